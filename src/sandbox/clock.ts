@@ -1,0 +1,32 @@
+/** A clock that runs `speed` times as fast as the wall's, with timers on that clock. */
+export interface Clock {
+  /** The simulated time in epoch seconds with a millisecond fraction, as AWS sends timestamps. */
+  readonly now: () => number;
+  /** Runs `action` after that many simulated seconds unless the clock is stopped. */
+  readonly after: (seconds: number, action: () => void) => void;
+  /** Drops every pending timer. */
+  readonly stop: () => void;
+}
+
+/** Starts a clock at the present time. */
+export function startClock(speed: number): Clock {
+  const start = Date.now();
+  const timers = new Set<NodeJS.Timeout>();
+  return {
+    now: () => Math.round(start + (Date.now() - start) * speed) / 1000,
+    after: (seconds, action) => {
+      const timer = setTimeout(
+        () => {
+          timers.delete(timer);
+          action();
+        },
+        (seconds * 1000) / speed,
+      );
+      timers.add(timer);
+    },
+    stop: () => {
+      for (const timer of timers) clearTimeout(timer);
+      timers.clear();
+    },
+  };
+}

@@ -1,0 +1,161 @@
+import { randomUUID } from 'node:crypto';
+import { createServer } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+/** One AWS API request as the sandbox saw it; `action` is written as in IAM (`ecs:UpdateService`). */
+export interface ApiCall {
+  readonly action: string;
+  readonly input: Readonly<Record<string, unknown>>;
+  /** HTTP status of the answer. */
+  readonly status: number;
+}
+
+/** What an operation knows of its request besides the input. */
+export interface CallContext {
+  /** Region of the credential scope that the request was signed for. */
+  readonly region: string;
+}
+
+/** Answers one API operation: the request's JSON in, the response's JSON out. */
+export type Operation = (
+  // The wire's JSON: every operation reads the members it models.
+  input: Record<string, any>, // oxlint-disable-line typescript/no-explicit-any
+  context: CallContext,
+) => unknown;
+
+/** The operations of one service by name, e.g. `UpdateService`. */
+export type Operations = Readonly<Record<string, Operation>>;
+
+/** Answers a request that is not an AWS API call; false when the path is not its own. */
+export type HttpHandler = (request: IncomingMessage, response: ServerResponse) => Promise<boolean>;
+
+/** An error as AWS sends it: exception name, message, HTTP status. */
+export interface AwsFault extends Error {
+  readonly status: number;
+}
+
+/** Makes the error that an operation throws to answer with an AWS exception (HTTP 400 unless given). */
+export function awsFault(name: string, message: string, status = 400): AwsFault {
+  return Object.assign(new Error(message), { name, status });
+}
+
+/** Decides, before an operation runs, whether it is refused (throws an {@link awsFault}) or goes on. */
+export type Gate = (action: string) => void;
+
+/** What the server needs: services by IAM prefix, other handlers, and the gate before each call. */
+export interface ServerParts {
+  readonly services: Readonly<Record<string, Operations>>;
+  readonly handlers: readonly HttpHandler[];
+  readonly gate: Gate;
+  readonly onCall: (call: ApiCall) => void;
+  /** Account that `sts:GetCallerIdentity` names. */
+  readonly account: string;
+  readonly port?: number;
+}
+
+const TARGETS: Readonly<Record<string, string>> = {
+  AmazonEC2ContainerServiceV20141113: 'ecs',
+  AmazonEC2ContainerRegistry_V20150921: 'ecr',
+  Logs_20140328: 'logs',
+};
+
+/** Serves the parts on 127.0.0.1 (AWS JSON 1.1, and STS as AWS Query); resolves once it listens. */
+export async function serve(parts: ServerParts): Promise<{ server: Server; port: number }> {
+  const server = createServer((request, response) => {
+    answer(parts, request, response).catch((error: unknown) => {
+      if (response.headersSent) response.destroy();
+      else sendFault(response, toFault(error));
+    });
+  });
+  // Idle keep-alive sockets of a finished client must not hold the process.
+  server.keepAliveTimeout = 5000;
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(parts.port ?? 0, '127.0.0.1', resolve);
+  });
+  return { server, port: (server.address() as AddressInfo).port };
+}
+
+async function answer(
+  parts: ServerParts,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  for (const handler of parts.handlers) {
+    if (await handler(request, response)) return;
+  }
+  const body = await readBody(request);
+  const target = request.headers['x-amz-target'];
+  if (typeof target !== 'string') {
+    if (new URLSearchParams(body).get('Action') === 'GetCallerIdentity') {
+      answerCallerIdentity(parts, response);
+      return;
+    }
+    throw awsFault('UnknownOperationException', 'The sandbox does not model this request.');
+  }
+  const [prefix = '', name = ''] = target.split('.');
+  const service = TARGETS[prefix];
+  const operation = service === undefined ? undefined : parts.services[service]?.[name];
+  const action = `${service ?? prefix}:${name}`;
+  const input = body === '' ? {} : (JSON.parse(body) as Record<string, unknown>);
+  try {
+    parts.gate(action);
+    if (operation === undefined) {
+      throw awsFault('UnknownOperationException', `The sandbox does not model ${action}.`);
+    }
+    const output = (await operation(input, { region: credentialRegion(request) })) ?? {};
+    parts.onCall({ action, input, status: 200 });
+    response.writeHead(200, {
+      'content-type': 'application/x-amz-json-1.1',
+      'x-amzn-requestid': randomUUID(),
+    });
+    response.end(JSON.stringify(output));
+  } catch (error) {
+    const fault = toFault(error);
+    parts.onCall({ action, input, status: fault.status });
+    sendFault(response, fault);
+  }
+}
+
+function answerCallerIdentity(parts: ServerParts, response: ServerResponse): void {
+  const action = 'sts:GetCallerIdentity';
+  parts.gate(action);
+  parts.onCall({ action, input: {}, status: 200 });
+  response.writeHead(200, { 'content-type': 'text/xml' });
+  response.end(
+    `<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><GetCallerIdentityResult>` +
+      `<Arn>arn:aws:iam::${parts.account}:user/sandbox</Arn><UserId>AIDASANDBOX</UserId>` +
+      `<Account>${parts.account}</Account></GetCallerIdentityResult><ResponseMetadata>` +
+      `<RequestId>${randomUUID()}</RequestId></ResponseMetadata></GetCallerIdentityResponse>`,
+  );
+}
+
+function toFault(error: unknown): AwsFault {
+  if (error instanceof Error && typeof (error as AwsFault).status === 'number') {
+    return error as AwsFault;
+  }
+  return awsFault('ServerException', `The sandbox failed: ${String(error)}`, 500);
+}
+
+function sendFault(response: ServerResponse, fault: AwsFault): void {
+  response.writeHead(fault.status, {
+    'content-type': 'application/x-amz-json-1.1',
+    'x-amzn-requestid': randomUUID(),
+  });
+  // AWS spells the member `Message` in authorisation errors and `message` elsewhere.
+  const member = fault.name === 'AccessDeniedException' ? 'Message' : 'message';
+  response.end(JSON.stringify({ __type: fault.name, [member]: fault.message }));
+}
+
+function credentialRegion(request: IncomingMessage): string {
+  const scope = /Credential=[^/]+\/\d+\/([^/]+)\//.exec(request.headers.authorization ?? '');
+  return scope?.[1] ?? 'us-east-1';
+}
+
+/** Reads a request's body as UTF-8 text. */
+export async function readBody(request: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of request) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks).toString('utf8');
+}
