@@ -1,0 +1,219 @@
+import type { ECRClient } from '@aws-sdk/client-ecr';
+import { ecrRegistry, parseImageReference } from '../core/image.ts';
+import { suggest } from '../core/nearest.ts';
+import { EcsDeployError } from '../errors.ts';
+import { ecrClient } from './client.ts';
+import type { Aws } from './client.ts';
+import { awsErrorName } from './errors.ts';
+
+/** A repository of ECR. */
+export interface Repository {
+  readonly name: string;
+  /** `registry/name`, as ECR gives it. */
+  readonly uri: string;
+  readonly registryId: string | undefined;
+  /** Client of the region that the repository is in. */
+  readonly client: ECRClient;
+  readonly signal: AbortSignal;
+}
+
+/** An image as ECR holds it. */
+export interface StoredImage {
+  readonly digest: string;
+  /** Platforms that the image has, e.g. `linux/amd64`; undefined where they could not be read. */
+  readonly platforms: readonly string[] | undefined;
+}
+
+/** What docker needs to push; lives in memory only. */
+export interface RegistryLogin {
+  readonly username: string;
+  readonly password: string;
+}
+
+interface RepositoryAddress {
+  readonly name: string;
+  readonly registryId: string | undefined;
+  readonly region: string | undefined;
+}
+
+function addressOf(repository: string): RepositoryAddress {
+  const { registry, repository: name } = parseImageReference(repository);
+  const ecr = registry === undefined ? undefined : ecrRegistry(registry);
+  return { name, registryId: ecr?.account, region: ecr?.region };
+}
+
+/**
+ * Finds a repository by name or URI; undefined when it does not exist and `mayBeMissing`.
+ *
+ * Throws `repository-missing` with the names of those that exist.
+ */
+export async function findRepository(
+  aws: Aws,
+  repository: string,
+  mayBeMissing: boolean,
+): Promise<Repository | undefined> {
+  const { DescribeRepositoriesCommand } = await import('@aws-sdk/client-ecr');
+  const { name, registryId, region } = addressOf(repository);
+  const client = await ecrClient(aws, region);
+  const { signal } = aws.options;
+  try {
+    const { repositories } = await client.send(
+      new DescribeRepositoriesCommand({
+        repositoryNames: [name],
+        ...(registryId && { registryId }),
+      }),
+      { abortSignal: signal },
+    );
+    const found = repositories?.[0];
+    return {
+      name,
+      uri: found?.repositoryUri ?? repository,
+      registryId: found?.registryId,
+      client,
+      signal,
+    };
+  } catch (error) {
+    if (awsErrorName(error) === 'AccessDeniedException' && registryId !== undefined) {
+      // A full URI needs no look-up; the push itself will tell.
+      return { name, uri: repository, registryId, client, signal };
+    }
+    if (awsErrorName(error) !== 'RepositoryNotFoundException') throw error;
+    if (mayBeMissing) return undefined;
+    const known = await client.send(new DescribeRepositoriesCommand({ maxResults: 100 })).then(
+      ({ repositories }) =>
+        (repositories ?? []).flatMap(({ repositoryName }) => repositoryName ?? []),
+      () => [],
+    );
+    throw new EcsDeployError({
+      code: 'repository-missing',
+      message: `ECR has no repository "${name}" in ${await client.config.region()}.`,
+      hint: `${suggest(name, known, 'repositories')}; or create it with --create-repository`,
+      cause: error,
+    });
+  }
+}
+
+/** Creates a repository; one that somebody else has just created is taken as it is. */
+export async function createRepository(aws: Aws, repository: string): Promise<Repository> {
+  const { CreateRepositoryCommand } = await import('@aws-sdk/client-ecr');
+  const { name, region } = addressOf(repository);
+  const client = await ecrClient(aws, region);
+  try {
+    const { repository: made } = await client.send(
+      new CreateRepositoryCommand({ repositoryName: name }),
+    );
+    return {
+      name,
+      uri: made?.repositoryUri ?? repository,
+      registryId: made?.registryId,
+      client,
+      signal: aws.options.signal,
+    };
+  } catch (error) {
+    if (awsErrorName(error) !== 'RepositoryAlreadyExistsException') throw error;
+    const found = await findRepository(aws, repository, false);
+    if (found === undefined) throw error;
+    return found;
+  }
+}
+
+/** Opens the repository that an image reference names; undefined when the registry is not this ECR's. */
+export async function repositoryOf(aws: Aws, reference: string): Promise<Repository | undefined> {
+  const { registry, repository } = parseImageReference(reference);
+  if (registry === undefined) return undefined;
+  const uri = `${registry}/${repository}`;
+  if (ecrRegistry(registry) !== undefined) return findRepository(aws, uri, false);
+  const found = await findRepository(aws, repository, true).catch(() => undefined);
+  return found?.uri === uri ? found : undefined;
+}
+
+/** A login for docker, good for the repository's registry (ecs-facts 6.1). */
+export async function registryLogin({ client, signal }: Repository): Promise<RegistryLogin> {
+  const { GetAuthorizationTokenCommand } = await import('@aws-sdk/client-ecr');
+  const { authorizationData } = await client.send(new GetAuthorizationTokenCommand({}), {
+    abortSignal: signal,
+  });
+  const token = authorizationData?.[0]?.authorizationToken ?? '';
+  const decoded = Buffer.from(token, 'base64').toString('utf8');
+  const colon = decoded.indexOf(':');
+  return { username: decoded.slice(0, colon), password: decoded.slice(colon + 1) };
+}
+
+/** Manifest types asked for; an index is answered only when it is among them (ecs-facts 6.3). */
+const MANIFEST_TYPES = [
+  'application/vnd.oci.image.index.v1+json',
+  'application/vnd.docker.distribution.manifest.list.v2+json',
+  'application/vnd.oci.image.manifest.v1+json',
+  'application/vnd.docker.distribution.manifest.v2+json',
+];
+
+interface Platform {
+  readonly os?: string;
+  readonly architecture?: string;
+}
+
+interface Manifest {
+  readonly config?: { readonly digest: string };
+  readonly manifests?: readonly {
+    readonly platform?: Platform;
+    readonly annotations?: Readonly<Record<string, string>>;
+  }[];
+}
+
+/** The image under a tag or digest, with its platforms; undefined when the repository has none such. */
+export async function findImage(
+  repository: Repository,
+  { tag, digest }: { readonly tag?: string | undefined; readonly digest?: string | undefined },
+): Promise<StoredImage | undefined> {
+  const { BatchGetImageCommand } = await import('@aws-sdk/client-ecr');
+  const { images } = await repository.client.send(
+    new BatchGetImageCommand({
+      repositoryName: repository.name,
+      ...(repository.registryId && { registryId: repository.registryId }),
+      imageIds: [digest === undefined ? { imageTag: tag } : { imageDigest: digest }],
+      acceptedMediaTypes: MANIFEST_TYPES,
+    }),
+    { abortSignal: repository.signal },
+  );
+  const image = images?.[0];
+  if (image?.imageId?.imageDigest === undefined) return undefined;
+  const manifest = JSON.parse(image.imageManifest ?? '{}') as Manifest;
+  return { digest: image.imageId.imageDigest, platforms: await platformsOf(repository, manifest) };
+}
+
+async function platformsOf(
+  repository: Repository,
+  manifest: Manifest,
+): Promise<readonly string[] | undefined> {
+  if (manifest.manifests !== undefined) {
+    const images = manifest.manifests.filter(
+      // buildx adds attestations as manifests of no platform.
+      ({ annotations, platform }) =>
+        annotations?.['vnd.docker.reference.type'] === undefined && platform?.os !== 'unknown',
+    );
+    return images.flatMap(({ platform }) =>
+      platform === undefined ? [] : [platformName(platform)],
+    );
+  }
+  if (manifest.config === undefined) return undefined;
+  const { GetDownloadUrlForLayerCommand } = await import('@aws-sdk/client-ecr');
+  try {
+    const { downloadUrl } = await repository.client.send(
+      new GetDownloadUrlForLayerCommand({
+        repositoryName: repository.name,
+        ...(repository.registryId && { registryId: repository.registryId }),
+        layerDigest: manifest.config.digest,
+      }),
+      { abortSignal: repository.signal },
+    );
+    const response = await fetch(downloadUrl ?? '', { signal: repository.signal });
+    return response.ok ? [platformName((await response.json()) as Platform)] : undefined;
+  } catch (error) {
+    if (repository.signal.aborted) throw error;
+    return undefined;
+  }
+}
+
+function platformName({ os = 'linux', architecture = 'unknown' }: Platform): string {
+  return `${os}/${architecture}`;
+}

@@ -1,0 +1,164 @@
+import { EcsDeployError } from '../errors.ts';
+
+/** What is known about who asks, for messages. */
+export interface Caller {
+  readonly profile: string | undefined;
+}
+
+const NETWORK_CODES = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'ETIMEDOUT',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'EPIPE',
+]);
+
+/** Name of an AWS exception, also under an {@link EcsDeployError} that translates it. */
+export function awsErrorName(error: unknown): string {
+  const original = error instanceof EcsDeployError ? error.cause : error;
+  return original instanceof Error ? original.name : '';
+}
+
+/** The message AWS gave, also under an {@link EcsDeployError} that translates it. */
+export function awsErrorText(error: unknown): string {
+  const original = error instanceof EcsDeployError ? error.cause : error;
+  return original instanceof Error ? original.message : String(original);
+}
+
+/** Whether AWS may have acted although its answer was lost: a broken connection or a server fault. */
+export function isAmbiguous(error: unknown): boolean {
+  const original = error instanceof EcsDeployError ? error.cause : error;
+  const status = (original as { $metadata?: { httpStatusCode?: number } }).$metadata
+    ?.httpStatusCode;
+  if (status !== undefined) return status >= 500;
+  return isNetworkError(original) || awsErrorName(error) === 'SyntaxError';
+}
+
+/** Whether a later attempt of the same read may succeed: network, throttling, server faults, HTML. */
+export function isPassing(error: unknown): boolean {
+  return (
+    isAmbiguous(error) ||
+    /Throttl|TooManyRequests|RequestLimit|SlowDown|^Unknown/.test(awsErrorName(error))
+  );
+}
+
+function isNetworkError(error: unknown): boolean {
+  const { code, name } = (error ?? {}) as { code?: string; name?: string };
+  return NETWORK_CODES.has(code ?? '') || name === 'TimeoutError';
+}
+
+/** Turns an error of the SDK into one that names the action, the reason and the way out. */
+export function translateAwsError(error: unknown, action: string, caller: Caller): unknown {
+  if (error instanceof EcsDeployError || !(error instanceof Error)) return error;
+  if (error.name === 'AbortError') return error;
+  const { name, message } = error;
+  const cause = error;
+  const login = loginCommand(message, caller);
+  const who =
+    caller.profile === undefined ? 'the standard credential chain' : `profile "${caller.profile}"`;
+  if (
+    /ExpiredToken|RequestExpired/.test(name) ||
+    /SSO session|token.*expired|Token is expired|re-authenticate/i.test(message)
+  ) {
+    return new EcsDeployError({
+      code: 'credentials-expired',
+      message: `The AWS credentials of ${who} have expired (${firstLine(message)}).`,
+      hint: login,
+      cause,
+    });
+  }
+  if (
+    /UnrecognizedClient|InvalidClientTokenId|InvalidSignature|AuthFailure|IncompleteSignature/.test(
+      name,
+    )
+  ) {
+    return new EcsDeployError({
+      code: 'credentials-invalid',
+      message: `AWS does not accept the credentials of ${who} (${name}: ${message})`,
+      hint: /Signature/.test(name)
+        ? 'check the secret key, and that the clock of this machine is right'
+        : login,
+      cause,
+    });
+  }
+  if (/Region is missing/.test(message)) {
+    return new EcsDeployError({
+      code: 'region-missing',
+      message: 'No AWS region is set.',
+      hint: 'give --region NAME, set AWS_REGION, or write "region:" in .ecsdeployrc or the profile',
+      cause,
+    });
+  }
+  if (
+    /CredentialsProviderError|TokenProviderError|ProviderError/.test(name) ||
+    /credential/i.test(name)
+  ) {
+    return credentialsMissing(message, login, caller, cause);
+  }
+  if (
+    /^(AccessDenied|AccessDeniedException|UnauthorizedOperation|UnauthorizedException)$/.test(name)
+  ) {
+    const [, user, denied = action, resource = '*'] =
+      /User: (\S+) is not authorized to perform: (\S+?)(?: on resource: (\S+))?(?: because|$|\s)/.exec(
+        message,
+      ) ?? [];
+    return new EcsDeployError({
+      code: 'permission-denied',
+      message: `${user ?? `The identity of ${who}`} may not call ${denied}${resource === '*' ? '' : ` on ${resource}`}.`,
+      hint: `add to its policy: {"Effect":"Allow","Action":"${denied}","Resource":"${resource}"}`,
+      cause,
+    });
+  }
+  if (isNetworkError(error)) {
+    return new EcsDeployError({
+      code: 'aws-unreachable',
+      message: `AWS could not be reached for ${action}: ${message || name}`,
+      hint: 'check the network, the region, and AWS_ENDPOINT_URL if it is set',
+      cause,
+    });
+  }
+  return new EcsDeployError({
+    code: 'aws-rejected',
+    message: `AWS refused ${action}: ${message || name} (${name})`,
+    cause,
+  });
+}
+
+function credentialsMissing(
+  message: string,
+  login: string,
+  { profile }: Caller,
+  cause: Error,
+): EcsDeployError {
+  if (profile !== undefined) {
+    return new EcsDeployError({
+      code: 'credentials-missing',
+      message: `The profile "${profile}" gives no AWS credentials: ${firstLine(message)}`,
+      hint: login,
+      cause,
+    });
+  }
+  return new EcsDeployError({
+    code: 'credentials-missing',
+    message: 'No AWS credentials were found.',
+    hint: 'name a profile of ~/.aws (--profile NAME, AWS_PROFILE), run `aws configure` or `aws sso login`, or let the CI job assume a role',
+    cause,
+  });
+}
+
+function loginCommand(message: string, { profile }: Caller): string {
+  const suffix = profile === undefined ? '' : ` --profile ${profile}`;
+  if (/\bSSO\b|sso login/i.test(message)) return `run: aws sso login${suffix}`;
+  if (/aws login/.test(message)) return `run: aws login${suffix}`;
+  if (/multi-factor/.test(message))
+    return 'run it on a terminal, where the MFA code can be asked for';
+  if (profile === undefined) return 'renew them, or name another profile with --profile NAME';
+  return `renew them: aws configure${suffix}, or aws sso login${suffix} for an SSO profile`;
+}
+
+function firstLine(text: string): string {
+  return text.split('\n', 1)[0] ?? '';
+}

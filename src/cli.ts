@@ -1,0 +1,173 @@
+import { Command, CommanderError, Option } from 'commander';
+import type { CommandResult, Context } from './context.ts';
+import { EcsDeployError } from './errors.ts';
+import { SETTING_KEYS, settingOf } from './settings.ts';
+import type { CommandName, SettingKey } from './settings.ts';
+
+/** What the command line asks for. */
+export interface Invocation {
+  readonly command: CommandName;
+  readonly flags: Readonly<Partial<Record<SettingKey, unknown>>>;
+  readonly argument: string | undefined;
+  /** What stands behind `--`. */
+  readonly rest: readonly string[];
+}
+
+type Action = (context: Context) => Promise<CommandResult>;
+
+interface CommandRow {
+  readonly summary: string;
+  readonly argument?: readonly [name: string, meaning: string];
+  readonly examples: readonly string[];
+  readonly load: () => Promise<Action>;
+}
+
+/** The subcommands; what a command needs is loaded only when it runs. */
+const COMMANDS: Readonly<Record<CommandName, CommandRow>> = {
+  deploy: {
+    summary: 'build, push, register and roll out, followed to the verdict',
+    examples: [
+      'ecsdeploy deploy',
+      'ecsdeploy deploy --env prod --dry-run',
+      'ecsdeploy deploy --image REGISTRY/REPOSITORY:TAG',
+    ],
+    load: async () => (await import('./commands/deploy.ts')).deploy,
+  },
+  push: {
+    summary: 'build the image for the platform and push it; prints its reference',
+    examples: ['IMAGE=$(ecsdeploy push)'],
+    load: async () => (await import('./commands/push.ts')).push,
+  },
+  render: {
+    summary: 'print the task definition that the service runs, with the image replaced',
+    examples: [
+      'ecsdeploy render --image "$IMAGE" --diff',
+      'ecsdeploy render --image "$IMAGE" | ecsdeploy register -',
+    ],
+    load: async () => (await import('./commands/render.ts')).render,
+  },
+  register: {
+    summary: 'register a task definition as a new revision; prints its ARN',
+    argument: ['[file]', 'JSON file of the task definition; - or nothing reads stdin'],
+    examples: ['ecsdeploy register task-definition.json'],
+    load: async () => (await import('./commands/register.ts')).register,
+  },
+  rollout: {
+    summary: 'move the service to a revision and follow the deployment to its verdict',
+    argument: [
+      '[revision]',
+      "family:revision or ARN; - reads it from stdin (default: the family's latest)",
+    ],
+    examples: ['ecsdeploy rollout', 'ecsdeploy rollout app:41', 'ecsdeploy rollout --watch'],
+    load: async () => (await import('./commands/rollout.ts')).rollout,
+  },
+  sandbox: {
+    summary: 'a local ECS, ECR and CloudWatch Logs to try everything without an AWS account',
+    argument: ['[command...]', 'command to run inside it, behind --'],
+    examples: [
+      'ecsdeploy sandbox -- ecsdeploy deploy',
+      'ecsdeploy sandbox --fault crash -- ecsdeploy deploy',
+    ],
+    load: async () => (await import('./commands/sandbox.ts')).sandbox,
+  },
+};
+
+/** Loads the code of a command. */
+export function loadCommand(name: CommandName): Promise<Action> {
+  return COMMANDS[name].load();
+}
+
+/** Where help goes, and how wide it may be. */
+export interface HelpOutput {
+  readonly write: (text: string) => void;
+  readonly columns: number;
+}
+
+/**
+ * Reads the command line; undefined when it asked for help or the version, which are written then.
+ *
+ * Throws an {@link EcsDeployError} of code `usage`.
+ */
+export function parseCommandLine(
+  argv: readonly string[],
+  version: string,
+  output: HelpOutput,
+): Invocation | undefined {
+  let invocation: Invocation | undefined;
+  const program = new Command('ecsdeploy')
+    .description('Deploy a container to Amazon ECS in one command, and know why when it fails.')
+    .version(version, '--version', 'print the version')
+    .helpOption('-h, --help', 'print this help')
+    .helpCommand('help [command]', 'print the help of a command')
+    .configureHelp({ showGlobalOptions: true })
+    .configureOutput({
+      writeOut: output.write,
+      writeErr: () => undefined,
+      getOutHelpWidth: () => output.columns,
+      getErrHelpWidth: () => output.columns,
+    })
+    .exitOverride();
+  addOptions(program, (commands) => commands === undefined);
+  for (const name of Object.keys(COMMANDS) as CommandName[]) {
+    const { summary, argument, examples } = COMMANDS[name];
+    const command = program.command(name).description(summary).allowExcessArguments(false);
+    if (argument !== undefined) command.argument(...argument);
+    addOptions(command, (commands) => commands?.includes(name) === true);
+    command.addHelpText('after', `\nExamples:\n${examples.map((line) => `  ${line}`).join('\n')}`);
+    command.action(() => {
+      invocation = {
+        command: name,
+        flags: readFlags(command),
+        argument: name === 'sandbox' ? undefined : command.args[0],
+        rest: name === 'sandbox' ? command.args : [],
+      };
+    });
+  }
+  try {
+    program.parse(argv, { from: 'user' });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    if (error.exitCode === 0) return undefined;
+    const bare = error.code === 'commander.help';
+    throw new EcsDeployError({
+      code: 'usage',
+      message: bare ? 'No command was given.' : error.message.replace(/^error: /, ''),
+      hint: bare
+        ? `one of ${Object.keys(COMMANDS).join(', ')}; see ecsdeploy --help`
+        : 'see ecsdeploy --help, or ecsdeploy COMMAND --help',
+      cause: error,
+    });
+  }
+  return invocation;
+}
+
+function addOptions(
+  command: Command,
+  takes: (commands: readonly CommandName[] | undefined) => boolean,
+): void {
+  for (const key of SETTING_KEYS) {
+    const { flags, meaning, commands, reader } = settingOf(key);
+    if (flags === undefined || !takes(commands)) continue;
+    const option = new Option(flags, meaning);
+    // Values are read and checked with those of the other sources, all problems at once.
+    if (reader.many === true && !option.variadic) {
+      option.argParser<string[] | undefined>((value, previous) => [...(previous ?? []), value]);
+    }
+    command.addOption(option);
+  }
+}
+
+function readFlags(command: Command): Invocation['flags'] {
+  const options = [...command.options, ...(command.parent?.options ?? [])];
+  const values = command.optsWithGlobals<Record<string, unknown>>();
+  return Object.fromEntries(
+    SETTING_KEYS.flatMap((key) => {
+      const option = options.find(({ flags }) => flags === settingOf(key).flags);
+      if (option === undefined) return [];
+      const value = values[option.attributeName()];
+      // commander holds `--no-wait` as `wait: false`.
+      if (option.negate) return value === false ? [[key, true]] : [];
+      return value === undefined ? [] : [[key, value]];
+    }),
+  );
+}

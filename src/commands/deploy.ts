@@ -1,0 +1,148 @@
+import type { Aws } from '../aws/client.ts';
+import { openEcs } from '../aws/ecs.ts';
+import { requireSettings } from '../config.ts';
+import type { CommandResult, Context } from '../context.ts';
+import type { ImageResult } from '../core/result.ts';
+import {
+  chooseContainers,
+  diffDefinitions,
+  sameDefinition,
+  shortName,
+} from '../core/task-definition.ts';
+import type { JsonObject } from '../core/task-definition.ts';
+import { allOrRefuse, EcsDeployError, refuse } from '../errors.ts';
+import { observeTarget, platformOfDefinition, renderTarget } from '../steps/definition.ts';
+import type { Observed } from '../steps/definition.ts';
+import { checkPlatform, findGivenImage, planImage, produceImage, since } from '../steps/image.ts';
+import type { GivenImage, ImagePlan, ImageSeconds } from '../steps/image.ts';
+import { registerDrafts } from '../steps/register.ts';
+import { rollOut } from '../steps/rollout.ts';
+import { connectAws } from '../steps/session.ts';
+import { rolloutResult } from './rollout.ts';
+
+/** The whole path: read everything, plan, refuse what cannot work, then image, revision, rollout. */
+export async function deploy(context: Context): Promise<CommandResult> {
+  const { config, emit } = context;
+  requireSettings(config, [
+    'cluster',
+    'service',
+    ...(config.image === undefined ? (['repository'] as const) : []),
+  ]);
+  const aws = await connectAws(context);
+  const ecs = await openEcs(aws);
+  const [source, ...observed] = await allOrRefuse([
+    planSource(context, aws),
+    ...config.targets.map((target) => observeTarget(context, ecs, target)),
+  ]);
+  checkPlan(context, source, observed);
+  const planned = observed.map((item) => renderTarget(context, item, source.reference));
+  emit({
+    kind: 'plan',
+    image: source.reference,
+    builds: builds(source),
+    services: observed.map(({ target, running }, index) => ({
+      cluster: shortName(target.cluster),
+      service: target.service,
+      from: shortName(running.arn),
+      changes: diffDefinitions(running.definition, planned[index] ?? {}),
+    })),
+  });
+  if (config.dryRun) return dryRun(context, source, observed, planned);
+
+  const { image, seconds } = await takeImage(context, aws, source);
+  const registerStart = performance.now();
+  const drafts = observed.map((item) => ({
+    definition: renderTarget(context, item, image.reference),
+    origin: item.running,
+  }));
+  const registrations = await registerDrafts(context, ecs, drafts);
+  const register = since(registerStart);
+  const rolloutStart = performance.now();
+  const services = await rollOut(
+    context,
+    ecs,
+    observed.map(({ service, source: definition, target }, index) => ({
+      service,
+      taskDefinition: registrations[index]?.arn ?? '',
+      definition: drafts[index]?.definition ?? {},
+      registered: registrations[index]?.registered ?? false,
+      containers: chooseContainers(definition, target.container),
+    })),
+  );
+  const result = rolloutResult(context, services, rolloutStart);
+  return { ...result, image, seconds: { ...seconds, register, ...result.seconds } };
+}
+
+/** An image to build or to find built, or one that the user named. */
+type Source = ImagePlan | GivenImage;
+
+const builds = (source: Source) => 'tag' in source && source.existing === undefined;
+
+function planSource(context: Context, aws: Aws): Promise<Source> {
+  const { image } = context.config;
+  return image === undefined ? planImage(context, aws) : findGivenImage(context, aws, image);
+}
+
+/** Refuses, before anything is written, what ECS would accept and the tasks would die of. */
+function checkPlan(context: Context, source: Source, observed: readonly Observed[]): void {
+  const problems = observed.flatMap((item) => {
+    try {
+      const wanted = platformOfDefinition(item.source);
+      const what = 'tag' in source ? 'The image' : `The image ${source.reference}`;
+      const platforms = 'tag' in source ? [context.config.platform] : source.stored?.platforms;
+      checkPlatform(context, { what, platforms }, wanted);
+      renderTarget(context, item, source.reference);
+      return [];
+    } catch (error) {
+      if (error instanceof EcsDeployError) return [error];
+      throw error;
+    }
+  });
+  refuse(problems);
+}
+
+async function takeImage(
+  context: Context,
+  aws: Aws,
+  source: Source,
+): Promise<{ image: ImageResult; seconds: ImageSeconds }> {
+  if ('tag' in source) return produceImage(context, aws, source);
+  return { image: imageResult(context, source), seconds: {} };
+}
+
+function imageResult({ config }: Context, source: Source): ImageResult {
+  const stored = 'tag' in source ? source.existing : source.stored;
+  return {
+    reference: source.reference,
+    digest: stored?.digest ?? null,
+    platform: 'tag' in source ? config.platform : (stored?.platforms?.[0] ?? null),
+    built: false,
+    pushed: false,
+  };
+}
+
+function dryRun(
+  context: Context,
+  source: Source,
+  observed: readonly Observed[],
+  planned: readonly JsonObject[],
+): CommandResult {
+  return {
+    outcome: 'planned',
+    image: imageResult(context, source),
+    services: observed.map(({ target, service, running }, index) => ({
+      cluster: shortName(target.cluster),
+      service: target.service,
+      outcome: 'planned',
+      taskDefinition: sameDefinition(planned[index] ?? {}, running.definition) ? running.arn : null,
+      previousTaskDefinition: running.arn,
+      registered: false,
+      deployment: null,
+      desired: service.desiredCount ?? 0,
+      running: service.runningCount ?? 0,
+      failedTasks: 0,
+      causes: [],
+    })),
+    seconds: {},
+  };
+}

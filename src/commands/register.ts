@@ -1,0 +1,50 @@
+import { resolve } from 'node:path';
+import { describeRevision, describeService, openEcs } from '../aws/ecs.ts';
+import type { Ecs } from '../aws/ecs.ts';
+import type { CommandResult, Context } from '../context.ts';
+import type { JsonObject, Revision } from '../core/task-definition.ts';
+import { EcsDeployError } from '../errors.ts';
+import { parseDefinition, readDefinitionFile } from '../steps/definition.ts';
+import { since } from '../steps/image.ts';
+import { registerDrafts } from '../steps/register.ts';
+import { connectAws } from '../steps/session.ts';
+
+/** Registers a definition from a file or stdin, unless an equal revision exists; prints the ARN. */
+export async function register(context: Context): Promise<CommandResult> {
+  const { argument, directory } = context;
+  const definition =
+    argument === undefined || argument === '-'
+      ? parseDefinition(await context.readStdin(), 'stdin')
+      : await readDefinitionFile(resolve(directory, argument));
+  const start = performance.now();
+  const ecs = await openEcs(await connectAws(context));
+  const origin = await runningRevision(context, ecs, definition);
+  const [registration] = await registerDrafts(context, ecs, [{ definition, origin }]);
+  return {
+    outcome: registration?.registered === true ? 'succeeded' : 'unchanged',
+    image: null,
+    services: [],
+    seconds: { register: since(start) },
+    output: registration?.arn,
+  };
+}
+
+/** The revision of the same family that the configured service runs: what `render` started from. */
+async function runningRevision(
+  { config }: Context,
+  ecs: Ecs,
+  definition: JsonObject,
+): Promise<Revision | undefined> {
+  for (const { cluster, service } of config.targets) {
+    if (cluster === '') continue;
+    try {
+      const { taskDefinition } = await describeService(ecs, cluster, service);
+      const running = await describeRevision(ecs, taskDefinition ?? '');
+      if (running.family === definition['family']) return running;
+    } catch (error) {
+      // Only a comparison is lost: registering needs no service.
+      if (!(error instanceof EcsDeployError) || error.code === 'credentials-missing') throw error;
+    }
+  }
+  return undefined;
+}

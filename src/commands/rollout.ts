@@ -1,0 +1,118 @@
+import type { Service } from '@aws-sdk/client-ecs';
+import { describeRevision, describeService, lastRolloutOf, openEcs } from '../aws/ecs.ts';
+import type { Ecs } from '../aws/ecs.ts';
+import { requireSettings } from '../config.ts';
+import type { Target } from '../config.ts';
+import type { CommandResult, Context } from '../context.ts';
+import { overallOutcome } from '../core/result.ts';
+import type { ServiceResult } from '../core/result.ts';
+import { shortName } from '../core/task-definition.ts';
+import type { Revision } from '../core/task-definition.ts';
+import { allOrRefuse, EcsDeployError, EXIT_STATUS } from '../errors.ts';
+import { checkService } from '../steps/definition.ts';
+import { optional, since } from '../steps/image.ts';
+import { followDeployments, rollOut } from '../steps/rollout.ts';
+import type { Move } from '../steps/rollout.ts';
+import { connectAws } from '../steps/session.ts';
+
+/** Moves the services to a revision and follows their deployments; `--watch` only follows. */
+export async function rollout(context: Context): Promise<CommandResult> {
+  const { config } = context;
+  requireSettings(config, ['cluster', 'service']);
+  const ecs = await openEcs(await connectAws(context));
+  const named = await namedRevision(context);
+  const moves = await allOrRefuse(
+    config.targets.map((target) => planMove(context, ecs, target, named)),
+  );
+  const start = performance.now();
+  const services = await (config.watch ? followDeployments : rollOut)(context, ecs, moves);
+  return rolloutResult(context, services, start);
+}
+
+/** The result of a command that ends with a rollout. */
+export function rolloutResult(
+  { config }: Context,
+  services: readonly ServiceResult[],
+  start: number,
+): CommandResult {
+  const outcome = overallOutcome(services.map((service) => service.outcome));
+  // Without a wait the verdict is unknown by the user's own wish, which is no failure.
+  const status = config.noWait && outcome === 'unknown' ? EXIT_STATUS.succeeded : undefined;
+  return { outcome, status, image: null, services, seconds: { rollout: since(start) } };
+}
+
+async function namedRevision({
+  argument,
+  config,
+  readStdin,
+}: Context): Promise<string | undefined> {
+  const named = argument ?? config.taskDefinition;
+  if (named !== '-') return named;
+  const read = (await readStdin()).trim();
+  if (read !== '' && !/\s/.test(read)) return read;
+  throw new EcsDeployError({
+    code: 'usage',
+    message: read === '' ? 'stdin holds no revision.' : 'stdin holds more than one revision.',
+    hint: 'pipe what `ecsdeploy register` prints, or name family:revision',
+  });
+}
+
+async function planMove(
+  context: Context,
+  ecs: Ecs,
+  target: Target,
+  named: string | undefined,
+): Promise<Move> {
+  const service = await describeService(ecs, target.cluster, target.service);
+  checkService(service);
+  const revision = await chooseRevision(context, ecs, service, named ?? target.taskDefinition);
+  return {
+    service,
+    taskDefinition: revision.arn,
+    definition: revision.definition,
+    registered: false,
+    containers: [],
+  };
+}
+
+async function chooseRevision(
+  context: Context,
+  ecs: Ecs,
+  service: Service,
+  named: string | undefined,
+): Promise<Revision> {
+  if (context.config.watch) return describeRevision(ecs, service.taskDefinition ?? '');
+  const family = shortName(service.taskDefinition ?? '').split(':')[0] ?? '';
+  const revision = await describeRevision(ecs, named ?? family);
+  if (revision.status !== 'ACTIVE') {
+    throw new EcsDeployError({
+      code: 'revision-inactive',
+      message: `The revision ${shortName(revision.arn)} is ${revision.status}: ECS starts no new tasks of it.`,
+      hint: `choose an active one: aws ecs list-task-definitions --family-prefix ${revision.family}`,
+    });
+  }
+  // A revision somebody names is meant; the latest may be the one that was rolled back.
+  const insisted = named !== undefined && named.includes(':');
+  if (!insisted) await checkLastRollout(context, ecs, service, revision);
+  return revision;
+}
+
+async function checkLastRollout(
+  context: Context,
+  ecs: Ecs,
+  service: Service,
+  { arn }: Revision,
+): Promise<void> {
+  if (arn === service.taskDefinition) return;
+  const status = await optional(
+    context,
+    'ecs:ListServiceDeployments',
+    lastRolloutOf(ecs, service, arn),
+  );
+  if (status === undefined || !/^(ROLLBACK_|STOPPED)/.test(status)) return;
+  throw new EcsDeployError({
+    code: 'revision-failed',
+    message: `The latest revision, ${shortName(arn)}, was deployed to "${service.serviceName}" before and failed (${status}).`,
+    hint: `to try it again name it: ecsdeploy rollout ${shortName(arn)}`,
+  });
+}

@@ -1,0 +1,46 @@
+/** The parts of an image reference such as `host:5000/team/app:1.2@sha256:…`. */
+export interface ImageReference {
+  /** Registry host with its port; undefined for Docker Hub's short names. */
+  readonly registry: string | undefined;
+  readonly repository: string;
+  readonly tag: string | undefined;
+  readonly digest: string | undefined;
+}
+
+/** Takes an image reference apart by the rules of the distribution reference grammar. */
+export function parseImageReference(reference: string): ImageReference {
+  const [named = '', digest] = reference.split('@', 2);
+  const colon = named.lastIndexOf(':');
+  const hasTag = colon > named.lastIndexOf('/');
+  const path = hasTag ? named.slice(0, colon) : named;
+  const slash = path.indexOf('/');
+  const first = path.slice(0, Math.max(slash, 0));
+  const isHost = /[.:]/.test(first) || first === 'localhost';
+  return {
+    registry: isHost ? first : undefined,
+    repository: isHost ? path.slice(slash + 1) : path,
+    tag: hasTag ? named.slice(colon + 1) : undefined,
+    digest,
+  };
+}
+
+/** Account and region of a private ECR registry host; undefined for any other host (ecs-facts 6.1). */
+export function ecrRegistry(host: string): { account: string; region: string } | undefined {
+  const match =
+    /^(\d{12})\.dkr[.-]ecr(?:-fips)?\.([a-z0-9-]+)\.(?:amazonaws\.com(?:\.cn)?|on\.aws)$/.exec(
+      host,
+    );
+  const [, account, region] = match ?? [];
+  return account === undefined || region === undefined ? undefined : { account, region };
+}
+
+/** The platform that ECS runs a task definition on; X86_64 where it names none. */
+export function platformOf(runtimePlatform: unknown): string {
+  const cpu = (runtimePlatform as { cpuArchitecture?: unknown } | undefined)?.cpuArchitecture;
+  return cpu === 'ARM64' ? 'linux/arm64' : 'linux/amd64';
+}
+
+/** Docker's rule for tags: up to 128 of letters, digits, `_`, `.`, `-`, not starting with `.` or `-`. */
+export function isTag(tag: string): boolean {
+  return /^\w[\w.-]{0,127}$/.test(tag);
+}

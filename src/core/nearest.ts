@@ -1,0 +1,24 @@
+import { distance } from 'fastest-levenshtein';
+
+/** The candidate nearest to a misspelt name, or undefined when none is near enough to suggest. */
+export function nearest(name: string, candidates: readonly string[]): string | undefined {
+  const limit = Math.max(2, Math.floor(name.length / 2));
+  const ranked = candidates
+    .map((candidate) => ({
+      candidate,
+      distance: distance(name.toLowerCase(), candidate.toLowerCase()),
+    }))
+    .toSorted((a, b) => a.distance - b.distance);
+  const [best] = ranked;
+  return best !== undefined && best.distance <= limit ? best.candidate : undefined;
+}
+
+/** Names what exists, the nearest first: `did you mean "api"? there are: api, worker`. */
+export function suggest(name: string, candidates: readonly string[], what: string): string {
+  if (candidates.length === 0) return `there are no ${what} here`;
+  const near = nearest(name, candidates);
+  const listed = candidates.slice(0, 10).join(', ') + (candidates.length > 10 ? ', …' : '');
+  return near === undefined
+    ? `${what} that exist: ${listed}`
+    : `did you mean "${near}"? ${what} that exist: ${listed}`;
+}

@@ -1,0 +1,98 @@
+import { EXIT_STATUS } from '../errors.ts';
+import type { Cause } from './diagnosis.ts';
+
+/** How a command, or one service of it, ended. */
+export type Outcome =
+  | 'succeeded'
+  | 'unchanged'
+  | 'planned'
+  | 'failed'
+  | 'rolled-back'
+  | 'superseded'
+  | 'timed-out'
+  | 'unknown'
+  | 'interrupted'
+  | 'refused';
+
+/** The image of a run, as the result names it. */
+export interface ImageResult {
+  readonly reference: string;
+  readonly digest: string | null;
+  readonly platform: string | null;
+  readonly built: boolean;
+  readonly pushed: boolean;
+}
+
+/** What became of one service. */
+export interface ServiceResult {
+  readonly cluster: string;
+  readonly service: string;
+  readonly outcome: Outcome;
+  /** ARN of the revision that was deployed. */
+  readonly taskDefinition: string | null;
+  /** ARN of the revision that ran before. */
+  readonly previousTaskDefinition: string | null;
+  readonly registered: boolean;
+  /** `ecs-svc/…`; null when no deployment was started. */
+  readonly deployment: string | null;
+  readonly desired: number;
+  readonly running: number;
+  readonly failedTasks: number;
+  readonly causes: readonly Cause[];
+}
+
+/** Wall seconds of each phase that ran. */
+export type Seconds = Readonly<
+  Partial<Record<'build' | 'push' | 'register' | 'rollout', number>> & { total: number }
+>;
+
+/** The document that `--json` prints; its shape is fixed for scripts. */
+export interface Result {
+  readonly outcome: Outcome;
+  readonly command: string;
+  readonly image: ImageResult | null;
+  readonly services: readonly ServiceResult[];
+  readonly error: {
+    readonly code: string;
+    readonly message: string;
+    readonly hint: string | null;
+  } | null;
+  readonly seconds: Seconds;
+}
+
+const STATUS: Readonly<Record<Outcome, number>> = {
+  succeeded: EXIT_STATUS.succeeded,
+  unchanged: EXIT_STATUS.succeeded,
+  planned: EXIT_STATUS.succeeded,
+  failed: EXIT_STATUS.failed,
+  'rolled-back': EXIT_STATUS.rolledBack,
+  superseded: EXIT_STATUS.superseded,
+  'timed-out': EXIT_STATUS.sightLost,
+  unknown: EXIT_STATUS.sightLost,
+  interrupted: EXIT_STATUS.interrupted,
+  refused: EXIT_STATUS.refused,
+};
+
+/** Which outcome speaks for all services: the gravest, in the order that the exit statuses fix. */
+const GRAVITY: readonly Outcome[] = [
+  'interrupted',
+  'failed',
+  'rolled-back',
+  'timed-out',
+  'unknown',
+  'superseded',
+  'refused',
+  'succeeded',
+  'planned',
+  'unchanged',
+];
+
+/** The outcome of a run over several services. */
+export function overallOutcome(outcomes: readonly Outcome[]): Outcome {
+  return GRAVITY.find((outcome) => outcomes.includes(outcome)) ?? 'unchanged';
+}
+
+/** The exit status of an outcome. */
+export function statusOf(outcome: Outcome): number {
+  return STATUS[outcome];
+}

@@ -1,0 +1,168 @@
+import type { Deployment, Service, ServiceDeployment } from '@aws-sdk/client-ecs';
+
+/** The deployment that is judged: what UpdateService answered. */
+export interface OurDeployment {
+  /** `ecs-svc/…` */
+  readonly id: string;
+  /** ARN of the revision it deploys. */
+  readonly taskDefinition: string;
+  /** Server time of its creation. */
+  readonly createdAt: Date;
+  /** Id of the deployment that was PRIMARY before. */
+  readonly previous: string | undefined;
+}
+
+/** What one poll saw. */
+export interface Sight {
+  readonly service: Service;
+  /** Our service deployment; undefined while it is not listed, or when the API may not be called. */
+  readonly record: ServiceDeployment | undefined;
+}
+
+/** What earlier polls left behind; the limits count polls, never seconds of the local clock. */
+export interface Memory {
+  /** Whether DescribeServices has shown our deployment yet. */
+  readonly seen: boolean;
+  /** Polls in a row in which something looked final that a late read may still overturn. */
+  readonly doubtful: number;
+}
+
+/** The memory before the first poll. */
+export const NO_MEMORY: Memory = { seen: false, doubtful: 0 };
+
+/** What a sight means: still waiting, or the end of our deployment. */
+export type Verdict =
+  | { readonly kind: 'waiting'; readonly phase: 'stale' | 'in-progress' | 'rolling-back' }
+  | { readonly kind: 'succeeded' }
+  | { readonly kind: 'failed'; readonly reason: string }
+  | { readonly kind: 'rolled-back'; readonly reason: string; readonly to: string | undefined }
+  | { readonly kind: 'superseded'; readonly by: string; readonly taskDefinition: string };
+
+/** Polls for which a read that contradicts UpdateService's answer is taken for stale (60 s at 3 s). */
+export const STALE_POLLS = 20;
+/** Polls for which a state is watched that the record of the service deployment should explain. */
+const DOUBTFUL_POLLS = 5;
+
+type Judgement = readonly [Verdict, Memory];
+
+/**
+ * Judges our own deployment, never the service at large (ecs-facts 4.8, 4.9). A success is
+ * SUCCESSFUL of our service deployment, or COMPLETED of our PRIMARY deployment, with the service on
+ * our revision; the state of the record wins over the list of deployments.
+ */
+export function judge(ours: OurDeployment, { service, record }: Sight, memory: Memory): Judgement {
+  const deployments = service.deployments ?? [];
+  const own = deployments.find(({ id }) => id === ours.id);
+  const primary = deployments.find(({ status }) => status === 'PRIMARY');
+  const known: Memory = { seen: memory.seen || own !== undefined, doubtful: 0 };
+  const doubt: Memory = { ...known, doubtful: memory.doubtful + 1 };
+  const wait = (phase: 'stale' | 'in-progress' | 'rolling-back', next = known): Judgement => [
+    { kind: 'waiting', phase },
+    next,
+  ];
+  const end = (verdict: Verdict): Judgement => [verdict, known];
+  const reason = record?.statusReason ?? own?.rolloutStateReason ?? '';
+  const isOurs = primary?.id === ours.id && service.taskDefinition === ours.taskDefinition;
+
+  if (service.status !== undefined && service.status !== 'ACTIVE') {
+    return end({ kind: 'failed', reason: `the service is ${service.status}` });
+  }
+  switch (record?.status) {
+    case 'SUCCESSFUL':
+      if (isOurs) return end({ kind: 'succeeded' });
+      break;
+    case 'ROLLBACK_REQUESTED':
+    case 'ROLLBACK_IN_PROGRESS':
+      return wait('rolling-back');
+    case 'ROLLBACK_SUCCESSFUL':
+      return end({ kind: 'rolled-back', reason, to: service.taskDefinition });
+    case 'ROLLBACK_FAILED':
+      return end({ kind: 'failed', reason: reason || 'the rollback failed' });
+    case 'STOPPED':
+      if (primary !== undefined && isNewer(primary, ours)) return end(supersededBy(primary));
+      if (isOurs || doubt.doubtful >= DOUBTFUL_POLLS) {
+        return end({ kind: 'failed', reason: reason || 'the deployment was stopped' });
+      }
+      return wait('stale', doubt);
+    case undefined:
+    default:
+  }
+
+  if (own !== undefined && primary === own) {
+    return judgePrimary(own, isOurs, { service, record }, known, doubt);
+  }
+  const rollback = rollbackSigns(ours, own, primary, service);
+  if (rollback !== undefined) {
+    if (primary?.rolloutState !== 'COMPLETED') return wait('rolling-back');
+    // With a record, its own terminal state is what ends the watch, unless it never comes.
+    if (record !== undefined && doubt.doubtful < STALE_POLLS) return wait('rolling-back', doubt);
+    return end({ kind: 'rolled-back', reason: rollback, to: service.taskDefinition });
+  }
+  const limit = primary !== undefined && isNewer(primary, ours) ? DOUBTFUL_POLLS : STALE_POLLS;
+  if (primary === undefined || doubt.doubtful < limit) return wait('stale', doubt);
+  return end(supersededBy(primary));
+}
+
+function judgePrimary(
+  own: Deployment,
+  isOurs: boolean,
+  { service, record }: Sight,
+  known: Memory,
+  doubt: Memory,
+): Judgement {
+  const reason = own.rolloutStateReason ?? 'the deployment failed';
+  switch (own.rolloutState) {
+    case 'COMPLETED':
+      return [isOurs ? { kind: 'succeeded' } : { kind: 'waiting', phase: 'stale' }, known];
+    case 'FAILED': {
+      // A circuit breaker that rolls back replaces the PRIMARY within a moment.
+      const rollsBack =
+        service.deploymentConfiguration?.deploymentCircuitBreaker?.rollback === true;
+      if ((rollsBack || record !== undefined) && doubt.doubtful < DOUBTFUL_POLLS) {
+        return [{ kind: 'waiting', phase: rollsBack ? 'rolling-back' : 'in-progress' }, doubt];
+      }
+      return [{ kind: 'failed', reason }, known];
+    }
+    case undefined: {
+      // Behind a Classic Load Balancer ECS gives no rolloutState: counts, twice the same.
+      const settled =
+        own.runningCount === service.desiredCount && (service.deployments ?? []).length === 1;
+      if (settled && doubt.doubtful >= 2) return [{ kind: 'succeeded' }, known];
+      return [{ kind: 'waiting', phase: 'in-progress' }, settled ? doubt : known];
+    }
+    default:
+      return [{ kind: 'waiting', phase: 'in-progress' }, known];
+  }
+}
+
+function isNewer(deployment: Deployment, ours: OurDeployment): boolean {
+  return (
+    deployment.id !== ours.id &&
+    deployment.id !== ours.previous &&
+    (deployment.createdAt?.getTime() ?? 0) >= ours.createdAt.getTime()
+  );
+}
+
+function supersededBy(deployment: Deployment): Verdict {
+  return {
+    kind: 'superseded',
+    by: deployment.id ?? '',
+    taskDefinition: deployment.taskDefinition ?? '',
+  };
+}
+
+/** Why ECS rolls our deployment back, read from deployments and events; undefined without a sign. */
+function rollbackSigns(
+  ours: OurDeployment,
+  own: Deployment | undefined,
+  primary: Deployment | undefined,
+  service: Service,
+): string | undefined {
+  if (own?.rolloutState === 'FAILED') return own.rolloutStateReason ?? 'the deployment failed';
+  const failed = (service.events ?? []).find(({ message }) =>
+    message?.includes(`(deployment ${ours.id}) deployment failed`),
+  );
+  if (failed?.message !== undefined) return failed.message;
+  const reason = primary?.rolloutStateReason ?? '';
+  return primary?.id !== ours.id && /rolling back to/.test(reason) ? reason : undefined;
+}

@@ -1,0 +1,186 @@
+import { EcsDeployError } from '../errors.ts';
+import type { Emit } from '../events.ts';
+import { packContext } from './context.ts';
+import type { Daemon } from './daemon.ts';
+import { daemonLines } from './lines.ts';
+import type { DaemonLine } from './lines.ts';
+import { decodeTrace } from './trace.ts';
+import type { Vertex } from './trace.ts';
+
+/** What to build. */
+export interface BuildRequest {
+  /** Name under which the daemon keeps the image, `registry/repository:tag`. */
+  readonly reference: string;
+  readonly platform: string;
+  /** Absolute. */
+  readonly context: string;
+  /** Absolute. */
+  readonly dockerfile: string;
+  readonly target: string | undefined;
+  readonly args: Readonly<Record<string, string>>;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly noCache: boolean;
+  readonly pull: boolean;
+}
+
+/** Log lines of the failed step that an error quotes. */
+const QUOTED_LINES = 20;
+
+/**
+ * Builds an image with the daemon's BuildKit from a tar of the context.
+ *
+ * Never the classic builder: it ignores the platform silently (docker-facts 1.1). Throws
+ * `build-failed` with the failed step and its last log lines.
+ */
+export async function buildImage(
+  { docker }: Daemon,
+  request: BuildRequest,
+  emit: Emit,
+  signal: AbortSignal,
+): Promise<void> {
+  const context = await packContext(request.context, request.dockerfile);
+  const options = {
+    version: '2',
+    t: request.reference,
+    platform: request.platform,
+    dockerfile: context.dockerfile,
+    buildargs: request.args,
+    labels: request.labels,
+    ...(request.target === undefined ? {} : { target: request.target }),
+    ...(request.noCache ? { nocache: true } : {}),
+    ...(request.pull ? { pull: true } : {}),
+    rm: true,
+  };
+  const sent = context.done.then((count) => emit({ kind: 'context-sent', ...count }));
+  const progress = trackProgress(emit);
+  const answer = async () => {
+    const stream = await dial(docker, {
+      path: '/build?',
+      method: 'POST',
+      file: context.tar,
+      options,
+      abortSignal: signal,
+      isStream: true,
+      statusCodes: { 200: true, 400: 'bad request', 500: 'server error' },
+    });
+    for await (const line of daemonLines(stream)) progress.take(line);
+  };
+  try {
+    // The context's own error says more than the broken upload that it causes.
+    await Promise.all([sent, answer()]);
+  } catch (error) {
+    if (signal.aborted || error instanceof EcsDeployError) throw error;
+    throw buildFailed((error as Error).message, [], error);
+  }
+  progress.finish();
+}
+
+type Dial = (
+  options: Readonly<Record<string, unknown>>,
+  done: (error: Error | null, stream: NodeJS.ReadableStream) => void,
+) => void;
+
+/** docker-modem's one call as a promise; dockerode's own types lack what is used of it here. */
+function dial(
+  docker: Daemon['docker'],
+  options: Readonly<Record<string, unknown>>,
+): Promise<NodeJS.ReadableStream> {
+  const { modem } = docker as unknown as { modem: { dial: Dial } };
+  return new Promise((resolve, reject) => {
+    modem.dial(options, (error, stream) => {
+      if (error) reject(error);
+      else resolve(stream);
+    });
+  });
+}
+
+function trackProgress(emit: Emit) {
+  const steps = new Map<string, { vertex: Vertex; log: string[] }>();
+  let failure: string | undefined;
+  const takeVertex = (vertex: Vertex) => {
+    const known = steps.get(vertex.digest);
+    steps.set(vertex.digest, { vertex, log: known?.log ?? [] });
+    // BuildKit's own book-keeping is no step of the Dockerfile.
+    if (vertex.name.startsWith('[internal]')) return;
+    const { name } = vertex;
+    if (vertex.started !== undefined && known?.vertex.started === undefined && !vertex.cached) {
+      emit({ kind: 'build-step', name, state: 'started', seconds: 0 });
+    }
+    if (vertex.completed === undefined || known?.vertex.completed !== undefined) return;
+    if (vertex.error !== '') return;
+    const state = vertex.cached ? 'cached' : 'completed';
+    const seconds = vertex.completed - (vertex.started ?? vertex.completed);
+    emit({ kind: 'build-step', name, state, seconds });
+  };
+  const takeLog = (vertex: string, text: string) => {
+    const log = steps.get(vertex)?.log;
+    for (const line of text.split('\n').filter((part) => part.trim() !== '')) {
+      log?.push(line);
+      if (log !== undefined && log.length > QUOTED_LINES) log.shift();
+      emit({ kind: 'build-output', line });
+    }
+  };
+  return {
+    take: (line: DaemonLine) => {
+      if (line.id === 'moby.buildkit.trace' && typeof line.aux === 'string') {
+        const trace = decodeTrace(line.aux);
+        trace.vertexes.forEach(takeVertex);
+        for (const { vertex, text } of trace.logs) takeLog(vertex, text);
+      }
+      if (line.stream !== undefined) emit({ kind: 'build-output', line: line.stream.trimEnd() });
+      failure ??= line.errorDetail?.message ?? line.error;
+    },
+    /** The daemon answers 200 whatever happens: an error is a line of the answer. */
+    finish: () => {
+      if (failure === undefined) return;
+      const failed = [...steps.values()].find(({ vertex }) => vertex.error !== '');
+      const quoted = failed === undefined ? [] : [failed.vertex.name, ...failed.log];
+      throw buildFailed(failure, quoted);
+    },
+  };
+}
+
+/** What BuildKit puts before the message proper (docker-facts 1.4). */
+const NOISE =
+  /^(?:failed to solve(?: with frontend dockerfile\.v0)?: |failed to create LLB definition: |rpc error: code = \w+ desc = |failed to compute cache key: |failed to calculate checksum of ref \S+ |executor failed running )+/;
+
+function buildFailed(message: string, log: readonly string[], cause?: unknown): EcsDeployError {
+  const text = message.replace(NOISE, '');
+  const quoted = log.map((line) => `\n  | ${line}`).join('');
+  return new EcsDeployError({
+    code: 'build-failed',
+    message: `The build failed: ${text}${quoted}`,
+    hint: hintFor(`${text}\n${log.join('\n')}`),
+    cause,
+  });
+}
+
+function hintFor(text: string): string | undefined {
+  if (/exec format error/.test(text)) {
+    return 'this Docker cannot run steps of that platform: register emulation (docker run --privileged --rm tonistiigi/binfmt --install all), or build on a machine of that CPU';
+  }
+  if (/no space left on device/.test(text)) {
+    return 'the disk of the Docker daemon is full: docker system df shows what fills it, docker system prune frees it';
+  }
+  if (/no active session/.test(text)) {
+    return 'the base image needs a login or a pull that this build cannot do: pull it first (docker pull --platform PLATFORM IMAGE)';
+  }
+  if (/not found/.test(text)) {
+    return 'check the path in the Dockerfile, and whether .dockerignore leaves it out of the context';
+  }
+  return undefined;
+}
+
+/** What the daemon says of an image it holds; undefined when it holds none of that name. */
+export async function inspectImage(
+  { docker }: Daemon,
+  reference: string,
+): Promise<{ readonly id: string; readonly platform: string } | undefined> {
+  try {
+    const { Id, Os, Architecture } = await docker.getImage(reference).inspect();
+    return { id: Id, platform: `${Os}/${Architecture}` };
+  } catch (error) {
+    if ((error as { statusCode?: number }).statusCode === 404) return undefined;
+    throw error;
+  }
+}

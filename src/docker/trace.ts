@@ -1,0 +1,105 @@
+/** One step of a build (a vertex of BuildKit's graph). */
+export interface Vertex {
+  readonly digest: string;
+  readonly name: string;
+  readonly cached: boolean;
+  /** Epoch seconds. */
+  readonly started: number | undefined;
+  readonly completed: number | undefined;
+  readonly error: string;
+}
+
+/** What one `moby.buildkit.trace` message tells. */
+export interface Trace {
+  readonly vertexes: readonly Vertex[];
+  readonly logs: readonly { readonly vertex: string; readonly text: string }[];
+}
+
+type Field = readonly [number: number, value: number | Uint8Array];
+
+/** The fields of one protobuf message: integers, and the bytes of everything else. */
+function* fields(bytes: Uint8Array): Generator<Field> {
+  let at = 0;
+  const varint = () => {
+    let value = 0;
+    for (let factor = 1; ; factor *= 128) {
+      const byte = bytes[at] ?? 0;
+      at += 1;
+      value += (byte & 127) * factor;
+      if (byte < 128) return value;
+    }
+  };
+  while (at < bytes.length) {
+    const key = varint();
+    const number = Math.floor(key / 8);
+    switch (key % 8) {
+      case 0:
+        yield [number, varint()];
+        break;
+      case 2: {
+        const length = varint();
+        yield [number, bytes.subarray(at, at + length)];
+        at += length;
+        break;
+      }
+      case 1:
+        at += 8;
+        break;
+      case 5:
+        at += 4;
+        break;
+      default:
+        return;
+    }
+  }
+}
+
+const text = (value: number | Uint8Array) => Buffer.from(value as Uint8Array).toString('utf8');
+
+function seconds(value: number | Uint8Array): number {
+  let total = 0;
+  for (const [number, part] of fields(value as Uint8Array)) {
+    total += number === 1 ? (part as number) : (part as number) / 1e9;
+  }
+  return total;
+}
+
+/** Decodes moby.buildkit.v1.StatusResponse (vertexes and logs) from its base64. */
+export function decodeTrace(base64: string): Trace {
+  const vertexes: Vertex[] = [];
+  const logs: { vertex: string; text: string }[] = [];
+  for (const [number, value] of fields(Buffer.from(base64, 'base64'))) {
+    if (number === 1) vertexes.push(decodeVertex(value as Uint8Array));
+    if (number === 3) logs.push(decodeLog(value as Uint8Array));
+  }
+  return { vertexes, logs };
+}
+
+function decodeVertex(bytes: Uint8Array): Vertex {
+  const vertex = {
+    digest: '',
+    name: '',
+    cached: false,
+    started: undefined as number | undefined,
+    completed: undefined as number | undefined,
+    error: '',
+  };
+  for (const [number, value] of fields(bytes)) {
+    if (number === 1) vertex.digest = text(value);
+    if (number === 3) vertex.name = text(value);
+    if (number === 4) vertex.cached = value === 1;
+    if (number === 5) vertex.started = seconds(value);
+    if (number === 6) vertex.completed = seconds(value);
+    if (number === 7) vertex.error = text(value);
+  }
+  return vertex;
+}
+
+function decodeLog(bytes: Uint8Array): { vertex: string; text: string } {
+  const log = { vertex: '', text: '' };
+  for (const [number, value] of fields(bytes)) {
+    if (number === 1) log.vertex = text(value);
+    if (number === 4) log.text = text(value);
+  }
+  return log;
+}

@@ -1,0 +1,112 @@
+import type { Cause } from './core/diagnosis.ts';
+import type { ServiceResult } from './core/result.ts';
+import type { Change } from './core/task-definition.ts';
+import type { EcsDeployError } from './errors.ts';
+
+/** Bytes of one layer on its way to the registry. */
+export interface LayerProgress {
+  readonly id: string;
+  readonly current: number;
+  /** Undefined where the daemon does not say. */
+  readonly total: number | undefined;
+  readonly state: 'waiting' | 'pushing' | 'pushed' | 'exists';
+}
+
+/** What a deploy is going to do with one service. */
+export interface ServicePlan {
+  readonly cluster: string;
+  readonly service: string;
+  /** Revision that runs, as `family:revision`. */
+  readonly from: string;
+  readonly changes: readonly Change[];
+}
+
+/** Counts of one deployment, as ECS gives them. */
+export interface RolloutCounts {
+  readonly desired: number;
+  readonly running: number;
+  readonly pending: number;
+  readonly failed: number;
+}
+
+/** Everything a step can tell, as facts without wording; the reporters word it. */
+export type Event =
+  | {
+      readonly kind: 'api-call';
+      readonly action: string;
+      readonly milliseconds: number;
+      readonly failure: string | undefined;
+    }
+  | { readonly kind: 'warning'; readonly message: string; readonly hint?: string | undefined }
+  | {
+      readonly kind: 'plan';
+      readonly image: string;
+      readonly builds: boolean;
+      readonly services: readonly ServicePlan[];
+    }
+  | { readonly kind: 'image-present'; readonly reference: string; readonly digest: string }
+  | {
+      readonly kind: 'docker-found';
+      readonly address: string;
+      readonly version: string;
+      readonly standIn: boolean;
+    }
+  | { readonly kind: 'before-started'; readonly command: string }
+  | { readonly kind: 'before-output'; readonly line: string }
+  | { readonly kind: 'build-started'; readonly reference: string; readonly platform: string }
+  | { readonly kind: 'context-sent'; readonly files: number; readonly bytes: number }
+  | {
+      readonly kind: 'build-step';
+      readonly name: string;
+      readonly state: 'started' | 'cached' | 'completed';
+      readonly seconds: number;
+    }
+  | { readonly kind: 'build-output'; readonly line: string }
+  | { readonly kind: 'built'; readonly platform: string; readonly seconds: number }
+  | { readonly kind: 'repository-created'; readonly uri: string }
+  | { readonly kind: 'push-started'; readonly reference: string }
+  | { readonly kind: 'push-progress'; readonly layers: readonly LayerProgress[] }
+  | {
+      readonly kind: 'pushed';
+      readonly reference: string;
+      readonly digest: string;
+      readonly seconds: number;
+      readonly layers: readonly LayerProgress[];
+    }
+  | { readonly kind: 'registered'; readonly revision: string; readonly seconds: number }
+  | { readonly kind: 'register-skipped'; readonly revision: string }
+  | { readonly kind: 'register-retried'; readonly family: string }
+  | {
+      readonly kind: 'rollout-started';
+      readonly service: string;
+      readonly deployment: string;
+      readonly from: string;
+      readonly to: string;
+    }
+  | { readonly kind: 'rollout-unchanged'; readonly service: string; readonly revision: string }
+  | {
+      readonly kind: 'rollout-progress';
+      readonly service: string;
+      readonly phase: string;
+      readonly counts: RolloutCounts;
+    }
+  | { readonly kind: 'service-event'; readonly service: string; readonly message: string }
+  | { readonly kind: 'cause'; readonly service: string; readonly cause: Cause }
+  | { readonly kind: 'rolling-back'; readonly service: string; readonly reason: string }
+  | { readonly kind: 'sight-troubled'; readonly message: string }
+  | { readonly kind: 'sight-regained' }
+  | {
+      readonly kind: 'service-ended';
+      readonly result: ServiceResult;
+      readonly reason: string;
+      readonly seconds: number;
+      readonly digests: readonly string[];
+    }
+  | { readonly kind: 'interrupted'; readonly message: string; readonly hint: string }
+  | { readonly kind: 'error'; readonly error: EcsDeployError };
+
+/** Takes one event. */
+export type Emit = (event: Event) => void;
+
+/** The event of one kind. */
+export type EventOf<K extends Event['kind']> = Extract<Event, { readonly kind: K }>;

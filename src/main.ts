@@ -1,0 +1,33 @@
+import { EcsDeployError, EXIT_STATUS } from './errors.ts';
+import { run } from './run.ts';
+
+declare const ECSDEPLOY_VERSION: string;
+
+// The SDK would print a notice about Node 20 on stderr at every start.
+process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] = 'true';
+
+const interrupt = new AbortController();
+for (const name of ['SIGINT', 'SIGTERM'] as const) {
+  // `on`, not `once`: beside ora, `once` would let the second signal kill without a clean-up.
+  process.on(name, () => {
+    if (interrupt.signal.aborted) process.exit(EXIT_STATUS.interrupted);
+    interrupt.abort(new EcsDeployError({ code: 'interrupted', message: `Interrupted (${name}).` }));
+  });
+}
+// A reader that has seen enough (`| head`) is no error.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+});
+
+const status = await run(process.argv.slice(2), {
+  environment: process.env,
+  directory: process.cwd(),
+  stdin: process.stdin,
+  stdout: process.stdout,
+  stderr: process.stderr,
+  signal: interrupt.signal,
+  version: ECSDEPLOY_VERSION,
+});
+// Sockets that are kept alive must not hold the process; what was written must get out first.
+process.exitCode = status;
+process.stdout.write('', () => process.stderr.write('', () => process.exit(status)));

@@ -1,0 +1,73 @@
+import { spawn } from 'node:child_process';
+import { kill, platform } from 'node:process';
+
+/** How a child process ended. */
+export interface ProcessEnd {
+  /** Exit status; 128 plus the number for a signal is not made up: it is null then. */
+  readonly status: number | null;
+  readonly stdout: string;
+  /** The last lines of both streams, oldest first. */
+  readonly tail: readonly string[];
+}
+
+/** What to run. */
+export interface ProcessRequest {
+  readonly command: string;
+  /** Absent: `command` is a line for the shell. */
+  readonly args?: readonly string[];
+  readonly directory: string;
+  readonly signal?: AbortSignal;
+  /** Told each line of stdout and stderr. */
+  readonly onLine?: (line: string) => void;
+}
+
+const TAIL = 20;
+
+/** Runs a process to its end without a terminal; rejects when it cannot be started or is aborted. */
+export function runProcess(request: ProcessRequest): Promise<ProcessEnd> {
+  const { command, args, directory, signal, onLine } = request;
+  const child = spawn(command, args ?? [], {
+    cwd: directory,
+    shell: args === undefined,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    // A shell's children must end with it on Ctrl-C, so that they are a group of their own.
+    detached: args === undefined && platform !== 'win32',
+  });
+  const tail: string[] = [];
+  let stdout = '';
+  const read = (stream: NodeJS.ReadableStream, keep: (text: string) => void) => {
+    let rest = '';
+    stream.setEncoding('utf8');
+    const take = (line: string) => {
+      tail.push(line);
+      if (tail.length > TAIL) tail.shift();
+      onLine?.(line);
+    };
+    stream.on('data', (text: string) => {
+      keep(text);
+      const lines = (rest + text).split('\n');
+      rest = lines.pop() ?? '';
+      lines.forEach(take);
+    });
+    stream.on('end', () => {
+      if (rest !== '') take(rest);
+    });
+  };
+  read(child.stdout, (text) => {
+    stdout += text;
+  });
+  read(child.stderr, () => undefined);
+  return new Promise((resolve, reject) => {
+    const stop = () => {
+      if (child.pid !== undefined && args === undefined) kill(-child.pid, 'SIGTERM');
+      else child.kill('SIGTERM');
+    };
+    signal?.addEventListener('abort', stop, { once: true });
+    child.once('error', reject);
+    child.once('close', (status) => {
+      signal?.removeEventListener('abort', stop);
+      if (signal?.aborted === true) reject(signal.reason as Error);
+      else resolve({ status, stdout, tail });
+    });
+  });
+}

@@ -1,0 +1,45 @@
+import type { Event } from '../events.ts';
+import { wordEvent } from './text.ts';
+import type { Level, Line } from './text.ts';
+
+/** Writes text to stderr. */
+export type Write = (text: string) => void;
+
+/** Takes every event of a run; `end` gives the terminal back. */
+export interface Reporter {
+  readonly report: (event: Event) => void;
+  readonly end: () => void;
+}
+
+const MARKS: Readonly<Record<Level, string>> = {
+  step: '',
+  success: '',
+  detail: '',
+  warning: 'Warning: ',
+  error: 'Error: ',
+  hint: '  → ',
+  debug: '  · ',
+};
+
+/** A line without colour. */
+export function plainLine({ level, text }: Line): string {
+  return `${MARKS[level]}${text}\n`;
+}
+
+/** One plain line per line of wording, no escape codes; `quiet` keeps warnings' and errors' lines. */
+export function plainReporter(
+  write: Write,
+  { verbose, quiet }: { readonly verbose: boolean; readonly quiet: boolean },
+): Reporter {
+  return {
+    report: (event) => {
+      if (quiet && !['error', 'cause', 'interrupted', 'service-ended'].includes(event.kind)) return;
+      for (const line of wordEvent(event).lines) {
+        if (line.level === 'debug' && !verbose) continue;
+        if (quiet && ['success', 'step'].includes(line.level)) continue;
+        write(plainLine(line));
+      }
+    },
+    end: () => undefined,
+  };
+}

@@ -1,0 +1,70 @@
+import { Chalk } from 'chalk';
+import type { ChalkInstance } from 'chalk';
+import type { Ora } from 'ora';
+import type { Reporter } from './plain.ts';
+import { wordEvent } from './text.ts';
+import type { Level, Line } from './text.ts';
+
+/** Build output that stays visible on a terminal only while it is new. */
+const PASSING = new Set(['build-output', 'before-output', 'build-step', 'rollout-progress']);
+
+/** Colours, marks and one live line with a spinner on a terminal. */
+export async function terminalReporter(
+  stream: NodeJS.WriteStream,
+  { verbose, colour }: { readonly verbose: boolean; readonly colour: boolean },
+): Promise<Reporter> {
+  const { default: ora } = await import('ora');
+  const chalk = new Chalk({ level: colour ? 1 : 0 });
+  let spinner: Ora | undefined;
+  const stop = () => {
+    spinner?.stop();
+    spinner = undefined;
+  };
+  return {
+    report: (event) => {
+      const { lines, live } = wordEvent(event);
+      const shown = lines.filter(
+        ({ level }) => (level !== 'debug' || verbose) && (verbose || !PASSING.has(event.kind)),
+      );
+      if (shown.length > 0) {
+        const text = shown.map((line) => paint(line, chalk)).join('');
+        // The live line moves down: what stays is written above it.
+        spinner?.clear();
+        stream.write(text);
+        spinner?.render();
+      }
+      if (live === null) stop();
+      if (typeof live !== 'string') return;
+      const fitted = fit(live, stream.columns);
+      // discardStdin would swallow Ctrl-C while the spinner turns.
+      spinner ??= ora({ stream, discardStdin: false, indent: 0 }).start();
+      spinner.text = chalk.dim(fitted);
+    },
+    end: stop,
+  };
+}
+
+function paint({ level, text }: Line, chalk: ChalkInstance): string {
+  const styles: Readonly<Record<Level, (text: string) => string>> = {
+    step: (words) => chalk.bold(words),
+    success: (words) => `${chalk.green('✔')} ${words}`,
+    detail: (words) => paintDetail(words, chalk),
+    warning: (words) => `${chalk.yellow('▲')} ${words}`,
+    error: (words) => `${chalk.red('✖')} ${words}`,
+    hint: (words) => `  ${chalk.cyan('→')} ${words}`,
+    debug: (words) => chalk.dim(`  · ${words}`),
+  };
+  return `${styles[level](text)}\n`;
+}
+
+function paintDetail(text: string, chalk: ChalkInstance): string {
+  if (/^\s+- /.test(text)) return chalk.red(text);
+  if (/^\s+\+ /.test(text)) return chalk.green(text);
+  return chalk.dim(text);
+}
+
+/** Cuts a live line to the terminal's width, spinner included: a wrapped one cannot be cleared. */
+function fit(text: string, columns: number): string {
+  const room = Math.max(columns - 4, 10);
+  return text.length > room ? `${text.slice(0, room - 1)}…` : text;
+}

@@ -1,0 +1,268 @@
+import { formatChanges } from '../core/changes.ts';
+import type { Cause } from '../core/diagnosis.ts';
+import type { ServiceResult } from '../core/result.ts';
+import { shortName } from '../core/task-definition.ts';
+import type { Event, EventOf, LayerProgress, RolloutCounts } from '../events.ts';
+
+/** How a line is meant; the reporters choose mark and colour. */
+export type Level = 'step' | 'success' | 'detail' | 'warning' | 'error' | 'hint' | 'debug';
+
+/** One line for people. */
+export interface Line {
+  readonly level: Level;
+  readonly text: string;
+}
+
+/** What one event says: lines that stay, and the state that a live display shows meanwhile. */
+export interface Wording {
+  readonly lines: readonly Line[];
+  /** Undefined leaves the live state as it is, `null` ends it. */
+  readonly live?: string | null;
+}
+
+type Words = { readonly [K in Event['kind']]: (event: EventOf<K>) => Wording };
+
+const line = (level: Level, text: string): Line => ({ level, text });
+const say = (level: Level, text: string): Wording => ({ lines: [line(level, text)] });
+const indent = (text: string) => text.split('\n').map((part) => line('detail', `  ${part}`));
+const hintLines = (hint: string | undefined): Line[] =>
+  hint === undefined || hint === '' ? [] : hint.split('\n').map((part) => line('hint', part));
+
+/** The English of every event; an event without words does not compile. */
+const WORDS: Words = {
+  'api-call': ({ action, milliseconds, failure }) =>
+    say('debug', `${action} ${milliseconds} ms${failure === undefined ? '' : ` ${failure}`}`),
+  warning: ({ message, hint }) => ({ lines: [line('warning', message), ...hintLines(hint)] }),
+  plan: ({ image, builds, services }) => ({
+    lines: [
+      line('step', `Image ${image}${builds ? ' (to be built)' : ''}`),
+      ...services.flatMap(({ cluster, service, from, changes }) => [
+        line('step', `Service ${service} in ${cluster} runs ${from}`),
+        ...indent(formatChanges(changes)),
+      ]),
+    ],
+  }),
+  'image-present': ({ reference, digest }) =>
+    say(
+      'success',
+      `${reference} is in the registry already (${shortDigest(digest)}): nothing to build`,
+    ),
+  'docker-found': ({ address, version, standIn }) =>
+    say(
+      'detail',
+      standIn
+        ? `Docker: the sandbox's stand-in at ${address} (no Docker daemon here)`
+        : `Docker ${version} at ${address}`,
+    ),
+  'before-started': ({ command }) => ({
+    lines: [line('step', `Running ${command}`)],
+    live: `Running ${command}`,
+  }),
+  'before-output': ({ line: output }) => say('detail', `  ${output}`),
+  'build-started': ({ reference, platform }) => ({
+    lines: [line('step', `Building ${reference} for ${platform}`)],
+    live: `Building for ${platform}`,
+  }),
+  'context-sent': ({ files, bytes }) =>
+    say('detail', `  context: ${files} ${files === 1 ? 'file' : 'files'}, ${formatBytes(bytes)}`),
+  'build-step': ({ name, state, seconds }) =>
+    state === 'started'
+      ? { lines: [], live: name }
+      : say(
+          'detail',
+          `  ${name}${state === 'cached' ? ' (cached)' : ` ${formatSeconds(seconds)}`}`,
+        ),
+  'build-output': ({ line: output }) => say('detail', `  ${output}`),
+  built: ({ platform, seconds }) => ({
+    lines: [line('success', `Built for ${platform} in ${formatSeconds(seconds)}`)],
+    live: null,
+  }),
+  'repository-created': ({ uri }) => say('success', `Created the repository ${uri}`),
+  'push-started': ({ reference }) => ({
+    lines: [line('step', `Pushing ${reference}`)],
+    live: 'Pushing',
+  }),
+  'push-progress': ({ layers }) => ({ lines: [], live: formatPush(layers) }),
+  pushed: ({ digest, seconds, layers }) => ({
+    lines: [
+      line(
+        'success',
+        `Pushed ${shortDigest(digest)} in ${formatSeconds(seconds)} (${formatLayers(layers)})`,
+      ),
+    ],
+    live: null,
+  }),
+  registered: ({ revision, seconds }) =>
+    say('success', `Registered ${revision} in ${formatSeconds(seconds)}`),
+  'register-skipped': ({ revision }) =>
+    say('success', `${revision} is the same definition: nothing to register`),
+  'register-retried': ({ family }) =>
+    say('detail', `Somebody else registers in the family ${family}: trying again`),
+  'rollout-started': ({ service, deployment, from, to }) => ({
+    lines: [
+      line('step', from === to ? `${service}: ${to} anew` : `${service}: ${from} → ${to}`),
+      line('detail', `  deployment ${deployment}`),
+    ],
+    live: `${service}: waiting for tasks`,
+  }),
+  'rollout-unchanged': ({ service, revision }) =>
+    say('success', `${service} runs ${revision} already: nothing to deploy`),
+  'rollout-progress': ({ service, phase, counts }) => ({
+    lines: [line('detail', `  ${service}: ${formatCounts(counts)}${phaseNote(phase)}`)],
+    live: `${service}: ${formatCounts(counts)}${phaseNote(phase)}`,
+  }),
+  'service-event': ({ message }) =>
+    say('detail', `  ${message.replace(/^\(service \S+\) /, 'ECS: ')}`),
+  cause: ({ service, cause }) => ({ lines: causeLines(service, cause) }),
+  'rolling-back': ({ service, reason }) => ({
+    lines: [
+      line(
+        'warning',
+        `${service} is being rolled back to its previous revision${reason === '' ? '' : `: ${reason}`}`,
+      ),
+    ],
+    live: `${service}: rolling back`,
+  }),
+  'sight-troubled': ({ message }) =>
+    say(
+      'warning',
+      `AWS does not answer (${message}); the deployment goes on, and so does the watch`,
+    ),
+  'sight-regained': () => say('detail', '  AWS answers again'),
+  'service-ended': ({ result, reason, seconds, digests }) => ({
+    lines: endLines(result, reason, seconds, digests),
+    live: null,
+  }),
+  interrupted: ({ message, hint }) => ({
+    lines: [line('warning', message), ...hintLines(hint)],
+    live: null,
+  }),
+  error: ({ error }) => ({
+    lines: [
+      ...error.message
+        .split('\n')
+        .map((text, index) =>
+          line(index === 0 || error.problems.length > 0 ? 'error' : 'detail', text),
+        ),
+      ...hintLines(error.hint),
+    ],
+    live: null,
+  }),
+};
+
+/** Words an event. */
+export function wordEvent(event: Event): Wording {
+  return (WORDS[event.kind] as (event: Event) => Wording)(event);
+}
+
+function causeLines(service: string, { code, summary, hint, evidence, tasks }: Cause): Line[] {
+  const count = tasks > 1 ? ` (${tasks} tasks)` : '';
+  return [
+    line('error', `${service}: ${summary} [${code}]${count}`),
+    ...evidence.flatMap(indent),
+    ...hintLines(hint),
+  ];
+}
+
+function endLines(
+  result: ServiceResult,
+  reason: string,
+  seconds: number,
+  digests: readonly string[],
+): Line[] {
+  const { cluster, service, running, desired } = result;
+  const ours = shortName(result.taskDefinition ?? '');
+  const previous = shortName(result.previousTaskDefinition ?? '');
+  const flags = `--cluster ${cluster} --service ${service}`;
+  const onward = [
+    line('hint', `watch on: ecsdeploy rollout --watch ${flags}`),
+    line('hint', `roll back: ecsdeploy rollout ${previous} ${flags}`),
+  ];
+  const why = reason === '' ? '' : `: ${reason}`;
+  switch (result.outcome) {
+    case 'succeeded': {
+      const tasks = desired === 0 ? 'no task is wanted' : `${running} of ${desired} tasks`;
+      const proof = [...new Set(digests)].map(shortDigest).join(', ');
+      return [
+        line('success', `${service} runs ${ours} (${tasks}) after ${formatSeconds(seconds)}`),
+        ...(proof === ''
+          ? []
+          : [
+              line(
+                'detail',
+                `  ${digests.length} running ${digests.length === 1 ? 'task has' : 'tasks have'} the image ${proof}`,
+              ),
+            ]),
+      ];
+    }
+    case 'rolled-back':
+      return [line('error', `${service} was rolled back to ${previous}; ${ours} failed${why}`)];
+    case 'superseded':
+      return [line('error', `The deployment of ${ours} to ${service} was superseded${why}`)];
+    case 'timed-out':
+      return [
+        line(
+          'error',
+          `${service}: no verdict within the time limit (--timeout); the deployment goes on`,
+        ),
+        ...onward,
+      ];
+    case 'unknown':
+      return [
+        line('warning', `${service}: ${reason}; the deployment of ${ours} goes on`),
+        ...onward,
+      ];
+    case 'interrupted':
+      return [
+        line('warning', `Stopped watching ${service}; the deployment of ${ours} goes on`),
+        ...onward,
+      ];
+    default:
+      return [
+        line('error', `The deployment of ${ours} to ${service} failed${why}`),
+        line('hint', `roll back: ecsdeploy rollout ${previous} ${flags}`),
+      ];
+  }
+}
+
+function phaseNote(phase: string): string {
+  return phase === 'rolling-back' ? ' (rolling back)' : '';
+}
+
+function formatCounts({ desired, running, pending, failed }: RolloutCounts): string {
+  const parts = [`${running} of ${desired} running`];
+  if (pending > 0) parts.push(`${pending} pending`);
+  if (failed > 0) parts.push(`${failed} failed`);
+  return parts.join(', ');
+}
+
+function formatPush(layers: readonly LayerProgress[]): string {
+  const sum = (key: 'current' | 'total') =>
+    layers.reduce((total, layer) => total + (layer[key] ?? 0), 0);
+  return `Pushing ${formatBytes(sum('current'))} of ${formatBytes(sum('total'))}`;
+}
+
+function formatLayers(layers: readonly LayerProgress[]): string {
+  const there = layers.filter(({ state }) => state === 'exists').length;
+  return `${layers.length} ${layers.length === 1 ? 'layer' : 'layers'}, ${there} there already`;
+}
+
+/** The first 12 hex digits of a digest, with its algorithm. */
+export function shortDigest(digest: string): string {
+  return digest.replace(/^(sha256:[0-9a-f]{12})[0-9a-f]{52}$/, '$1');
+}
+
+/** Bytes with a unit, e.g. `1.5 MB`. */
+export function formatBytes(bytes: number): string {
+  if (bytes < 1000) return `${bytes} B`;
+  const units = ['kB', 'MB', 'GB'];
+  const power = Math.min(Math.floor(Math.log10(bytes) / 3), units.length);
+  return `${(bytes / 1000 ** power).toFixed(1)} ${units[power - 1]}`;
+}
+
+/** Seconds as people say them: `0.4s`, `61s`, `3m 20s`. */
+export function formatSeconds(seconds: number): string {
+  if (seconds < 10) return `${seconds.toFixed(1)}s`;
+  if (seconds < 100) return `${Math.round(seconds)}s`;
+  return `${Math.floor(seconds / 60)}m ${Math.round(seconds % 60)}s`;
+}

@@ -1,0 +1,150 @@
+import { createInterface } from 'node:readline/promises';
+import { text as readAll } from 'node:stream/consumers';
+import { loadCommand, parseCommandLine } from './cli.ts';
+import type { Invocation } from './cli.ts';
+import { resolveConfig } from './config.ts';
+import type { CommandResult, Context } from './context.ts';
+import { statusOf } from './core/result.ts';
+import type { Outcome, Result } from './core/result.ts';
+import { EcsDeployError, EXIT_STATUS, isAbort } from './errors.ts';
+import type { Event } from './events.ts';
+import { writeGithubFiles } from './report/github.ts';
+import { plainReporter } from './report/plain.ts';
+import type { Reporter } from './report/plain.ts';
+import { openReporter } from './report/reporter.ts';
+
+/** Everything of the process that a run touches. */
+export interface Io {
+  /** Read, and `AWS_PROFILE` written, so that the SDK sees the profile that was chosen. */
+  readonly environment: Record<string, string | undefined>;
+  readonly directory: string;
+  readonly stdin: NodeJS.ReadStream;
+  readonly stdout: NodeJS.WriteStream;
+  readonly stderr: NodeJS.WriteStream;
+  /** Aborted by the first Ctrl-C or SIGTERM. */
+  readonly signal: AbortSignal;
+  readonly version: string;
+}
+
+/** Runs one command line and returns its exit status; the only place that prints results and errors. */
+export async function run(argv: readonly string[], io: Io): Promise<number> {
+  const start = performance.now();
+  // A wrong flag cannot say whether JSON was wanted, but its presence can.
+  let json = argv.slice(0, argv.includes('--') ? argv.indexOf('--') : undefined).includes('--json');
+  let command = '';
+  let reporter: Reporter = plainReporter((words) => void io.stderr.write(words), {
+    verbose: false,
+    quiet: false,
+  });
+  const finish = (result: CommandResult, error: Result['error']): number => {
+    reporter.end();
+    const total = Math.round(performance.now() - start) / 1000;
+    const { output, status, seconds, ...facts } = result;
+    const document: Result = {
+      outcome: facts.outcome,
+      command,
+      image: facts.image,
+      services: facts.services,
+      error,
+      seconds: { ...seconds, total },
+    };
+    if (json) io.stdout.write(`${JSON.stringify(document, undefined, 2)}\n`);
+    else if (output !== undefined) io.stdout.write(`${output}\n`);
+    if (io.environment['GITHUB_ACTIONS'] === 'true') writeGithubFiles(document, io.environment);
+    return status ?? statusOf(facts.outcome);
+  };
+  try {
+    const invocation = parseCommandLine(argv, io.version, {
+      write: (words) => void io.stdout.write(words),
+      columns: io.stdout.columns ?? 100,
+    });
+    if (invocation === undefined) return EXIT_STATUS.succeeded;
+    command = invocation.command;
+    const context = makeContext(invocation, io, (event) => reporter.report(event));
+    const { config } = context;
+    json = config.json;
+    reporter = await openReporter({
+      progress: config.quiet ? 'quiet' : config.progress,
+      verbose: config.verbose,
+      stream: io.stderr,
+      environment: io.environment,
+    });
+    const action = await loadCommand(invocation.command);
+    return finish(await action(context), null);
+  } catch (thrown) {
+    const error = toEcsDeployError(thrown, io.signal);
+    reporter.report({ kind: 'error', error });
+    const { code, message, hint } = error;
+    const nothing = { image: null, services: [], seconds: {} };
+    const outcome = outcomeOf(error.status);
+    return finish(
+      { ...nothing, outcome, status: error.status },
+      { code, message, hint: hint ?? null },
+    );
+  }
+}
+
+function makeContext(invocation: Invocation, io: Io, report: (event: Event) => void): Context {
+  const { environment, directory, stdin, stderr, signal } = io;
+  const said = new Set<string>();
+  return {
+    config: resolveConfig({ flags: invocation.flags, environment, directory }),
+    argument: invocation.argument,
+    rest: invocation.rest,
+    // The same warning at every poll would bury the rest.
+    emit: (event) => {
+      if (event.kind === 'warning') {
+        if (said.has(event.message)) return;
+        said.add(event.message);
+      }
+      report(event);
+    },
+    signal,
+    environment,
+    directory,
+    readStdin: async () => {
+      if (!stdin.isTTY) return readAll(stdin);
+      throw new EcsDeployError({
+        code: 'usage',
+        message: `${invocation.command} reads stdin, but nothing is piped into it.`,
+        hint: `pipe into it, or give an argument: see ecsdeploy ${invocation.command} --help`,
+      });
+    },
+    ask:
+      stdin.isTTY && stderr.isTTY
+        ? async (question) => {
+            const terminal = createInterface({ input: stdin, output: stderr });
+            try {
+              return await terminal.question(question, { signal });
+            } finally {
+              terminal.close();
+            }
+          }
+        : undefined,
+  };
+}
+
+function toEcsDeployError(thrown: unknown, signal: AbortSignal): EcsDeployError {
+  if (signal.aborted || isAbort(thrown)) {
+    return new EcsDeployError({
+      code: 'interrupted',
+      message: 'Interrupted before the service was changed.',
+      hint: 'run it again: what was built, pushed or registered is found and not done twice',
+      cause: thrown,
+    });
+  }
+  if (thrown instanceof EcsDeployError) return thrown;
+  const stack = thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown);
+  return new EcsDeployError({
+    code: 'unexpected',
+    message: `An error that ecsdeploy does not know: ${stack}`,
+    hint: 'this is a bug: please report it with these lines and the output of --verbose',
+    cause: thrown,
+  });
+}
+
+function outcomeOf(status: number): Outcome {
+  if (status === EXIT_STATUS.interrupted) return 'interrupted';
+  if (status === EXIT_STATUS.sightLost) return 'unknown';
+  return status === EXIT_STATUS.unexpected ? 'failed' : 'refused';
+}

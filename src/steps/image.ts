@@ -1,0 +1,264 @@
+import {
+  createRepository,
+  findImage,
+  findRepository,
+  registryLogin,
+  repositoryOf,
+} from '../aws/ecr.ts';
+import type { Repository, StoredImage } from '../aws/ecr.ts';
+import type { Aws } from '../aws/client.ts';
+import type { Context } from '../context.ts';
+import { isTag, parseImageReference } from '../core/image.ts';
+import type { ImageResult } from '../core/result.ts';
+import { buildImage, inspectImage } from '../docker/build.ts';
+import { checkContext } from '../docker/context.ts';
+import { openDocker } from '../docker/daemon.ts';
+import type { Daemon } from '../docker/daemon.ts';
+import { pushImage } from '../docker/push.ts';
+import { allOrRefuse, EcsDeployError } from '../errors.ts';
+import { readSource } from '../git.ts';
+import { runProcess } from '../processes.ts';
+
+/** What is going to happen to the image. */
+export interface ImagePlan {
+  /** `registry/repository:tag`; the registry is missing while the repository is yet to be created. */
+  readonly reference: string;
+  readonly tag: string;
+  /** Undefined when it has to be created. */
+  readonly repository: Repository | undefined;
+  /** The image that is there already under this tag: nothing is built then. */
+  readonly existing: StoredImage | undefined;
+  readonly labels: Readonly<Record<string, string>>;
+  /** The daemon that builds; undefined when nothing is built. */
+  readonly daemon: Daemon | undefined;
+}
+
+/** Wall seconds of building and pushing. */
+export type ImageSeconds = Readonly<Partial<Record<'build' | 'push', number>>>;
+
+/**
+ * Finds repository, tag and daemon, and whether the image is there already; nothing is written.
+ *
+ * Throws every problem at once: repository, work tree, Dockerfile, daemon, platform.
+ */
+export async function planImage(context: Context, aws: Aws): Promise<ImagePlan> {
+  const { config } = context;
+  const [repository, source] = await allOrRefuse([
+    findRepository(aws, config.repository ?? '', config.createRepository),
+    config.tag === undefined ? commitTag(config.directory) : namedTag(config.tag),
+  ]);
+  const { tag, labels } = source;
+  const existing =
+    repository === undefined
+      ? undefined
+      : await optional(context, 'ecr:BatchGetImage', findImage(repository, { tag }));
+  const reference = `${repository?.uri ?? config.repository}:${tag}`;
+  if (existing !== undefined) {
+    checkPlatform(context, { what: `${reference} in ECR`, platforms: existing.platforms });
+    return { reference, tag, repository, existing, labels, daemon: undefined };
+  }
+  const [daemon] = await allOrRefuse([openDocker(context.environment), checkBuild(context)]);
+  const { address, version, standIn } = daemon;
+  context.emit({ kind: 'docker-found', address: address.host, version, standIn });
+  return { reference, tag, repository, existing, labels, daemon };
+}
+
+async function commitTag(directory: string) {
+  const { tag, commit, remote } = await readSource(directory);
+  const labels: Record<string, string> = { 'org.opencontainers.image.revision': commit };
+  if (remote !== undefined) labels['org.opencontainers.image.source'] = remote;
+  return { tag, labels };
+}
+
+async function namedTag(tag: string) {
+  if (isTag(tag)) return { tag, labels: {} };
+  throw new EcsDeployError({
+    code: 'tag-unknown',
+    message: `"${tag}" is no image tag.`,
+    hint: 'a tag has up to 128 letters, digits, "_", "." and "-", and starts with none of the last two',
+  });
+}
+
+async function checkBuild({ config }: Context): Promise<void> {
+  if (config.secrets.length > 0) {
+    throw new EcsDeployError({
+      code: 'docker-unsuitable',
+      message: 'Build secrets are not supported yet.',
+      hint: 'leave --secret and "build.secrets" out, and push the image with docker: deploy it with --image',
+    });
+  }
+  // Commands that run before the build may make the files that are looked for here.
+  if (config.before.length === 0) await checkContext(config.context, config.dockerfile);
+}
+
+/** Awaits a read that may be denied: one warning names the permission, and undefined is the answer. */
+export async function optional<T>(
+  { emit }: Pick<Context, 'emit'>,
+  action: string,
+  read: Promise<T>,
+): Promise<T | undefined> {
+  try {
+    return await read;
+  } catch (error) {
+    if (!(error instanceof EcsDeployError) || error.code !== 'permission-denied') throw error;
+    emit({
+      kind: 'warning',
+      message: `Going on without ${action}: ${error.message}`,
+      hint: error.hint,
+    });
+    return undefined;
+  }
+}
+
+/** Refuses an image that lacks the platform; `platforms` undefined means that it could not be read. */
+export function checkPlatform(
+  { config }: Context,
+  image: { readonly what: string; readonly platforms: readonly string[] | undefined },
+  wanted: string = config.platform,
+): void {
+  if (config.skipCheck.includes('image-platform') || image.platforms === undefined) return;
+  if (image.platforms.includes(wanted)) return;
+  throw new EcsDeployError({
+    code: 'image-platform',
+    message: `${image.what} is built for ${image.platforms.join(', ')}, but the tasks run on ${wanted}: the container would die with "exec format error".`,
+    hint: `build it with --platform ${wanted} under another --tag, or set runtimePlatform in the task definition; --skip-check image-platform goes on all the same`,
+  });
+}
+
+/** The image that `--image` names, checked against ECR where that is its registry. */
+export async function findGivenImage(
+  context: Context,
+  aws: Aws,
+  reference: string,
+): Promise<GivenImage> {
+  const { tag, digest } = parseImageReference(reference);
+  const repository = await optional(
+    context,
+    'ecr:DescribeRepositories',
+    repositoryOf(aws, reference),
+  );
+  if (repository === undefined) return { reference, stored: undefined };
+  const stored = await optional(
+    context,
+    'ecr:BatchGetImage',
+    findImage(repository, { tag: tag ?? 'latest', digest }).then(
+      (found) => found ?? ('missing' as const),
+    ),
+  );
+  if (stored === 'missing') {
+    if (context.config.skipCheck.includes('image-exists')) return { reference, stored: undefined };
+    throw new EcsDeployError({
+      code: 'image-missing',
+      message: `ECR has no image ${reference}.`,
+      hint: 'push it first (ecsdeploy push), or name one that exists; --skip-check image-exists goes on all the same',
+    });
+  }
+  return { reference, stored };
+}
+
+/** An image that exists already. */
+export interface GivenImage {
+  readonly reference: string;
+  /** What ECR says of it; undefined when ECR does not hold it or may not be asked. */
+  readonly stored: StoredImage | undefined;
+}
+
+/** Builds and pushes what the plan says, or nothing when the image is there; proves platform and digest. */
+export async function produceImage(
+  context: Context,
+  aws: Aws,
+  plan: ImagePlan,
+): Promise<{ readonly image: ImageResult; readonly seconds: ImageSeconds }> {
+  const { config, emit, signal } = context;
+  const { platform } = config;
+  if (plan.existing !== undefined || plan.daemon === undefined) {
+    const digest = plan.existing?.digest ?? null;
+    emit({ kind: 'image-present', reference: plan.reference, digest: digest ?? '' });
+    const image = { reference: plan.reference, digest, platform, built: false, pushed: false };
+    return { image, seconds: {} };
+  }
+  const { daemon, tag } = plan;
+  await runBefore(context);
+  if (config.before.length > 0) await checkContext(config.context, config.dockerfile);
+  const repository = plan.repository ?? (await makeRepository(context, aws));
+  const reference = `${repository.uri}:${tag}`;
+
+  const buildStart = performance.now();
+  emit({ kind: 'build-started', reference, platform });
+  await buildImage(
+    daemon,
+    {
+      reference,
+      platform,
+      context: config.context,
+      dockerfile: config.dockerfile,
+      target: config.target,
+      args: config.args,
+      labels: plan.labels,
+      noCache: config.noCache,
+      pull: config.pull,
+    },
+    emit,
+    signal,
+  );
+  const built = await inspectImage(daemon, reference);
+  checkPlatform(context, {
+    what: `The image that was built, ${reference},`,
+    platforms: [built?.platform ?? 'no platform'],
+  });
+  const build = since(buildStart);
+  emit({ kind: 'built', platform: built?.platform ?? platform, seconds: build });
+
+  const pushStart = performance.now();
+  emit({ kind: 'push-started', reference });
+  const { digest, layers } = await pushImage(
+    daemon,
+    { repository: repository.uri, tag, login: () => registryLogin(repository) },
+    emit,
+    signal,
+  );
+  const stored = await optional(context, 'ecr:BatchGetImage', findImage(repository, { tag }));
+  if (stored !== undefined && stored.digest !== digest) {
+    throw new EcsDeployError({
+      code: 'digest-mismatch',
+      message: `${reference} was pushed as ${digest}, but ECR holds ${stored.digest} under that tag.`,
+      hint: 'somebody else pushed the same tag at the same time: run it again with another --tag',
+    });
+  }
+  const push = since(pushStart);
+  emit({ kind: 'pushed', reference, digest, seconds: push, layers });
+  return {
+    image: { reference, digest, platform, built: true, pushed: true },
+    seconds: { build, push },
+  };
+}
+
+async function makeRepository({ config, emit }: Context, aws: Aws): Promise<Repository> {
+  const made = await createRepository(aws, config.repository ?? '');
+  emit({ kind: 'repository-created', uri: made.uri });
+  return made;
+}
+
+async function runBefore({ config, emit, signal }: Context): Promise<void> {
+  for (const command of config.before) {
+    emit({ kind: 'before-started', command });
+    const { status, tail } = await runProcess({
+      command,
+      directory: config.directory,
+      signal,
+      onLine: (line) => emit({ kind: 'before-output', line }),
+    });
+    if (status === 0) continue;
+    const quoted = tail.map((line) => `\n  | ${line}`).join('');
+    throw new EcsDeployError({
+      code: 'before-failed',
+      message: `"${command}" (build.before) ended with ${status === null ? 'a signal' : `status ${status}`}.${quoted}`,
+      hint: `run it by hand in ${config.directory}`,
+    });
+  }
+}
+
+/** Seconds since a `performance.now()`, to the millisecond. */
+export function since(start: number): number {
+  return Math.round(performance.now() - start) / 1000;
+}
