@@ -17,6 +17,8 @@ const { metafile } = await build({
   format: 'esm',
   platform: 'node',
   target: 'node20.19',
+  // The SDK's ES modules: a split CommonJS bundle would lose their named exports.
+  mainFields: ['module', 'main'],
   metafile: true,
   define: { ECSDEPLOY_VERSION: JSON.stringify(version) },
   // CommonJS packages in the bundle expect these names.

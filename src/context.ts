@@ -16,6 +16,8 @@ export interface Context {
   readonly environment: Record<string, string | undefined>;
   /** The current folder, absolute. */
   readonly directory: string;
+  /** Writes a line to stdout before the end of the command. */
+  readonly print: (line: string) => void;
   readonly readStdin: () => Promise<string>;
   /** Asks on the terminal; undefined when there is none to ask on. */
   readonly ask: ((question: string) => Promise<string>) | undefined;

@@ -53,7 +53,7 @@ export type Event =
     }
   | { readonly kind: 'before-started'; readonly command: string }
   | { readonly kind: 'before-output'; readonly line: string }
-  | { readonly kind: 'build-started'; readonly reference: string; readonly platform: string }
+  | { readonly kind: 'build-started'; readonly platform: string }
   | { readonly kind: 'context-sent'; readonly files: number; readonly bytes: number }
   | {
       readonly kind: 'build-step';
@@ -64,7 +64,7 @@ export type Event =
   | { readonly kind: 'build-output'; readonly line: string }
   | { readonly kind: 'built'; readonly platform: string; readonly seconds: number }
   | { readonly kind: 'repository-created'; readonly uri: string }
-  | { readonly kind: 'push-started'; readonly reference: string }
+  | { readonly kind: 'push-started' }
   | { readonly kind: 'push-progress'; readonly layers: readonly LayerProgress[] }
   | {
       readonly kind: 'pushed';
@@ -102,6 +102,15 @@ export type Event =
       readonly seconds: number;
       readonly digests: readonly string[];
     }
+  | {
+      readonly kind: 'sandbox-started';
+      readonly url: string;
+      readonly registry: string;
+      readonly speed: number;
+      readonly faults: readonly string[];
+    }
+  | { readonly kind: 'sandbox-stand-in'; readonly reason: string }
+  | { readonly kind: 'sandbox-waiting'; readonly variables: readonly string[] }
   | { readonly kind: 'interrupted'; readonly message: string; readonly hint: string }
   | { readonly kind: 'error'; readonly error: EcsDeployError };
 

@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { join } from 'node:path';
-import { pipeline } from 'node:stream/promises';
 import { EcsDeployError } from './errors.ts';
 import { runProcess } from './processes.ts';
 
@@ -52,7 +51,11 @@ async function hashChanges(root: string, status: string): Promise<string> {
   for (const entry of untracked) {
     const path = entry.slice(3);
     hash.update(`\0${path}\0`);
-    await pipeline(createReadStream(join(root, path)), hash, { end: false }).catch(() => undefined);
+    try {
+      for await (const chunk of createReadStream(join(root, path))) hash.update(chunk as Buffer);
+    } catch {
+      // What cannot be read, a socket for one, is in no image either.
+    }
   }
   return hash.digest('hex');
 }

@@ -11,7 +11,9 @@ for (const name of ['SIGINT', 'SIGTERM'] as const) {
   // `on`, not `once`: beside ora, `once` would let the second signal kill without a clean-up.
   process.on(name, () => {
     if (interrupt.signal.aborted) process.exit(EXIT_STATUS.interrupted);
-    interrupt.abort(new EcsDeployError({ code: 'interrupted', message: `Interrupted (${name}).` }));
+    interrupt.abort(
+      new EcsDeployError({ code: 'interrupted', message: `Interrupted by ${name}.`, cause: name }),
+    );
   });
 }
 // A reader that has seen enough (`| head`) is no error.

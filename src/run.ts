@@ -102,6 +102,7 @@ function makeContext(invocation: Invocation, io: Io, report: (event: Event) => v
     signal,
     environment,
     directory,
+    print: (line) => void io.stdout.write(`${line}\n`),
     readStdin: async () => {
       if (!stdin.isTTY) return readAll(stdin);
       throw new EcsDeployError({

@@ -59,8 +59,8 @@ const WORDS: Words = {
     live: `Running ${command}`,
   }),
   'before-output': ({ line: output }) => say('detail', `  ${output}`),
-  'build-started': ({ reference, platform }) => ({
-    lines: [line('step', `Building ${reference} for ${platform}`)],
+  'build-started': ({ platform }) => ({
+    lines: [line('step', `Building for ${platform}`)],
     live: `Building for ${platform}`,
   }),
   'context-sent': ({ files, bytes }) =>
@@ -78,16 +78,16 @@ const WORDS: Words = {
     live: null,
   }),
   'repository-created': ({ uri }) => say('success', `Created the repository ${uri}`),
-  'push-started': ({ reference }) => ({
-    lines: [line('step', `Pushing ${reference}`)],
+  'push-started': () => ({
+    lines: [line('step', 'Pushing')],
     live: 'Pushing',
   }),
   'push-progress': ({ layers }) => ({ lines: [], live: formatPush(layers) }),
-  pushed: ({ digest, seconds, layers }) => ({
+  pushed: ({ reference, digest, seconds, layers }) => ({
     lines: [
       line(
         'success',
-        `Pushed ${shortDigest(digest)} in ${formatSeconds(seconds)} (${formatLayers(layers)})`,
+        `Pushed ${reference} (${shortDigest(digest)}) in ${formatSeconds(seconds)}, ${formatLayers(layers)}`,
       ),
     ],
     live: null,
@@ -132,6 +132,26 @@ const WORDS: Words = {
   'service-ended': ({ result, reason, seconds, digests }) => ({
     lines: endLines(result, reason, seconds, digests),
     live: null,
+  }),
+  'sandbox-started': ({ url, registry, speed, faults }) => ({
+    lines: [
+      line('step', `Sandbox at ${url}, ${speed} times as fast as the wall clock`),
+      line('detail', '  region ap-northeast-2, cluster backend, service hyeon9mak-service-dev'),
+      line('detail', `  registry ${registry}, repository hyeon9mak-dev`),
+      ...(faults.length === 0 ? [] : [line('warning', `Armed: ${faults.join(', ')}`)]),
+    ],
+  }),
+  'sandbox-stand-in': ({ reason }) =>
+    say(
+      'detail',
+      `${reason} The sandbox's stand-in for Docker is used: it builds FROM scratch only.`,
+    ),
+  'sandbox-waiting': ({ variables }) => ({
+    lines: [
+      line('step', 'In another shell:'),
+      ...variables.map((variable) => line('detail', `  ${variable}`)),
+      line('step', 'Ctrl-C ends it; its state is gone then.'),
+    ],
   }),
   interrupted: ({ message, hint }) => ({
     lines: [line('warning', message), ...hintLines(hint)],

@@ -4,7 +4,7 @@ export interface Clock {
   readonly now: () => number;
   /** Runs `action` after that many simulated seconds unless the clock is stopped. */
   readonly after: (seconds: number, action: () => void) => void;
-  /** Drops every pending timer. */
+  /** Drops every pending timer and takes no more. */
   readonly stop: () => void;
 }
 
@@ -12,9 +12,11 @@ export interface Clock {
 export function startClock(speed: number): Clock {
   const start = Date.now();
   const timers = new Set<NodeJS.Timeout>();
+  let stopped = false;
   return {
     now: () => Math.round(start + (Date.now() - start) * speed) / 1000,
     after: (seconds, action) => {
+      if (stopped) return;
       const timer = setTimeout(
         () => {
           timers.delete(timer);
@@ -25,6 +27,7 @@ export function startClock(speed: number): Clock {
       timers.add(timer);
     },
     stop: () => {
+      stopped = true;
       for (const timer of timers) clearTimeout(timer);
       timers.clear();
     },

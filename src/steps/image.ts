@@ -184,7 +184,7 @@ export async function produceImage(
   const reference = `${repository.uri}:${tag}`;
 
   const buildStart = performance.now();
-  emit({ kind: 'build-started', reference, platform });
+  emit({ kind: 'build-started', platform });
   await buildImage(
     daemon,
     {
@@ -210,7 +210,7 @@ export async function produceImage(
   emit({ kind: 'built', platform: built?.platform ?? platform, seconds: build });
 
   const pushStart = performance.now();
-  emit({ kind: 'push-started', reference });
+  emit({ kind: 'push-started' });
   const { digest, layers } = await pushImage(
     daemon,
     { repository: repository.uri, tag, login: () => registryLogin(repository) },

@@ -1,0 +1,307 @@
+import type { Clock } from './clock.ts';
+import { MANIFEST_TYPES } from './registry-client.ts';
+import type { RegistryClient, StoredManifest } from './registry-client.ts';
+import { digestOf } from './registry.ts';
+import { awsFault } from './wire.ts';
+import type { HttpHandler, Operation, Operations } from './wire.ts';
+
+/** What the simulated ECR is made of. */
+export interface EcrOptions {
+  readonly account: string;
+  /** The region of its repositories; every other one is empty. */
+  readonly region: string;
+  readonly clock: Clock;
+  /** The registry behind it: the one truth about tags and manifests. */
+  readonly registry: RegistryClient;
+  /** `host:port` of that registry. */
+  readonly registryHost: string;
+  /** Password of the user `AWS` there. */
+  readonly password: string;
+  /** Where download URLs point to: the sandbox's own address. */
+  readonly endpoint: string;
+}
+
+/** A simulated ECR. */
+export interface Ecr {
+  readonly operations: Operations;
+  readonly createRepository: (name: string, immutable?: boolean) => void;
+  readonly repositoryExists: (name: string) => boolean;
+  readonly mayOverwrite: (repository: string, tag: string) => boolean;
+  /** Serves the URLs of GetDownloadUrlForLayer, which need no login. */
+  readonly handle: HttpHandler;
+}
+
+interface RepositoryState {
+  readonly name: string;
+  readonly createdAt: number;
+  mutability: string;
+  /** When each digest was first seen here. */
+  readonly pushedAt: Map<string, number>;
+}
+
+interface ImageId {
+  readonly imageTag?: string;
+  readonly imageDigest?: string;
+}
+
+const NAME = /^(?:[a-z0-9]+(?:[._-][a-z0-9]+)*\/)*[a-z0-9]+(?:[._-][a-z0-9]+)*$/;
+const DOWNLOADS = '/ecr-layers/';
+
+/** Makes an ECR without repositories, over a registry (ecs-facts 6). */
+export function createEcr(options: EcrOptions): Ecr {
+  const { account, clock, registry, registryHost } = options;
+  const repositories = new Map<string, RepositoryState>();
+
+  const describe = ({ name, createdAt, mutability }: RepositoryState) => ({
+    repositoryArn: `arn:aws:ecr:${options.region}:${account}:repository/${name}`,
+    registryId: account,
+    repositoryName: name,
+    repositoryUri: `${registryHost}/${name}`,
+    createdAt,
+    imageTagMutability: mutability,
+    imageScanningConfiguration: { scanOnPush: false },
+    encryptionConfiguration: { encryptionType: 'AES256' },
+  });
+  const find = (name: unknown): RepositoryState => {
+    const repository = repositories.get(String(name));
+    if (repository !== undefined) return repository;
+    throw awsFault(
+      'RepositoryNotFoundException',
+      `The repository with name '${String(name)}' does not exist in the registry with id '${account}'`,
+    );
+  };
+  const create = (name: string, mutability: string): RepositoryState => {
+    if (repositories.has(name)) {
+      throw awsFault(
+        'RepositoryAlreadyExistsException',
+        `The repository with name '${name}' already exists in the registry with id '${account}'`,
+      );
+    }
+    if (name.length < 2 || name.length > 256 || !NAME.test(name)) {
+      throw awsFault(
+        'InvalidParameterException',
+        `Invalid parameter at 'repositoryName' failed to satisfy constraint: 'must satisfy regular expression '${NAME.source}''`,
+      );
+    }
+    const made = { name, createdAt: clock.now(), mutability, pushedAt: new Map<string, number>() };
+    repositories.set(name, made);
+    return made;
+  };
+  const manifestOf = ({ name }: RepositoryState, { imageDigest, imageTag }: ImageId) =>
+    registry.getManifest(name, imageDigest ?? imageTag ?? '');
+  const notFound = ({ name }: RepositoryState, { imageDigest, imageTag }: ImageId) =>
+    awsFault(
+      'ImageNotFoundException',
+      `The image with imageId {imageDigest:'${imageDigest ?? 'null'}', imageTag:'${imageTag ?? 'null'}'} does not exist within the repository with name '${name}' in the registry with id '${account}'`,
+    );
+  const images = async (repository: RepositoryState): Promise<Map<string, ImageDetail>> => {
+    const found = new Map<string, ImageDetail>();
+    for (const tag of await registry.listTags(repository.name)) {
+      const manifest = await registry.getManifest(repository.name, tag);
+      if (manifest === undefined) continue;
+      const known = found.get(manifest.digest);
+      found.set(manifest.digest, { manifest, tags: [...(known?.tags ?? []), tag] });
+    }
+    return found;
+  };
+  const detail = (repository: RepositoryState, { manifest, tags }: ImageDetail) => {
+    const pushedAt = repository.pushedAt.get(manifest.digest) ?? clock.now();
+    repository.pushedAt.set(manifest.digest, pushedAt);
+    return {
+      registryId: account,
+      repositoryName: repository.name,
+      imageDigest: manifest.digest,
+      imageTags: tags,
+      imageSizeInBytes: sizeOf(manifest),
+      imagePushedAt: pushedAt,
+      imageManifestMediaType: manifest.mediaType,
+      imageStatus: 'ACTIVE',
+    };
+  };
+
+  const operations: Readonly<Record<string, Operation>> = {
+    GetAuthorizationToken: () => ({
+      authorizationData: [
+        {
+          authorizationToken: Buffer.from(`AWS:${options.password}`).toString('base64'),
+          expiresAt: clock.now() + 12 * 3600,
+          proxyEndpoint: `http://${registryHost}`,
+        },
+      ],
+    }),
+    DescribeRepositories: ({ repositoryNames }) => ({
+      repositories: (Array.isArray(repositoryNames)
+        ? repositoryNames.map(find)
+        : [...repositories.values()]
+      ).map(describe),
+    }),
+    CreateRepository: ({ repositoryName, imageTagMutability }) => ({
+      repository: describe(create(String(repositoryName), String(imageTagMutability ?? 'MUTABLE'))),
+    }),
+    DeleteRepository: async ({ repositoryName, force }) => {
+      const repository = find(repositoryName);
+      if (force !== true && (await registry.listTags(repository.name)).length > 0) {
+        throw awsFault(
+          'RepositoryNotEmptyException',
+          `The repository with name '${repository.name}' in registry with id '${account}' cannot be deleted because it still contains images`,
+        );
+      }
+      repositories.delete(repository.name);
+      return { repository: describe(repository) };
+    },
+    PutImageTagMutability: ({ repositoryName, imageTagMutability }) => {
+      const repository = find(repositoryName);
+      repository.mutability = String(imageTagMutability);
+      return { registryId: account, repositoryName, imageTagMutability };
+    },
+    DescribeImages: async ({ repositoryName, imageIds }) => {
+      const repository = find(repositoryName);
+      const known = await images(repository);
+      if (!Array.isArray(imageIds)) {
+        return { imageDetails: [...known.values()].map((image) => detail(repository, image)) };
+      }
+      const wanted = (imageIds as ImageId[]).map(async (id) => {
+        const manifest = await manifestOf(repository, id);
+        if (manifest === undefined) throw notFound(repository, id);
+        return detail(repository, known.get(manifest.digest) ?? { manifest, tags: [] });
+      });
+      return { imageDetails: await Promise.all(wanted) };
+    },
+    ListImages: async ({ repositoryName }) => ({
+      imageIds: [...(await images(find(repositoryName))).entries()].flatMap(
+        ([imageDigest, { tags }]) => tags.map((imageTag) => ({ imageDigest, imageTag })),
+      ),
+    }),
+    BatchGetImage: async ({ repositoryName, imageIds, acceptedMediaTypes }) => {
+      const repository = find(repositoryName);
+      const accepted = (acceptedMediaTypes ?? MANIFEST_TYPES) as readonly string[];
+      const answers = await Promise.all(
+        (imageIds as ImageId[]).map(async (imageId) => ({
+          imageId,
+          manifest: await manifestOf(repository, imageId),
+        })),
+      );
+      return {
+        images: answers.flatMap(({ imageId, manifest }) =>
+          manifest === undefined || !accepted.includes(manifest.mediaType)
+            ? []
+            : [
+                {
+                  registryId: account,
+                  repositoryName,
+                  imageId: { ...imageId, imageDigest: manifest.digest },
+                  imageManifest: manifest.text,
+                  imageManifestMediaType: manifest.mediaType,
+                },
+              ],
+        ),
+        failures: answers.flatMap(({ imageId, manifest }) =>
+          manifest === undefined
+            ? [
+                {
+                  imageId,
+                  failureCode: 'ImageNotFound',
+                  failureReason: 'Requested image not found',
+                },
+              ]
+            : [],
+        ),
+      };
+    },
+    BatchCheckLayerAvailability: async ({ repositoryName, layerDigests }) => {
+      const { name } = find(repositoryName);
+      const layers = (layerDigests as string[]).map(async (layerDigest) => {
+        const blob = await registry.getBlob(name, layerDigest);
+        const layerAvailability = blob === undefined ? 'UNAVAILABLE' : 'AVAILABLE';
+        return { layerDigest, layerAvailability, layerSize: blob?.length ?? 0 };
+      });
+      return { layers: await Promise.all(layers), failures: [] };
+    },
+    GetDownloadUrlForLayer: async ({ repositoryName, layerDigest }) => {
+      const { name } = find(repositoryName);
+      if ((await registry.getBlob(name, String(layerDigest))) === undefined) {
+        throw awsFault(
+          'LayersNotFoundException',
+          `The layer with digest '${String(layerDigest)}' does not exist in the repository with name '${name}' in the registry with id '${account}'`,
+        );
+      }
+      return {
+        downloadUrl: `${options.endpoint}${DOWNLOADS}${name}/${String(layerDigest)}`,
+        layerDigest,
+      };
+    },
+    PutImage: async ({ repositoryName, imageManifest, imageManifestMediaType, imageTag }) => {
+      const repository = find(repositoryName);
+      const text = String(imageManifest);
+      const declared = (JSON.parse(text) as { mediaType?: string }).mediaType;
+      const mediaType = String(imageManifestMediaType ?? declared ?? MANIFEST_TYPES[2]);
+      const digest = digestOf(text);
+      const reference = imageTag === undefined ? digest : String(imageTag);
+      const existing = await registry.getManifest(repository.name, reference);
+      if (existing?.digest === digest) {
+        throw awsFault(
+          'ImageAlreadyExistsException',
+          `Image with digest '${digest}' and tag '${reference}' already exists in the repository with name '${repository.name}' in registry with id '${account}'`,
+        );
+      }
+      if (existing !== undefined && repository.mutability === 'IMMUTABLE') {
+        throw awsFault(
+          'ImageTagAlreadyExistsException',
+          `The image tag '${reference}' already exists in the '${repository.name}' repository and cannot be overwritten because the repository is immutable.`,
+        );
+      }
+      await registry.putManifest(repository.name, reference, { mediaType, text });
+      const imageId = { imageDigest: digest, ...(imageTag === undefined ? {} : { imageTag }) };
+      return { image: { registryId: account, repositoryName, imageId, imageManifest } };
+    },
+    ListTagsForResource: () => ({ tags: [] }),
+  };
+
+  return {
+    operations: Object.fromEntries(
+      Object.entries(operations).map(([name, operation]): [string, Operation] => [
+        name,
+        (input, context) => {
+          const elsewhere = context.region !== options.region;
+          if (!elsewhere || name === 'GetAuthorizationToken') return operation(input, context);
+          if (name === 'DescribeRepositories' && input['repositoryNames'] === undefined) {
+            return { repositories: [] };
+          }
+          const asked = input['repositoryName'] ?? (input['repositoryNames'] as unknown[])[0];
+          throw awsFault(
+            'RepositoryNotFoundException',
+            `The repository with name '${String(asked)}' does not exist in the registry with id '${account}'`,
+          );
+        },
+      ]),
+    ),
+    createRepository: (name, immutable = false) =>
+      void create(name, immutable ? 'IMMUTABLE' : 'MUTABLE'),
+    repositoryExists: (name) => repositories.has(name),
+    mayOverwrite: (name) => repositories.get(name)?.mutability !== 'IMMUTABLE',
+    handle: async (request, response) => {
+      const [, name, digest] =
+        /^\/ecr-layers\/(.+)\/(sha256:[0-9a-f]{64})$/.exec(request.url ?? '') ?? [];
+      if (name === undefined || digest === undefined) return false;
+      const blob = await registry.getBlob(name, digest);
+      response.writeHead(blob === undefined ? 404 : 200, {
+        'content-type': 'application/octet-stream',
+      });
+      response.end(blob);
+      return true;
+    },
+  };
+}
+
+interface ImageDetail {
+  readonly manifest: StoredManifest;
+  readonly tags: readonly string[];
+}
+
+function sizeOf({ text }: StoredManifest): number {
+  const { config, layers = [] } = JSON.parse(text) as {
+    config?: { size: number };
+    layers?: readonly { size: number }[];
+  };
+  return layers.reduce((sum, { size }) => sum + size, config?.size ?? 0);
+}

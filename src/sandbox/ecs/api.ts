@@ -1,0 +1,338 @@
+import type { Operation } from '../wire.ts';
+import { awsFault } from '../wire.ts';
+import { beginDeployment, requestRollback } from './deployments.ts';
+import { makeService, updateService } from './services.ts';
+import type { Service, ServiceDeployment, Simulation, Tag, Task } from './state.ts';
+import {
+  allServices,
+  ecsArn,
+  findCluster,
+  findService,
+  lastSegment,
+  primaryOf,
+} from './lookups.ts';
+import {
+  describeTaskDefinition,
+  findTaskDefinition,
+  registerTaskDefinition,
+} from './task-definitions.ts';
+import { stopTask } from './tasks.ts';
+import {
+  clusterView,
+  serviceDeploymentBriefView,
+  serviceDeploymentView,
+  serviceRevisionView,
+  serviceView,
+  taskView,
+} from './views.ts';
+
+type Input = Parameters<Operation>[0];
+
+/** Answers one operation from one region's state. */
+export type EcsOperation = (simulation: Simulation, input: Input) => unknown;
+
+const invalid = (message: string): Error => awsFault('InvalidParameterException', message);
+
+/** The ECS API operations by name. */
+export const ECS_OPERATIONS: Readonly<Record<string, EcsOperation>> = {
+  ListClusters: (simulation, input) => {
+    const arns = [...simulation.clusters.values()].map(({ arn }) => arn);
+    const { items, nextToken } = page(arns, input);
+    return { clusterArns: items, nextToken };
+  },
+
+  DescribeClusters: (simulation, input) => {
+    const identifiers: readonly string[] = input['clusters'] ?? ['default'];
+    const lookup = (identifier: string) => simulation.clusters.get(lastSegment(identifier));
+    return {
+      clusters: found(identifiers, lookup).map((cluster) =>
+        clusterView(cluster, includesTags(input)),
+      ),
+      failures: missing(simulation, identifiers, lookup, 'cluster'),
+    };
+  },
+
+  RegisterTaskDefinition: (simulation, input) => {
+    const definition = registerTaskDefinition(simulation, input);
+    const taskDefinition = describeTaskDefinition(simulation, definition);
+    return { taskDefinition, tags: definition.tags };
+  },
+
+  DescribeTaskDefinition: (simulation, input) => {
+    const definition = knownDefinition(simulation, input);
+    const taskDefinition = describeTaskDefinition(simulation, definition);
+    return { taskDefinition, tags: includesTags(input) ? definition.tags : undefined };
+  },
+
+  DeregisterTaskDefinition: (simulation, input) => {
+    if (!lastSegment(input['taskDefinition']).includes(':')) {
+      throw awsFault('ClientException', 'Revision is missing.');
+    }
+    const definition = knownDefinition(simulation, input);
+    definition.status = 'INACTIVE';
+    definition.deregisteredAt ??= simulation.now();
+    return { taskDefinition: describeTaskDefinition(simulation, definition) };
+  },
+
+  ListTaskDefinitions: (simulation, input) => {
+    const { familyPrefix, status = 'ACTIVE', sort } = input;
+    const arns = [...simulation.families.keys()]
+      .toSorted()
+      .filter((family) => familyPrefix === undefined || family === familyPrefix)
+      .flatMap((family) => simulation.families.get(family) ?? [])
+      .filter((definition) => definition.status === status)
+      .map(({ arn }) => arn);
+    const { items, nextToken } = page(sort === 'DESC' ? arns.toReversed() : arns, input);
+    return { taskDefinitionArns: items, nextToken };
+  },
+
+  ListTaskDefinitionFamilies: (simulation, input) => {
+    const { familyPrefix = '', status = 'ACTIVE' } = input;
+    const families = [...simulation.families]
+      .filter(([family, revisions]) => {
+        const isActive = revisions.some((revision) => revision.status === 'ACTIVE');
+        return (
+          family.startsWith(familyPrefix) &&
+          (status === 'ALL' || isActive === (status === 'ACTIVE'))
+        );
+      })
+      .map(([family]) => family)
+      .toSorted();
+    const { items, nextToken } = page(families, input);
+    return { families: items, nextToken };
+  },
+
+  ListServices: (simulation, input) => {
+    const services = [...findCluster(simulation, input['cluster']).services.values()];
+    const { items, nextToken } = page(services, input, 10);
+    return { serviceArns: items.map(({ arn }) => arn), nextToken };
+  },
+
+  DescribeServices: (simulation, input) => {
+    const cluster = findCluster(simulation, input['cluster']);
+    const identifiers: readonly string[] = input['services'] ?? [];
+    if (identifiers.length === 0) throw invalid('Services cannot be empty.');
+    if (identifiers.length > 10) throw invalid('Services cannot contain more than 10 elements.');
+    const lookup = (identifier: string) => cluster.services.get(lastSegment(identifier));
+    return {
+      services: found(identifiers, lookup).map((service) =>
+        serviceView(simulation, service, includesTags(input)),
+      ),
+      failures: missing(simulation, identifiers, lookup, `service/${cluster.name}`),
+    };
+  },
+
+  CreateService: (simulation, input) => {
+    const cluster = findCluster(simulation, input['cluster']);
+    const service = makeService(simulation, cluster, input);
+    beginDeployment(simulation, service, primaryOf(service));
+    return { service: serviceView(simulation, service, true) };
+  },
+
+  UpdateService: (simulation, input) => {
+    const service = updateService(simulation, input);
+    return { service: serviceView(simulation, service, false) };
+  },
+
+  ListTasks: (simulation, input) => {
+    const { serviceName, family, startedBy, desiredStatus = 'RUNNING', launchType } = input;
+    const { cluster } = input;
+    const services =
+      serviceName === undefined
+        ? [...findCluster(simulation, cluster).services.values()]
+        : [findService(simulation, { cluster, service: serviceName })];
+    const tasks = services
+      .filter(({ settings }) => launchType === undefined || settings.launchType === launchType)
+      .flatMap((service) => service.tasks)
+      .filter((task) => task.desiredStatus === desiredStatus)
+      .filter(({ deployment }) => family === undefined || deployment.definition.family === family)
+      .filter(
+        ({ deployment }) => startedBy === undefined || `ecs-svc/${deployment.number}` === startedBy,
+      );
+    const { items, nextToken } = page(tasks, input);
+    return { taskArns: items.map(({ arn }) => arn), nextToken };
+  },
+
+  DescribeTasks: (simulation, input) => {
+    const cluster = findCluster(simulation, input['cluster']);
+    const identifiers: readonly string[] = input['tasks'] ?? [];
+    if (identifiers.length === 0) throw invalid('Tasks cannot be empty.');
+    if (identifiers.length > 100) throw invalid('Tasks cannot contain more than 100 elements.');
+    const lookup = (identifier: string) => findTask([...cluster.services.values()], identifier);
+    return {
+      tasks: found(identifiers, lookup).map(([service, task]) => taskView(service, task)),
+      failures: missing(simulation, identifiers, lookup, `task/${cluster.name}`),
+    };
+  },
+
+  StopTask: (simulation, input) => {
+    const cluster = findCluster(simulation, input['cluster']);
+    const [service, task] = findTask([...cluster.services.values()], input['task']) ?? [];
+    if (service === undefined || task === undefined) {
+      throw invalid('The referenced task was not found.');
+    }
+    stopTask(simulation, task, {
+      stopCode: 'UserInitiated',
+      stoppedReason: input['reason'] ?? 'Task stopped by user',
+    });
+    return { task: taskView(service, task) };
+  },
+
+  ListServiceDeployments: (simulation, input) => {
+    const service = findService(simulation, input);
+    const { status = [], createdAt } = input;
+    const records = visibleRecords(simulation, service).filter(
+      (record) =>
+        (status.length === 0 || status.includes(record.status)) &&
+        record.createdAt > (createdAt?.after ?? 0) &&
+        record.createdAt < (createdAt?.before ?? Number.POSITIVE_INFINITY),
+    );
+    const { items, nextToken } = page(records, input, 20);
+    const serviceDeployments = items.map((record) =>
+      serviceDeploymentBriefView(simulation, service, record),
+    );
+    return { serviceDeployments, nextToken };
+  },
+
+  DescribeServiceDeployments: (simulation, input) => {
+    const identifiers: readonly string[] = input['serviceDeploymentArns'] ?? [];
+    const lookup = (arn: string) => findRecord(simulation, arn);
+    return {
+      serviceDeployments: found(identifiers, lookup).map(([service, record]) =>
+        serviceDeploymentView(simulation, service, record),
+      ),
+      failures: missing(simulation, identifiers, lookup, 'service-deployment'),
+    };
+  },
+
+  StopServiceDeployment: (simulation, input) => {
+    const arn = String(input['serviceDeploymentArn']);
+    const [service, record] = findRecord(simulation, arn) ?? [];
+    if (service === undefined || record === undefined) {
+      throw awsFault(
+        'ServiceDeploymentNotFoundException',
+        'The service deployment does not exist.',
+      );
+    }
+    if ((input['stopType'] ?? 'ROLLBACK') !== 'ROLLBACK') {
+      throw invalid('The sandbox models the stop type ROLLBACK only.');
+    }
+    if (record.finishedAt !== undefined) {
+      throw awsFault(
+        'ConflictException',
+        'Stopping a service deployment is not allowed for service deployment in terminal states.',
+      );
+    }
+    if (record.status === 'PENDING' || record.status === 'IN_PROGRESS') {
+      requestRollback(simulation, service, record);
+    }
+    return { serviceDeploymentArn: arn };
+  },
+
+  DescribeServiceRevisions: (simulation, input) => {
+    const identifiers: readonly string[] = input['serviceRevisionArns'] ?? [];
+    const lookup = (arn: string) =>
+      allServices(simulation)
+        .flatMap((service) =>
+          [...service.revisions.values()].map((revision) => [service, revision] as const),
+        )
+        .find(([, revision]) => revision.arn === arn);
+    return {
+      serviceRevisions: found(identifiers, lookup).map(([service, revision]) =>
+        serviceRevisionView(service, revision),
+      ),
+      failures: missing(simulation, identifiers, lookup, 'service-revision'),
+    };
+  },
+
+  ListTagsForResource: (simulation, input) => ({
+    tags: tagsOf(simulation, String(input['resourceArn'])),
+  }),
+};
+
+function knownDefinition(simulation: Simulation, input: Input) {
+  const definition = findTaskDefinition(simulation, input['taskDefinition']);
+  if (definition === undefined) {
+    throw awsFault('ClientException', 'Unable to describe task definition.');
+  }
+  return definition;
+}
+
+function findTask(
+  services: readonly Service[],
+  identifier: string,
+): readonly [Service, Task] | undefined {
+  const id = lastSegment(identifier);
+  for (const service of services) {
+    const task = service.tasks.find((candidate) => candidate.id === id);
+    if (task !== undefined) return [service, task];
+  }
+  return undefined;
+}
+
+function visibleRecords(simulation: Simulation, service: Service): readonly ServiceDeployment[] {
+  const now = simulation.now();
+  return service.serviceDeployments.filter(({ visibleAt }) => visibleAt <= now);
+}
+
+function findRecord(
+  simulation: Simulation,
+  arn: string,
+): readonly [Service, ServiceDeployment] | undefined {
+  for (const service of allServices(simulation)) {
+    const record = visibleRecords(simulation, service).find((candidate) => candidate.arn === arn);
+    if (record !== undefined) return [service, record];
+  }
+  return undefined;
+}
+
+function tagsOf(simulation: Simulation, arn: string): readonly Tag[] {
+  const service = allServices(simulation).find((candidate) => candidate.arn === arn);
+  if (service !== undefined) return service.tags;
+  const definition = findTaskDefinition(simulation, arn);
+  if (definition?.arn === arn) return definition.tags;
+  if ([...simulation.clusters.values()].some((cluster) => cluster.arn === arn)) return [];
+  throw invalid('The specified resource is invalid or does not exist.');
+}
+
+function includesTags(input: Input): boolean {
+  return input['include']?.includes('TAGS') ?? false;
+}
+
+function found<T extends object>(
+  identifiers: readonly string[],
+  lookup: (identifier: string) => T | undefined,
+): T[] {
+  return identifiers.map(lookup).filter((item) => item !== undefined);
+}
+
+function missing(
+  simulation: Simulation,
+  identifiers: readonly string[],
+  lookup: (identifier: string) => unknown,
+  kind: string,
+): unknown {
+  return identifiers
+    .filter((identifier) => lookup(identifier) === undefined)
+    .map((identifier) => ({
+      arn: identifier.startsWith('arn:')
+        ? identifier
+        : ecsArn(simulation, `${kind}/${lastSegment(identifier)}`),
+      reason: 'MISSING',
+    }));
+}
+
+function page<T>(
+  items: readonly T[],
+  input: Input,
+  pageSize = 100,
+): { items: readonly T[]; nextToken: string | undefined } {
+  const token = input['nextToken'];
+  const start = token === undefined ? 0 : Number(Buffer.from(token, 'base64url').toString());
+  if (!Number.isInteger(start)) throw invalid('Invalid token');
+  const end = start + Number(input['maxResults'] ?? pageSize);
+  return {
+    items: items.slice(start, end),
+    nextToken: end < items.length ? Buffer.from(String(end)).toString('base64url') : undefined,
+  };
+}

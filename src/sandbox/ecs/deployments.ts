@@ -1,0 +1,336 @@
+import type {
+  Deployment,
+  DeploymentConfiguration,
+  RevisionCounts,
+  Service,
+  ServiceDeployment,
+  ServiceDeploymentStatus,
+  ServiceSettings,
+  Simulation,
+  TaskDefinition,
+} from './state.ts';
+import { announce } from './events.ts';
+import {
+  countsOf,
+  currentServiceDeployment,
+  desiredCountOf,
+  ecsArn,
+  newDeploymentNumber,
+  newServiceDeploymentId,
+  revisionArn,
+  wakeAfter,
+} from './lookups.ts';
+
+/** Seconds of what the control plane itself does. */
+const SECONDS = {
+  firstTask: 1,
+  recordVisible: 1.2,
+  recordStarts: 2,
+  stop: 2,
+  /** A failed deployment stays in the list at least this long. */
+  failedListed: 45,
+} as const;
+
+/** Makes a deployment that has not started any task yet. */
+export function makeDeployment(
+  simulation: Simulation,
+  definition: TaskDefinition,
+  settings: ServiceSettings,
+): Deployment {
+  const number = newDeploymentNumber();
+  return {
+    number,
+    definition,
+    settings,
+    ...unstarted(simulation, settings.desiredCount),
+    rolloutState: 'IN_PROGRESS',
+    rolloutStateReason: `ECS deployment ecs-svc/${number} in progress.`,
+    digests: undefined,
+  };
+}
+
+function unstarted(simulation: Simulation, desiredCount: number) {
+  const now = simulation.now();
+  return {
+    createdAt: now,
+    updatedAt: now,
+    desiredCount,
+    failedTasks: 0,
+    launchFailures: 0,
+    replacements: 0,
+    startAfter: now + SECONDS.firstTask,
+    listedUntil: now,
+  };
+}
+
+/** Makes a deployment PRIMARY; the one under way, if any, is superseded. */
+export function beginDeployment(
+  simulation: Simulation,
+  service: Service,
+  deployment: Deployment,
+): void {
+  const current = currentServiceDeployment(service);
+  if (current !== undefined) supersede(simulation, service, current);
+  const sources = service.deployments
+    .filter((source) => source !== deployment)
+    .map((source) => revisionCounts(simulation, service, source));
+  makePrimary(service, deployment);
+  service.steady = false;
+  addRevision(simulation, service, deployment);
+  const record = makeServiceDeployment(simulation, service, deployment, sources);
+  service.serviceDeployments = [record, ...service.serviceDeployments];
+  wakeAfter(simulation, SECONDS.firstTask);
+  simulation.after(SECONDS.recordStarts, () => {
+    if (record.status !== 'PENDING') return;
+    record.startedAt = simulation.now();
+    moveRecord(simulation, record, 'IN_PROGRESS');
+  });
+}
+
+/** Notes what a deployment runs under its number. */
+export function addRevision(
+  simulation: Simulation,
+  service: Service,
+  deployment: Deployment,
+): void {
+  service.revisions.set(deployment.number, {
+    arn: revisionArn(simulation, service, deployment.number),
+    deployment,
+    createdAt: simulation.now(),
+  });
+}
+
+/** Makes the record of a deployment, which becomes visible after a lag. */
+export function makeServiceDeployment(
+  simulation: Simulation,
+  service: Service,
+  target: Deployment,
+  sources: readonly RevisionCounts[],
+): ServiceDeployment {
+  const now = simulation.now();
+  const path = `${service.cluster.name}/${service.name}/${newServiceDeploymentId()}`;
+  return {
+    arn: ecsArn(simulation, `service-deployment/${path}`),
+    target,
+    sources,
+    configuration: service.settings.deploymentConfiguration,
+    createdAt: now,
+    visibleAt: now + SECONDS.recordVisible,
+    status: 'PENDING',
+    updatedAt: now,
+    breakerTriggered: false,
+  };
+}
+
+/** Ends a rollout whose tasks are all healthy and whose older deployments are gone. */
+export function completeDeployment(
+  simulation: Simulation,
+  service: Service,
+  deployment: Deployment,
+  record: ServiceDeployment,
+): void {
+  setRolloutState(
+    simulation,
+    deployment,
+    'COMPLETED',
+    `ECS deployment ecs-svc/${deployment.number} completed.`,
+  );
+  announce(simulation, service, `(deployment ecs-svc/${deployment.number}) deployment completed.`);
+  const rolledBack = record.rollback !== undefined;
+  endRecord(simulation, service, record, rolledBack ? 'ROLLBACK_SUCCESSFUL' : 'SUCCESSFUL');
+}
+
+/** The consecutive failures at which the circuit breaker trips. */
+export function breakerThreshold(
+  { deploymentCircuitBreaker }: DeploymentConfiguration,
+  desiredCount: number,
+): number {
+  const { type = 'BOUNDED_PERCENT', value = 50 } =
+    deploymentCircuitBreaker.thresholdConfiguration ?? {};
+  if (type === 'COUNT') return value;
+  const share = Math.ceil((value / 100) * desiredCount);
+  return type === 'BOUNDED_PERCENT' ? Math.min(200, Math.max(3, share)) : Math.max(1, share);
+}
+
+/** Fails a deployment whose tasks failed too often; rolls back where the service says so. */
+export function tripBreaker(
+  simulation: Simulation,
+  service: Service,
+  deployment: Deployment,
+  record: ServiceDeployment,
+): void {
+  record.breakerTriggered = true;
+  failDeployment(simulation, service, deployment, {
+    event: 'tasks failed to start.',
+    rolloutStateReason: 'ECS deployment circuit breaker: tasks failed to start.',
+  });
+  if (record.rollback !== undefined) {
+    endRecord(simulation, service, record, 'ROLLBACK_FAILED', NO_CANDIDATE);
+  } else if (service.settings.deploymentConfiguration.deploymentCircuitBreaker.rollback) {
+    rollBack(simulation, service, record, {
+      statusReason:
+        'Service deployment rolled back because the circuit breaker threshold was exceeded.',
+      rolloutStateReason: 'ECS deployment circuit breaker: rolling back to deploymentId',
+    });
+  } else {
+    stopRecord(simulation, service, record);
+  }
+}
+
+/** Rolls back a deployment because StopServiceDeployment asks for it. */
+export function requestRollback(
+  simulation: Simulation,
+  service: Service,
+  record: ServiceDeployment,
+): void {
+  moveRecord(simulation, record, 'ROLLBACK_REQUESTED');
+  simulation.after(SECONDS.stop, () => {
+    if (record.status !== 'ROLLBACK_REQUESTED') return;
+    failDeployment(simulation, service, record.target, {
+      event: undefined,
+      rolloutStateReason: 'ECS deployment failed: service deployment stopped.',
+    });
+    rollBack(simulation, service, record, {
+      statusReason: 'Service deployment rolled back because it was stopped by a user.',
+      rolloutStateReason: 'ECS deployment stopped: rolling back to deploymentId',
+    });
+  });
+}
+
+const NO_CANDIDATE = 'No rollback candidate was found to run the rollback.';
+
+interface RollbackReasons {
+  readonly statusReason: string;
+  /** Without the id that follows it. */
+  readonly rolloutStateReason: string;
+}
+
+function rollBack(
+  simulation: Simulation,
+  service: Service,
+  record: ServiceDeployment,
+  reasons: RollbackReasons,
+): void {
+  const candidate = service.deployments.find(({ rolloutState }) => rolloutState === 'COMPLETED');
+  if (candidate === undefined) {
+    endRecord(simulation, service, record, 'STOPPED', NO_CANDIDATE);
+    return;
+  }
+  const { desiredCount } = service.settings;
+  let restored = candidate;
+  if (simulation.rollbackId === 'new') {
+    restored = makeDeployment(simulation, candidate.definition, {
+      ...candidate.settings,
+      desiredCount,
+    });
+    addRevision(simulation, service, restored);
+  } else {
+    Object.assign(candidate, unstarted(simulation, desiredCount));
+  }
+  makePrimary(service, restored);
+  setRolloutState(
+    simulation,
+    restored,
+    'IN_PROGRESS',
+    `${reasons.rolloutStateReason} ecs-svc/${restored.number}.`,
+  );
+  announce(simulation, service, `rolling back to deployment ecs-svc/${restored.number}.`);
+  wakeAfter(simulation, SECONDS.firstTask);
+  record.statusReason = reasons.statusReason;
+  record.rollback = {
+    reason: reasons.statusReason,
+    startedAt: simulation.now(),
+    revision: revisionArn(simulation, service, restored.number),
+  };
+  moveRecord(simulation, record, 'ROLLBACK_IN_PROGRESS');
+}
+
+function failDeployment(
+  simulation: Simulation,
+  service: Service,
+  deployment: Deployment,
+  reasons: { readonly event: string | undefined; readonly rolloutStateReason: string },
+): void {
+  setRolloutState(simulation, deployment, 'FAILED', reasons.rolloutStateReason);
+  deployment.listedUntil = simulation.now() + SECONDS.failedListed;
+  wakeAfter(simulation, SECONDS.failedListed);
+  if (reasons.event === undefined) return;
+  announce(
+    simulation,
+    service,
+    `(deployment ecs-svc/${deployment.number}) deployment failed: ${reasons.event}`,
+  );
+}
+
+function makePrimary(service: Service, primary: Deployment): void {
+  const others = service.deployments.filter((deployment) => deployment !== primary);
+  service.deployments = [primary, ...others];
+}
+
+function supersede(simulation: Simulation, service: Service, record: ServiceDeployment): void {
+  if (record.status === 'ROLLBACK_IN_PROGRESS') {
+    endRecord(simulation, service, record, 'ROLLBACK_FAILED');
+  } else {
+    stopRecord(simulation, service, record);
+  }
+}
+
+function stopRecord(simulation: Simulation, service: Service, record: ServiceDeployment): void {
+  moveRecord(simulation, record, 'STOP_REQUESTED');
+  simulation.after(SECONDS.stop, () => {
+    if (record.finishedAt !== undefined) return;
+    record.stoppedAt = simulation.now();
+    endRecord(simulation, service, record, 'STOPPED');
+  });
+}
+
+function endRecord(
+  simulation: Simulation,
+  service: Service,
+  record: ServiceDeployment,
+  status: ServiceDeploymentStatus,
+  statusReason: string | undefined = record.statusReason,
+): void {
+  moveRecord(simulation, record, status);
+  if (statusReason !== undefined) record.statusReason = statusReason;
+  record.finishedAt = simulation.now();
+  record.final = {
+    counts: revisionCounts(simulation, service, record.target),
+    failureCount: record.target.failedTasks,
+  };
+}
+
+function moveRecord(
+  simulation: Simulation,
+  record: ServiceDeployment,
+  status: ServiceDeploymentStatus,
+): void {
+  record.status = status;
+  record.updatedAt = simulation.now();
+}
+
+function setRolloutState(
+  simulation: Simulation,
+  deployment: Deployment,
+  state: Deployment['rolloutState'],
+  reason: string,
+): void {
+  deployment.rolloutState = state;
+  deployment.rolloutStateReason = reason;
+  deployment.updatedAt = simulation.now();
+}
+
+/** Task counts of the revision that a deployment runs. */
+export function revisionCounts(
+  simulation: Simulation,
+  service: Service,
+  deployment: Deployment,
+): RevisionCounts {
+  const { running, pending } = countsOf(service, deployment);
+  return {
+    arn: revisionArn(simulation, service, deployment.number),
+    requestedTaskCount: desiredCountOf(service, deployment),
+    runningTaskCount: running,
+    pendingTaskCount: pending,
+  };
+}

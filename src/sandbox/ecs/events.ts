@@ -1,0 +1,22 @@
+import { randomUUID } from 'node:crypto';
+import type { Service, Simulation } from './state.ts';
+
+/** Adds an event at the top of the service's list, which keeps 100. */
+export function announce(simulation: Simulation, service: Service, message: string): void {
+  const event = {
+    id: randomUUID(),
+    createdAt: simulation.now(),
+    message: `(service ${service.name}) ${message}`,
+  };
+  service.events = [event, ...service.events].slice(0, 100);
+}
+
+const SILENCE_SECONDS = 6 * 3600;
+
+/** Announces what ECS says once, until its cause is resolved or six hours have passed. */
+export function announceOnce(simulation: Simulation, service: Service, message: string): void {
+  const saidAt = service.said.get(message);
+  if (saidAt !== undefined && simulation.now() - saidAt < SILENCE_SECONDS) return;
+  service.said.set(message, simulation.now());
+  announce(simulation, service, message);
+}

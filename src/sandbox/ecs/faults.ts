@@ -1,0 +1,309 @@
+import type { ContainerDefinition, TaskDefinition } from './state.ts';
+
+/** What a fault's text can name: the task that it strikes. */
+export interface Victim {
+  readonly account: string;
+  readonly region: string;
+  readonly taskId: string;
+  readonly definition: TaskDefinition;
+  readonly container: ContainerDefinition;
+}
+
+/** Where in a task's life a fault strikes, and with what. */
+export type Strike =
+  /** No task is made: the reason of the service event. */
+  | { readonly at: 'placement'; readonly reason: string }
+  /** The task stops before it runs, that long after it began the stage. */
+  | {
+      readonly at: 'initialisation' | 'pull' | 'start';
+      readonly seconds: number;
+      readonly reason: (victim: Victim) => string;
+    }
+  /** The application container exits that long after its start. */
+  | {
+      readonly at: 'run';
+      readonly seconds: number;
+      readonly exitCode: number;
+      readonly reason?: string;
+      readonly log: readonly string[];
+    }
+  /** The check of the containers or of the load balancer never succeeds. */
+  | { readonly at: 'container-health' | 'target-health' }
+  /** The task is taken away that long after its start. */
+  | {
+      readonly at: 'interruption';
+      readonly seconds: number;
+      readonly stopCode: string;
+      readonly reason: string;
+    }
+  /** The scheduler stops trying after that many failures, and the circuit breaker does not fire. */
+  | { readonly at: 'scheduler'; readonly failures: number };
+
+/** A condition that can be armed. */
+export interface FaultDefinition {
+  /** What happens, in a few words. */
+  readonly summary: string;
+  readonly strike: Strike;
+  /** What the service or task definition must have for the fault to show. */
+  readonly needs?: 'container health check' | 'load balancer' | 'another fault';
+  /** Strikes only the first so many tasks. */
+  readonly tasks?: number;
+}
+
+const APPLICATION_CRASH = [
+  'Error: connect ECONNREFUSED 10.0.1.15:5432',
+  '    at TCPConnectWrap.afterConnect [as oncomplete] (node:net:1611:16)',
+  'database is not reachable, giving up',
+];
+
+const DEFINITIONS = {
+  crash: {
+    summary: 'the application exits with code 1 right after its start',
+    strike: { at: 'run', seconds: 3, exitCode: 1, log: APPLICATION_CRASH },
+  },
+  'exit-127': {
+    summary: 'the start script calls a program that is not in the image',
+    strike: { at: 'run', seconds: 1, exitCode: 127, log: ['/bin/sh: 1: ./server: not found'] },
+  },
+  'command-not-found': {
+    summary: 'the entry point is not in the image',
+    strike: {
+      at: 'start',
+      seconds: 1,
+      reason: ({ container }) =>
+        'CannotStartContainerError: ResourceInitializationError: failed to create new container runtime task: ' +
+        'failed to create shim task: OCI runtime create failed: runc create failed: unable to start container ' +
+        `process: exec: "${container.entryPoint?.[0] ?? container.command?.[0] ?? '/server'}": ` +
+        'executable file not found in $PATH: unknown',
+    },
+  },
+  'out-of-memory': {
+    summary: 'the application is killed for its use of memory',
+    strike: {
+      at: 'run',
+      seconds: 8,
+      exitCode: 137,
+      reason: 'OutOfMemoryError: Container killed due to memory usage',
+      log: ['Loading the product catalogue into memory'],
+    },
+  },
+  unhealthy: {
+    summary: 'the container health check never succeeds',
+    strike: { at: 'container-health' },
+    needs: 'container health check',
+  },
+  'load-balancer-unhealthy': {
+    summary: "the load balancer's health check gets a 502",
+    strike: { at: 'target-health' },
+    needs: 'load balancer',
+  },
+  'no-capacity': {
+    summary: 'Fargate has no capacity for the task',
+    strike: {
+      at: 'placement',
+      reason:
+        'Capacity is unavailable at this time. Please try again later or in a different availability zone. ' +
+        'For more information, see the Troubleshooting section of the Amazon ECS Developer Guide.',
+    },
+  },
+  'secret-denied': {
+    summary: 'the execution role may not read a secret',
+    strike: {
+      at: 'initialisation',
+      seconds: 3,
+      reason: (victim) => {
+        const secret = secretOf(victim);
+        return (
+          'ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval ' +
+          'failed: unable to retrieve secret from asm: service call has been retried 1 time(s): failed to fetch ' +
+          `secret ${secret} from secrets manager: AccessDeniedException: User: ${assumedRole(victim)} is not ` +
+          `authorized to perform: secretsmanager:GetSecretValue on resource: ${secret} because no ` +
+          'identity-based policy allows the secretsmanager:GetSecretValue action'
+        );
+      },
+    },
+  },
+  'log-group-missing': {
+    summary: "the container's log group does not exist",
+    strike: { at: 'initialisation', seconds: 2, reason: logGroupMissing },
+  },
+  'pull-denied': {
+    summary: 'the execution role may not pull the image',
+    strike: {
+      at: 'pull',
+      seconds: 4,
+      reason: (victim) =>
+        'CannotPullContainerError: The task can’t pull the image. Check that the role has the permissions to ' +
+        'pull images from the registry. AccessDeniedException: ' +
+        `User: ${assumedRole(victim)} is not authorized to perform: ecr:BatchGetImage on resource: ` +
+        `arn:aws:ecr:${victim.region}:${victim.account}:repository/${repositoryOf(victim.container.image)} ` +
+        'because no identity-based policy allows the ecr:BatchGetImage action',
+    },
+  },
+  'no-network': {
+    summary: 'the task has no route to Amazon ECR',
+    strike: {
+      at: 'initialisation',
+      seconds: 60,
+      reason: ({ region }) =>
+        'ResourceInitializationError: unable to pull secrets or registry auth: The task cannot pull registry ' +
+        'auth from Amazon ECR: There is a connection issue between the task and Amazon ECR. Check your task ' +
+        'network configuration. RequestError: send request failed caused by: ' +
+        `Post "https://api.ecr.${region}.amazonaws.com/": dial tcp 52.95.195.32:443: i/o timeout`,
+    },
+  },
+  'rate-limited': {
+    summary: "the registry's pull rate limit is reached",
+    strike: {
+      at: 'pull',
+      seconds: 10,
+      reason: ({ container }) =>
+        'CannotPullContainerError: pull image manifest has been retried 5 time(s): httpReadSeeker: failed open: ' +
+        `unexpected status code https://registry-1.docker.io/v2/${repositoryOf(container.image)}/manifests/latest: ` +
+        '429 Too Many Requests - Server message: toomanyrequests: You have reached your unauthenticated pull ' +
+        'rate limit. https://www.docker.com/increase-rate-limit',
+    },
+  },
+  'disk-full': {
+    summary: "the image does not fit on the task's disk",
+    strike: {
+      at: 'pull',
+      seconds: 15,
+      reason: () =>
+        'CannotPullContainerError: pull image manifest has been retried 1 time(s): failed to extract layer: ' +
+        'write /var/lib/containerd/io.containerd.snapshotter.v1.overlayfs/snapshots/12/fs/app/server.jar: ' +
+        'no space left on device: unknown',
+    },
+  },
+  'role-not-assumable': {
+    summary: 'ECS cannot assume the execution role',
+    strike: {
+      at: 'initialisation',
+      seconds: 2,
+      reason: (victim) =>
+        `ECS was unable to assume the role '${executionRole(victim)}' that was provided for this task. ` +
+        'Please verify that the role being passed has the proper trust relationship and permissions and that ' +
+        'your IAM user has permissions to pass this role.',
+    },
+  },
+  volume: {
+    summary: 'an EFS volume cannot be mounted',
+    strike: {
+      at: 'initialisation',
+      seconds: 10,
+      reason: () =>
+        'ResourceInitializationError: failed to invoke EFS utils commands to set up EFS volumes: stderr: ' +
+        'Failed to resolve "fs-0123456789abcdef0.efs.ap-northeast-2.amazonaws.com" - check that your file ' +
+        'system ID is correct : unsuccessful EFS utils command execution; code: 1',
+    },
+  },
+  stall: {
+    summary: 'after two failures nothing more happens, and the circuit breaker does not fire',
+    strike: { at: 'scheduler', failures: 2 },
+    needs: 'another fault',
+  },
+  'spot-interruption': {
+    summary: 'Fargate Spot takes the first new task away',
+    strike: {
+      at: 'interruption',
+      seconds: 15,
+      stopCode: 'SpotInterruption',
+      reason: 'Your Spot Task was interrupted.',
+    },
+    tasks: 1,
+  },
+} satisfies Readonly<Record<string, FaultDefinition>>;
+
+/** Name of a condition that can be armed. */
+export type FaultName = keyof typeof DEFINITIONS;
+
+/** The conditions that an image cannot tell, by the name that `ecsdeploy sandbox --fault` takes. */
+export const FAULTS: Readonly<Record<FaultName, FaultDefinition>> = DEFINITIONS;
+
+/** A condition to arm. */
+export interface Fault {
+  readonly name: FaultName;
+  /** Exit code of a fault at run time, instead of the usual one. */
+  readonly exitCode?: number;
+  /** Strikes only the first so many tasks. */
+  readonly tasks?: number;
+}
+
+/** A fault at work, with the tasks that it may still strike. */
+export interface ArmedFault {
+  readonly strike: Strike;
+  tasksLeft: number;
+}
+
+/** Reads `NAME` or, for a fault that is an exit, `NAME=CODE`; undefined when there is no such fault. */
+export function parseFault(text: string): Fault | undefined {
+  const [name = '', parameter] = text.split('=');
+  if (!isFaultName(name)) return undefined;
+  if (parameter === undefined) return { name };
+  const exitCode = Number(parameter);
+  const fits = FAULTS[name].strike.at === 'run' && /^\d{1,3}$/.test(parameter) && exitCode <= 255;
+  return fits ? { name, exitCode } : undefined;
+}
+
+/** Whether a text is the name of a fault. */
+export function isFaultName(name: string): name is FaultName {
+  return Object.hasOwn(FAULTS, name);
+}
+
+/** Makes a fault ready to strike. */
+export function armFault(fault: Fault): ArmedFault {
+  const { strike, tasks } = FAULTS[fault.name];
+  const { exitCode } = fault;
+  return {
+    strike: strike.at === 'run' && exitCode !== undefined ? { ...strike, exitCode } : strike,
+    tasksLeft: fault.tasks ?? tasks ?? Number.POSITIVE_INFINITY,
+  };
+}
+
+/**
+ * Finds the armed fault that strikes a revision's task at one of the stages and takes one task off
+ * what it may strike; tasks of the start world's revisions are spared.
+ */
+export function strikeAt<At extends Strike['at']>(
+  faults: readonly ArmedFault[],
+  definition: TaskDefinition,
+  at: At,
+): Extract<Strike, { readonly at: At }> | undefined {
+  if (definition.original) return undefined;
+  const fault = faults.find(({ strike, tasksLeft }) => strike.at === at && tasksLeft > 0);
+  if (fault === undefined) return undefined;
+  fault.tasksLeft -= 1;
+  return fault.strike as Extract<Strike, { readonly at: At }>;
+}
+
+/** The text of a task whose container's log group does not exist. */
+export function logGroupMissing(): string {
+  return (
+    'ResourceInitializationError: failed to validate logger args: create stream has been retried 1 times: ' +
+    'failed to create Cloudwatch log stream: ResourceNotFoundException: ' +
+    'The specified log group does not exist. : exit status 1'
+  );
+}
+
+function executionRole({ account, definition }: Victim): string {
+  return definition.body.executionRoleArn ?? `arn:aws:iam::${account}:role/ecsTaskExecutionRole`;
+}
+
+function assumedRole(victim: Victim): string {
+  const role = executionRole(victim).split('/').at(-1) ?? '';
+  return `arn:aws:sts::${victim.account}:assumed-role/${role}/${victim.taskId}`;
+}
+
+function secretOf({ account, region, container }: Victim): string {
+  return (
+    container.secrets?.[0]?.valueFrom ??
+    `arn:aws:secretsmanager:${region}:${account}:secret:${container.name}/database-AbCdEf`
+  );
+}
+
+/** The repository of an image reference, without registry, tag and digest. */
+function repositoryOf(image: string): string {
+  const path = image.replace(/@.*$/, '').replace(/:[^:/]+$/, '');
+  const [host = '', ...rest] = path.split('/');
+  return rest.length > 0 && /[.:]|^localhost$/.test(host) ? rest.join('/') : path;
+}

@@ -1,0 +1,97 @@
+import { randomBytes, randomInt, randomUUID } from 'node:crypto';
+import { awsFault } from '../wire.ts';
+import type { Cluster, Deployment, Service, ServiceDeployment, Simulation, Task } from './state.ts';
+
+/** The ARN of an ECS resource, e.g. `resource` = `cluster/backend`. */
+export function ecsArn(simulation: Simulation, resource: string): string {
+  return `arn:aws:ecs:${simulation.region}:${simulation.account}:${resource}`;
+}
+
+/** Finds a cluster by name or ARN (`default` when absent). */
+export function findCluster(simulation: Simulation, identifier: unknown): Cluster {
+  const cluster = simulation.clusters.get(lastSegment(identifier ?? 'default'));
+  if (cluster === undefined) throw awsFault('ClusterNotFoundException', 'Cluster not found.');
+  return cluster;
+}
+
+/** Finds a service by name, short ARN or full ARN in the cluster that the input names. */
+export function findService(
+  simulation: Simulation,
+  input: { readonly cluster?: unknown; readonly service?: unknown },
+): Service {
+  const service = findCluster(simulation, input.cluster).services.get(lastSegment(input.service));
+  if (service === undefined) throw awsFault('ServiceNotFoundException', 'Service not found.');
+  return service;
+}
+
+/** All services of a simulation. */
+export function allServices(simulation: Simulation): Service[] {
+  return [...simulation.clusters.values()].flatMap((cluster) => [...cluster.services.values()]);
+}
+
+/** The part of an ARN or name behind the last slash. */
+export function lastSegment(identifier: unknown): string {
+  return String(identifier).split('/').at(-1) ?? '';
+}
+
+/** The PRIMARY deployment, the one the service is meant to run. */
+export function primaryOf(service: Service): Deployment {
+  return service.deployments[0];
+}
+
+/** The service deployment that is still under way, if any. */
+export function currentServiceDeployment(service: Service): ServiceDeployment | undefined {
+  return service.serviceDeployments.find((record) => record.finishedAt === undefined);
+}
+
+/** Tasks that a deployment is meant to keep. */
+export function keptTasks(service: Service, deployment: Deployment): Task[] {
+  return service.tasks.filter(
+    (task) => task.deployment === deployment && task.desiredStatus === 'RUNNING',
+  );
+}
+
+/** Task counts of a deployment as the API states them. */
+export function countsOf(
+  service: Service,
+  deployment: Deployment,
+): { readonly running: number; readonly pending: number } {
+  const tasks = keptTasks(service, deployment);
+  const running = tasks.filter((task) => task.lastStatus === 'RUNNING').length;
+  return { running, pending: tasks.length - running };
+}
+
+/** How many tasks a deployment should have: a superseded or failed one has what it has left. */
+export function desiredCountOf(service: Service, deployment: Deployment): number {
+  const isHeld = deployment === primaryOf(service) || deployment.rolloutState === 'COMPLETED';
+  return isHeld ? deployment.desiredCount : keptTasks(service, deployment).length;
+}
+
+/** Lets the scheduler look at its services again after that many seconds. */
+export function wakeAfter(simulation: Simulation, seconds: number): void {
+  simulation.after(seconds, () => undefined);
+}
+
+/** The ARN of the service revision that a deployment runs. */
+export function revisionArn(simulation: Simulation, service: Service, number: string): string {
+  return ecsArn(simulation, `service-revision/${service.cluster.name}/${service.name}/${number}`);
+}
+
+/** Makes a deployment's number: 19 digits. */
+export function newDeploymentNumber(): string {
+  return `${randomInt(1, 10)}${digits(9)}${digits(9)}`;
+}
+
+/** Makes a task's id: 32 hexadecimal digits. */
+export function newTaskId(): string {
+  return randomUUID().replaceAll('-', '');
+}
+
+/** Makes the last part of a service deployment's ARN: 21 characters. */
+export function newServiceDeploymentId(): string {
+  return randomBytes(16).toString('base64url').slice(0, 21);
+}
+
+function digits(count: number): string {
+  return String(randomInt(10 ** count)).padStart(count, '0');
+}

@@ -1,0 +1,317 @@
+import { breakerThreshold, completeDeployment, tripBreaker } from './deployments.ts';
+import { strikeAt } from './faults.ts';
+import type { Deployment, Service, Simulation, Task } from './state.ts';
+import { announce, announceOnce } from './events.ts';
+import { currentServiceDeployment, keptTasks, primaryOf, wakeAfter } from './lookups.ts';
+import { drainSeconds, isBehindLoadBalancer, startTask, stopTask } from './tasks.ts';
+
+/** Seconds between a task that ran and died and its replacement. */
+const RESTART_SECONDS = 5;
+const LONGEST_BACK_OFF_SECONDS = 900;
+/** Attempts to resolve an image's digest after which a deployment goes on without it. */
+const DIGEST_ATTEMPTS = 3;
+const STOPPED_TASKS_VISIBLE_SECONDS = 3600;
+/** Stopped tasks that stay visible however old they are, so that a fast clock does not hide them. */
+const STOPPED_TASKS_KEPT = 100;
+
+/** Brings a service closer to what it should run: the one function that decides. */
+export function reconcile(simulation: Simulation, service: Service): void {
+  if (service.status !== 'ACTIVE') return;
+  forgetStoppedTasks(simulation, service);
+  registerTargets(simulation, service);
+  countFailures(simulation, service);
+  checkBreaker(simulation, service);
+  maintainOldDeployments(simulation, service);
+  startPrimaryTasks(simulation, service);
+  replaceUnhealthyTasks(simulation, service);
+  stopExcessTasks(simulation, service);
+  retireDeployments(simulation, service);
+  completeRollout(simulation, service);
+  announceSteadyState(simulation, service);
+}
+
+function forgetStoppedTasks(simulation: Simulation, service: Service): void {
+  const horizon = simulation.now() - STOPPED_TASKS_VISIBLE_SECONDS;
+  const excess = service.tasks.length - service.settings.desiredCount - STOPPED_TASKS_KEPT;
+  if (excess <= 0) return;
+  const old = service.tasks
+    .filter(({ stoppedAt }) => stoppedAt !== undefined && stoppedAt < horizon)
+    .slice(0, excess);
+  if (old.length > 0) service.tasks = service.tasks.filter((task) => !old.includes(task));
+}
+
+function registerTargets(simulation: Simulation, service: Service): void {
+  const [target] = service.settings.loadBalancers;
+  if (target === undefined) return;
+  const fresh = service.tasks.filter((task) => !task.registered && task.lastStatus === 'RUNNING');
+  if (fresh.length === 0) return;
+  for (const task of fresh) task.registered = true;
+  const group = `(target-group ${target.targetGroupArn ?? ''})`;
+  announce(simulation, service, `registered ${fresh.length} targets in ${group}`);
+}
+
+function countFailures(simulation: Simulation, service: Service): void {
+  const unhealthy = service.tasks.filter(
+    (task) => task.unhealthy && task.desiredStatus === 'RUNNING' && !task.uncounted,
+  );
+  for (const task of unhealthy) task.deployment.replacements += 1;
+  for (const task of new Set([...service.tasks.filter((task) => task.uncounted), ...unhealthy])) {
+    task.uncounted = false;
+    if (task.stopCode === 'TaskFailedToStart') {
+      noteLaunchFailure(simulation, service, task.deployment, task.stoppedReason ?? '');
+    } else {
+      noteFailure(simulation, service, task.deployment, task.unhealthy ? 0 : RESTART_SECONDS);
+    }
+  }
+}
+
+/** A task that could not be placed or never reached RUNNING: the next attempt waits longer. */
+function noteLaunchFailure(
+  simulation: Simulation,
+  service: Service,
+  deployment: Deployment,
+  reason: string,
+): void {
+  const sentence = /[.!?]$/.test(reason) ? reason : `${reason}.`;
+  announceOnce(simulation, service, `was unable to place a task. Reason: ${sentence}`);
+  const delay = Math.min(
+    LONGEST_BACK_OFF_SECONDS,
+    RESTART_SECONDS * 2 ** deployment.launchFailures,
+  );
+  deployment.launchFailures += 1;
+  if (deployment.launchFailures > DIGEST_ATTEMPTS) {
+    announceOnce(simulation, service, 'is unable to consistently start tasks successfully.');
+  }
+  noteFailure(simulation, service, deployment, delay);
+}
+
+function noteFailure(
+  simulation: Simulation,
+  service: Service,
+  deployment: Deployment,
+  delay: number,
+): void {
+  deployment.failedTasks += 1;
+  service.steady = false;
+  const stall = strikeAt(simulation.faults, deployment.definition, 'scheduler');
+  if (stall !== undefined && deployment.failedTasks >= stall.failures) {
+    deployment.failedTasks = stall.failures;
+    deployment.startAfter = Number.POSITIVE_INFINITY;
+    return;
+  }
+  if (delay === 0) return;
+  deployment.startAfter = Math.max(deployment.startAfter, simulation.now() + delay);
+  wakeAfter(simulation, delay);
+}
+
+function checkBreaker(simulation: Simulation, service: Service): void {
+  const primary = primaryOf(service);
+  const { deploymentConfiguration, desiredCount } = service.settings;
+  const record = currentServiceDeployment(service);
+  if (!deploymentConfiguration.deploymentCircuitBreaker.enable) return;
+  if (primary.rolloutState !== 'IN_PROGRESS' || record === undefined) return;
+  if (primary.failedTasks < breakerThreshold(deploymentConfiguration, desiredCount)) return;
+  const pending = keptTasks(service, primary).filter(({ startedAt }) => startedAt === undefined);
+  stopTasks(simulation, service, pending, scalingReason(primary));
+  tripBreaker(simulation, service, primary, record);
+}
+
+/** A completed deployment's tasks are replaced with its own revision until they are superseded. */
+function maintainOldDeployments(simulation: Simulation, service: Service): void {
+  for (const deployment of service.deployments.slice(1)) {
+    if (deployment.rolloutState !== 'COMPLETED') continue;
+    startTasks(simulation, service, deployment, deployment.desiredCount);
+  }
+}
+
+function startPrimaryTasks(simulation: Simulation, service: Service): void {
+  const primary = primaryOf(service);
+  if (primary.rolloutState === 'FAILED') return;
+  const wanted = service.settings.desiredCount;
+  startTasks(simulation, service, primary, isResolved(primary) ? wanted : Math.min(1, wanted));
+  announceDeadlock(simulation, service, primary);
+}
+
+/** Whether a deployment may start more than one task: the first one resolves the image tags. */
+function isResolved({ digests, definition, launchFailures }: Deployment): boolean {
+  return (
+    digests !== undefined ||
+    launchFailures >= DIGEST_ATTEMPTS ||
+    definition.body.containerDefinitions.every(({ image }) => image.includes('@'))
+  );
+}
+
+function startTasks(
+  simulation: Simulation,
+  service: Service,
+  deployment: Deployment,
+  wanted: number,
+): void {
+  const kept = keptTasks(service, deployment).filter(({ unhealthy }) => !unhealthy);
+  const count = Math.min(wanted - kept.length, room(service));
+  if (count <= 0 || simulation.now() < deployment.startAfter) return;
+  const unplaceable = strikeAt(simulation.faults, deployment.definition, 'placement');
+  if (unplaceable !== undefined) {
+    const name = `deployment ecs-svc/${deployment.number}`;
+    announceOnce(simulation, service, `could not launch ${count} tasks for ${name}.`);
+    noteLaunchFailure(simulation, service, deployment, unplaceable.reason);
+    // The circuit breaker has been looked at already in this round.
+    wakeAfter(simulation, 0);
+    return;
+  }
+  const tasks = Array.from({ length: count }, () => startTask(simulation, service, deployment));
+  const replaced = Math.min(deployment.replacements, count);
+  deployment.replacements -= replaced;
+  const why =
+    replaced > 0 ? ` Amazon ECS replaced ${replaced} tasks due to an unhealthy status.` : '';
+  announce(simulation, service, `has started ${count} tasks: ${list(tasks)}.${why}`);
+  service.steady = false;
+}
+
+/** Tasks that may still be started: pending, running and stopping ones count against the maximum. */
+function room({ settings, tasks }: Service): number {
+  const { maximumPercent } = settings.deploymentConfiguration;
+  const upper = Math.floor((maximumPercent * settings.desiredCount) / 100);
+  return upper - tasks.filter(occupies).length;
+}
+
+function occupies({ lastStatus }: Task): boolean {
+  return lastStatus !== 'STOPPED' && lastStatus !== 'DEPROVISIONING';
+}
+
+function lowerLimit({ settings }: Service): number {
+  const { minimumHealthyPercent } = settings.deploymentConfiguration;
+  return Math.ceil((minimumHealthyPercent * settings.desiredCount) / 100);
+}
+
+function announceDeadlock(simulation: Simulation, service: Service, primary: Deployment): void {
+  const kept = keptTasks(service, primary);
+  const live = service.tasks.filter(occupies);
+  const isStuck =
+    primary.rolloutState === 'IN_PROGRESS' &&
+    simulation.now() >= primary.startAfter &&
+    kept.length < service.settings.desiredCount &&
+    room(service) <= 0 &&
+    live.every(({ healthy }) => healthy) &&
+    live.length <= lowerLimit(service);
+  if (!isStuck) return;
+  announceOnce(
+    simulation,
+    service,
+    'was unable to stop or start tasks during a deployment because of the service deployment ' +
+      'configuration. Update the minimumHealthyPercent or maximumPercent value and try again.',
+  );
+}
+
+function replaceUnhealthyTasks(simulation: Simulation, service: Service): void {
+  for (const task of service.tasks) {
+    if (task.unhealthy === undefined || task.desiredStatus === 'STOPPED') continue;
+    announce(simulation, service, task.unhealthy.event);
+    stopTasks(simulation, service, [task], task.unhealthy.stoppedReason);
+  }
+}
+
+/** Stops what the minimum healthy percent no longer needs: pending tasks first, failed ones next. */
+function stopExcessTasks(simulation: Simulation, service: Service): void {
+  const primary = primaryOf(service);
+  if (primary.rolloutState === 'FAILED') return;
+  const surplus = keptTasks(service, primary).slice(service.settings.desiredCount);
+  const old = service.deployments.slice(1).toReversed();
+  const useless = old
+    .filter(({ rolloutState }) => rolloutState !== 'COMPLETED')
+    .flatMap((deployment) => keptTasks(service, deployment))
+    .filter(({ healthy }) => !healthy);
+  const healthy = service.tasks.filter((task) => task.healthy && !surplus.includes(task));
+  const stoppable = Math.max(0, healthy.length - lowerLimit(service));
+  const superfluous = old
+    .toSorted((one, other) => rank(one) - rank(other))
+    .flatMap((deployment) => keptTasks(service, deployment))
+    .filter((task) => task.healthy)
+    .slice(0, stoppable);
+  const stopped = [...surplus, ...useless, ...superfluous];
+  for (const { deployment } of superfluous) deployment.desiredCount -= 1;
+  stopTasks(simulation, service, stopped, scalingReason(primary));
+}
+
+function scalingReason({ number }: Deployment): string {
+  return `Scaling activity initiated by (deployment ecs-svc/${number})`;
+}
+
+function rank({ rolloutState }: Deployment): number {
+  return rolloutState === 'FAILED' ? 0 : 1;
+}
+
+function stopTasks(
+  simulation: Simulation,
+  service: Service,
+  tasks: readonly Task[],
+  stoppedReason: string,
+): void {
+  if (tasks.length === 0) return;
+  service.steady = false;
+  const running = tasks.filter(({ lastStatus }) => lastStatus === 'RUNNING');
+  const pending = tasks.length - running.length;
+  if (pending > 0) announce(simulation, service, `stopped ${pending} pending tasks.`);
+  const drain = drainSeconds(service);
+  const cause = { stopCode: 'ServiceSchedulerInitiated', stoppedReason };
+  for (const task of tasks) stopTask(simulation, task, cause, drain);
+  if (running.length === 0) return;
+  const saying = `has stopped ${running.length} running tasks: ${list(running)}.`;
+  if (!isBehindLoadBalancer(service)) {
+    announce(simulation, service, saying);
+    return;
+  }
+  const group = `(target-group ${service.settings.loadBalancers[0]?.targetGroupArn ?? ''})`;
+  announce(simulation, service, `deregistered ${running.length} targets in ${group}`);
+  announce(simulation, service, `has begun draining connections on ${running.length} tasks.`);
+  simulation.after(drain, () => announce(simulation, service, saying));
+}
+
+/** Older deployments leave the list once their tasks have ended. */
+function retireDeployments(simulation: Simulation, service: Service): void {
+  const [primary, ...others] = service.deployments;
+  if (primary.rolloutState === 'FAILED') return;
+  const left = others.filter(
+    (deployment) =>
+      simulation.now() < deployment.listedUntil ||
+      service.tasks.some((task) => task.deployment === deployment && occupies(task)) ||
+      (deployment.rolloutState === 'COMPLETED' &&
+        primary.rolloutState === 'IN_PROGRESS' &&
+        !isReady(service)),
+  );
+  service.deployments = [primary, ...left];
+}
+
+/** Whether the PRIMARY deployment has exactly the healthy tasks that it should have. */
+function isReady(service: Service): boolean {
+  const kept = keptTasks(service, primaryOf(service));
+  return (
+    kept.length === service.settings.desiredCount &&
+    kept.every(({ healthy, unhealthy }) => healthy && !unhealthy)
+  );
+}
+
+function completeRollout(simulation: Simulation, service: Service): void {
+  const primary = primaryOf(service);
+  const record = currentServiceDeployment(service);
+  const underWay = record?.status === 'IN_PROGRESS' || record?.status === 'ROLLBACK_IN_PROGRESS';
+  if (primary.rolloutState !== 'IN_PROGRESS' || !underWay) return;
+  if (service.deployments.length > 1 || !isReady(service)) return;
+  completeDeployment(simulation, service, primary, record);
+}
+
+function announceSteadyState(simulation: Simulation, service: Service): void {
+  const isSteady =
+    primaryOf(service).rolloutState === 'COMPLETED' &&
+    service.deployments.length === 1 &&
+    isReady(service);
+  if (isSteady && !service.steady) {
+    announce(simulation, service, 'has reached a steady state.');
+    service.said.clear();
+  }
+  service.steady = isSteady;
+}
+
+function list(tasks: readonly Task[]): string {
+  return tasks.map(({ id }) => `(task ${id})`).join(' ');
+}

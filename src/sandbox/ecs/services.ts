@@ -1,0 +1,167 @@
+import { awsFault } from '../wire.ts';
+import { beginDeployment, makeDeployment } from './deployments.ts';
+import type {
+  Cluster,
+  DeploymentConfiguration,
+  Service,
+  ServiceSettings,
+  Simulation,
+  Tag,
+  TaskDefinition,
+} from './state.ts';
+import { ecsArn, findService, primaryOf } from './lookups.ts';
+import { findTaskDefinition } from './task-definitions.ts';
+
+type Input = Readonly<Record<string, unknown>>;
+
+const DEPLOYMENT_DEFAULTS: DeploymentConfiguration = {
+  deploymentCircuitBreaker: { enable: false, rollback: false },
+  maximumPercent: 200,
+  minimumHealthyPercent: 100,
+  strategy: 'ROLLING',
+  bakeTimeInMinutes: 0,
+};
+
+/** Makes a service from the members of CreateService and puts it into its cluster. */
+export function makeService(simulation: Simulation, cluster: Cluster, input: Input): Service {
+  const {
+    cluster: _cluster,
+    serviceName,
+    taskDefinition,
+    clientToken: _token,
+    tags,
+    ...rest
+  } = input;
+  const name = String(serviceName);
+  if (cluster.services.get(name)?.status === 'ACTIVE') {
+    throw awsFault('InvalidParameterException', 'Creation of service was not idempotent.');
+  }
+  const definition = deployableDefinition(simulation, taskDefinition);
+  const settings = mergeSettings(
+    { desiredCount: 0, deploymentConfiguration: DEPLOYMENT_DEFAULTS, loadBalancers: [] },
+    rest,
+  );
+  checkSettings(settings, definition);
+  const service: Service = {
+    name,
+    arn: ecsArn(simulation, `service/${cluster.name}/${name}`),
+    cluster,
+    createdAt: simulation.now(),
+    tags: (tags ?? []) as readonly Tag[],
+    settings,
+    status: 'ACTIVE',
+    deployments: [makeDeployment(simulation, definition, settings)],
+    tasks: [],
+    events: [],
+    said: new Map(),
+    serviceDeployments: [],
+    revisions: new Map(),
+    steady: true,
+  };
+  cluster.services.set(name, service);
+  return service;
+}
+
+/** Members of UpdateService whose change makes a new deployment. */
+const DEPLOYING_MEMBERS = [
+  'networkConfiguration',
+  'platformVersion',
+  'loadBalancers',
+  'serviceRegistries',
+  'serviceConnectConfiguration',
+  'volumeConfigurations',
+  'vpcLatticeConfigurations',
+];
+
+/** Changes a service; begins a deployment when the change asks for one. */
+export function updateService(simulation: Simulation, input: Input): Service {
+  const service = findService(simulation, input);
+  const {
+    cluster: _cluster,
+    service: _service,
+    taskDefinition,
+    forceNewDeployment,
+    ...rest
+  } = input;
+  if (service.status !== 'ACTIVE') {
+    throw awsFault('ServiceNotActiveException', 'Service was not ACTIVE.');
+  }
+  const primary = primaryOf(service);
+  const names = taskDefinition !== undefined;
+  if (names && service.settings.deploymentController?.type === 'CODE_DEPLOY') {
+    throw awsFault(
+      'InvalidParameterException',
+      'Unable to update task definition on services with a CODE_DEPLOY deployment controller. ' +
+        'Use AWS CodeDeploy to trigger a new deployment.',
+    );
+  }
+  const settings = mergeSettings(service.settings, rest);
+  const definition = names ? deployableDefinition(simulation, taskDefinition) : primary.definition;
+  checkSettings(settings, definition);
+  const deploys =
+    forceNewDeployment === true ||
+    definition !== primary.definition ||
+    DEPLOYING_MEMBERS.some(
+      (member) => !isEqual(settings[member] ?? [], service.settings[member] ?? []),
+    );
+  service.settings = settings;
+  if (deploys) {
+    beginDeployment(simulation, service, makeDeployment(simulation, definition, settings));
+  } else {
+    primary.desiredCount = settings.desiredCount;
+  }
+  return service;
+}
+
+function deployableDefinition(simulation: Simulation, identifier: unknown): TaskDefinition {
+  const definition = findTaskDefinition(simulation, identifier);
+  if (definition === undefined) throw awsFault('ClientException', 'TaskDefinition not found.');
+  if (definition.status !== 'ACTIVE') {
+    throw awsFault('ClientException', 'TaskDefinition is inactive');
+  }
+  return definition;
+}
+
+function mergeSettings(settings: ServiceSettings, changes: Input): ServiceSettings {
+  const merged = { ...settings, ...changes } as ServiceSettings;
+  return {
+    ...merged,
+    deploymentConfiguration: {
+      ...settings.deploymentConfiguration,
+      ...(changes['deploymentConfiguration'] as Partial<DeploymentConfiguration> | undefined),
+    },
+  };
+}
+
+function checkSettings(settings: ServiceSettings, { body }: TaskDefinition): void {
+  const fault = (message: string): Error => awsFault('InvalidParameterException', message);
+  if (settings.desiredCount < 0) throw fault('desiredCount cannot be a negative number.');
+  const { strategy = 'ROLLING' } = settings.deploymentConfiguration;
+  if (strategy !== 'ROLLING') {
+    throw awsFault(
+      'UnsupportedFeatureException',
+      `The sandbox does not model the deployment strategy ${strategy}.`,
+    );
+  }
+  if (body.networkMode === 'awsvpc' && !settings.networkConfiguration?.awsvpcConfiguration) {
+    throw fault("Network Configuration must be provided when networkMode 'awsvpc' is specified.");
+  }
+  if (settings.launchType && !body.compatibilities?.includes(settings.launchType)) {
+    throw fault(`Task definition does not support launch_type ${settings.launchType}.`);
+  }
+  for (const { containerName, containerPort } of settings.loadBalancers) {
+    const container = body.containerDefinitions.find(({ name }) => name === containerName);
+    if (container === undefined) {
+      throw fault(`The container ${containerName} does not exist in the task definition.`);
+    }
+    if (!container.portMappings?.some((mapping) => mapping.containerPort === containerPort)) {
+      throw fault(
+        `The container ${containerName} did not have a container port ${containerPort} defined.`,
+      );
+    }
+  }
+}
+
+function isEqual(one: unknown, other: unknown): boolean {
+  return JSON.stringify(one) === JSON.stringify(other);
+}

@@ -1,0 +1,60 @@
+import type { Found } from './containers.ts';
+import { addRevision, completeDeployment, makeServiceDeployment } from './deployments.ts';
+import { makeService } from './services.ts';
+import type { Simulation } from './state.ts';
+import { announce } from './events.ts';
+import { ecsArn, findCluster, primaryOf } from './lookups.ts';
+import { architectureOf, findTaskDefinition } from './task-definitions.ts';
+import { makeRunningTask } from './tasks.ts';
+
+const DAY_SECONDS = 86_400;
+const ROLLOUT_SECONDS = 94;
+
+/** Makes an empty cluster. */
+export function createClusterIn(simulation: Simulation, name: string): void {
+  const arn = ecsArn(simulation, `cluster/${name}`);
+  simulation.clusters.set(name, { name, arn, services: new Map() });
+}
+
+/** Makes a service whose tasks run and whose one deployment was completed a day ago. */
+export async function createSteadyService(
+  simulation: Simulation,
+  input: Readonly<Record<string, unknown>>,
+): Promise<void> {
+  const images = await pullAll(simulation, input['taskDefinition']);
+  simulation.enter(() => {
+    const begun = secondsAgo(simulation, DAY_SECONDS);
+    const done = secondsAgo(simulation, DAY_SECONDS - ROLLOUT_SECONDS);
+    const service = makeService(begun, findCluster(simulation, input['cluster']), input);
+    const deployment = primaryOf(service);
+    addRevision(begun, service, deployment);
+    const record = {
+      ...makeServiceDeployment(begun, service, deployment, []),
+      startedAt: begun.now(),
+    };
+    service.serviceDeployments = [record];
+    for (let count = 0; count < service.settings.desiredCount; count += 1) {
+      makeRunningTask(begun, service, deployment, images);
+    }
+    const tasks = service.tasks.map(({ id }) => `(task ${id})`).join(' ');
+    announce(begun, service, `has started ${service.tasks.length} tasks: ${tasks}.`);
+    completeDeployment(done, service, deployment, record);
+    announce(done, service, 'has reached a steady state.');
+  });
+}
+
+async function pullAll(simulation: Simulation, identifier: unknown): Promise<readonly Found[]> {
+  const definition = findTaskDefinition(simulation, identifier);
+  if (definition === undefined) return [];
+  const pulls = definition.body.containerDefinitions.map(async ({ image }) => {
+    const pulled = await simulation.pullImage(image, architectureOf(definition));
+    if (pulled.kind === 'found') return pulled;
+    throw new Error(`The start world cannot pull its image ${image}.`);
+  });
+  return Promise.all(pulls);
+}
+
+/** The simulation as it was: what is made with it bears that time. */
+function secondsAgo(simulation: Simulation, seconds: number): Simulation {
+  return { ...simulation, now: () => simulation.now() - seconds };
+}

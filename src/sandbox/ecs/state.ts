@@ -1,0 +1,307 @@
+import type { PullImage } from '../images.ts';
+import type { LogStore } from '../logs.ts';
+import type { Agenda } from './agenda.ts';
+import type { ArmedFault } from './faults.ts';
+
+// The state of the simulated control plane. What changes in the course of a simulation is mutable;
+// the answers of the API are made from it by views.ts.
+
+/** A container of a task definition; members that the sandbox does not know are kept. */
+export interface ContainerDefinition {
+  readonly name: string;
+  readonly image: string;
+  readonly essential?: boolean;
+  readonly cpu?: number;
+  readonly memory?: number;
+  readonly memoryReservation?: number;
+  readonly entryPoint?: readonly string[];
+  readonly command?: readonly string[];
+  readonly portMappings?: readonly PortMapping[];
+  readonly healthCheck?: HealthCheck;
+  readonly logConfiguration?: LogConfiguration;
+  readonly secrets?: readonly { readonly name: string; readonly valueFrom: string }[];
+  readonly dependsOn?: readonly { readonly containerName: string; readonly condition: string }[];
+  readonly stopTimeout?: number;
+  readonly versionConsistency?: string;
+  readonly [member: string]: unknown;
+}
+
+/** A port of a container. */
+interface PortMapping {
+  readonly containerPort?: number;
+  readonly hostPort?: number;
+  readonly protocol?: string;
+  readonly [member: string]: unknown;
+}
+
+/** A container's health check; times in seconds. */
+interface HealthCheck {
+  readonly interval?: number;
+  readonly timeout?: number;
+  readonly retries?: number;
+  readonly startPeriod?: number;
+  readonly [member: string]: unknown;
+}
+
+/** Where a container's output goes. */
+interface LogConfiguration {
+  readonly logDriver: string;
+  readonly options?: Readonly<Record<string, string>>;
+}
+
+/** What RegisterTaskDefinition takes, without tags. */
+export interface TaskDefinitionBody {
+  readonly family: string;
+  readonly containerDefinitions: readonly ContainerDefinition[];
+  readonly executionRoleArn?: string;
+  readonly taskRoleArn?: string;
+  readonly networkMode?: string;
+  readonly requiresCompatibilities?: readonly string[];
+  readonly compatibilities?: readonly string[];
+  readonly cpu?: string;
+  readonly memory?: string;
+  readonly runtimePlatform?: {
+    readonly cpuArchitecture?: string;
+    readonly operatingSystemFamily?: string;
+  };
+  readonly [member: string]: unknown;
+}
+
+/** One revision of a family. */
+export interface TaskDefinition {
+  readonly arn: string;
+  readonly family: string;
+  readonly revision: number;
+  /** Normalised as DescribeTaskDefinition returns it. */
+  readonly body: TaskDefinitionBody;
+  readonly tags: readonly Tag[];
+  readonly registeredAt: number;
+  /** Part of the start world: faults spare its tasks. */
+  readonly original: boolean;
+  status: 'ACTIVE' | 'INACTIVE';
+  deregisteredAt?: number;
+}
+
+/** A tag of a resource. */
+export interface Tag {
+  readonly key: string;
+  readonly value?: string;
+}
+
+/** A cluster and its services by name. */
+export interface Cluster {
+  readonly name: string;
+  readonly arn: string;
+  readonly services: Map<string, Service>;
+}
+
+/** `deploymentConfiguration` of a service, with defaults filled in. */
+export interface DeploymentConfiguration {
+  readonly maximumPercent: number;
+  readonly minimumHealthyPercent: number;
+  readonly deploymentCircuitBreaker: {
+    readonly enable: boolean;
+    readonly rollback: boolean;
+    readonly resetOnHealthyTask?: boolean;
+    readonly thresholdConfiguration?: { readonly type?: string; readonly value?: number };
+  };
+  readonly strategy?: string;
+  readonly [member: string]: unknown;
+}
+
+/** A load balancer's target group and the container behind it. */
+interface LoadBalancer {
+  readonly targetGroupArn?: string;
+  readonly containerName?: string;
+  readonly containerPort?: number;
+  readonly [member: string]: unknown;
+}
+
+/** What CreateService and UpdateService configure; other members are kept and returned. */
+export interface ServiceSettings {
+  readonly desiredCount: number;
+  readonly deploymentConfiguration: DeploymentConfiguration;
+  readonly loadBalancers: readonly LoadBalancer[];
+  readonly deploymentController?: { readonly type: string };
+  readonly launchType?: string;
+  readonly healthCheckGracePeriodSeconds?: number;
+  readonly networkConfiguration?: {
+    readonly awsvpcConfiguration?: Readonly<Record<string, unknown>>;
+  };
+  readonly [member: string]: unknown;
+}
+
+/** A service with everything that belongs to it. */
+export interface Service {
+  readonly name: string;
+  readonly arn: string;
+  readonly cluster: Cluster;
+  readonly createdAt: number;
+  readonly tags: readonly Tag[];
+  settings: ServiceSettings;
+  status: 'ACTIVE' | 'DRAINING' | 'INACTIVE';
+  /** Newest first; the first one is PRIMARY. */
+  deployments: readonly [Deployment, ...Deployment[]];
+  /** Newest last, stopped ones included while they are visible. */
+  tasks: readonly Task[];
+  /** Newest first. */
+  events: readonly ServiceEvent[];
+  /** Messages that are not repeated before their cause is resolved, with the time they were said. */
+  readonly said: Map<string, number>;
+  /** Newest first. */
+  serviceDeployments: readonly ServiceDeployment[];
+  readonly revisions: Map<string, ServiceRevision>;
+  /** Whether the steady state that lasts has been announced. */
+  steady: boolean;
+}
+
+/** A line of the service's event list. */
+interface ServiceEvent {
+  readonly id: string;
+  readonly createdAt: number;
+  readonly message: string;
+}
+
+/** An entry of `deployments[]`. */
+export interface Deployment {
+  /** The number N of `ecs-svc/N`, which its service revision shares. */
+  readonly number: string;
+  readonly definition: TaskDefinition;
+  /** Settings that a deployment fixes: network, platform, load balancers. */
+  readonly settings: ServiceSettings;
+  createdAt: number;
+  updatedAt: number;
+  /** Tasks that it should have; a completed one's counts down once it is superseded. */
+  desiredCount: number;
+  /** Consecutive failures. */
+  failedTasks: number;
+  /** Consecutive tasks that never reached RUNNING. */
+  launchFailures: number;
+  /** Unhealthy tasks whose replacement has not been started yet. */
+  replacements: number;
+  /** No task is started before this time. */
+  startAfter: number;
+  /** Kept in the list until this time although it has no tasks. */
+  listedUntil: number;
+  rolloutState: 'IN_PROGRESS' | 'COMPLETED' | 'FAILED';
+  rolloutStateReason: string;
+  /** Digest by container name, once the first task has resolved the tags. */
+  digests: ReadonlyMap<string, string> | undefined;
+}
+
+/** Status of a service deployment. */
+export type ServiceDeploymentStatus =
+  | 'PENDING'
+  | 'IN_PROGRESS'
+  | 'STOP_REQUESTED'
+  | 'STOPPED'
+  | 'SUCCESSFUL'
+  | 'ROLLBACK_REQUESTED'
+  | 'ROLLBACK_IN_PROGRESS'
+  | 'ROLLBACK_SUCCESSFUL'
+  | 'ROLLBACK_FAILED';
+
+/** The record that follows one UpdateService to its end. */
+export interface ServiceDeployment {
+  readonly arn: string;
+  readonly target: Deployment;
+  readonly sources: readonly RevisionCounts[];
+  readonly configuration: DeploymentConfiguration;
+  readonly createdAt: number;
+  /** The record is listed and described from this time on. */
+  readonly visibleAt: number;
+  status: ServiceDeploymentStatus;
+  statusReason?: string;
+  updatedAt: number;
+  startedAt?: number;
+  stoppedAt?: number;
+  finishedAt?: number;
+  rollback?: { readonly reason: string; readonly startedAt: number; readonly revision: string };
+  breakerTriggered: boolean;
+  /** Counts of the target as they were at the end. */
+  final?: { readonly counts: RevisionCounts; readonly failureCount: number };
+}
+
+/** Task counts of a service revision. */
+export interface RevisionCounts {
+  readonly arn: string;
+  readonly requestedTaskCount: number;
+  readonly runningTaskCount: number;
+  readonly pendingTaskCount: number;
+}
+
+/** What a deployment runs, under its number. */
+export interface ServiceRevision {
+  readonly arn: string;
+  readonly deployment: Deployment;
+  readonly createdAt: number;
+}
+
+/** Status of a task, in the order of its life. */
+export type TaskStatus =
+  | 'PROVISIONING'
+  | 'PENDING'
+  | 'ACTIVATING'
+  | 'RUNNING'
+  | 'DEACTIVATING'
+  | 'STOPPING'
+  | 'DEPROVISIONING'
+  | 'STOPPED';
+
+/** Health of a container or task. */
+export type HealthStatus = 'UNKNOWN' | 'HEALTHY' | 'UNHEALTHY';
+
+/** A task of a service. */
+export interface Task {
+  readonly id: string;
+  readonly arn: string;
+  readonly deployment: Deployment;
+  readonly containers: readonly Container[];
+  readonly createdAt: number;
+  lastStatus: TaskStatus;
+  desiredStatus: 'RUNNING' | 'STOPPED';
+  version: number;
+  connectivityAt?: number;
+  pullStartedAt?: number;
+  pullStoppedAt?: number;
+  startedAt?: number;
+  stoppingAt?: number;
+  executionStoppedAt?: number;
+  stoppedAt?: number;
+  stopCode?: string;
+  stoppedReason?: string;
+  /** Counts as healthy for the scheduler. */
+  healthy: boolean;
+  /** Set when the task has to be replaced: its `stoppedReason` to be, and the event that says why. */
+  unhealthy?: { readonly stoppedReason: string; readonly event: string };
+  /** Its targets have been announced as registered. */
+  registered: boolean;
+  /** A failure that the scheduler has not counted yet. */
+  uncounted: boolean;
+}
+
+/** A container of a task. */
+export interface Container {
+  readonly definition: ContainerDefinition;
+  readonly arn: string;
+  readonly runtimeId: string;
+  lastStatus: 'PENDING' | 'RUNNING' | 'STOPPED';
+  healthStatus: HealthStatus;
+  imageDigest?: string;
+  exitCode?: number;
+  reason?: string;
+}
+
+/** One region of the simulated account. */
+export interface Simulation extends Agenda {
+  readonly account: string;
+  readonly region: string;
+  readonly pullImage: PullImage;
+  readonly logs: LogStore;
+  /** A rollback's deployment takes the old deployment's id again, or a new one. */
+  readonly rollbackId: 'reused' | 'new';
+  readonly clusters: Map<string, Cluster>;
+  /** Revisions of each family, oldest first. */
+  readonly families: Map<string, TaskDefinition[]>;
+  readonly faults: readonly ArmedFault[];
+}

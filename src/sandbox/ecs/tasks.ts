@@ -1,0 +1,366 @@
+import { randomUUID } from 'node:crypto';
+import type { Course, Found, Pulled } from './containers.ts';
+import { courseOf, lacksLogGroup, pinned, pullFailure, write } from './containers.ts';
+import type { Victim } from './faults.ts';
+import { logGroupMissing, strikeAt } from './faults.ts';
+import type { Container, Deployment, Service, Simulation, Task, TaskStatus } from './state.ts';
+import { ecsArn, newTaskId } from './lookups.ts';
+import { applicationContainer, architectureOf } from './task-definitions.ts';
+
+/** Seconds of the stages of a task's life. */
+const SECONDS = {
+  provisioning: 6,
+  pending: 3,
+  initialisation: 1,
+  pull: 6,
+  failedPull: 20,
+  startUp: 2,
+  /** Without a load balancer or a health check a running task counts as healthy after this. */
+  settling: 40,
+  targetChecks: 20,
+  drain: 9,
+  deactivating: 1,
+  stopping: 9,
+  deprovisioning: 12,
+} as const;
+
+const SIGTERM_EXIT = 143;
+
+/** Starts a task of a deployment and leads it through its life. */
+export function startTask(simulation: Simulation, service: Service, deployment: Deployment): Task {
+  const task = newTask(simulation, service, deployment);
+  service.tasks = [...service.tasks, task];
+  later(simulation, task, SECONDS.provisioning, () => {
+    move(task, 'PENDING');
+    task.connectivityAt = simulation.now();
+    later(simulation, task, SECONDS.pending, () => {
+      move(task, 'ACTIVATING');
+      initialise(simulation, service, task);
+    });
+  });
+  return task;
+}
+
+/** Makes a task that runs already, for a service that starts in its steady state. */
+export function makeRunningTask(
+  simulation: Simulation,
+  service: Service,
+  deployment: Deployment,
+  images: readonly Found[],
+): void {
+  const task = newTask(simulation, service, deployment);
+  const pullStartedAt = task.createdAt + SECONDS.provisioning + SECONDS.pending;
+  const startedAt = pullStartedAt + SECONDS.pull;
+  Object.assign(task, {
+    connectivityAt: task.createdAt + SECONDS.provisioning,
+    pullStartedAt,
+    pullStoppedAt: startedAt,
+    startedAt,
+    lastStatus: 'RUNNING',
+    version: 4,
+    healthy: true,
+    registered: true,
+  });
+  resolveDigests(deployment, task, images);
+  for (const [index, container] of task.containers.entries()) {
+    container.lastStatus = 'RUNNING';
+    if (container.definition.healthCheck) container.healthStatus = 'HEALTHY';
+    const image = images[index];
+    if (image === undefined) continue;
+    for (const line of courseOf(task, container, image, undefined).log) {
+      write(simulation, task, container, line);
+    }
+  }
+  service.tasks = [...service.tasks, task];
+}
+
+/** Why a task is stopped, as the API states it. */
+export interface StopCause {
+  readonly stopCode: string;
+  readonly stoppedReason: string;
+}
+
+/** Stops a task: drains its targets, ends its containers, gives back its network. */
+export function stopTask(
+  simulation: Simulation,
+  task: Task,
+  cause: StopCause,
+  drain: number = SECONDS.deactivating,
+): void {
+  if (task.desiredStatus === 'STOPPED') return;
+  const began = task.startedAt !== undefined;
+  Object.assign(task, cause, { desiredStatus: 'STOPPED', stoppingAt: simulation.now() });
+  task.healthy = false;
+  if (!began) {
+    deprovision(simulation, task);
+    return;
+  }
+  move(task, 'DEACTIVATING');
+  simulation.after(drain, () => {
+    move(task, 'STOPPING');
+    simulation.after(SECONDS.stopping, () => deprovision(simulation, task));
+  });
+}
+
+/** Seconds that a service's targets drain before their task is stopped. */
+export function drainSeconds(service: Service): number {
+  return isBehindLoadBalancer(service) ? SECONDS.drain : SECONDS.deactivating;
+}
+
+/** Whether a service's tasks are targets of a load balancer. */
+export function isBehindLoadBalancer(service: Service): boolean {
+  return service.settings.loadBalancers.length > 0;
+}
+
+function newTask(simulation: Simulation, service: Service, deployment: Deployment): Task {
+  const id = newTaskId();
+  const path = `${service.cluster.name}/${id}`;
+  return {
+    id,
+    arn: ecsArn(simulation, `task/${path}`),
+    deployment,
+    createdAt: simulation.now(),
+    lastStatus: 'PROVISIONING',
+    desiredStatus: 'RUNNING',
+    version: 1,
+    healthy: false,
+    registered: false,
+    uncounted: false,
+    containers: deployment.definition.body.containerDefinitions.map((definition, index) => ({
+      definition,
+      arn: ecsArn(simulation, `container/${path}/${randomUUID()}`),
+      runtimeId: `${id}-${String(index + 1).padStart(10, '0')}`,
+      lastStatus: 'PENDING',
+      healthStatus: 'UNKNOWN',
+    })),
+  };
+}
+
+function move(task: Task, status: TaskStatus): void {
+  task.lastStatus = status;
+  task.version += 1;
+}
+
+/** Plays an action of a task's life unless the task is being stopped by then. */
+function later(simulation: Simulation, task: Task, seconds: number, action: () => void): void {
+  simulation.after(seconds, () => {
+    if (task.desiredStatus === 'RUNNING') action();
+  });
+}
+
+function deprovision(simulation: Simulation, task: Task): void {
+  const application = applicationContainer(task.deployment.definition);
+  for (const container of task.containers) {
+    if (container.lastStatus === 'RUNNING') {
+      container.exitCode = container.definition === application ? SIGTERM_EXIT : 0;
+    }
+    container.lastStatus = 'STOPPED';
+  }
+  if (task.startedAt !== undefined) task.executionStoppedAt = simulation.now();
+  move(task, 'DEPROVISIONING');
+  simulation.after(SECONDS.deprovisioning, () => {
+    move(task, 'STOPPED');
+    task.stoppedAt = simulation.now();
+  });
+}
+
+// Before it runs
+
+function initialise(simulation: Simulation, service: Service, task: Task): void {
+  if (task.containers.some((container) => lacksLogGroup(simulation, container))) {
+    later(simulation, task, SECONDS.initialisation, () =>
+      failToStart(simulation, task, logGroupMissing()),
+    );
+    return;
+  }
+  if (strikeBeforeRun(simulation, task, 'initialisation')) return;
+  later(simulation, task, SECONDS.initialisation, () => {
+    task.pullStartedAt = simulation.now();
+    if (!strikeBeforeRun(simulation, task, 'pull')) pull(simulation, service, task);
+  });
+}
+
+function strikeBeforeRun(
+  simulation: Simulation,
+  task: Task,
+  stage: 'initialisation' | 'pull' | 'start',
+): boolean {
+  const { definition } = task.deployment;
+  const strike = strikeAt(simulation.faults, definition, stage);
+  const container = applicationContainer(definition);
+  if (strike === undefined || container === undefined) return false;
+  const { account, region } = simulation;
+  const victim: Victim = { account, region, taskId: task.id, definition, container };
+  later(simulation, task, strike.seconds, () => {
+    const reason = strike.reason(victim);
+    const struck = task.containers.find((candidate) => candidate.definition === container);
+    if (stage !== 'initialisation' && struck) struck.reason = reason;
+    failToStart(simulation, task, reason);
+  });
+  return true;
+}
+
+function failToStart(simulation: Simulation, task: Task, stoppedReason: string): void {
+  task.uncounted = true;
+  stopTask(simulation, task, { stopCode: 'TaskFailedToStart', stoppedReason });
+}
+
+function pull(simulation: Simulation, service: Service, task: Task): void {
+  const { digests, definition } = task.deployment;
+  const architecture = architectureOf(definition);
+  const pulls = task.containers.map(({ definition: { name, image } }) =>
+    simulation
+      .pullImage(pinned(image, digests?.get(name)), architecture)
+      .catch((error: unknown) => ({ kind: 'failed', error }) as const),
+  );
+  void Promise.all(pulls).then((images) =>
+    simulation.enter(() => {
+      const succeeds = images.every(({ kind }) => kind === 'found');
+      const elapsed = simulation.now() - (task.pullStartedAt ?? 0);
+      const rest = (succeeds ? SECONDS.pull : SECONDS.failedPull) - elapsed;
+      later(simulation, task, Math.max(0, rest), () =>
+        endPull(simulation, service, task, images, architecture),
+      );
+    }),
+  );
+}
+
+function endPull(
+  simulation: Simulation,
+  service: Service,
+  task: Task,
+  images: readonly Pulled[],
+  architecture: string,
+): void {
+  task.pullStoppedAt = simulation.now();
+  for (const [index, container] of task.containers.entries()) {
+    const image = images[index];
+    if (image === undefined || image.kind === 'found') continue;
+    container.reason = pullFailure(container.definition.image, image, architecture);
+    failToStart(simulation, task, container.reason);
+    return;
+  }
+  start(simulation, service, task, images as readonly Found[]);
+}
+
+// While it runs
+
+function start(
+  simulation: Simulation,
+  service: Service,
+  task: Task,
+  images: readonly Found[],
+): void {
+  const { deployment } = task;
+  resolveDigests(deployment, task, images);
+  if (strikeBeforeRun(simulation, task, 'start')) return;
+  move(task, 'RUNNING');
+  task.startedAt = simulation.now();
+  const application = applicationContainer(deployment.definition);
+  const crash = strikeAt(simulation.faults, deployment.definition, 'run');
+  for (const [index, container] of task.containers.entries()) {
+    const image = images[index];
+    if (image === undefined) continue;
+    container.lastStatus = 'RUNNING';
+    const strike = container.definition === application ? crash : undefined;
+    runContainer(simulation, task, container, courseOf(task, container, image, strike));
+  }
+  const interruption = strikeAt(simulation.faults, deployment.definition, 'interruption');
+  if (interruption !== undefined) {
+    const { seconds, stopCode, reason: stoppedReason } = interruption;
+    later(simulation, task, seconds, () => stopTask(simulation, task, { stopCode, stoppedReason }));
+  }
+  checkHealth(simulation, service, task);
+}
+
+/** The first task of a deployment fixes the digests that all its later tasks pull. */
+function resolveDigests(deployment: Deployment, task: Task, images: readonly Found[]): void {
+  const digests = new Map<string, string>();
+  for (const [index, container] of task.containers.entries()) {
+    const digest = images[index]?.digest;
+    if (digest === undefined) continue;
+    container.imageDigest = digest;
+    if (container.definition.versionConsistency !== 'disabled') {
+      digests.set(container.definition.name, digest);
+    }
+  }
+  deployment.digests ??= digests;
+}
+
+function runContainer(
+  simulation: Simulation,
+  task: Task,
+  container: Container,
+  { log, exit }: Course,
+): void {
+  const stepSeconds = (exit?.seconds ?? SECONDS.startUp) / Math.max(1, log.length);
+  for (const [index, line] of log.entries()) {
+    later(simulation, task, index * stepSeconds, () => write(simulation, task, container, line));
+  }
+  if (exit === undefined) return;
+  later(simulation, task, exit.seconds, () => {
+    Object.assign(container, { lastStatus: 'STOPPED', exitCode: exit.code });
+    if (exit.reason !== undefined) container.reason = exit.reason;
+    if (container.definition.essential === false) return;
+    task.uncounted = true;
+    stopTask(simulation, task, {
+      stopCode: 'EssentialContainerExited',
+      stoppedReason: 'Essential container in task exited',
+    });
+  });
+}
+
+function checkHealth(simulation: Simulation, service: Service, task: Task): void {
+  const { definition } = task.deployment;
+  const checked = task.containers.filter((container) => container.definition.healthCheck);
+  const [target] = service.settings.loadBalancers;
+  const sickContainer =
+    checked.length > 0 && strikeAt(simulation.faults, definition, 'container-health')
+      ? checked[0]
+      : undefined;
+  const sickTarget =
+    target && strikeAt(simulation.faults, definition, 'target-health') ? target : undefined;
+
+  for (const container of checked) {
+    const sick = container === sickContainer;
+    later(simulation, task, secondsToVerdict(container, sick), () => {
+      if (container.lastStatus !== 'RUNNING') return;
+      container.healthStatus = sick ? 'UNHEALTHY' : 'HEALTHY';
+      if (!sick) return;
+      task.unhealthy = {
+        stoppedReason: 'Task failed container health checks',
+        event: `(task ${task.id}) failed container health checks.`,
+      };
+    });
+  }
+  if (sickTarget !== undefined) {
+    const grace = service.settings.healthCheckGracePeriodSeconds ?? 0;
+    const group = `(target-group ${sickTarget.targetGroupArn ?? ''})`;
+    later(simulation, task, Math.max(grace, SECONDS.targetChecks), () => {
+      task.unhealthy = {
+        stoppedReason: `Task failed ELB health checks in ${group}`,
+        event:
+          `(task ${task.id}) (port ${sickTarget.containerPort ?? 0}) is unhealthy in ${group} ` +
+          'due to (reason Health checks failed with these codes: [502]).',
+      };
+    });
+  }
+  if (sickContainer !== undefined || sickTarget !== undefined) return;
+  const unchecked = checked.length === 0 && target === undefined;
+  const seconds = Math.max(
+    unchecked ? SECONDS.settling : 0,
+    target === undefined ? 0 : SECONDS.targetChecks,
+    ...checked.map((container) => secondsToVerdict(container, false)),
+  );
+  later(simulation, task, seconds, () => {
+    task.healthy = true;
+    task.deployment.launchFailures = 0;
+    const breaker = service.settings.deploymentConfiguration.deploymentCircuitBreaker;
+    if (breaker.resetOnHealthyTask !== false) task.deployment.failedTasks = 0;
+  });
+}
+
+function secondsToVerdict({ definition: { healthCheck } }: Container, sick: boolean): number {
+  const { interval = 30, retries = 3, startPeriod = 0 } = healthCheck ?? {};
+  return sick ? startPeriod + retries * interval : interval;
+}

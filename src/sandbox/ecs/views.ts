@@ -1,0 +1,304 @@
+import { breakerThreshold, revisionCounts } from './deployments.ts';
+import type {
+  Cluster,
+  Container,
+  Deployment,
+  HealthStatus,
+  Service,
+  ServiceDeployment,
+  ServiceRevision,
+  ServiceSettings,
+  Simulation,
+  Task,
+} from './state.ts';
+import { countsOf, desiredCountOf, primaryOf } from './lookups.ts';
+
+// The answers of the API, made from the state. Members that are undefined are not sent.
+
+/** A cluster as DescribeClusters returns it. */
+export function clusterView({ arn, name, services }: Cluster, withTags: boolean): unknown {
+  const active = [...services.values()].filter(({ status }) => status === 'ACTIVE');
+  const counts = active.map(totalCounts);
+  return {
+    clusterArn: arn,
+    clusterName: name,
+    status: 'ACTIVE',
+    registeredContainerInstancesCount: 0,
+    runningTasksCount: sum(counts.map(({ running }) => running)),
+    pendingTasksCount: sum(counts.map(({ pending }) => pending)),
+    activeServicesCount: active.length,
+    statistics: [],
+    tags: withTags ? [] : undefined,
+    settings: [],
+    capacityProviders: ['FARGATE', 'FARGATE_SPOT'],
+    defaultCapacityProviderStrategy: [],
+  };
+}
+
+/** A service as DescribeServices and UpdateService return it. */
+export function serviceView(simulation: Simulation, service: Service, withTags: boolean): unknown {
+  const { settings } = service;
+  const { running, pending } = totalCounts(service);
+  const now = simulation.now();
+  const current = service.serviceDeployments.find(({ visibleAt }) => visibleAt <= now);
+  return {
+    placementConstraints: [],
+    placementStrategy: [],
+    serviceRegistries: [],
+    schedulingStrategy: 'REPLICA',
+    deploymentController: { type: 'ECS' },
+    enableECSManagedTags: false,
+    propagateTags: 'NONE',
+    enableExecuteCommand: false,
+    availabilityZoneRebalancing: 'DISABLED',
+    resourceManagementType: 'CUSTOMER',
+    ...settings,
+    ...platformOf(settings),
+    serviceArn: service.arn,
+    serviceName: service.name,
+    clusterArn: service.cluster.arn,
+    status: service.status,
+    runningCount: running,
+    pendingCount: pending,
+    taskDefinition: primaryOf(service).definition.arn,
+    deployments: service.deployments.map((deployment) => deploymentView(service, deployment)),
+    roleArn: `arn:aws:iam::${simulation.account}:role/aws-service-role/ecs.amazonaws.com/AWSServiceRoleForECS`,
+    events: service.events,
+    createdAt: service.createdAt,
+    createdBy: `arn:aws:iam::${simulation.account}:user/sandbox`,
+    currentServiceDeployment: current?.arn,
+    currentServiceRevisions: service.deployments.map((deployment) =>
+      revisionCounts(simulation, service, deployment),
+    ),
+    tags: withTags ? service.tags : undefined,
+  };
+}
+
+function deploymentView(service: Service, deployment: Deployment): unknown {
+  const { running, pending } = countsOf(service, deployment);
+  const { settings } = deployment;
+  return {
+    id: `ecs-svc/${deployment.number}`,
+    status: deployment === primaryOf(service) ? 'PRIMARY' : 'ACTIVE',
+    taskDefinition: deployment.definition.arn,
+    desiredCount: desiredCountOf(service, deployment),
+    pendingCount: pending,
+    runningCount: running,
+    failedTasks: deployment.failedTasks,
+    createdAt: deployment.createdAt,
+    updatedAt: deployment.updatedAt,
+    ...computeOf(settings),
+    networkConfiguration: settings.networkConfiguration,
+    rolloutState: deployment.rolloutState,
+    rolloutStateReason: deployment.rolloutStateReason,
+  };
+}
+
+/** A task as DescribeTasks and StopTask return it. */
+export function taskView(service: Service, task: Task): unknown {
+  const { definition } = task.deployment;
+  const { body } = definition;
+  const checked = task.containers.filter((container) => container.definition.healthCheck);
+  return {
+    attachments: attachmentsOf(task),
+    attributes: [{ name: 'ecs.cpu-architecture', value: architecture(body.runtimePlatform) }],
+    availabilityZone: `${service.arn.split(':')[3]}a`,
+    clusterArn: service.cluster.arn,
+    connectivity: task.connectivityAt === undefined ? undefined : 'CONNECTED',
+    connectivityAt: task.connectivityAt,
+    containers: task.containers.map((container) => containerView(task, container)),
+    cpu: body.cpu,
+    memory: body.memory,
+    createdAt: task.createdAt,
+    desiredStatus: task.desiredStatus,
+    enableExecuteCommand: false,
+    executionStoppedAt: task.executionStoppedAt,
+    group: `service:${service.name}`,
+    healthStatus: worstHealth(checked),
+    lastStatus: task.lastStatus,
+    ...computeOf(task.deployment.settings),
+    overrides: { containerOverrides: body.containerDefinitions.map(({ name }) => ({ name })) },
+    pullStartedAt: task.pullStartedAt,
+    pullStoppedAt: task.pullStoppedAt,
+    startedAt: task.startedAt,
+    startedBy: `ecs-svc/${task.deployment.number}`,
+    stopCode: task.stopCode,
+    stoppedAt: task.stoppedAt,
+    stoppedReason: task.stoppedReason,
+    stoppingAt: task.stoppingAt,
+    tags: [],
+    taskArn: task.arn,
+    taskDefinitionArn: definition.arn,
+    version: task.version,
+  };
+}
+
+function containerView(task: Task, container: Container): unknown {
+  const { definition } = container;
+  return {
+    containerArn: container.arn,
+    taskArn: task.arn,
+    name: definition.name,
+    image: definition.image,
+    imageDigest: container.imageDigest,
+    runtimeId: container.lastStatus === 'PENDING' ? undefined : container.runtimeId,
+    lastStatus: container.lastStatus,
+    exitCode: container.exitCode,
+    reason: container.reason,
+    networkInterfaces:
+      task.connectivityAt === undefined
+        ? []
+        : [{ attachmentId: attachmentId(task), privateIpv4Address: addressOf(task) }],
+    healthStatus: container.healthStatus,
+    cpu: String(definition.cpu ?? 0),
+    memory: definition.memory === undefined ? undefined : String(definition.memory),
+    memoryReservation:
+      definition.memoryReservation === undefined ? undefined : String(definition.memoryReservation),
+  };
+}
+
+function attachmentsOf(task: Task): unknown {
+  if (task.deployment.definition.body.networkMode !== 'awsvpc') return [];
+  const configuration = task.deployment.settings.networkConfiguration?.awsvpcConfiguration;
+  const subnets = configuration?.['subnets'] as readonly string[] | undefined;
+  const status = { PROVISIONING: 'PRECREATED', STOPPED: 'DELETED' }[task.lastStatus as string];
+  const details = { subnetId: subnets?.[0] ?? 'subnet-0a', privateIPv4Address: addressOf(task) };
+  return [
+    {
+      id: attachmentId(task),
+      type: 'ElasticNetworkInterface',
+      status: status ?? 'ATTACHED',
+      details: Object.entries(details).map(([name, value]) => ({ name, value })),
+    },
+  ];
+}
+
+function attachmentId({ id }: Task): string {
+  return `${id.slice(0, 8)}-${id.slice(8, 12)}-4000-8000-${id.slice(20)}`;
+}
+
+function addressOf({ id }: Task): string {
+  const byte = (start: number): number => Number.parseInt(id.slice(start, start + 2), 16);
+  return `10.0.${byte(0)}.${Math.max(4, byte(2))}`;
+}
+
+function worstHealth(containers: readonly Container[]): HealthStatus {
+  const found = containers.map(({ healthStatus }) => healthStatus);
+  if (found.includes('UNHEALTHY')) return 'UNHEALTHY';
+  return found.length === 0 || found.includes('UNKNOWN') ? 'UNKNOWN' : 'HEALTHY';
+}
+
+function architecture(platform: { readonly cpuArchitecture?: string } | undefined): string {
+  return platform?.cpuArchitecture === 'ARM64' ? 'arm64' : 'x86_64';
+}
+
+/** Launch type or capacity providers, and the platform that goes with Fargate. */
+function computeOf(settings: ServiceSettings): Readonly<Record<string, unknown>> {
+  const capacityProviderStrategy = settings['capacityProviderStrategy'];
+  return {
+    ...(capacityProviderStrategy === undefined
+      ? { launchType: settings.launchType ?? 'EC2' }
+      : { capacityProviderStrategy }),
+    ...platformOf(settings),
+  };
+}
+
+function platformOf(settings: ServiceSettings): Readonly<Record<string, unknown>> {
+  if (settings.launchType !== 'FARGATE' && settings['capacityProviderStrategy'] === undefined) {
+    return {};
+  }
+  const version = settings['platformVersion'] ?? 'LATEST';
+  return { platformVersion: version === 'LATEST' ? '1.4.0' : version, platformFamily: 'Linux' };
+}
+
+/** A service deployment as ListServiceDeployments returns it. */
+export function serviceDeploymentBriefView(
+  simulation: Simulation,
+  service: Service,
+  record: ServiceDeployment,
+): Readonly<Record<string, unknown>> {
+  return {
+    serviceDeploymentArn: record.arn,
+    serviceArn: service.arn,
+    clusterArn: service.cluster.arn,
+    createdAt: record.createdAt,
+    startedAt: record.startedAt,
+    finishedAt: record.finishedAt,
+    targetServiceRevisionArn: revisionCounts(simulation, service, record.target).arn,
+    status: record.status,
+    statusReason: record.statusReason,
+  };
+}
+
+/** A service deployment as DescribeServiceDeployments returns it. */
+export function serviceDeploymentView(
+  simulation: Simulation,
+  service: Service,
+  record: ServiceDeployment,
+): unknown {
+  const { targetServiceRevisionArn: _brief, ...brief } = serviceDeploymentBriefView(
+    simulation,
+    service,
+    record,
+  );
+  const counts = record.final?.counts ?? revisionCounts(simulation, service, record.target);
+  const weights = { requestedTestTrafficWeight: 0, requestedProductionTrafficWeight: 100 };
+  return {
+    ...brief,
+    stoppedAt: record.stoppedAt,
+    updatedAt: record.updatedAt,
+    sourceServiceRevisions: record.sources,
+    targetServiceRevision: { ...counts, ...weights },
+    deploymentConfiguration: record.configuration,
+    rollback: record.rollback && {
+      reason: record.rollback.reason,
+      startedAt: record.rollback.startedAt,
+      serviceRevisionArn: record.rollback.revision,
+    },
+    deploymentCircuitBreaker: breakerView(service, record),
+    alarms: { status: 'DISABLED', alarmNames: [], triggeredAlarmNames: [] },
+  };
+}
+
+function breakerView(service: Service, record: ServiceDeployment): unknown {
+  if (!record.configuration.deploymentCircuitBreaker.enable) return { status: 'DISABLED' };
+  const ended = record.finishedAt === undefined ? 'MONITORING' : 'MONITORING_COMPLETE';
+  return {
+    status: record.breakerTriggered ? 'TRIGGERED' : ended,
+    failureCount: record.final?.failureCount ?? record.target.failedTasks,
+    threshold: breakerThreshold(record.configuration, service.settings.desiredCount),
+  };
+}
+
+/** A service revision as DescribeServiceRevisions returns it. */
+export function serviceRevisionView(service: Service, revision: ServiceRevision): unknown {
+  const { definition, settings, digests } = revision.deployment;
+  return {
+    serviceRevisionArn: revision.arn,
+    serviceArn: service.arn,
+    clusterArn: service.cluster.arn,
+    taskDefinition: definition.arn,
+    ...computeOf(settings),
+    loadBalancers: settings.loadBalancers,
+    networkConfiguration: settings.networkConfiguration,
+    containerImages: definition.body.containerDefinitions.map(({ name, image }) => ({
+      containerName: name,
+      image,
+      imageDigest: digests?.get(name),
+    })),
+    guardDutyEnabled: false,
+    createdAt: revision.createdAt,
+  };
+}
+
+function totalCounts(service: Service): { readonly running: number; readonly pending: number } {
+  const counts = service.deployments.map((deployment) => countsOf(service, deployment));
+  return {
+    running: sum(counts.map(({ running }) => running)),
+    pending: sum(counts.map(({ pending }) => pending)),
+  };
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0);
+}

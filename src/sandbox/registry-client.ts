@@ -1,0 +1,218 @@
+import { pack } from 'tar-stream';
+import { buffer } from 'node:stream/consumers';
+import type { PullImage } from './images.ts';
+import { digestOf } from './registry.ts';
+
+/** A distribution registry and the login for it. */
+export interface RegistryAccess {
+  /** `host:port`; spoken to over HTTP, so on loopback only. */
+  readonly host: string;
+  readonly username: string;
+  readonly password: string;
+}
+
+/** A manifest as a registry holds it. */
+export interface StoredManifest {
+  readonly digest: string;
+  readonly mediaType: string;
+  /** Its JSON, byte for byte. */
+  readonly text: string;
+}
+
+/** A registry over its HTTP API, the embedded one or any other. */
+export interface RegistryClient {
+  /** A manifest by tag or digest; undefined when there is none. */
+  readonly getManifest: (
+    repository: string,
+    reference: string,
+  ) => Promise<StoredManifest | undefined>;
+  readonly putManifest: (
+    repository: string,
+    reference: string,
+    manifest: Pick<StoredManifest, 'mediaType' | 'text'>,
+  ) => Promise<void>;
+  readonly getBlob: (repository: string, digest: string) => Promise<Buffer | undefined>;
+  readonly hasBlob: (repository: string, digest: string) => Promise<boolean>;
+  readonly putBlob: (repository: string, bytes: Buffer) => Promise<void>;
+  readonly listTags: (repository: string) => Promise<readonly string[]>;
+}
+
+/** Manifest types that the sandbox reads. */
+export const MANIFEST_TYPES = [
+  'application/vnd.oci.image.index.v1+json',
+  'application/vnd.docker.distribution.manifest.list.v2+json',
+  'application/vnd.oci.image.manifest.v1+json',
+  'application/vnd.docker.distribution.manifest.v2+json',
+] as const;
+
+/** Opens a registry; nothing is sent yet. */
+export function createRegistryClient({ host, username, password }: RegistryAccess): RegistryClient {
+  const authorization = `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
+  const call = (path: string, init: RequestInit = {}) =>
+    fetch(new URL(path, `http://${host}`), {
+      ...init,
+      headers: { authorization, ...(init.headers as Record<string, string> | undefined) },
+    });
+  /** The answer, or undefined for what is not there; refusals are thrown in docker's words. */
+  const found = async (response: Response) => {
+    if (response.ok) return response;
+    const text = await response.text();
+    const [error] = readErrors(text);
+    if (response.status === 404 && error?.code !== 'NAME_UNKNOWN') return undefined;
+    throw new Error(
+      error === undefined
+        ? `the registry ${host} answered ${response.status}`
+        : `${error.code.toLowerCase().replaceAll('_', ' ')}: ${error.message}`,
+    );
+  };
+  return {
+    getManifest: async (repository, reference) => {
+      const response = await found(
+        await call(`/v2/${repository}/manifests/${reference}`, {
+          headers: { accept: MANIFEST_TYPES.join(', ') },
+        }),
+      );
+      if (response === undefined) return undefined;
+      const text = await response.text();
+      const mediaType = response.headers.get('content-type') ?? '';
+      return {
+        digest: response.headers.get('docker-content-digest') ?? digestOf(text),
+        mediaType,
+        text,
+      };
+    },
+    putManifest: async (repository, reference, { mediaType, text }) => {
+      await found(
+        await call(`/v2/${repository}/manifests/${reference}`, {
+          method: 'PUT',
+          headers: { 'content-type': mediaType },
+          body: text,
+        }),
+      );
+    },
+    getBlob: async (repository, digest) => {
+      const response = await found(await call(`/v2/${repository}/blobs/${digest}`));
+      return response && Buffer.from(await response.arrayBuffer());
+    },
+    hasBlob: async (repository, digest) => {
+      const path = `/v2/${repository}/blobs/${digest}`;
+      return (await found(await call(path, { method: 'HEAD' }))) !== undefined;
+    },
+    putBlob: async (repository, bytes) => {
+      const start = await found(await call(`/v2/${repository}/blobs/uploads/`, { method: 'POST' }));
+      const place = new URL(start?.headers.get('location') ?? '', `http://${host}`);
+      place.searchParams.set('digest', digestOf(bytes));
+      await found(
+        await call(place.href, {
+          method: 'PUT',
+          headers: { 'content-type': 'application/octet-stream' },
+          body: new Uint8Array(bytes),
+        }),
+      );
+    },
+    listTags: async (repository) => {
+      const response = await found(await call(`/v2/${repository}/tags/list`));
+      const { tags } = ((await response?.json()) ?? {}) as { tags?: string[] | null };
+      return tags ?? [];
+    },
+  };
+}
+
+function readErrors(text: string): readonly { readonly code: string; readonly message: string }[] {
+  try {
+    return (JSON.parse(text) as { errors?: { code: string; message: string }[] }).errors ?? [];
+  } catch {
+    return [];
+  }
+}
+
+interface Index {
+  readonly manifests?: readonly {
+    readonly digest: string;
+    readonly platform?: { readonly architecture?: string; readonly os?: string };
+    readonly annotations?: Readonly<Record<string, string>>;
+  }[];
+  readonly config?: { readonly digest: string };
+}
+
+interface ImageConfig {
+  readonly architecture?: string;
+  readonly config?: { readonly Entrypoint?: string[] | null; readonly Cmd?: string[] | null };
+}
+
+/**
+ * Pulls as the container agent does: an index is searched for the architecture, a single manifest is
+ * taken whatever its config says. Images of other registries (the sidecars') are taken to exist for
+ * every platform.
+ */
+export function createImagePuller(access: RegistryAccess): PullImage {
+  const client = createRegistryClient(access);
+  return async (reference, architecture) => {
+    if (!reference.startsWith(`${access.host}/`)) {
+      return { kind: 'found', digest: digestOf(reference), architecture, program: [] };
+    }
+    const [, repository = '', tag = 'latest', digest] =
+      /^[^/]+\/([^:@]+)(?::([^@]+))?(?:@(.+))?$/.exec(reference) ?? [];
+    const manifest = await client.getManifest(repository, digest ?? tag);
+    if (manifest === undefined) return { kind: 'not-found' };
+    let image = JSON.parse(manifest.text) as Index;
+    if (image.manifests !== undefined) {
+      const entry = image.manifests.find(({ platform }) => platform?.architecture === architecture);
+      const chosen = entry && (await client.getManifest(repository, entry.digest));
+      if (chosen === undefined) return { kind: 'no-platform' };
+      image = JSON.parse(chosen.text) as Index;
+    }
+    const blob = await client.getBlob(repository, image.config?.digest ?? '');
+    if (blob === undefined) return { kind: 'not-found' };
+    const { architecture: built = 'amd64', config } = JSON.parse(
+      blob.toString('utf8'),
+    ) as ImageConfig;
+    const program = [...(config?.Entrypoint ?? []), ...(config?.Cmd ?? [])];
+    return { kind: 'found', digest: manifest.digest, architecture: built, program };
+  };
+}
+
+/** An image to make out of nothing. */
+export interface SeedImage {
+  readonly repository: string;
+  readonly tag: string;
+  /** e.g. `linux/amd64` */
+  readonly platform: string;
+  /** Content by path, without a leading slash. */
+  readonly files: Readonly<Record<string, string>>;
+  readonly entrypoint: readonly string[];
+}
+
+/** Builds a genuine OCI image of one layer and pushes it. */
+export async function pushSeedImage(client: RegistryClient, image: SeedImage): Promise<void> {
+  const archive = pack();
+  for (const [name, content] of Object.entries(image.files)) {
+    archive.entry({ name, mode: 0o755, mtime: new Date(0) }, content);
+  }
+  archive.finalize();
+  const layer = await buffer(archive);
+  const [os, architecture] = image.platform.split('/');
+  const config = Buffer.from(
+    JSON.stringify({
+      os,
+      architecture,
+      config: { Entrypoint: image.entrypoint },
+      rootfs: { type: 'layers', diff_ids: [digestOf(layer)] },
+      history: [{ created_by: 'sandbox' }],
+    }),
+  );
+  await Promise.all([layer, config].map((bytes) => client.putBlob(image.repository, bytes)));
+  const mediaType = 'application/vnd.oci.image.manifest.v1+json';
+  const describe = (type: string, bytes: Buffer) => ({
+    mediaType: `application/vnd.oci.image.${type}`,
+    digest: digestOf(bytes),
+    size: bytes.length,
+  });
+  const text = JSON.stringify({
+    schemaVersion: 2,
+    mediaType,
+    config: describe('config.v1+json', config),
+    layers: [describe('layer.v1.tar', layer)],
+  });
+  await client.putManifest(image.repository, image.tag, { mediaType, text });
+}

@@ -1,0 +1,129 @@
+import { randomBytes } from 'node:crypto';
+import { startClock } from './clock.ts';
+import { createEcr } from './ecr.ts';
+import { createEcs } from './ecs/index.ts';
+import { FAULTS } from './ecs/faults.ts';
+import type { Fault } from './ecs/faults.ts';
+import { createLogs } from './logs.ts';
+import { createImagePuller, createRegistryClient } from './registry-client.ts';
+import { createRegistry } from './registry.ts';
+import { awsFault, serve } from './wire.ts';
+import type { ApiCall, HttpHandler, Operations } from './wire.ts';
+import { ACCOUNT, buildWorld, REGION } from './world.ts';
+
+/** How a sandbox is started. */
+export interface SandboxOptions {
+  /** How many times faster than the wall clock its tasks live. */
+  readonly speed: number;
+  /** Conditions that strike the tasks of new revisions. */
+  readonly faults: readonly Fault[];
+  /** Port to listen on; any free one when undefined. */
+  readonly port?: number | undefined;
+  /** A distribution registry to put behind ECR; the built-in one when undefined. */
+  readonly registry?: { readonly host: string; readonly password: string } | undefined;
+}
+
+/** A running sandbox. */
+export interface Sandbox {
+  /** `http://127.0.0.1:PORT`: every AWS API, and the registry. */
+  readonly url: string;
+  /** `host:port` of the registry behind ECR. */
+  readonly registryHost: string;
+  /** Password of the user `AWS` there. */
+  readonly registryPassword: string;
+  /** Variables with which the AWS CLI, an SDK or ecsdeploy talks to it. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** Every API call so far, in order. */
+  readonly calls: readonly ApiCall[];
+  /** Answers AccessDeniedException to this action (`ecs:ListTasks`) from now on. */
+  readonly deny: (action: string) => void;
+  /** Adds a fault. */
+  readonly arm: (fault: Fault) => void;
+  readonly close: () => Promise<void>;
+}
+
+/** Starts the local AWS with the seed's world in it; its state ends with it. */
+export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
+  const clock = startClock(options.speed);
+  const services: Record<string, Operations> = {};
+  const handlers: HttpHandler[] = [];
+  const calls: ApiCall[] = [];
+  const denied = new Set<string>();
+  const { server, port } = await serve({
+    services,
+    handlers,
+    account: ACCOUNT,
+    gate: (action) => {
+      if (!denied.has(action)) return;
+      throw awsFault(
+        'AccessDeniedException',
+        `User: arn:aws:iam::${ACCOUNT}:user/sandbox is not authorized to perform: ${action} on resource: * because no identity-based policy allows the ${action} action`,
+      );
+    },
+    onCall: (call) => calls.push(call),
+    ...(options.port === undefined ? {} : { port: options.port }),
+  });
+  const url = `http://127.0.0.1:${port}`;
+  const registryHost = options.registry?.host ?? `127.0.0.1:${port}`;
+  const registryPassword = options.registry?.password ?? randomBytes(24).toString('hex');
+  const access = { host: registryHost, username: 'AWS', password: registryPassword };
+  const registry = createRegistryClient(access);
+  const ecr = createEcr({
+    account: ACCOUNT,
+    region: REGION,
+    clock,
+    registry,
+    registryHost,
+    password: registryPassword,
+    endpoint: url,
+  });
+  const embedded = createRegistry({
+    account: ACCOUNT,
+    password: registryPassword,
+    repositoryExists: ecr.repositoryExists,
+    mayOverwrite: ecr.mayOverwrite,
+  });
+  const logs = createLogs(clock, { account: ACCOUNT, region: REGION });
+  const ecs = createEcs({
+    account: ACCOUNT,
+    region: REGION,
+    clock,
+    pullImage: createImagePuller(access),
+    logs,
+    faults: options.faults,
+  });
+  Object.assign(services, { ecs: ecs.operations, ecr: ecr.operations, logs: logs.operations });
+  handlers.push(embedded.handle, ecr.handle);
+  const needs = new Set(options.faults.map(({ name }) => FAULTS[name].needs));
+  await buildWorld({
+    ecs,
+    ecr,
+    logs,
+    registry,
+    registryHost,
+    healthCheck: needs.has('container health check'),
+    loadBalancer: needs.has('load balancer'),
+  });
+  return {
+    url,
+    registryHost,
+    registryPassword,
+    environment: {
+      AWS_ENDPOINT_URL: url,
+      AWS_REGION: REGION,
+      AWS_DEFAULT_REGION: REGION,
+      AWS_ACCESS_KEY_ID: 'AKIASANDBOX',
+      AWS_SECRET_ACCESS_KEY: 'sandbox',
+    },
+    calls,
+    deny: (action) => void denied.add(action),
+    arm: ecs.arm,
+    close: () => {
+      clock.stop();
+      server.closeAllConnections();
+      return new Promise((resolve) => {
+        server.close(() => resolve());
+      });
+    },
+  };
+}

@@ -1,0 +1,139 @@
+import type { Ecr } from './ecr.ts';
+import type { Ecs } from './ecs/index.ts';
+import type { Logs } from './logs.ts';
+import { pushSeedImage } from './registry-client.ts';
+import type { RegistryClient } from './registry-client.ts';
+
+/** Account of the sandbox's world. */
+export const ACCOUNT = '111122223333';
+/** The one region in which the sandbox's world exists. */
+export const REGION = 'ap-northeast-2';
+
+/** What the world is built with. */
+export interface WorldParts {
+  readonly ecs: Ecs;
+  readonly ecr: Ecr;
+  readonly logs: Logs;
+  readonly registry: RegistryClient;
+  /** `host:port`, as image references name it. */
+  readonly registryHost: string;
+  /** Gives the application container a health check. */
+  readonly healthCheck: boolean;
+  /** Puts the service behind a load balancer. */
+  readonly loadBalancer: boolean;
+}
+
+/**
+ * Builds the start world: cluster `backend` with the service `hyeon9mak-service-dev`, two tasks of
+ * `hyeon9mak-task-dev:1` with an application, a Datadog agent and a log router, and the repository
+ * `hyeon9mak-dev` with a first image.
+ */
+export async function buildWorld(parts: WorldParts): Promise<void> {
+  const { ecs, ecr, logs, registry, registryHost } = parts;
+  ecr.createRepository('hyeon9mak-dev');
+  await pushSeedImage(registry, {
+    repository: 'hyeon9mak-dev',
+    tag: 'first',
+    platform: 'linux/amd64',
+    files: { 'app/server': '#!/bin/sh\necho first\n' },
+    entrypoint: ['/app/server'],
+  });
+  logs.createGroup('/ecs/hyeon9mak-task-dev');
+  ecs.createCluster('backend');
+  ecs.registerTaskDefinition(taskDefinition(parts, `${registryHost}/hyeon9mak-dev:first`));
+  await ecs.createService({
+    cluster: 'backend',
+    serviceName: 'hyeon9mak-service-dev',
+    taskDefinition: 'hyeon9mak-task-dev',
+    desiredCount: 2,
+    launchType: 'FARGATE',
+    networkConfiguration: {
+      awsvpcConfiguration: {
+        subnets: ['subnet-0123456789abcdef0'],
+        securityGroups: ['sg-0123456789abcdef0'],
+        assignPublicIp: 'ENABLED',
+      },
+    },
+    deploymentConfiguration: {
+      deploymentCircuitBreaker: { enable: true, rollback: true },
+      minimumHealthyPercent: 100,
+      maximumPercent: 200,
+    },
+    ...(parts.loadBalancer
+      ? {
+          loadBalancers: [
+            {
+              targetGroupArn: `arn:aws:elasticloadbalancing:${REGION}:${ACCOUNT}:targetgroup/hyeon9mak-dev/0123456789abcdef`,
+              containerName: 'hyeon9mak-container',
+              containerPort: 8080,
+            },
+          ],
+        }
+      : {}),
+  });
+}
+
+function taskDefinition({ healthCheck }: WorldParts, image: string): Record<string, unknown> {
+  return {
+    family: 'hyeon9mak-task-dev',
+    networkMode: 'awsvpc',
+    requiresCompatibilities: ['FARGATE'],
+    cpu: '512',
+    memory: '1024',
+    executionRoleArn: `arn:aws:iam::${ACCOUNT}:role/ecsTaskExecutionRole`,
+    runtimePlatform: { cpuArchitecture: 'X86_64', operatingSystemFamily: 'LINUX' },
+    tags: [{ key: 'team', value: 'backend' }],
+    containerDefinitions: [
+      {
+        name: 'hyeon9mak-container',
+        image,
+        essential: true,
+        portMappings: [{ containerPort: 8080 }],
+        environment: [
+          { name: 'SPRING_PROFILES_ACTIVE', value: 'dev' },
+          { name: 'JAVA_OPTS', value: '' },
+        ],
+        secrets: [
+          {
+            name: 'DATABASE_PASSWORD',
+            valueFrom: `arn:aws:secretsmanager:${REGION}:${ACCOUNT}:secret:hyeon9mak/database-AbCdEf`,
+          },
+        ],
+        logConfiguration: awslogs('app'),
+        ...(healthCheck
+          ? { healthCheck: { command: ['CMD-SHELL', 'curl -f http://localhost:8080/health'] } }
+          : {}),
+      },
+      {
+        name: 'datadog-agent',
+        image: 'public.ecr.aws/datadog/agent:latest',
+        essential: true,
+        environment: [{ name: 'ECS_FARGATE', value: 'true' }],
+        dockerLabels: { 'com.datadoghq.ad.check_names': '["openmetrics"]' },
+        logConfiguration: awslogs('datadog'),
+      },
+      {
+        name: 'log_router',
+        image: 'public.ecr.aws/aws-observability/aws-for-fluent-bit:stable',
+        essential: true,
+        firelensConfiguration: {
+          type: 'fluentbit',
+          options: { 'enable-ecs-log-metadata': 'true' },
+        },
+        user: '0',
+        logConfiguration: awslogs('firelens'),
+      },
+    ],
+  };
+}
+
+function awslogs(prefix: string): Record<string, unknown> {
+  return {
+    logDriver: 'awslogs',
+    options: {
+      'awslogs-group': '/ecs/hyeon9mak-task-dev',
+      'awslogs-region': REGION,
+      'awslogs-stream-prefix': prefix,
+    },
+  };
+}

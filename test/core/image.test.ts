@@ -1,0 +1,43 @@
+import { expect, test } from 'vitest';
+import { ecrRegistry, isTag, parseImageReference, platformOf } from '../../src/core/image.ts';
+
+test.each([
+  ['nginx', { registry: undefined, repository: 'nginx', tag: undefined, digest: undefined }],
+  ['team/app:1.2', { registry: undefined, repository: 'team/app', tag: '1.2' }],
+  ['localhost/app', { registry: 'localhost', repository: 'app' }],
+  ['127.0.0.1:5000/a/b:t', { registry: '127.0.0.1:5000', repository: 'a/b', tag: 't' }],
+  ['127.0.0.1:5000/a', { registry: '127.0.0.1:5000', repository: 'a', tag: undefined }],
+  ['r.io/a:t@sha256:0', { registry: 'r.io', repository: 'a', tag: 't', digest: 'sha256:0' }],
+])('%s', (reference, parts) => {
+  expect(parseImageReference(reference)).toMatchObject(parts);
+});
+
+test.each([
+  ['111122223333.dkr.ecr.ap-northeast-2.amazonaws.com', 'ap-northeast-2'],
+  ['111122223333.dkr.ecr-fips.us-gov-west-1.amazonaws.com', 'us-gov-west-1'],
+  ['111122223333.dkr.ecr.cn-north-1.amazonaws.com.cn', 'cn-north-1'],
+  ['111122223333.dkr-ecr.eu-west-1.on.aws', 'eu-west-1'],
+])('%s is a registry of ECR', (host, region) => {
+  expect(ecrRegistry(host)).toEqual({ account: '111122223333', region });
+});
+
+test.each([
+  'public.ecr.aws',
+  '127.0.0.1:5000',
+  'evil.dkr.ecr.us-east-1.amazonaws.com',
+  '111122223333.dkr.ecr.x.amazonaws.com.evil.io',
+])('%s is none', (host) => {
+  expect(ecrRegistry(host)).toBeUndefined();
+});
+
+test('the platform is the one of runtimePlatform, X86_64 without one', () => {
+  expect(platformOf(undefined)).toBe('linux/amd64');
+  expect(platformOf({ operatingSystemFamily: 'LINUX' })).toBe('linux/amd64');
+  expect(platformOf({ cpuArchitecture: 'X86_64' })).toBe('linux/amd64');
+  expect(platformOf({ cpuArchitecture: 'ARM64' })).toBe('linux/arm64');
+});
+
+test('tags follow docker', () => {
+  expect(['v1.2-x_y', '_', 'a'.repeat(128)].every(isTag)).toBe(true);
+  expect(['', '.a', '-a', 'a b', 'a/b', 'é', 'a'.repeat(129)].some(isTag)).toBe(false);
+});

@@ -1,0 +1,109 @@
+import { expect, test } from 'vitest';
+import type { World } from './ecs-world.ts';
+import { callRaw, LOG_GROUP, startWorld } from './ecs-world.ts';
+
+interface Page {
+  readonly events: readonly { readonly message: string; readonly timestamp: number }[];
+  readonly nextForwardToken: string;
+  readonly nextBackwardToken: string;
+  readonly nextToken?: string;
+}
+
+const STREAM = { logGroupName: LOG_GROUP, logStreamName: 'ecs/web/1' };
+
+function call(world: World, operation: string, input: object): Promise<Page> {
+  return callRaw(world, `Logs_20140328.${operation}`, input) as Promise<Page>;
+}
+
+async function startLogs(): Promise<World> {
+  const world = await startWorld({ service: { desiredCount: 0 } });
+  for (const [index, word] of ['one', 'two', 'three', 'four', 'five'].entries()) {
+    world.logs.append(LOG_GROUP, STREAM.logStreamName, `line ${word}`, 1000 + index);
+  }
+  world.logs.append(LOG_GROUP, 'ecs/agent/1', 'agent line', 1002.5);
+  world.logs.append('/nowhere', 'stream', 'lost', 1000);
+  return world;
+}
+
+function said({ events }: Page): string[] {
+  return events.map(({ message }) => message.replace(/^line /, ''));
+}
+
+test('GetLogEvents pages forward until its token repeats itself', async () => {
+  const world = await startLogs();
+  const head = { ...STREAM, limit: 2, startFromHead: true };
+  const first = await call(world, 'GetLogEvents', head);
+  const second = await call(world, 'GetLogEvents', { ...head, nextToken: first.nextForwardToken });
+  const third = await call(world, 'GetLogEvents', { ...head, nextToken: second.nextForwardToken });
+  const last = await call(world, 'GetLogEvents', { ...head, nextToken: third.nextForwardToken });
+  expect([first, second, third, last].map(said)).toEqual([
+    ['one', 'two'],
+    ['three', 'four'],
+    ['five'],
+    [],
+  ]);
+  expect(last.nextForwardToken).toBe(third.nextForwardToken);
+  world.logs.append(LOG_GROUP, STREAM.logStreamName, 'line six', 1010);
+  const more = await call(world, 'GetLogEvents', { ...head, nextToken: last.nextForwardToken });
+  expect(said(more)).toEqual(['six']);
+});
+
+test('GetLogEvents begins at the tail and pages backward', async () => {
+  const world = await startLogs();
+  const tail = await call(world, 'GetLogEvents', { ...STREAM, limit: 2 });
+  expect(said(tail)).toEqual(['four', 'five']);
+  const earlier = { ...STREAM, limit: 2, nextToken: tail.nextBackwardToken };
+  expect(said(await call(world, 'GetLogEvents', earlier))).toEqual(['two', 'three']);
+  const middle = { ...STREAM, startTime: 1_001_000, endTime: 1_003_000 };
+  expect(said(await call(world, 'GetLogEvents', middle))).toEqual(['two', 'three']);
+});
+
+test('FilterLogEvents merges streams by time and filters by text', async () => {
+  const world = await startLogs();
+  const all = await call(world, 'FilterLogEvents', { logGroupName: LOG_GROUP });
+  expect(said(all)).toEqual(['one', 'two', 'three', 'agent line', 'four', 'five']);
+  const some = {
+    logGroupName: LOG_GROUP,
+    filterPattern: '"line f"',
+    logStreamNamePrefix: 'ecs/web',
+  };
+  expect(said(await call(world, 'FilterLogEvents', some))).toEqual(['four', 'five']);
+  const named = { logGroupName: LOG_GROUP, logStreamNames: ['ecs/agent/1'] };
+  expect(await call(world, 'FilterLogEvents', named)).toMatchObject({
+    events: [{ logStreamName: 'ecs/agent/1', timestamp: 1_002_500 }],
+  });
+  const page = await call(world, 'FilterLogEvents', { logGroupName: LOG_GROUP, limit: 4 });
+  const next = { logGroupName: LOG_GROUP, limit: 4, nextToken: page.nextToken };
+  expect(said(await call(world, 'FilterLogEvents', next))).toEqual(['four', 'five']);
+});
+
+test('groups and streams are described', async () => {
+  const world = await startLogs();
+  expect(await call(world, 'DescribeLogGroups', { logGroupNamePrefix: '/ecs' })).toMatchObject({
+    logGroups: [
+      {
+        logGroupName: LOG_GROUP,
+        arn: `arn:aws:logs:ap-northeast-2:111122223333:log-group:${LOG_GROUP}:*`,
+      },
+    ],
+  });
+  const streams = { logGroupName: LOG_GROUP, orderBy: 'LastEventTime', descending: true };
+  expect(await call(world, 'DescribeLogStreams', streams)).toMatchObject({
+    logStreams: [
+      { logStreamName: 'ecs/web/1', lastEventTimestamp: 1_004_000 },
+      { logStreamName: 'ecs/agent/1' },
+    ],
+  });
+});
+
+test('what does not exist is named', async () => {
+  const world = await startLogs();
+  expect(await call(world, 'GetLogEvents', { ...STREAM, logStreamName: 'x' })).toEqual({
+    __type: 'ResourceNotFoundException',
+    message: 'The specified log stream does not exist.',
+  });
+  expect(await call(world, 'GetLogEvents', { ...STREAM, logGroupName: 'x' })).toEqual({
+    __type: 'ResourceNotFoundException',
+    message: 'The specified log group does not exist.',
+  });
+});

@@ -1,0 +1,92 @@
+import { FILE_KEYS } from '../../src/config.ts';
+import { settingOf } from '../../src/settings.ts';
+import type { SettingKey } from '../../src/settings.ts';
+
+const HEAD = `# Every key of .ecsdeployrc (YAML, or JSON). Copy what you need to .ecsdeployrc in the root of the
+# repository; flags and ECSDEPLOY_* variables win over it.
+`;
+
+/** The text of .ecsdeployrc.example, from the table of settings. */
+export function exampleConfig(): string {
+  const rows = (keys: readonly string[], indent = '') =>
+    keys.map((key) => exampleRow(key as SettingKey, indent)).join('\n');
+  const top = FILE_KEYS.file.filter((key) => !['build', 'services', 'environments'].includes(key));
+  return [
+    HEAD,
+    rows(top),
+    '\n# How the image is built.\nbuild:',
+    rows(FILE_KEYS.build, '  '),
+    `
+# Several services from one image, in place of "service"; each may have
+# ${FILE_KEYS.service.join(', ')} of its own:
+# services:
+#   - { service: api, container: app }
+#   - { service: worker, container: app, setEnv: { ROLE: worker } }
+
+# What differs between environments, chosen with --env NAME; every key of above may stand here:
+# environments:
+#   prod: { cluster: prod, profile: prod }
+`,
+  ].join('\n');
+}
+
+/** Keys that every project sets; the others are shown commented out. */
+const USUAL = new Set([
+  'profile',
+  'region',
+  'repository',
+  'platform',
+  'service',
+  'cluster',
+  'container',
+  'context',
+  'dockerfile',
+]);
+
+function exampleRow(key: SettingKey, indent: string): string {
+  const { meaning, example } = settingOf(key);
+  if (example === undefined) throw new Error(`the setting "${key}" has no example`);
+  const off = USUAL.has(key) ? '' : '# ';
+  return (
+    `${indent}${off}${key}: ${example}`.padEnd(44) + ` # ${meaning.replace(' (repeatable)', '')}`
+  );
+}
+
+/** JSON Schema of the config file, from the table of settings. */
+export function configSchema(): string {
+  const properties = (keys: readonly string[]) =>
+    Object.fromEntries(
+      keys
+        .filter((key) => !['build', 'services', 'environments'].includes(key))
+        .map((key) => {
+          const { reader, meaning } = settingOf(key as SettingKey);
+          return [key, { description: meaning, ...reader.schema }];
+        }),
+    );
+  const object = (members: Record<string, unknown>) => ({
+    type: 'object',
+    additionalProperties: false,
+    properties: members,
+  });
+  const section = (keys: readonly string[]) => ({
+    ...properties(keys),
+    build: object(properties(FILE_KEYS.build)),
+    services: {
+      type: 'array',
+      minItems: 1,
+      items: { ...object(properties(FILE_KEYS.service)), required: ['service'] },
+    },
+  });
+  const schema = {
+    $schema: 'https://json-schema.org/draft/2020-12/schema',
+    title: 'ecsdeploy configuration (.ecsdeployrc)',
+    ...object({
+      ...section(FILE_KEYS.file),
+      environments: {
+        type: 'object',
+        additionalProperties: object(section(FILE_KEYS.environment)),
+      },
+    }),
+  };
+  return `${JSON.stringify(schema, undefined, 2)}\n`;
+}
