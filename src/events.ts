@@ -111,7 +111,7 @@ export type Event =
     }
   | { readonly kind: 'sandbox-stand-in'; readonly reason: string }
   | { readonly kind: 'sandbox-waiting'; readonly variables: readonly string[] }
-  | { readonly kind: 'interrupted'; readonly message: string; readonly hint: string }
+  | { readonly kind: 'interrupted'; readonly message: string; readonly hint: string | undefined }
   | { readonly kind: 'error'; readonly error: EcsDeployError };
 
 /** Takes one event. */

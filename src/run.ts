@@ -73,8 +73,10 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
     return finish(await action(context), null);
   } catch (thrown) {
     const error = toEcsDeployError(thrown, io.signal);
-    reporter.report({ kind: 'error', error });
     const { code, message, hint } = error;
+    reporter.report(
+      code === 'interrupted' ? { kind: 'interrupted', message, hint } : { kind: 'error', error },
+    );
     const nothing = { image: null, services: [], seconds: {} };
     const outcome = outcomeOf(error.status);
     return finish(

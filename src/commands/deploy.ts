@@ -88,9 +88,14 @@ function checkPlan(context: Context, source: Source, observed: readonly Observed
   const problems = observed.flatMap((item) => {
     try {
       const wanted = platformOfDefinition(item.source);
-      const what = 'tag' in source ? 'The image' : `The image ${source.reference}`;
-      const platforms = 'tag' in source ? [context.config.platform] : source.stored?.platforms;
-      checkPlatform(context, { what, platforms }, wanted);
+      const hint = `build it with --platform ${wanted}, or set runtimePlatform in the task definition`;
+      checkPlatform(context, {
+        ...('tag' in source
+          ? { what: 'The image would be built', platforms: [context.config.platform] }
+          : { what: `${source.reference} is built`, platforms: source.stored?.platforms }),
+        wanted,
+        hint,
+      });
       renderTarget(context, item, source.reference);
       return [];
     } catch (error) {

@@ -165,6 +165,9 @@ function hintFor(text: string): string | undefined {
   if (/no active session/.test(text)) {
     return 'the base image needs a login or a pull that this build cannot do: pull it first (docker pull --platform PLATFORM IMAGE)';
   }
+  if (/failed to do request|no such host|connection refused|i\/o timeout/.test(text)) {
+    return 'the Docker daemon cannot reach the registry of the base image: check its network, or pull the image first';
+  }
   if (/not found/.test(text)) {
     return 'check the path in the Dockerfile, and whether .dockerignore leaves it out of the context';
   }

@@ -2,6 +2,7 @@ import { formatChanges } from '../core/changes.ts';
 import type { Cause } from '../core/diagnosis.ts';
 import type { ServiceResult } from '../core/result.ts';
 import { shortName } from '../core/task-definition.ts';
+import type { EcsDeployError } from '../errors.ts';
 import type { Event, EventOf, LayerProgress, RolloutCounts } from '../events.ts';
 
 /** How a line is meant; the reporters choose mark and colour. */
@@ -158,14 +159,7 @@ const WORDS: Words = {
     live: null,
   }),
   error: ({ error }) => ({
-    lines: [
-      ...error.message
-        .split('\n')
-        .map((text, index) =>
-          line(index === 0 || error.problems.length > 0 ? 'error' : 'detail', text),
-        ),
-      ...hintLines(error.hint),
-    ],
+    lines: (error.problems.length > 0 ? error.problems : [error]).flatMap(errorLines),
     live: null,
   }),
 };
@@ -173,6 +167,11 @@ const WORDS: Words = {
 /** Words an event. */
 export function wordEvent(event: Event): Wording {
   return (WORDS[event.kind] as (event: Event) => Wording)(event);
+}
+
+function errorLines({ message, hint }: EcsDeployError): Line[] {
+  const [first = '', ...rest] = message.split('\n');
+  return [line('error', first), ...rest.map((text) => line('detail', text)), ...hintLines(hint)];
 }
 
 function causeLines(service: string, { code, summary, hint, evidence, tasks }: Cause): Line[] {
@@ -198,7 +197,9 @@ function endLines(
     line('hint', `watch on: ecsdeploy rollout --watch ${flags}`),
     line('hint', `roll back: ecsdeploy rollout ${previous} ${flags}`),
   ];
-  const why = reason === '' ? '' : `: ${reason}`;
+  const [cause] = result.causes;
+  const because = cause === undefined ? reason : `${cause.summary} [${cause.code}]`;
+  const why = because === '' ? '' : `: ${because}`;
   switch (result.outcome) {
     case 'succeeded': {
       const tasks = desired === 0 ? 'no task is wanted' : `${running} of ${desired} tasks`;
@@ -216,9 +217,9 @@ function endLines(
       ];
     }
     case 'rolled-back':
-      return [line('error', `${service} was rolled back to ${previous}; ${ours} failed${why}`)];
+      return [line('error', `${ours} failed on ${service}, which is back on ${previous}${why}`)];
     case 'superseded':
-      return [line('error', `The deployment of ${ours} to ${service} was superseded${why}`)];
+      return [line('error', `The deployment of ${ours} to ${service} was superseded: ${reason}`)];
     case 'timed-out':
       return [
         line(

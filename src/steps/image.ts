@@ -14,6 +14,7 @@ import { buildImage, inspectImage } from '../docker/build.ts';
 import { checkContext } from '../docker/context.ts';
 import { openDocker } from '../docker/daemon.ts';
 import type { Daemon } from '../docker/daemon.ts';
+import { readProgram } from '../docker/program.ts';
 import { pushImage } from '../docker/push.ts';
 import { allOrRefuse, EcsDeployError } from '../errors.ts';
 import { readSource } from '../git.ts';
@@ -54,7 +55,12 @@ export async function planImage(context: Context, aws: Aws): Promise<ImagePlan> 
       : await optional(context, 'ecr:BatchGetImage', findImage(repository, { tag }));
   const reference = `${repository?.uri ?? config.repository}:${tag}`;
   if (existing !== undefined) {
-    checkPlatform(context, { what: `${reference} in ECR`, platforms: existing.platforms });
+    checkPlatform(context, {
+      what: `${reference} is in ECR already, built`,
+      platforms: existing.platforms,
+      wanted: config.platform,
+      hint: `build it anew under another tag: --platform ${config.platform} --tag TAG`,
+    });
     return { reference, tag, repository, existing, labels, daemon: undefined };
   }
   const [daemon] = await allOrRefuse([openDocker(context.environment), checkBuild(context)]);
@@ -110,18 +116,25 @@ export async function optional<T>(
   }
 }
 
-/** Refuses an image that lacks the platform; `platforms` undefined means that it could not be read. */
-export function checkPlatform(
-  { config }: Context,
-  image: { readonly what: string; readonly platforms: readonly string[] | undefined },
-  wanted: string = config.platform,
-): void {
-  if (config.skipCheck.includes('image-platform') || image.platforms === undefined) return;
-  if (image.platforms.includes(wanted)) return;
+/** An image whose platforms are compared with the one the tasks run on. */
+export interface PlatformCheck {
+  /** The image with its verb, e.g. `The image would be built`. */
+  readonly what: string;
+  /** Undefined when they could not be read. */
+  readonly platforms: readonly string[] | undefined;
+  readonly wanted: string;
+  readonly hint: string;
+}
+
+/** Refuses an image that lacks the platform the tasks run on. */
+export function checkPlatform({ config }: Context, check: PlatformCheck): void {
+  const { what, platforms, wanted, hint } = check;
+  if (config.skipCheck.includes('image-platform') || platforms === undefined) return;
+  if (platforms.includes(wanted)) return;
   throw new EcsDeployError({
     code: 'image-platform',
-    message: `${image.what} is built for ${image.platforms.join(', ')}, but the tasks run on ${wanted}: the container would die with "exec format error".`,
-    hint: `build it with --platform ${wanted} under another --tag, or set runtimePlatform in the task definition; --skip-check image-platform goes on all the same`,
+    message: `${what} for ${platforms.join(', ')}, but the tasks run on ${wanted}: the container would die with "exec format error".`,
+    hint: `${hint}; --skip-check image-platform goes on all the same`,
   });
 }
 
@@ -203,8 +216,17 @@ export async function produceImage(
   );
   const built = await inspectImage(daemon, reference);
   checkPlatform(context, {
-    what: `The image that was built, ${reference},`,
-    platforms: [built?.platform ?? 'no platform'],
+    what: `Docker built ${reference}`,
+    platforms: [built?.platform ?? 'no platform at all'],
+    wanted: platform,
+    hint: `take the --platform out of FROM in the Dockerfile, so that --platform ${platform} decides`,
+  });
+  const program = await readProgram(daemon, reference);
+  checkPlatform(context, {
+    what: `${program?.path} in ${reference} is compiled`,
+    platforms: program && [`linux/${program.architecture}`],
+    wanted: platform,
+    hint: `build it inside the image with --platform ${platform}, or copy in a program for that CPU`,
   });
   const build = since(buildStart);
   emit({ kind: 'built', platform: built?.platform ?? platform, seconds: build });

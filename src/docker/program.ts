@@ -1,0 +1,95 @@
+import type Docker from 'dockerode';
+import { posix } from 'node:path';
+import { buffer } from 'node:stream/consumers';
+import { extract } from 'tar-stream';
+import type { Daemon } from './daemon.ts';
+
+/** ELF's `e_machine` values of the CPUs that ECS has (System V ABI, generic and processor supplements). */
+const MACHINES: Readonly<Record<number, string>> = { 0x3e: 'amd64', 0xb7: 'arm64' };
+
+/** Links and interpreters that are followed before giving up. */
+const MAX_HOPS = 5;
+
+/** The program that an image starts, and the CPU that it was compiled for. */
+export interface Program {
+  readonly path: string;
+  readonly architecture: string;
+}
+
+/**
+ * Reads the ELF header of the program that an image starts, without running it: a `FROM --platform`
+ * or a file built on the host makes the image's config lie (docker-facts 5.2).
+ *
+ * Undefined when there is no telling: a script for an interpreter that is not there, no command.
+ */
+export async function readProgram(
+  { docker }: Daemon,
+  reference: string,
+): Promise<Program | undefined> {
+  const { Config } = await docker.getImage(reference).inspect();
+  const [program] = [...listOf(Config.Entrypoint), ...listOf(Config.Cmd)];
+  if (program === undefined) return undefined;
+  const search = Config.Env?.find((item) => item.startsWith('PATH='))?.slice(5) ?? '/usr/bin:/bin';
+  const paths = program.includes('/')
+    ? [posix.resolve('/', Config.WorkingDir || '/', program)]
+    : search.split(':').map((folder) => posix.join(folder, program));
+  let container: Docker.Container;
+  try {
+    container = await docker.createContainer({ Image: reference });
+  } catch {
+    return undefined;
+  }
+  try {
+    for (const path of paths) {
+      const found = await readFrom(container, path, MAX_HOPS);
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  } finally {
+    await container.remove({ force: true });
+  }
+}
+
+const listOf = (words: string | string[] | null | undefined): string[] =>
+  typeof words === 'string' ? [words] : (words ?? []);
+
+async function readFrom(
+  container: Docker.Container,
+  path: string,
+  hops: number,
+): Promise<Program | undefined> {
+  const file = hops === 0 ? undefined : await readHead(container, path);
+  if (file === undefined) return undefined;
+  if (file.link !== undefined) {
+    return readFrom(container, posix.resolve(posix.dirname(path), file.link), hops - 1);
+  }
+  const { head } = file;
+  if (head.subarray(0, 4).toString('latin1') === '\u007FELF' && head.length >= 20) {
+    const machine = head.readUInt16LE(18);
+    const architecture = MACHINES[machine] ?? `ELF machine 0x${machine.toString(16)}`;
+    return { path, architecture };
+  }
+  const interpreter = /^#!\s*(\S+)/.exec(head.toString('latin1'))?.[1];
+  return interpreter === undefined ? undefined : readFrom(container, interpreter, hops - 1);
+}
+
+/** The beginning of a file in the container, or where it links to; undefined when it is not there. */
+async function readHead(
+  container: Docker.Container,
+  path: string,
+): Promise<{ readonly head: Buffer; readonly link?: string } | undefined> {
+  const archive = await container.getArchive({ path }).catch((error: unknown) => {
+    if ((error as { statusCode?: number }).statusCode === 404) return undefined;
+    throw error;
+  });
+  if (archive === undefined) return undefined;
+  const reader = extract();
+  archive.on('error', (error) => reader.destroy(error));
+  archive.pipe(reader);
+  for await (const entry of reader) {
+    const { type, linkname } = entry.header;
+    if (type === 'symlink' && linkname) return { head: Buffer.alloc(0), link: linkname };
+    return { head: (await buffer(entry)).subarray(0, 256) };
+  }
+  return undefined;
+}
