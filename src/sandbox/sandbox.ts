@@ -7,8 +7,8 @@ import type { Fault } from './ecs/faults.ts';
 import { createLogs } from './logs.ts';
 import { createImagePuller, createRegistryClient } from './registry-client.ts';
 import { createRegistry } from './registry.ts';
-import { awsFault, serve } from './wire.ts';
-import type { ApiCall, HttpHandler, Operations } from './wire.ts';
+import { serve } from './wire.ts';
+import type { ApiCall, AwsFault, HttpHandler, Operations } from './wire.ts';
 import { ACCOUNT, buildWorld, REGION } from './world.ts';
 
 /** How a sandbox is started. */
@@ -35,8 +35,8 @@ export interface Sandbox {
   readonly environment: Readonly<Record<string, string>>;
   /** Every API call so far, in order. */
   readonly calls: readonly ApiCall[];
-  /** Answers AccessDeniedException to this action (`ecs:ListTasks`) from now on. */
-  readonly deny: (action: string) => void;
+  /** Answers this exception to an action (`ecs:ListTasks`) from now on, as many times as given. */
+  readonly fail: (action: string, fault: AwsFault, times?: number) => void;
   /** Adds a fault. */
   readonly arm: (fault: Fault) => void;
   readonly close: () => Promise<void>;
@@ -48,17 +48,16 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
   const services: Record<string, Operations> = {};
   const handlers: HttpHandler[] = [];
   const calls: ApiCall[] = [];
-  const denied = new Set<string>();
+  const failures = new Map<string, { readonly fault: AwsFault; left: number }>();
   const { server, port } = await serve({
     services,
     handlers,
     account: ACCOUNT,
     gate: (action) => {
-      if (!denied.has(action)) return;
-      throw awsFault(
-        'AccessDeniedException',
-        `User: arn:aws:iam::${ACCOUNT}:user/sandbox is not authorized to perform: ${action} on resource: * because no identity-based policy allows the ${action} action`,
-      );
+      const failure = failures.get(action);
+      if (failure === undefined || failure.left === 0) return;
+      failure.left -= 1;
+      throw failure.fault;
     },
     onCall: (call) => calls.push(call),
     ...(options.port === undefined ? {} : { port: options.port }),
@@ -116,7 +115,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
       AWS_SECRET_ACCESS_KEY: 'sandbox',
     },
     calls,
-    deny: (action) => void denied.add(action),
+    fail: (action, fault, times = Infinity) => void failures.set(action, { fault, left: times }),
     arm: ecs.arm,
     close: () => {
       clock.stop();

@@ -40,6 +40,14 @@ export function awsFault(name: string, message: string, status = 400): AwsFault 
   return Object.assign(new Error(message), { name, status });
 }
 
+/** The exception with which IAM denies an action (ecs-facts 7.2). */
+export function accessDenied(action: string, account: string): AwsFault {
+  return awsFault(
+    'AccessDeniedException',
+    `User: arn:aws:iam::${account}:user/sandbox is not authorized to perform: ${action} on resource: * because no identity-based policy allows the ${action} action`,
+  );
+}
+
 /** Decides, before an operation runs, whether it is refused (throws an {@link awsFault}) or goes on. */
 export type Gate = (action: string) => void;
 

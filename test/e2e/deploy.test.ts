@@ -1,0 +1,283 @@
+import { DescribeTaskDefinitionCommand } from '@aws-sdk/client-ecs';
+import { expect, test } from 'vitest';
+import { readResult } from '../support/cli.ts';
+import { commitAll, CONFIG, makeWorld, stable } from '../support/world.ts';
+import type { World } from '../support/world.ts';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+const WRITES = ['ecs:RegisterTaskDefinition', 'ecs:UpdateService'];
+
+async function definitionOf(world: World, taskDefinition: string | undefined) {
+  const command = new DescribeTaskDefinitionCommand({ taskDefinition, include: ['TAGS'] });
+  const { taskDefinition: definition, tags } = await world.ecs.send(command);
+  return { ...definition, tags };
+}
+
+test('deploy builds, pushes, registers and rolls out; only the image of the container changes', async () => {
+  const world = await makeWorld();
+  const before = await world.service();
+  const old = await definitionOf(world, before.taskDefinition);
+  const end = await world.run(['deploy', '--json']);
+  expect(end.status, end.stderr).toBe(0);
+  const result = readResult(end);
+  expect(result).toMatchObject({
+    outcome: 'succeeded',
+    command: 'deploy',
+    image: { platform: 'linux/amd64', built: true, pushed: true },
+    error: null,
+  });
+  expect(result.services).toMatchObject([
+    {
+      cluster: 'backend',
+      service: 'hyeon9mak-service-dev',
+      outcome: 'succeeded',
+      taskDefinition: expect.stringMatching(/task-definition\/hyeon9mak-task-dev:2$/),
+      previousTaskDefinition: before.taskDefinition,
+      registered: true,
+      deployment: expect.stringMatching(/^ecs-svc\/\d+$/),
+      desired: 2,
+      running: 2,
+      failedTasks: 0,
+      causes: [],
+    },
+  ]);
+  expect(world.writes()).toEqual(WRITES);
+  const updates = world.sandbox.calls.filter(({ action }) => action === 'ecs:UpdateService');
+  expect(updates.map(({ input }) => Object.keys(input).toSorted())).toEqual([
+    ['cluster', 'service', 'taskDefinition'],
+  ]);
+
+  const service = await world.service();
+  const now = await definitionOf(world, service.taskDefinition);
+  const [app, ...sidecars] = now.containerDefinitions ?? [];
+  const [oldApp, ...oldSidecars] = old.containerDefinitions ?? [];
+  expect(app).toEqual({ ...oldApp, image: result.image?.reference });
+  expect(sidecars).toEqual(oldSidecars);
+  expect(now.tags).toEqual(old.tags);
+  const tasks = await world.runningTasks();
+  const digests = tasks.map(
+    ({ containers }) => containers?.find(({ name }) => name === 'hyeon9mak-container')?.imageDigest,
+  );
+  expect(digests).toEqual([result.image?.digest, result.image?.digest]);
+});
+
+test('a second deploy of the same commit finds nothing to do', async () => {
+  const world = await makeWorld();
+  expect((await world.run(['deploy', '-q'])).status).toBe(0);
+  world.writes();
+  const end = await world.run(['deploy', '--json']);
+  expect(end.status).toBe(0);
+  expect(readResult(end)).toMatchObject({
+    outcome: 'unchanged',
+    image: { built: false, pushed: false },
+    services: [{ outcome: 'unchanged', registered: false, deployment: null }],
+  });
+  expect(world.writes()).toEqual([]);
+  expect(stable(end.stderr, world)).toMatchInlineSnapshot(`
+    "Image REGISTRY/hyeon9mak-dev:COMMIT
+    Service hyeon9mak-service-dev in backend runs hyeon9mak-task-dev:2
+      no changes
+    REGISTRY/hyeon9mak-dev:COMMIT is in the registry already (DIGEST): nothing to build
+    hyeon9mak-task-dev:2 is the same definition: nothing to register
+    hyeon9mak-service-dev runs hyeon9mak-task-dev:2 already: nothing to deploy
+    "
+  `);
+});
+
+test('an uncommitted change gets a tag of its own, the same change the same tag', async () => {
+  const world = await makeWorld();
+  const clean = await world.run(['push', '-q']);
+  writeFileSync(join(world.folder, 'app'), 'changed');
+  const dirty = await world.run(['push', '-q']);
+  expect(dirty.stdout).toMatch(/:[0-9a-f]{40}-dirty-[0-9a-f]{8}\n$/);
+  expect(dirty.stdout.startsWith(clean.stdout.trim())).toBe(true);
+  expect((await world.run(['push', '-q'])).stdout).toBe(dirty.stdout);
+  writeFileSync(join(world.folder, 'new'), 'untracked');
+  const more = await world.run(['push', '-q']);
+  expect(more.stdout).not.toBe(dirty.stdout);
+});
+
+test('the steps one by one end where deploy ends', async () => {
+  const whole = await makeWorld();
+  await whole.run(['deploy', '-q']);
+  const single = await makeWorld();
+  const image = (await single.run(['push'])).stdout.trim();
+  expect(image).toMatch(/^127\.0\.0\.1:\d+\/hyeon9mak-dev:[0-9a-f]{40}$/);
+  const rendered = await single.run(['render', '--image', image]);
+  expect(rendered.stderr).toBe('');
+  const registered = await single.run(['register', '-'], { stdin: rendered.stdout });
+  expect(registered.stdout).toMatch(/^arn:aws:ecs:\S+:task-definition\/hyeon9mak-task-dev:2\n$/);
+  expect((await single.run(['rollout'])).status).toBe(0);
+  expect(single.writes()).toEqual(WRITES);
+
+  const ends = await Promise.all(
+    [whole, single].map(async (world) => {
+      const { taskDefinition } = await world.service();
+      const definition = await definitionOf(world, taskDefinition);
+      const text = JSON.stringify({ ...definition, registeredAt: 0 });
+      return stable(text, world);
+    }),
+  );
+  expect(ends[0]).toBe(ends[1]);
+});
+
+test('register prints the revision that is there when nothing changed', async () => {
+  const world = await makeWorld();
+  const rendered = await world.run(['render', '--set-env', 'SPRING_PROFILES_ACTIVE=dev']);
+  const registered = await world.run(['register'], { stdin: rendered.stdout });
+  expect(registered.stdout).toMatch(/:task-definition\/hyeon9mak-task-dev:1\n$/);
+  expect(world.writes()).toEqual([]);
+});
+
+test('rollout takes the revision from stdin, and starts a new deployment with --force', async () => {
+  const world = await makeWorld();
+  const { taskDefinition = '' } = await world.service();
+  const same = await world.run(['rollout', '-', '--json'], { stdin: `${taskDefinition}\n` });
+  expect(readResult(same).outcome).toBe('unchanged');
+  expect(world.writes()).toEqual([]);
+  const forced = await world.run(['rollout', taskDefinition, '--force', '--json']);
+  expect(readResult(forced)).toMatchObject({ outcome: 'succeeded', services: [{ running: 2 }] });
+  expect(world.writes()).toEqual(['ecs:UpdateService']);
+});
+
+test('a dry run shows the plan with its diff and writes nothing', async () => {
+  const world = await makeWorld();
+  const end = await world.run([
+    'deploy',
+    '--dry-run',
+    '--set-env',
+    'TOKEN=hidden',
+    '--unset-env',
+    'JAVA_OPTS',
+  ]);
+  expect(end.status).toBe(0);
+  expect(stable(end.stderr, world)).toMatchInlineSnapshot(`
+    "Docker: the sandbox's stand-in at tcp://DOCKER (no Docker daemon here)
+    Image REGISTRY/hyeon9mak-dev:COMMIT (to be built)
+    Service hyeon9mak-service-dev in backend runs hyeon9mak-task-dev:1
+      container hyeon9mak-container
+        - environment.JAVA_OPTS: •••
+        - image: "REGISTRY/hyeon9mak-dev:first"
+        + image: "REGISTRY/hyeon9mak-dev:COMMIT"
+        + environment.TOKEN: •••
+    "
+  `);
+  expect(world.writes()).toEqual([]);
+  const { stdout } = await world.run(['deploy', '--dry-run', '--json']);
+  expect(readResult({ status: 0, stderr: '', stdout })).toMatchObject({
+    outcome: 'planned',
+    services: [{ outcome: 'planned' }],
+  });
+});
+
+test('several services from one image: one registration per family, side by side', async () => {
+  const world = await makeWorld({
+    files: {
+      '.ecsdeployrc': `${CONFIG.replace(/^(service|container):.*\n/gm, '')}container: hyeon9mak-container
+services:
+  - { service: hyeon9mak-service-dev }
+  - { service: worker }
+  - { service: other, setEnv: { ROLE: other } }
+environments:
+  two: { services: [{ service: hyeon9mak-service-dev }, { service: worker }] }
+`,
+    },
+  });
+  const { CreateServiceCommand } = await import('@aws-sdk/client-ecs');
+  for (const serviceName of ['worker', 'other']) {
+    await world.ecs.send(
+      new CreateServiceCommand({
+        cluster: 'backend',
+        serviceName,
+        taskDefinition: 'hyeon9mak-task-dev:1',
+        desiredCount: 1,
+        launchType: 'FARGATE',
+        networkConfiguration: { awsvpcConfiguration: { subnets: ['subnet-1'] } },
+      }),
+    );
+  }
+  world.writes();
+  const end = await world.run(['deploy', '--json', '--tag', 'three']);
+  expect(end.status, end.stderr).toBe(0);
+  const { services } = readResult(end);
+  expect(services.map(({ service, outcome }) => [service, outcome])).toEqual([
+    ['hyeon9mak-service-dev', 'succeeded'],
+    ['worker', 'succeeded'],
+    ['other', 'succeeded'],
+  ]);
+  expect(services[0]?.taskDefinition).toBe(services[1]?.taskDefinition);
+  expect(services[2]?.taskDefinition).not.toBe(services[1]?.taskDefinition);
+  expect(world.writes().toSorted()).toEqual([
+    'ecs:RegisterTaskDefinition',
+    'ecs:RegisterTaskDefinition',
+    'ecs:UpdateService',
+    'ecs:UpdateService',
+    'ecs:UpdateService',
+  ]);
+  const two = await world.run(['deploy', '--json', '--env', 'two', '--dry-run']);
+  expect(readResult(two).services.map(({ service }) => service)).toEqual([
+    'hyeon9mak-service-dev',
+    'worker',
+  ]);
+});
+
+test('build.before runs in the folder of the config file, and its failure ends the deploy', async () => {
+  const world = await makeWorld({
+    files: {
+      '.gitignore': 'made\n',
+      Dockerfile: 'FROM scratch\nCOPY made /app\n',
+      '.ecsdeployrc': `${CONFIG}build: { before: ["echo compiling", "printf made > made"] }\n`,
+      'broken.yaml': `${CONFIG}build: { before: ["echo about to fail; echo why >&2; exit 9"] }\n`,
+    },
+  });
+  const end = await world.run(['push']);
+  expect(end.status, end.stderr).toBe(0);
+  expect(end.stderr).toContain('compiling');
+  const broken = await world.run(['deploy', '-c', 'broken.yaml', '--tag', 'broken']);
+  expect(broken.status).toBe(5);
+  expect(stable(broken.stderr, world).split('\n').slice(-6).join('\n')).toMatchInlineSnapshot(`
+    "  why
+    Error: "echo about to fail; echo why >&2; exit 9" (build.before) ended with status 9.
+      | about to fail
+      | why
+      → run it by hand in FOLDER
+    "
+  `);
+  expect(world.writes()).toEqual([]);
+});
+
+test('a repository is created when that is asked for', async () => {
+  const world = await makeWorld();
+  const end = await world.run(['push', '--repository', 'team/new', '--create-repository']);
+  expect(end.status, end.stderr).toBe(0);
+  expect(end.stdout).toMatch(/\/team\/new:[0-9a-f]{40}\n$/);
+  expect(world.writes()).toEqual(['ecr:CreateRepository']);
+});
+
+test('an image that is in the registry is deployed without a build', async () => {
+  const world = await makeWorld();
+  const image = (await world.run(['push', '--tag', 'v2'])).stdout.trim();
+  const end = await world.run(['deploy', '--image', image, '--json'], {
+    environment: { DOCKER_HOST: 'unix:///nowhere' },
+  });
+  expect(readResult(end)).toMatchObject({
+    outcome: 'succeeded',
+    image: { reference: image, built: false, platform: 'linux/amd64' },
+  });
+});
+
+test('a commit after the first is deployed over it', async () => {
+  const world = await makeWorld();
+  await world.run(['deploy', '-q']);
+  writeFileSync(join(world.folder, 'app'), 'second');
+  commitAll(world.folder);
+  const end = await world.run(['deploy', '--json']);
+  expect(readResult(end).services).toMatchObject([
+    {
+      outcome: 'succeeded',
+      taskDefinition: expect.stringMatching(/:3$/),
+      previousTaskDefinition: expect.stringMatching(/:2$/),
+    },
+  ]);
+});

@@ -1,0 +1,144 @@
+import { execFileSync } from 'node:child_process';
+import { devNull } from 'node:os';
+import { ECRClient } from '@aws-sdk/client-ecr';
+import {
+  DescribeServicesCommand,
+  DescribeTasksCommand,
+  ECSClient,
+  ListTasksCommand,
+} from '@aws-sdk/client-ecs';
+import type { Service, Task } from '@aws-sdk/client-ecs';
+import { onTestFinished } from 'vitest';
+import { startDockerEngine } from '../../src/sandbox/docker-engine.ts';
+import type { Fault } from '../../src/sandbox/ecs/faults.ts';
+import { startSandbox } from '../../src/sandbox/sandbox.ts';
+import type { Sandbox } from '../../src/sandbox/sandbox.ts';
+import { runCli } from './cli.ts';
+import type { CliEnd, CliOptions } from './cli.ts';
+import { makeFolder } from './files.ts';
+
+/** Config of the start world's service. */
+export const CONFIG = `region: ap-northeast-2
+cluster: backend
+repository: hyeon9mak-dev
+service: hyeon9mak-service-dev
+container: hyeon9mak-container
+`;
+
+/** A Dockerfile that the stand-in for Docker can build. */
+export const DOCKERFILE = 'FROM scratch\nCOPY app /app\nENTRYPOINT ["/app"]\n';
+
+/** A project on disk and a local AWS, for one test. */
+export interface World {
+  readonly sandbox: Sandbox;
+  /** Work tree with Dockerfile and config, one commit. */
+  readonly folder: string;
+  readonly ecs: ECSClient;
+  readonly ecr: ECRClient;
+  /** Runs the command in the folder, inside the sandbox. */
+  readonly run: (args: readonly string[], options?: CliOptions) => Promise<CliEnd>;
+  /** Actions called since the last look that change something. */
+  readonly writes: () => string[];
+  readonly service: (name?: string) => Promise<Service>;
+  readonly runningTasks: () => Promise<Task[]>;
+}
+
+/** How a world is made. */
+export interface WorldOptions {
+  readonly files?: Readonly<Record<string, string>>;
+  readonly faults?: readonly Fault[];
+  readonly speed?: number;
+}
+
+const READS = /^(ecr|ecs|logs|sts):(Describe|List|Get|Batch(Get|Check))/;
+
+/** Starts a sandbox and a stand-in for Docker, and makes a project; all gone when the test ends. */
+export async function makeWorld(options: WorldOptions = {}): Promise<World> {
+  const { files = {}, faults = [], speed = 600 } = options;
+  const sandbox = await startSandbox({ speed, faults });
+  const engine = await startDockerEngine();
+  onTestFinished(async () => {
+    await Promise.all([sandbox.close(), engine.close()]);
+  });
+  const folder = makeFolder({
+    Dockerfile: DOCKERFILE,
+    app: 'program',
+    '.ecsdeployrc': CONFIG,
+    ...files,
+  });
+  commitAll(folder);
+  const environment = {
+    ...sandbox.environment,
+    AWS_CONFIG_FILE: devNull,
+    AWS_SHARED_CREDENTIALS_FILE: devNull,
+    DOCKER_HOST: engine.url,
+    ECSDEPLOY_POLL: '15ms',
+  };
+  const client = {
+    endpoint: sandbox.url,
+    region: 'ap-northeast-2',
+    credentials: { accessKeyId: 'AKIASANDBOX', secretAccessKey: 'sandbox' },
+  };
+  const ecs = new ECSClient(client);
+  let looked = 0;
+  return {
+    sandbox,
+    folder,
+    ecs,
+    ecr: new ECRClient(client),
+    run: (args, more = {}) =>
+      runCli(args, {
+        directory: folder,
+        ...more,
+        environment: { ...environment, ...more.environment },
+      }),
+    writes: () => {
+      const calls = sandbox.calls.slice(looked);
+      looked = sandbox.calls.length;
+      return calls.map(({ action }) => action).filter((action) => !READS.test(action));
+    },
+    service: async (name = 'hyeon9mak-service-dev') => {
+      const { services } = await ecs.send(
+        new DescribeServicesCommand({ cluster: 'backend', services: [name] }),
+      );
+      if (services?.[0] === undefined) throw new Error(`no service ${name}`);
+      return services[0];
+    },
+    runningTasks: async () => {
+      const { taskArns } = await ecs.send(
+        new ListTasksCommand({ cluster: 'backend', serviceName: 'hyeon9mak-service-dev' }),
+      );
+      const { tasks } = await ecs.send(
+        new DescribeTasksCommand({ cluster: 'backend', tasks: taskArns }),
+      );
+      return tasks ?? [];
+    },
+  };
+}
+
+/** Commits everything in a folder, making it a repository first. */
+export function commitAll(folder: string): void {
+  const git = (...args: string[]) =>
+    execFileSync('git', ['-C', folder, '-c', 'user.name=t', '-c', 'user.email=t@t', ...args], {
+      stdio: 'ignore',
+    });
+  git('init', '--quiet');
+  git('add', '--all');
+  git('commit', '--quiet', '--allow-empty', '--message', 'test');
+}
+
+/** A text without what differs between runs: ports, hashes, times, folders. */
+export function stable(
+  text: string,
+  { folder, sandbox }: Pick<World, 'folder' | 'sandbox'>,
+): string {
+  return text
+    .replaceAll(folder, 'FOLDER')
+    .replaceAll(sandbox.registryHost, 'REGISTRY')
+    .replaceAll(/tcp:\/\/127\.0\.0\.1:\d+/g, 'tcp://DOCKER')
+    .replaceAll(/\b[0-9a-f]{40}\b/g, 'COMMIT')
+    .replaceAll(/sha256:[0-9a-f]{12,64}/g, 'DIGEST')
+    .replaceAll(/ecs-svc\/\d+/g, 'ecs-svc/N')
+    .replaceAll(/\(task [0-9a-f]+\)/g, '(task ID)')
+    .replaceAll(/\b\d+\.\d+s\b/g, 'TIME');
+}
