@@ -115,10 +115,14 @@ export async function describeRevision(ecs: Ecs, taskDefinition: string): Promis
   const raw = captureBody(command);
   await ecs.client.send(command, abort(ecs)).catch(async (error: unknown) => {
     if (!/Unable to describe task definition|not found/i.test(awsErrorText(error))) throw error;
+    const family = shortName(taskDefinition).split(':')[0] ?? '';
+    const families = await listFamilies(ecs);
     throw new EcsDeployError({
       code: 'task-definition-missing',
-      message: `There is no task definition "${taskDefinition}"${await where(ecs)}.`,
-      hint: suggest(taskDefinition.split(':')[0] ?? '', await listFamilies(ecs), 'families'),
+      message: `There is no task definition "${shortName(taskDefinition)}"${await where(ecs)}.`,
+      hint: families.includes(family)
+        ? `its revisions: aws ecs list-task-definitions --family-prefix ${family}`
+        : suggest(family, families, 'families'),
       cause: error,
     });
   });

@@ -59,13 +59,10 @@ export function translateAwsError(error: unknown, action: string, caller: Caller
   const login = loginCommand(message, caller);
   const who =
     caller.profile === undefined ? 'the standard credential chain' : `profile "${caller.profile}"`;
-  if (
-    /ExpiredToken|RequestExpired/.test(name) ||
-    /SSO session|token.*expired|Token is expired|re-authenticate/i.test(message)
-  ) {
+  if (/ExpiredToken|RequestExpired/.test(name) || /\bexpired\b/i.test(message)) {
     return new EcsDeployError({
       code: 'credentials-expired',
-      message: `The AWS credentials of ${who} have expired (${firstLine(message)}).`,
+      message: `The AWS credentials of ${who} have expired (${message}).`,
       hint: login,
       cause,
     });
@@ -92,10 +89,7 @@ export function translateAwsError(error: unknown, action: string, caller: Caller
       cause,
     });
   }
-  if (
-    /CredentialsProviderError|TokenProviderError|ProviderError/.test(name) ||
-    /credential/i.test(name)
-  ) {
+  if (/ProviderError/.test(name) || /credential/i.test(name) || 'path' in error) {
     return credentialsMissing(message, login, caller, cause);
   }
   if (
@@ -136,29 +130,35 @@ function credentialsMissing(
   if (profile !== undefined) {
     return new EcsDeployError({
       code: 'credentials-missing',
-      message: `The profile "${profile}" gives no AWS credentials: ${firstLine(message)}`,
+      // The command line of a credential_process may hold what nobody else should read.
+      message: `The profile "${profile}" gives no AWS credentials: ${message.replace(/^Command failed: .*\n?/, 'its credential_process failed: ').trim()}`,
       hint: login,
       cause,
     });
   }
+  const found = /Could not load credentials from any providers/.test(message);
   return new EcsDeployError({
     code: 'credentials-missing',
-    message: 'No AWS credentials were found.',
+    message: found ? 'No AWS credentials were found.' : `No AWS credentials: ${message}`,
     hint: 'name a profile of ~/.aws (--profile NAME, AWS_PROFILE), run `aws configure` or `aws sso login`, or let the CI job assume a role',
     cause,
   });
 }
 
+/** The command that mends credentials, by what their provider says. */
 function loginCommand(message: string, { profile }: Caller): string {
   const suffix = profile === undefined ? '' : ` --profile ${profile}`;
   if (/\bSSO\b|sso login/i.test(message)) return `run: aws sso login${suffix}`;
   if (/aws login/.test(message)) return `run: aws login${suffix}`;
-  if (/multi-factor/.test(message))
+  if (/multi-factor/.test(message)) {
     return 'run it on a terminal, where the MFA code can be asked for';
-  if (profile === undefined) return 'renew them, or name another profile with --profile NAME';
-  return `renew them: aws configure${suffix}, or aws sso login${suffix} for an SSO profile`;
-}
-
-function firstLine(text: string): string {
-  return text.split('\n', 1)[0] ?? '';
+  }
+  if (/Command failed|credential_process/.test(message)) {
+    return `run the credential_process of the profile by hand, or see: aws configure list${suffix}`;
+  }
+  if (/cycle/.test(message)) return 'mend source_profile in ~/.aws/config';
+  if (profile === undefined) {
+    return 'renew them (in CI: assume the role again), or name another profile with --profile NAME';
+  }
+  return `run: aws configure${suffix}, or aws sso login${suffix} for an SSO profile`;
 }

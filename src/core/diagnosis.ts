@@ -227,7 +227,7 @@ export function diagnoseTask(task: FailedTask): Cause {
       dead.exitCode === 0
         ? 'a service must not end: its main process returned'
         : dead.log.length > 0
-          ? 'its last log lines are above'
+          ? 'its last log lines say why'
           : 'read its log: nothing of it could be read here',
     );
   }

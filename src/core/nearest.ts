@@ -17,7 +17,7 @@ export function nearest(name: string, candidates: readonly string[]): string | u
 
 /** Names what exists, the nearest first: `did you mean "api"? there are: api, worker`. */
 export function suggest(name: string, candidates: readonly string[], what: string): string {
-  if (candidates.length === 0) return `there are no ${what} here`;
+  if (candidates.length === 0) return `there are no ${what} at all`;
   const near = nearest(name, candidates);
   const listed = candidates.slice(0, 10).join(', ') + (candidates.length > 10 ? ', …' : '');
   return near === undefined

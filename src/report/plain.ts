@@ -26,18 +26,21 @@ export function plainLine({ level, text }: Line): string {
   return `${MARKS[level]}${text}\n`;
 }
 
-/** One plain line per line of wording, no escape codes; `quiet` keeps warnings' and errors' lines. */
+function isTrouble(event: Event): boolean {
+  if (event.kind === 'service-ended') return event.result.outcome !== 'succeeded';
+  return ['error', 'cause', 'interrupted', 'rolling-back'].includes(event.kind);
+}
+
+/** One plain line per line of wording, no escape codes; `quiet` keeps what went wrong. */
 export function plainReporter(
   write: Write,
   { verbose, quiet }: { readonly verbose: boolean; readonly quiet: boolean },
 ): Reporter {
   return {
     report: (event) => {
-      if (quiet && !['error', 'cause', 'interrupted', 'service-ended'].includes(event.kind)) return;
+      if (quiet && !isTrouble(event)) return;
       for (const line of wordEvent(event).lines) {
-        if (line.level === 'debug' && !verbose) continue;
-        if (quiet && ['success', 'step'].includes(line.level)) continue;
-        write(plainLine(line));
+        if (line.level !== 'debug' || verbose) write(plainLine(line));
       }
     },
     end: () => undefined,

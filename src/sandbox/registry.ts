@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { HttpHandler } from './wire.ts';
+import type { Gate, HttpHandler } from './wire.ts';
 
 /** What the registry asks of ECR, and who may enter. */
 export interface RegistryOptions {
@@ -10,6 +10,8 @@ export interface RegistryOptions {
   readonly repositoryExists: (name: string) => boolean;
   /** Whether a tag that points elsewhere may be moved. */
   readonly mayOverwrite: (repository: string, tag: string) => boolean;
+  /** Refuses, as IAM does, the actions behind an upload: `ecr:InitiateLayerUpload`, `ecr:PutImage`. */
+  readonly gate: Gate;
 }
 
 interface Manifest {
@@ -82,6 +84,10 @@ export function createRegistry(options: RegistryOptions): { readonly handle: Htt
     const [, name = '', kind, rest = ''] =
       /^\/v2\/(.+?)\/(blobs\/uploads|blobs|manifests|tags)\/(.*)$/.exec(url.pathname) ?? [];
     const exchange = { request, response, url, name, store: storeOf(name) };
+    if (kind === 'blobs/uploads' && request.method === 'POST') {
+      permit(options.gate, 'ecr:InitiateLayerUpload');
+    }
+    if (kind === 'manifests' && request.method === 'PUT') permit(options.gate, 'ecr:PutImage');
     if (kind === 'blobs/uploads') await upload(exchange, uploads, rest);
     else if (kind === 'blobs') sendBlob(exchange, rest);
     else if (kind === 'manifests') await manifest(exchange, options, decodeURIComponent(rest));
@@ -104,6 +110,14 @@ export function createRegistry(options: RegistryOptions): { readonly handle: Htt
       return true;
     },
   };
+}
+
+function permit(gate: Gate, action: string): void {
+  try {
+    gate(action);
+  } catch (error) {
+    throw refusal(403, 'DENIED', (error as Error).message);
+  }
 }
 
 async function upload(

@@ -49,16 +49,17 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
   const handlers: HttpHandler[] = [];
   const calls: ApiCall[] = [];
   const failures = new Map<string, { readonly fault: AwsFault; left: number }>();
+  const gate = (action: string): void => {
+    const failure = failures.get(action);
+    if (failure === undefined || failure.left === 0) return;
+    failure.left -= 1;
+    throw failure.fault;
+  };
   const { server, port } = await serve({
     services,
     handlers,
     account: ACCOUNT,
-    gate: (action) => {
-      const failure = failures.get(action);
-      if (failure === undefined || failure.left === 0) return;
-      failure.left -= 1;
-      throw failure.fault;
-    },
+    gate,
     onCall: (call) => calls.push(call),
     ...(options.port === undefined ? {} : { port: options.port }),
   });
@@ -81,6 +82,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
     password: registryPassword,
     repositoryExists: ecr.repositoryExists,
     mayOverwrite: ecr.mayOverwrite,
+    gate,
   });
   const logs = createLogs(clock, { account: ACCOUNT, region: REGION });
   const ecs = createEcs({

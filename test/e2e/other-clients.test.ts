@@ -1,0 +1,98 @@
+import { execFile, spawnSync } from 'node:child_process';
+import { promisify } from 'node:util';
+import { expect, test } from 'vitest';
+import { makeWorld } from '../support/world.ts';
+import type { World } from '../support/world.ts';
+
+const run = promisify(execFile);
+const has = (command: string, ...args: string[]) => spawnSync(command, args).status === 0;
+const HAS_CLI = has('aws', '--version');
+const HAS_BOTO = has('python3', '-c', 'import boto3');
+
+function environmentOf({ sandbox }: World) {
+  return { ...process.env, ...sandbox.environment, AWS_PAGER: '' };
+}
+
+test.skipIf(!HAS_CLI)('the AWS CLI works against the sandbox as it is', async () => {
+  const world = await makeWorld();
+  await world.run(['deploy', '-q', '--tag', 'v2']);
+  const aws = async (...args: string[]) => {
+    const { stdout } = await run('aws', [...args, '--output', 'json'], {
+      env: environmentOf(world),
+    });
+    return stdout === '' ? undefined : (JSON.parse(stdout) as Record<string, never>);
+  };
+  const service = ['--cluster', 'backend', '--service', 'hyeon9mak-service-dev'];
+  const services = ['--cluster', 'backend', '--services', 'hyeon9mak-service-dev'];
+  expect(await aws('ecs', 'describe-services', ...services)).toMatchObject({
+    services: [
+      {
+        desiredCount: 2,
+        runningCount: 2,
+        deployments: [{ status: 'PRIMARY', rolloutState: 'COMPLETED' }],
+      },
+    ],
+  });
+  const update = await aws(
+    'ecs',
+    'update-service',
+    ...service,
+    '--task-definition',
+    'hyeon9mak-task-dev:1',
+  );
+  expect(update).toMatchObject({
+    service: { deployments: [{ rolloutState: 'IN_PROGRESS' }, { status: 'ACTIVE' }] },
+  });
+  await aws('ecs', 'wait', 'services-stable', ...services);
+  const list = (await aws('ecs', 'list-tasks', '--cluster', 'backend')) as unknown as {
+    taskArns: string[];
+  };
+  expect(list.taskArns).toHaveLength(2);
+  expect(
+    await aws('ecs', 'describe-tasks', '--cluster', 'backend', '--tasks', ...list.taskArns),
+  ).toMatchObject({
+    tasks: [{ lastStatus: 'RUNNING' }, { lastStatus: 'RUNNING' }],
+    failures: [],
+  });
+  const images = await aws('ecr', 'describe-images', '--repository-name', 'hyeon9mak-dev');
+  expect(images).toMatchObject({
+    imageDetails: expect.arrayContaining([expect.objectContaining({ imageTags: ['v2'] })]),
+  });
+  expect(await aws('sts', 'get-caller-identity')).toMatchObject({ Account: '111122223333' });
+});
+
+const BOTO = `
+import boto3, json
+ecs = boto3.client('ecs')
+service = dict(cluster='backend', service='hyeon9mak-service-dev')
+before = ecs.describe_services(cluster='backend', services=['hyeon9mak-service-dev'])['services'][0]
+ecs.update_service(**service, forceNewDeployment=True)
+ecs.get_waiter('services_stable').wait(cluster='backend', services=['hyeon9mak-service-dev'], WaiterConfig={'Delay': 1, 'MaxAttempts': 60})
+tasks = ecs.get_paginator('list_tasks').paginate(cluster='backend').build_full_result()['taskArns']
+described = ecs.describe_tasks(cluster='backend', tasks=tasks)['tasks']
+try:
+    ecs.describe_services(cluster='nowhere', services=['x'])
+except ecs.exceptions.ClusterNotFoundException as error:
+    missing = str(error)
+print(json.dumps({
+    'desired': before['desiredCount'],
+    'created': before['createdAt'].year,
+    'running': [task['lastStatus'] for task in described],
+    'missing': missing,
+    'images': len(boto3.client('ecr').describe_images(repositoryName='hyeon9mak-dev')['imageDetails']),
+    'account': boto3.client('sts').get_caller_identity()['Account'],
+}))
+`;
+
+test.skipIf(!HAS_BOTO)('boto3 works against the sandbox as it is', async () => {
+  const world = await makeWorld();
+  const { stdout } = await run('python3', ['-c', BOTO], { env: environmentOf(world) });
+  expect(JSON.parse(stdout)).toEqual({
+    desired: 2,
+    created: new Date().getFullYear(),
+    running: ['RUNNING', 'RUNNING'],
+    missing: expect.stringContaining('Cluster not found.') as string,
+    images: 1,
+    account: '111122223333',
+  });
+});

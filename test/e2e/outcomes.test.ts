@@ -1,0 +1,354 @@
+import { StopTaskCommand, UpdateServiceCommand } from '@aws-sdk/client-ecs';
+import { describe, expect, test } from 'vitest';
+import type { CauseCode } from '../../src/core/diagnosis.ts';
+import type { Outcome } from '../../src/core/result.ts';
+import type { FaultName } from '../../src/sandbox/ecs/faults.ts';
+import { accessDenied, awsFault } from '../../src/sandbox/wire.ts';
+import { readResult } from '../support/cli.ts';
+import { makeWorld, stable } from '../support/world.ts';
+import type { World } from '../support/world.ts';
+
+const SERVICE = { cluster: 'backend', service: 'hyeon9mak-service-dev' };
+
+/** What strikes, and how a deploy must end then: add a row for a new failure. */
+const FAILURES: readonly (readonly [FaultName, CauseCode])[] = [
+  ['crash', 'application-exit'],
+  ['exit-127', 'command-not-found'],
+  ['command-not-found', 'command-not-found'],
+  ['out-of-memory', 'out-of-memory'],
+  ['unhealthy', 'health-check'],
+  ['load-balancer-unhealthy', 'load-balancer-health-check'],
+  ['no-capacity', 'no-capacity'],
+  ['secret-denied', 'secret-unavailable'],
+  ['log-group-missing', 'log-group-missing'],
+  ['pull-denied', 'image-pull-denied'],
+  ['no-network', 'network-unreachable'],
+  ['rate-limited', 'pull-rate-limited'],
+  ['disk-full', 'disk-full'],
+  ['role-not-assumable', 'role-not-assumable'],
+  ['volume', 'volume'],
+];
+
+describe('with a circuit breaker that rolls back', () => {
+  test.each(FAILURES)('%s ends rolled back, the cause is %s', async (name, code) => {
+    const world = await makeWorld({ faults: [{ name }] });
+    const { taskDefinition } = await world.service();
+    const end = await world.run(['deploy', '--json']);
+    expect(end.status, end.stderr).toBe(7);
+    const [service] = readResult(end).services;
+    expect(service?.outcome).toBe('rolled-back');
+    expect(service?.causes.map((cause) => cause.code)).toEqual([code]);
+    expect(end.stderr).toContain(`[${code}]`);
+    expect((await world.service()).taskDefinition).toBe(taskDefinition);
+  });
+});
+
+/** Turns the circuit breaker of the service off, or its rollback. */
+async function setBreaker(world: World, enable: boolean): Promise<void> {
+  await world.ecs.send(
+    new UpdateServiceCommand({
+      ...SERVICE,
+      deploymentConfiguration: { deploymentCircuitBreaker: { enable, rollback: false } },
+    }),
+  );
+}
+
+test('a circuit breaker without rollback: failed, and the service stays as ECS left it', async () => {
+  const world = await makeWorld({ faults: [{ name: 'crash' }] });
+  await setBreaker(world, true);
+  const end = await world.run(['deploy', '--json', '--on-failure', 'watch']);
+  expect(end.status, end.stderr).toBe(6);
+  expect(readResult(end)).toMatchObject({
+    outcome: 'failed',
+    services: [{ causes: [{ code: 'application-exit' }] }],
+  });
+});
+
+test('without a circuit breaker a crash loop ends after --max-failures', async () => {
+  const world = await makeWorld({ faults: [{ name: 'crash' }] });
+  await setBreaker(world, false);
+  const end = await world.run(['deploy', '--json', '--max-failures', '2']);
+  expect(end.status, end.stderr).toBe(6);
+  expect(readResult(end).services[0]?.failedTasks).toBeGreaterThanOrEqual(2);
+});
+
+test('--on-failure rollback asks ECS to roll back and waits for it', async () => {
+  const world = await makeWorld({ faults: [{ name: 'crash' }] });
+  await setBreaker(world, false);
+  const { taskDefinition } = await world.service();
+  world.writes();
+  const end = await world.run(['deploy', '--json', '--on-failure', 'rollback']);
+  expect(end.status, end.stderr).toBe(7);
+  expect(world.writes()).toContain('ecs:StopServiceDeployment');
+  expect((await world.service()).taskDefinition).toBe(taskDefinition);
+});
+
+describe('an image for another CPU', () => {
+  test('is refused before anything is written, with both architectures and the flag', async () => {
+    const world = await makeWorld();
+    const end = await world.run(['deploy', '--platform', 'linux/arm64']);
+    expect(end.status).toBe(3);
+    expect(stable(end.stderr, world)).toMatchInlineSnapshot(`
+      "Docker: the sandbox's stand-in at tcp://DOCKER (no Docker daemon here)
+      Error: The image would be built for linux/arm64, but the tasks run on linux/amd64: the container would die with "exec format error".
+        → build it with --platform linux/amd64, or set runtimePlatform in the task definition; --skip-check image-platform goes on all the same
+      "
+    `);
+    expect(world.writes()).toEqual([]);
+    expect(
+      world.sandbox.calls.filter(({ action }) => action === 'ecr:GetAuthorizationToken'),
+    ).toEqual([]);
+  });
+
+  test('is refused after the build when the Dockerfile chose it', async () => {
+    const world = await makeWorld({
+      files: { Dockerfile: 'FROM --platform=linux/arm64 scratch\nCOPY app /app\nCMD ["/app"]\n' },
+    });
+    const end = await world.run(['push']);
+    expect(end.status).toBe(3);
+    expect(end.stdout).toBe('');
+    expect(stable(end.stderr, world).split('\n').slice(-3).join('\n')).toMatchInlineSnapshot(`
+      "Error: Docker built REGISTRY/hyeon9mak-dev:COMMIT for linux/arm64, but the tasks run on linux/amd64: the container would die with "exec format error".
+        → take the --platform out of FROM in the Dockerfile, so that --platform linux/amd64 decides; --skip-check image-platform goes on all the same
+      "
+    `);
+    expect(world.writes()).toEqual([]);
+  });
+
+  test('that is in ECR already is refused for a deploy, and under its tag for a push', async () => {
+    const world = await makeWorld();
+    const image = (
+      await world.run(['push', '--platform', 'linux/arm64', '--tag', 'arm'])
+    ).stdout.trim();
+    const deploy = await world.run(['deploy', '--image', image]);
+    expect(deploy.status).toBe(3);
+    expect(deploy.stderr).toContain(
+      `${image} is built for linux/arm64, but the tasks run on linux/amd64`,
+    );
+    const push = await world.run(['push', '--tag', 'arm']);
+    expect(push.status).toBe(3);
+    expect(world.writes()).toEqual([]);
+  });
+
+  test('forced past the checks: the failing rollout names it, from the log of the container', async () => {
+    const world = await makeWorld();
+    const end = await world.run([
+      'deploy',
+      '--json',
+      '--platform',
+      'linux/arm64',
+      '--skip-check',
+      'image-platform',
+    ]);
+    expect(end.status, end.stderr).toBe(7);
+    expect(readResult(end).services[0]?.causes).toMatchObject([
+      {
+        code: 'wrong-architecture',
+        evidence: expect.arrayContaining(['| exec /app: exec format error']),
+      },
+    ]);
+    expect(end.stderr).toContain('was built for another CPU than linux/amd64');
+  });
+});
+
+test('a tag that is not there is refused; forced past that, the rollout names it', async () => {
+  const world = await makeWorld();
+  const image = `${world.sandbox.registryHost}/hyeon9mak-dev:nowhere`;
+  const refused = await world.run(['deploy', '--image', image]);
+  expect(refused.status).toBe(3);
+  expect(world.writes()).toEqual([]);
+  const forced = await world.run([
+    'deploy',
+    '--json',
+    '--image',
+    image,
+    '--skip-check',
+    'image-exists',
+  ]);
+  expect(forced.status).toBe(7);
+  expect(readResult(forced).services[0]?.causes).toMatchObject([{ code: 'image-not-found' }]);
+  const again = await world.run(['rollout']);
+  expect(again.status).toBe(3);
+  expect(stable(again.stderr, world)).toMatchInlineSnapshot(`
+    "Error: The latest revision, hyeon9mak-task-dev:2, was deployed to "hyeon9mak-service-dev" before and failed (ROLLBACK_SUCCESSFUL).
+      → to try it again name it: ecsdeploy rollout hyeon9mak-task-dev:2
+    "
+  `);
+});
+
+/** Runs a deploy and acts once, when its deployment has started. */
+async function interfere(
+  world: World,
+  args: readonly string[],
+  act: (kill: (signal: NodeJS.Signals) => void) => unknown,
+) {
+  let acted = false;
+  return world.run(['deploy', '--json', ...args], {
+    onStderr: (text, child) => {
+      if (acted || !text.includes('deployment ecs-svc/')) return;
+      acted = true;
+      void act((signal) => child.kill(signal));
+    },
+  });
+}
+
+test('another deployment supersedes ours, even with the revision that ran before', async () => {
+  const world = await makeWorld({ speed: 200 });
+  const { taskDefinition } = await world.service();
+  const end = await interfere(world, [], () =>
+    world.ecs.send(new UpdateServiceCommand({ ...SERVICE, taskDefinition })),
+  );
+  expect(end.status, end.stderr).toBe(8);
+  expect(readResult(end).outcome).toBe('superseded');
+});
+
+test('a task of the old revision that somebody stops comes back, and the deploy succeeds', async () => {
+  const world = await makeWorld({ speed: 200 });
+  const [task] = await world.runningTasks();
+  const end = await interfere(world, [], () =>
+    world.ecs.send(new StopTaskCommand({ cluster: 'backend', task: task?.taskArn })),
+  );
+  expect(end.status, end.stderr).toBe(0);
+  const revisions = (await world.runningTasks()).map((item) => item.taskDefinitionArn);
+  expect(new Set(revisions)).toEqual(new Set([(await world.service()).taskDefinition]));
+});
+
+test.each(['SIGINT', 'SIGTERM'] as const)(
+  '%s stops the watch; the deployment goes on',
+  async (signal) => {
+    const world = await makeWorld({ speed: 20 });
+    const end = await interfere(world, [], (kill) => kill(signal));
+    expect(end.status).toBe(130);
+    expect(readResult(end)).toMatchObject({
+      outcome: 'interrupted',
+      services: [{ outcome: 'interrupted' }],
+    });
+    expect(stable(end.stderr, world).split('\n').slice(-4).join('\n')).toMatchInlineSnapshot(`
+      "Warning: Stopped watching hyeon9mak-service-dev; the deployment of hyeon9mak-task-dev:2 goes on
+        → watch on: ecsdeploy rollout --watch --cluster backend --service hyeon9mak-service-dev
+        → roll back: ecsdeploy rollout hyeon9mak-task-dev:1 --cluster backend --service hyeon9mak-service-dev
+      "
+    `);
+    expect((await world.service()).taskDefinition).toMatch(/:2$/);
+  },
+);
+
+test('an interrupt before the rollout changes nothing', async () => {
+  const world = await makeWorld();
+  const end = await world.run(['deploy', '--json'], {
+    onStderr: (text, child) => {
+      if (text.includes('to be built')) child.kill('SIGINT');
+    },
+  });
+  expect(end.status).toBe(130);
+  expect(readResult(end)).toMatchObject({ outcome: 'interrupted', error: { code: 'interrupted' } });
+  expect(world.writes()).not.toContain('ecs:UpdateService');
+});
+
+test('a rollout that takes longer than --timeout', async () => {
+  const world = await makeWorld({ speed: 20 });
+  const end = await world.run(['deploy', '--json', '--timeout', '300ms']);
+  expect(end.status, end.stderr).toBe(9);
+  expect(readResult(end).outcome).toBe('timed-out');
+});
+
+test('--no-wait ends after UpdateService and claims no success', async () => {
+  const world = await makeWorld({ speed: 20 });
+  const end = await world.run(['deploy', '--json', '--no-wait']);
+  expect(end.status).toBe(0);
+  expect(readResult(end).outcome satisfies Outcome).toBe('unknown');
+  const watched = await world.run(['rollout', '--watch', '--json'], {
+    environment: { ECSDEPLOY_POLL: '50ms' },
+  });
+  expect(readResult(watched)).toMatchObject({ outcome: 'succeeded', services: [{ running: 2 }] });
+});
+
+describe('reads that AWS refuses', () => {
+  test.each([
+    'ecs:ListServiceDeployments',
+    'ecs:DescribeServiceDeployments',
+    'ecr:BatchGetImage',
+    'ecr:GetDownloadUrlForLayer',
+    'ecs:ListTasks',
+  ])('%s: the deploy goes on without it', async (action) => {
+    const world = await makeWorld();
+    world.sandbox.fail(action, accessDenied(action, '111122223333'));
+    const end = await world.run(['deploy', '--json']);
+    expect(end.status, end.stderr).toBe(0);
+    expect(readResult(end).outcome).toBe('succeeded');
+  });
+
+  test('in classic mode a rollback is seen all the same', async () => {
+    const world = await makeWorld({ faults: [{ name: 'crash' }] });
+    const action = 'ecs:ListServiceDeployments';
+    world.sandbox.fail(action, accessDenied(action, '111122223333'));
+    const end = await world.run(['deploy', '--json']);
+    expect(end.status, end.stderr).toBe(7);
+    expect(end.stderr.match(/ecs:ListServiceDeployments/g)?.length).toBeGreaterThan(0);
+    expect(end.stderr.match(/Going on without service deployments/g)).toHaveLength(1);
+  });
+});
+
+test.each([
+  ['throttling', awsFault('ThrottlingException', 'Rate exceeded'), 9],
+  ['a server fault', awsFault('ServerException', 'Service Unavailable', 500), 9],
+])('%s for a while does not end the watch', async (_, fault, times) => {
+  const world = await makeWorld({ speed: 100 });
+  const end = await interfere(world, [], () =>
+    world.sandbox.fail('ecs:DescribeServices', fault, times),
+  );
+  expect(end.status, end.stderr).toBe(0);
+  expect(readResult(end).outcome).toBe('succeeded');
+});
+
+test('credentials that expire in the middle: sight is lost, the deployment goes on', async () => {
+  const world = await makeWorld({ speed: 20 });
+  const expired = awsFault(
+    'ExpiredTokenException',
+    'The security token included in the request is expired',
+  );
+  const end = await interfere(world, [], () => world.sandbox.fail('ecs:DescribeServices', expired));
+  expect(end.status, end.stderr).toBe(9);
+  expect(readResult(end)).toMatchObject({
+    outcome: 'unknown',
+    services: [{ deployment: expect.stringMatching(/^ecs-svc/) }],
+  });
+  expect(end.stderr).toContain('have expired');
+});
+
+test('another registration in the family is waited for', async () => {
+  const world = await makeWorld();
+  const busy = 'Too many concurrent attempts to create a new revision of the specified family.';
+  world.sandbox.fail('ecs:RegisterTaskDefinition', awsFault('ClientException', busy), 2);
+  const end = await world.run(['deploy', '--json']);
+  expect(end.status, end.stderr).toBe(0);
+  expect(end.stderr).toContain('Somebody else registers in the family');
+});
+
+test('an UpdateService whose answer is lost is not sent blindly again', async () => {
+  const world = await makeWorld();
+  world.sandbox.fail('ecs:UpdateService', awsFault('ServerException', 'lost', 500), 1);
+  const end = await world.run(['deploy', '--json']);
+  expect(end.status, end.stderr).toBe(0);
+  const calls = world.sandbox.calls.map(({ action }) => action);
+  const first = calls.indexOf('ecs:UpdateService');
+  expect(calls.slice(first, first + 3)).toEqual([
+    'ecs:UpdateService',
+    'ecs:DescribeServices',
+    'ecs:UpdateService',
+  ]);
+});
+
+test('UpdateService denied: the service was not changed, the statement to add is named', async () => {
+  const world = await makeWorld();
+  world.sandbox.fail('ecs:UpdateService', accessDenied('ecs:UpdateService', '111122223333'));
+  const end = await world.run(['deploy', '--json']);
+  expect(end.status).toBe(4);
+  expect(readResult(end)).toMatchObject({
+    outcome: 'refused',
+    error: {
+      code: 'permission-denied',
+      hint: expect.stringContaining('"Action":"ecs:UpdateService"'),
+    },
+  });
+});

@@ -1,0 +1,113 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { runCli } from '../support/cli.ts';
+import { makeFolder } from '../support/files.ts';
+import { makeWorld, stable } from '../support/world.ts';
+
+test('piped output has no escape codes, and nothing of the progress on stdout', async () => {
+  const world = await makeWorld();
+  const end = await world.run(['deploy']);
+  expect(end.stdout).toBe('');
+  expect(end.stderr).not.toContain('\u001B');
+  expect(end.stderr).not.toContain('NodeVersionSupportWarning');
+  expect(end.stderr).toContain('hyeon9mak-service-dev runs hyeon9mak-task-dev:2 (2 of 2 tasks)');
+});
+
+test('-q says nothing when all is well', async () => {
+  const world = await makeWorld();
+  expect(await world.run(['deploy', '-q'])).toEqual({ status: 0, stdout: '', stderr: '' });
+});
+
+test('--progress json is one event per line', async () => {
+  const world = await makeWorld();
+  const { stderr } = await world.run(['deploy', '--progress', 'json']);
+  const kinds = stderr
+    .trim()
+    .split('\n')
+    .map((line) => (JSON.parse(line) as { kind: string }).kind);
+  expect(new Set(kinds)).toEqual(
+    new Set([
+      'docker-found',
+      'plan',
+      'build-started',
+      'context-sent',
+      'build-step',
+      'built',
+      'push-started',
+      'push-progress',
+      'pushed',
+      'registered',
+      'rollout-started',
+      'service-event',
+      'rollout-progress',
+      'service-ended',
+    ]),
+  );
+});
+
+test('--verbose shows each call, and neither token nor key', async () => {
+  const world = await makeWorld();
+  const { stderr } = await world.run(['deploy', '--verbose']);
+  expect(stderr).toMatch(/ecs:UpdateService \d+ ms/);
+  expect(stderr).toMatch(/ecr:GetAuthorizationToken \d+ ms/);
+  expect(stderr).not.toContain(world.sandbox.registryPassword);
+  expect(stderr).not.toContain(
+    Buffer.from(`AWS:${world.sandbox.registryPassword}`).toString('base64'),
+  );
+});
+
+test('under GitHub Actions there are groups, annotations, outputs and a summary', async () => {
+  const world = await makeWorld({ faults: [{ name: 'crash' }] });
+  const files = makeFolder({ output: '', summary: '' });
+  const end = await world.run(['deploy', '--tag', 'v1'], {
+    environment: {
+      CI: 'true',
+      GITHUB_ACTIONS: 'true',
+      GITHUB_OUTPUT: join(files, 'output'),
+      GITHUB_STEP_SUMMARY: join(files, 'summary'),
+    },
+  });
+  expect(end.status).toBe(7);
+  expect(end.stderr).toMatch(
+    /::group::Build\n[^]*::endgroup::\n[^]*::group::Push\n[^]*::endgroup::\n/,
+  );
+  expect(end.stderr).toMatch(/^::error title=ecsdeploy::.*application-exit.*%0A.*$/m);
+  expect(stable(readFileSync(join(files, 'output'), 'utf8'), world)).toMatchInlineSnapshot(`
+    "outcome=rolled-back
+    image=REGISTRY/hyeon9mak-dev:v1
+    digest=DIGEST
+    task-definition=arn:aws:ecs:ap-northeast-2:111122223333:task-definition/hyeon9mak-task-dev:2
+    "
+  `);
+  expect(stable(readFileSync(join(files, 'summary'), 'utf8'), world)).toMatchInlineSnapshot(`
+    "### ecsdeploy deploy: rolled-back after TIME
+
+    Image \`REGISTRY/hyeon9mak-dev:v1\` DIGEST
+
+    | service | outcome | revision | tasks | failed |
+    | --- | --- | --- | --- | --- |
+    | hyeon9mak-service-dev | rolled-back | hyeon9mak-task-dev:2 | 0 of 2 | 3 |
+
+    - **application-exit**: container hyeon9mak-container ended with exit code 1. its last log lines say why
+    "
+  `);
+});
+
+test('--help and --version go to stdout and cost no AWS', async () => {
+  const help = await runCli(['deploy', '--help']);
+  expect(help).toMatchObject({ status: 0, stderr: '' });
+  expect(help.stdout).toContain('--on-failure');
+  const version = await runCli(['--version']);
+  const { version: expected } = JSON.parse(readFileSync('package.json', 'utf8')) as {
+    version: string;
+  };
+  expect(version).toEqual({ status: 0, stdout: `${expected}\n`, stderr: '' });
+});
+
+test('every command has a help that names its options', async () => {
+  for (const command of ['deploy', 'push', 'render', 'register', 'rollout', 'sandbox']) {
+    const { stdout } = await runCli([command, '--help']);
+    expect(stdout).toMatchSnapshot();
+  }
+});
