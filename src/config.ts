@@ -50,7 +50,7 @@ interface File extends Section {
 }
 
 /** The names under which a config file is looked for, in this order. */
-export const CONFIG_NAMES = [
+const CONFIG_NAMES = [
   '.ecsdeployrc',
   '.ecsdeployrc.yaml',
   '.ecsdeployrc.yml',

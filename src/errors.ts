@@ -14,7 +14,7 @@ export const EXIT_STATUS = {
 } as const;
 
 /** Every error code with the exit status it ends in. */
-export const ERROR_STATUS = {
+const ERROR_STATUS = {
   unexpected: EXIT_STATUS.unexpected,
   usage: EXIT_STATUS.usage,
   'setting-missing': EXIT_STATUS.usage,

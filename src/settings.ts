@@ -201,7 +201,7 @@ const RENDERERS: readonly CommandName[] = ['render', 'deploy'];
 const MOVERS: readonly CommandName[] = ['rollout', 'deploy'];
 
 /** Names of the checks that `--skip-check` knows. */
-export const CHECKS = ['image-platform', 'container-port', 'image-exists'] as const;
+const CHECKS = ['image-platform', 'container-port', 'image-exists'] as const;
 
 /** The one table of settings. */
 export const SETTINGS = {

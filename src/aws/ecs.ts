@@ -38,7 +38,7 @@ const RECORDS_PER_CALL = 20;
 const TASKS_PER_CALL = 100;
 
 /** Splits a list into parts of at most `size`. */
-export function chunks<T>(list: readonly T[], size: number): T[][] {
+function chunks<T>(list: readonly T[], size: number): T[][] {
   return Array.from({ length: Math.ceil(list.length / size) }, (_, index) =>
     list.slice(index * size, (index + 1) * size),
   );

@@ -1,7 +1,7 @@
 import { distance } from 'fastest-levenshtein';
 
 /** The candidate nearest to a misspelt name, or undefined when none is near enough to suggest. */
-export function nearest(name: string, candidates: readonly string[]): string | undefined {
+function nearest(name: string, candidates: readonly string[]): string | undefined {
   const limit = Math.max(2, Math.floor(name.length / 2));
   const containing = candidates.find((candidate) => name.length > 2 && candidate.includes(name));
   if (containing !== undefined) return containing;

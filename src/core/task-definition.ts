@@ -46,7 +46,7 @@ export function containersOf(definition: JsonObject): readonly JsonObject[] {
 }
 
 /** The names of a definition's containers, in its order. */
-export function containerNames(definition: JsonObject): readonly string[] {
+function containerNames(definition: JsonObject): readonly string[] {
   return containersOf(definition).map((container) => String(container['name']));
 }
 

@@ -159,7 +159,7 @@ function hintFor(text: string): string | undefined {
   if (/exec format error/.test(text)) {
     return 'this Docker cannot run steps of that platform: register emulation (docker run --privileged --rm tonistiigi/binfmt --install all), or build on a machine of that CPU';
   }
-  if (/no space left on device/.test(text)) {
+  if (/no space left on device/i.test(text)) {
     return 'the disk of the Docker daemon is full: docker system df shows what fills it, docker system prune frees it';
   }
   if (/no active session/.test(text)) {

@@ -37,7 +37,7 @@ const HOME_SOCKETS = [
 ];
 
 /** Finds the daemon as the docker CLI does: `DOCKER_HOST`, the context, the default and known sockets. */
-export function resolveDocker(environment: Environment): DockerAddress {
+function resolveDocker(environment: Environment): DockerAddress {
   const host = environment['DOCKER_HOST'];
   if (host !== undefined && host !== '') {
     const folder = environment['DOCKER_CERT_PATH'] ?? configFolder(environment);

@@ -22,7 +22,7 @@ const MARKS: Readonly<Record<Level, string>> = {
 };
 
 /** A line without colour. */
-export function plainLine({ level, text }: Line): string {
+function plainLine({ level, text }: Line): string {
   return `${MARKS[level]}${text}\n`;
 }
 

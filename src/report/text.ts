@@ -269,12 +269,12 @@ function formatLayers(layers: readonly LayerProgress[]): string {
 }
 
 /** The first 12 hex digits of a digest, with its algorithm. */
-export function shortDigest(digest: string): string {
+function shortDigest(digest: string): string {
   return digest.replace(/^(sha256:[0-9a-f]{12})[0-9a-f]{52}$/, '$1');
 }
 
 /** Bytes with a unit, e.g. `1.5 MB`. */
-export function formatBytes(bytes: number): string {
+function formatBytes(bytes: number): string {
   if (bytes < 1000) return `${bytes} B`;
   const units = ['kB', 'MB', 'GB'];
   const power = Math.min(Math.floor(Math.log10(bytes) / 3), units.length);

@@ -67,7 +67,7 @@ export interface BuildStep {
 }
 
 /** A failure of the build itself, in BuildKit's words. */
-export class BuildFailure extends Error {}
+class BuildFailure extends Error {}
 
 interface Stage {
   readonly name: string | undefined;

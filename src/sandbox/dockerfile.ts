@@ -53,7 +53,7 @@ export function words(text: string): readonly string[] {
 }
 
 /** The list of an instruction's exec form; undefined for the shell form. */
-export function jsonForm(text: string): readonly string[] | undefined {
+function jsonForm(text: string): readonly string[] | undefined {
   if (!text.startsWith('[')) return undefined;
   try {
     const list = JSON.parse(text) as unknown;

@@ -162,7 +162,7 @@ function credentialRegion(request: IncomingMessage): string {
 }
 
 /** Reads a request's body as UTF-8 text. */
-export async function readBody(request: IncomingMessage): Promise<string> {
+async function readBody(request: IncomingMessage): Promise<string> {
   const chunks: Buffer[] = [];
   for await (const chunk of request) chunks.push(chunk as Buffer);
   return Buffer.concat(chunks).toString('utf8');

@@ -12,7 +12,7 @@ import { onTestFinished } from 'vitest';
 import { startDockerEngine } from '../../src/sandbox/docker-engine.ts';
 import type { Fault } from '../../src/sandbox/ecs/faults.ts';
 import { startSandbox } from '../../src/sandbox/sandbox.ts';
-import type { Sandbox } from '../../src/sandbox/sandbox.ts';
+import type { Sandbox, SandboxOptions } from '../../src/sandbox/sandbox.ts';
 import { runCli } from './cli.ts';
 import type { CliEnd, CliOptions } from './cli.ts';
 import { makeFolder } from './files.ts';
@@ -26,7 +26,7 @@ container: hyeon9mak-container
 `;
 
 /** A Dockerfile that the stand-in for Docker can build. */
-export const DOCKERFILE = 'FROM scratch\nCOPY app /app\nENTRYPOINT ["/app"]\n';
+const DOCKERFILE = 'FROM scratch\nCOPY app /app\nENTRYPOINT ["/app"]\n';
 
 /** A project on disk and a local AWS, for one test. */
 export interface World {
@@ -45,9 +45,13 @@ export interface World {
 
 /** How a world is made. */
 export interface WorldOptions {
-  readonly files?: Readonly<Record<string, string>>;
+  readonly files?: Readonly<Record<string, string | Buffer>>;
   readonly faults?: readonly Fault[];
   readonly speed?: number;
+  /** Docker of this machine instead of the stand-in. */
+  readonly daemon?: true;
+  /** A registry to put behind ECR instead of the built-in one. */
+  readonly registry?: SandboxOptions['registry'];
 }
 
 const READS = /^(ecr|ecs|logs|sts):(Describe|List|Get|Batch(Get|Check))/;
@@ -55,10 +59,10 @@ const READS = /^(ecr|ecs|logs|sts):(Describe|List|Get|Batch(Get|Check))/;
 /** Starts a sandbox and a stand-in for Docker, and makes a project; all gone when the test ends. */
 export async function makeWorld(options: WorldOptions = {}): Promise<World> {
   const { files = {}, faults = [], speed = 600 } = options;
-  const sandbox = await startSandbox({ speed, faults });
-  const engine = await startDockerEngine();
+  const sandbox = await startSandbox({ speed, faults, registry: options.registry });
+  const engine = options.daemon ? undefined : await startDockerEngine();
   onTestFinished(async () => {
-    await Promise.all([sandbox.close(), engine.close()]);
+    await Promise.all([sandbox.close(), engine?.close()]);
   });
   const folder = makeFolder({
     Dockerfile: DOCKERFILE,
@@ -71,7 +75,7 @@ export async function makeWorld(options: WorldOptions = {}): Promise<World> {
     ...sandbox.environment,
     AWS_CONFIG_FILE: devNull,
     AWS_SHARED_CREDENTIALS_FILE: devNull,
-    DOCKER_HOST: engine.url,
+    DOCKER_HOST: engine?.url ?? process.env['DOCKER_HOST'],
     ECSDEPLOY_POLL: '15ms',
     ...(HAS_GIT ? {} : { ECSDEPLOY_TAG: 'f'.repeat(40) }),
   };

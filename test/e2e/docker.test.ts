@@ -1,0 +1,264 @@
+import { execFile, spawn, spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import Docker from 'dockerode';
+import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
+import { canReachRegistry } from '../../src/docker/probe.ts';
+import { openDocker } from '../../src/docker/daemon.ts';
+import { readResult } from '../support/cli.ts';
+import { makeFolder } from '../support/files.ts';
+import { makeWorld, stable } from '../support/world.ts';
+import type { World } from '../support/world.ts';
+
+/** Set where a missing daemon, registry or program must fail instead of being skipped. */
+const REQUIRED = process.env['ECSDEPLOY_TEST_DOCKER'] === '1';
+const HAS_DOCKER =
+  REQUIRED ||
+  (await openDocker(process.env).then(
+    () => true,
+    () => false,
+  ));
+const HAS_REGISTRY = REQUIRED || spawnSync('docker-registry', ['--version']).status === 0;
+const BUSYBOX = '/bin/busybox';
+const HAS_PROGRAM = REQUIRED || spawnSync(BUSYBOX, ['true']).status === 0;
+
+const run = promisify(execFile);
+
+/** An image whose program prints a file of the source. */
+const FILES = {
+  Dockerfile: `FROM scratch
+COPY busybox /bin/busybox
+COPY page /page
+ENTRYPOINT ["/bin/busybox", "cat", "/page"]
+`,
+  '.dockerignore': '.git\n*.secret\n',
+  'not-for.secret': 'hidden',
+};
+
+function program(change: (bytes: Buffer) => void = () => undefined): Buffer {
+  const bytes = readFileSync(BUSYBOX);
+  change(bytes);
+  return bytes;
+}
+
+/** Runs an image with the daemon of this machine and returns what it prints. */
+async function runImage(reference: string, { sandbox }: World): Promise<string> {
+  const docker = new Docker(dockerOptions());
+  const authconfig = {
+    username: 'AWS',
+    password: sandbox.registryPassword,
+    serveraddress: sandbox.registryHost,
+  };
+  await docker
+    .getImage(reference)
+    .remove({ force: true })
+    .catch(() => undefined);
+  const stream = await docker.pull(reference, { authconfig });
+  await new Promise<void>((resolve, reject) => {
+    docker.modem.followProgress(stream, (error) => (error ? reject(error) : resolve()));
+  });
+  const container = await docker.createContainer({
+    Image: reference,
+    HostConfig: { NetworkMode: 'none' },
+  });
+  try {
+    await container.start();
+    await container.wait();
+    const log = await container.logs({ stdout: true });
+    // The log's stream has a header of eight bytes before each frame.
+    return log.subarray(8).toString('utf8');
+  } finally {
+    await container.remove({ force: true });
+  }
+}
+
+/** Takes what the tests made out of the daemon. */
+async function removeImages(): Promise<void> {
+  const docker = new Docker(dockerOptions());
+  const images = await docker.listImages();
+  const made = images.filter(({ RepoTags, RepoDigests }) =>
+    [...(RepoTags ?? []), ...(RepoDigests ?? [])].some((name) =>
+      /^127\.0\.0\.1:\d+\/hyeon9mak-dev[:@]/.test(name),
+    ),
+  );
+  await Promise.all(made.map(({ Id }) => docker.getImage(Id).remove({ force: true })));
+}
+
+function dockerOptions(): Docker.DockerOptions {
+  const host = process.env['DOCKER_HOST'] ?? 'unix:///var/run/docker.sock';
+  return { socketPath: host.replace('unix://', '') };
+}
+
+describe.skipIf(!HAS_DOCKER || !HAS_PROGRAM)('with a real Docker daemon', () => {
+  afterAll(removeImages);
+
+  test('the image is built, pushed, deployed; pulled by its digest it prints what its source says', async () => {
+    const page = `page of ${Date.now()}\n`;
+    const world = await makeWorld({ daemon: true, files: { ...FILES, busybox: program(), page } });
+    const end = await world.run(['deploy', '--json']);
+    expect(end.status, end.stderr).toBe(0);
+    const { image, outcome } = readResult(end);
+    expect(outcome).toBe('succeeded');
+    expect(image).toMatchObject({ platform: 'linux/amd64', built: true, pushed: true });
+    const repository = image?.reference.replace(/:[^:/]*$/, '');
+    expect(await runImage(`${repository}@${image?.digest}`, world)).toBe(page);
+    // Deployed again from the same commit nothing is built, even when the daemon has lost the image.
+    const again = await world.run(['deploy', '--json']);
+    expect(readResult(again)).toMatchObject({
+      outcome: 'unchanged',
+      image: { digest: image?.digest },
+    });
+  });
+
+  test.skipIf(!HAS_REGISTRY)('the same with a stock registry behind ECR', async () => {
+    const registry = await startRegistry();
+    const world = await makeWorld({
+      daemon: true,
+      registry,
+      files: { ...FILES, busybox: program(), page: 'stock\n' },
+    });
+    const end = await world.run(['deploy', '--json']);
+    expect(end.status, end.stderr).toBe(0);
+    const { image } = readResult(end);
+    expect(image?.reference.startsWith(`${registry.host}/hyeon9mak-dev:`)).toBe(true);
+    expect(await runImage(`${registry.host}/hyeon9mak-dev@${image?.digest}`, world)).toBe(
+      'stock\n',
+    );
+    const tasks = await world.runningTasks();
+    expect(tasks.map(({ containers }) => containers?.[0]?.imageDigest)).toEqual([
+      image?.digest,
+      image?.digest,
+    ]);
+  });
+
+  test('what .dockerignore names is not in the image, and the labels name the commit', async () => {
+    const world = await makeWorld({
+      daemon: true,
+      files: {
+        ...FILES,
+        busybox: program(),
+        page: '',
+        Dockerfile: 'FROM scratch\nCOPY . /\nCMD ["/bin/busybox", "ls", "-A", "/"]\n',
+      },
+    });
+    const end = await world.run(['push', '--json']);
+    expect(end.status, end.stderr).toBe(0);
+    const reference = readResult(end).image?.reference ?? '';
+    const docker = new Docker(dockerOptions());
+    const { Config } = await docker.getImage(reference).inspect();
+    expect(Config.Labels['org.opencontainers.image.revision']).toMatch(/^[0-9a-f]{40}$/);
+    const container = await docker.createContainer({ Image: reference });
+    const has = (path: string) =>
+      container.infoArchive({ path }).then(
+        () => true,
+        () => false,
+      );
+    const found = await Promise.all(['/busybox', '/not-for.secret', '/.git'].map(has));
+    await container.remove();
+    expect(found).toEqual([true, false, false]);
+  });
+
+  test('a program for another CPU under an amd64 config is refused before the push', async () => {
+    const arm64 = program((bytes) => bytes.writeUInt16LE(0xb7, 18));
+    const world = await makeWorld({ daemon: true, files: { ...FILES, busybox: arm64, page: '' } });
+    const end = await world.run(['deploy']);
+    expect(end.status).toBe(3);
+    expect(stable(end.stderr, world).split('\n').slice(-3).join('\n')).toMatchInlineSnapshot(`
+      "Error: /bin/busybox in REGISTRY/hyeon9mak-dev:COMMIT is compiled for linux/arm64, but the tasks run on linux/amd64: the container would die with "exec format error".
+        → build it inside the image with --platform linux/amd64, or copy in a program for that CPU; --skip-check image-platform goes on all the same
+      "
+    `);
+    expect(world.writes()).toEqual([]);
+    expect(world.sandbox.calls.map(({ action }) => action)).not.toContain(
+      'ecr:GetAuthorizationToken',
+    );
+  });
+
+  test('a step that fails is shown with its last lines', async () => {
+    const shell = 'FROM scratch\nCOPY busybox /bin/sh\n';
+    const world = await makeWorld({
+      daemon: true,
+      files: {
+        busybox: program(),
+        Dockerfile: `${shell}RUN echo first; echo last; exit 3\n`,
+        'Full.Dockerfile': `${shell}RUN echo data > /dev/full\n`,
+      },
+    });
+    const end = await world.run(['deploy']);
+    expect(end.status).toBe(5);
+    expect(end.stderr).toMatch(
+      /Error: The build failed: .*exit code: 3\n {2}\| \[2\/2\] RUN .*\n {2}\| first\n {2}\| last\n$/,
+    );
+    const full = await world.run(['deploy', '--dockerfile', 'Full.Dockerfile']);
+    expect(full.status).toBe(5);
+    expect(full.stderr).toContain('No space left on device');
+    expect(full.stderr).toContain('docker system prune frees it');
+    expect(world.writes()).toEqual([]);
+  });
+
+  test('Ctrl-C in the build ends the step in the daemon', async () => {
+    const seconds = String(100_000 + Math.floor(Math.random() * 900_000));
+    const world = await makeWorld({
+      daemon: true,
+      files: {
+        busybox: program(),
+        Dockerfile: `FROM scratch\nCOPY busybox /bin/sleep\nRUN ["/bin/sleep", "${seconds}"]\n`,
+      },
+    });
+    const end = await world.run(['deploy', '--progress', 'json'], {
+      onStderr: (text, child) => {
+        if (text.includes(seconds)) child.kill('SIGINT');
+      },
+    });
+    expect(end.status).toBe(130);
+    expect(world.writes()).toEqual([]);
+    const { stdout } = await run('ps', ['-eo', 'args']);
+    expect(stdout.split('\n').filter((line) => line.includes(`sleep ${seconds}`))).toEqual([]);
+  });
+
+  test('the sandbox can tell whether the daemon reaches its registry', async () => {
+    const world = await makeWorld();
+    const daemon = await openDocker(process.env);
+    const { registryHost, registryPassword } = world.sandbox;
+    expect(await canReachRegistry(daemon, registryHost, registryPassword)).toBe(true);
+    expect(await canReachRegistry(daemon, '127.0.0.1:9', registryPassword)).toBe(false);
+  });
+});
+
+/** `AWS:sandbox-registry-password` as htpasswd holds it. */
+const HTPASSWD = 'AWS:$2y$05$TYVvHCOVnsZouRZazMac6OgdglnybSkO2zTBUfOmEnlNCXocShmJm\n';
+
+/** Starts the distribution project's registry on a free port of loopback. */
+async function startRegistry(): Promise<{ host: string; password: string }> {
+  const host = `127.0.0.1:${await freePort()}`;
+  const folder = makeFolder({ htpasswd: HTPASSWD });
+  const config = {
+    version: 0.1,
+    storage: { filesystem: { rootdirectory: join(folder, 'data') } },
+    http: { addr: host },
+    auth: { htpasswd: { realm: 'test', path: join(folder, 'htpasswd') } },
+  };
+  const file = join(makeFolder({ 'config.yml': JSON.stringify(config) }), 'config.yml');
+  const child = spawn('docker-registry', ['serve', file], { stdio: ['ignore', 'ignore', 'pipe'] });
+  onTestFinished(() => void child.kill());
+  await new Promise<void>((resolve, reject) => {
+    child.once('error', reject);
+    child.stderr.on('data', (text: Buffer) => {
+      if (text.includes('listening on')) resolve();
+    });
+  });
+  return { host, password: 'sandbox-registry-password' };
+}
+
+function freePort(): Promise<number> {
+  const server = createServer();
+  return new Promise((resolve) => {
+    server.listen(0, '127.0.0.1', () => {
+      const { port } = server.address() as AddressInfo;
+      server.close(() => resolve(port));
+    });
+  });
+}
