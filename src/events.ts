@@ -68,7 +68,6 @@ export type Event =
   | { readonly kind: 'push-progress'; readonly layers: readonly LayerProgress[] }
   | {
       readonly kind: 'pushed';
-      readonly reference: string;
       readonly digest: string;
       readonly seconds: number;
       readonly layers: readonly LayerProgress[];

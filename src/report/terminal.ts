@@ -1,12 +1,20 @@
 import { Chalk } from 'chalk';
 import type { ChalkInstance } from 'chalk';
 import type { Ora } from 'ora';
+import type { Event } from '../events.ts';
 import type { Reporter } from './plain.ts';
 import { wordEvent } from './text.ts';
 import type { Level, Line } from './text.ts';
 
-/** Build output that stays visible on a terminal only while it is new. */
-const PASSING = new Set(['build-output', 'before-output', 'build-step', 'rollout-progress']);
+/** Events that a terminal shows in the live line only, without --verbose. */
+const PASSING = new Set<Event['kind']>([
+  'before-output',
+  'build-started',
+  'build-output',
+  'build-step',
+  'push-started',
+  'rollout-progress',
+]);
 
 /** Colours, marks and one live line with a spinner on a terminal. */
 export async function terminalReporter(

@@ -51,9 +51,7 @@ const WORDS: Words = {
   'docker-found': ({ address, version, standIn }) =>
     say(
       'detail',
-      standIn
-        ? `Docker: the sandbox's stand-in at ${address} (no Docker daemon here)`
-        : `Docker ${version} at ${address}`,
+      standIn ? `Docker: the sandbox's stand-in at ${address}` : `Docker ${version} at ${address}`,
     ),
   'before-started': ({ command }) => ({
     lines: [line('step', `Running ${command}`)],
@@ -84,11 +82,11 @@ const WORDS: Words = {
     live: 'Pushing',
   }),
   'push-progress': ({ layers }) => ({ lines: [], live: formatPush(layers) }),
-  pushed: ({ reference, digest, seconds, layers }) => ({
+  pushed: ({ digest, seconds, layers }) => ({
     lines: [
       line(
         'success',
-        `Pushed ${reference} (${shortDigest(digest)}) in ${formatSeconds(seconds)}, ${formatLayers(layers)}`,
+        `Pushed ${shortDigest(digest)} in ${formatSeconds(seconds)}, ${formatLayers(layers)}`,
       ),
     ],
     live: null,
@@ -112,8 +110,7 @@ const WORDS: Words = {
     lines: [line('detail', `  ${service}: ${formatCounts(counts)}${phaseNote(phase)}`)],
     live: `${service}: ${formatCounts(counts)}${phaseNote(phase)}`,
   }),
-  'service-event': ({ message }) =>
-    say('detail', `  ${message.replace(/^\(service \S+\) /, 'ECS: ')}`),
+  'service-event': ({ message }) => say('detail', `  ECS: ${shortenEvent(message)}`),
   cause: ({ service, cause }) => ({ lines: causeLines(service, cause) }),
   'rolling-back': ({ service, reason }) => ({
     lines: [
@@ -246,6 +243,13 @@ function endLines(
   }
 }
 
+/** An event without the service's name, which stands above it, and with task ids of eight digits. */
+function shortenEvent(message: string): string {
+  return message
+    .replace(/^\(service \S+\) /, '')
+    .replaceAll(/\(task ([0-9a-f]{8})[0-9a-f]{24}\)/g, '(task $1…)');
+}
+
 function phaseNote(phase: string): string {
   return phase === 'rolling-back' ? ' (rolling back)' : '';
 }
@@ -265,7 +269,8 @@ function formatPush(layers: readonly LayerProgress[]): string {
 
 function formatLayers(layers: readonly LayerProgress[]): string {
   const there = layers.filter(({ state }) => state === 'exists').length;
-  return `${layers.length} ${layers.length === 1 ? 'layer' : 'layers'}, ${there} there already`;
+  const all = `${layers.length} ${layers.length === 1 ? 'layer' : 'layers'}`;
+  return there === 0 ? all : `${all}, ${there} there already`;
 }
 
 /** The first 12 hex digits of a digest, with its algorithm. */

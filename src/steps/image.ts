@@ -248,7 +248,7 @@ export async function produceImage(
     });
   }
   const push = since(pushStart);
-  emit({ kind: 'pushed', reference, digest, seconds: push, layers });
+  emit({ kind: 'pushed', digest, seconds: push, layers });
   return {
     image: { reference, digest, platform, built: true, pushed: true },
     seconds: { build, push },
