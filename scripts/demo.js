@@ -1,15 +1,17 @@
-// A whole deploy in the sandbox: `npm run demo`.
+// A whole deploy in the sandbox: `npm run demo`; `npm run demo -- arm64` deploys an image for the wrong CPU.
 import { spawnSync } from 'node:child_process';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
-const command = [process.execPath, join(root, 'bin/ecsdeploy.js')];
+const ecsdeploy = [process.execPath, join(root, 'bin/ecsdeploy.js')];
+const deploy = ['deploy'];
+if (process.argv[2] === 'arm64') {
+  deploy.push('--platform', 'linux/arm64', '--skip-check', 'image-platform');
+}
 // The tag is the commit's; where there is no git it has to be given.
 const hasCommit = spawnSync('git', ['-C', root, 'rev-parse', 'HEAD']).status === 0;
-const { status } = spawnSync(
-  command[0],
-  [command[1], 'sandbox', '--', ...command, 'deploy', ...(hasCommit ? [] : ['--tag', 'demo'])],
-  { cwd: join(root, 'examples/hello'), stdio: 'inherit' },
-);
+if (!hasCommit) deploy.push('--tag', 'demo');
+const [node, ...args] = [...ecsdeploy, 'sandbox', '--', ...ecsdeploy, ...deploy];
+const { status } = spawnSync(node, args, { cwd: join(root, 'examples/hello'), stdio: 'inherit' });
 process.exitCode = status ?? 1;
