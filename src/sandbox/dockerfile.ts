@@ -8,47 +8,79 @@ export interface Instruction {
   readonly line: number;
 }
 
-/** Splits a Dockerfile into instructions; comments, directives and continuations are resolved. */
+/** Values of ARG and ENV by name. */
+export type Variables = Readonly<Record<string, string>>;
+
+/** Splits a Dockerfile into instructions: comments (directives too) are left out, lines joined. */
 export function parseDockerfile(source: string): readonly Instruction[] {
-  const instructions: Instruction[] = [];
-  let pending: { text: string; line: number } | undefined;
-  source.split(/\r?\n/).forEach((raw, index) => {
-    if (/^\s*(#|$)/.test(raw)) return;
-    const goesOn = /\\\s*$/.test(raw);
-    const part = raw.replace(/\\\s*$/, '').trim();
-    const text = pending === undefined ? part : `${pending.text} ${part}`;
-    const line = pending?.line ?? index + 1;
-    pending = goesOn ? { text, line } : undefined;
-    if (goesOn) return;
-    const [, name = '', rest = ''] = /^(\S+)\s*(.*)$/s.exec(text) ?? [];
-    instructions.push({ name: name.toUpperCase(), text: rest, line });
+  const statements: { text: string; readonly line: number; goesOn: boolean }[] = [];
+  for (const [index, raw] of source.replace(/^\uFEFF/, '').split(/\r?\n/).entries()) {
+    if (/^\s*(#|$)/.test(raw)) continue;
+    const text = raw.replace(/\\\s*$/, '');
+    const goesOn = text !== raw;
+    const last = statements.at(-1);
+    if (last?.goesOn) Object.assign(last, { text: last.text + text, goesOn });
+    else statements.push({ text, line: index + 1, goesOn });
+  }
+  return statements.map(({ text, line }) => {
+    const [, name = '', rest = ''] = /^(\S+)\s*(.*)$/s.exec(text.trim()) ?? [];
+    return { name: name.toUpperCase(), text: rest, line };
   });
-  return instructions;
 }
 
-/** Replaces `$NAME`, `${NAME}`, `${NAME:-word}` and `${NAME:+word}`. */
-export function substitute(text: string, variables: Readonly<Record<string, string>>): string {
+const REFERENCE =
+  /\\(.)|\$(?:(\w+)|\{(\w+)(?:(:?)([-+?])((?:\$\{[^}]*\}|[^}])*))?\}|\{[^}]*\}?)/gs;
+
+/**
+ * Replaces `$NAME`, `${NAME}` and `${NAME:-word}`, also with `+` or `?` and without the colon.
+ *
+ * A backslash is taken off the characters of `escapable` and left before others. Throws for what
+ * else stands in braces, and for `?` without a value.
+ */
+export function substitute(text: string, variables: Variables, escapable = /./s): string {
   return text.replaceAll(
-    /\\\$|\$(?:(\w+)|\{(\w+)(?::([-+])([^}]*))?\})/g,
-    (whole, plain?: string, braced?: string, operator?: string, word = '') => {
-      if (whole === '\\$') return '$';
-      const value = variables[plain ?? braced ?? ''] ?? '';
-      if (operator === '-') return value === '' ? word : value;
-      if (operator === '+') return value === '' ? '' : word;
-      return value;
+    REFERENCE,
+    (
+      whole: string,
+      escaped?: string,
+      plain?: string,
+      braced?: string,
+      colon?: string,
+      operator?: string,
+      word = '',
+    ) => {
+      if (escaped !== undefined) return escapable.test(escaped) ? escaped : whole;
+      const name = plain ?? braced;
+      if (name === undefined) throw new Error(`unsupported modifier in substitution: ${whole}`);
+      const value = variables[name];
+      const isSet = colon === ':' ? (value ?? '') !== '' : value !== undefined;
+      if (operator === '+') return isSet ? substitute(word, variables) : '';
+      if (operator === '-' && !isSet) return substitute(word, variables);
+      if (operator === '?' && !isSet) throw new Error(`${name}: ${word || 'is not set'}`);
+      return value ?? '';
     },
   );
 }
 
-/** The words of an instruction: its JSON list, or split at blanks with quotes respected. */
-export function words(text: string): readonly string[] {
-  return (
-    jsonForm(text) ??
-    [...text.matchAll(/(?:"((?:[^"\\]|\\.)*)"|'([^']*)'|([^\s"']+))+/g)].map(([whole]) =>
-      whole.replaceAll(/"((?:[^"\\]|\\.)*)"|'([^']*)'/g, (_, double?: string, single?: string) =>
-        (double ?? single ?? '').replaceAll(/\\(.)/g, '$1'),
-      ),
-    )
+const WORD = /(?:"(?:\\.|[^"\\])*"|'[^']*'|\\.|\$\{[^}]*\}|[^\s"'\\])+/gs;
+const PART = /"((?:\\.|[^"\\])*)"|'([^']*)'|((?:\\.|\$\{[^}]*\}|[^"'\\])+)/gs;
+
+/**
+ * The words of an instruction: its JSON list, or split at blanks with quotes respected.
+ *
+ * Variables are replaced in each word by itself, except in single quotes. Throws for an open quote.
+ */
+export function words(text: string, variables: Variables): readonly string[] {
+  const list = jsonForm(text);
+  if (list !== undefined) return list.map((item) => substitute(item, variables));
+  if (text.replaceAll(WORD, '').trim() !== '') {
+    throw new Error(`unexpected end of statement while looking for matching quote: ${text}`);
+  }
+  return (text.match(WORD) ?? []).map((word) =>
+    word.replaceAll(PART, (_, double?: string, single?: string, plain = '') => {
+      if (double !== undefined) return substitute(double, variables, /["$\\]/);
+      return single ?? substitute(plain, variables);
+    }),
   );
 }
 
@@ -68,12 +100,22 @@ export function commandForm(text: string): readonly string[] {
   return jsonForm(text) ?? ['/bin/sh', '-c', text];
 }
 
-/** `KEY=VALUE …` pairs, or the old form `KEY VALUE`. */
-export function keyValues(text: string): readonly (readonly [string, string])[] {
-  const [first = '', ...rest] = words(text);
+/** `KEY=VALUE …` pairs, or the old form `KEY VALUE`; throws for a word without `=` among pairs. */
+export function keyValues(text: string, variables: Variables): (readonly [string, string])[] {
+  const pairs = words(text, variables);
+  const [first = '', ...rest] = pairs;
   if (!first.includes('=')) return [[first, rest.join(' ')]];
-  return [first, ...rest].map((pair) => {
-    const equals = pair.indexOf('=');
-    return [pair.slice(0, equals), pair.slice(equals + 1)] as const;
+  return pairs.map((pair) => {
+    const [key, value] = splitPair(pair);
+    if (key !== '' && value !== undefined) return [key, value];
+    throw new Error(
+      `Syntax error - can't find = in "${pair}". Must be of the form: name=value`,
+    );
   });
+}
+
+/** Key and value of `KEY=VALUE`; no value where there is no `=`. */
+export function splitPair(pair: string): readonly [key: string, value?: string] {
+  const equals = pair.indexOf('=');
+  return equals === -1 ? [pair] : [pair.slice(0, equals), pair.slice(equals + 1)];
 }

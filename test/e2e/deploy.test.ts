@@ -156,7 +156,7 @@ test('a dry run shows the plan with its diff and writes nothing', async () => {
   ]);
   expect(end.status).toBe(0);
   expect(stable(end.stderr, world)).toMatchInlineSnapshot(`
-    "Docker: the sandbox's stand-in at tcp://DOCKER (no Docker daemon here)
+    "Docker: the sandbox's stand-in at tcp://DOCKER
     Image REGISTRY/hyeon9mak-dev:COMMIT (to be built)
     Service hyeon9mak-service-dev in backend runs hyeon9mak-task-dev:1
       container hyeon9mak-container

@@ -89,7 +89,7 @@ describe('an image for another CPU', () => {
     const end = await world.run(['deploy', '--platform', 'linux/arm64']);
     expect(end.status).toBe(3);
     expect(stable(end.stderr, world)).toMatchInlineSnapshot(`
-      "Docker: the sandbox's stand-in at tcp://DOCKER (no Docker daemon here)
+      "Docker: the sandbox's stand-in at tcp://DOCKER
       Error: The image would be built for linux/arm64, but the tasks run on linux/amd64: the container would die with "exec format error".
         → build it with --platform linux/amd64, or set runtimePlatform in the task definition; --skip-check image-platform goes on all the same
       "
