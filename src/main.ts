@@ -6,16 +6,14 @@ declare const ECSDEPLOY_VERSION: string;
 // The SDK would print a notice about Node 20 on stderr at every start.
 process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] = 'true';
 
-const interrupt = new AbortController();
-for (const name of ['SIGINT', 'SIGTERM'] as const) {
-  // `on`, not `once`: beside ora, `once` would let the second signal kill without a clean-up.
-  process.on(name, () => {
-    if (interrupt.signal.aborted) process.exit(EXIT_STATUS.interrupted);
-    interrupt.abort(
-      new EcsDeployError({ code: 'interrupted', message: `Interrupted by ${name}.`, cause: name }),
-    );
-  });
+const controller = new AbortController();
+function interrupt(name: NodeJS.Signals): void {
+  if (controller.signal.aborted) process.exit(EXIT_STATUS.interrupted);
+  const message = `Interrupted by ${name}.`;
+  controller.abort(new EcsDeployError({ code: 'interrupted', message, cause: name }));
 }
+// `on`, not `once`: beside ora, `once` would let the second signal kill without a clean-up.
+for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, interrupt);
 // A reader that has seen enough (`| head`) is no error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') throw error;
@@ -27,7 +25,8 @@ const status = await run(process.argv.slice(2), {
   stdin: process.stdin,
   stdout: process.stdout,
   stderr: process.stderr,
-  signal: interrupt.signal,
+  signal: controller.signal,
+  interrupt: () => interrupt('SIGINT'),
   version: ECSDEPLOY_VERSION,
 });
 // Sockets that are kept alive must not hold the process; what was written must get out first.

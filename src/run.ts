@@ -23,6 +23,8 @@ export interface Io {
   readonly stderr: NodeJS.WriteStream;
   /** Aborted by the first Ctrl-C or SIGTERM. */
   readonly signal: AbortSignal;
+  /** What Ctrl-C does; at a prompt the terminal gives it to whoever asks. */
+  readonly interrupt: () => void;
   readonly version: string;
 }
 
@@ -117,6 +119,7 @@ function makeContext(invocation: Invocation, io: Io, report: (event: Event) => v
       stdin.isTTY && stderr.isTTY
         ? async (question) => {
             const terminal = createInterface({ input: stdin, output: stderr });
+            terminal.on('SIGINT', io.interrupt);
             try {
               return await terminal.question(question, { signal });
             } finally {

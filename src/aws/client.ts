@@ -65,15 +65,26 @@ export async function connect(options: AwsOptions): Promise<Aws> {
   };
 }
 
+/** Credentials are taken for expired this long before they are, as the SDK does. */
+const EARLY_MILLISECONDS = 300_000;
+
 /** Clients of one run share one resolution of the credentials, so that an MFA code is asked for once. */
 function memoise(provider: AwsCredentialIdentityProvider): AwsCredentialIdentityProvider {
   let current: ReturnType<AwsCredentialIdentityProvider> | undefined;
-  return async (properties) => {
-    const known = await current?.catch(() => undefined);
-    const fresh =
-      known?.expiration === undefined || known.expiration.getTime() > Date.now() + 300_000;
-    if (known !== undefined && fresh) return known;
-    current = provider(properties);
+  let expires = Infinity;
+  return (properties) => {
+    if (current !== undefined && Date.now() < expires - EARLY_MILLISECONDS) return current;
+    expires = Infinity;
+    current = provider(properties).then(
+      (identity) => {
+        expires = identity.expiration?.getTime() ?? Infinity;
+        return identity;
+      },
+      (error: unknown) => {
+        current = undefined;
+        throw error;
+      },
+    );
     return current;
   };
 }

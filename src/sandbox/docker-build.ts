@@ -22,7 +22,7 @@ interface Entry {
   readonly linkname: string;
 }
 
-/** Entries by path, without a leading slash; folders have theirs before or after what is in them. */
+/** Entries by path, without slashes at its ends; every folder has one. */
 type Tree = ReadonlyMap<string, Entry>;
 
 /** A layer with its digests. */
@@ -61,7 +61,7 @@ export interface StandInBuild {
   readonly context: NodeJS.ReadableStream;
   readonly dockerfile: string;
   readonly platform: string;
-  readonly args: Variables;
+  readonly args: Readonly<Record<string, string>>;
   readonly labels: Readonly<Record<string, string>>;
   /** Name or number of the stage to build; the last one when undefined. */
   readonly target: string | undefined;
@@ -81,12 +81,14 @@ export interface BuildStep {
 interface Stage {
   readonly name: string | undefined;
   readonly platform: string;
-  /** How its steps are introduced, e.g. `build 1/2`. */
-  readonly nextStep: () => string;
+  /** How many steps it has. */
+  readonly steps: number;
   readonly layers: Layer[];
   readonly history: { readonly created_by: string; readonly empty_layer?: true }[];
   readonly tree: Map<string, Entry>;
   settings: ImageSettings;
+  /** Number of the step that is done, from 1. */
+  step: number;
   /** Digest of everything so far. */
   key: string;
 }
@@ -99,10 +101,11 @@ interface Step extends Instruction {
   readonly variables: Variables;
 }
 
-const STEP = /^(ADD|COPY|RUN|WORKDIR)$/;
 const EXPANDED = /^(ADD|COPY|ENV|EXPOSE|LABEL|USER|WORKDIR)$/;
 const FOLDER: Entry = { type: 'directory', mode: 0o755, content: Buffer.alloc(0), linkname: '' };
 const PATH = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+
+const isStep = ({ name }: Instruction) => /^(ADD|COPY|RUN|WORKDIR)$/.test(name);
 
 /** Builds an image of `FROM scratch` stages; every step done before is told as cached. */
 export async function buildFromScratch(
@@ -129,13 +132,14 @@ export async function buildFromScratch(
     const stage = stages.at(-1);
     if (name === 'FROM') {
       if (stage !== undefined && stage === findStage(stages, target)) break;
-      const nextStep = stepNames(instructions, index, stages.length);
-      stages.push(startStage(substitute(text, global), platform, nextStep, line));
+      const own = instructions.slice(index + 1);
+      const end = own.findIndex((next) => next.name === 'FROM');
+      const steps = own.slice(0, end === -1 ? undefined : end).filter(isStep).length;
+      stages.push(startStage(substitute(text, global), platform, steps, line));
       local = {};
       continue;
     }
-    const environment = Object.fromEntries((stage?.settings.Env ?? []).map(splitPair));
-    const variables = { ...(stage === undefined ? global : local), ...environment };
+    const variables = stage === undefined ? global : { ...local, ...environmentOf(stage.settings) };
     if (name === 'ARG') {
       for (const [key, value] of words(text, variables).map(splitPair)) {
         const given = args[key] ?? value ?? global[key];
@@ -146,9 +150,11 @@ export async function buildFromScratch(
     if (stage === undefined) {
       throw new Error(`dockerfile parse error on line ${line}: no build stage in current context`);
     }
-    const label = `${stage.nextStep(name)} ${name} ${text}`;
+    if (isStep(instruction)) stage.step += 1;
+    const prefix = stage.name === undefined ? '' : `${stage.name} `;
+    const label = `[${prefix}${stage.step}/${stage.steps}] ${name} ${text}`;
     try {
-      const done = EXPANDED.test(name) ? `${name} ${substitute(text, variables)}` : `${name} ${text}`;
+      const done = `${name} ${EXPANDED.test(name) ? words(text, variables).join(' ') : text}`;
       const layer = await apply({ ...instruction, stage, stages, context, variables });
       if (layer !== undefined) stage.layers.push(layer);
       stage.history.push({ created_by: done, ...(layer === undefined && { empty_layer: true }) });
@@ -159,7 +165,7 @@ export async function buildFromScratch(
       throw error;
     }
     const cached = cache.has(stage.key) && !build.noCache;
-    if (STEP.test(name)) onStep({ digest: stage.key, name: label, cached });
+    if (isStep(instruction)) onStep({ digest: stage.key, name: label, cached });
     cache.add(stage.key);
   }
   const last = target === undefined ? stages.at(-1) : findStage(stages, target);
@@ -171,4 +177,242 @@ export async function buildFromScratch(
     );
   }
   return finishImage(last, build.labels);
+}
+
+/** The arguments that BuildKit gives; the stand-in itself is a machine with linux/amd64. */
+function platformArguments(platform: string): Record<string, string> {
+  const [os = '', architecture = '', variant = ''] = platform.split('/');
+  return {
+    TARGETPLATFORM: platform,
+    TARGETOS: os,
+    TARGETARCH: architecture,
+    TARGETVARIANT: variant,
+    BUILDPLATFORM: 'linux/amd64',
+    BUILDOS: 'linux',
+    BUILDARCH: 'amd64',
+  };
+}
+
+function startStage(text: string, platform: string, steps: number, line: number): Stage {
+  const [, flag, base = text, name] =
+    /^(?:--platform=(\S+)\s+)?(\S+)(?:\s+AS\s+(\S+))?$/i.exec(text) ?? [];
+  if (base !== 'scratch') refuse(`FROM ${base}`, line);
+  return {
+    name: name?.toLowerCase(),
+    platform: flag ?? platform,
+    steps,
+    step: 0,
+    settings: { Env: [PATH], WorkingDir: '/', User: '' },
+    layers: [],
+    history: [],
+    tree: new Map(),
+    key: flag ?? platform,
+  };
+}
+
+function findStage(stages: readonly Stage[], wanted: string | undefined): Stage | undefined {
+  return stages.find(
+    ({ name }, index) => name === wanted?.toLowerCase() || String(index) === wanted,
+  );
+}
+
+function refuse(what: string, line: number): never {
+  throw new Error(
+    `the sandbox's stand-in for Docker knows no ${what} (Dockerfile line ${line}): it builds FROM scratch with COPY, ADD, ARG, ENV, CMD, ENTRYPOINT, EXPOSE, LABEL, WORKDIR and USER; start a Docker daemon to build this`,
+  );
+}
+
+/** Does one instruction; answers the layer that it made. */
+async function apply(step: Step): Promise<Layer | undefined> {
+  const { name, stage } = step;
+  if (name === 'COPY' || name === 'ADD') return copy(step);
+  stage.settings = { ...stage.settings, ...changes(step) };
+  if (name === 'WORKDIR') addFolders(stage.tree, `${inTree(stage.settings.WorkingDir)}/`);
+  return undefined;
+}
+
+/** What an instruction changes in the image's config. */
+function changes({ name, text, line, stage, variables }: Step): Partial<ImageSettings> {
+  const { settings } = stage;
+  switch (name) {
+    case 'ENV': {
+      const all = { ...environmentOf(settings), ...Object.fromEntries(keyValues(text, variables)) };
+      return { Env: Object.entries(all).map(([key, value]) => `${key}=${value}`) };
+    }
+    case 'CMD':
+      return { Cmd: commandForm(text) };
+    case 'ENTRYPOINT':
+      return { Entrypoint: commandForm(text) };
+    case 'EXPOSE': {
+      const ports = words(text, variables).map((port) => {
+        if (!/^\d+(\/(tcp|udp|sctp))?$/.test(port)) refuse(`EXPOSE ${port}`, line);
+        return [port.includes('/') ? port : `${port}/tcp`, {}] as const;
+      });
+      return { ExposedPorts: { ...settings.ExposedPorts, ...Object.fromEntries(ports) } };
+    }
+    case 'LABEL':
+      return { Labels: { ...settings.Labels, ...Object.fromEntries(keyValues(text, variables)) } };
+    case 'USER':
+      return { User: words(text, variables).join(' ') };
+    case 'WORKDIR':
+      return { WorkingDir: posix.resolve(settings.WorkingDir, words(text, variables).join(' ')) };
+    default:
+      return refuse(name, line);
+  }
+}
+
+async function copy(step: Step): Promise<Layer> {
+  const { name, text, line, stage, stages, context, variables } = step;
+  const head = /^(?:--\S+\s+)*/.exec(text)?.[0] ?? '';
+  const flags = new Map(
+    head.split(/\s+/).flatMap((flag) => (flag === '' ? [] : [splitPair(flag.slice(2))])),
+  );
+  const unknown = [...flags.keys()].find((flag) => !/^(from|chmod|link)$/.test(flag));
+  if (unknown !== undefined) refuse(`${name} --${unknown}`, line);
+  const mode = flags.get('chmod');
+  if (mode !== undefined && !/^[0-7]{3,4}$/.test(mode)) refuse(`${name} --chmod=${mode}`, line);
+  const from = flags.get('from');
+  const source = from === undefined ? context : findStage(stages, from)?.tree;
+  if (source === undefined || source === stage.tree) refuse(`${name} --from=${from}`, line);
+  const paths = words(text.slice(head.length), variables);
+  const target = paths.at(-1) ?? '';
+  const sources = paths.slice(0, -1);
+  if (sources.length === 0) {
+    throw new Error(
+      `dockerfile parse error on line ${line}: ${name} requires at least two arguments, but only one was provided. Destination could not be determined.`,
+    );
+  }
+  const foreign = name === 'ADD' ? /^<<|:\/\/|^git@|\.(tar(\.\w+)?|t[gx]z|tbz2?)$/ : /^<</;
+  const odd = sources.find((path) => foreign.test(path));
+  if (odd !== undefined) refuse(`${name} ${odd}`, line);
+  const base = inTree(posix.resolve(stage.settings.WorkingDir, target));
+  const intoFolder =
+    /(^|\/)\.{0,2}$/.test(target) ||
+    sources.length > 1 ||
+    stage.tree.get(base)?.type === 'directory';
+  const made = new Map<string, Entry>();
+  for (const path of sources) {
+    for (const [to, entry] of select(source, path, base, intoFolder)) {
+      addFolders(made, to, stage.tree);
+      made.set(to, mode === undefined ? entry : { ...entry, mode: Number.parseInt(mode, 8) });
+    }
+  }
+  for (const [to, entry] of made) stage.tree.set(to, entry);
+  return makeLayer(made);
+}
+
+/** The entries that one source of a COPY names, under the names they get. */
+function select(source: Tree, path: string, base: string, intoFolder: boolean): [string, Entry][] {
+  const wanted = inTree(path);
+  const pattern = new RegExp(
+    `^${wanted
+      .replaceAll(/[.+^${}()|\\]/g, '\\$&')
+      .replaceAll('*', '[^/]*')
+      .replaceAll('?', '[^/]')}$`,
+  );
+  const tops = wanted === '' ? [''] : [...source.keys()].filter((name) => pattern.test(name));
+  const found = tops.flatMap((top): [string, Entry][] => {
+    const real = followLinks(source, top);
+    const own = real === '' ? FOLDER : source.get(real);
+    if (own === undefined) return [];
+    if (own.type !== 'directory') {
+      const isInside = intoFolder || tops.length > 1;
+      return [[isInside ? posix.join(base, posix.basename(top)) : base, own]];
+    }
+    const inside = [...source].flatMap(([name, entry]): [string, Entry][] => {
+      const rest = real === '' ? name : name.slice(real.length + 1);
+      return real === '' || name.startsWith(`${real}/`) ? [[posix.join(base, rest), entry]] : [];
+    });
+    return base === '' ? inside : [[base, own], ...inside];
+  });
+  if (found.length > 0 || wanted === '') return found;
+  throw new Error(
+    `failed to compute cache key: failed to calculate checksum of ref stand-in::context: "/${wanted}": not found`,
+  );
+}
+
+/** Where a path leads when it names a symbolic link. */
+function followLinks(tree: Tree, path: string, hops = 10): string {
+  const entry = tree.get(path);
+  if (entry?.type !== 'symlink' || hops === 0) return path;
+  return followLinks(
+    tree,
+    inTree(posix.resolve('/', posix.dirname(path), entry.linkname)),
+    hops - 1,
+  );
+}
+
+/** A path as trees have it: absolute, normal, without the leading slash. */
+function inTree(path: string): string {
+  return posix.resolve('/', path).slice(1);
+}
+
+/** Adds the folders above a path that neither tree has. */
+function addFolders(tree: Map<string, Entry>, path: string, other: Tree = tree): void {
+  for (const { index } of path.matchAll(/\//g)) {
+    const folder = path.slice(0, index);
+    if (folder !== '' && !tree.has(folder) && !other.has(folder)) tree.set(folder, FOLDER);
+  }
+}
+
+async function makeLayer(tree: Tree): Promise<Layer> {
+  const archive = pack();
+  for (const [name, { type, mode, content, linkname }] of [...tree].toSorted(byName)) {
+    const header = { name, mode, mtime: new Date(0), type };
+    if (type === 'file') archive.entry(header, content);
+    else
+      archive.entry(type === 'symlink' ? { ...header, linkname } : { ...header, name: `${name}/` });
+  }
+  archive.finalize();
+  const tar = await buffer(archive);
+  const bytes = gzipSync(tar);
+  return { diffId: digestOf(tar), bytes, digest: digestOf(bytes) };
+}
+
+const byName = ([a]: readonly [string, unknown], [b]: readonly [string, unknown]) =>
+  a < b ? -1 : 1;
+
+function finishImage(stage: Stage, labels: Readonly<Record<string, string>>): BuiltImage {
+  const [os = 'linux', architecture = 'amd64', variant] = stage.platform.split('/');
+  const settings = { ...stage.settings, Labels: { ...stage.settings.Labels, ...labels } };
+  const config = Buffer.from(
+    JSON.stringify({
+      architecture,
+      os,
+      variant,
+      created: new Date(0).toISOString(),
+      config: settings,
+      rootfs: { type: 'layers', diff_ids: stage.layers.map(({ diffId }) => diffId) },
+      history: stage.history,
+    }),
+  );
+  return { id: digestOf(config), os, architecture, config, settings, layers: stage.layers };
+}
+
+/** Reads an archive; hard links become files, devices and the like are left out. */
+async function readTar(stream: NodeJS.ReadableStream): Promise<Tree> {
+  const tree = new Map<string, Entry>();
+  const reader = extract();
+  stream.on('error', (error) => reader.destroy(error));
+  stream.pipe(reader);
+  for await (const entry of reader) {
+    const { type, mode, linkname } = entry.header;
+    const content = await buffer(entry);
+    const name = inTree(entry.header.name);
+    if (name === '') continue;
+    if (type === 'link') {
+      const linked = tree.get(inTree(linkname ?? ''));
+      if (linked === undefined) throw new Error(`the context links ${name} to no file before it`);
+      tree.set(name, linked);
+    } else if (type === 'file' || type === 'directory' || type === 'symlink') {
+      tree.set(name, { type, mode, content, linkname: linkname ?? '' });
+    }
+  }
+  // What is added on the way needs no folders itself.
+  for (const name of tree.keys()) addFolders(tree, name);
+  return tree;
+}
+
+function environmentOf({ Env }: ImageSettings): Variables {
+  return Object.fromEntries(Env.map(splitPair));
 }

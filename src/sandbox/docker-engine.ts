@@ -18,7 +18,7 @@ export interface DockerEngine {
 const API_VERSION = '1.41';
 
 interface Engine {
-  /** Images by reference with tag. */
+  /** Images by id and by reference with tag. */
   readonly images: Map<string, BuiltImage>;
   /** Keys of build steps that were done before. */
   readonly cache: Set<string>;
@@ -118,6 +118,7 @@ function version() {
 
 async function build({ engine, request, response, query }: Exchange): Promise<void> {
   const line = startLines(response);
+  const signal = whenLeft(response);
   const step = (vertex: Parameters<typeof encodeVertex>[0]) =>
     line({ id: 'moby.buildkit.trace', aux: encodeVertex(vertex) });
   try {
@@ -128,8 +129,9 @@ async function build({ engine, request, response, query }: Exchange): Promise<vo
         platform: query.get('platform') || 'linux/amd64',
         args: readJson(query.get('buildargs')),
         labels: readJson(query.get('labels')),
-        target: query.get('target') ?? undefined,
-        noCache: query.get('nocache') === 'true',
+        target: query.get('target') || undefined,
+        noCache: /^(1|true)$/i.test(query.get('nocache') ?? ''),
+        signal,
       },
       engine.cache,
       ({ digest, name, cached, error }) => {
@@ -145,12 +147,11 @@ async function build({ engine, request, response, query }: Exchange): Promise<vo
         });
       },
     );
+    engine.images.set(image.id, image);
     for (const reference of query.getAll('t')) engine.images.set(withTag(reference), image);
     line({ id: 'moby.image.id', aux: { ID: image.id } });
   } catch (error) {
-    if (response.destroyed) return;
-    const { message } = error as Error;
-    line({ errorDetail: { message }, error: message });
+    line(failure(error));
   }
   response.end();
 }
@@ -163,8 +164,8 @@ function inspect({ engine, response, name }: Exchange): void {
   }
   sendJson(response, 200, {
     Id: image.id,
-    RepoTags: [...engine.images].flatMap(([reference, other]) =>
-      other === image ? [reference] : [],
+    RepoTags: [...engine.images].flatMap(([reference, { id }]) =>
+      id === image.id && reference !== id ? [reference] : [],
     ),
     Architecture: image.architecture,
     Os: image.os,
@@ -180,41 +181,53 @@ function tag({ engine, response, query, name }: Exchange): void {
     sendJson(response, 404, { message: `No such image: ${name}` });
     return;
   }
-  engine.images.set(`${query.get('repo')}:${query.get('tag') ?? 'latest'}`, image);
+  engine.images.set(`${query.get('repo')}:${query.get('tag') || 'latest'}`, image);
   response.writeHead(201).end();
 }
 
 async function push({ engine, request, response, query, name }: Exchange): Promise<void> {
-  const tagName = query.get('tag') ?? 'latest';
+  const tagName = query.get('tag') || 'latest';
   const reference = `${name}:${tagName}`;
   const line = startLines(response);
   line({ status: `The push refers to repository [${name}]` });
   try {
     const image = engine.images.get(reference);
     if (image === undefined) throw new Error(`tag does not exist: ${reference}`);
-    const digest = await pushImage(image, reference, readLogin(request), line);
-    line({ status: `${tagName}: digest: ${digest.digest} size: ${digest.size}` });
-    line({ progressDetail: {}, aux: { Tag: tagName, Digest: digest.digest, Size: digest.size } });
+    const target = { reference, login: readLogin(request), signal: whenLeft(response) };
+    const { digest, size } = await pushImage(image, target, line);
+    line({ status: `${tagName}: digest: ${digest} size: ${size}` });
+    line({ progressDetail: {}, aux: { Tag: tagName, Digest: digest, Size: size } });
   } catch (error) {
-    const { message } = error as Error;
-    line({ errorDetail: { message }, error: message });
+    line(failure(error));
   }
   response.end();
 }
 
+interface PushTarget {
+  readonly reference: string;
+  readonly login: { readonly username: string; readonly password: string };
+  readonly signal: AbortSignal;
+}
+
 async function pushImage(
   image: BuiltImage,
-  reference: string,
-  login: { readonly username: string; readonly password: string },
+  { reference, login, signal }: PushTarget,
   line: (value: object) => void,
 ): Promise<{ digest: string; size: number }> {
   const [, host = '', repository = '', tagName = ''] =
     /^([^/]+)\/(.+):([^:]+)$/.exec(reference) ?? [];
+  // The login would go over the net in clear text.
+  if (!/^(127\.0\.0\.1|localhost|\[::1\])(:\d+)?$/.test(host)) {
+    throw new Error(
+      `the sandbox's stand-in for Docker pushes to registries of this machine only, not to ${reference}`,
+    );
+  }
   const registry = createRegistryClient({ host, ...login });
   const short = ({ diffId }: Layer) => diffId.slice(7, 19);
   for (const layer of image.layers)
     line({ id: short(layer), status: 'Preparing', progressDetail: {} });
   for (const layer of image.layers) {
+    signal.throwIfAborted();
     const id = short(layer);
     if (await registry.hasBlob(repository, layer.digest)) {
       line({ id, status: 'Layer already exists', progressDetail: {} });
@@ -253,7 +266,7 @@ function readLogin(request: IncomingMessage): { username: string; password: stri
 }
 
 function findImage({ images }: Engine, name: string): BuiltImage | undefined {
-  return images.get(withTag(name)) ?? [...images.values()].find(({ id }) => id === name);
+  return images.get(name) ?? images.get(withTag(name));
 }
 
 function withTag(reference: string): string {
@@ -266,6 +279,19 @@ function readJson(text: string | null): Record<string, string> {
   } catch {
     return {};
   }
+}
+
+/** Aborted when the client has gone (or has its whole answer). */
+function whenLeft(response: ServerResponse): AbortSignal {
+  const controller = new AbortController();
+  response.once('close', () => controller.abort());
+  return controller.signal;
+}
+
+/** The line that tells of a failure: the status is 200 whatever happens (docker-facts 1.4). */
+function failure(error: unknown): object {
+  const { message } = error as Error;
+  return { errorDetail: { message }, error: message };
 }
 
 function startLines(response: ServerResponse): (value: object) => void {

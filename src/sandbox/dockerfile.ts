@@ -9,12 +9,15 @@ export interface Instruction {
 }
 
 /** Values of ARG and ENV by name. */
-export type Variables = Readonly<Record<string, string>>;
+export type Variables = Readonly<Record<string, string | undefined>>;
 
 /** Splits a Dockerfile into instructions: comments (directives too) are left out, lines joined. */
 export function parseDockerfile(source: string): readonly Instruction[] {
   const statements: { text: string; readonly line: number; goesOn: boolean }[] = [];
-  for (const [index, raw] of source.replace(/^\uFEFF/, '').split(/\r?\n/).entries()) {
+  for (const [index, raw] of source
+    .replace(/^\uFEFF/, '')
+    .split(/\r?\n/)
+    .entries()) {
     if (/^\s*(#|$)/.test(raw)) continue;
     const text = raw.replace(/\\\s*$/, '');
     const goesOn = text !== raw;
@@ -28,8 +31,7 @@ export function parseDockerfile(source: string): readonly Instruction[] {
   });
 }
 
-const REFERENCE =
-  /\\(.)|\$(?:(\w+)|\{(\w+)(?:(:?)([-+?])((?:\$\{[^}]*\}|[^}])*))?\}|\{[^}]*\}?)/gs;
+const REFERENCE = /\\(.)|\$(?:(\w+)|\{(\w+)(?:(:?)([-+?])((?:\$\{[^}]*\}|[^}])*))?\}|\{[^}]*\}?)/gs;
 
 /**
  * Replaces `$NAME`, `${NAME}` and `${NAME:-word}`, also with `+` or `?` and without the colon.
@@ -108,14 +110,12 @@ export function keyValues(text: string, variables: Variables): (readonly [string
   return pairs.map((pair) => {
     const [key, value] = splitPair(pair);
     if (key !== '' && value !== undefined) return [key, value];
-    throw new Error(
-      `Syntax error - can't find = in "${pair}". Must be of the form: name=value`,
-    );
+    throw new Error(`Syntax error - can't find = in "${pair}". Must be of the form: name=value`);
   });
 }
 
 /** Key and value of `KEY=VALUE`; no value where there is no `=`. */
-export function splitPair(pair: string): readonly [key: string, value?: string] {
+export function splitPair(pair: string): readonly [key: string, value: string | undefined] {
   const equals = pair.indexOf('=');
-  return equals === -1 ? [pair] : [pair.slice(0, equals), pair.slice(equals + 1)];
+  return equals === -1 ? [pair, undefined] : [pair.slice(0, equals), pair.slice(equals + 1)];
 }

@@ -35,6 +35,8 @@ interface RepositoryState {
   readonly name: string;
   readonly createdAt: number;
   mutability: string;
+  /** Tags that are treated the other way round, with `*` as a wildcard. */
+  exclusions: readonly string[];
   /** When each digest was first seen here. */
   readonly pushedAt: Map<string, number>;
 }
@@ -45,6 +47,7 @@ interface ImageId {
 }
 
 const NAME = /^(?:[a-z0-9]+(?:[._-][a-z0-9]+)*\/)*[a-z0-9]+(?:[._-][a-z0-9]+)*$/;
+const MUTABILITY = /^(IM)?MUTABLE(_WITH_EXCLUSION)?$/;
 const DOWNLOADS = '/ecr-layers/';
 
 /** Makes an ECR without repositories, over a registry (ecs-facts 6). */
@@ -52,25 +55,30 @@ export function createEcr(options: EcrOptions): Ecr {
   const { account, clock, registry, registryHost } = options;
   const repositories = new Map<string, RepositoryState>();
 
-  const describe = ({ name, createdAt, mutability }: RepositoryState) => ({
+  const describe = ({ name, createdAt, mutability, exclusions }: RepositoryState) => ({
     repositoryArn: `arn:aws:ecr:${options.region}:${account}:repository/${name}`,
     registryId: account,
     repositoryName: name,
     repositoryUri: `${registryHost}/${name}`,
     createdAt,
-    imageTagMutability: mutability,
+    ...describeMutability({ mutability, exclusions }),
     imageScanningConfiguration: { scanOnPush: false },
     encryptionConfiguration: { encryptionType: 'AES256' },
   });
-  const find = (name: unknown): RepositoryState => {
-    const repository = repositories.get(String(name));
-    if (repository !== undefined) return repository;
+  const notHere = (name: unknown, registryId: unknown): never => {
     throw awsFault(
       'RepositoryNotFoundException',
-      `The repository with name '${String(name)}' does not exist in the registry with id '${account}'`,
+      `The repository with name '${String(name)}' does not exist in the registry with id '${String(registryId)}'`,
     );
   };
-  const create = (name: string, mutability: string): RepositoryState => {
+  const find = (name: unknown): RepositoryState =>
+    repositories.get(String(name)) ?? notHere(name, account);
+  const mayOverwrite = (name: string, tag: string): boolean => {
+    const { mutability = '', exclusions = [] } = repositories.get(name) ?? {};
+    const isExcluded = exclusions.some((filter) => matches(filter, tag));
+    return mutability.startsWith('IMMUTABLE') === isExcluded;
+  };
+  const create = (name: string): RepositoryState => {
     if (repositories.has(name)) {
       throw awsFault(
         'RepositoryAlreadyExistsException',
@@ -83,7 +91,13 @@ export function createEcr(options: EcrOptions): Ecr {
         `Invalid parameter at 'repositoryName' failed to satisfy constraint: 'must satisfy regular expression '${NAME.source}''`,
       );
     }
-    const made = { name, createdAt: clock.now(), mutability, pushedAt: new Map<string, number>() };
+    const made: RepositoryState = {
+      name,
+      createdAt: clock.now(),
+      mutability: 'MUTABLE',
+      exclusions: [],
+      pushedAt: new Map(),
+    };
     repositories.set(name, made);
     return made;
   };
@@ -135,9 +149,12 @@ export function createEcr(options: EcrOptions): Ecr {
         : [...repositories.values()]
       ).map(describe),
     }),
-    CreateRepository: ({ repositoryName, imageTagMutability }) => ({
-      repository: describe(create(String(repositoryName), String(imageTagMutability ?? 'MUTABLE'))),
-    }),
+    CreateRepository: (input) => {
+      const mutability = readMutability(input);
+      return {
+        repository: describe(Object.assign(create(String(input['repositoryName'])), mutability)),
+      };
+    },
     DeleteRepository: async ({ repositoryName, force }) => {
       const repository = find(repositoryName);
       if (force !== true && (await registry.listTags(repository.name)).length > 0) {
@@ -146,13 +163,16 @@ export function createEcr(options: EcrOptions): Ecr {
           `The repository with name '${repository.name}' in registry with id '${account}' cannot be deleted because it still contains images`,
         );
       }
+      for (const digest of (await images(repository)).keys()) {
+        await registry.deleteManifest(repository.name, digest);
+      }
       repositories.delete(repository.name);
       return { repository: describe(repository) };
     },
-    PutImageTagMutability: ({ repositoryName, imageTagMutability }) => {
-      const repository = find(repositoryName);
-      repository.mutability = String(imageTagMutability);
-      return { registryId: account, repositoryName, imageTagMutability };
+    PutImageTagMutability: (input) => {
+      const repository = Object.assign(find(input['repositoryName']), readMutability(input));
+      const { name: repositoryName } = repository;
+      return { registryId: account, repositoryName, ...describeMutability(repository) };
     },
     DescribeImages: async ({ repositoryName, imageIds }) => {
       const repository = find(repositoryName);
@@ -219,7 +239,7 @@ export function createEcr(options: EcrOptions): Ecr {
     },
     GetDownloadUrlForLayer: async ({ repositoryName, layerDigest }) => {
       const { name } = find(repositoryName);
-      if ((await registry.getBlob(name, String(layerDigest))) === undefined) {
+      if (!(await registry.hasBlob(name, String(layerDigest)))) {
         throw awsFault(
           'LayersNotFoundException',
           `The layer with digest '${String(layerDigest)}' does not exist in the repository with name '${name}' in the registry with id '${account}'`,
@@ -233,28 +253,35 @@ export function createEcr(options: EcrOptions): Ecr {
     PutImage: async ({ repositoryName, imageManifest, imageManifestMediaType, imageTag }) => {
       const repository = find(repositoryName);
       const text = String(imageManifest);
-      const declared = (JSON.parse(text) as { mediaType?: string }).mediaType;
-      const mediaType = String(imageManifestMediaType ?? declared ?? MANIFEST_TYPES[2]);
+      const mediaType = String(imageManifestMediaType ?? declaredType(text) ?? MANIFEST_TYPES[2]);
       const digest = digestOf(text);
       const reference = imageTag === undefined ? digest : String(imageTag);
       const existing = await registry.getManifest(repository.name, reference);
       if (existing?.digest === digest) {
         throw awsFault(
           'ImageAlreadyExistsException',
-          `Image with digest '${digest}' and tag '${reference}' already exists in the repository with name '${repository.name}' in registry with id '${account}'`,
+          `Image with digest '${digest}' and tag '${String(imageTag ?? null)}' already exists in the repository with name '${repository.name}' in registry with id '${account}'`,
         );
       }
-      if (existing !== undefined && repository.mutability === 'IMMUTABLE') {
+      if (existing !== undefined && !mayOverwrite(repository.name, reference)) {
         throw awsFault(
           'ImageTagAlreadyExistsException',
           `The image tag '${reference}' already exists in the '${repository.name}' repository and cannot be overwritten because the repository is immutable.`,
         );
       }
-      await registry.putManifest(repository.name, reference, { mediaType, text });
+      await registry
+        .putManifest(repository.name, reference, { mediaType, text })
+        .catch((error: Error) => {
+          const isMissing = error.message.startsWith('manifest blob unknown: ');
+          throw isMissing ? awsFault('LayersNotFoundException', error.message) : error;
+        });
       const imageId = { imageDigest: digest, ...(imageTag === undefined ? {} : { imageTag }) };
       return { image: { registryId: account, repositoryName, imageId, imageManifest } };
     },
-    ListTagsForResource: () => ({ tags: [] }),
+    ListTagsForResource: ({ resourceArn }) => {
+      find(String(resourceArn).split(':repository/')[1]);
+      return { tags: [] };
+    },
   };
 
   return {
@@ -262,23 +289,28 @@ export function createEcr(options: EcrOptions): Ecr {
       Object.entries(operations).map(([name, operation]): [string, Operation] => [
         name,
         (input, context) => {
-          const elsewhere = context.region !== options.region;
-          if (!elsewhere || name === 'GetAuthorizationToken') return operation(input, context);
-          if (name === 'DescribeRepositories' && input['repositoryNames'] === undefined) {
+          const { repositoryName, repositoryNames, resourceArn, registryId = account } = input;
+          const isHere = context.region === options.region && registryId === account;
+          if (isHere || name === 'GetAuthorizationToken') return operation(input, context);
+          if (name === 'DescribeRepositories' && repositoryNames === undefined) {
             return { repositories: [] };
           }
-          const asked = input['repositoryName'] ?? (input['repositoryNames'] as unknown[])[0];
-          throw awsFault(
-            'RepositoryNotFoundException',
-            `The repository with name '${String(asked)}' does not exist in the registry with id '${account}'`,
-          );
+          if (name === 'CreateRepository') {
+            throw awsFault(
+              'InvalidParameterException',
+              `The sandbox has repositories in ${options.region} only.`,
+            );
+          }
+          const [wanted] = (repositoryNames as unknown[] | undefined) ?? [resourceArn];
+          return notHere(repositoryName ?? wanted, registryId);
         },
       ]),
     ),
-    createRepository: (name, immutable = false) =>
-      void create(name, immutable ? 'IMMUTABLE' : 'MUTABLE'),
+    createRepository: (name, immutable = false) => {
+      Object.assign(create(name), { mutability: immutable ? 'IMMUTABLE' : 'MUTABLE' });
+    },
     repositoryExists: (name) => repositories.has(name),
-    mayOverwrite: (name) => repositories.get(name)?.mutability !== 'IMMUTABLE',
+    mayOverwrite,
     handle: async (request, response) => {
       const [, name, digest] =
         /^\/ecr-layers\/(.+)\/(sha256:[0-9a-f]{64})$/.exec(request.url ?? '') ?? [];
@@ -296,6 +328,49 @@ export function createEcr(options: EcrOptions): Ecr {
 interface ImageDetail {
   readonly manifest: StoredManifest;
   readonly tags: readonly string[];
+}
+
+type Mutability = Pick<RepositoryState, 'mutability' | 'exclusions'>;
+
+function readMutability({
+  imageTagMutability: mutability = 'MUTABLE',
+  imageTagMutabilityExclusionFilters: filters = [],
+}: {
+  readonly imageTagMutability?: string;
+  readonly imageTagMutabilityExclusionFilters?: readonly { readonly filter: string }[];
+}): Mutability {
+  if (!MUTABILITY.test(mutability) || mutability.endsWith('N') !== filters.length > 0) {
+    throw awsFault(
+      'InvalidParameterException',
+      `Invalid parameter at 'imageTagMutability' failed to satisfy constraint: '${mutability} with ${filters.length} exclusion filters'`,
+    );
+  }
+  return { mutability, exclusions: filters.map(({ filter }) => filter) };
+}
+
+function describeMutability({ mutability, exclusions }: Mutability) {
+  const filters = exclusions.map((filter) => ({ filterType: 'WILDCARD', filter }));
+  return {
+    imageTagMutability: mutability,
+    ...(filters.length > 0 && { imageTagMutabilityExclusionFilters: filters }),
+  };
+}
+
+/** Whether a tag is one that a filter with `*` names. */
+function matches(filter: string, tag: string): boolean {
+  const parts = filter.split('*').map((part) => part.replaceAll(/[^\w-]/g, '\\$&'));
+  return new RegExp(`^${parts.join('.*')}$`).test(tag);
+}
+
+function declaredType(manifest: string): string | undefined {
+  try {
+    return (JSON.parse(manifest) as { mediaType?: string }).mediaType;
+  } catch {
+    throw awsFault(
+      'InvalidParameterException',
+      "Invalid parameter at 'ImageManifest' failed to satisfy constraint: 'Invalid JSON syntax'",
+    );
+  }
 }
 
 function sizeOf({ text }: StoredManifest): number {

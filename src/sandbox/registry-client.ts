@@ -34,6 +34,8 @@ export interface RegistryClient {
   readonly getBlob: (repository: string, digest: string) => Promise<Buffer | undefined>;
   readonly hasBlob: (repository: string, digest: string) => Promise<boolean>;
   readonly putBlob: (repository: string, bytes: Buffer) => Promise<void>;
+  /** Deletes a manifest by its digest, and with it the tags that point to it. */
+  readonly deleteManifest: (repository: string, digest: string) => Promise<void>;
   readonly listTags: (repository: string) => Promise<readonly string[]>;
 }
 
@@ -45,33 +47,39 @@ export const MANIFEST_TYPES = [
   'application/vnd.docker.distribution.manifest.v2+json',
 ] as const;
 
-/** Opens a registry; nothing is sent yet. */
+/** Opens a registry; nothing is sent yet. Its refusals are thrown in docker's words (docker-facts 3). */
 export function createRegistryClient({ host, username, password }: RegistryAccess): RegistryClient {
   const authorization = `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
-  const call = (path: string, init: RequestInit = {}) =>
-    fetch(new URL(path, `http://${host}`), {
-      ...init,
-      headers: { authorization, ...(init.headers as Record<string, string> | undefined) },
-    });
-  /** The answer, or undefined for what is not there; refusals are thrown in docker's words. */
-  const found = async (response: Response) => {
+  const call = async (path: string, init: RequestInit = {}): Promise<Response> => {
+    const url = new URL(path, `http://${host}`);
+    const headers = { authorization, ...(init.headers as Record<string, string> | undefined) };
+    try {
+      return await fetch(url, { ...init, headers });
+    } catch (error) {
+      const { cause, message } = error as Error;
+      const reason = cause instanceof Error ? cause.message : message;
+      throw new Error(`failed to do request: ${init.method ?? 'GET'} "${url.href}": ${reason}`, {
+        cause: error,
+      });
+    }
+  };
+  const write = async (path: string, init: RequestInit): Promise<Response> => {
+    const response = await call(path, init);
     if (response.ok) return response;
-    const text = await response.text();
-    const [error] = readErrors(text);
-    if (response.status === 404 && error?.code !== 'NAME_UNKNOWN') return undefined;
-    throw new Error(
-      error === undefined
-        ? `the registry ${host} answered ${response.status}`
-        : `${error.code.toLowerCase().replaceAll('_', ' ')}: ${error.message}`,
-    );
+    throw await refusalOf(response, username === '');
+  };
+  const read = async (path: string, init?: RequestInit): Promise<Response | undefined> => {
+    const response = await call(path, init);
+    if (response.ok) return response;
+    const refusal = await refusalOf(response, username === '');
+    if (response.status === 404) return undefined;
+    throw refusal;
   };
   return {
     getManifest: async (repository, reference) => {
-      const response = await found(
-        await call(`/v2/${repository}/manifests/${reference}`, {
-          headers: { accept: MANIFEST_TYPES.join(', ') },
-        }),
-      );
+      const response = await read(`/v2/${repository}/manifests/${reference}`, {
+        headers: { accept: MANIFEST_TYPES.join(', ') },
+      });
       if (response === undefined) return undefined;
       const text = await response.text();
       const mediaType = response.headers.get('content-type') ?? '';
@@ -82,40 +90,52 @@ export function createRegistryClient({ host, username, password }: RegistryAcces
       };
     },
     putManifest: async (repository, reference, { mediaType, text }) => {
-      await found(
-        await call(`/v2/${repository}/manifests/${reference}`, {
-          method: 'PUT',
-          headers: { 'content-type': mediaType },
-          body: text,
-        }),
-      );
+      await write(`/v2/${repository}/manifests/${reference}`, {
+        method: 'PUT',
+        headers: { 'content-type': mediaType },
+        body: text,
+      });
+    },
+    deleteManifest: async (repository, digest) => {
+      await write(`/v2/${repository}/manifests/${digest}`, { method: 'DELETE' });
     },
     getBlob: async (repository, digest) => {
-      const response = await found(await call(`/v2/${repository}/blobs/${digest}`));
+      const response = await read(`/v2/${repository}/blobs/${digest}`);
       return response && Buffer.from(await response.arrayBuffer());
     },
     hasBlob: async (repository, digest) => {
       const path = `/v2/${repository}/blobs/${digest}`;
-      return (await found(await call(path, { method: 'HEAD' }))) !== undefined;
+      return (await read(path, { method: 'HEAD' })) !== undefined;
     },
     putBlob: async (repository, bytes) => {
-      const start = await found(await call(`/v2/${repository}/blobs/uploads/`, { method: 'POST' }));
-      const place = new URL(start?.headers.get('location') ?? '', `http://${host}`);
+      const start = await write(`/v2/${repository}/blobs/uploads/`, { method: 'POST' });
+      const place = new URL(start.headers.get('location') ?? '', `http://${host}`);
       place.searchParams.set('digest', digestOf(bytes));
-      await found(
-        await call(place.href, {
-          method: 'PUT',
-          headers: { 'content-type': 'application/octet-stream' },
-          body: new Uint8Array(bytes),
-        }),
-      );
+      await write(place.href, {
+        method: 'PUT',
+        headers: { 'content-type': 'application/octet-stream' },
+        body: new Uint8Array(bytes),
+      });
     },
     listTags: async (repository) => {
-      const response = await found(await call(`/v2/${repository}/tags/list`));
+      const response = await read(`/v2/${repository}/tags/list`);
       const { tags } = ((await response?.json()) ?? {}) as { tags?: string[] | null };
       return tags ?? [];
     },
   };
+}
+
+async function refusalOf(response: Response, anonymous: boolean): Promise<Error> {
+  const { status, statusText } = response;
+  const [error] = readErrors(await response.text());
+  if (status === 401 && anonymous) return new Error('no basic auth credentials');
+  if (error !== undefined) {
+    return new Error(`${error.code.toLowerCase().replaceAll('_', ' ')}: ${error.message}`);
+  }
+  // The answer to a HEAD has no body to tell more.
+  if (status === 401) return new Error('unauthorized: authentication required');
+  if (status === 403) return new Error('denied: requested access to the resource is denied');
+  return new Error(`received unexpected HTTP status: ${status} ${statusText}`);
 }
 
 function readErrors(text: string): readonly { readonly code: string; readonly message: string }[] {
@@ -130,7 +150,6 @@ interface Index {
   readonly manifests?: readonly {
     readonly digest: string;
     readonly platform?: { readonly architecture?: string; readonly os?: string };
-    readonly annotations?: Readonly<Record<string, string>>;
   }[];
   readonly config?: { readonly digest: string };
 }
@@ -149,7 +168,8 @@ export function createImagePuller(access: RegistryAccess): PullImage {
   const client = createRegistryClient(access);
   return async (reference, architecture) => {
     if (!reference.startsWith(`${access.host}/`)) {
-      return { kind: 'found', digest: digestOf(reference), architecture, program: [] };
+      const digest = /@(sha256:[0-9a-f]{64})$/.exec(reference)?.[1] ?? digestOf(reference);
+      return { kind: 'found', digest, architecture, program: [] };
     }
     const [, repository = '', tag = 'latest', digest] =
       /^[^/]+\/([^:@]+)(?::([^@]+))?(?:@(.+))?$/.exec(reference) ?? [];
@@ -157,7 +177,9 @@ export function createImagePuller(access: RegistryAccess): PullImage {
     if (manifest === undefined) return { kind: 'not-found' };
     let image = JSON.parse(manifest.text) as Index;
     if (image.manifests !== undefined) {
-      const entry = image.manifests.find(({ platform }) => platform?.architecture === architecture);
+      const entry = image.manifests.find(
+        ({ platform }) => platform?.os === 'linux' && platform.architecture === architecture,
+      );
       const chosen = entry && (await client.getManifest(repository, entry.digest));
       if (chosen === undefined) return { kind: 'no-platform' };
       image = JSON.parse(chosen.text) as Index;

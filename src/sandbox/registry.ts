@@ -23,6 +23,8 @@ interface Store {
   readonly blobs: Map<string, Buffer>;
   readonly manifests: Map<string, Manifest>;
   readonly tags: Map<string, string>;
+  /** What has come of each upload that has begun. */
+  readonly uploads: Map<string, Buffer>;
 }
 
 interface Exchange {
@@ -30,8 +32,33 @@ interface Exchange {
   readonly response: ServerResponse;
   readonly url: URL;
   readonly name: string;
+  /** The last part of the path: tag, digest or upload. */
+  readonly reference: string;
   readonly store: Store;
+  readonly options: RegistryOptions;
 }
+
+type Act = (exchange: Exchange) => void | Promise<void>;
+
+const ROUTES: Readonly<Record<string, Act>> = {
+  'POST blobs/uploads': startUpload,
+  'GET blobs/uploads': (exchange) => sendUpload(exchange, exchange.reference, 204),
+  'PATCH blobs/uploads': addToUpload,
+  'PUT blobs/uploads': endUpload,
+  'DELETE blobs/uploads': cancelUpload,
+  'GET blobs': sendBlob,
+  'GET manifests': sendManifest,
+  'PUT manifests': putManifest,
+  'DELETE manifests': deleteManifest,
+  'GET tags': sendTags,
+};
+
+/** The permissions behind a write. */
+const ACTIONS: Readonly<Record<string, string>> = {
+  'POST blobs/uploads': 'ecr:InitiateLayerUpload',
+  'PUT manifests': 'ecr:PutImage',
+  'DELETE manifests': 'ecr:BatchDeleteImage',
+};
 
 /** An error of the distribution specification. */
 interface RegistryError {
@@ -54,7 +81,6 @@ export function digestOf(bytes: string | Buffer): string {
 /** A registry of the OCI distribution specification under `/v2/`, with ECR's texts; blobs in memory. */
 export function createRegistry(options: RegistryOptions): { readonly handle: HttpHandler } {
   const stores = new Map<string, Store>();
-  const uploads = new Map<string, Buffer[]>();
   const login = `Basic ${Buffer.from(`AWS:${options.password}`).toString('base64')}`;
 
   const storeOf = (name: string): Store => {
@@ -65,7 +91,10 @@ export function createRegistry(options: RegistryOptions): { readonly handle: Htt
         `The repository with name '${name}' does not exist in the registry with id '${options.account}'`,
       );
     }
-    const store = stores.get(name) ?? { blobs: new Map(), manifests: new Map(), tags: new Map() };
+    const known = stores.get(name);
+    if (known !== undefined) return known;
+    const maps = { manifests: new Map(), tags: new Map(), uploads: new Map() };
+    const store: Store = { blobs: new Map(), ...maps };
     stores.set(name, store);
     return store;
   };
@@ -74,30 +103,30 @@ export function createRegistry(options: RegistryOptions): { readonly handle: Htt
     response.setHeader('docker-distribution-api-version', 'registry/2.0');
     if (request.headers.authorization !== login) {
       response.setHeader('www-authenticate', 'Basic realm="sandbox",service="ecr.amazonaws.com"');
-      throw refusal(401, 'UNAUTHORIZED', 'no basic auth credentials');
+      throw refusal(401, 'UNAUTHORIZED', 'authentication required');
     }
     const url = new URL(request.url ?? '/', 'http://registry');
     if (/^\/v2\/?$/.test(url.pathname)) {
-      response.writeHead(200, { 'content-type': 'application/json' }).end('{}');
+      sendJson(response, {});
       return;
     }
-    const [, name = '', kind, rest = ''] =
-      /^\/v2\/(.+?)\/(blobs\/uploads|blobs|manifests|tags)\/(.*)$/.exec(url.pathname) ?? [];
-    const exchange = { request, response, url, name, store: storeOf(name) };
-    if (kind === 'blobs/uploads' && request.method === 'POST') {
-      permit(options.gate, 'ecr:InitiateLayerUpload');
+    const [, name = '', kind = '', rest = ''] =
+      /^\/v2\/(.+)\/(blobs\/uploads|blobs|manifests|tags)\/([^/]*)$/.exec(url.pathname) ?? [];
+    const method = request.method === 'HEAD' ? 'GET' : request.method;
+    const act = ROUTES[`${method} ${kind}`];
+    if (act === undefined) {
+      throw refusal(405, 'UNSUPPORTED', 'The operation is unsupported.');
     }
-    if (kind === 'manifests' && request.method === 'PUT') permit(options.gate, 'ecr:PutImage');
-    if (kind === 'blobs/uploads') await upload(exchange, uploads, rest);
-    else if (kind === 'blobs') sendBlob(exchange, rest);
-    else if (kind === 'manifests') await manifest(exchange, options, decodeURIComponent(rest));
-    else if (kind === 'tags') sendJson(response, { name, tags: [...exchange.store.tags.keys()] });
-    else throw refusal(404, 'UNSUPPORTED', 'The operation is unsupported.');
+    const action = ACTIONS[`${method} ${kind}`];
+    const store = storeOf(name);
+    if (action !== undefined) await permit(options.gate, action);
+    const reference = decodeURIComponent(rest);
+    await act({ request, response, url, name, reference, store, options });
   };
 
   return {
     handle: async (request, response) => {
-      if (request.url?.startsWith('/v2/') !== true) return false;
+      if (!/^\/v2(\/|$)/.test(request.url ?? '')) return false;
       try {
         await answer(request, response);
       } catch (error) {
@@ -112,53 +141,69 @@ export function createRegistry(options: RegistryOptions): { readonly handle: Htt
   };
 }
 
-function permit(gate: Gate, action: string): void {
+async function permit(gate: Gate, action: string): Promise<void> {
   try {
-    gate(action);
+    await gate(action);
   } catch (error) {
     throw refusal(403, 'DENIED', (error as Error).message);
   }
 }
 
-async function upload(
-  { request, response, url, name, store }: Exchange,
-  uploads: Map<string, Buffer[]>,
-  id: string,
-): Promise<void> {
+async function startUpload(exchange: Exchange): Promise<void> {
+  const { request, url, store } = exchange;
   const digest = url.searchParams.get('digest');
-  const started = (key: string, status: number, size: number) =>
-    response
-      .writeHead(status, {
-        location: `/v2/${name}/blobs/uploads/${key}`,
-        'docker-upload-uuid': key,
-        range: `0-${Math.max(size - 1, 0)}`,
-        'content-length': 0,
-      })
-      .end();
-  if (request.method === 'POST' && digest === null) {
-    const key = randomUUID();
-    uploads.set(key, []);
-    started(key, 202, 0);
+  if (digest !== null) {
+    putBlob(exchange, await readBytes(request), digest);
     return;
   }
-  const parts = request.method === 'POST' ? [] : uploads.get(id);
-  if (parts === undefined) throw refusal(404, 'BLOB_UPLOAD_UNKNOWN', 'The upload is unknown.');
-  if (request.method === 'DELETE') {
-    uploads.delete(id);
-    response.writeHead(204).end();
-    return;
+  const id = randomUUID();
+  store.uploads.set(id, Buffer.alloc(0));
+  sendUpload(exchange, id, 202);
+}
+
+function findUpload({ store }: Exchange, id: string): Buffer {
+  const bytes = store.uploads.get(id);
+  if (bytes !== undefined) return bytes;
+  throw refusal(404, 'BLOB_UPLOAD_UNKNOWN', 'The upload is unknown.');
+}
+
+function sendUpload(exchange: Exchange, id: string, status: number): void {
+  const { response, name } = exchange;
+  response
+    .writeHead(status, {
+      location: `/v2/${name}/blobs/uploads/${id}`,
+      'docker-upload-uuid': id,
+      range: `0-${Math.max(findUpload(exchange, id).length - 1, 0)}`,
+    })
+    .end();
+}
+
+async function addToUpload(exchange: Exchange): Promise<void> {
+  const { request, reference, store } = exchange;
+  const before = findUpload(exchange, reference);
+  const start = /^(\d+)-/.exec(request.headers['content-range'] ?? '')?.[1];
+  if (start !== undefined && Number(start) !== before.length) {
+    throw refusal(416, 'RANGE_INVALID', 'The part does not begin where the last one ended.');
   }
-  parts.push(await readBytes(request));
-  if (request.method === 'PATCH') {
-    started(
-      id,
-      202,
-      parts.reduce((size, part) => size + part.length, 0),
-    );
-    return;
-  }
-  const bytes = Buffer.concat(parts);
-  uploads.delete(id);
+  store.uploads.set(reference, Buffer.concat([before, await readBytes(request)]));
+  sendUpload(exchange, reference, 202);
+}
+
+async function endUpload(exchange: Exchange): Promise<void> {
+  const { request, url, reference, store } = exchange;
+  const bytes = Buffer.concat([findUpload(exchange, reference), await readBytes(request)]);
+  store.uploads.delete(reference);
+  putBlob(exchange, bytes, url.searchParams.get('digest') ?? '');
+}
+
+function cancelUpload(exchange: Exchange): void {
+  const { response, reference, store } = exchange;
+  findUpload(exchange, reference);
+  store.uploads.delete(reference);
+  response.writeHead(204).end();
+}
+
+function putBlob({ response, name, store }: Exchange, bytes: Buffer, digest: string): void {
   if (digest !== digestOf(bytes)) {
     throw refusal(400, 'DIGEST_INVALID', 'The layer does not have the digest that was provided.');
   }
@@ -168,29 +213,42 @@ async function upload(
     .end();
 }
 
-function sendBlob({ request, response, store }: Exchange, digest: string): void {
-  const bytes = store.blobs.get(digest);
-  if (bytes === undefined)
+function sendBlob({ request, response, store, reference }: Exchange): void {
+  const bytes = store.blobs.get(reference);
+  if (bytes === undefined) {
     throw refusal(404, 'BLOB_UNKNOWN', 'The blob is unknown to the registry.');
-  send(request, response, bytes, digest, 'application/octet-stream');
+  }
+  send(request, response, bytes, reference, 'application/octet-stream');
 }
 
-async function manifest(
-  { request, response, name, store }: Exchange,
-  { mayOverwrite }: RegistryOptions,
-  reference: string,
-): Promise<void> {
-  if (request.method !== 'PUT') {
-    const digest = store.tags.get(reference) ?? reference;
-    const found = store.manifests.get(digest);
-    if (found === undefined) throw refusal(404, 'MANIFEST_UNKNOWN', 'Requested image not found');
-    send(request, response, found.body, digest, found.mediaType);
-    return;
-  }
+function sendTags({ response, name, reference, store }: Exchange): void {
+  if (reference !== 'list') throw refusal(405, 'UNSUPPORTED', 'The operation is unsupported.');
+  sendJson(response, { name, tags: [...store.tags.keys()] });
+}
+
+function findManifest({ store }: Exchange, digest: string): Manifest {
+  const found = store.manifests.get(digest);
+  if (found !== undefined) return found;
+  throw refusal(404, 'MANIFEST_UNKNOWN', 'Requested image not found');
+}
+
+function sendManifest(exchange: Exchange): void {
+  const { request, response, store, reference } = exchange;
+  const digest = store.tags.get(reference) ?? reference;
+  const { body, mediaType } = findManifest(exchange, digest);
+  send(request, response, body, digest, mediaType);
+}
+
+async function putManifest(exchange: Exchange): Promise<void> {
+  const { request, response, name, store, reference, options } = exchange;
   const body = await readBytes(request);
   const digest = digestOf(body);
+  const isTag = !reference.startsWith('sha256:');
+  if (!isTag && reference !== digest) {
+    throw refusal(400, 'DIGEST_INVALID', 'The manifest does not have the digest of its path.');
+  }
   const known = store.tags.get(reference);
-  if (known !== undefined && known !== digest && !mayOverwrite(name, reference)) {
+  if (known !== undefined && known !== digest && !options.mayOverwrite(name, reference)) {
     throw refusal(
       400,
       'TAG_INVALID',
@@ -209,17 +267,21 @@ async function manifest(
   }
   const mediaType = request.headers['content-type'] ?? 'application/vnd.oci.image.manifest.v1+json';
   store.manifests.set(digest, { mediaType, body });
-  if (reference.startsWith('sha256:')) {
-    if (reference !== digest) throw refusal(400, 'DIGEST_INVALID', 'The digest is another.');
-  } else {
-    store.tags.set(reference, digest);
-  }
+  if (isTag) store.tags.set(reference, digest);
   response
     .writeHead(201, {
       location: `/v2/${name}/manifests/${digest}`,
       'docker-content-digest': digest,
     })
     .end();
+}
+
+function deleteManifest(exchange: Exchange): void {
+  const { response, store, reference } = exchange;
+  findManifest(exchange, reference);
+  store.manifests.delete(reference);
+  for (const [tag, digest] of store.tags) if (digest === reference) store.tags.delete(tag);
+  response.writeHead(202).end();
 }
 
 interface Descriptor {

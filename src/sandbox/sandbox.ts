@@ -37,6 +37,8 @@ export interface Sandbox {
   readonly calls: readonly ApiCall[];
   /** Answers this exception to an action (`ecs:ListTasks`) from now on, as many times as given. */
   readonly fail: (action: string, fault: AwsFault, times?: number) => void;
+  /** Answers an action never from now on. */
+  readonly hold: (action: string) => void;
   /** Adds a fault. */
   readonly arm: (fault: Fault) => void;
   readonly close: () => Promise<void>;
@@ -49,7 +51,9 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
   const handlers: HttpHandler[] = [];
   const calls: ApiCall[] = [];
   const failures = new Map<string, { readonly fault: AwsFault; left: number }>();
-  const gate = (action: string): void => {
+  const held = new Set<string>();
+  const gate = async (action: string): Promise<void> => {
+    if (held.has(action)) await new Promise(() => undefined);
     const failure = failures.get(action);
     if (failure === undefined || failure.left === 0) return;
     failure.left -= 1;
@@ -118,6 +122,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
     },
     calls,
     fail: (action, fault, times = Infinity) => void failures.set(action, { fault, left: times }),
+    hold: (action) => void held.add(action),
     arm: ecs.arm,
     close: () => {
       clock.stop();

@@ -48,8 +48,8 @@ export function accessDenied(action: string, account: string): AwsFault {
   );
 }
 
-/** Decides, before an operation runs, whether it is refused (throws an {@link awsFault}) or goes on. */
-export type Gate = (action: string) => void;
+/** Decides, before an operation runs, whether it is refused (an {@link awsFault}), waits or goes on. */
+export type Gate = (action: string) => void | Promise<void>;
 
 /** What the server needs: services by IAM prefix, other handlers, and the gate before each call. */
 export interface ServerParts {
@@ -57,7 +57,7 @@ export interface ServerParts {
   readonly handlers: readonly HttpHandler[];
   readonly gate: Gate;
   readonly onCall: (call: ApiCall) => void;
-  /** Account that `sts:GetCallerIdentity` names. */
+  /** Account that STS names. */
   readonly account: string;
   readonly port?: number;
 }
@@ -96,11 +96,8 @@ async function answer(
   const body = await readBody(request);
   const target = request.headers['x-amz-target'];
   if (typeof target !== 'string') {
-    if (new URLSearchParams(body).get('Action') === 'GetCallerIdentity') {
-      answerCallerIdentity(parts, response);
-      return;
-    }
-    throw awsFault('UnknownOperationException', 'The sandbox does not model this request.');
+    await answerSts(parts, new URLSearchParams(body).get('Action') ?? '', response);
+    return;
   }
   const [prefix = '', name = ''] = target.split('.');
   const service = TARGETS[prefix];
@@ -108,7 +105,7 @@ async function answer(
   const action = `${service ?? prefix}:${name}`;
   const input = body === '' ? {} : (JSON.parse(body) as Record<string, unknown>);
   try {
-    parts.gate(action);
+    await parts.gate(action);
     if (operation === undefined) {
       throw awsFault('UnknownOperationException', `The sandbox does not model ${action}.`);
     }
@@ -126,16 +123,33 @@ async function answer(
   }
 }
 
-function answerCallerIdentity(parts: ServerParts, response: ServerResponse): void {
-  const action = 'sts:GetCallerIdentity';
-  parts.gate(action);
-  parts.onCall({ action, input: {}, status: 200 });
+/** Answers the AWS Query operations of STS that a credential chain uses; anybody may assume any role. */
+async function answerSts(
+  { account, gate, onCall }: ServerParts,
+  action: string,
+  response: ServerResponse,
+): Promise<void> {
+  const arn = `arn:aws:sts::${account}:assumed-role/sandbox/session`;
+  const expiration = new Date(Date.now() + 3_600_000).toISOString();
+  const credentials =
+    `<Credentials><AccessKeyId>ASIASANDBOX</AccessKeyId><SecretAccessKey>sandbox</SecretAccessKey>` +
+    `<SessionToken>sandbox</SessionToken><Expiration>${expiration}</Expiration></Credentials>` +
+    `<AssumedRoleUser><AssumedRoleId>AROASANDBOX:session</AssumedRoleId><Arn>${arn}</Arn></AssumedRoleUser>`;
+  const results: Readonly<Record<string, string>> = {
+    GetCallerIdentity: `<Arn>arn:aws:iam::${account}:user/sandbox</Arn><UserId>AIDASANDBOX</UserId><Account>${account}</Account>`,
+    AssumeRole: credentials,
+    AssumeRoleWithWebIdentity: credentials,
+  };
+  await gate(`sts:${action}`);
+  const result = results[action];
+  if (result === undefined) {
+    throw awsFault('UnknownOperationException', `The sandbox does not model sts:${action}.`);
+  }
+  onCall({ action: `sts:${action}`, input: {}, status: 200 });
   response.writeHead(200, { 'content-type': 'text/xml' });
   response.end(
-    `<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><GetCallerIdentityResult>` +
-      `<Arn>arn:aws:iam::${parts.account}:user/sandbox</Arn><UserId>AIDASANDBOX</UserId>` +
-      `<Account>${parts.account}</Account></GetCallerIdentityResult><ResponseMetadata>` +
-      `<RequestId>${randomUUID()}</RequestId></ResponseMetadata></GetCallerIdentityResponse>`,
+    `<${action}Response xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><${action}Result>${result}</${action}Result>` +
+      `<ResponseMetadata><RequestId>${randomUUID()}</RequestId></ResponseMetadata></${action}Response>`,
   );
 }
 

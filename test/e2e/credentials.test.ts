@@ -37,6 +37,25 @@ test('a profile gives keys, region and endpoint', async () => {
   expect(own.status, own.stderr).toBe(0);
 });
 
+test('a profile that assumes a role', async () => {
+  const world = await makeWorld();
+  const profiles = `[profile dev]\nrole_arn = arn:aws:iam::111122223333:role/r\nsource_profile = base\n[profile base]\n${KEYS}`;
+  const end = await withProfiles(world, profiles, ['--profile', 'dev']);
+  expect(end.status, end.stderr).toBe(0);
+  expect(world.sandbox.calls[0]?.action).toBe('sts:AssumeRole');
+});
+
+test('a web identity, as CI gives one', async () => {
+  const world = await makeWorld();
+  const folder = makeFolder({ token: 'identity' });
+  const end = await withProfiles(world, '', [], {
+    AWS_WEB_IDENTITY_TOKEN_FILE: join(folder, 'token'),
+    AWS_ROLE_ARN: 'arn:aws:iam::111122223333:role/r',
+  });
+  expect(end.status, end.stderr).toBe(0);
+  expect(world.sandbox.calls[0]?.action).toBe('sts:AssumeRoleWithWebIdentity');
+});
+
 test('AWS_DEFAULT_REGION and AWS_ENDPOINT_URL_ECS are honoured', async () => {
   const world = await makeWorld({ files: { '.ecsdeployrc': CONFIG.replace(/region.*\n/, '') } });
   const end = await world.run(['render', '--set-env', 'A=b'], {

@@ -284,3 +284,58 @@ test.skipIf(!HAS_GIT)('a commit after the first is deployed over it', async () =
     },
   ]);
 });
+
+test('members that no SDK knows, empty strings and tags survive a deploy', async () => {
+  const world = await makeWorld();
+  const service = await world.service();
+  const { stdout } = await world.run(['render', '--set-env', 'A=b']);
+  const source = JSON.parse(stdout) as { containerDefinitions: Record<string, unknown>[] };
+  const [app, ...others] = source.containerDefinitions;
+  const strange = {
+    ...source,
+    memberOfTheFuture: { nested: ['', 0, false] },
+    containerDefinitions: [
+      { ...app, command: ['', 'a=b'], laterMember: 'kept', dockerLabels: { 'a=b': 'ü' } },
+      ...others,
+    ],
+  };
+  const registered = await world.run(['register', '-', '-q'], { stdin: JSON.stringify(strange) });
+  const moved = await world.run(['rollout', registered.stdout.trim()]);
+  expect(moved.status, moved.stderr).toBe(0);
+  const deployed = await world.run(['deploy', '--json']);
+  expect(deployed.status, deployed.stderr).toBe(0);
+  const after = await world.run(['render', '--unset-env', 'NONE']);
+  const image = readResult(deployed).image?.reference;
+  expect(JSON.parse(after.stdout)).toMatchObject({
+    memberOfTheFuture: { nested: ['', 0, false] },
+    tags: [{ key: 'team', value: 'backend' }],
+    containerDefinitions: [
+      { image, command: ['', 'a=b'], laterMember: 'kept', dockerLabels: { 'a=b': 'ü' } },
+      {},
+      {},
+    ],
+  });
+  expect((await world.service()).taskDefinition).not.toBe(service.taskDefinition);
+});
+
+test('a container that the load balancer needs cannot be renamed away', async () => {
+  const world = await makeWorld({ faults: [{ name: 'load-balancer-unhealthy' }] });
+  const { stdout } = await world.run(['render', '--set-env', 'A=b']);
+  const renamed = stdout.replace('"hyeon9mak-container"', '"app"');
+  writeFileSync(join(world.folder, 'renamed.json'), renamed);
+  const args = ['deploy', '--task-definition', 'renamed.json', '--container', 'app', '--tag', 'v1'];
+  const end = await world.run(args);
+  expect(end.status).toBe(3);
+  expect(stable(end.stderr, world)).toMatchInlineSnapshot(`
+    "Docker: the sandbox's stand-in at tcp://DOCKER
+    Error: The load balancer of "hyeon9mak-service-dev" sends to port 8080 of container "hyeon9mak-container", which the task definition does not have.
+      → keep the name and the port mapping of that container, or change the load balancer of the service first
+    "
+  `);
+  expect(world.writes()).toEqual([]);
+  const forced = await world.run([...args, '--skip-check', 'container-port']);
+  expect(forced.status).toBe(4);
+  expect(forced.stderr).toContain(
+    'The container hyeon9mak-container does not exist in the task definition.',
+  );
+});

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { StopTaskCommand, UpdateServiceCommand } from '@aws-sdk/client-ecs';
 import { describe, expect, test } from 'vitest';
 import type { CauseCode } from '../../src/core/diagnosis.ts';
@@ -5,7 +6,7 @@ import type { Outcome } from '../../src/core/result.ts';
 import type { FaultName } from '../../src/sandbox/ecs/faults.ts';
 import { accessDenied, awsFault } from '../../src/sandbox/wire.ts';
 import { readResult } from '../support/cli.ts';
-import { makeWorld, stable } from '../support/world.ts';
+import { CONFIG, makeWorld, stable } from '../support/world.ts';
 import type { World } from '../support/world.ts';
 
 const SERVICE = { cluster: 'backend', service: 'hyeon9mak-service-dev' };
@@ -233,16 +234,41 @@ test.each(['SIGINT', 'SIGTERM'] as const)(
   },
 );
 
-test('an interrupt before the rollout changes nothing', async () => {
-  const world = await makeWorld();
-  const end = await world.run(['deploy', '--json'], {
-    onStderr: (text, child) => {
-      if (text.includes('to be built')) child.kill('SIGINT');
-    },
+describe('an interrupt before the rollout changes nothing', () => {
+  test.each([
+    ['while AWS is read', 'ecs:DescribeServices', 'ecr:DescribeRepositories'],
+    ['in the push', 'ecr:InitiateLayerUpload', 'Pushing'],
+    ['in the registration', 'ecs:RegisterTaskDefinition', 'Pushed'],
+  ])('%s', async (_, held, shown) => {
+    const world = await makeWorld();
+    world.sandbox.hold(held);
+    const end = await world.run(['deploy', '--verbose'], {
+      onStderr: (text, child) => {
+        if (text.includes(shown)) child.kill('SIGINT');
+      },
+    });
+    expect(end.status, end.stderr).toBe(130);
+    expect(end.stderr).toContain('Warning: Interrupted before the service was changed.');
+    expect(world.writes()).toEqual([]);
   });
-  expect(end.status).toBe(130);
-  expect(readResult(end)).toMatchObject({ outcome: 'interrupted', error: { code: 'interrupted' } });
-  expect(world.writes()).not.toContain('ecs:UpdateService');
+
+  test('in build.before, whose processes end too', async () => {
+    const seconds = String(100_000 + Math.floor(Math.random() * 900_000));
+    const world = await makeWorld({
+      files: {
+        '.ecsdeployrc': `${CONFIG}build: { before: ["echo started; sleep ${seconds}; true"] }`,
+      },
+    });
+    const end = await world.run(['deploy'], {
+      onStderr: (text, child) => {
+        if (/^ {2}started$/m.test(text)) child.kill('SIGINT');
+      },
+    });
+    expect(end.status, end.stderr).toBe(130);
+    const { stdout } = spawnSync('ps', ['-eo', 'args'], { encoding: 'utf8' });
+    expect(stdout).not.toContain(`sleep ${seconds}`);
+    expect(world.writes()).toEqual([]);
+  });
 });
 
 test('a rollout that takes longer than --timeout', async () => {
