@@ -80,7 +80,8 @@ export function judge(ours: OurDeployment, { service, record }: Sight, memory: M
       return end({ kind: 'failed', reason: reason || 'the rollback failed' });
     case 'STOPPED':
       if (primary !== undefined && isNewer(primary, ours)) return end(supersededBy(primary));
-      if (isOurs || doubt.doubtful >= DOUBTFUL_POLLS) {
+      // A late read may still show our deployment at work that another one has ended.
+      if (own?.rolloutState === 'FAILED' || doubt.doubtful >= STALE_POLLS) {
         return end({ kind: 'failed', reason: reason || 'the deployment was stopped' });
       }
       return wait('stale', doubt);

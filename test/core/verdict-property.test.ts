@@ -1,0 +1,192 @@
+import type { Deployment, Service, ServiceDeployment } from '@aws-sdk/client-ecs';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { judge, NO_MEMORY, STALE_POLLS } from '../../src/core/verdict.ts';
+import type { OurDeployment, Verdict } from '../../src/core/verdict.ts';
+
+const [T0, T1, T2] = [0, 1, 2].map((hour) => new Date(hour * 3_600_000)) as [Date, Date, Date];
+const ours: OurDeployment = {
+  id: 'ecs-svc/2',
+  taskDefinition: 'app:2',
+  createdAt: T1,
+  previous: 'ecs-svc/1',
+};
+
+interface State {
+  readonly service: Service;
+  readonly record: string | undefined;
+}
+
+type Entry = readonly [
+  id: number,
+  revision: number,
+  status: string,
+  rollout: string,
+  createdAt: Date,
+  reason?: string,
+];
+
+/** A state of the API from a few words per deployment; the first is what the service names. */
+function state(record: string | undefined, entries: readonly Entry[], failed = false): State {
+  const deployments = entries.map(
+    ([id, revision, status, rolloutState, createdAt, rolloutStateReason]): Deployment => ({
+      id: `ecs-svc/${id}`,
+      taskDefinition: `app:${revision}`,
+      status,
+      rolloutState: rolloutState as Deployment['rolloutState'],
+      createdAt,
+      rolloutStateReason,
+    }),
+  );
+  const message = '(service s) (deployment ecs-svc/2) deployment failed: tasks failed to start.';
+  return {
+    record,
+    service: {
+      status: 'ACTIVE',
+      desiredCount: 1,
+      taskDefinition: deployments[0]?.taskDefinition,
+      deployments,
+      events: failed ? [{ id: 'e', message }] : [],
+      deploymentConfiguration: { deploymentCircuitBreaker: { enable: true, rollback: true } },
+    },
+  };
+}
+
+const before = state(undefined, [[1, 1, 'PRIMARY', 'COMPLETED', T0]]);
+const running = state('IN_PROGRESS', [
+  [2, 2, 'PRIMARY', 'IN_PROGRESS', T1],
+  [1, 1, 'ACTIVE', 'COMPLETED', T0],
+]);
+
+/** How deployments really end, as the states that the API passes through. */
+const COURSES: Readonly<Record<string, fc.Arbitrary<readonly State[]>>> = {
+  succeeded: fc.constantFrom(
+    [
+      before,
+      running,
+      state('IN_PROGRESS', [[2, 2, 'PRIMARY', 'COMPLETED', T1]]),
+      state('SUCCESSFUL', [[2, 2, 'PRIMARY', 'COMPLETED', T1]]),
+    ],
+    // Early success: the record is first, old tasks still run.
+    [
+      before,
+      running,
+      state('SUCCESSFUL', [
+        [2, 2, 'PRIMARY', 'IN_PROGRESS', T1],
+        [1, 1, 'ACTIVE', 'COMPLETED', T0],
+      ]),
+    ],
+  ),
+  'rolled-back': fc
+    .record({
+      id: fc.constantFrom(1, 9),
+      createdAt: fc.constantFrom(T0, T2),
+      status: fc.constantFrom('ACTIVE', 'DRAINING'),
+    })
+    .map(({ id, createdAt, status }) => {
+      const reason = `ECS deployment circuit breaker: rolling back to deploymentId ecs-svc/${id}.`;
+      return [
+        before,
+        running,
+        state(
+          'ROLLBACK_IN_PROGRESS',
+          [
+            [id, 1, 'PRIMARY', 'IN_PROGRESS', createdAt, reason],
+            [2, 2, status, 'FAILED', T1],
+          ],
+          true,
+        ),
+        state(
+          'ROLLBACK_IN_PROGRESS',
+          [
+            [id, 1, 'PRIMARY', 'COMPLETED', createdAt],
+            [2, 2, status, 'FAILED', T1],
+          ],
+          true,
+        ),
+        state('ROLLBACK_SUCCESSFUL', [[id, 1, 'PRIMARY', 'COMPLETED', createdAt]], true),
+      ];
+    }),
+  superseded: fc.constantFrom(2, 3).map((revision) => [
+    before,
+    running,
+    state('STOP_REQUESTED', [
+      [3, revision, 'PRIMARY', 'IN_PROGRESS', T2],
+      [2, 2, 'ACTIVE', 'IN_PROGRESS', T1],
+    ]),
+    state('STOPPED', [[3, revision, 'PRIMARY', 'IN_PROGRESS', T2]]),
+    state('STOPPED', [[3, revision, 'PRIMARY', 'COMPLETED', T2]]),
+  ]),
+  failed: fc.constant([
+    before,
+    running,
+    state('STOP_REQUESTED', [
+      [2, 2, 'PRIMARY', 'FAILED', T1],
+      [1, 1, 'ACTIVE', 'COMPLETED', T0],
+    ]),
+    state('STOPPED', [
+      [2, 2, 'PRIMARY', 'FAILED', T1],
+      [1, 1, 'ACTIVE', 'COMPLETED', T0],
+    ]),
+  ]),
+};
+
+/** Which state each poll sees: never a later one than the truth, often an earlier one. */
+const polls = fc.array(
+  fc.record({
+    advance: fc.boolean(),
+    service: fc.oneof(
+      { weight: 3, arbitrary: fc.constant(0) },
+      { weight: 1, arbitrary: fc.nat(4) },
+    ),
+    record: fc.oneof({ weight: 3, arbitrary: fc.constant(0) }, { weight: 1, arbitrary: fc.nat(4) }),
+  }),
+  { maxLength: 40 },
+);
+
+type Polls = typeof polls extends fc.Arbitrary<infer T> ? T : never;
+
+/** Watches a course through delayed and reordered reads, at last through true ones, to the verdict. */
+function watch(course: readonly State[], reads: Polls, withRecords: boolean): Verdict {
+  let memory = NO_MEMORY;
+  let truth = 1;
+  const settle = Array.from({ length: 2 * STALE_POLLS }, () => ({
+    advance: true,
+    service: 0,
+    record: 0,
+  }));
+  for (const { advance, service, record } of [...reads, ...settle]) {
+    if (advance) truth = Math.min(truth + 1, course.length - 1);
+    const seen = course[Math.max(0, truth - service)];
+    const status = withRecords ? course[Math.max(0, truth - record)]?.record : undefined;
+    const [verdict, next] = judge(
+      ours,
+      {
+        service: seen?.service ?? {},
+        record: status === undefined ? undefined : ({ status } as ServiceDeployment),
+      },
+      memory,
+    );
+    if (verdict.kind !== 'waiting') return verdict;
+    memory = next;
+  }
+  return { kind: 'waiting', phase: 'stale' };
+}
+
+describe.each([true, false])('with records: %s', (withRecords) => {
+  test.each(Object.entries(COURSES))(
+    'what ends %s is judged so, however the reads come',
+    (kind, courses) => {
+      fc.assert(
+        fc.property(courses, polls, (course, reads) => {
+          // Early success is told by the record alone.
+          fc.pre(
+            withRecords || course.at(-1)?.service.deployments?.[0]?.rolloutState !== 'IN_PROGRESS',
+          );
+          expect(watch(course, reads, withRecords).kind).toBe(kind);
+        }),
+        { numRuns: 2000 },
+      );
+    },
+  );
+});
