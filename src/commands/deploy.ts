@@ -13,11 +13,11 @@ import type { JsonObject } from '../core/task-definition.ts';
 import { allOrRefuse, EcsDeployError, refuse } from '../errors.ts';
 import { observeTarget, platformOfDefinition, renderTarget } from '../steps/definition.ts';
 import type { Observed } from '../steps/definition.ts';
-import { checkPlatform, findGivenImage, planImage, produceImage, since } from '../steps/image.ts';
+import { checkPlatform, findGivenImage, planImage, produceImage } from '../steps/image.ts';
 import type { GivenImage, ImagePlan, ImageSeconds } from '../steps/image.ts';
 import { registerDrafts } from '../steps/register.ts';
 import { rollOut } from '../steps/rollout.ts';
-import { connectAws } from '../steps/session.ts';
+import { connectAws, since } from '../steps/session.ts';
 import { rolloutResult } from './rollout.ts';
 
 /** The whole path: read everything, plan, refuse what cannot work, then image, revision, rollout. */
@@ -34,8 +34,7 @@ export async function deploy(context: Context): Promise<CommandResult> {
     planSource(context, aws),
     ...config.targets.map((target) => observeTarget(context, ecs, target)),
   ]);
-  checkPlan(context, source, observed);
-  const planned = observed.map((item) => renderTarget(context, item, source.reference));
+  const planned = planDefinitions(context, source, observed);
   emit({
     kind: 'plan',
     image: source.reference,
@@ -64,6 +63,7 @@ export async function deploy(context: Context): Promise<CommandResult> {
     observed.map(({ service, source: definition, target }, index) => ({
       service,
       taskDefinition: registrations[index]?.arn ?? '',
+      previous: service.taskDefinition,
       definition: drafts[index]?.definition ?? {},
       registered: registrations[index]?.registered ?? false,
       containers: chooseContainers(definition, target.container),
@@ -83,9 +83,17 @@ function planSource(context: Context, aws: Aws): Promise<Source> {
   return image === undefined ? planImage(context, aws) : findGivenImage(context, aws, image);
 }
 
-/** Refuses, before anything is written, what ECS would accept and the tasks would die of. */
-function checkPlan(context: Context, source: Source, observed: readonly Observed[]): void {
-  const problems = observed.flatMap((item) => {
+/**
+ * The definitions to register; refuses, before anything is written and all at once, what ECS would
+ * not take and what it would take and the tasks would die of.
+ */
+function planDefinitions(
+  context: Context,
+  source: Source,
+  observed: readonly Observed[],
+): readonly JsonObject[] {
+  const problems: EcsDeployError[] = [];
+  const definitions = observed.map((item) => {
     try {
       const wanted = platformOfDefinition(item.source);
       const hint = `build it with --platform ${wanted}, or set runtimePlatform in the task definition`;
@@ -96,14 +104,15 @@ function checkPlan(context: Context, source: Source, observed: readonly Observed
         wanted,
         hint,
       });
-      renderTarget(context, item, source.reference);
-      return [];
+      return renderTarget(context, item, source.reference);
     } catch (error) {
-      if (error instanceof EcsDeployError) return [error];
-      throw error;
+      if (!(error instanceof EcsDeployError)) throw error;
+      problems.push(error);
+      return {};
     }
   });
   refuse(problems);
+  return definitions;
 }
 
 async function takeImage(

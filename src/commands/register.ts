@@ -5,9 +5,8 @@ import type { CommandResult, Context } from '../context.ts';
 import type { JsonObject, Revision } from '../core/task-definition.ts';
 import { EcsDeployError } from '../errors.ts';
 import { parseDefinition, readDefinitionFile } from '../steps/definition.ts';
-import { since } from '../steps/image.ts';
 import { registerDrafts } from '../steps/register.ts';
-import { connectAws } from '../steps/session.ts';
+import { connectAws, since } from '../steps/session.ts';
 
 /** Registers a definition from a file or stdin, unless an equal revision exists; prints the ARN. */
 export async function register(context: Context): Promise<CommandResult> {

@@ -10,10 +10,9 @@ import { shortName } from '../core/task-definition.ts';
 import type { Revision } from '../core/task-definition.ts';
 import { allOrRefuse, EcsDeployError, EXIT_STATUS } from '../errors.ts';
 import { checkService } from '../steps/definition.ts';
-import { optional, since } from '../steps/image.ts';
 import { followDeployments, rollOut } from '../steps/rollout.ts';
 import type { Move } from '../steps/rollout.ts';
-import { connectAws } from '../steps/session.ts';
+import { connectAws, optional, since } from '../steps/session.ts';
 
 /** Moves the services to a revision and follows their deployments; `--watch` only follows. */
 export async function rollout(context: Context): Promise<CommandResult> {
@@ -69,10 +68,17 @@ async function planMove(
   return {
     service,
     taskDefinition: revision.arn,
+    previous: previousRevision(context, service),
     definition: revision.definition,
     registered: false,
     containers: [],
   };
+}
+
+/** The revision to go back to: the one that runs, or that ran before the deployment that is watched. */
+function previousRevision({ config }: Context, service: Service): string | undefined {
+  if (!config.watch) return service.taskDefinition;
+  return service.deployments?.find(({ status }) => status !== 'PRIMARY')?.taskDefinition;
 }
 
 async function chooseRevision(

@@ -190,10 +190,11 @@ function endLines(
   const ours = shortName(result.taskDefinition ?? '');
   const previous = shortName(result.previousTaskDefinition ?? '');
   const flags = `--cluster ${cluster} --service ${service}`;
-  const onward = [
-    line('hint', `watch on: ecsdeploy rollout --watch ${flags}`),
-    line('hint', `roll back: ecsdeploy rollout ${previous} ${flags}`),
-  ];
+  const back =
+    previous === '' || previous === ours
+      ? []
+      : [line('hint', `roll back: ecsdeploy rollout ${previous} ${flags}`)];
+  const onward = [line('hint', `watch on: ecsdeploy rollout --watch ${flags}`), ...back];
   const [cause] = result.causes;
   const because = cause === undefined ? reason : `${cause.summary} [${cause.code}]`;
   const why = because === '' ? '' : `: ${because}`;
@@ -236,10 +237,7 @@ function endLines(
         ...onward,
       ];
     default:
-      return [
-        line('error', `The deployment of ${ours} to ${service} failed${why}`),
-        line('hint', `roll back: ecsdeploy rollout ${previous} ${flags}`),
-      ];
+      return [line('error', `The deployment of ${ours} to ${service} failed${why}`), ...back];
   }
 }
 

@@ -19,6 +19,7 @@ import { pushImage } from '../docker/push.ts';
 import { allOrRefuse, EcsDeployError } from '../errors.ts';
 import { readSource } from '../git.ts';
 import { runProcess } from '../processes.ts';
+import { optional, since } from './session.ts';
 
 /** What is going to happen to the image. */
 export interface ImagePlan {
@@ -95,25 +96,6 @@ async function checkBuild({ config }: Context): Promise<void> {
   }
   // Commands that run before the build may make the files that are looked for here.
   if (config.before.length === 0) await checkContext(config.context, config.dockerfile);
-}
-
-/** Awaits a read that may be denied: one warning names the permission, and undefined is the answer. */
-export async function optional<T>(
-  { emit }: Pick<Context, 'emit'>,
-  action: string,
-  read: Promise<T>,
-): Promise<T | undefined> {
-  try {
-    return await read;
-  } catch (error) {
-    if (!(error instanceof EcsDeployError) || error.code !== 'permission-denied') throw error;
-    emit({
-      kind: 'warning',
-      message: `Going on without ${action}: ${error.message}`,
-      hint: error.hint,
-    });
-    return undefined;
-  }
 }
 
 /** An image whose platforms are compared with the one the tasks run on. */
@@ -278,9 +260,4 @@ async function runBefore({ config, emit, signal }: Context): Promise<void> {
       hint: `run it by hand in ${config.directory}`,
     });
   }
-}
-
-/** Seconds since a `performance.now()`, to the millisecond. */
-export function since(start: number): number {
-  return Math.round(performance.now() - start) / 1000;
 }

@@ -4,7 +4,7 @@ import type { Context } from '../context.ts';
 import { canonical, sameDefinition, shortName } from '../core/task-definition.ts';
 import type { JsonObject, Revision } from '../core/task-definition.ts';
 import { EcsDeployError } from '../errors.ts';
-import { since } from './image.ts';
+import { since } from './session.ts';
 
 /** A revision that holds the draft. */
 export interface Registration {

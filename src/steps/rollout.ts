@@ -19,9 +19,9 @@ import { shortName } from '../core/task-definition.ts';
 import type { JsonObject } from '../core/task-definition.ts';
 import { judge, NO_MEMORY } from '../core/verdict.ts';
 import type { Memory, OurDeployment, Verdict } from '../core/verdict.ts';
-import { EcsDeployError } from '../errors.ts';
+import { EcsDeployError, refuse } from '../errors.ts';
 import { findCauses } from './causes.ts';
-import { since } from './image.ts';
+import { since } from './session.ts';
 
 /** One service and the revision it moves to. */
 export interface Move {
@@ -29,6 +29,8 @@ export interface Move {
   readonly service: Service;
   /** ARN of the revision. */
   readonly taskDefinition: string;
+  /** ARN of the revision to go back to; undefined where none is known. */
+  readonly previous: string | undefined;
   /** The revision's definition, to find logs and platform by. */
   readonly definition: JsonObject;
   readonly registered: boolean;
@@ -71,9 +73,25 @@ export async function rollOut(
   moves: readonly Move[],
 ): Promise<readonly ServiceResult[]> {
   const started = await Promise.all(
-    moves.map((move) => startMove(context, ecs, move, moves.length)),
+    moves.map((move) =>
+      startMove(context, ecs, move).catch((error: unknown) => {
+        if (error instanceof EcsDeployError) return { move, error };
+        throw error;
+      }),
+    ),
   );
-  return finish(context, ecs, started);
+  const refused = started.filter((item) => 'error' in item);
+  // Where nothing was moved it is a plain refusal; beside services that moved it is a failure.
+  if (!started.some((item) => 'ours' in item)) refuse(refused.map(({ error }) => error));
+  return finish(
+    context,
+    ecs,
+    started.map((item) => {
+      if (!('error' in item)) return item;
+      context.emit({ kind: 'error', error: item.error });
+      return resultOf(item.move, item.error.code === 'sight-lost' ? 'unknown' : 'failed');
+    }),
+  );
 }
 
 /** Follows the deployments that run now, and changes nothing. */
@@ -105,12 +123,7 @@ async function finish(
   );
 }
 
-async function startMove(
-  context: Context,
-  ecs: Ecs,
-  move: Move,
-  moves: number,
-): Promise<Watch | ServiceResult> {
+async function startMove(context: Context, ecs: Ecs, move: Move): Promise<Watch | ServiceResult> {
   const { config, emit } = context;
   const before = primaryOf(move.service);
   const runs = move.service.taskDefinition === move.taskDefinition && before !== undefined;
@@ -121,15 +134,10 @@ async function startMove(
       ? newWatch(move, before, undefined)
       : unchanged(context, move);
   }
-  let answer: Service;
-  try {
-    answer = await updateService(ecs, move.service, { taskDefinition: move.taskDefinition, force });
-  } catch (error) {
-    // Alone it is a plain refusal; beside others that have moved it is this service's failure.
-    if (moves === 1 || !(error instanceof EcsDeployError)) throw error;
-    emit({ kind: 'error', error });
-    return { ...resultOf(move, 'failed'), deployment: null };
-  }
+  const answer = await updateService(ecs, move.service, {
+    taskDefinition: move.taskDefinition,
+    force,
+  });
   const primary = primaryOf(answer);
   if (primary === undefined || primary.id === before?.id) return unchanged(context, move);
   emit({
@@ -172,7 +180,7 @@ function unchanged({ emit }: Context, move: Move): ServiceResult {
     service: move.service.serviceName ?? '',
     revision: shortName(move.taskDefinition),
   });
-  return { ...resultOf(move, 'unchanged'), deployment: null };
+  return resultOf(move, 'unchanged');
 }
 
 function resultOf(move: Move, outcome: Outcome): ServiceResult {
@@ -182,7 +190,7 @@ function resultOf(move: Move, outcome: Outcome): ServiceResult {
     service: service.serviceName ?? '',
     outcome,
     taskDefinition: move.taskDefinition,
-    previousTaskDefinition: service.taskDefinition ?? null,
+    previousTaskDefinition: move.previous ?? null,
     registered: move.registered,
     deployment: null,
     desired: service.desiredCount ?? 0,

@@ -1,6 +1,7 @@
 import { connect } from '../aws/client.ts';
 import type { Aws } from '../aws/client.ts';
 import type { Context } from '../context.ts';
+import { EcsDeployError } from '../errors.ts';
 
 /** Connects to AWS with the profile and region of a run; throws `profile-unknown`. */
 export function connectAws({ config, environment, ask, emit, signal }: Context): Promise<Aws> {
@@ -12,4 +13,28 @@ export function connectAws({ config, environment, ask, emit, signal }: Context):
     signal,
     onCall: (call) => emit({ kind: 'api-call', ...call }),
   });
+}
+
+/** Awaits a read that may be denied: one warning names the permission, and undefined is the answer. */
+export async function optional<T>(
+  { emit }: Pick<Context, 'emit'>,
+  action: string,
+  read: Promise<T>,
+): Promise<T | undefined> {
+  try {
+    return await read;
+  } catch (error) {
+    if (!(error instanceof EcsDeployError) || error.code !== 'permission-denied') throw error;
+    emit({
+      kind: 'warning',
+      message: `Going on without ${action}: ${error.message}`,
+      hint: error.hint,
+    });
+    return undefined;
+  }
+}
+
+/** Seconds since a `performance.now()`, to the millisecond. */
+export function since(start: number): number {
+  return Math.round(performance.now() - start) / 1000;
 }

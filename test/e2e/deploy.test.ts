@@ -1,7 +1,7 @@
 import { DescribeTaskDefinitionCommand } from '@aws-sdk/client-ecs';
 import { expect, test } from 'vitest';
 import { readResult } from '../support/cli.ts';
-import { commitAll, CONFIG, HAS_GIT, makeWorld, stable } from '../support/world.ts';
+import { addService, commitAll, CONFIG, HAS_GIT, makeWorld, stable } from '../support/world.ts';
 import type { World } from '../support/world.ts';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -187,19 +187,7 @@ environments:
 `,
     },
   });
-  const { CreateServiceCommand } = await import('@aws-sdk/client-ecs');
-  for (const serviceName of ['worker', 'other']) {
-    await world.ecs.send(
-      new CreateServiceCommand({
-        cluster: 'backend',
-        serviceName,
-        taskDefinition: 'hyeon9mak-task-dev:1',
-        desiredCount: 1,
-        launchType: 'FARGATE',
-        networkConfiguration: { awsvpcConfiguration: { subnets: ['subnet-1'] } },
-      }),
-    );
-  }
+  for (const name of ['worker', 'other']) await addService(world, name);
   world.writes();
   const end = await world.run(['deploy', '--json', '--tag', 'three']);
   expect(end.status, end.stderr).toBe(0);

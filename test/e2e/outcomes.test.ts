@@ -6,7 +6,7 @@ import type { Outcome } from '../../src/core/result.ts';
 import type { FaultName } from '../../src/sandbox/ecs/faults.ts';
 import { accessDenied, awsFault } from '../../src/sandbox/wire.ts';
 import { readResult } from '../support/cli.ts';
-import { CONFIG, makeWorld, stable } from '../support/world.ts';
+import { addService, CONFIG, makeWorld, stable } from '../support/world.ts';
 import type { World } from '../support/world.ts';
 
 const SERVICE = { cluster: 'backend', service: 'hyeon9mak-service-dev' };
@@ -376,5 +376,33 @@ test('UpdateService denied: the service was not changed, the statement to add is
       code: 'permission-denied',
       hint: expect.stringContaining('"Action":"ecs:UpdateService"'),
     },
+  });
+});
+
+describe('UpdateService denied for one of two services', () => {
+  const denied = accessDenied('ecs:UpdateService', '111122223333');
+  const args = ['deploy', '--json', '--service', 'hyeon9mak-service-dev', 'worker'];
+
+  test('the other one is watched to its end, and the whole has failed', async () => {
+    const world = await makeWorld();
+    await addService(world, 'worker');
+    world.sandbox.fail('ecs:UpdateService', denied, 1);
+    const end = await world.run(args);
+    expect(end.status, end.stderr).toBe(6);
+    const outcomes = readResult(end).services.map(({ outcome }) => outcome);
+    expect(outcomes.toSorted()).toEqual(['failed', 'succeeded']);
+  });
+
+  test('and the other runs the revision already: no service was changed', async () => {
+    const world = await makeWorld();
+    await addService(world, 'worker');
+    await world.run(['deploy', '-q']);
+    world.sandbox.fail('ecs:UpdateService', denied);
+    const end = await world.run(args);
+    expect(end.status, end.stderr).toBe(4);
+    expect(readResult(end)).toMatchObject({
+      outcome: 'refused',
+      error: { code: 'permission-denied' },
+    });
   });
 });

@@ -2,6 +2,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { devNull } from 'node:os';
 import { ECRClient } from '@aws-sdk/client-ecr';
 import {
+  CreateServiceCommand,
   DescribeServicesCommand,
   DescribeTasksCommand,
   ECSClient,
@@ -119,6 +120,20 @@ export async function makeWorld(options: WorldOptions = {}): Promise<World> {
       return tasks ?? [];
     },
   };
+}
+
+/** Adds a service that runs the start world's first revision in one task. */
+export async function addService({ ecs }: World, serviceName: string): Promise<void> {
+  await ecs.send(
+    new CreateServiceCommand({
+      cluster: 'backend',
+      serviceName,
+      taskDefinition: 'hyeon9mak-task-dev:1',
+      desiredCount: 1,
+      launchType: 'FARGATE',
+      networkConfiguration: { awsvpcConfiguration: { subnets: ['subnet-1'] } },
+    }),
+  );
 }
 
 /** Whether this machine has git; without it the tests give the tag themselves. */
