@@ -106,7 +106,7 @@ export function commandForm(text: string): readonly string[] {
 export function keyValues(text: string, variables: Variables): (readonly [string, string])[] {
   const pairs = words(text, variables);
   const [first = '', ...rest] = pairs;
-  if (!first.includes('=')) return [[first, rest.join(' ')]];
+  if (!first.includes('=') && rest.length > 0) return [[first, rest.join(' ')]];
   return pairs.map((pair) => {
     const [key, value] = splitPair(pair);
     if (key !== '' && value !== undefined) return [key, value];

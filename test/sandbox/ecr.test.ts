@@ -1,0 +1,358 @@
+import {
+  BatchCheckLayerAvailabilityCommand,
+  BatchGetImageCommand,
+  CreateRepositoryCommand,
+  DeleteRepositoryCommand,
+  DescribeImagesCommand,
+  DescribeRepositoriesCommand,
+  ECRClient,
+  GetAuthorizationTokenCommand,
+  GetDownloadUrlForLayerCommand,
+  ListImagesCommand,
+  ListTagsForResourceCommand,
+  PutImageCommand,
+  PutImageTagMutabilityCommand,
+} from '@aws-sdk/client-ecr';
+import { beforeEach, expect, onTestFinished, test } from 'vitest';
+import { createRegistryClient } from '../../src/sandbox/registry-client.ts';
+import { digestOf } from '../../src/sandbox/registry.ts';
+import { startSandbox } from '../../src/sandbox/sandbox.ts';
+import type { Sandbox } from '../../src/sandbox/sandbox.ts';
+
+const ACCOUNT = '111122223333';
+const OCI = 'application/vnd.oci.image.manifest.v1+json';
+/** The repository of the start world, with the image `first`. */
+const repositoryName = 'hyeon9mak-dev';
+
+let sandbox: Sandbox;
+let ecr: ECRClient;
+
+beforeEach(async () => {
+  sandbox = await startSandbox({ speed: 1000, faults: [] });
+  ecr = clientFor(sandbox.environment['AWS_REGION'] ?? '');
+  const { close } = sandbox;
+  return close;
+});
+
+function clientFor(region: string): ECRClient {
+  const { environment } = sandbox;
+  const client = new ECRClient({
+    region,
+    endpoint: environment['AWS_ENDPOINT_URL'] ?? '',
+    credentials: {
+      accessKeyId: environment['AWS_ACCESS_KEY_ID'] ?? '',
+      secretAccessKey: environment['AWS_SECRET_ACCESS_KEY'] ?? '',
+    },
+  });
+  onTestFinished(() => client.destroy());
+  return client;
+}
+
+function registry() {
+  const { registryHost: host, registryPassword: password } = sandbox;
+  return createRegistryClient({ host, username: 'AWS', password });
+}
+
+const missing = (name: string, account = ACCOUNT) => ({
+  name: 'RepositoryNotFoundException',
+  message: `The repository with name '${name}' does not exist in the registry with id '${account}'`,
+});
+
+/** The image of the start world. */
+async function firstImage(): Promise<{
+  digest: string;
+  text: string;
+  config: string;
+  size: number;
+}> {
+  const { images } = await ecr.send(
+    new BatchGetImageCommand({ repositoryName, imageIds: [{ imageTag: 'first' }] }),
+  );
+  const text = images?.[0]?.imageManifest ?? '';
+  const { config, layers } = JSON.parse(text) as {
+    config: { digest: string; size: number };
+    layers: { size: number }[];
+  };
+  const size = layers.reduce((sum, layer) => sum + layer.size, config.size);
+  return { digest: images?.[0]?.imageId?.imageDigest ?? '', text, config: config.digest, size };
+}
+
+test('GetAuthorizationToken gives the login of the registry for twelve hours', async () => {
+  const { authorizationData } = await ecr.send(new GetAuthorizationTokenCommand({}));
+  const [{ authorizationToken = '', expiresAt, proxyEndpoint } = {}] = authorizationData ?? [];
+  expect(Buffer.from(authorizationToken, 'base64').toString()).toBe(
+    `AWS:${sandbox.registryPassword}`,
+  );
+  expect(proxyEndpoint).toBe(`http://${sandbox.registryHost}`);
+  expect(expiresAt?.getTime()).toBeGreaterThan(Date.now() + 11 * 3_600_000);
+  const headers = { authorization: `Basic ${authorizationToken}` };
+  expect((await fetch(`${proxyEndpoint}/v2/`, { headers })).status).toBe(200);
+  expect(await clientFor('us-east-1').send(new GetAuthorizationTokenCommand({}))).toMatchObject({
+    authorizationData: [{ authorizationToken }],
+  });
+});
+
+test('repositories are created, described and deleted', async () => {
+  const { repository } = await ecr.send(
+    new CreateRepositoryCommand({ repositoryName: 'team/app', imageTagMutability: 'IMMUTABLE' }),
+  );
+  expect(repository).toEqual({
+    repositoryArn: `arn:aws:ecr:ap-northeast-2:${ACCOUNT}:repository/team/app`,
+    registryId: ACCOUNT,
+    repositoryName: 'team/app',
+    repositoryUri: `${sandbox.registryHost}/team/app`,
+    createdAt: expect.any(Date) as Date,
+    imageTagMutability: 'IMMUTABLE',
+    imageScanningConfiguration: { scanOnPush: false },
+    encryptionConfiguration: { encryptionType: 'AES256' },
+  });
+  const names = async (...repositoryNames: string[]) => {
+    const input = repositoryNames.length === 0 ? {} : { repositoryNames };
+    const { repositories } = await ecr.send(new DescribeRepositoriesCommand(input));
+    return repositories?.map(({ repositoryName: name }) => name);
+  };
+  expect(await names()).toEqual([repositoryName, 'team/app']);
+  expect(await names('team/app')).toEqual(['team/app']);
+  await expect(names('team/app', 'x')).rejects.toMatchObject(missing('x'));
+  const resourceArn = repository?.repositoryArn ?? '';
+  const tags = await ecr.send(new ListTagsForResourceCommand({ resourceArn }));
+  expect(tags.tags).toEqual([]);
+  await ecr.send(new DeleteRepositoryCommand({ repositoryName: 'team/app' }));
+  expect(await names()).toEqual([repositoryName]);
+});
+
+test('a repository cannot be created twice or under a name that is none', async () => {
+  const create = (name: string) => ecr.send(new CreateRepositoryCommand({ repositoryName: name }));
+  await expect(create(repositoryName)).rejects.toMatchObject({
+    name: 'RepositoryAlreadyExistsException',
+    message: `The repository with name '${repositoryName}' already exists in the registry with id '${ACCOUNT}'`,
+  });
+  for (const name of ['x', 'App', 'a//b', 'a-', '_a', 'a'.repeat(257)]) {
+    await expect(create(name)).rejects.toMatchObject({
+      name: 'InvalidParameterException',
+      message: expect.stringMatching(/^Invalid parameter at 'repositoryName' failed/) as string,
+    });
+  }
+  for (const name of ['ab', 'a.b/c_d/e-f', 'a'.repeat(256)]) await create(name);
+});
+
+test('a repository with images is deleted by force, and comes back empty', async () => {
+  await expect(ecr.send(new DeleteRepositoryCommand({ repositoryName }))).rejects.toMatchObject({
+    name: 'RepositoryNotEmptyException',
+    message: `The repository with name '${repositoryName}' in registry with id '${ACCOUNT}' cannot be deleted because it still contains images`,
+  });
+  await ecr.send(new DeleteRepositoryCommand({ repositoryName, force: true }));
+  await expect(ecr.send(new ListImagesCommand({ repositoryName }))).rejects.toMatchObject(
+    missing(repositoryName),
+  );
+  await ecr.send(new CreateRepositoryCommand({ repositoryName }));
+  expect(await ecr.send(new ListImagesCommand({ repositoryName }))).toMatchObject({ imageIds: [] });
+});
+
+test('every operation on a repository that does not exist says so', async () => {
+  const gone = { repositoryName: 'gone' };
+  const calls = [
+    ecr.send(new DescribeRepositoriesCommand({ repositoryNames: ['gone'] })),
+    ecr.send(new DeleteRepositoryCommand(gone)),
+    ecr.send(new PutImageTagMutabilityCommand({ ...gone, imageTagMutability: 'MUTABLE' })),
+    ecr.send(new DescribeImagesCommand(gone)),
+    ecr.send(new ListImagesCommand(gone)),
+    ecr.send(new BatchGetImageCommand({ ...gone, imageIds: [{ imageTag: 'x' }] })),
+    ecr.send(new BatchCheckLayerAvailabilityCommand({ ...gone, layerDigests: [] })),
+    ecr.send(new GetDownloadUrlForLayerCommand({ ...gone, layerDigest: digestOf('x') })),
+    ecr.send(new PutImageCommand({ ...gone, imageManifest: '{}' })),
+    ecr.send(new ListTagsForResourceCommand({ resourceArn: 'arn:aws:ecr:r:1:repository/gone' })),
+  ];
+  for (const result of await Promise.allSettled(calls)) {
+    expect(result).toMatchObject({ status: 'rejected', reason: missing('gone') });
+  }
+});
+
+test('other regions and registries are empty', async () => {
+  const elsewhere = clientFor('us-east-1');
+  const names = { repositoryNames: [repositoryName] };
+  await expect(elsewhere.send(new DescribeRepositoriesCommand(names))).rejects.toMatchObject(
+    missing(repositoryName),
+  );
+  const registryId = '444455556666';
+  await expect(
+    ecr.send(new DescribeRepositoriesCommand({ ...names, registryId })),
+  ).rejects.toMatchObject(missing(repositoryName, registryId));
+  await expect(elsewhere.send(new ListImagesCommand({ repositoryName }))).rejects.toMatchObject(
+    missing(repositoryName),
+  );
+  const resourceArn = 'arn:aws:ecr:us-east-1:1:repository/x';
+  await expect(
+    elsewhere.send(new ListTagsForResourceCommand({ resourceArn })),
+  ).rejects.toMatchObject(missing(resourceArn));
+  expect(await elsewhere.send(new DescribeRepositoriesCommand({}))).toMatchObject({
+    repositories: [],
+  });
+  await expect(
+    elsewhere.send(new CreateRepositoryCommand({ repositoryName })),
+  ).rejects.toMatchObject({
+    name: 'InvalidParameterException',
+    message: 'The sandbox has repositories in ap-northeast-2 only.',
+  });
+});
+
+test('images are described by tag, by digest and all together', async () => {
+  const { digest, text, size } = await firstImage();
+  await ecr.send(new PutImageCommand({ repositoryName, imageManifest: text, imageTag: 'again' }));
+  const describe = async (...imageIds: { imageTag?: string; imageDigest?: string }[]) => {
+    const input = imageIds.length === 0 ? {} : { imageIds };
+    const command = new DescribeImagesCommand({ repositoryName, ...input });
+    return (await ecr.send(command)).imageDetails;
+  };
+  const detail = {
+    registryId: ACCOUNT,
+    repositoryName,
+    imageDigest: digest,
+    imageTags: ['first', 'again'],
+    imageSizeInBytes: size,
+    imagePushedAt: expect.any(Date) as Date,
+    imageManifestMediaType: OCI,
+    imageStatus: 'ACTIVE',
+  };
+  expect(await describe()).toEqual([detail]);
+  expect(await describe({ imageTag: 'again' }, { imageDigest: digest })).toEqual([detail, detail]);
+  expect((await describe())?.[0]?.imagePushedAt).toEqual((await describe())?.[0]?.imagePushedAt);
+  await expect(describe({ imageTag: 'zz' })).rejects.toMatchObject({
+    name: 'ImageNotFoundException',
+    message: `The image with imageId {imageDigest:'null', imageTag:'zz'} does not exist within the repository with name '${repositoryName}' in the registry with id '${ACCOUNT}'`,
+  });
+  const imageDigest = digestOf('zz');
+  await expect(describe({ imageDigest })).rejects.toMatchObject({
+    message: expect.stringContaining(`{imageDigest:'${imageDigest}', imageTag:'null'}`) as string,
+  });
+  expect((await ecr.send(new ListImagesCommand({ repositoryName }))).imageIds).toEqual([
+    { imageDigest: digest, imageTag: 'first' },
+    { imageDigest: digest, imageTag: 'again' },
+  ]);
+});
+
+test('BatchGetImage gives manifests and failures side by side, of the types that are accepted', async () => {
+  const { digest, text } = await firstImage();
+  const imageIds = [{ imageTag: 'first' }, { imageDigest: digest }, { imageTag: 'zz' }];
+  const get = (...acceptedMediaTypes: string[]) =>
+    ecr.send(new BatchGetImageCommand({ repositoryName, imageIds, acceptedMediaTypes }));
+  const image = {
+    registryId: ACCOUNT,
+    repositoryName,
+    imageManifest: text,
+    imageManifestMediaType: OCI,
+  };
+  const failures = [
+    {
+      imageId: { imageTag: 'zz' },
+      failureCode: 'ImageNotFound',
+      failureReason: 'Requested image not found',
+    },
+  ];
+  expect(await get(OCI)).toMatchObject({
+    images: [
+      { ...image, imageId: { imageTag: 'first', imageDigest: digest } },
+      { ...image, imageId: { imageDigest: digest } },
+    ],
+    failures,
+  });
+  const schema2 = 'application/vnd.docker.distribution.manifest.v2+json';
+  expect(await get(schema2)).toMatchObject({ images: [], failures });
+});
+
+test('layers are told available or not, and downloaded without a login', async () => {
+  const { config } = await firstImage();
+  const absent = digestOf('absent');
+  const check = { repositoryName, layerDigests: [config, absent] };
+  const answer = await ecr.send(new BatchCheckLayerAvailabilityCommand(check));
+  expect(answer).toMatchObject({
+    layers: [
+      {
+        layerDigest: config,
+        layerAvailability: 'AVAILABLE',
+        layerSize: expect.any(Number) as number,
+      },
+      { layerDigest: absent, layerAvailability: 'UNAVAILABLE' },
+    ],
+    failures: [],
+  });
+  const locate = (layerDigest: string) =>
+    ecr.send(new GetDownloadUrlForLayerCommand({ repositoryName, layerDigest }));
+  const { downloadUrl = '' } = await locate(config);
+  const bytes = Buffer.from(await (await fetch(downloadUrl)).arrayBuffer());
+  expect(digestOf(bytes)).toBe(config);
+  expect(JSON.parse(bytes.toString())).toMatchObject({ os: 'linux', architecture: 'amd64' });
+  await expect(locate(absent)).rejects.toMatchObject({
+    name: 'LayersNotFoundException',
+    message: `The layer with digest '${absent}' does not exist in the repository with name '${repositoryName}' in the registry with id '${ACCOUNT}'`,
+  });
+  expect((await fetch(downloadUrl.replace(config, absent))).status).toBe(404);
+});
+
+test('PutImage adds a tag, once', async () => {
+  const { digest, text } = await firstImage();
+  const put = (imageManifest: string, imageTag?: string) =>
+    ecr.send(new PutImageCommand({ repositoryName, imageManifest, ...(imageTag && { imageTag }) }));
+  const { image } = await put(text, 'v1');
+  expect(image?.imageId).toEqual({ imageDigest: digest, imageTag: 'v1' });
+  expect((await registry().getManifest(repositoryName, 'v1'))?.text).toBe(text);
+  const already = (tag: string) => ({
+    name: 'ImageAlreadyExistsException',
+    message: `Image with digest '${digest}' and tag '${tag}' already exists in the repository with name '${repositoryName}' in registry with id '${ACCOUNT}'`,
+  });
+  await expect(put(text, 'v1')).rejects.toMatchObject(already('v1'));
+  await expect(put(text)).rejects.toMatchObject(already('null'));
+  await expect(put('no JSON', 'v2')).rejects.toMatchObject({
+    name: 'InvalidParameterException',
+    message:
+      "Invalid parameter at 'ImageManifest' failed to satisfy constraint: 'Invalid JSON syntax'",
+  });
+  const layers = JSON.stringify({ layers: [{ digest: digestOf('absent') }] });
+  await expect(put(layers, 'v2')).rejects.toMatchObject({ name: 'LayersNotFoundException' });
+  const other = JSON.stringify({ ...(JSON.parse(text) as object), annotations: { a: 'b' } });
+  expect((await put(other)).image?.imageId).toEqual({ imageDigest: digestOf(other) });
+  await put(other, 'v1');
+  expect((await registry().getManifest(repositoryName, 'v1'))?.text).toBe(other);
+});
+
+test('a tag of an immutable repository stays, but for the exclusions', async () => {
+  const { text } = await firstImage();
+  const other = JSON.stringify({ ...(JSON.parse(text) as object), annotations: { a: 'b' } });
+  const put = (imageManifest: string, imageTag: string) =>
+    ecr.send(new PutImageCommand({ repositoryName, imageManifest, imageTag }));
+  const change = (imageTagMutability: string, ...filters: string[]) =>
+    ecr.send(
+      new PutImageTagMutabilityCommand({
+        repositoryName,
+        imageTagMutability: imageTagMutability as 'MUTABLE',
+        ...(filters.length > 0 && {
+          imageTagMutabilityExclusionFilters: filters.map((filter) => ({
+            filterType: 'WILDCARD' as const,
+            filter,
+          })),
+        }),
+      }),
+    );
+  for (const tag of ['1.0', 'dev-1']) await put(text, tag);
+  const immutable = {
+    name: 'ImageTagAlreadyExistsException',
+    message: `The image tag '1.0' already exists in the '${repositoryName}' repository and cannot be overwritten because the repository is immutable.`,
+  };
+  expect(await change('IMMUTABLE')).toMatchObject({ imageTagMutability: 'IMMUTABLE' });
+  await expect(put(other, '1.0')).rejects.toMatchObject(immutable);
+  await put(other, 'new');
+  const filters = [{ filterType: 'WILDCARD', filter: 'dev-*' }];
+  expect(await change('IMMUTABLE_WITH_EXCLUSION', 'dev-*')).toMatchObject({
+    imageTagMutabilityExclusionFilters: filters,
+  });
+  await expect(put(other, '1.0')).rejects.toMatchObject(immutable);
+  await put(other, 'dev-1');
+  await change('MUTABLE_WITH_EXCLUSION', '1.*');
+  await expect(put(other, '1.0')).rejects.toMatchObject(immutable);
+  await put(text, 'dev-1');
+  await change('MUTABLE');
+  await put(other, '1.0');
+  for (const wrong of ['SOMETIMES', 'IMMUTABLE_WITH_EXCLUSION']) {
+    await expect(change(wrong)).rejects.toMatchObject({ name: 'InvalidParameterException' });
+  }
+});
