@@ -1,6 +1,7 @@
-import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { StopTaskCommand, UpdateServiceCommand } from '@aws-sdk/client-ecs';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import type { CauseCode } from '../../src/core/diagnosis.ts';
 import type { Outcome } from '../../src/core/result.ts';
 import type { FaultName } from '../../src/sandbox/ecs/faults.ts';
@@ -253,10 +254,9 @@ describe('an interrupt before the rollout changes nothing', () => {
   });
 
   test('in build.before, whose processes end too', async () => {
-    const seconds = String(100_000 + Math.floor(Math.random() * 900_000));
     const world = await makeWorld({
       files: {
-        '.ecsdeployrc': `${CONFIG}build: { before: ["echo started; sleep ${seconds}; true"] }`,
+        '.ecsdeployrc': `${CONFIG}build: { before: ["sleep 1000 & echo $! > child; echo started; wait"] }`,
       },
     });
     const end = await world.run(['deploy'], {
@@ -265,8 +265,8 @@ describe('an interrupt before the rollout changes nothing', () => {
       },
     });
     expect(end.status, end.stderr).toBe(130);
-    const { stdout } = spawnSync('ps', ['-eo', 'args'], { encoding: 'utf8' });
-    expect(stdout).not.toContain(`sleep ${seconds}`);
+    const child = Number(readFileSync(join(world.folder, 'child'), 'utf8'));
+    await vi.waitFor(() => expect(() => process.kill(child, 0)).toThrow('ESRCH'));
     expect(world.writes()).toEqual([]);
   });
 });
