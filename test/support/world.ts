@@ -69,6 +69,7 @@ export async function makeWorld(options: WorldOptions = {}): Promise<World> {
     Dockerfile: DOCKERFILE,
     app: 'program',
     '.ecsdeployrc': CONFIG,
+    '.dockerignore': '.git\n',
     ...files,
   });
   commitAll(folder);
