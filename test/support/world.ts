@@ -27,7 +27,7 @@ container: hyeon9mak-container
 `;
 
 /** A Dockerfile that the stand-in for Docker can build. */
-const DOCKERFILE = 'FROM scratch\nCOPY app /app\nENTRYPOINT ["/app"]\n';
+export const DOCKERFILE = 'FROM scratch\nCOPY app /app\nENTRYPOINT ["/app"]\n';
 
 /** A project on disk and a local AWS, for one test. */
 export interface World {

@@ -1,0 +1,90 @@
+import { resolve } from 'node:path';
+import { expect, test } from 'vitest';
+import { FAULTS } from '../../src/sandbox/ecs/faults.ts';
+import { runCli } from '../support/cli.ts';
+import { makeFolder } from '../support/files.ts';
+import { CONFIG, DOCKERFILE } from '../support/world.ts';
+
+const SANDBOX = ['sandbox', '--docker', 'stand-in'];
+const NODE = process.execPath;
+
+test('it runs a command inside and ends with its status', async () => {
+  const end = await runCli([...SANDBOX, '--', NODE, '-e', 'process.exit(7)']);
+  expect(end.status).toBe(7);
+  expect(end.stdout).toBe('');
+  const missing = await runCli([...SANDBOX, '--', 'no-such-program']);
+  expect(missing.status).toBe(2);
+  expect(missing.stderr).toContain('no-such-program cannot be run');
+});
+
+test('the command sees the sandbox and nothing of the AWS settings outside', async () => {
+  const script = 'console.log(JSON.stringify(process.env))';
+  const end = await runCli([...SANDBOX, '--speed', '600', '--', NODE, '-e', script], {
+    environment: {
+      AWS_PROFILE: 'real',
+      AWS_SESSION_TOKEN: 'real',
+      AWS_ENDPOINT_URL_ECS: 'http://elsewhere.invalid',
+      ECSDEPLOY_PROFILE: 'real',
+    },
+  });
+  const inside = JSON.parse(end.stdout) as Record<string, string>;
+  expect(inside).toMatchObject({
+    AWS_ENDPOINT_URL: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+$/) as string,
+    AWS_REGION: 'ap-northeast-2',
+    DOCKER_HOST: expect.stringMatching(/^tcp:\/\/127\.0\.0\.1:\d+$/) as string,
+    ECSDEPLOY_PROFILE: '',
+    ECSDEPLOY_POLL: '10ms',
+  });
+  expect(Object.values(inside)).not.toContain('real');
+  expect(inside['AWS_ENDPOINT_URL_ECS']).toBeUndefined();
+});
+
+test('a whole deploy runs inside it, with a fault too', async () => {
+  const directory = makeFolder({
+    Dockerfile: DOCKERFILE,
+    app: '',
+    '.ecsdeployrc': `${CONFIG}profile: real\n`,
+  });
+  const deploy = ['--', NODE, resolve('bin/ecsdeploy.js'), 'deploy', '--tag', 'v1'];
+  const good = await runCli([...SANDBOX, '--speed', '600', ...deploy], { directory });
+  expect(good.status, good.stderr).toBe(0);
+  const bad = await runCli([...SANDBOX, '--speed', '600', '--fault', 'crash', ...deploy], {
+    directory,
+  });
+  expect(bad.status, bad.stderr).toBe(7);
+  expect(bad.stderr).toContain('[application-exit]');
+});
+
+test('alone it prints its endpoint, says what to export, and ends with Ctrl-C', async () => {
+  const end = await runCli(SANDBOX, {
+    onStderr: (text, child) => {
+      if (text.includes('Ctrl-C ends it')) child.kill('SIGINT');
+    },
+  });
+  expect(end.status).toBe(0);
+  expect(end.stdout).toMatch(/^http:\/\/127\.0\.0\.1:\d+\n$/);
+  expect(end.stderr).toContain(`export AWS_ENDPOINT_URL='${end.stdout.trim()}'`);
+});
+
+test('where no Docker daemon answers the stand-in is used, and that is said', async () => {
+  const environment = { DOCKER_HOST: 'unix:///nowhere/docker.sock' };
+  const end = await runCli(['sandbox', '--', NODE, '-e', ''], { environment });
+  expect(end.status).toBe(0);
+  expect(end.stderr).toMatch(
+    /^No Docker daemon answers at unix:\/\/\/nowhere.* stand-in for Docker is used/,
+  );
+  const forced = await runCli(['sandbox', '--docker', 'daemon', '--', NODE, '-e', ''], {
+    environment,
+  });
+  expect(forced.status).toBe(5);
+});
+
+test('--list names every fault', async () => {
+  const end = await runCli(['sandbox', '--list']);
+  expect(
+    end.stdout
+      .trim()
+      .split('\n')
+      .map((line) => line.split(' ')[0]),
+  ).toEqual(Object.keys(FAULTS));
+});
