@@ -10,7 +10,7 @@ import {
   updateService,
 } from '../aws/ecs.ts';
 import type { Ecs } from '../aws/ecs.ts';
-import { awsErrorText, isPassing } from '../aws/errors.ts';
+import { awsErrorName, awsErrorText, isPassing } from '../aws/errors.ts';
 import type { Context } from '../context.ts';
 import { diagnoseEvent, groupCauses } from '../core/diagnosis.ts';
 import type { Cause } from '../core/diagnosis.ts';
@@ -309,7 +309,7 @@ async function lookAtRecords(
     const optional =
       error instanceof EcsDeployError &&
       (error.code === 'permission-denied' ||
-        /UnknownOperation|UnsupportedFeature|NotImplemented/.test(awsErrorText(error.cause)));
+        /UnknownOperation|UnsupportedFeature|NotImplemented/.test(awsErrorName(error)));
     if (!optional) throw error;
     sight.records = false;
     emit({

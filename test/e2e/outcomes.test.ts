@@ -305,6 +305,15 @@ describe('reads that AWS refuses', () => {
     expect(readResult(end).outcome).toBe('succeeded');
   });
 
+  test('an AWS that knows no service deployments is watched in classic mode', async () => {
+    const world = await makeWorld();
+    const unknown = awsFault('UnknownOperationException', 'The operation is not known.');
+    world.sandbox.fail('ecs:ListServiceDeployments', unknown);
+    const end = await world.run(['deploy', '--json']);
+    expect(end.status, end.stderr).toBe(0);
+    expect(end.stderr).toContain('Going on without service deployments');
+  });
+
   test('in classic mode a rollback is seen all the same', async () => {
     const world = await makeWorld({ faults: [{ name: 'crash' }] });
     const action = 'ecs:ListServiceDeployments';
