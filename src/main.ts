@@ -14,9 +14,12 @@ function interrupt(name: NodeJS.Signals): void {
 }
 // `on`, not `once`: beside ora, `once` would let the second signal kill without a clean-up.
 for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, interrupt);
-// A reader that has seen enough (`| head`) is no error.
+// A progress that nobody can read must not end a deploy; a result that cannot be written is a failure.
+process.stderr.on('error', () => undefined);
+let lost: NodeJS.ErrnoException | undefined;
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error;
+  // A reader that has seen enough (`| head`) has lost nothing.
+  if (error.code !== 'EPIPE') lost = error;
 });
 
 const status = await run(process.argv.slice(2), {
@@ -30,5 +33,11 @@ const status = await run(process.argv.slice(2), {
   version: ECSDEPLOY_VERSION,
 });
 // Sockets that are kept alive must not hold the process; what was written must get out first.
-process.exitCode = status;
-process.stdout.write('', () => process.stderr.write('', () => process.exit(status)));
+process.stdout.write('', () => {
+  setImmediate(() => {
+    const problem = lost === undefined ? '' : `Error: stdout cannot be written: ${lost.message}\n`;
+    process.stderr.write(problem, () =>
+      process.exit(problem === '' ? status : status || EXIT_STATUS.unexpected),
+    );
+  });
+});

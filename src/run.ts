@@ -52,7 +52,15 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
     };
     if (json) io.stdout.write(`${JSON.stringify(document, undefined, 2)}\n`);
     else if (output !== undefined) io.stdout.write(`${output}\n`);
-    if (io.environment['GITHUB_ACTIONS'] === 'true') writeGithubFiles(document, io.environment);
+    if (io.environment['GITHUB_ACTIONS'] === 'true') {
+      try {
+        writeGithubFiles(document, io.environment);
+      } catch (cause) {
+        // The deployment has its verdict; a summary that is missing does not change it.
+        const message = `The outputs for GitHub could not be written: ${(cause as Error).message}`;
+        reporter.report({ kind: 'warning', message });
+      }
+    }
     return status ?? statusOf(facts.outcome);
   };
   try {

@@ -1,7 +1,7 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
-import { runCli } from '../support/cli.ts';
+import { describe, expect, test } from 'vitest';
+import { readResult, runCli } from '../support/cli.ts';
 import { makeFolder } from '../support/files.ts';
 import { makeWorld, stable } from '../support/world.ts';
 
@@ -94,6 +94,15 @@ test('under GitHub Actions there are groups, annotations, outputs and a summary'
   `);
 });
 
+test('outputs for GitHub that cannot be written are one warning', async () => {
+  const world = await makeWorld();
+  const end = await world.run(['push', '--tag', 'v1'], {
+    environment: { GITHUB_ACTIONS: 'true', GITHUB_OUTPUT: '/nowhere/output' },
+  });
+  expect(end.status).toBe(0);
+  expect(end.stderr).toContain('Warning: The outputs for GitHub could not be written: ENOENT');
+});
+
 test('--help and --version go to stdout and cost no AWS', async () => {
   const help = await runCli(['deploy', '--help']);
   expect(help).toMatchObject({ status: 0, stderr: '' });
@@ -110,4 +119,22 @@ test('every command has a help that names its options', async () => {
     const { stdout } = await runCli([command, '--help']);
     expect(stdout).toMatchSnapshot();
   }
+});
+
+describe.skipIf(!existsSync('/dev/full'))('a stream that cannot be written', () => {
+  test('is a failure when it is the result that is lost', async () => {
+    const world = await makeWorld();
+    const end = await world.run(['render', '--set-env', 'A=b'], { stdout: '/dev/full' });
+    expect(end.status).toBe(1);
+    expect(end.stderr).toBe(
+      'Error: stdout cannot be written: ENOSPC: no space left on device, write\n',
+    );
+  });
+
+  test('does not end a deploy when it is the progress', async () => {
+    const world = await makeWorld();
+    const end = await world.run(['deploy', '--json'], { stderr: '/dev/full' });
+    expect(end.status).toBe(0);
+    expect(readResult(end).outcome).toBe('succeeded');
+  });
 });

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
+import { closeSync, openSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Result } from '../../src/core/result.ts';
 
@@ -15,6 +16,9 @@ export interface CliOptions {
   readonly environment?: Readonly<Record<string, string | undefined>>;
   readonly directory?: string;
   readonly stdin?: string;
+  /** Files to write a stream to instead of collecting it. */
+  readonly stdout?: string;
+  readonly stderr?: string;
   /** Called with the process and each piece of stderr, to act in the middle of a run. */
   readonly onStderr?: (text: string, child: ChildProcess) => void;
 }
@@ -28,23 +32,30 @@ const KEPT = ['PATH', 'HOME', 'TMPDIR'];
 export function runCli(args: readonly string[], options: CliOptions = {}): Promise<CliEnd> {
   const { environment = {}, directory, stdin = '', onStderr } = options;
   const kept = Object.fromEntries(KEPT.map((name) => [name, process.env[name]]));
+  const files = [options.stdout, options.stderr].map((path) =>
+    path === undefined ? undefined : openSync(path, 'w'),
+  );
   const child = spawn(process.execPath, [BIN, ...args], {
     cwd: directory,
+    stdio: ['pipe', files[0] ?? 'pipe', files[1] ?? 'pipe'],
     env: { ...kept, AWS_EC2_METADATA_DISABLED: 'true', ...environment },
   });
   let [stdout, stderr] = ['', ''];
-  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+  child.stdout?.setEncoding('utf8').on('data', (text: string) => {
     stdout += text;
   });
-  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
     stderr += text;
     onStderr?.(text, child);
   });
   // A command that does not read its stdin may be gone before it is written.
-  child.stdin.on('error', () => undefined).end(stdin);
+  child.stdin?.on('error', () => undefined).end(stdin);
   return new Promise((done, fail) => {
     child.once('error', fail);
-    child.once('close', (status) => done({ status, stdout, stderr }));
+    child.once('close', (status) => {
+      for (const file of files) if (file !== undefined) closeSync(file);
+      done({ status, stdout, stderr });
+    });
   });
 }
 
