@@ -253,7 +253,12 @@ function readFile(
     });
   }
   const lines = new LineCounter();
-  const document = parseDocument(source, { lineCounter: lines, prettyErrors: false });
+  const document = parseDocument(source, {
+    lineCounter: lines,
+    prettyErrors: false,
+    // Every value is read as it is written: 1.10 is a version and 012 an account to somebody.
+    schema: 'failsafe',
+  });
   const at = (node: Node | null | undefined) =>
     `${path}:${lines.linePos(node?.range?.[0] ?? 0).line}`;
   for (const error of document.errors) {
@@ -332,6 +337,7 @@ function readServices(
     problems.push(`${place}: "services" must be a list such as [{ service: api, container: app }]`);
     return undefined;
   }
+  const seen = new Set<string>();
   return node.items.flatMap((item) => {
     if (!isMap(item)) {
       problems.push(`${at(item as Node)}: an entry of "services" must hold keys and values`);
@@ -343,6 +349,13 @@ function readServices(
       problems.push(`${at(item)}: an entry of "services" needs the key "service"`);
       return [];
     }
+    const identity = JSON.stringify([values.cluster, values.service]);
+    if (seen.has(identity)) {
+      problems.push(
+        `${at(item)}: the service "${(values.service as readonly string[]).join()}" stands twice in "services"`,
+      );
+    }
+    seen.add(identity);
     return [values];
   });
 }
@@ -367,13 +380,17 @@ function entries(map: YAMLMap, known: readonly string[], at: Place, problems: st
     const key = String(isScalar(pair.key) ? pair.key.value : pair.key);
     const place = at(pair.key as Node);
     if (known.includes(key)) return [{ key, value: pair.value as Node | null, place }];
+    // Editors read the schema of a file from it.
+    if (key === '$schema') return [];
     problems.push(`${place}: unknown key "${key}" (${suggest(key, known, 'keys')})`);
     return [];
   });
 }
 
+/** Whether nothing is given: an empty value, `null` or `~` without quotes. */
 const isNull = (node: Node | null): boolean =>
-  node === null || (isScalar(node) && node.value === null);
+  node === null ||
+  (isScalar(node) && node.type === 'PLAIN' && /^(?:null|~|)$/i.test(node.value as string));
 
 function sectionOf(
   file: File | undefined,

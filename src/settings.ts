@@ -1,3 +1,4 @@
+import { isTag, parseImageReference } from './core/image.ts';
 import { suggest } from './core/nearest.ts';
 
 /** Reads one setting's value from a flag, an environment variable or the config file. */
@@ -53,6 +54,23 @@ const name: Reader<string> = {
     const read = text.read(value);
     if (read === '') throw new Error('must not be empty');
     return read;
+  },
+};
+
+/** An image reference as the distribution grammar has it, roughly: no blanks, no control characters. */
+const reference: Reader<string> = {
+  schema: name.schema,
+  read: (value) => {
+    const read = name.read(value);
+    const { repository, tag } = parseImageReference(read);
+    if (
+      /^[a-z0-9][\w.\-/:@]*$/i.test(read) &&
+      !repository.includes(':') &&
+      (tag === undefined || isTag(tag))
+    ) {
+      return read;
+    }
+    throw new Error('must be an image reference such as registry/repository:tag');
   },
 };
 
@@ -368,7 +386,7 @@ export const SETTINGS = {
 
   // The task definition
   image: setting({
-    reader: name,
+    reader: reference,
     flags: '--image <reference>',
     commands: RENDERERS,
     meaning: 'image that is in a registry already; nothing is built',
@@ -425,7 +443,10 @@ export const SETTINGS = {
     meaning: 'show the plan and write nothing',
   }),
   skipCheck: setting({
-    reader: names,
+    reader: {
+      ...names,
+      read: (value) => names.read(value).map((check) => oneOf(...CHECKS).read(check)),
+    },
     flags: '--skip-check <name>',
     default: [],
     commands: ['push', 'deploy', 'rollout'],

@@ -91,6 +91,41 @@ test('without a list every --service is a target', () => {
   expect(targets).toMatchObject([{ service: 'a', cluster: 'c' }, { service: 'b' }]);
 });
 
+test('values of the file are taken as they are written', () => {
+  const { targets, args, timeout, maxFailures } = resolveIn({
+    '.ecsdeployrc': `service: api
+cluster: 012
+setEnv: { VERSION: 1.10, ACCOUNT: 012345678901, HEX: 0x10, ON: yes, EMPTY: '', NULL: 'null' }
+build: { args: { BIG: 12345678901234567890 }, target: null }
+timeout: 90s
+maxFailures: 4
+$schema: x
+`,
+  });
+  expect(targets[0]).toMatchObject({
+    cluster: '012',
+    setEnv: {
+      VERSION: '1.10',
+      ACCOUNT: '012345678901',
+      HEX: '0x10',
+      ON: 'yes',
+      EMPTY: '',
+      NULL: 'null',
+    },
+  });
+  expect({ args, timeout, maxFailures }).toEqual({
+    args: { BIG: '12345678901234567890' },
+    timeout: 90_000,
+    maxFailures: 4,
+  });
+});
+
+test('a service that stands twice is refused', () => {
+  expect(
+    problemsOf({ '.ecsdeployrc': 'services:\n  - { service: api }\n  - { service: api }\n' }),
+  ).toBe('.ecsdeployrc:3: the service "api" stands twice in "services"');
+});
+
 test('an empty profile is kept: it asks for the standard chain', () => {
   const config = resolveIn(
     { '.ecsdeployrc': 'profile: dev' },

@@ -16,7 +16,7 @@ import type { Observed } from '../steps/definition.ts';
 import { checkPlatform, findGivenImage, planImage, produceImage } from '../steps/image.ts';
 import type { GivenImage, ImagePlan, ImageSeconds } from '../steps/image.ts';
 import { registerDrafts } from '../steps/register.ts';
-import { rollOut } from '../steps/rollout.ts';
+import { lastGood, rollOut } from '../steps/rollout.ts';
 import { connectAws, since } from '../steps/session.ts';
 import { rolloutResult } from './rollout.ts';
 
@@ -63,7 +63,7 @@ export async function deploy(context: Context): Promise<CommandResult> {
     observed.map(({ service, source: definition, target }, index) => ({
       service,
       taskDefinition: registrations[index]?.arn ?? '',
-      previous: service.taskDefinition,
+      previous: lastGood(service),
       definition: drafts[index]?.definition ?? {},
       registered: registrations[index]?.registered ?? false,
       containers: chooseContainers(definition, target.container),

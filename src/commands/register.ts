@@ -19,10 +19,26 @@ export async function register(context: Context): Promise<CommandResult> {
   const ecs = await openEcs(await connectAws(context));
   const origin = await runningRevision(context, ecs, definition);
   const [registration] = await registerDrafts(context, ecs, [{ definition, origin }]);
+  const outcome = registration?.registered === true ? 'succeeded' : 'unchanged';
+  const [target] = context.config.targets;
   return {
-    outcome: registration?.registered === true ? 'succeeded' : 'unchanged',
+    outcome,
     image: null,
-    services: [],
+    services: [
+      {
+        cluster: target?.cluster ?? '',
+        service: target?.service ?? '',
+        outcome,
+        taskDefinition: registration?.arn ?? null,
+        previousTaskDefinition: origin?.arn ?? null,
+        registered: registration?.registered ?? false,
+        deployment: null,
+        desired: 0,
+        running: 0,
+        failedTasks: 0,
+        causes: [],
+      },
+    ],
     seconds: { register: since(start) },
     output: registration?.arn,
   };

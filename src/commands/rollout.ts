@@ -10,7 +10,7 @@ import { shortName } from '../core/task-definition.ts';
 import type { Revision } from '../core/task-definition.ts';
 import { allOrRefuse, EcsDeployError, EXIT_STATUS } from '../errors.ts';
 import { checkService } from '../steps/definition.ts';
-import { followDeployments, rollOut } from '../steps/rollout.ts';
+import { followDeployments, lastGood, rollOut } from '../steps/rollout.ts';
 import type { Move } from '../steps/rollout.ts';
 import { connectAws, optional, since } from '../steps/session.ts';
 
@@ -68,17 +68,11 @@ async function planMove(
   return {
     service,
     taskDefinition: revision.arn,
-    previous: previousRevision(context, service),
+    previous: lastGood(service),
     definition: revision.definition,
     registered: false,
     containers: [],
   };
-}
-
-/** The revision to go back to: the one that runs, or that ran before the deployment that is watched. */
-function previousRevision({ config }: Context, service: Service): string | undefined {
-  if (!config.watch) return service.taskDefinition;
-  return service.deployments?.find(({ status }) => status !== 'PRIMARY')?.taskDefinition;
 }
 
 async function chooseRevision(
@@ -87,7 +81,7 @@ async function chooseRevision(
   service: Service,
   named: string | undefined,
 ): Promise<Revision> {
-  if (context.config.watch) return describeRevision(ecs, service.taskDefinition ?? '');
+  if (context.config.watch) return watchedRevision(ecs, service, named);
   const family = shortName(service.taskDefinition ?? '').split(':')[0] ?? '';
   const revision = await describeRevision(ecs, named ?? family);
   if (revision.status !== 'ACTIVE') {
@@ -101,6 +95,22 @@ async function chooseRevision(
   const insisted = named !== undefined && named.includes(':');
   if (!insisted) await checkLastRollout(context, ecs, service, revision);
   return revision;
+}
+
+/** The revision the service is on; refuses to watch another one, whose deployment must have ended. */
+async function watchedRevision(
+  ecs: Ecs,
+  service: Service,
+  named: string | undefined,
+): Promise<Revision> {
+  const current = await describeRevision(ecs, service.taskDefinition ?? '');
+  const wanted = named === undefined ? current : await describeRevision(ecs, named);
+  if (!named?.includes(':') || wanted.arn === current.arn) return current;
+  throw new EcsDeployError({
+    code: 'revision-failed',
+    message: `No deployment of ${shortName(wanted.arn)} is there to watch: "${service.serviceName}" is on ${shortName(current.arn)}. It was rolled back, or superseded.`,
+    hint: 'leave the revision out to watch what runs now',
+  });
 }
 
 async function checkLastRollout(

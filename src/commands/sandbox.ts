@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { devNull } from 'node:os';
+import { constants, devNull } from 'node:os';
 import type { CommandResult, Context } from '../context.ts';
 import { suggest } from '../core/nearest.ts';
 import { openDocker } from '../docker/daemon.ts';
@@ -18,10 +18,10 @@ export async function sandbox(context: Context): Promise<CommandResult> {
   if (config.list) return ended(0, listFaults());
   const local = await startSandbox({
     speed: config.speed,
-    faults: config.fault.map(readFault),
+    faults: readFaults(config.fault),
     port: config.port,
     registry: externalRegistry(context),
-  });
+  }).catch((error: unknown) => portProblem(config.port, error));
   const engine = await chooseDocker(context, local);
   const environment = commandEnvironment(context, local, engine?.url);
   context.emit({
@@ -63,6 +63,34 @@ function readFault(text: string): Fault {
     code: 'usage',
     message: `--fault: there is no fault "${text}".`,
     hint: `${suggest(text, Object.keys(FAULTS), 'faults')}; ecsdeploy sandbox --list explains them`,
+  });
+}
+
+function readFaults(texts: readonly string[]): readonly Fault[] {
+  const faults = texts.map(readFault);
+  const [only] = faults;
+  if (faults.length !== 1 || only === undefined || FAULTS[only.name].needs !== 'another fault') {
+    return faults;
+  }
+  throw new EcsDeployError({
+    code: 'usage',
+    message: `--fault: "${only.name}" shows only together with another fault.`,
+    hint: `for example: --fault crash --fault ${only.name}`,
+  });
+}
+
+function portProblem(port: number | undefined, cause: unknown): never {
+  if (
+    port === undefined ||
+    !/^ERR_SOCKET_BAD_PORT$|^EA/.test((cause as NodeJS.ErrnoException).code ?? '')
+  ) {
+    throw cause;
+  }
+  throw new EcsDeployError({
+    code: 'usage',
+    message: `--port: ${(cause as Error).message}`,
+    hint: 'choose another, or leave it out for any free one',
+    cause,
   });
 }
 
@@ -151,6 +179,9 @@ async function runInside(
       const hint = 'behind -- stands a program and its arguments; for a shell line: sh -c "…"';
       reject(new EcsDeployError({ code: 'usage', message, hint, cause: error }));
     });
-    child.once('close', (status) => resolve(status ?? 130));
+    child.once('close', (status, name) =>
+      // As a shell says it.
+      resolve(status ?? 128 + (name === null ? 0 : constants.signals[name])),
+    );
   });
 }

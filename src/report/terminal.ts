@@ -45,7 +45,7 @@ export async function terminalReporter(
       if (typeof live !== 'string') return;
       const fitted = fit(live, stream.columns);
       // discardStdin would swallow Ctrl-C while the spinner turns.
-      spinner ??= ora({ stream, discardStdin: false, indent: 0 }).start();
+      spinner ??= ora({ stream, discardStdin: false, color: colour && 'cyan' }).start();
       spinner.text = chalk.dim(fitted);
     },
     end: stop,

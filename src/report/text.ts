@@ -194,7 +194,7 @@ function endLines(
     previous === '' || previous === ours
       ? []
       : [line('hint', `roll back: ecsdeploy rollout ${previous} ${flags}`)];
-  const onward = [line('hint', `watch on: ecsdeploy rollout --watch ${flags}`), ...back];
+  const onward = [line('hint', `watch on: ecsdeploy rollout ${ours} --watch ${flags}`), ...back];
   const [cause] = result.causes;
   const because = cause === undefined ? reason : `${cause.summary} [${cause.code}]`;
   const why = because === '' ? '' : `: ${because}`;

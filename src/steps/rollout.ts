@@ -94,6 +94,12 @@ export async function rollOut(
   );
 }
 
+/** The revision that was deployed last with success: a deployment at work may itself fail. */
+export function lastGood({ deployments, taskDefinition }: Service): string | undefined {
+  const completed = deployments?.find(({ rolloutState }) => rolloutState === 'COMPLETED');
+  return completed?.taskDefinition ?? taskDefinition;
+}
+
 /** Follows the deployments that run now, and changes nothing. */
 export async function followDeployments(
   context: Context,
@@ -102,7 +108,9 @@ export async function followDeployments(
 ): Promise<readonly ServiceResult[]> {
   const started = moves.map((move) => {
     const primary = primaryOf(move.service);
-    return primary === undefined ? unchanged(context, move) : newWatch(move, primary, undefined);
+    return primary === undefined || primary.rolloutState === 'COMPLETED'
+      ? unchanged(context, move)
+      : newWatch(move, primary, undefined);
   });
   return finish(context, ecs, started);
 }
@@ -226,7 +234,8 @@ async function follow(
     const pending = watches.filter((watch) => !results.has(watch));
     try {
       const pause = sight.polls < QUICK_POLLS ? config.poll / 3 : config.poll;
-      await sleep(Math.min(pause * 2 ** Math.min(sight.troubled, 3), 60_000), undefined, {
+      const left = Math.max(0, config.timeout - (performance.now() - start));
+      await sleep(Math.min(pause * 2 ** Math.min(sight.troubled, 3), 60_000, left), undefined, {
         signal,
       });
       sight.polls += 1;
@@ -500,6 +509,10 @@ function endWatch(
   const own = ownDeployment(watch);
   const result: ServiceResult = {
     ...resultOf(watch.move, outcome),
+    // ECS chooses what it rolls back to.
+    ...(outcome === 'rolled-back' && {
+      previousTaskDefinition: watch.service.taskDefinition ?? null,
+    }),
     deployment: watch.ours.id,
     desired: watch.service.desiredCount ?? 0,
     running: own?.runningCount ?? 0,

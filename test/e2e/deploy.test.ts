@@ -130,6 +130,11 @@ test('register prints the revision that is there when nothing changed', async ()
   const rendered = await world.run(['render', '--set-env', 'SPRING_PROFILES_ACTIVE=dev']);
   const registered = await world.run(['register'], { stdin: rendered.stdout });
   expect(registered.stdout).toMatch(/:task-definition\/hyeon9mak-task-dev:1\n$/);
+  const json = await world.run(['register', '--json'], { stdin: rendered.stdout });
+  expect(readResult(json)).toMatchObject({
+    outcome: 'unchanged',
+    services: [{ taskDefinition: registered.stdout.trim(), registered: false }],
+  });
   expect(world.writes()).toEqual([]);
 });
 

@@ -227,7 +227,7 @@ test.each(['SIGINT', 'SIGTERM'] as const)(
     });
     expect(stable(end.stderr, world).split('\n').slice(-4).join('\n')).toMatchInlineSnapshot(`
       "Warning: Stopped watching hyeon9mak-service-dev; the deployment of hyeon9mak-task-dev:2 goes on
-        → watch on: ecsdeploy rollout --watch --cluster backend --service hyeon9mak-service-dev
+        → watch on: ecsdeploy rollout hyeon9mak-task-dev:2 --watch --cluster backend --service hyeon9mak-service-dev
         → roll back: ecsdeploy rollout hyeon9mak-task-dev:1 --cluster backend --service hyeon9mak-service-dev
       "
     `);
@@ -288,6 +288,35 @@ test('--no-wait ends after UpdateService and claims no success', async () => {
     environment: { ECSDEPLOY_POLL: '50ms' },
   });
   expect(readResult(watched)).toMatchObject({ outcome: 'succeeded', services: [{ running: 2 }] });
+});
+
+test('watching a revision that was rolled back meanwhile is no success', async () => {
+  const world = await makeWorld({ faults: [{ name: 'crash' }] });
+  await world.run(['deploy', '-q']);
+  const watched = await world.run(['rollout', 'hyeon9mak-task-dev:2', '--watch']);
+  expect(watched.status).toBe(3);
+  expect(watched.stderr).toContain('No deployment of hyeon9mak-task-dev:2 is there to watch');
+  const missing = await world.run(['rollout', 'hyeon9mak-task-dev:99', '--watch']);
+  expect(missing.status).toBe(4);
+  const now = await world.run(['rollout', '--watch', '--json']);
+  expect(readResult(now).outcome).toBe('unchanged');
+});
+
+test('after a rollback the revision is named that ECS went back to', async () => {
+  const world = await makeWorld({ faults: [{ name: 'crash' }], speed: 20 });
+  await world.run(['deploy', '--no-wait', '-q']);
+  const end = await world.run(['deploy', '--json', '--set-env', 'MORE=1']);
+  expect(end.status, end.stderr).toBe(7);
+  const { taskDefinition } = await world.service();
+  expect(taskDefinition).toMatch(/:1$/);
+  expect(readResult(end).services).toMatchObject([{ previousTaskDefinition: taskDefinition }]);
+  expect(end.stderr).toContain('which is back on hyeon9mak-task-dev:1');
+});
+
+test('the time limit holds although the next look is far away', async () => {
+  const world = await makeWorld({ speed: 20 });
+  const args = ['deploy', '--json', '--timeout', '300ms', '--poll', '1h'];
+  expect((await world.run(args)).status).toBe(9);
 });
 
 describe('reads that AWS refuses', () => {

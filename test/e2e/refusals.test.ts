@@ -143,6 +143,11 @@ const WRONG: readonly Wrong[] = [
   { name: 'build secrets', args: ['push', '--secret', 'id=npm,src=.npmrc'], status: 5 },
   { name: 'a secret that is none', args: ['push', '--secret', 'npm'], status: 2 },
   { name: 'an expired token', args: DEPLOY, status: 4, prepare: (world) => expire(world) },
+  { name: 'a check that is not there', args: ['push', '--skip-check', 'imge-platform'], status: 2 },
+  { name: 'an image that is none', args: ['deploy', '--image', 'Bad Image'], status: 2 },
+  { name: 'an image with two tags', args: ['deploy', '--image', 'x:y:z'], status: 2 },
+  { name: 'a fault that shows nothing alone', args: ['sandbox', '--fault', 'stall'], status: 2 },
+  { name: 'a port that is none', args: ['sandbox', '--port', '99999'], status: 2 },
   { name: 'a fault that is not there', args: ['sandbox', '--fault', 'crsh'], status: 2 },
 ];
 

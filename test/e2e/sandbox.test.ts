@@ -12,6 +12,8 @@ test('it runs a command inside and ends with its status', async () => {
   const end = await runCli([...SANDBOX, '--', NODE, '-e', 'process.exit(7)']);
   expect(end.status).toBe(7);
   expect(end.stdout).toBe('');
+  const killed = await runCli([...SANDBOX, '--', 'sh', '-c', 'kill -9 $$']);
+  expect(killed.status).toBe(137);
   const missing = await runCli([...SANDBOX, '--', 'no-such-program']);
   expect(missing.status).toBe(2);
   expect(missing.stderr).toContain('no-such-program cannot be run');

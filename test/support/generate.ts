@@ -32,7 +32,6 @@ export function exampleConfig(): string {
 
 /** Keys that every project sets; the others are shown commented out. */
 const USUAL = new Set([
-  'profile',
   'region',
   'repository',
   'platform',
