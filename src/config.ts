@@ -8,10 +8,7 @@ import { longFlag, SETTING_KEYS, settingOf, variableOf, waysToGive } from './set
 import type { SettingKey, Settings } from './settings.ts';
 
 /** One service to work on, with the settings that may differ between services. */
-export type Target = Pick<
-  Settings,
-  'taskDefinition' | 'setEnv' | 'unsetEnv' | 'container' | 'image'
-> & {
+export type Target = Pick<Settings, 'taskDefinition' | 'setEnv' | 'unsetEnv' | 'container'> & {
   readonly cluster: string;
   readonly service: string;
 };
@@ -157,7 +154,6 @@ function targetOf(layers: readonly Layer[], service: string): Target {
     cluster: value('cluster') ?? '',
     container: value('container'),
     taskDefinition: value('taskDefinition'),
-    image: value('image'),
     setEnv: value('setEnv'),
     unsetEnv: value('unsetEnv'),
   };

@@ -181,6 +181,9 @@ export async function findImage(
   return { digest: image.imageId.imageDigest, platforms: await platformsOf(repository, manifest) };
 }
 
+/** Milliseconds after which a deploy goes on without knowing the platform. */
+const DOWNLOAD_TIMEOUT = 10_000;
+
 async function platformsOf(
   repository: Repository,
   manifest: Manifest,
@@ -206,7 +209,8 @@ async function platformsOf(
       }),
       { abortSignal: repository.signal },
     );
-    const response = await fetch(downloadUrl ?? '', { signal: repository.signal });
+    const signal = AbortSignal.any([repository.signal, AbortSignal.timeout(DOWNLOAD_TIMEOUT)]);
+    const response = await fetch(downloadUrl ?? '', { signal });
     return response.ok ? [platformName((await response.json()) as Platform)] : undefined;
   } catch (error) {
     if (repository.signal.aborted) throw error;

@@ -41,7 +41,7 @@ export function isAmbiguous(error: unknown): boolean {
 export function isPassing(error: unknown): boolean {
   return (
     isAmbiguous(error) ||
-    /Throttl|TooManyRequests|RequestLimit|SlowDown|^Unknown/.test(awsErrorName(error))
+    /Throttl|TooManyRequests|RequestLimit|SlowDown|^Unknown(Error)?$/.test(awsErrorName(error))
   );
 }
 
@@ -59,7 +59,9 @@ export function translateAwsError(error: unknown, action: string, caller: Caller
   const login = loginCommand(message, caller);
   const who =
     caller.profile === undefined ? 'the standard credential chain' : `profile "${caller.profile}"`;
-  if (/ExpiredToken|RequestExpired/.test(name) || /\bexpired\b/i.test(message)) {
+  const fromProvider = /ProviderError/.test(name);
+  // "Signature expired" is about the clock of this machine, not about the credentials.
+  if (/ExpiredToken/.test(name) || (fromProvider && /\bexpired\b/i.test(message))) {
     return new EcsDeployError({
       code: 'credentials-expired',
       message: `The AWS credentials of ${who} have expired (${message}).`,
@@ -89,7 +91,8 @@ export function translateAwsError(error: unknown, action: string, caller: Caller
       cause,
     });
   }
-  if (/ProviderError/.test(name) || /credential/i.test(name) || 'path' in error) {
+  // A provider that cannot read a file, the token of a web identity for one, throws the file's error.
+  if (fromProvider || 'path' in error) {
     return credentialsMissing(message, login, caller, cause);
   }
   if (

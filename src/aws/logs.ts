@@ -25,6 +25,9 @@ export function logStreamOf(container: JsonObject, taskId: string): LogStream | 
   };
 }
 
+/** Milliseconds after which a rollout is watched on without the log. */
+const TIMEOUT = 5000;
+
 /** The last lines of a log stream, oldest first; empty when there is no such group or stream. */
 export async function lastLogLines(ecs: Ecs, stream: LogStream, limit: number): Promise<string[]> {
   const region = stream.region ?? (await ecs.client.config.region());
@@ -58,7 +61,7 @@ export async function lastLogLines(ecs: Ecs, stream: LogStream, limit: number): 
     method: 'POST',
     headers,
     body,
-    signal: ecs.aws.options.signal,
+    signal: AbortSignal.any([ecs.aws.options.signal, AbortSignal.timeout(TIMEOUT)]),
   });
   const answer = (await response.json()) as {
     __type?: string;

@@ -2,6 +2,7 @@ import type { Aws } from '../aws/client.ts';
 import { openEcs } from '../aws/ecs.ts';
 import { requireSettings } from '../config.ts';
 import type { CommandResult, Context } from '../context.ts';
+import { serviceResult } from '../core/result.ts';
 import type { ImageResult } from '../core/result.ts';
 import {
   chooseContainers,
@@ -144,19 +145,19 @@ function dryRun(
   return {
     outcome: 'planned',
     image: imageResult(context, source),
-    services: observed.map(({ target, service, running }, index) => ({
-      cluster: shortName(target.cluster),
-      service: target.service,
-      outcome: 'planned',
-      taskDefinition: sameDefinition(planned[index] ?? {}, running.definition) ? running.arn : null,
-      previousTaskDefinition: running.arn,
-      registered: false,
-      deployment: null,
-      desired: service.desiredCount ?? 0,
-      running: service.runningCount ?? 0,
-      failedTasks: 0,
-      causes: [],
-    })),
+    services: observed.map(({ target, service, running }, index) =>
+      serviceResult({
+        cluster: shortName(target.cluster),
+        service: target.service,
+        outcome: 'planned',
+        taskDefinition: sameDefinition(planned[index] ?? {}, running.definition)
+          ? running.arn
+          : null,
+        previousTaskDefinition: running.arn,
+        desired: service.desiredCount ?? 0,
+        running: service.runningCount ?? 0,
+      }),
+    ),
     seconds: {},
   };
 }

@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import { describeRevision, describeService, openEcs } from '../aws/ecs.ts';
 import type { Ecs } from '../aws/ecs.ts';
 import type { CommandResult, Context } from '../context.ts';
+import { serviceResult } from '../core/result.ts';
 import type { JsonObject, Revision } from '../core/task-definition.ts';
 import { EcsDeployError } from '../errors.ts';
 import { parseDefinition, readDefinitionFile } from '../steps/definition.ts';
@@ -25,19 +26,14 @@ export async function register(context: Context): Promise<CommandResult> {
     outcome,
     image: null,
     services: [
-      {
+      serviceResult({
         cluster: target?.cluster ?? '',
         service: target?.service ?? '',
         outcome,
         taskDefinition: registration?.arn ?? null,
         previousTaskDefinition: origin?.arn ?? null,
         registered: registration?.registered ?? false,
-        deployment: null,
-        desired: 0,
-        running: 0,
-        failedTasks: 0,
-        causes: [],
-      },
+      }),
     ],
     seconds: { register: since(start) },
     output: registration?.arn,

@@ -45,8 +45,8 @@ async function namedRevision({
   config,
   readStdin,
 }: Context): Promise<string | undefined> {
-  const named = argument ?? config.taskDefinition;
-  if (named !== '-') return named;
+  // What the settings name may differ between services; what is piped in holds for all.
+  if (argument !== '-' && config.taskDefinition !== '-') return argument;
   const read = (await readStdin()).trim();
   if (read !== '' && !/\s/.test(read)) return read;
   throw new EcsDeployError({

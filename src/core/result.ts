@@ -41,6 +41,23 @@ export interface ServiceResult {
   readonly causes: readonly Cause[];
 }
 
+type Known = Pick<ServiceResult, 'cluster' | 'service' | 'outcome'> & Partial<ServiceResult>;
+
+/** The result of a service of which only this much is known: no deployment, no task, no failure. */
+export function serviceResult(known: Known): ServiceResult {
+  return {
+    taskDefinition: null,
+    previousTaskDefinition: null,
+    registered: false,
+    deployment: null,
+    desired: 0,
+    running: 0,
+    failedTasks: 0,
+    causes: [],
+    ...known,
+  };
+}
+
 /** Wall seconds of each phase that ran. */
 export type Seconds = Readonly<
   Partial<Record<'build' | 'push' | 'register' | 'rollout', number>> & { total: number }

@@ -49,7 +49,6 @@ export async function buildImage(
     ...(request.target === undefined ? {} : { target: request.target }),
     ...(request.noCache ? { nocache: true } : {}),
     ...(request.pull ? { pull: true } : {}),
-    rm: true,
   };
   const sent = context.done.then((count) => emit({ kind: 'context-sent', ...count }));
   const progress = trackProgress(emit);

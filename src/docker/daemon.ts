@@ -19,7 +19,6 @@ export interface Daemon {
   readonly docker: Docker;
   readonly address: DockerAddress;
   readonly version: string;
-  readonly apiVersion: string;
   /** Whether it is the sandbox's stand-in instead of a real Docker. */
   readonly standIn: boolean;
 }
@@ -101,7 +100,16 @@ function contextAddress(name: string, environment: Environment): DockerAddress {
 
 function readTls(folder: string): NonNullable<DockerAddress['tls']> {
   const read = (name: string) => readFileSync(join(folder, `${name}.pem`));
-  return { ca: read('ca'), cert: read('cert'), key: read('key') };
+  try {
+    return { ca: read('ca'), cert: read('cert'), key: read('key') };
+  } catch (error) {
+    throw new EcsDeployError({
+      code: 'docker-unavailable',
+      message: `The TLS files of the Docker daemon cannot be read: ${(error as Error).message}`,
+      hint: 'ca.pem, cert.pem and key.pem belong into DOCKER_CERT_PATH or ~/.docker; without TLS unset DOCKER_TLS_VERIFY',
+      cause: error,
+    });
+  }
 }
 
 /** Opens the daemon and asks its version; throws `docker-unavailable` or `docker-unsuitable`. */
@@ -127,7 +135,6 @@ export async function openDocker(environment: Environment): Promise<Daemon> {
     docker,
     address,
     version: version.Version,
-    apiVersion: version.ApiVersion,
     standIn: /ecsdeploy/.test(Platform?.Name ?? ''),
   };
 }

@@ -14,6 +14,7 @@ import { awsErrorName, awsErrorText, isPassing } from '../aws/errors.ts';
 import type { Context } from '../context.ts';
 import { diagnoseEvent, groupCauses } from '../core/diagnosis.ts';
 import type { Cause } from '../core/diagnosis.ts';
+import { serviceResult } from '../core/result.ts';
 import type { Outcome, ServiceResult } from '../core/result.ts';
 import { shortName } from '../core/task-definition.ts';
 import type { JsonObject } from '../core/task-definition.ts';
@@ -193,19 +194,16 @@ function unchanged({ emit }: Context, move: Move): ServiceResult {
 
 function resultOf(move: Move, outcome: Outcome): ServiceResult {
   const { service } = move;
-  return {
+  return serviceResult({
     cluster: shortName(service.clusterArn ?? ''),
     service: service.serviceName ?? '',
     outcome,
     taskDefinition: move.taskDefinition,
     previousTaskDefinition: move.previous ?? null,
     registered: move.registered,
-    deployment: null,
     desired: service.desiredCount ?? 0,
     running: service.runningCount ?? 0,
-    failedTasks: 0,
-    causes: [],
-  };
+  });
 }
 
 /** What stays the same over the polls of one watch, besides the deployments themselves. */

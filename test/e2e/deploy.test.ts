@@ -332,3 +332,38 @@ test('a container that the load balancer needs cannot be renamed away', async ()
     'The container hyeon9mak-container does not exist in the task definition.',
   );
 });
+
+test('rollout takes the family of each service, not the one above them', async () => {
+  const world = await makeWorld({
+    files: {
+      '.ecsdeployrc': `cluster: backend
+taskDefinition: hyeon9mak-task-dev
+services:
+  - { service: hyeon9mak-service-dev }
+  - { service: worker, taskDefinition: other-task }
+`,
+    },
+  });
+  await addService(world, 'worker');
+  const rendered = await world.run([
+    'render',
+    '-s',
+    'hyeon9mak-service-dev',
+    '--container',
+    'log_router',
+    '--set-env',
+    'A=b',
+  ]);
+  const other = rendered.stdout.replace('"family": "hyeon9mak-task-dev"', '"family": "other-task"');
+  expect((await world.run(['register', '-q'], { stdin: other })).status).toBe(0);
+  const end = await world.run(['rollout', '--json']);
+  expect(end.status, end.stderr).toBe(0);
+  expect(readResult(end).services).toMatchObject([
+    { service: 'hyeon9mak-service-dev', outcome: 'unchanged' },
+    {
+      service: 'worker',
+      outcome: 'succeeded',
+      taskDefinition: expect.stringMatching(/other-task:1$/),
+    },
+  ]);
+});

@@ -142,7 +142,30 @@ const WRONG: readonly Wrong[] = [
   { name: 'rollout to two revisions', args: ['rollout', '-'], status: 2, stdin: 'a:1\nb:2\n' },
   { name: 'build secrets', args: ['push', '--secret', 'id=npm,src=.npmrc'], status: 5 },
   { name: 'a secret that is none', args: ['push', '--secret', 'npm'], status: 2 },
-  { name: 'an expired token', args: DEPLOY, status: 4, prepare: (world) => expire(world) },
+  {
+    name: 'an expired token',
+    args: DEPLOY,
+    status: 4,
+    prepare: (world) =>
+      failReads(
+        world,
+        'ExpiredTokenException',
+        'The security token included in the request is expired',
+      ),
+  },
+  {
+    name: 'a clock that is wrong',
+    args: DEPLOY,
+    status: 4,
+    prepare: (world) =>
+      failReads(world, 'InvalidSignatureException', 'Signature expired: 1 is now earlier than 2'),
+  },
+  {
+    name: 'TLS to Docker without its files',
+    args: DEPLOY,
+    status: 5,
+    environment: { DOCKER_TLS_VERIFY: '1', DOCKER_CERT_PATH: '/nowhere' },
+  },
   { name: 'a check that is not there', args: ['push', '--skip-check', 'imge-platform'], status: 2 },
   { name: 'an image that is none', args: ['deploy', '--image', 'Bad Image'], status: 2 },
   { name: 'an image with two tags', args: ['deploy', '--image', 'x:y:z'], status: 2 },
@@ -156,13 +179,10 @@ function denyUpload(world: World): void {
   world.sandbox.fail(action, accessDenied(action, '111122223333'));
 }
 
-function expire(world: World): void {
-  const fault = awsFault(
-    'ExpiredTokenException',
-    'The security token included in the request is expired',
-  );
-  for (const action of ['ecs:DescribeServices', 'ecr:DescribeRepositories'])
-    world.sandbox.fail(action, fault);
+function failReads(world: World, name: string, message: string): void {
+  for (const action of ['ecs:DescribeServices', 'ecr:DescribeRepositories']) {
+    world.sandbox.fail(action, awsFault(name, message));
+  }
 }
 
 test.each(WRONG)('$name', async ({ args, status, files, environment, stdin, prepare }) => {
