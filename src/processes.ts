@@ -22,6 +22,8 @@ export interface ProcessRequest {
 }
 
 const TAIL = 20;
+/** Milliseconds that an aborted process has to end by itself. */
+const GRACE = 3000;
 
 /** Runs a process to its end without a terminal; rejects when it cannot be started or is aborted. */
 export function runProcess(request: ProcessRequest): Promise<ProcessEnd> {
@@ -58,13 +60,28 @@ export function runProcess(request: ProcessRequest): Promise<ProcessEnd> {
   });
   read(child.stderr, () => undefined);
   return new Promise((resolve, reject) => {
+    const send = (name: NodeJS.Signals) => {
+      try {
+        if (child.pid !== undefined && args === undefined) kill(-child.pid, name);
+        else child.kill(name);
+      } catch {
+        // The group has ended; what it left behind is none of it.
+      }
+    };
+    let grace: NodeJS.Timeout | undefined;
     const stop = () => {
-      if (child.pid !== undefined && args === undefined) kill(-child.pid, 'SIGTERM');
-      else child.kill('SIGTERM');
+      send('SIGTERM');
+      grace = setTimeout(() => {
+        send('SIGKILL');
+        // A daemon that was left behind may hold the pipes; this run does not wait for it.
+        child.stdout.destroy();
+        child.stderr.destroy();
+      }, GRACE);
     };
     signal?.addEventListener('abort', stop, { once: true });
     child.once('error', reject);
     child.once('close', (status) => {
+      clearTimeout(grace);
       signal?.removeEventListener('abort', stop);
       if (signal?.aborted === true) reject(signal.reason as Error);
       else resolve({ status, stdout, tail });

@@ -253,8 +253,11 @@ describe('an interrupt before the rollout changes nothing', () => {
     expect(world.writes()).toEqual([]);
   });
 
-  test('in build.before, whose processes end too', async () => {
-    const inner = `trap 'echo > ended; exit' TERM; echo started; sleep 1000 & wait`;
+  test.each([
+    ['whose processes end too', `trap 'echo > ended; exit' TERM`],
+    ['even one that ignores the signal', `trap '' TERM; echo > ended`],
+  ])('in build.before, %s', async (_, trap) => {
+    const inner = `${trap}; sleep 1000 & echo started; wait`;
     const world = await makeWorld({
       files: {
         inner,
