@@ -21,6 +21,15 @@ export type CauseCode =
   | 'stopped-by-user'
   | 'unknown';
 
+/** What ECS mends by starting another task: no failure of what is deployed. */
+const PASSING: ReadonlySet<CauseCode> = new Set(['spot-interruption', 'stopped-by-user']);
+/** What no further task can mend. */
+const INCURABLE: ReadonlySet<CauseCode> = new Set([
+  'wrong-architecture',
+  'image-not-found',
+  'command-not-found',
+]);
+
 /** Why tasks of a deployment failed. */
 export interface Cause {
   readonly code: CauseCode;
@@ -39,6 +48,10 @@ export interface StoppedContainer {
   readonly reason: string | undefined;
   /** The last lines of its log, oldest first; empty where they could not be read. */
   readonly log: readonly string[];
+  /** Where its log goes instead of CloudWatch, e.g. `splunk`. */
+  readonly logPlace?: string | undefined;
+  /** Platforms that its image is built for, where that was looked up, e.g. `linux/arm64`. */
+  readonly imagePlatforms?: readonly string[] | undefined;
 }
 
 /** A task that stopped although nobody wanted it to. */
@@ -58,13 +71,17 @@ interface Rule {
   readonly hint: string;
 }
 
-const NETWORK_HINT =
-  'give the tasks a route: a public subnet needs assignPublicIp ENABLED, a private one NAT or endpoints for ecr.api, ecr.dkr, logs and S3; allow 443 out in the security group';
+const ROUTE_HINT =
+  'give the tasks a route: a public subnet needs assignPublicIp ENABLED, a private one NAT or endpoints for ecr.api, ecr.dkr, logs, secretsmanager, ssm and S3; allow 443 out in the security group';
+const COMMAND_HINT =
+  'check command and entryPoint in the task definition, CMD and ENTRYPOINT in the Dockerfile';
+const CAPACITY_HINT =
+  'add instances or another subnet and capacity provider, or ask for higher quotas';
 
 /**
  * Texts of ECS and of the container runtime, the most specific first (ecs-facts 5.3). They are
- * looked for in the stopped reason, in the containers' reasons, in service events and, where
- * nothing else matches, in the log. `$1` stands for the first group.
+ * looked for in the stopped reason, in the containers' reasons and in service events. `$1` stands
+ * for the first group, `$container` for the container.
  */
 const RULES: readonly Rule[] = [
   {
@@ -105,24 +122,37 @@ const RULES: readonly Rule[] = [
     hint: 'create it (aws logs create-log-group --log-group-name NAME), or set awslogs-create-group and allow logs:CreateLogGroup to the execution role',
   },
   {
+    pattern: /logs:CreateLog(?:Stream|Group)|awslogs-region is required/,
+    code: 'log-group-missing',
+    summary: 'the task cannot write to its log group',
+    hint: 'name awslogs-region in the task definition, and allow logs:CreateLogStream and logs:PutLogEvents to the execution role',
+  },
+  {
     pattern:
-      /unable to retrieve secret|can't retrieve the secret|did not contain json key|secretsmanager:GetSecretValue|ssm:GetParameters|retrieve secrets? from/,
+      /dial (?:tcp|udp)|i\/o timeout|TLS handshake timeout|connection timed out|Client\.Timeout exceeded|request canceled while waiting for connection|context (?:deadline exceeded|canceled)|connection issue between the task|Check your (?:task )?network configuration/,
+    code: 'network-unreachable',
+    summary: 'the task has no network route to what it needs to start',
+    hint: ROUTE_HINT,
+  },
+  {
+    pattern:
+      /unable to retrieve secret|can['’]t retrieve the secret|did not contain json key|secretsmanager:GetSecretValue|ssm:GetParameters|retrieve secrets? from/,
     code: 'secret-unavailable',
     summary: 'a secret of the task definition could not be read',
     hint: 'check its ARN, region and JSON key, and that the execution role may read it (secretsmanager:GetSecretValue, ssm:GetParameters, kms:Decrypt)',
   },
   {
-    pattern: /CannotPullContainerError.*(?:not found|image does not exist|manifest unknown)/is,
-    code: 'image-not-found',
-    summary: 'the image is not in the registry',
-    hint: 'push it (ecsdeploy push), or deploy a tag that exists; a lifecycle policy may have deleted it',
+    pattern: /failed to download env files/,
+    code: 'secret-unavailable',
+    summary: 'an environment file of the task definition could not be read',
+    hint: 'check its ARN, and that the execution role may read it (s3:GetObject, s3:GetBucketLocation)',
   },
   {
     pattern:
-      /dial (?:tcp|udp)|i\/o timeout|TLS handshake timeout|connection timed out|Client\.Timeout exceeded|request canceled while waiting for connection|context deadline exceeded|connection issue between the task/,
-    code: 'network-unreachable',
-    summary: 'the task has no network route to what it needs to start',
-    hint: NETWORK_HINT,
+      /CannotPullContainerError.*(?:not found|image does not exist|manifest unknown|whether the image exists)/is,
+    code: 'image-not-found',
+    summary: 'the image is not in the registry',
+    hint: 'push it (ecsdeploy push), or deploy a tag that exists; a lifecycle policy may have deleted it',
   },
   {
     pattern: /unable to assume the role '([^']+)'/,
@@ -131,7 +161,7 @@ const RULES: readonly Rule[] = [
     hint: "let ecs-tasks.amazonaws.com assume it in the role's trust policy",
   },
   {
-    pattern: /EFS|fsx|CannotCreateVolumeError|mount target/i,
+    pattern: /\bEFS\b|\bfsx|CannotCreateVolumeError|mount target/i,
     code: 'volume',
     summary: 'a volume could not be mounted',
     hint: 'check the security group (NFS 2049), the mount target of the subnet, access point and IAM',
@@ -139,7 +169,7 @@ const RULES: readonly Rule[] = [
   {
     pattern: /OutOfMemory/i,
     code: 'out-of-memory',
-    summary: 'the container needed more memory than it has',
+    summary: '$container needed more memory than it has',
     hint: 'raise memory in the task definition (or the heap limit of the application below it)',
   },
   {
@@ -161,99 +191,182 @@ const RULES: readonly Rule[] = [
     hint: 'run its command in the image (is curl there?), and give the application time with startPeriod',
   },
   {
-    pattern: /executable file not found|no such file or directory.*exec|: not found/,
+    pattern:
+      /exec: "[^"]*": permission denied|exec: "[^"]*": is a directory|exec \S+: permission denied/,
     code: 'command-not-found',
-    summary: 'the command of the container does not exist in the image',
-    hint: 'check command and entryPoint in the task definition, CMD and ENTRYPOINT in the Dockerfile',
+    summary: 'the command of $container may not be run',
+    hint: 'make it executable in the image: RUN chmod +x, or COPY --chmod=755',
+  },
+  {
+    pattern: /executable file not found|no such file or directory.*exec|exec:.*: not found/,
+    code: 'command-not-found',
+    summary: 'the command of $container does not exist in the image',
+    hint: COMMAND_HINT,
+  },
+  {
+    pattern: /dependency graph/,
+    code: 'application-exit',
+    summary: 'a container that others depend on did not get ready',
+    hint: 'look at dependsOn in the task definition, and at the log of the container it names',
+  },
+  {
+    pattern: /network interface provisioning|Create Network Interface|RESOURCE:ENI/,
+    code: 'no-capacity',
+    summary: 'no network interface could be made for the task',
+    hint: 'free addresses in the subnets, or name larger ones; ECS tries again',
   },
   {
     pattern:
-      /Capacity is unavailable|RESOURCE:|NO ACTIVE INSTANCES|EMPTY CAPACITY PROVIDER|insufficient (?:CPU|memory)|No Container Instances|limit on the number of/i,
+      /Capacity is unavailable|RESOURCE:|NO ACTIVE INSTANCES|EMPTY CAPACITY PROVIDER|insufficient (?:CPU|memory)|No Container Instances|reached the limit on the number of|above your limit|provisioning capacity limit/i,
     code: 'no-capacity',
     summary: 'there is no capacity to place a task on',
-    hint: 'add instances or another subnet and capacity provider, or ask for higher quotas',
+    hint: CAPACITY_HINT,
+  },
+  {
+    pattern: /unable to stop or start tasks during a deployment/,
+    code: 'placement-blocked',
+    summary: 'minimumHealthyPercent and maximumPercent leave no room to start or stop a task',
+    hint: 'raise maximumPercent or lower minimumHealthyPercent of the service: aws ecs update-service --deployment-configuration minimumHealthyPercent=50,maximumPercent=200',
+  },
+  {
+    pattern: /reason (\d+) tasks? under protection/,
+    code: 'placement-blocked',
+    summary: 'scale-in protection keeps $1 old tasks running',
+    hint: 'wait until they end their work, or take the protection off: aws ecs update-task-protection --no-protection-enabled',
+  },
+  {
+    pattern:
+      /MemberOf placement constraint|is missing an attribute|already using a port|\bATTRIBUTE\b|encountered error "AGENT"|TaskFailedToStart: AGENT|not compatible with the selected compute strategy/,
+    code: 'placement-blocked',
+    summary: 'no container instance may take the task',
+    hint: 'compare placement constraints, ports and requiresCompatibilities of the task definition with the instances of the cluster',
   },
 ];
+
+/** What exit codes say of themselves (ecs-facts 5.4). */
+const EXIT_MEANING: Readonly<Record<number, string>> = {
+  0: 'its main process returned: a service must not end',
+  134: 'it aborted (SIGABRT)',
+  137: 'it was killed (SIGKILL): out of memory, or deaf to SIGTERM until stopTimeout was over',
+  139: 'it crashed (SIGSEGV)',
+  143: 'it was ended by SIGTERM',
+  255: 'its entry point or the container runtime failed',
+};
 
 const FORMAT_ERROR = /exec format error/;
 
 /** Finds why one task failed; `unknown` keeps AWS's own words as the summary. */
 export function diagnoseTask(task: FailedTask): Cause {
   const dead = deadContainer(task);
-  const texts = [task.stoppedReason, ...task.containers.flatMap(({ reason }) => reason ?? [])];
-  const evidence = [
-    task.stoppedReason,
-    ...(dead === undefined
-      ? []
-      : [`container ${dead.name}: ${exitText(dead)}`, ...dead.log.map((line) => `| ${line}`)]),
-  ].filter((line) => line !== '');
-  const cause = (code: CauseCode, summary: string, hint: string): Cause => ({
-    code,
-    summary,
-    hint,
-    evidence,
+  const cause = (words: Omit<Cause, 'evidence' | 'tasks'>): Cause => ({
+    ...words,
+    evidence: [task.stoppedReason, ...(dead === undefined ? [] : evidenceOf(dead))].filter(
+      (text) => text !== '',
+    ),
     tasks: 1,
   });
-  const formatError = task.containers.find(({ log }) =>
-    log.some((line) => FORMAT_ERROR.test(line)),
-  );
-  if (formatError !== undefined) {
-    return cause(
-      'wrong-architecture',
-      `the image of container ${formatError.name} was built for another CPU than ${task.platform}`,
-      `build it with --platform ${task.platform}, or set runtimePlatform in the task definition`,
-    );
+  const foreign = task.containers.find((container) => isForeign(container, task.platform));
+  if (foreign !== undefined) {
+    return cause({
+      code: 'wrong-architecture',
+      summary: `the image of container ${foreign.name} was built for another CPU than ${task.platform}`,
+      hint: `build it with --platform ${task.platform}, or set runtimePlatform in the task definition`,
+    });
   }
-  const rule = firstRule(texts);
-  if (rule !== undefined) return cause(rule.code, rule.summary, rule.hint);
+  const reasons = task.containers.filter(({ reason }) => reason !== undefined);
+  const rule =
+    firstRule([task.stoppedReason], dead) ??
+    reasons
+      .map((container) => firstRule([container.reason ?? ''], container))
+      .find((found) => found !== undefined);
+  if (rule !== undefined) return cause(rule);
   if (task.stopCode === 'UserInitiated') {
-    return cause(
-      'stopped-by-user',
-      'somebody stopped the task',
-      'the service starts it again with the revision it belongs to; to end a deployment roll it back instead',
-    );
+    return cause({
+      code: 'stopped-by-user',
+      summary: 'somebody stopped the task',
+      hint: 'the service starts it again with the revision it belongs to; to end a deployment: ecsdeploy rollback',
+    });
   }
-  if (dead?.exitCode === 126 || dead?.exitCode === 127) {
-    return cause(
-      'command-not-found',
-      `the command of container ${dead.name} cannot be run (exit code ${dead.exitCode})`,
-      'check command and entryPoint in the task definition, CMD and ENTRYPOINT in the Dockerfile',
-    );
+  if (dead?.exitCode !== undefined) return cause(exitCause(dead, dead.exitCode));
+  return cause({
+    code: 'unknown',
+    summary: task.stoppedReason || 'ECS gave no reason',
+    hint: 'read the events of the service: ecsdeploy status',
+  });
+}
+
+function exitCause(
+  { name, log, logPlace }: StoppedContainer,
+  exitCode: number,
+): Omit<Cause, 'evidence' | 'tasks'> {
+  if (exitCode === 126 || exitCode === 127) {
+    return {
+      code: 'command-not-found',
+      summary: `the command of container ${name} cannot be run (exit code ${exitCode})`,
+      hint: COMMAND_HINT,
+    };
   }
-  if (dead?.exitCode !== undefined) {
-    return cause(
-      'application-exit',
-      `container ${dead.name} ended with exit code ${dead.exitCode}`,
-      dead.exitCode === 0
-        ? 'a service must not end: its main process returned'
-        : dead.log.length > 0
-          ? 'its last log lines say why'
-          : 'read its log: nothing of it could be read here',
-    );
-  }
-  return cause(
-    'unknown',
-    task.stoppedReason || 'ECS gave no reason',
-    'read the events of the service',
-  );
+  const meaning = EXIT_MEANING[exitCode];
+  return {
+    code: 'application-exit',
+    summary: `container ${name} ended with exit code ${exitCode}${meaning === undefined ? '' : `: ${meaning}`}`,
+    hint:
+      log.length > 0
+        ? `mend what its last log lines name; more of them: ecsdeploy logs --container ${name}`
+        : logPlace === undefined
+          ? `it wrote no log: run the image by hand, and see ecsdeploy logs --container ${name}`
+          : `read its log there: ${logPlace}`,
+  };
+}
+
+/** Whether a container's program is proven to be for another CPU: by its log, or by its image. */
+function isForeign(container: StoppedContainer, platform: string): boolean {
+  const { log, imagePlatforms } = container;
+  if (log.some((text) => FORMAT_ERROR.test(text))) return true;
+  return isSilentStart(container) && imagePlatforms?.includes(platform) === false;
+}
+
+/** Whether a container died as a program for another CPU does, and left no log to tell it by. */
+export function isSilentStart({ exitCode, log }: StoppedContainer): boolean {
+  return (exitCode === 1 || exitCode === 255) && log.length === 0;
 }
 
 /** Finds the cause that an event of the service names; undefined for events that tell of no failure. */
 export function diagnoseEvent(message: string): Cause | undefined {
-  if (!/unable to place a task|could not launch|failed to launch/.test(message)) return undefined;
-  const rule = firstRule([message]);
+  if (!/\b(?:was unable to|could not launch|failed to launch)\b/.test(message)) return undefined;
+  const rule = firstRule([message], undefined);
   return rule && { ...rule, evidence: [message], tasks: 0 };
 }
 
-/** Groups equal causes, adding up their tasks and keeping the first one's evidence. */
+/** Whether a cause lies in what is deployed or where it runs, not in capacity that comes and goes. */
+export function isFault({ code }: Pick<Cause, 'code'>): boolean {
+  return !PASSING.has(code);
+}
+
+/** Whether every further task will end the same way. */
+export function isIncurable({ code }: Pick<Cause, 'code'>): boolean {
+  return INCURABLE.has(code);
+}
+
+/**
+ * Groups equal causes, adding up their tasks and keeping the evidence that says most. What an event
+ * told (of no task) is left out where tasks tell the same.
+ */
 export function groupCauses(causes: readonly Cause[]): readonly Cause[] {
   const groups = new Map<string, Cause>();
   for (const cause of causes) {
-    const key = `${cause.code} ${cause.summary}`;
-    const known = groups.get(key);
-    groups.set(key, known === undefined ? cause : { ...known, tasks: known.tasks + cause.tasks });
+    const key = causeKey(cause);
+    const known = groups.get(key) ?? { ...cause, tasks: 0 };
+    const { evidence, hint } = cause.evidence.length > known.evidence.length ? cause : known;
+    groups.set(key, { ...known, evidence, hint, tasks: known.tasks + cause.tasks });
   }
-  return [...groups.values()];
+  const told = new Set(causes.filter(({ tasks }) => tasks > 0).map(({ code }) => code));
+  return [...groups.values()].filter(({ code, tasks }) => tasks > 0 || !told.has(code));
+}
+
+/** What equal causes share. */
+export function causeKey({ code, summary }: Cause): string {
+  return `${code} ${summary}`;
 }
 
 /** The container that took the task down: the one with a bad exit code, else with a reason. */
@@ -270,17 +383,30 @@ export function deadContainer(task: Pick<FailedTask, 'containers'>): StoppedCont
   );
 }
 
-function exitText({ exitCode, reason }: StoppedContainer): string {
+function evidenceOf(container: StoppedContainer): string[] {
+  const { name, exitCode, reason, log, logPlace, imagePlatforms } = container;
   const exit = exitCode === undefined ? 'never started' : `exit code ${exitCode}`;
-  return reason === undefined ? exit : `${exit}, ${reason}`;
+  return [
+    `container ${name}: ${reason === undefined ? exit : `${exit}, ${reason}`}`,
+    ...log.map((text) => `| ${text}`),
+    ...(logPlace === undefined ? [] : [`its log goes to ${logPlace}`]),
+    ...(imagePlatforms === undefined
+      ? []
+      : [`its image is built for ${imagePlatforms.join(', ')}`]),
+  ];
 }
 
-function firstRule(texts: readonly string[]): Omit<Rule, 'pattern'> | undefined {
+function firstRule(
+  texts: readonly string[],
+  container: StoppedContainer | undefined,
+): Omit<Rule, 'pattern'> | undefined {
   for (const { pattern, code, summary, hint } of RULES) {
     for (const text of texts) {
       const match = pattern.exec(text);
       if (match === null) continue;
-      const fill = (words: string) => words.replaceAll('$1', match[1] ?? '');
+      const who = container === undefined ? 'a container' : `container ${container.name}`;
+      const fill = (words: string) =>
+        words.replaceAll('$1', match[1] ?? '').replaceAll('$container', who);
       return { code, summary: fill(summary), hint: fill(hint) };
     }
   }

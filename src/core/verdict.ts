@@ -1,4 +1,9 @@
-import type { Deployment, Service, ServiceDeployment } from '@aws-sdk/client-ecs';
+import type {
+  Deployment,
+  DeploymentLifecycleHookDetail,
+  Service,
+  ServiceDeployment,
+} from '@aws-sdk/client-ecs';
 
 /** The deployment that is judged: what UpdateService answered. */
 export interface OurDeployment {
@@ -30,13 +35,22 @@ export interface Memory {
 /** The memory before the first poll. */
 export const NO_MEMORY: Memory = { seen: false, doubtful: 0 };
 
+/**
+ * Why a deployment is still waited for: the reads are older than it, it is at work, a pause hook
+ * wants somebody's approval, or ECS takes it back.
+ */
+export type Phase = 'stale' | 'in-progress' | 'paused' | 'rolling-back';
+
 /** What a sight means: still waiting, or the end of our deployment. */
 export type Verdict =
-  | { readonly kind: 'waiting'; readonly phase: 'stale' | 'in-progress' | 'rolling-back' }
+  | { readonly kind: 'waiting'; readonly phase: Phase }
   | { readonly kind: 'succeeded' }
   | { readonly kind: 'failed'; readonly reason: string }
   | { readonly kind: 'rolled-back'; readonly reason: string; readonly to: string | undefined }
   | { readonly kind: 'superseded'; readonly by: string; readonly taskDefinition: string };
+
+/** Status of a service that DescribeServices does not find. */
+export const MISSING = 'MISSING';
 
 /** Polls for which a read that contradicts UpdateService's answer is taken for stale (60 s at 3 s). */
 export const STALE_POLLS = 20;
@@ -56,15 +70,14 @@ export function judge(ours: OurDeployment, { service, record }: Sight, memory: M
   const primary = deployments.find(({ status }) => status === 'PRIMARY');
   const known: Memory = { seen: memory.seen || own !== undefined, doubtful: 0 };
   const doubt: Memory = { ...known, doubtful: memory.doubtful + 1 };
-  const wait = (phase: 'stale' | 'in-progress' | 'rolling-back', next = known): Judgement => [
-    { kind: 'waiting', phase },
-    next,
-  ];
+  const wait = (phase: Phase, next = known): Judgement => [{ kind: 'waiting', phase }, next];
   const end = (verdict: Verdict): Judgement => [verdict, known];
   const reason = record?.statusReason ?? own?.rolloutStateReason ?? '';
   const isOurs = primary?.id === ours.id && service.taskDefinition === ours.taskDefinition;
 
   if (service.status !== undefined && service.status !== 'ACTIVE') {
+    // DescribeServices may miss a service for a moment; a status it gives is certain.
+    if (service.status === MISSING && doubt.doubtful < DOUBTFUL_POLLS) return wait('stale', doubt);
     return end({ kind: 'failed', reason: `the service is ${service.status}` });
   }
   switch (record?.status) {
@@ -75,6 +88,10 @@ export function judge(ours: OurDeployment, { service, record }: Sight, memory: M
     case 'ROLLBACK_IN_PROGRESS':
       return wait('rolling-back');
     case 'ROLLBACK_SUCCESSFUL':
+      // A late read still shows our deployment, and would name its revision as the one that is back.
+      if (primary?.id === ours.id && doubt.doubtful < DOUBTFUL_POLLS) {
+        return wait('rolling-back', doubt);
+      }
       return end({ kind: 'rolled-back', reason, to: service.taskDefinition });
     case 'ROLLBACK_FAILED':
       return end({ kind: 'failed', reason: reason || 'the rollback failed' });
@@ -112,15 +129,24 @@ function judgePrimary(
   doubt: Memory,
 ): Judgement {
   const reason = own.rolloutStateReason ?? 'the deployment failed';
+  const at = (phase: Phase, next = known): Judgement => [{ kind: 'waiting', phase }, next];
+  const atWork = at(pausedHook(record) === undefined ? 'in-progress' : 'paused');
   switch (own.rolloutState) {
     case 'COMPLETED':
-      return [isOurs ? { kind: 'succeeded' } : { kind: 'waiting', phase: 'stale' }, known];
+      if (!isOurs) return at('stale');
+      // All tasks are no end while a stop is under way, or while traffic is shifted in stages.
+      if (record?.status === 'STOP_REQUESTED') return at('in-progress');
+      if (isStaged(service)) {
+        if (record !== undefined) return atWork;
+        if (doubt.doubtful < DOUBTFUL_POLLS) return at('in-progress', doubt);
+      }
+      return [{ kind: 'succeeded' }, known];
     case 'FAILED': {
       // A circuit breaker that rolls back replaces the PRIMARY within a moment.
       const rollsBack =
         service.deploymentConfiguration?.deploymentCircuitBreaker?.rollback === true;
       if ((rollsBack || record !== undefined) && doubt.doubtful < DOUBTFUL_POLLS) {
-        return [{ kind: 'waiting', phase: rollsBack ? 'rolling-back' : 'in-progress' }, doubt];
+        return at(rollsBack ? 'rolling-back' : 'in-progress', doubt);
       }
       return [{ kind: 'failed', reason }, known];
     }
@@ -129,11 +155,25 @@ function judgePrimary(
       const settled =
         own.runningCount === service.desiredCount && (service.deployments ?? []).length === 1;
       if (settled && doubt.doubtful >= 2) return [{ kind: 'succeeded' }, known];
-      return [{ kind: 'waiting', phase: 'in-progress' }, settled ? doubt : known];
+      return at('in-progress', settled ? doubt : known);
     }
     default:
-      return [{ kind: 'waiting', phase: 'in-progress' }, known];
+      return atWork;
   }
+}
+
+/** The pause hook of a service deployment that waits for somebody's approval. */
+export function pausedHook(
+  record: ServiceDeployment | undefined,
+): DeploymentLifecycleHookDetail | undefined {
+  if (record?.status !== 'IN_PROGRESS') return undefined;
+  return record.lifecycleHookDetails?.find(({ status }) => status === 'AWAITING_ACTION');
+}
+
+/** Whether the service shifts its traffic in stages, which only the record tells of. */
+function isStaged({ deploymentConfiguration }: Service): boolean {
+  const strategy = deploymentConfiguration?.strategy;
+  return strategy !== undefined && strategy !== 'ROLLING';
 }
 
 function isNewer(deployment: Deployment, ours: OurDeployment): boolean {
