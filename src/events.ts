@@ -27,6 +27,8 @@ export interface RolloutCounts {
   readonly running: number;
   readonly pending: number;
   readonly failed: number;
+  /** Running tasks of other deployments. */
+  readonly old: number;
 }
 
 /** Everything a step can tell, as facts without wording; the reporters word it. */
@@ -87,13 +89,33 @@ export type Event =
       readonly kind: 'rollout-progress';
       readonly service: string;
       readonly phase: string;
+      /** Lifecycle stage of the service deployment, e.g. `BAKE_TIME`. */
+      readonly stage: string | undefined;
       readonly counts: RolloutCounts;
+    }
+  | {
+      readonly kind: 'rollout-paused';
+      readonly service: string;
+      readonly stage: string;
+      readonly hook: string;
+      /** ARN of the service deployment. */
+      readonly record: string;
+      /** ISO time at which ECS goes on by itself, and how. */
+      readonly expiresAt: string | undefined;
+      readonly timeoutAction: string | undefined;
     }
   | { readonly kind: 'service-event'; readonly service: string; readonly message: string }
   | { readonly kind: 'cause'; readonly service: string; readonly cause: Cause }
   | { readonly kind: 'rolling-back'; readonly service: string; readonly reason: string }
   | { readonly kind: 'sight-troubled'; readonly message: string }
   | { readonly kind: 'sight-regained' }
+  | {
+      readonly kind: 'watch-ended';
+      readonly polls: number;
+      /** API calls of all polls together, and of the poll that made most. */
+      readonly calls: number;
+      readonly mostCalls: number;
+    }
   | {
       readonly kind: 'service-ended';
       readonly result: ServiceResult;

@@ -29,6 +29,8 @@ export interface AwsOptions {
 /** Settings that every client of a run shares. */
 export interface Aws {
   readonly options: AwsOptions;
+  /** Calls that were made so far. */
+  readonly calls: () => number;
   readonly profile: string | undefined;
   readonly region: string | undefined;
   readonly credentials: AwsCredentialIdentityProvider;
@@ -40,7 +42,15 @@ export interface Aws {
  * A named profile is also put into `AWS_PROFILE`: the SDK reads a profile's `endpoint_url` from
  * there only (ecs-facts 1.6). Throws `profile-unknown`.
  */
-export async function connect(options: AwsOptions): Promise<Aws> {
+export async function connect(given: AwsOptions): Promise<Aws> {
+  let calls = 0;
+  const options: AwsOptions = {
+    ...given,
+    onCall: (call) => {
+      calls += 1;
+      given.onCall(call);
+    },
+  };
   const { environment } = options;
   const profile = (options.profile ?? environment['AWS_PROFILE']) || undefined;
   if (options.profile === '') delete environment['AWS_PROFILE'];
@@ -58,6 +68,7 @@ export async function connect(options: AwsOptions): Promise<Aws> {
       : fromIni({ profile, ...(mfaCodeProvider && { mfaCodeProvider }) });
   return {
     options,
+    calls: () => calls,
     profile,
     // The SDK knows AWS_REGION only; CI images often set the AWS CLI's variable.
     region: options.region ?? environment['AWS_REGION'] ?? environment['AWS_DEFAULT_REGION'],

@@ -14,7 +14,7 @@ import type { JsonObject, Revision } from '../core/task-definition.ts';
 import { EcsDeployError } from '../errors.ts';
 import { ecsClient } from './client.ts';
 import type { Aws } from './client.ts';
-import { awsErrorName, awsErrorText, isAmbiguous } from './errors.ts';
+import { awsErrorName, awsErrorText, isAmbiguous, isThrottling } from './errors.ts';
 
 /** ECS as the steps use it; clients are made once. */
 export interface Ecs {
@@ -254,7 +254,7 @@ export async function updateService(
       return answer.service ?? before;
     } catch (error) {
       const ambiguous = isAmbiguous(error);
-      if (!ambiguous && !/Throttl/.test(awsErrorName(error))) throw error;
+      if (!ambiguous && !isThrottling(error)) throw error;
       if (attempt === 5) {
         if (!ambiguous) throw error;
         throw new EcsDeployError({
@@ -313,48 +313,61 @@ export async function describeRecords(
   return answers.flatMap(({ serviceDeployments }) => serviceDeployments ?? []);
 }
 
-/** Asks ECS to roll a service deployment back. */
-export async function stopRecord(ecs: Ecs, arn: string): Promise<void> {
+/** Asks ECS to roll a service deployment back; false where it cannot, or may not be asked. */
+export async function stopRecord(ecs: Ecs, arn: string): Promise<boolean> {
   const { StopServiceDeploymentCommand } = await sdk();
-  await ecs.client.send(
-    new StopServiceDeploymentCommand({ serviceDeploymentArn: arn, stopType: 'ROLLBACK' }),
-    abort(ecs),
-  );
+  try {
+    await ecs.client.send(
+      new StopServiceDeploymentCommand({ serviceDeploymentArn: arn, stopType: 'ROLLBACK' }),
+      abort(ecs),
+    );
+    return true;
+  } catch (error) {
+    const refused = /AccessDenied|Conflict|Unsupported|UnknownOperation|NotImplemented/;
+    if (refused.test(awsErrorName(error))) return false;
+    throw error;
+  }
 }
 
-/** How the newest service deployment of a revision ended; undefined when none is known. */
-export async function lastRolloutOf(
+/** One service deployment of the past or the present. */
+export interface PastRollout {
+  readonly status: ServiceDeployment['status'];
+  readonly createdAt: Date;
+  /** ARN of the revision it deployed; undefined where ECS no longer knows. */
+  readonly taskDefinition: string | undefined;
+}
+
+/** The latest service deployments of a service, the newest first (ECS keeps 90 days). */
+export async function pastRollouts(
   ecs: Ecs,
   { clusterArn, serviceName }: Service,
-  taskDefinition: string,
-): Promise<ServiceDeployment['status'] | undefined> {
+): Promise<readonly PastRollout[]> {
   const { ListServiceDeploymentsCommand, DescribeServiceRevisionsCommand } = await sdk();
   const { serviceDeployments = [] } = await ecs.client.send(
     new ListServiceDeploymentsCommand({
       cluster: clusterArn ?? '',
       service: serviceName ?? '',
-      maxResults: 20,
+      maxResults: RECORDS_PER_CALL,
     }),
     abort(ecs),
   );
   const arns = serviceDeployments.flatMap(
     ({ targetServiceRevisionArn }) => targetServiceRevisionArn ?? [],
   );
-  if (arns.length === 0) return undefined;
+  if (arns.length === 0) return [];
   const { serviceRevisions = [] } = await ecs.client.send(
-    new DescribeServiceRevisionsCommand({
-      serviceRevisionArns: [...new Set(arns)].slice(0, RECORDS_PER_CALL),
-    }),
+    new DescribeServiceRevisionsCommand({ serviceRevisionArns: [...new Set(arns)] }),
     abort(ecs),
   );
-  const revisions = new Set(
-    serviceRevisions
-      .filter((revision) => revision.taskDefinition === taskDefinition)
-      .map(({ serviceRevisionArn }) => serviceRevisionArn),
-  );
   return serviceDeployments
-    .filter(({ targetServiceRevisionArn }) => revisions.has(targetServiceRevisionArn))
-    .toSorted((a, b) => (b.createdAt?.getTime() ?? 0) - (a.createdAt?.getTime() ?? 0))[0]?.status;
+    .map(({ status, createdAt = new Date(0), targetServiceRevisionArn }) => ({
+      status,
+      createdAt,
+      taskDefinition: serviceRevisions.find(
+        ({ serviceRevisionArn }) => serviceRevisionArn === targetServiceRevisionArn,
+      )?.taskDefinition,
+    }))
+    .toSorted((a, b) => b.createdAt.getTime() - a.createdAt.getTime());
 }
 
 /** The tasks of one deployment, running or stopped, as DescribeTasks gives them. */
@@ -366,13 +379,19 @@ export async function tasksOf(
 ): Promise<Task[]> {
   const { ListTasksCommand, DescribeTasksCommand } = await sdk();
   const cluster = clusterArn ?? '';
-  // `startedBy` would have to be the only filter, so it is compared here.
-  const { taskArns = [] } = await ecs.client.send(
-    new ListTasksCommand({ cluster, serviceName: serviceName ?? '', desiredStatus }),
-    abort(ecs),
-  );
+  const arns: string[] = [];
+  let nextToken: string | undefined;
+  do {
+    // `startedBy` would have to be the only filter, so it is compared here.
+    const page = await ecs.client.send(
+      new ListTasksCommand({ cluster, serviceName: serviceName ?? '', desiredStatus, nextToken }),
+      abort(ecs),
+    );
+    arns.push(...(page.taskArns ?? []));
+    nextToken = page.nextToken;
+  } while (nextToken !== undefined);
   const answers = await Promise.all(
-    chunks(taskArns, TASKS_PER_CALL).map((tasks) =>
+    chunks(arns, TASKS_PER_CALL).map((tasks) =>
       ecs.client.send(new DescribeTasksCommand({ cluster, tasks }), abort(ecs)),
     ),
   );

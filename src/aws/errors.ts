@@ -37,12 +37,14 @@ export function isAmbiguous(error: unknown): boolean {
   return isNetworkError(original) || awsErrorName(error) === 'SyntaxError';
 }
 
+/** Whether AWS wants fewer calls. */
+export function isThrottling(error: unknown): boolean {
+  return /Throttl|TooManyRequests|RequestLimit|SlowDown/.test(awsErrorName(error));
+}
+
 /** Whether a later attempt of the same read may succeed: network, throttling, server faults, HTML. */
 export function isPassing(error: unknown): boolean {
-  return (
-    isAmbiguous(error) ||
-    /Throttl|TooManyRequests|RequestLimit|SlowDown|^Unknown(Error)?$/.test(awsErrorName(error))
-  );
+  return isAmbiguous(error) || isThrottling(error) || /^Unknown(Error)?$/.test(awsErrorName(error));
 }
 
 function isNetworkError(error: unknown): boolean {

@@ -1,5 +1,5 @@
 import type { Service } from '@aws-sdk/client-ecs';
-import { describeRevision, describeService, lastRolloutOf, openEcs } from '../aws/ecs.ts';
+import { describeRevision, describeService, openEcs, pastRollouts } from '../aws/ecs.ts';
 import type { Ecs } from '../aws/ecs.ts';
 import { requireSettings } from '../config.ts';
 import type { Target } from '../config.ts';
@@ -11,8 +11,9 @@ import type { Revision } from '../core/task-definition.ts';
 import { allOrRefuse, EcsDeployError, EXIT_STATUS } from '../errors.ts';
 import { checkService } from '../steps/definition.ts';
 import { followDeployments, lastGood, rollOut } from '../steps/rollout.ts';
-import type { Move } from '../steps/rollout.ts';
+
 import { connectAws, optional, since } from '../steps/session.ts';
+import type { Move } from '../steps/watch.ts';
 
 /** Moves the services to a revision and follows their deployments; `--watch` only follows. */
 export async function rollout(context: Context): Promise<CommandResult> {
@@ -120,11 +121,12 @@ async function checkLastRollout(
   { arn }: Revision,
 ): Promise<void> {
   if (arn === service.taskDefinition) return;
-  const status = await optional(
+  const rollouts = await optional(
     context,
     'ecs:ListServiceDeployments',
-    lastRolloutOf(ecs, service, arn),
+    pastRollouts(ecs, service),
   );
+  const status = rollouts?.find(({ taskDefinition }) => taskDefinition === arn)?.status;
   if (status === undefined || !/^(ROLLBACK_|STOPPED)/.test(status)) return;
   throw new EcsDeployError({
     code: 'revision-failed',

@@ -1,3 +1,4 @@
+import { isFault } from '../core/diagnosis.ts';
 import type { Event } from '../events.ts';
 import { wordEvent } from './text.ts';
 import type { Level, Line } from './text.ts';
@@ -28,7 +29,8 @@ function plainLine({ level, text }: Line): string {
 
 function isTrouble(event: Event): boolean {
   if (event.kind === 'service-ended') return event.result.outcome !== 'succeeded';
-  return ['error', 'cause', 'interrupted', 'rolling-back'].includes(event.kind);
+  if (event.kind === 'cause') return isFault(event.cause);
+  return ['error', 'interrupted', 'rolling-back', 'rollout-paused'].includes(event.kind);
 }
 
 /** One plain line per line of wording, no escape codes; `quiet` keeps what went wrong. */

@@ -1,4 +1,5 @@
 import { formatChanges } from '../core/changes.ts';
+import { isFault } from '../core/diagnosis.ts';
 import type { Cause } from '../core/diagnosis.ts';
 import type { ServiceResult } from '../core/result.ts';
 import { shortName } from '../core/task-definition.ts';
@@ -106,10 +107,23 @@ const WORDS: Words = {
   }),
   'rollout-unchanged': ({ service, revision }) =>
     say('success', `${service} runs ${revision} already: nothing to deploy`),
-  'rollout-progress': ({ service, phase, counts }) => ({
-    lines: [line('detail', `  ${service}: ${formatCounts(counts)}${phaseNote(phase)}`)],
-    live: `${service}: ${formatCounts(counts)}${phaseNote(phase)}`,
-  }),
+  'rollout-progress': ({ service, phase, stage, counts }) => {
+    const text = `${service}: ${formatCounts(counts)}${phaseNote(phase, stage, counts)}`;
+    return { lines: [line('detail', `  ${text}`)], live: text };
+  },
+  'rollout-paused': ({ service, stage, hook, record, expiresAt, timeoutAction }) => {
+    const command = `aws ecs continue-service-deployment --service-deployment-arn ${record} --hook-id ${hook}`;
+    const end =
+      expiresAt === undefined ? '' : `, until ${expiresAt} (then ${timeoutAction ?? 'ROLLBACK'})`;
+    return {
+      lines: [
+        line('warning', `${service} is paused for approval at ${stage}${end}`),
+        line('hint', `approve: ${command} --action CONTINUE`),
+        line('hint', `take it back: ${command} --action ROLLBACK`),
+      ],
+      live: `${service}: paused for approval`,
+    };
+  },
   'service-event': ({ message }) => say('detail', `  ECS: ${shortenEvent(message)}`),
   cause: ({ service, cause }) => ({ lines: causeLines(service, cause) }),
   'rolling-back': ({ service, reason }) => ({
@@ -127,6 +141,8 @@ const WORDS: Words = {
       `AWS does not answer (${message}); the deployment goes on, and so does the watch`,
     ),
   'sight-regained': () => say('detail', '  AWS answers again'),
+  'watch-ended': ({ polls, calls, mostCalls }) =>
+    say('debug', `watched in ${polls} polls with ${calls} calls, at most ${mostCalls} in one`),
   'service-ended': ({ result, reason, seconds, digests }) => ({
     lines: endLines(result, reason, seconds, digests),
     live: null,
@@ -174,7 +190,7 @@ function errorLines({ message, hint }: EcsDeployError): Line[] {
 function causeLines(service: string, { code, summary, hint, evidence, tasks }: Cause): Line[] {
   const count = tasks > 1 ? ` (${tasks} tasks)` : '';
   return [
-    line('error', `${service}: ${summary} [${code}]${count}`),
+    line(isFault({ code }) ? 'error' : 'warning', `${service}: ${summary} [${code}]${count}`),
     ...evidence.flatMap(indent),
     ...hintLines(hint),
   ];
@@ -190,12 +206,13 @@ function endLines(
   const ours = shortName(result.taskDefinition ?? '');
   const previous = shortName(result.previousTaskDefinition ?? '');
   const flags = `--cluster ${cluster} --service ${service}`;
+  const cause = result.causes.find(isFault) ?? result.causes[0];
   const back =
     previous === '' || previous === ours
       ? []
-      : [line('hint', `roll back: ecsdeploy rollout ${previous} ${flags}`)];
+      : [line('hint', `roll back: ecsdeploy rollback ${flags}`)];
+  const how = cause === undefined ? [] : hintLines(cause.hint);
   const onward = [line('hint', `watch on: ecsdeploy rollout ${ours} --watch ${flags}`), ...back];
-  const [cause] = result.causes;
   const because = cause === undefined ? reason : `${cause.summary} [${cause.code}]`;
   const why = because === '' ? '' : `: ${because}`;
   switch (result.outcome) {
@@ -215,15 +232,19 @@ function endLines(
       ];
     }
     case 'rolled-back':
-      return [line('error', `${ours} failed on ${service}, which is back on ${previous}${why}`)];
+      return [
+        line('error', `${ours} failed on ${service}, which is back on ${previous}${why}`),
+        ...how,
+      ];
     case 'superseded':
       return [line('error', `The deployment of ${ours} to ${service} was superseded: ${reason}`)];
     case 'timed-out':
       return [
         line(
           'error',
-          `${service}: no verdict within the time limit (--timeout); the deployment goes on`,
+          `${service}: no verdict within the time limit (--timeout); the deployment goes on${cause === undefined ? '' : why}`,
         ),
+        ...how,
         ...onward,
       ];
     case 'unknown':
@@ -237,7 +258,14 @@ function endLines(
         ...onward,
       ];
     default:
-      return [line('error', `The deployment of ${ours} to ${service} failed${why}`), ...back];
+      return [
+        line(
+          'error',
+          `The deployment of ${ours} to ${service} failed${why}${cause === undefined || reason === '' ? '' : `; ${reason}`}`,
+        ),
+        ...how,
+        ...back,
+      ];
   }
 }
 
@@ -245,11 +273,15 @@ function endLines(
 function shortenEvent(message: string): string {
   return message
     .replace(/^\(service \S+\) /, '')
-    .replaceAll(/\(task ([0-9a-f]{8})[0-9a-f]{24}\)/g, '(task $1…)');
+    .replaceAll(/\(task ([0-9a-f]{8})[0-9a-f]{24}\)/g, '(task $1…)')
+    .replaceAll(/\(target-group arn:\S+:targetgroup\/([^/)]+)[^)]*\)/g, '(target-group $1)');
 }
 
-function phaseNote(phase: string): string {
-  return phase === 'rolling-back' ? ' (rolling back)' : '';
+function phaseNote(phase: string, stage: string | undefined, counts: RolloutCounts): string {
+  if (phase === 'rolling-back') return ' (rolling back)';
+  if (stage !== undefined) return ` (${stage})`;
+  const isWaiting = phase === 'in-progress' && counts.running >= counts.desired;
+  return isWaiting && counts.old > 0 ? ` (${counts.old} old still to drain)` : '';
 }
 
 function formatCounts({ desired, running, pending, failed }: RolloutCounts): string {

@@ -228,7 +228,7 @@ test.each(['SIGINT', 'SIGTERM'] as const)(
     expect(stable(end.stderr, world).split('\n').slice(-4).join('\n')).toMatchInlineSnapshot(`
       "Warning: Stopped watching hyeon9mak-service-dev; the deployment of hyeon9mak-task-dev:2 goes on
         → watch on: ecsdeploy rollout hyeon9mak-task-dev:2 --watch --cluster backend --service hyeon9mak-service-dev
-        → roll back: ecsdeploy rollout hyeon9mak-task-dev:1 --cluster backend --service hyeon9mak-service-dev
+        → roll back: ecsdeploy rollback --cluster backend --service hyeon9mak-service-dev
       "
     `);
     expect((await world.service()).taskDefinition).toMatch(/:2$/);
@@ -340,7 +340,7 @@ describe('reads that AWS refuses', () => {
   test('an AWS that knows no service deployments is watched in classic mode', async () => {
     const world = await makeWorld();
     const unknown = awsFault('UnknownOperationException', 'The operation is not known.');
-    world.sandbox.fail('ecs:ListServiceDeployments', unknown);
+    world.sandbox.fail('ecs:DescribeServiceDeployments', unknown);
     const end = await world.run(['deploy', '--json']);
     expect(end.status, end.stderr).toBe(0);
     expect(end.stderr).toContain('Going on without service deployments');
@@ -348,11 +348,11 @@ describe('reads that AWS refuses', () => {
 
   test('in classic mode a rollback is seen all the same', async () => {
     const world = await makeWorld({ faults: [{ name: 'crash' }] });
-    const action = 'ecs:ListServiceDeployments';
+    const action = 'ecs:DescribeServiceDeployments';
     world.sandbox.fail(action, accessDenied(action, '111122223333'));
     const end = await world.run(['deploy', '--json']);
     expect(end.status, end.stderr).toBe(7);
-    expect(end.stderr.match(/ecs:ListServiceDeployments/g)?.length).toBeGreaterThan(0);
+    expect(end.stderr.match(/ecs:DescribeServiceDeployments/g)?.length).toBeGreaterThan(0);
     expect(end.stderr.match(/Going on without service deployments/g)).toHaveLength(1);
   });
 });
