@@ -61,6 +61,11 @@ const COMMANDS: Readonly<Record<CommandName, CommandRow>> = {
     examples: ['ecsdeploy rollout', 'ecsdeploy rollout app:41', 'ecsdeploy rollout --watch'],
     load: async () => (await import('./commands/rollout.ts')).rollout,
   },
+  rollback: {
+    summary: 'go back to the last revision that was deployed successfully',
+    examples: ['ecsdeploy rollback', 'ecsdeploy rollback --to app:41'],
+    load: async () => (await import('./commands/rollback.ts')).rollback,
+  },
   sandbox: {
     summary: 'a local ECS, ECR and CloudWatch Logs to try everything without an AWS account',
     argument: ['[command...]', 'command to run inside it, behind --'],

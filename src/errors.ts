@@ -38,6 +38,7 @@ const ERROR_STATUS = {
   'deployment-controller': EXIT_STATUS.refused,
   'revision-failed': EXIT_STATUS.refused,
   'revision-inactive': EXIT_STATUS.refused,
+  'rollback-impossible': EXIT_STATUS.refused,
   'credentials-missing': EXIT_STATUS.aws,
   'credentials-expired': EXIT_STATUS.aws,
   'credentials-invalid': EXIT_STATUS.aws,

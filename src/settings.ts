@@ -12,7 +12,14 @@ export interface Reader<T> {
 }
 
 /** Subcommands that take options. */
-export type CommandName = 'push' | 'render' | 'register' | 'rollout' | 'deploy' | 'sandbox';
+export type CommandName =
+  | 'push'
+  | 'render'
+  | 'register'
+  | 'rollout'
+  | 'deploy'
+  | 'rollback'
+  | 'sandbox';
 
 /** One setting: everything that flags, help, config file, schema and example derive from. */
 export interface Setting<T> {
@@ -216,7 +223,7 @@ const platform: Reader<string> = {
 
 const BUILDERS: readonly CommandName[] = ['push', 'deploy'];
 const RENDERERS: readonly CommandName[] = ['render', 'deploy'];
-const MOVERS: readonly CommandName[] = ['rollout', 'deploy'];
+const MOVERS: readonly CommandName[] = ['rollout', 'deploy', 'rollback'];
 
 /** Names of the checks that `--skip-check` knows. */
 const CHECKS = ['image-platform', 'container-port', 'image-exists'] as const;
@@ -449,14 +456,14 @@ export const SETTINGS = {
     },
     flags: '--skip-check <name>',
     default: [],
-    commands: ['push', 'deploy', 'rollout'],
+    commands: ['push', 'deploy', 'rollout', 'rollback'],
     meaning: `go on although this check fails: ${CHECKS.join(', ')} (repeatable)`,
   }),
   force: setting({
     reader: yes,
     flags: '--force',
     default: false,
-    commands: MOVERS,
+    commands: ['rollout', 'deploy'],
     meaning: 'start a new deployment even of the revision that runs',
   }),
   watch: setting({
@@ -465,6 +472,13 @@ export const SETTINGS = {
     default: false,
     commands: ['rollout'],
     meaning: 'follow the deployment that runs and change nothing',
+  }),
+  to: setting({
+    reader: name,
+    flags: '--to <revision>',
+    commands: ['rollback'],
+    meaning:
+      'family:revision or ARN to go back to (default: the last that was deployed successfully)',
   }),
   noWait: setting({
     reader: yes,
