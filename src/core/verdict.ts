@@ -26,14 +26,12 @@ export interface Sight {
 
 /** What earlier polls left behind; the limits count polls, never seconds of the local clock. */
 export interface Memory {
-  /** Whether DescribeServices has shown our deployment yet. */
-  readonly seen: boolean;
   /** Polls in a row in which something looked final that a late read may still overturn. */
   readonly doubtful: number;
 }
 
 /** The memory before the first poll. */
-export const NO_MEMORY: Memory = { seen: false, doubtful: 0 };
+export const NO_MEMORY: Memory = { doubtful: 0 };
 
 /**
  * Why a deployment is still waited for: the reads are older than it, it is at work, a pause hook
@@ -68,8 +66,8 @@ export function judge(ours: OurDeployment, { service, record }: Sight, memory: M
   const deployments = service.deployments ?? [];
   const own = deployments.find(({ id }) => id === ours.id);
   const primary = deployments.find(({ status }) => status === 'PRIMARY');
-  const known: Memory = { seen: memory.seen || own !== undefined, doubtful: 0 };
-  const doubt: Memory = { ...known, doubtful: memory.doubtful + 1 };
+  const known = NO_MEMORY;
+  const doubt: Memory = { doubtful: memory.doubtful + 1 };
   const wait = (phase: Phase, next = known): Judgement => [{ kind: 'waiting', phase }, next];
   const end = (verdict: Verdict): Judgement => [verdict, known];
   const reason = record?.statusReason ?? own?.rolloutStateReason ?? '';
@@ -118,7 +116,14 @@ export function judge(ours: OurDeployment, { service, record }: Sight, memory: M
   }
   const limit = primary !== undefined && isNewer(primary, ours) ? DOUBTFUL_POLLS : STALE_POLLS;
   if (primary === undefined || doubt.doubtful < limit) return wait('stale', doubt);
-  return end(supersededBy(primary));
+  // Nobody can deploy an old deployment again but ECS, which rolls back to it.
+  return primary.id === ours.previous
+    ? end({
+        kind: 'rolled-back',
+        reason: 'the deployment before it is back',
+        to: service.taskDefinition,
+      })
+    : end(supersededBy(primary));
 }
 
 function judgePrimary(

@@ -173,6 +173,90 @@ function watch(course: readonly State[], reads: Polls, withRecords: boolean): Ve
   return { kind: 'waiting', phase: 'stale' };
 }
 
+const STATES = ['IN_PROGRESS', 'COMPLETED', 'FAILED'] as const;
+const RECORDS = [
+  undefined,
+  'PENDING',
+  'IN_PROGRESS',
+  'STOP_REQUESTED',
+  'STOPPED',
+  'ROLLBACK_REQUESTED',
+  'ROLLBACK_IN_PROGRESS',
+  'ROLLBACK_SUCCESSFUL',
+  'ROLLBACK_FAILED',
+  'A_STATUS_OF_THE_FUTURE',
+];
+
+/** Any state of the API in which our deployment has not succeeded. */
+const unsuccessful: fc.Arbitrary<State> = fc
+  .record({
+    record: fc.constantFrom(...RECORDS),
+    own: fc.constantFrom(undefined, ...STATES.filter((item) => item !== 'COMPLETED')),
+    primary: fc.nat(3),
+    others: fc.array(
+      fc.record({
+        id: fc.constantFrom(1, 3, 9),
+        revision: fc.constantFrom(1, 2, 3),
+        rollout: fc.constantFrom(...STATES),
+        createdAt: fc.constantFrom(T0, T1, T2),
+      }),
+      { minLength: 1, maxLength: 3 },
+    ),
+    failed: fc.boolean(),
+  })
+  .map(({ record, own, primary, others, failed }) => {
+    const entries: Entry[] = [
+      ...others.map(({ id, revision, rollout, createdAt }): Entry => [
+        id,
+        revision,
+        'ACTIVE',
+        rollout,
+        createdAt,
+      ]),
+      ...(own === undefined ? [] : [[2, 2, 'ACTIVE', own, T1] as const]),
+    ];
+    const first = entries[primary % entries.length] ?? [1, 1, '', 'COMPLETED', T0];
+    const [id, revision, , rollout, createdAt] = first;
+    return state(
+      record,
+      [
+        [id, revision, 'PRIMARY', rollout, createdAt],
+        ...entries.filter((entry) => entry !== first),
+      ],
+      failed,
+    );
+  });
+
+test('whatever the API says: no success that it has not told of our own deployment', () => {
+  fc.assert(
+    fc.property(fc.array(unsuccessful, { minLength: 1 }), polls, (course, reads) => {
+      expect(watch(course, reads, true).kind).not.toBe('succeeded');
+      expect(watch(course, reads, false).kind).not.toBe('succeeded');
+    }),
+    { numRuns: 5000 },
+  );
+});
+
+test('whatever the API says: no success while the service names another revision than ours', () => {
+  const elsewhere = fc
+    .tuple(unsuccessful, fc.constantFrom('SUCCESSFUL', 'IN_PROGRESS', undefined))
+    .map(([{ service }, record]): State => ({
+      record,
+      service: {
+        ...service,
+        taskDefinition: 'app:1',
+        deployments: service.deployments?.map((item) => ({ ...item, rolloutState: 'COMPLETED' })),
+      },
+    }));
+  fc.assert(
+    fc.property(fc.array(elsewhere, { minLength: 1 }), polls, (course, reads) => {
+      expect(watch(course, reads, true).kind).not.toBe('succeeded');
+      expect(watch(course, reads, false).kind).not.toBe('succeeded');
+    }),
+    { numRuns: 5000 },
+  );
+});
+
 describe.each([true, false])('with records: %s', (withRecords) => {
   test.each(Object.entries(COURSES))(
     'what ends %s is judged so, however the reads come',

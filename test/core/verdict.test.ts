@@ -1,6 +1,6 @@
 import type { Deployment, Service, ServiceDeployment } from '@aws-sdk/client-ecs';
 import { describe, expect, test } from 'vitest';
-import { judge, NO_MEMORY, STALE_POLLS } from '../../src/core/verdict.ts';
+import { judge, MISSING, NO_MEMORY, STALE_POLLS } from '../../src/core/verdict.ts';
 import type { OurDeployment, Verdict } from '../../src/core/verdict.ts';
 
 const T0 = new Date('2026-01-01T00:00:00Z');
@@ -146,9 +146,61 @@ describe('without the record the list of deployments decides', () => {
       'superseded',
     ],
     ['the service is deleted', service([own()], { status: 'DRAINING' }), 1, 'failed'],
+    ['the service is missed once', service([own()], { status: MISSING }), 1, 'waiting'],
+    ['the service is gone', service([own()], { status: MISSING }), 10, 'failed'],
+    [
+      'the deployment before ours is back without a word',
+      service([old({ status: 'PRIMARY' })]),
+      STALE_POLLS,
+      'rolled-back',
+    ],
   ])('%s', (_, seen, polls, kind) => {
     expect(verdictAfter(polls, seen).kind).toBe(kind);
   });
+});
+
+describe('traffic that is shifted in stages', () => {
+  const staged = { deploymentConfiguration: { strategy: 'BLUE_GREEN' } } as const;
+  const complete = service([own({ rolloutState: 'COMPLETED' })], staged);
+
+  test('tasks that are all there are no success while the record says that more is to come', () => {
+    expect(verdictAfter(50, complete, record('IN_PROGRESS')).kind).toBe('waiting');
+    expect(verdictAfter(1, complete, record('SUCCESSFUL')).kind).toBe('succeeded');
+  });
+
+  test('where the record cannot be read the list of deployments decides in the end', () => {
+    expect(verdictAfter(2, complete).kind).toBe('waiting');
+    expect(verdictAfter(9, complete).kind).toBe('succeeded');
+  });
+
+  test('a pause hook that awaits somebody is told from work, and ends with its deployment', () => {
+    const paused = (status: 'AWAITING_ACTION' | 'SUCCEEDED', of = 'IN_PROGRESS') => ({
+      ...record(of),
+      lifecycleHookDetails: [{ hookId: 'ecs-pause-1', targetType: 'PAUSE' as const, status }],
+    });
+    const seen = service([own(), old()], staged);
+    const phase = (of: ServiceDeployment) => verdictAfter(1, seen, of);
+    expect(phase(paused('AWAITING_ACTION'))).toEqual({ kind: 'waiting', phase: 'paused' });
+    expect(phase(paused('SUCCEEDED'))).toEqual({ kind: 'waiting', phase: 'in-progress' });
+    expect(phase(paused('AWAITING_ACTION', 'ROLLBACK_IN_PROGRESS'))).toEqual({
+      kind: 'waiting',
+      phase: 'rolling-back',
+    });
+  });
+});
+
+test('a stop under way is no success, whatever the deployment looks like', () => {
+  const complete = service([own({ rolloutState: 'COMPLETED' })]);
+  expect(verdictAfter(50, complete, record('STOP_REQUESTED')).kind).toBe('waiting');
+});
+
+test('after a rollback a late read of our deployment is not taken for what it went back to', () => {
+  const seen = judge(
+    ours,
+    { service: service([own()]), record: record('ROLLBACK_SUCCESSFUL') },
+    NO_MEMORY,
+  );
+  expect(seen[0].kind).toBe('waiting');
 });
 
 test('a stale read shows the old deployment at rest: that is no success', () => {
