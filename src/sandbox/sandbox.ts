@@ -33,8 +33,8 @@ export interface Sandbox {
   readonly registryPassword: string;
   /** Variables with which the AWS CLI, an SDK or ecsdeploy talks to it. */
   readonly environment: Readonly<Record<string, string>>;
-  /** Every API call so far, in order. */
-  readonly calls: readonly ApiCall[];
+  /** Every API call so far, in order, each with the sandbox's time in epoch seconds. */
+  readonly calls: readonly (ApiCall & { readonly at: number })[];
   /** Answers this exception to an action (`ecs:ListTasks`) from now on, as many times as given. */
   readonly fail: (action: string, fault: AwsFault, times?: number) => void;
   /** Answers an action never from now on. */
@@ -49,7 +49,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
   const clock = startClock(options.speed);
   const services: Record<string, Operations> = {};
   const handlers: HttpHandler[] = [];
-  const calls: ApiCall[] = [];
+  const calls: (ApiCall & { readonly at: number })[] = [];
   const failures = new Map<string, { readonly fault: AwsFault; left: number }>();
   const held = new Set<string>();
   const gate = async (action: string): Promise<void> => {
@@ -64,7 +64,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
     handlers,
     account: ACCOUNT,
     gate,
-    onCall: (call) => calls.push(call),
+    onCall: (call) => calls.push({ ...call, at: clock.now() }),
     ...(options.port === undefined ? {} : { port: options.port }),
   });
   const url = `http://127.0.0.1:${port}`;

@@ -50,6 +50,8 @@ export interface Watch extends Watched {
   readonly knownHooks: Set<string>;
   failedTasks: number;
   startedTasks: number;
+  /** Running and pending tasks at the last look. */
+  aliveTasks: number;
   /** Looks for which failed tasks are still searched: the API shows them late. */
   searching: number;
   deadlocked: number;
@@ -83,6 +85,7 @@ export function newWatch(move: Move, deployment: Deployment, previous: string | 
     knownHooks: new Set(),
     failedTasks: 0,
     startedTasks: 0,
+    aliveTasks: 0,
     searching: 0,
     deadlocked: 0,
     rollingBack: false,
@@ -332,10 +335,12 @@ function isFailing(watch: Watch, fresh: readonly string[]): boolean {
   watch.startedTasks += started;
   // More tasks were started than are wanted: some did not stay.
   const restarted = started > 0 && watch.startedTasks > (watch.service.desiredCount ?? 0);
-  const idle = (own?.runningCount ?? 0) + (own?.pendingCount ?? 0) === 0;
+  const alive = (own?.runningCount ?? 0) + (own?.pendingCount ?? 0);
+  const lost = alive < watch.aliveTasks;
+  watch.aliveTasks = alive;
   const locked = watch.deadlocked > 0 || fresh.some((message) => DEADLOCK_WORDS.test(message));
-  watch.deadlocked = locked && idle && own !== undefined ? watch.deadlocked + 1 : 0;
-  return grown || restarted || fresh.some((message) => FAILURE_WORDS.test(message));
+  watch.deadlocked = locked && alive === 0 && own !== undefined ? watch.deadlocked + 1 : 0;
+  return grown || lost || restarted || fresh.some((message) => FAILURE_WORDS.test(message));
 }
 
 async function tellCauses(context: Context, ecs: Ecs, watch: Watch, last: boolean): Promise<void> {
