@@ -1,3 +1,4 @@
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { makeFolder } from '../support/files.ts';
@@ -76,6 +77,30 @@ test('an empty profile asks for the standard chain, whatever the config says', a
     environment: { ECSDEPLOY_PROFILE: '' },
   });
   expect(end.status, end.stderr).toBe(0);
+});
+
+test('credentials that are about to expire are renewed while the rollout is watched', async () => {
+  const world = await makeWorld({
+    speed: 20,
+    files: {
+      // The SDK renews five minutes early: these are good for one second.
+      'keys.sh': `echo x >> keys.log
+end=$(node -p 'new Date(Date.now() + 301_000).toISOString()')
+echo '{"Version":1,"AccessKeyId":"AKIA","SecretAccessKey":"s","Expiration":"'$end'"}'
+`,
+    },
+  });
+  const config = join(world.folder, 'aws-config');
+  writeFileSync(
+    config,
+    '[profile dev]\nregion = ap-northeast-2\ncredential_process = sh keys.sh\n',
+  );
+  const end = await world.run(['deploy', '--json', '--profile', 'dev'], {
+    environment: { ...NO_KEYS, AWS_CONFIG_FILE: config },
+  });
+  expect(end.status, end.stderr).toBe(0);
+  const times = readFileSync(join(world.folder, 'keys.log'), 'utf8').length / 2;
+  expect(times).toBeGreaterThan(1);
 });
 
 describe('credentials that cannot be had say which profile and which command mends it', () => {
