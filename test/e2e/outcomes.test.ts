@@ -85,6 +85,74 @@ test('--on-failure rollback asks ECS to roll back and waits for it', async () =>
   expect((await world.service()).taskDefinition).toBe(taskDefinition);
 });
 
+test('--on-failure rollback deploys the revision before where ECS may not be asked', async () => {
+  const world = await makeWorld({ faults: [{ name: 'crash' }] });
+  await setBreaker(world, false);
+  const { taskDefinition } = await world.service();
+  const action = 'ecs:StopServiceDeployment';
+  world.sandbox.fail(action, accessDenied(action, '111122223333'));
+  const end = await world.run(['deploy', '--json', '--on-failure', 'rollback']);
+  expect(end.status, end.stderr).toBe(7);
+  expect(readResult(end)).toMatchObject({
+    outcome: 'rolled-back',
+    services: [
+      {
+        taskDefinition: expect.stringMatching(/:2$/),
+        previousTaskDefinition: taskDefinition,
+        running: 2,
+        causes: [{ code: 'application-exit' }],
+      },
+    ],
+  });
+  expect((await world.service()).taskDefinition).toBe(taskDefinition);
+});
+
+test('--on-failure rollback that may do nothing says so, and what is left', async () => {
+  const world = await makeWorld({ faults: [{ name: 'crash' }] });
+  await setBreaker(world, false);
+  const end = await interfere(world, ['--on-failure', 'rollback'], () => {
+    for (const action of ['ecs:StopServiceDeployment', 'ecs:UpdateService']) {
+      world.sandbox.fail(action, accessDenied(action, '111122223333'));
+    }
+  });
+  expect(end.status, end.stderr).toBe(6);
+  expect(readResult(end).services).toMatchObject([
+    { outcome: 'failed', causes: [{ code: 'application-exit' }] },
+  ]);
+  expect(end.stderr).toContain('may not call ecs:UpdateService');
+});
+
+test('one task of a cause that no other can mend ends the watch', async () => {
+  const world = await makeWorld({ faults: [{ name: 'command-not-found' }] });
+  await setBreaker(world, false);
+  const end = await world.run(['deploy', '--json']);
+  expect(end.status, end.stderr).toBe(6);
+  expect(readResult(end).services).toMatchObject([
+    { outcome: 'failed', causes: [{ code: 'command-not-found' }] },
+  ]);
+  expect(end.stderr).toContain('no further task can do better');
+});
+
+test('limits that leave ECS no room are named, and no circuit breaker is waited for', async () => {
+  const world = await makeWorld();
+  await world.ecs.send(
+    new UpdateServiceCommand({
+      ...SERVICE,
+      deploymentConfiguration: {
+        minimumHealthyPercent: 100,
+        maximumPercent: 100,
+        deploymentCircuitBreaker: { enable: true, rollback: true },
+      },
+    }),
+  );
+  const end = await world.run(['deploy', '--json']);
+  expect(end.status, end.stderr).toBe(6);
+  expect(readResult(end).services).toMatchObject([
+    { outcome: 'failed', causes: [{ code: 'placement-blocked' }] },
+  ]);
+  expect(end.stderr).toContain('minimumHealthyPercent');
+});
+
 describe('an image for another CPU', () => {
   test('is refused before anything is written, with both architectures and the flag', async () => {
     const world = await makeWorld();
