@@ -27,6 +27,8 @@ export interface RolloutCounts {
   readonly running: number;
   readonly pending: number;
   readonly failed: number;
+  /** Failures at which the circuit breaker trips; undefined without one. */
+  readonly limit: number | undefined;
   /** Running tasks of other deployments. */
   readonly old: number;
 }

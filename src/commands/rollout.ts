@@ -2,13 +2,13 @@ import type { Service } from '@aws-sdk/client-ecs';
 import { describeRevision, describeService, openEcs, pastRollouts } from '../aws/ecs.ts';
 import type { Ecs } from '../aws/ecs.ts';
 import { requireSettings } from '../config.ts';
-import type { Target } from '../config.ts';
+import type { Config, Target } from '../config.ts';
 import type { CommandResult, Context } from '../context.ts';
 import { overallOutcome } from '../core/result.ts';
 import type { ServiceResult } from '../core/result.ts';
 import { shortName } from '../core/task-definition.ts';
 import type { Revision } from '../core/task-definition.ts';
-import { allOrRefuse, EcsDeployError, EXIT_STATUS } from '../errors.ts';
+import { allOrRefuse, EcsDeployError, EXIT_STATUS, refuse } from '../errors.ts';
 import { checkService } from '../steps/definition.ts';
 import { followDeployments, lastGood, rollOut } from '../steps/rollout.ts';
 
@@ -19,6 +19,7 @@ import type { Move } from '../steps/watch.ts';
 export async function rollout(context: Context): Promise<CommandResult> {
   const { config } = context;
   requireSettings(config, ['cluster', 'service']);
+  refuse(contradictions(config));
   const ecs = await openEcs(await connectAws(context));
   const named = await namedRevision(context);
   const moves = await allOrRefuse(
@@ -27,6 +28,21 @@ export async function rollout(context: Context): Promise<CommandResult> {
   const start = performance.now();
   const services = await (config.watch ? followDeployments : rollOut)(context, ecs, moves);
   return rolloutResult(context, services, start);
+}
+
+/** Flags that `--watch`, which changes nothing and waits, leaves no meaning. */
+function contradictions({ watch, force, noWait }: Config): EcsDeployError[] {
+  const others = [force && '--force', noWait && '--no-wait'].filter((flag) => flag !== false);
+  return others
+    .filter(() => watch)
+    .map(
+      (flag) =>
+        new EcsDeployError({
+          code: 'usage',
+          message: `--watch and ${flag} contradict each other.`,
+          hint: '--watch follows the deployment that runs and changes nothing: leave one of them out',
+        }),
+    );
 }
 
 /** The result of a command that ends with a rollout. */

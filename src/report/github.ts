@@ -84,7 +84,7 @@ function summary({ command, outcome, image, services, error, seconds }: Result):
     lines.push('');
   }
   for (const { code, summary: text, hint } of services.flatMap(({ causes }) => causes)) {
-    lines.push(`- **${code}**: ${text}. ${hint}`);
+    lines.push(`- **${code}**: ${text}; ${hint}`);
   }
   if (error !== null) lines.push(`**${error.code}**: ${error.message}`, '', error.hint ?? '');
   return `${lines.join('\n')}\n`;

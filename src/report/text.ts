@@ -284,10 +284,11 @@ function phaseNote(phase: string, stage: string | undefined, counts: RolloutCoun
   return isWaiting && counts.old > 0 ? ` (${counts.old} old still to drain)` : '';
 }
 
-function formatCounts({ desired, running, pending, failed }: RolloutCounts): string {
+function formatCounts({ desired, running, pending, failed, limit }: RolloutCounts): string {
   const parts = [`${running} of ${desired} running`];
   if (pending > 0) parts.push(`${pending} pending`);
-  if (failed > 0) parts.push(`${failed} failed`);
+  const trips = limit === undefined ? '' : ` (the circuit breaker trips at ${limit})`;
+  if (failed > 0) parts.push(`${failed} failed${trips}`);
   return parts.join(', ');
 }
 

@@ -23,6 +23,8 @@ export interface Sight {
   polls: number;
   /** Looks in a row that failed. */
   troubled: number;
+  /** The poll at which trouble was told last. */
+  toldAt: number;
   /** Doublings of the pause. */
   slowness: number;
   /** The last look that failed was throttled. */
@@ -41,6 +43,7 @@ export function openSight(): Sight {
   return {
     polls: 0,
     troubled: 0,
+    toldAt: -Infinity,
     slowness: 0,
     throttled: false,
     near: 0,
@@ -65,11 +68,17 @@ export function pauseBefore(poll: number, sight: Sight): number {
   return Math.min(pause * 2 ** sight.slowness, LONGEST_PAUSE);
 }
 
-/** Notes a look that failed: the next ones come more slowly. */
-export function noteTrouble(sight: Sight, error: unknown): void {
+/** Polls in which trouble that comes and goes is told once (5 min at 3 s). */
+const TOLD_POLLS = 100;
+
+/** Notes a look that failed: the next ones come more slowly. Returns whether it is news. */
+export function noteTrouble(sight: Sight, error: unknown): boolean {
+  const isNews = sight.troubled === 0 && sight.polls > sight.toldAt + TOLD_POLLS;
+  if (isNews) sight.toldAt = sight.polls;
   sight.troubled += 1;
   sight.slowness = Math.min(sight.slowness + 1, 3);
   sight.throttled = isThrottling(error);
+  return isNews;
 }
 
 /** Notes a look that succeeded; after throttling the old pace is found step by step. */

@@ -161,8 +161,7 @@ export async function follow(
         endAll('unknown', `sight of the deployment was lost: ${message}`);
         break;
       }
-      if (sight.troubled === 0) emit({ kind: 'sight-troubled', message });
-      noteTrouble(sight, error);
+      if (noteTrouble(sight, error)) emit({ kind: 'sight-troubled', message });
     }
     if (performance.now() - start > config.timeout) endAll('timed-out', 'the time limit is over');
   }
@@ -280,6 +279,7 @@ function tellProgress(
     running: own?.runningCount ?? 0,
     pending: own?.pendingCount ?? 0,
     failed: Math.max(own?.failedTasks ?? 0, watch.failedTasks),
+    limit: record?.deploymentCircuitBreaker?.threshold,
     old: others.reduce((sum, { runningCount }) => sum + (runningCount ?? 0), 0),
   };
   const phase = verdict.kind === 'waiting' ? verdict.phase : verdict.kind;

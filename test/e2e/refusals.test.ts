@@ -31,6 +31,11 @@ const WRONG: readonly Wrong[] = [
   { name: 'no command', args: [], status: 2 },
   { name: 'an argument too many', args: ['deploy', 'now'], status: 2 },
   { name: 'a bare number for a duration', args: ['deploy', '--timeout', '30'], status: 2 },
+  {
+    name: 'flags that contradict --watch',
+    args: ['rollout', '--watch', '--force', '--no-wait'],
+    status: 2,
+  },
   { name: 'a misspelt choice', args: ['deploy', '--on-failure', 'rolback'], status: 2 },
   { name: 'a platform that ECS has not', args: ['deploy', '--platform', 'linux/386'], status: 2 },
   { name: 'an environment that is not there', args: ['deploy', '--env', 'prod'], status: 2 },

@@ -42,6 +42,7 @@ test('--progress json is one event per line', async () => {
       'service-event',
       'rollout-progress',
       'service-ended',
+      'watch-ended',
     ]),
   );
 });
@@ -87,9 +88,9 @@ test('under GitHub Actions there are groups, annotations, outputs and a summary'
 
     | service | outcome | revision | tasks | failed |
     | --- | --- | --- | --- | --- |
-    | hyeon9mak-service-dev | rolled-back | hyeon9mak-task-dev:2 | 0 of 2 | 3 |
+    | hyeon9mak-service-dev | rolled-back | hyeon9mak-task-dev:2 | 2 of 2 | 3 |
 
-    - **application-exit**: container hyeon9mak-container ended with exit code 1. its last log lines say why
+    - **application-exit**: container hyeon9mak-container ended with exit code 1; mend what its last log lines name; more of them: ecsdeploy logs --container hyeon9mak-container
     "
   `);
 });
