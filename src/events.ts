@@ -31,6 +31,8 @@ export interface RolloutCounts {
   readonly limit: number | undefined;
   /** Running tasks of other deployments. */
   readonly old: number;
+  /** Whether a target group drains them before they stop. */
+  readonly drained: boolean;
 }
 
 /** Everything a step can tell, as facts without wording; the reporters word it. */

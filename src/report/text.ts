@@ -281,7 +281,9 @@ function phaseNote(phase: string, stage: string | undefined, counts: RolloutCoun
   if (phase === 'rolling-back') return ' (rolling back)';
   if (stage !== undefined) return ` (${stage})`;
   const isWaiting = phase === 'in-progress' && counts.running >= counts.desired;
-  return isWaiting && counts.old > 0 ? ` (${counts.old} old still to drain)` : '';
+  if (!isWaiting || counts.old === 0) return '';
+  const drain = counts.drained ? ', which takes the deregistration delay of its target group' : '';
+  return ` (${counts.old} old still to stop${drain})`;
 }
 
 function formatCounts({ desired, running, pending, failed, limit }: RolloutCounts): string {

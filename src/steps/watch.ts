@@ -281,6 +281,7 @@ function tellProgress(
     failed: Math.max(own?.failedTasks ?? 0, watch.failedTasks),
     limit: record?.deploymentCircuitBreaker?.threshold,
     old: others.reduce((sum, { runningCount }) => sum + (runningCount ?? 0), 0),
+    drained: (service.loadBalancers ?? []).length > 0,
   };
   const phase = verdict.kind === 'waiting' ? verdict.phase : verdict.kind;
   const stage = record?.lifecycleStage;

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { StopTaskCommand, UpdateServiceCommand } from '@aws-sdk/client-ecs';
 import { describe, expect, test, vi } from 'vitest';
@@ -219,6 +219,34 @@ describe('an image for another CPU', () => {
     ]);
     expect(end.stderr).toContain('was built for another CPU than linux/amd64');
   });
+});
+
+test("an image for another CPU whose log AWS cannot read: the image's own platform proves it", async () => {
+  const world = await makeWorld();
+  const { stdout: image } = await world.run(['push', '--platform', 'linux/arm64', '--tag', 'arm']);
+  const rendered = await world.run(['render', '--image', image.trim()]);
+  const definition = JSON.parse(rendered.stdout) as { containerDefinitions: object[] };
+  const [application, ...sidecars] = definition.containerDefinitions;
+  const logConfiguration = { logDriver: 'splunk', options: { 'splunk-url': 'https://splunk' } };
+  writeFileSync(
+    join(world.folder, 'task.json'),
+    JSON.stringify({
+      ...definition,
+      containerDefinitions: [{ ...application, logConfiguration }, ...sidecars],
+    }),
+  );
+  const { stdout: revision } = await world.run(['register', 'task.json']);
+  const end = await world.run(['rollout', revision.trim(), '--json']);
+  expect(end.status, end.stderr).toBe(7);
+  expect(readResult(end).services[0]?.causes).toMatchObject([
+    {
+      code: 'wrong-architecture',
+      evidence: expect.arrayContaining([
+        'its log goes to splunk (splunk-url https://splunk)',
+        'its image is built for linux/arm64',
+      ]),
+    },
+  ]);
 });
 
 test('a tag that is not there is refused; forced past that, the rollout names it', async () => {
