@@ -16,6 +16,8 @@ export interface ProcessRequest {
   /** Absent: `command` is a line for the shell. */
   readonly args?: readonly string[];
   readonly directory: string;
+  /** What it reads on stdin; nothing when absent. */
+  readonly input?: string;
   readonly signal?: AbortSignal;
   /** Told each line of stdout and stderr. */
   readonly onLine?: (line: string) => void;
@@ -27,14 +29,16 @@ const GRACE = 3000;
 
 /** Runs a process to its end without a terminal; rejects when it cannot be started or is aborted. */
 export function runProcess(request: ProcessRequest): Promise<ProcessEnd> {
-  const { command, args, directory, signal, onLine } = request;
+  const { command, args, directory, input, signal, onLine } = request;
   const child = spawn(command, args ?? [], {
     cwd: directory,
     shell: args === undefined,
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: 'pipe',
     // A shell's children must end with it on Ctrl-C, so that they are a group of their own.
     detached: args === undefined && platform !== 'win32',
   });
+  // A process may end without reading it.
+  child.stdin.on('error', () => undefined).end(input);
   const tail: string[] = [];
   let stdout = '';
   const read = (stream: NodeJS.ReadableStream, keep: (text: string) => void) => {

@@ -12,7 +12,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   commands: ['steps', 'config', 'core', 'aws', 'docker', 'errors', 'sandbox'],
   steps: ['core', 'aws', 'docker', 'git', 'processes', 'errors'],
   aws: ['core', 'errors'],
-  docker: ['core', 'errors'],
+  docker: ['core', 'processes', 'errors'],
   git: ['processes', 'errors'],
   processes: [],
   core: ['errors'],

@@ -128,7 +128,10 @@ export async function repositoryOf(aws: Aws, reference: string): Promise<Reposit
 }
 
 /** A login for docker, good for the repository's registry (ecs-facts 6.1). */
-export async function registryLogin({ client, signal }: Repository): Promise<RegistryLogin> {
+export async function registryLogin({
+  client,
+  signal,
+}: Pick<Repository, 'client' | 'signal'>): Promise<RegistryLogin> {
   const { GetAuthorizationTokenCommand } = await import('@aws-sdk/client-ecr');
   const { authorizationData } = await client.send(new GetAuthorizationTokenCommand({}), {
     abortSignal: signal,
@@ -137,6 +140,19 @@ export async function registryLogin({ client, signal }: Repository): Promise<Reg
   const decoded = Buffer.from(token, 'base64').toString('utf8');
   const colon = decoded.indexOf(':');
   return { username: decoded.slice(0, colon), password: decoded.slice(colon + 1) };
+}
+
+/** A login for another registry of the repository's account; undefined for hosts of anybody else. */
+export async function loginForHost(
+  aws: Aws,
+  repository: Repository,
+  host: string,
+): Promise<RegistryLogin | undefined> {
+  if (repository.uri.startsWith(`${host}/`)) return registryLogin(repository);
+  const ecr = ecrRegistry(host);
+  if (ecr === undefined || ecr.account !== repository.registryId) return undefined;
+  const client = await ecrClient(aws, ecr.region);
+  return registryLogin({ client, signal: repository.signal });
 }
 
 /** Manifest types asked for; an index is answered only when it is among them (ecs-facts 6.3). */

@@ -1,9 +1,17 @@
+import { createHash } from 'node:crypto';
+import { basename, dirname } from 'node:path';
 import { EcsDeployError } from '../errors.ts';
 import type { Emit } from '../events.ts';
 import { packContext } from './context.ts';
 import type { Daemon } from './daemon.ts';
+import { dial } from './dial.ts';
+import { serveFiles } from './file-sync.ts';
 import { daemonLines } from './lines.ts';
 import type { DaemonLine } from './lines.ts';
+import type { Login } from './logins.ts';
+import { fields, message, text } from './protobuf.ts';
+import { openSession, RpcError } from './session.ts';
+import type { Methods, Session } from './session.ts';
 import { decodeTrace } from './trace.ts';
 import type { Vertex } from './trace.ts';
 
@@ -21,76 +29,157 @@ export interface BuildRequest {
   readonly labels: Readonly<Record<string, string>>;
   readonly noCache: boolean;
   readonly pull: boolean;
+  /** Build secrets by id, read when a step asks for them. */
+  readonly secrets: ReadonlyMap<string, () => Promise<Buffer>>;
+  /** The login for one registry host, asked for when a base image needs it. */
+  readonly login: (host: string) => Promise<Login | undefined>;
 }
 
 /** Log lines of the failed step that an error quotes. */
 const QUOTED_LINES = 20;
 
 /**
- * Builds an image with the daemon's BuildKit from a tar of the context.
+ * Builds an image with the daemon's BuildKit, which fetches from a session what it lacks of the
+ * context, logins and secrets; where there is no session, from a tar of the context.
  *
  * Never the classic builder: it ignores the platform silently (docker-facts 1.1). Throws
  * `build-failed` with the failed step and its last log lines.
  */
 export async function buildImage(
-  { docker }: Daemon,
+  daemon: Daemon,
   request: BuildRequest,
   emit: Emit,
   signal: AbortSignal,
 ): Promise<void> {
-  const context = await packContext(request.context, request.dockerfile);
-  const options = {
+  const progress = trackProgress(emit);
+  const sent = { files: 0, bytes: 0 };
+  let unreadable: unknown;
+  const session = await startSession(daemon, request, signal, {
+    sent,
+    fail: (error) => {
+      unreadable ??= error;
+    },
+  });
+  try {
+    if (session === undefined) await buildFromTar(daemon, request, progress, emit, signal);
+    else await buildFromSession(daemon, request, session, progress, signal);
+    progress.finish();
+    if (session !== undefined) emit({ kind: 'context-sent', ...sent });
+  } catch (error) {
+    if (signal.aborted) throw error;
+    // The context's own error says more than the broken build that it causes.
+    if (unreadable instanceof EcsDeployError) throw unreadable;
+    if (error instanceof EcsDeployError) throw error;
+    throw buildFailed((error as Error).message, [], error);
+  } finally {
+    session?.close();
+  }
+}
+
+type Progress = ReturnType<typeof trackProgress>;
+
+/** Where a session tells of the files it sent. */
+interface FileReport {
+  readonly sent: { files: number; bytes: number };
+  readonly fail: (error: unknown) => void;
+}
+
+function startSession(
+  daemon: Daemon,
+  { context, dockerfile, secrets, login }: BuildRequest,
+  signal: AbortSignal,
+  { sent, fail }: FileReport,
+): Promise<Session | undefined> {
+  const sharedKey = createHash('sha256').update(`${context}\0${dockerfile}`).digest('hex');
+  const methods: Methods = {
+    '/moby.filesync.v1.FileSync/DiffCopy': serveFiles(
+      { context, dockerfile: dirname(dockerfile) },
+      sent,
+      fail,
+    ),
+    '/moby.filesync.v1.Auth/Credentials': async ({ messages, send }) => {
+      for await (const request of messages) {
+        const found = await login(field(request, 1));
+        await send(message([1, found?.username ?? ''], [2, found?.password ?? '']));
+      }
+    },
+    '/moby.buildkit.secrets.v1.Secrets/GetSecret': async ({ messages, send }) => {
+      for await (const request of messages) {
+        const id = field(request, 1);
+        const read = secrets.get(id);
+        if (read === undefined) throw new RpcError('notFound', `secret ${id}: not found`);
+        await send(message([1, await read()]));
+      }
+    },
+  };
+  return openSession(daemon, sharedKey, methods, signal);
+}
+
+function field(bytes: Uint8Array, wanted: number): string {
+  for (const [number, value] of fields(bytes)) if (number === wanted) return text(value);
+  return '';
+}
+
+function buildOptions(request: BuildRequest): Record<string, unknown> {
+  return {
     version: '2',
     t: request.reference,
     platform: request.platform,
-    dockerfile: context.dockerfile,
     buildargs: request.args,
     labels: request.labels,
     ...(request.target === undefined ? {} : { target: request.target }),
     ...(request.noCache ? { nocache: true } : {}),
     ...(request.pull ? { pull: true } : {}),
   };
-  const sent = context.done.then((count) => emit({ kind: 'context-sent', ...count }));
-  const progress = trackProgress(emit);
-  const answer = async () => {
-    const stream = await dial(docker, {
-      path: '/build?',
-      method: 'POST',
-      file: context.tar,
-      options,
-      abortSignal: signal,
-      isStream: true,
-      statusCodes: { 200: true, 400: 'bad request', 500: 'server error' },
-    });
-    for await (const line of daemonLines(stream)) progress.take(line);
-  };
-  try {
-    // The context's own error says more than the broken upload that it causes.
-    await Promise.all([sent, answer()]);
-  } catch (error) {
-    if (signal.aborted || error instanceof EcsDeployError) throw error;
-    throw buildFailed((error as Error).message, [], error);
-  }
-  progress.finish();
 }
 
-type Dial = (
-  options: Readonly<Record<string, unknown>>,
-  done: (error: Error | null, stream: NodeJS.ReadableStream) => void,
-) => void;
+async function buildFromSession(
+  daemon: Daemon,
+  request: BuildRequest,
+  session: Session,
+  progress: Progress,
+  signal: AbortSignal,
+): Promise<void> {
+  const options = {
+    ...buildOptions(request),
+    remote: 'client-session',
+    session: session.id,
+    dockerfile: basename(request.dockerfile),
+  };
+  // A body, even an empty JSON one, keeps older daemons from answering (docker-facts 1.4).
+  await readBuild(daemon, options, Buffer.alloc(0), progress, signal);
+}
 
-/** docker-modem's one call as a promise; dockerode's own types lack what is used of it here. */
-function dial(
-  docker: Daemon['docker'],
+async function buildFromTar(
+  daemon: Daemon,
+  request: BuildRequest,
+  progress: Progress,
+  emit: Emit,
+  signal: AbortSignal,
+): Promise<void> {
+  const context = await packContext(request.context, request.dockerfile);
+  const sent = context.done.then((count) => emit({ kind: 'context-sent', ...count }));
+  const options = { ...buildOptions(request), dockerfile: context.dockerfile };
+  await Promise.all([sent, readBuild(daemon, options, context.tar, progress, signal)]);
+}
+
+async function readBuild(
+  { docker }: Daemon,
   options: Readonly<Record<string, unknown>>,
-): Promise<NodeJS.ReadableStream> {
-  const { modem } = docker as unknown as { modem: { dial: Dial } };
-  return new Promise((resolve, reject) => {
-    modem.dial(options, (error, stream) => {
-      if (error) reject(error);
-      else resolve(stream);
-    });
+  file: unknown,
+  progress: Progress,
+  signal: AbortSignal,
+): Promise<void> {
+  const stream = await dial<NodeJS.ReadableStream>(docker, {
+    path: '/build?',
+    method: 'POST',
+    file,
+    options,
+    abortSignal: signal,
+    isStream: true,
+    statusCodes: { 200: true, 400: 'bad request', 500: 'server error' },
   });
+  for await (const line of daemonLines(stream)) progress.take(line);
 }
 
 function trackProgress(emit: Emit) {

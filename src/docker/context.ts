@@ -140,7 +140,8 @@ function addBuffer(
   });
 }
 
-function unreadable(path: string, error: unknown): never {
+/** Says which file of the context cannot be read. */
+export function unreadable(path: string, error: unknown): never {
   throw new EcsDeployError({
     code: 'context-missing',
     message: `${path} in the build context cannot be read: ${(error as Error).message}`,

@@ -59,7 +59,8 @@ function resolveDocker(environment: Environment): DockerAddress {
   return { host: `unix://${socket ?? DEFAULT_SOCKET}`, source: 'default', tls: undefined };
 }
 
-function configFolder(environment: Environment): string {
+/** Where docker keeps its configuration. */
+export function configFolder(environment: Environment): string {
   return environment['DOCKER_CONFIG'] ?? join(homedir(), '.docker');
 }
 

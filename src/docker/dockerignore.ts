@@ -18,11 +18,18 @@ export interface IgnoreFile {
  * the npm libraries differ from it on names with `( ) + { }` and on `**` (docker-facts 2.1).
  */
 export function compileIgnoreFile(source: string): IgnoreFile {
-  const patterns = source
-    .replace(/^\uFEFF/, '')
-    .split('\n')
-    .filter((line) => !line.startsWith('#'))
-    .flatMap((line) => compileLine(line.trim()));
+  return compilePatterns(
+    source
+      .replace(/^\uFEFF/, '')
+      .split('\n')
+      .filter((line) => !line.startsWith('#'))
+      .map((line) => line.trim()),
+  );
+}
+
+/** Compiles patterns such as a `.dockerignore` holds, one each. */
+export function compilePatterns(lines: readonly string[]): IgnoreFile {
+  const patterns = lines.flatMap((line) => compileLine(line));
   return {
     hasNegation: patterns.some(({ negated }) => negated),
     ignored: (path) => {

@@ -1,3 +1,5 @@
+import { fields, text } from './protobuf.ts';
+
 /** One step of a build (a vertex of BuildKit's graph). */
 export interface Vertex {
   readonly digest: string;
@@ -14,47 +16,6 @@ export interface Trace {
   readonly vertexes: readonly Vertex[];
   readonly logs: readonly { readonly vertex: string; readonly text: string }[];
 }
-
-type Field = readonly [number: number, value: number | Uint8Array];
-
-/** The fields of one protobuf message: integers, and the bytes of everything else. */
-function* fields(bytes: Uint8Array): Generator<Field> {
-  let at = 0;
-  const varint = () => {
-    let value = 0;
-    for (let factor = 1; ; factor *= 128) {
-      const byte = bytes[at] ?? 0;
-      at += 1;
-      value += (byte & 127) * factor;
-      if (byte < 128) return value;
-    }
-  };
-  while (at < bytes.length) {
-    const key = varint();
-    const number = Math.floor(key / 8);
-    switch (key % 8) {
-      case 0:
-        yield [number, varint()];
-        break;
-      case 2: {
-        const length = varint();
-        yield [number, bytes.subarray(at, at + length)];
-        at += length;
-        break;
-      }
-      case 1:
-        at += 8;
-        break;
-      case 5:
-        at += 4;
-        break;
-      default:
-        return;
-    }
-  }
-}
-
-const text = (value: number | Uint8Array) => Buffer.from(value as Uint8Array).toString('utf8');
 
 function seconds(value: number | Uint8Array): number {
   let total = 0;

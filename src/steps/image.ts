@@ -1,7 +1,11 @@
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
 import {
   createRepository,
   findImage,
   findRepository,
+  loginForHost,
   registryLogin,
   repositoryOf,
 } from '../aws/ecr.ts';
@@ -14,6 +18,7 @@ import { buildImage, inspectImage } from '../docker/build.ts';
 import { checkContext } from '../docker/context.ts';
 import { openDocker } from '../docker/daemon.ts';
 import type { Daemon } from '../docker/daemon.ts';
+import { userLogin } from '../docker/logins.ts';
 import { readProgram } from '../docker/program.ts';
 import { pushImage } from '../docker/push.ts';
 import { allOrRefuse, EcsDeployError } from '../errors.ts';
@@ -86,12 +91,15 @@ async function namedTag(tag: string) {
   });
 }
 
-async function checkBuild({ config }: Context): Promise<void> {
-  if (config.secrets.length > 0) {
+async function checkBuild({ config, environment }: Context): Promise<void> {
+  for (const { id, src, env } of config.secrets) {
+    const path = resolve(config.directory, src ?? id);
+    const isThere = env === undefined ? existsSync(path) : environment[env] !== undefined;
+    if (isThere) continue;
     throw new EcsDeployError({
-      code: 'docker-unsuitable',
-      message: 'Build secrets are not supported yet.',
-      hint: 'leave --secret and "build.secrets" out, and push the image with docker: deploy it with --image',
+      code: 'secret-missing',
+      message: `The build secret "${id}" has no value: ${env === undefined ? `there is no file ${path}` : `${env} is not set`}.`,
+      hint: 'give it with --secret id=NAME,src=FILE or id=NAME,env=VARIABLE',
     });
   }
   // Commands that run before the build may make the files that are looked for here.
@@ -192,6 +200,9 @@ export async function produceImage(
       labels: plan.labels,
       noCache: config.noCache,
       pull: config.pull,
+      secrets: readSecrets(context),
+      login: async (host) =>
+        (await loginForHost(aws, repository, host)) ?? userLogin(context.environment, host),
     },
     emit,
     signal,
@@ -235,6 +246,19 @@ export async function produceImage(
     image: { reference, digest, platform, built: true, pushed: true },
     seconds: { build, push },
   };
+}
+
+/** The build's secrets, each to be read when a step asks for it. */
+function readSecrets({ config, environment }: Context): Map<string, () => Promise<Buffer>> {
+  return new Map(
+    config.secrets.map(({ id, src, env }) => [
+      id,
+      async () =>
+        env === undefined
+          ? readFile(resolve(config.directory, src ?? id))
+          : Buffer.from(environment[env] ?? ''),
+    ]),
+  );
 }
 
 async function makeRepository({ config, emit }: Context, aws: Aws): Promise<Repository> {
