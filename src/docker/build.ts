@@ -157,9 +157,17 @@ async function buildFromTar(
   emit: Emit,
   signal: AbortSignal,
 ): Promise<void> {
+  if (!daemon.standIn) {
+    emit({
+      kind: 'warning',
+      message:
+        'This daemon offers no BuildKit session: the whole context is sent, and neither logins nor secrets.',
+    });
+  }
   const context = await packContext(request.context, request.dockerfile);
   const sent = context.done.then((count) => emit({ kind: 'context-sent', ...count }));
-  const options = { ...buildOptions(request), dockerfile: context.dockerfile };
+  // Without BuildKit an image of the store may be taken although it is for another CPU.
+  const options = { ...buildOptions(request), dockerfile: context.dockerfile, pull: true };
   await Promise.all([sent, readBuild(daemon, options, context.tar, progress, signal)]);
 }
 

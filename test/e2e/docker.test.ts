@@ -1,5 +1,4 @@
 import { execFile, spawn, spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -9,21 +8,19 @@ import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
 import { canReachRegistry } from '../../src/docker/probe.ts';
 import { openDocker } from '../../src/docker/daemon.ts';
 import { readResult } from '../support/cli.ts';
+import {
+  dockerOptions,
+  HAS_DOCKER,
+  HAS_PROGRAM,
+  program,
+  removeImages,
+  REQUIRED,
+} from '../support/docker.ts';
 import { makeFolder } from '../support/files.ts';
 import { makeWorld, stable } from '../support/world.ts';
 import type { World } from '../support/world.ts';
 
-/** Set where a missing daemon, registry or program must fail instead of being skipped. */
-const REQUIRED = process.env['ECSDEPLOY_TEST_DOCKER'] === '1';
-const HAS_DOCKER =
-  REQUIRED ||
-  (await openDocker(process.env).then(
-    () => true,
-    () => false,
-  ));
 const HAS_REGISTRY = REQUIRED || spawnSync('docker-registry', ['--version']).status === 0;
-const BUSYBOX = '/bin/busybox';
-const HAS_PROGRAM = REQUIRED || spawnSync(BUSYBOX, ['true']).status === 0;
 
 const run = promisify(execFile);
 
@@ -37,12 +34,6 @@ ENTRYPOINT ["/bin/busybox", "cat", "/page"]
   '.dockerignore': '.git\n*.secret\n',
   'not-for.secret': 'hidden',
 };
-
-function program(change: (bytes: Buffer) => void = () => undefined): Buffer {
-  const bytes = readFileSync(BUSYBOX);
-  change(bytes);
-  return bytes;
-}
 
 /** Runs an image with the daemon of this machine and returns what it prints. */
 async function runImage(reference: string, { sandbox }: World): Promise<string> {
@@ -73,23 +64,6 @@ async function runImage(reference: string, { sandbox }: World): Promise<string> 
   } finally {
     await container.remove({ force: true });
   }
-}
-
-/** Takes what the tests made out of the daemon. */
-async function removeImages(): Promise<void> {
-  const docker = new Docker(dockerOptions());
-  const images = await docker.listImages();
-  const made = images.filter(({ RepoTags, RepoDigests }) =>
-    [...(RepoTags ?? []), ...(RepoDigests ?? [])].some((name) =>
-      /^127\.0\.0\.1:\d+\/hyeon9mak-dev[:@]/.test(name),
-    ),
-  );
-  await Promise.all(made.map(({ Id }) => docker.getImage(Id).remove({ force: true })));
-}
-
-function dockerOptions(): Docker.DockerOptions {
-  const host = process.env['DOCKER_HOST'] ?? 'unix:///var/run/docker.sock';
-  return { socketPath: host.replace('unix://', '') };
 }
 
 describe.skipIf(!HAS_DOCKER || !HAS_PROGRAM)('with a real Docker daemon', () => {

@@ -1,0 +1,162 @@
+import { chmodSync, symlinkSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import Docker from 'dockerode';
+import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
+import { readResult } from '../support/cli.ts';
+import type { CliEnd } from '../support/cli.ts';
+import {
+  dockerOptions,
+  HAS_DOCKER,
+  HAS_PROGRAM,
+  program,
+  removeImages,
+} from '../support/docker.ts';
+import { commitAll, makeWorld } from '../support/world.ts';
+import type { World } from '../support/world.ts';
+
+const BASE = 'FROM scratch\nCOPY busybox /bin/sh\n';
+
+/** Puts files into the project and commits them: the next push has another tag. */
+function change({ folder }: World, files: Readonly<Record<string, string>>): void {
+  for (const [name, content] of Object.entries(files)) writeFileSync(join(folder, name), content);
+  commitAll(folder);
+}
+
+/** What a build took from the context. */
+function sentOf({ stderr }: CliEnd): { files: number; bytes: number } {
+  const events = stderr
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as { kind: string; files: number; bytes: number });
+  const sent = events.find(({ kind }) => kind === 'context-sent');
+  return { files: sent?.files ?? NaN, bytes: sent?.bytes ?? NaN };
+}
+
+describe.skipIf(!HAS_DOCKER || !HAS_PROGRAM)('the session of a build', () => {
+  afterAll(removeImages);
+
+  test('a private base image of the same ECR needs no docker login', async () => {
+    const world = await makeWorld({
+      daemon: true,
+      files: { busybox: program(), Dockerfile: BASE },
+    });
+    const base = await world.run(['push', '--tag', 'base']);
+    expect(base.status, base.stderr).toBe(0);
+    const docker = new Docker(dockerOptions());
+    await docker.getImage(base.stdout.trim()).remove({ force: true });
+    change(world, { Dockerfile: `FROM ${base.stdout.trim()}\nRUN echo it runs\n` });
+    const end = await world.run(['push', '--no-cache']);
+    expect(end.status, end.stderr).toBe(0);
+    expect(end.stderr).toContain('it runs');
+  });
+
+  test("a registry on another host gets the user's own login, and never ECR's", async () => {
+    const seen: string[] = [];
+    const stranger = createServer((request, response) => {
+      seen.push(request.headers.authorization ?? '');
+      response.writeHead(401, { 'www-authenticate': 'Basic realm="stranger"' }).end();
+    });
+    await new Promise<void>((resolve) => {
+      stranger.listen(0, '127.0.0.1', resolve);
+    });
+    onTestFinished(() => void stranger.close());
+    const host = `127.0.0.1:${(stranger.address() as AddressInfo).port}`;
+    const world = await makeWorld({
+      daemon: true,
+      files: { Dockerfile: `FROM ${host}/base:1\nCOPY app /app\n` },
+    });
+    const auth = Buffer.from('me:my-own-password').toString('base64');
+    const end = await world.run(['push'], {
+      environment: { DOCKER_AUTH_CONFIG: JSON.stringify({ auths: { [host]: { auth } } }) },
+    });
+    expect(end.status).toBe(5);
+    expect(seen).toContain(`Basic ${auth}`);
+    const decoded = seen.map((text) => Buffer.from(text.slice(6), 'base64').toString('utf8'));
+    expect(decoded.join(' ')).not.toContain(world.sandbox.registryPassword);
+    expect(end.stderr).not.toContain('my-own-password');
+  });
+
+  test('a build secret reaches its step, and neither the image nor our output', async () => {
+    const secret = `s3cret-${Date.now()}`;
+    const world = await makeWorld({
+      daemon: true,
+      files: {
+        busybox: program(),
+        token: secret,
+        '.dockerignore': '.git\ntoken\n',
+        Dockerfile: `${BASE}RUN --mount=type=secret,id=file --mount=type=secret,id=variable test "$(cat /run/secrets/file)" = "$(cat /run/secrets/variable)" && echo they are the same
+`,
+      },
+    });
+    const args = ['push', '--secret', 'id=file,src=token', '--secret', 'id=variable,env=TOKEN'];
+    const missing = await world.run(args);
+    expect(missing.status).toBe(2);
+    expect(missing.stderr).toContain('The build secret "variable" has no value: TOKEN is not set.');
+    const end = await world.run([...args, '--json', '--verbose', '--no-cache'], {
+      environment: { TOKEN: secret },
+    });
+    expect(end.status, end.stderr).toBe(0);
+    expect(end.stderr).toContain('they are the same');
+    const image = new Docker(dockerOptions()).getImage(readResult(end).image?.reference ?? '');
+    const facts = JSON.stringify([await image.history(), await image.inspect()]);
+    expect(facts + end.stderr + end.stdout).not.toContain(secret);
+  });
+
+  test('only what changed is sent again, and only what the Dockerfile copies', async () => {
+    const files = Object.fromEntries(
+      Array.from({ length: 50 }, (_, index) => [`src/${index}.txt`, `file ${index}\n`]),
+    );
+    const world = await makeWorld({
+      daemon: true,
+      files: { ...files, unused: 'x'.repeat(100_000), Dockerfile: 'FROM scratch\nCOPY src /src\n' },
+    });
+    const push = async () => sentOf(await world.run(['push', '--progress', 'json']));
+    const first = await push();
+    expect(first.files).toBeGreaterThanOrEqual(50);
+    expect(first.bytes).toBeLessThan(10_000);
+    change(world, { 'src/7.txt': 'another\n' });
+    expect(await push()).toEqual({ files: 1, bytes: 8 });
+  });
+
+  test('links, modes, unicode and long names arrive as they are', async () => {
+    const long = `${'d'.repeat(180)}/${'f'.repeat(180)}`;
+    const world = await makeWorld({
+      daemon: true,
+      files: {
+        busybox: program(),
+        'tree/한글 name': 'text',
+        [`tree/${long}`]: 'deep',
+        Dockerfile: `${BASE}COPY tree /tree\nRUN cd /tree && test "$(cat "한글 name" link ${long}) $(stat -c %a "한글 name")" = "texttextdeep 4755" && echo as they are\n`,
+      },
+    });
+    symlinkSync('한글 name', join(world.folder, 'tree/link'));
+    chmodSync(join(world.folder, 'tree/한글 name'), 0o4755);
+    const end = await world.run(['push', '--no-cache']);
+    expect(end.status, end.stderr).toBe(0);
+    expect(end.stderr).toContain('as they are');
+  });
+
+  test('a Dockerfile outside the context, with its own .dockerignore', async () => {
+    const world = await makeWorld({
+      daemon: true,
+      files: {
+        'source/busybox': program(),
+        'source/left-out': '',
+        'docker/Dockerfile': `FROM scratch\nCOPY . /\nRUN ["/busybox", "ls", "/"]\n`,
+        'docker/Dockerfile.dockerignore': 'left-out\n',
+      },
+    });
+    const end = await world.run([
+      'push',
+      '--context',
+      'source',
+      '--dockerfile',
+      'docker/Dockerfile',
+    ]);
+    expect(end.status, end.stderr).toBe(0);
+    expect(end.stderr).toContain('busybox');
+    expect(end.stderr).not.toContain('left-out');
+  });
+});
