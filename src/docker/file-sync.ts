@@ -1,7 +1,8 @@
-import { createReadStream } from 'node:fs';
+import { createReadStream, lstatSync, readdirSync, readlinkSync } from 'node:fs';
 import type { BigIntStats } from 'node:fs';
-import { lstat, readdir, readlink } from 'node:fs/promises';
+import { readdir, readlink } from 'node:fs/promises';
 import { join, posix } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { unreadable } from './context.ts';
 import { compilePatterns } from './dockerignore.ts';
 import type { IgnoreFile } from './dockerignore.ts';
@@ -27,11 +28,6 @@ interface Filter {
   readonly exclude: IgnoreFile;
 }
 
-/** A file that was offered, to be read when it is asked for. */
-interface Offered {
-  readonly absolute: string;
-}
-
 /**
  * Serves `FileSync/DiffCopy`: offers every entry of the folder that is asked for, and sends the
  * content of those that the daemon wants. Whatever cannot be read goes to `fail`.
@@ -55,13 +51,19 @@ export function serveFiles(
 
 async function diffCopy(call: Call, root: string, sent: Sent): Promise<void> {
   const filter = await filterOf(call, root);
-  const offered: Offered[] = [];
+  const offered: string[] = [];
   const offer = async () => {
-    for await (const { entry, absolute } of walk(root, filter)) {
-      offered.push({ absolute });
-      await call.send(message([1, PACKET.stat], [2, entry]));
+    let batch: Buffer[] = [];
+    for (const { entry, absolute } of walk(root, filter)) {
+      offered.push(absolute);
+      batch.push(message([1, PACKET.stat], [2, entry]));
+      if (batch.length < STATS_AT_ONCE) continue;
+      await call.send(...batch);
+      // The session answers for its health in between.
+      await setImmediate();
+      batch = [];
     }
-    await call.send(message([1, PACKET.stat]));
+    await call.send(...batch, message([1, PACKET.stat]));
   };
   const reading = new Set<Promise<void>>();
   const answer = async () => {
@@ -73,7 +75,7 @@ async function diffCopy(call: Call, root: string, sent: Sent): Promise<void> {
       }
       const file = offered[id];
       if (type !== PACKET.request || file === undefined) continue;
-      const task = sendFile(call, id, file.absolute, sent);
+      const task = sendFile(call, id, file, sent);
       reading.add(task);
       // Its error comes out below; here it only makes room.
       void task.catch(() => undefined).then(() => reading.delete(task));
@@ -83,6 +85,8 @@ async function diffCopy(call: Call, root: string, sent: Sent): Promise<void> {
   await Promise.all([offer(), answer()]);
 }
 
+/** Entries that are offered in one write. */
+const STATS_AT_ONCE = 200;
 /** Files that are read side by side: memory stays flat. */
 const FILES_AT_ONCE = 8;
 /** Bytes of one packet of data. */
@@ -117,48 +121,58 @@ interface Entry {
   readonly absolute: string;
 }
 
-/** Entries depth first, each folder's in the order of their names' bytes. */
-async function* walk(
+/**
+ * Entries depth first, each folder's in the order of their names' bytes. Read synchronously: that
+ * takes a fraction of the time for the thousands of entries that a context may have.
+ */
+function* walk(
   root: string,
   filter: Filter,
   folder = '',
   links = new Map<string, string>(),
-): AsyncGenerator<Entry> {
+): Generator<Entry> {
   const { include, exclude, mayHold } = filter;
-  const names = await readdir(join(root, folder)).catch((error: unknown) =>
-    unreadable(join(root, folder), error),
-  );
-  const sorted = names.toSorted((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
-  for (const name of sorted) {
+  for (const name of namesIn(join(root, folder))) {
     const path = folder === '' ? name : `${folder}/${name}`;
     const absolute = join(root, path);
-    const isWanted = (include?.ignored(path) ?? true) && !exclude.ignored(path);
-    const mayHoldMore = exclude.hasNegation || !exclude.ignored(path);
-    if (!isWanted && !mayHoldMore) continue;
-    const stat = await lstat(absolute, { bigint: true }).catch(() => undefined);
+    const isExcluded = exclude.ignored(path);
+    const isWanted = (include?.ignored(path) ?? true) && !isExcluded;
+    if (isExcluded && !exclude.hasNegation) continue;
+    const stat = lstatSync(absolute, { bigint: true, throwIfNoEntry: false });
     // A file that vanished while the folder was read is no part of the context.
     if (stat === undefined) continue;
     if (stat.isDirectory()) {
       const inner = walk(root, filter, path, links);
+      const own = { entry: statMessage(path, stat, ''), absolute };
       if (isWanted) {
-        yield { entry: statMessage(path, stat, ''), absolute };
+        yield own;
         yield* inner;
-      } else if (mayHoldMore && mayHold(path)) {
+      } else if (mayHold(path)) {
         // A folder that is not wanted itself comes only with something in it.
-        const first = await inner.next();
+        const first = inner.next();
         if (first.done) continue;
-        yield { entry: statMessage(path, stat, ''), absolute };
+        yield own;
         yield first.value;
         yield* inner;
       }
     } else if (isWanted && stat.isSymbolicLink()) {
-      yield { entry: statMessage(path, stat, await readlink(absolute)), absolute };
+      yield { entry: statMessage(path, stat, readlinkSync(absolute)), absolute };
     } else if (isWanted && stat.isFile()) {
       const inode = `${stat.dev}:${stat.ino}`;
       const first = stat.nlink > 1n ? links.get(inode) : undefined;
-      if (first === undefined) links.set(inode, path);
+      if (stat.nlink > 1n && first === undefined) links.set(inode, path);
       yield { entry: statMessage(path, stat, first ?? ''), absolute };
     }
+  }
+}
+
+function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder, 'buffer')
+      .toSorted((a, b) => Buffer.compare(a, b))
+      .map((name) => name.toString('utf8'));
+  } catch (error) {
+    return unreadable(folder, error);
   }
 }
 

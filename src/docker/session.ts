@@ -12,8 +12,8 @@ export interface Call {
   readonly header: (name: string) => readonly string[];
   /** The messages that BuildKit sends, as they come. */
   readonly messages: AsyncIterable<Buffer>;
-  /** Answers one message; resolves when more may be sent. */
-  readonly send: (bytes: Uint8Array) => Promise<void>;
+  /** Answers messages; resolves when more may be sent. */
+  readonly send: (...messages: readonly Uint8Array[]) => Promise<void>;
 }
 
 /** Serves calls of one gRPC method; an {@link RpcError} is answered as that status. */
@@ -135,10 +135,13 @@ async function serve(
 const PREFIX = 5;
 
 function sender(stream: ServerHttp2Stream): Call['send'] {
-  return (bytes) => {
-    const prefix = Buffer.alloc(PREFIX);
-    prefix.writeUInt32BE(bytes.length, 1);
-    if (stream.write(Buffer.concat([prefix, bytes])) || stream.destroyed) return Promise.resolve();
+  return (...messages) => {
+    const frames = messages.flatMap((bytes) => {
+      const prefix = Buffer.alloc(PREFIX);
+      prefix.writeUInt32BE(bytes.length, 1);
+      return [prefix, bytes];
+    });
+    if (stream.write(Buffer.concat(frames)) || stream.destroyed) return Promise.resolve();
     return new Promise((resolve) => {
       const go = () => {
         stream.off('drain', go).off('close', go);
