@@ -157,6 +157,13 @@ async function buildFromTar(
   emit: Emit,
   signal: AbortSignal,
 ): Promise<void> {
+  if (request.secrets.size > 0) {
+    throw new EcsDeployError({
+      code: 'docker-unsuitable',
+      message: `The Docker daemon at ${daemon.address.host} offers no BuildKit session, which build secrets need.`,
+      hint: 'build with Docker 20.10 or newer, or leave --secret and "build.secrets" out',
+    });
+  }
   if (!daemon.standIn) {
     emit({
       kind: 'warning',

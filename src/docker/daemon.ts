@@ -1,13 +1,15 @@
 import { createHash } from 'node:crypto';
+import type { Agent } from 'node:http';
 import { existsSync, readFileSync } from 'node:fs';
 import { homedir, platform } from 'node:os';
 import { join } from 'node:path';
 import type Docker from 'dockerode';
 import { EcsDeployError } from '../errors.ts';
+import { sshAgent, sshTarget } from './ssh.ts';
 
 /** Where a Docker daemon listens. */
 export interface DockerAddress {
-  /** `unix:///…`, `tcp://host:port` or `npipe://…`. */
+  /** `unix:///…`, `tcp://host:port`, `ssh://user@host` or `npipe://…`. */
   readonly host: string;
   /** What named it, for messages: `DOCKER_HOST`, `context colima`, `default`. */
   readonly source: string;
@@ -140,7 +142,10 @@ export async function openDocker(environment: Environment): Promise<Daemon> {
   };
 }
 
-function clientOptions({ host, source, tls }: DockerAddress): Docker.DockerOptions {
+/** dockerode's types lack the agent that docker-modem takes. */
+type DockerOptions = Docker.DockerOptions & { readonly agent?: Agent };
+
+function clientOptions({ host, source, tls }: DockerAddress): DockerOptions {
   if (/^(unix|npipe):\/\//.test(host)) return { socketPath: host.replace(/^\w+:\/\//, '') };
   if (host.startsWith('tcp://') || host.startsWith('http')) {
     const { hostname, port } = new URL(host.replace(/^tcp:/, 'http:'));
@@ -152,10 +157,14 @@ function clientOptions({ host, source, tls }: DockerAddress): Docker.DockerOptio
       ...tls,
     };
   }
+  if (host.startsWith('ssh://')) {
+    // The name in the URL of each request says nothing: the agent connects.
+    return { host: 'docker', protocol: 'http', port: 80, agent: sshAgent(host) };
+  }
   throw new EcsDeployError({
     code: 'docker-unsuitable',
     message: `The Docker address ${host} (${source}) is of a kind that ecsdeploy does not speak.`,
-    hint: 'use unix:// or tcp://; a daemon behind ssh can be forwarded: ssh -NL /tmp/docker.sock:/var/run/docker.sock HOST, then DOCKER_HOST=unix:///tmp/docker.sock',
+    hint: 'use unix://, tcp:// or ssh://',
   });
 }
 
@@ -172,6 +181,15 @@ function unavailable(address: DockerAddress, error: NodeJS.ErrnoException): EcsD
       code: 'docker-unavailable',
       message: `You may not use the Docker socket ${place}.`,
       hint: 'join its group: sudo usermod -aG docker $USER, then log in again',
+      cause: error,
+    });
+  }
+  if (address.host.startsWith('ssh://')) {
+    const { options, host } = sshTarget(address.host);
+    return new EcsDeployError({
+      code: 'docker-unavailable',
+      message: `The Docker daemon at ${place} cannot be reached: ${error.message}.`,
+      hint: `try it by hand: ssh ${[...options, host].join(' ')} docker version`,
       cause: error,
     });
   }

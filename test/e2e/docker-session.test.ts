@@ -1,4 +1,4 @@
-import { chmodSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -13,6 +13,7 @@ import {
   program,
   removeImages,
 } from '../support/docker.ts';
+import { makeFolder } from '../support/files.ts';
 import { commitAll, makeWorld } from '../support/world.ts';
 import type { World } from '../support/world.ts';
 
@@ -136,6 +137,43 @@ describe.skipIf(!HAS_DOCKER || !HAS_PROGRAM)('the session of a build', () => {
     const end = await world.run(['push', '--no-cache']);
     expect(end.status, end.stderr).toBe(0);
     expect(end.stderr).toContain('as they are');
+  });
+
+  test('a daemon on another machine is reached through ssh', async () => {
+    const world = await makeWorld({
+      daemon: true,
+      files: { busybox: program(), Dockerfile: `${BASE}RUN echo it runs\n` },
+    });
+    const socket = String(dockerOptions().socketPath);
+    const bin = makeFolder({});
+    // What the other machine's sshd and docker would do.
+    writeFileSync(
+      join(bin, 'ssh'),
+      `#!${process.execPath}
+require('node:fs').writeFileSync(${JSON.stringify(join(bin, 'args'))}, process.argv.slice(2).join(' '));
+const socket = require('node:net').connect(${JSON.stringify(socket)});
+process.stdin.pipe(socket).pipe(process.stdout);
+`,
+    );
+    chmodSync(join(bin, 'ssh'), 0o755);
+    const environment = {
+      PATH: `${bin}:${process.env['PATH']}`,
+      DOCKER_HOST: 'ssh://builder@amd64.example:2222/run/docker.sock',
+    };
+    const end = await world.run(['push', '--no-cache'], { environment });
+    expect(end.status, end.stderr).toBe(0);
+    expect(end.stderr).toContain('it runs');
+    expect(readFileSync(join(bin, 'args'), 'utf8')).toBe(
+      '-o ConnectTimeout=30 -T -l builder -p 2222 -- amd64.example docker --host unix:///run/docker.sock system dial-stdio',
+    );
+    writeFileSync(
+      join(bin, 'ssh'),
+      '#!/bin/sh\necho "Host key verification failed." >&2; exit 255\n',
+    );
+    const refused = await world.run(['push', '--tag', 'other'], { environment });
+    expect(refused.status).toBe(5);
+    expect(refused.stderr).toContain('cannot be reached: Host key verification failed.');
+    expect(refused.stderr).toContain('ssh -l builder -p 2222 amd64.example docker version');
   });
 
   test('a Dockerfile outside the context, with its own .dockerignore', async () => {

@@ -114,7 +114,7 @@ const WRONG: readonly Wrong[] = [
     name: 'a Docker address of another kind',
     args: DEPLOY,
     status: 5,
-    environment: { DOCKER_HOST: 'ssh://builder' },
+    environment: { DOCKER_HOST: 'fd://builder' },
   },
   {
     name: 'a docker context that is not there',
@@ -145,7 +145,17 @@ const WRONG: readonly Wrong[] = [
     status: 4,
   },
   { name: 'rollout to two revisions', args: ['rollout', '-'], status: 2, stdin: 'a:1\nb:2\n' },
-  { name: 'build secrets', args: ['push', '--secret', 'id=npm,src=.npmrc'], status: 5 },
+  {
+    name: 'a build secret without a value',
+    args: ['push', '--secret', 'id=npm,src=.npmrc'],
+    status: 2,
+  },
+  {
+    name: 'build secrets without a session',
+    args: ['push', '--secret', 'id=npm,src=.npmrc'],
+    status: 5,
+    files: { '.npmrc': 'token' },
+  },
   { name: 'a secret that is none', args: ['push', '--secret', 'npm'], status: 2 },
   {
     name: 'an expired token',

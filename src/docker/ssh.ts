@@ -1,0 +1,60 @@
+import { spawn } from 'node:child_process';
+import { Agent } from 'node:http';
+import { Duplex } from 'node:stream';
+
+/**
+ * Connections to a daemon behind `ssh://[user@]host[:port][/socket]`, through the user's own `ssh`
+ * as the docker CLI does it: host keys, agents and `~/.ssh/config` count.
+ */
+export function sshAgent(address: string): Agent {
+  const { pathname } = new URL(address);
+  const socket = pathname === '' || pathname === '/' ? [] : ['--host', `unix://${pathname}`];
+  const target = sshTarget(address);
+  const command = ['docker', ...socket, 'system', 'dial-stdio'];
+  const agent = new Agent();
+  agent.createConnection = () =>
+    connect(['-o', 'ConnectTimeout=30', '-T', ...target.options, '--', target.host, ...command]);
+  return agent;
+}
+
+/** How ssh is told where to go. */
+export function sshTarget(address: string): { readonly options: string[]; readonly host: string } {
+  const { hostname, username, port } = new URL(address);
+  return {
+    options: [
+      ...(username === '' ? [] : ['-l', decodeURIComponent(username)]),
+      ...(port === '' ? [] : ['-p', port]),
+    ],
+    host: hostname,
+  };
+}
+
+function connect(args: readonly string[]): Duplex {
+  const child = spawn('ssh', args, { stdio: 'pipe' });
+  const { stdin, stdout, stderr } = child;
+  const socket = new Duplex({
+    read: () => void stdout.resume(),
+    write: (chunk, _, done) => void stdin.write(chunk, () => done()),
+    final: (done) => void stdin.end(() => done()),
+    destroy: (error, done) => {
+      child.kill();
+      done(error);
+    },
+  });
+  stdout.on('data', (chunk) => {
+    if (!socket.push(chunk)) stdout.pause();
+  });
+  // Why nothing can be written any more, ssh says itself when it ends.
+  stdin.on('error', () => undefined);
+  let said = '';
+  stderr.setEncoding('utf8').on('data', (text: string) => {
+    said += text;
+  });
+  child.once('error', (error) => socket.destroy(error));
+  child.once('close', (status) => {
+    const reason = said.trim().split('\n').slice(-3).join('; ');
+    if (status === 0 || reason === '') socket.push(null);
+    else socket.destroy(new Error(reason));
+  });
+  return socket;
+}
