@@ -132,12 +132,12 @@ async function serve(
 }
 
 /** Bytes before a gRPC message: a flag for compression, which is not asked for, and the length. */
-const PREFIX = 5;
+export const GRPC_PREFIX = 5;
 
 function sender(stream: ServerHttp2Stream): Call['send'] {
   return (...messages) => {
     const frames = messages.flatMap((bytes) => {
-      const prefix = Buffer.alloc(PREFIX);
+      const prefix = Buffer.alloc(GRPC_PREFIX);
       prefix.writeUInt32BE(bytes.length, 1);
       return [prefix, bytes];
     });
@@ -158,9 +158,9 @@ async function* readMessages(stream: ServerHttp2Stream): AsyncGenerator<Buffer> 
   const chunks = stream.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>;
   for await (const chunk of chunks) {
     rest = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
-    while (rest.length >= PREFIX && rest.length >= PREFIX + rest.readUInt32BE(1)) {
-      const end = PREFIX + rest.readUInt32BE(1);
-      yield rest.subarray(PREFIX, end);
+    while (rest.length >= GRPC_PREFIX && rest.length >= GRPC_PREFIX + rest.readUInt32BE(1)) {
+      const end = GRPC_PREFIX + rest.readUInt32BE(1);
+      yield rest.subarray(GRPC_PREFIX, end);
       rest = rest.subarray(end);
     }
   }

@@ -21,6 +21,7 @@ import type { Daemon } from '../docker/daemon.ts';
 import { userLogin } from '../docker/logins.ts';
 import { readProgram } from '../docker/program.ts';
 import { pushImage } from '../docker/push.ts';
+import { runnablePlatforms } from '../docker/workers.ts';
 import { allOrRefuse, EcsDeployError } from '../errors.ts';
 import { readSource } from '../git.ts';
 import { runProcess } from '../processes.ts';
@@ -72,6 +73,7 @@ export async function planImage(context: Context, aws: Aws): Promise<ImagePlan> 
   const [daemon] = await allOrRefuse([openDocker(context.environment), checkBuild(context)]);
   const { address, version, standIn } = daemon;
   context.emit({ kind: 'docker-found', address: address.host, version, standIn });
+  await checkEmulation(context, daemon);
   return { reference, tag, repository, existing, labels, daemon };
 }
 
@@ -104,6 +106,19 @@ async function checkBuild({ config, environment }: Context): Promise<void> {
   }
   // Commands that run before the build may make the files that are looked for here.
   if (config.before.length === 0) await checkContext(config.context, config.dockerfile);
+}
+
+/** Warns of steps that this BuildKit cannot run for the platform; only the build knows whether it must. */
+async function checkEmulation({ config, emit }: Context, daemon: Daemon): Promise<void> {
+  const source = await readFile(config.dockerfile, 'utf8').catch(() => '');
+  if (daemon.standIn || !/^\s*RUN\s/im.test(source)) return;
+  const platforms = await runnablePlatforms(daemon);
+  if (platforms === undefined || platforms.includes(config.platform)) return;
+  emit({
+    kind: 'warning',
+    message: `This Docker runs programs for ${platforms.join(' and ')} only: a RUN step for ${config.platform} will fail with "exec format error".`,
+    hint: `register emulation (docker run --privileged --rm tonistiigi/binfmt --install ${config.platform.replace('linux/', '')}), build on a machine of that CPU (DOCKER_HOST=ssh://HOST), or let the step's stage say FROM --platform=$BUILDPLATFORM`,
+  });
 }
 
 /** An image whose platforms are compared with the one the tasks run on. */

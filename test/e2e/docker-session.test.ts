@@ -4,6 +4,8 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import Docker from 'dockerode';
 import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
+import { openDocker } from '../../src/docker/daemon.ts';
+import { runnablePlatforms } from '../../src/docker/workers.ts';
 import { readResult } from '../support/cli.ts';
 import type { CliEnd } from '../support/cli.ts';
 import {
@@ -174,6 +176,19 @@ process.stdin.pipe(socket).pipe(process.stdout);
     expect(refused.status).toBe(5);
     expect(refused.stderr).toContain('cannot be reached: Host key verification failed.');
     expect(refused.stderr).toContain('ssh -l builder -p 2222 amd64.example docker version');
+  });
+
+  test('steps that this machine cannot run are foretold, with the way to emulation', async () => {
+    const other = process.arch === 'arm64' ? 'linux/amd64' : 'linux/arm64';
+    const runnable = await runnablePlatforms(await openDocker(process.env));
+    const world = await makeWorld({
+      daemon: true,
+      files: { busybox: program(), Dockerfile: `${BASE}RUN echo it runs\n` },
+    });
+    const own = await world.run(['push', '--no-cache']);
+    expect(own.stderr).not.toContain('tonistiigi/binfmt');
+    const foreign = await world.run(['push', '--no-cache', '--tag', 'other', '--platform', other]);
+    expect(foreign.stderr.includes('tonistiigi/binfmt')).toBe(runnable?.includes(other) === false);
   });
 
   test('a Dockerfile outside the context, with its own .dockerignore', async () => {
