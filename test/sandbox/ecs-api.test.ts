@@ -312,11 +312,6 @@ describe('UpdateService refuses', () => {
       'InvalidParameterException',
       'desiredCount cannot be a negative number.',
     ],
-    [
-      { ...update, deploymentConfiguration: { strategy: 'CANARY' as const } },
-      'UnsupportedFeatureException',
-      'The sandbox does not model the deployment strategy CANARY.',
-    ],
   ])('%j', async (input, name, message) => {
     const { client } = await startWorld();
     await expect(client.send(new UpdateServiceCommand(input))).rejects.toMatchObject({

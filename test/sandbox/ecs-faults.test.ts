@@ -227,6 +227,8 @@ test('every fault has a test', () => {
     'no-capacity',
     'stall',
     'spot-interruption',
+    'alarm',
+    'hook-failed',
   ]);
   expect(new Set(Object.keys(FAULTS))).toEqual(tested);
 });

@@ -106,6 +106,21 @@ export const SERVICE = {
   deploymentConfiguration: { deploymentCircuitBreaker: { enable: true, rollback: true } },
 };
 
+const ELB = `arn:aws:elasticloadbalancing:${REGION}:${ACCOUNT}`;
+
+/** A load balancer with which traffic can be shifted from one revision to the next. */
+export const SHIFTING_LOAD_BALANCER = {
+  targetGroupArn: `${ELB}:targetgroup/blue/0123456789abcdef`,
+  containerName: 'web',
+  containerPort: 8080,
+  advancedConfiguration: {
+    alternateTargetGroupArn: `${ELB}:targetgroup/green/0123456789abcdef`,
+    productionListenerRule: `${ELB}:listener-rule/app/web/1/2/3`,
+    testListenerRule: `${ELB}:listener-rule/app/web/1/2/4`,
+    roleArn: `arn:aws:iam::${ACCOUNT}:role/ecsInfrastructureRole`,
+  },
+};
+
 export async function startWorld(options: WorldOptions = {}): Promise<World> {
   const clock = startClock(options.speed ?? 1000);
   const logs = createLogs(clock, { account: ACCOUNT, region: REGION });
@@ -247,9 +262,18 @@ export function describeService(
 
 /** Finds the record of a deployment by the number that they share, and awaits a status. */
 export function serviceDeployment(
-  { client }: World,
+  world: World,
   deployment: Deployment,
   ...statuses: readonly string[]
+): Promise<ServiceDeployment> {
+  return serviceDeploymentThat(world, deployment, ({ status = '' }) => statuses.includes(status));
+}
+
+/** Finds the record of a deployment and awaits a condition. */
+export function serviceDeploymentThat(
+  { client }: World,
+  deployment: Deployment,
+  condition: (record: ServiceDeployment) => boolean,
 ): Promise<ServiceDeployment> {
   const number = deployment.id?.split('/')[1] ?? '';
   const read = async (): Promise<ServiceDeployment> => {
@@ -265,7 +289,21 @@ export function serviceDeployment(
     });
     return (await client.send(command)).serviceDeployments?.[0] ?? {};
   };
-  return until(read, ({ status }) => statuses.includes(status ?? ''));
+  return until(read, condition);
+}
+
+/** Finds the record of a deployment whose pause hook waits for somebody, and that hook's id. */
+export async function pausedDeployment(
+  world: World,
+  deployment: Deployment,
+  besides = '',
+): Promise<{ readonly record: ServiceDeployment; readonly hookId: string }> {
+  const waiting = ({ lifecycleHookDetails = [] }: ServiceDeployment) =>
+    lifecycleHookDetails.find(
+      ({ status, hookId }) => status === 'AWAITING_ACTION' && hookId !== besides,
+    )?.hookId;
+  const record = await serviceDeploymentThat(world, deployment, (found) => Boolean(waiting(found)));
+  return { record, hookId: waiting(record) ?? '' };
 }
 
 /** The stopped tasks that a deployment started. */

@@ -1,6 +1,7 @@
 import type { Operation } from '../wire.ts';
 import { awsFault } from '../wire.ts';
 import { beginDeployment, requestRollback } from './deployments.ts';
+import { continueDeployment } from './hooks.ts';
 import { makeService, updateService } from './services.ts';
 import type { Service, ServiceDeployment, Simulation, Tag, Task } from './state.ts';
 import {
@@ -206,14 +207,7 @@ export const ECS_OPERATIONS: Readonly<Record<string, EcsOperation>> = {
   },
 
   StopServiceDeployment: (simulation, input) => {
-    const arn = String(input['serviceDeploymentArn']);
-    const [service, record] = findRecord(simulation, arn) ?? [];
-    if (service === undefined || record === undefined) {
-      throw awsFault(
-        'ServiceDeploymentNotFoundException',
-        'The service deployment does not exist.',
-      );
-    }
+    const [service, record] = knownRecord(simulation, input);
     if ((input['stopType'] ?? 'ROLLBACK') !== 'ROLLBACK') {
       throw invalid('The sandbox models the stop type ROLLBACK only.');
     }
@@ -226,7 +220,14 @@ export const ECS_OPERATIONS: Readonly<Record<string, EcsOperation>> = {
     if (record.status === 'PENDING' || record.status === 'IN_PROGRESS') {
       requestRollback(simulation, service, record);
     }
-    return { serviceDeploymentArn: arn };
+    return { serviceDeploymentArn: record.arn };
+  },
+
+  ContinueServiceDeployment: (simulation, input) => {
+    const [service, record] = knownRecord(simulation, input);
+    const { hookId, action = 'CONTINUE' } = input;
+    continueDeployment(simulation, service, record, String(hookId), action);
+    return { serviceDeploymentArn: record.arn };
   },
 
   DescribeServiceRevisions: (simulation, input) => {
@@ -284,6 +285,12 @@ function findRecord(
     if (record !== undefined) return [service, record];
   }
   return undefined;
+}
+
+function knownRecord(simulation: Simulation, input: Input): readonly [Service, ServiceDeployment] {
+  const found = findRecord(simulation, String(input['serviceDeploymentArn']));
+  if (found !== undefined) return found;
+  throw awsFault('ServiceDeploymentNotFoundException', 'The service deployment does not exist.');
 }
 
 function tagsOf(simulation: Simulation, arn: string): readonly Tag[] {

@@ -10,13 +10,16 @@ import type {
   TaskDefinition,
 } from './state.ts';
 import { announce } from './events.ts';
+import { planLifecycle } from './strategies.ts';
 import {
   countsOf,
   currentServiceDeployment,
   desiredCountOf,
   ecsArn,
+  isOpen,
   newDeploymentNumber,
   newServiceDeploymentId,
+  primaryOf,
   revisionArn,
   wakeAfter,
 } from './lookups.ts';
@@ -29,6 +32,8 @@ const SECONDS = {
   stop: 2,
   /** A failed deployment stays in the list at least this long. */
   failedListed: 45,
+  /** Old tasks run on this long after an early success that does not wait for their end. */
+  deferredCleanUp: 600,
 } as const;
 
 /** Makes a deployment that has not started any task yet. */
@@ -59,6 +64,7 @@ function unstarted(simulation: Simulation, desiredCount: number) {
     launchFailures: 0,
     replacements: 0,
     startAfter: now + SECONDS.firstTask,
+    sparesOld: false,
     listedUntil: now,
   };
 }
@@ -71,6 +77,8 @@ export function beginDeployment(
 ): void {
   const current = currentServiceDeployment(service);
   if (current !== undefined) supersede(simulation, service, current);
+  else if (primaryOf(service) === service.lastCompleted)
+    closeRollout(simulation, primaryOf(service));
   const sources = service.deployments
     .filter((source) => source !== deployment)
     .map((source) => revisionCounts(simulation, service, source));
@@ -79,12 +87,26 @@ export function beginDeployment(
   addRevision(simulation, service, deployment);
   const record = makeServiceDeployment(simulation, service, deployment, sources);
   service.serviceDeployments = [record, ...service.serviceDeployments];
+  chooseCourse(service, record);
   wakeAfter(simulation, SECONDS.firstTask);
   simulation.after(SECONDS.recordStarts, () => {
     if (record.status !== 'PENDING') return;
     record.startedAt = simulation.now();
     moveRecord(simulation, record, 'IN_PROGRESS');
   });
+}
+
+/** Prepares a deployment for its strategy. */
+function chooseCourse(service: Service, record: ServiceDeployment): void {
+  const { configuration, target } = record;
+  const steps = planLifecycle(service.settings, record.sources.length);
+  if (steps.length > 0) {
+    record.lifecycle = { steps, position: -1, elapsed: true };
+    target.startAfter = Number.POSITIVE_INFINITY;
+  }
+  const { enable, sourceServiceRevisionCleanup } = configuration.earlySuccessCriteria ?? {};
+  const isDeferred = enable === true && sourceServiceRevisionCleanup === 'DEFERRED';
+  target.sparesOld = steps.length > 0 || isDeferred;
 }
 
 /** Notes what a deployment runs under its number. */
@@ -113,12 +135,15 @@ export function makeServiceDeployment(
     arn: ecsArn(simulation, `service-deployment/${path}`),
     target,
     sources,
+    predecessor: service.lastCompleted,
     configuration: service.settings.deploymentConfiguration,
     createdAt: now,
     visibleAt: now + SECONDS.recordVisible,
     status: 'PENDING',
     updatedAt: now,
     breakerTriggered: false,
+    triggeredAlarmNames: [],
+    hooks: [],
   };
 }
 
@@ -129,15 +154,39 @@ export function completeDeployment(
   deployment: Deployment,
   record: ServiceDeployment,
 ): void {
-  setRolloutState(
-    simulation,
-    deployment,
-    'COMPLETED',
-    `ECS deployment ecs-svc/${deployment.number} completed.`,
-  );
-  announce(simulation, service, `(deployment ecs-svc/${deployment.number}) deployment completed.`);
+  finishRollout(simulation, service, deployment);
+  service.lastCompleted = deployment;
   const rolledBack = record.rollback !== undefined;
   endRecord(simulation, service, record, rolledBack ? 'ROLLBACK_SUCCESSFUL' : 'SUCCESSFUL');
+}
+
+/** Ends a deployment's record before its rollout: enough of its tasks are healthy. */
+export function succeedEarly(
+  simulation: Simulation,
+  service: Service,
+  record: ServiceDeployment,
+): void {
+  const { target } = record;
+  service.lastCompleted = target;
+  endRecord(simulation, service, record, 'SUCCESSFUL');
+  simulation.after(SECONDS.deferredCleanUp, () => {
+    target.sparesOld = false;
+  });
+}
+
+/** Ends the rollout of a deployment, whose record may have ended before. */
+export function finishRollout(
+  simulation: Simulation,
+  service: Service,
+  deployment: Deployment,
+): void {
+  closeRollout(simulation, deployment);
+  announce(simulation, service, `(deployment ecs-svc/${deployment.number}) deployment completed.`);
+}
+
+function closeRollout(simulation: Simulation, deployment: Deployment): void {
+  const reason = `ECS deployment ecs-svc/${deployment.number} completed.`;
+  setRolloutState(simulation, deployment, 'COMPLETED', reason);
 }
 
 /** The consecutive failures at which the circuit breaker trips. */
@@ -177,6 +226,45 @@ export function tripBreaker(
   }
 }
 
+/** Fails a deployment because one of its alarms fires; rolls back where the alarms say so. */
+export function triggerAlarm(
+  simulation: Simulation,
+  service: Service,
+  record: ServiceDeployment,
+): void {
+  const { alarmNames = [], rollback } = record.configuration.alarms ?? {};
+  record.triggeredAlarmNames = alarmNames.slice(0, 1);
+  failDeployment(simulation, service, record.target, {
+    event: 'alarm detected.',
+    rolloutStateReason: 'ECS deployment failed: alarm detected.',
+  });
+  if (rollback !== true) {
+    stopRecord(simulation, service, record);
+    return;
+  }
+  rollBack(simulation, service, record, {
+    statusReason: 'Service deployment rolled back because an alarm was detected.',
+    rolloutStateReason: 'ECS deployment failed: alarm detected, rolling back to deploymentId',
+  });
+}
+
+/** Rolls back a deployment because of one of its hooks. */
+export function failByHook(
+  simulation: Simulation,
+  service: Service,
+  record: ServiceDeployment,
+  statusReason: string,
+): void {
+  failDeployment(simulation, service, record.target, {
+    event: statusReason,
+    rolloutStateReason: `ECS deployment failed: ${statusReason}`,
+  });
+  rollBack(simulation, service, record, {
+    statusReason,
+    rolloutStateReason: 'ECS deployment failed: rolling back to deploymentId',
+  });
+}
+
 /** Rolls back a deployment because StopServiceDeployment asks for it. */
 export function requestRollback(
   simulation: Simulation,
@@ -211,8 +299,8 @@ function rollBack(
   record: ServiceDeployment,
   reasons: RollbackReasons,
 ): void {
-  const candidate = service.deployments.find(({ rolloutState }) => rolloutState === 'COMPLETED');
-  if (candidate === undefined) {
+  const candidate = service.lastCompleted;
+  if (candidate?.rolloutState !== 'COMPLETED') {
     endRecord(simulation, service, record, 'STOPPED', NO_CANDIDATE);
     return;
   }
@@ -279,7 +367,6 @@ function stopRecord(simulation: Simulation, service: Service, record: ServiceDep
   moveRecord(simulation, record, 'STOP_REQUESTED');
   simulation.after(SECONDS.stop, () => {
     if (record.finishedAt !== undefined) return;
-    record.stoppedAt = simulation.now();
     endRecord(simulation, service, record, 'STOPPED');
   });
 }
@@ -294,6 +381,7 @@ function endRecord(
   moveRecord(simulation, record, status);
   if (statusReason !== undefined) record.statusReason = statusReason;
   record.finishedAt = simulation.now();
+  if (status === 'STOPPED') record.stoppedAt = simulation.now();
   record.final = {
     counts: revisionCounts(simulation, service, record.target),
     failureCount: record.target.failedTasks,
@@ -307,6 +395,8 @@ function moveRecord(
 ): void {
   record.status = status;
   record.updatedAt = simulation.now();
+  if (status === 'IN_PROGRESS') return;
+  for (const hook of record.hooks.filter(isOpen)) hook.status = 'FAILED';
 }
 
 function setRolloutState(

@@ -36,6 +36,10 @@ export type Strike =
       readonly stopCode: string;
       readonly reason: string;
     }
+  /** An alarm of the deployment fires that long after its bake time began. */
+  | { readonly at: 'alarm'; readonly seconds: number }
+  /** A Lambda hook of the deployment returns FAILED. */
+  | { readonly at: 'hook' }
   /** The scheduler stops trying after that many failures, and the circuit breaker does not fire. */
   | { readonly at: 'scheduler'; readonly failures: number };
 
@@ -45,7 +49,12 @@ export interface FaultDefinition {
   readonly summary: string;
   readonly strike: Strike;
   /** What the service or task definition must have for the fault to show. */
-  readonly needs?: 'container health check' | 'load balancer' | 'another fault';
+  readonly needs?:
+    | 'container health check'
+    | 'load balancer'
+    | 'another fault'
+    | 'deployment alarms'
+    | 'Lambda hook';
   /** Strikes only the first so many tasks. */
   readonly tasks?: number;
 }
@@ -211,6 +220,16 @@ const DEFINITIONS = {
       reason: 'Your Spot Task was interrupted.',
     },
     tasks: 1,
+  },
+  alarm: {
+    summary: "one of the deployment's alarms fires in the bake time",
+    strike: { at: 'alarm', seconds: 30 },
+    needs: 'deployment alarms',
+  },
+  'hook-failed': {
+    summary: 'a Lambda hook of the deployment returns FAILED',
+    strike: { at: 'hook' },
+    needs: 'Lambda hook',
   },
 } satisfies Readonly<Record<string, FaultDefinition>>;
 

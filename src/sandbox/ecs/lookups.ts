@@ -1,6 +1,14 @@
 import { randomBytes, randomInt, randomUUID } from 'node:crypto';
 import { awsFault } from '../wire.ts';
-import type { Cluster, Deployment, Service, ServiceDeployment, Simulation, Task } from './state.ts';
+import type {
+  Cluster,
+  Deployment,
+  HookRun,
+  Service,
+  ServiceDeployment,
+  Simulation,
+  Task,
+} from './state.ts';
 
 /** The ARN of an ECS resource, e.g. `resource` = `cluster/backend`. */
 export function ecsArn(simulation: Simulation, resource: string): string {
@@ -51,6 +59,15 @@ export function keptTasks(service: Service, deployment: Deployment): Task[] {
   );
 }
 
+/** Whether the PRIMARY deployment has exactly the healthy tasks that it should have. */
+export function isReady(service: Service): boolean {
+  const kept = keptTasks(service, primaryOf(service));
+  return (
+    kept.length === service.settings.desiredCount &&
+    kept.every(({ healthy, unhealthy }) => healthy && !unhealthy)
+  );
+}
+
 /** Task counts of a deployment as the API states them. */
 export function countsOf(
   service: Service,
@@ -65,6 +82,11 @@ export function countsOf(
 export function desiredCountOf(service: Service, deployment: Deployment): number {
   const isHeld = deployment === primaryOf(service) || deployment.rolloutState === 'COMPLETED';
   return isHeld ? deployment.desiredCount : keptTasks(service, deployment).length;
+}
+
+/** Whether a hook has still to be answered. */
+export function isOpen({ status }: HookRun): boolean {
+  return status === 'AWAITING_ACTION' || status === 'IN_PROGRESS';
 }
 
 /** Lets the scheduler look at its services again after that many seconds. */
@@ -90,6 +112,11 @@ export function newTaskId(): string {
 /** Makes the last part of a service deployment's ARN: 21 characters. */
 export function newServiceDeploymentId(): string {
   return randomBytes(16).toString('base64url').slice(0, 21);
+}
+
+/** Makes the last part of a hook's id: 43 characters. */
+export function newHookId(): string {
+  return randomBytes(32).toString('base64url');
 }
 
 function digits(count: number): string {

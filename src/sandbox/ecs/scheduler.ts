@@ -1,8 +1,15 @@
-import { breakerThreshold, completeDeployment, tripBreaker } from './deployments.ts';
+import {
+  breakerThreshold,
+  completeDeployment,
+  finishRollout,
+  succeedEarly,
+  tripBreaker,
+} from './deployments.ts';
 import { strikeAt } from './faults.ts';
-import type { Deployment, Service, Simulation, Task } from './state.ts';
+import { advanceLifecycle, hasBaked, presentStep } from './lifecycle.ts';
+import type { Deployment, Service, ServiceDeployment, Simulation, Task } from './state.ts';
 import { announce, announceOnce } from './events.ts';
-import { currentServiceDeployment, keptTasks, primaryOf, wakeAfter } from './lookups.ts';
+import { currentServiceDeployment, isReady, keptTasks, primaryOf, wakeAfter } from './lookups.ts';
 import { drainSeconds, isBehindLoadBalancer, startTask, stopTask } from './tasks.ts';
 
 /** Seconds between a task that ran and died and its replacement. */
@@ -21,6 +28,7 @@ export function reconcile(simulation: Simulation, service: Service): void {
   registerTargets(simulation, service);
   countFailures(simulation, service);
   checkBreaker(simulation, service);
+  advanceLifecycle(simulation, service);
   maintainOldDeployments(simulation, service);
   startPrimaryTasks(simulation, service);
   replaceUnhealthyTasks(simulation, service);
@@ -169,10 +177,18 @@ function startTasks(
 }
 
 /** Tasks that may still be started: pending, running and stopping ones count against the maximum. */
-function room({ settings, tasks }: Service): number {
-  const { maximumPercent } = settings.deploymentConfiguration;
-  const upper = Math.floor((maximumPercent * settings.desiredCount) / 100);
-  return upper - tasks.filter(occupies).length;
+function room(service: Service): number {
+  return upperLimit(service) - service.tasks.filter(occupies).length;
+}
+
+function upperLimit(service: Service): number {
+  const record = currentServiceDeployment(service);
+  // The new tasks of a deployment that does not roll stand beside all the old ones.
+  if (record?.lifecycle !== undefined && record.rollback === undefined) {
+    return Number.POSITIVE_INFINITY;
+  }
+  const { deploymentConfiguration, desiredCount } = service.settings;
+  return Math.floor((deploymentConfiguration.maximumPercent * desiredCount) / 100);
 }
 
 function occupies({ lastStatus }: Task): boolean {
@@ -223,14 +239,24 @@ function stopExcessTasks(simulation: Simulation, service: Service): void {
     .filter(({ healthy }) => !healthy);
   const healthy = service.tasks.filter((task) => task.healthy && !surplus.includes(task));
   const stoppable = Math.max(0, healthy.length - lowerLimit(service));
-  const superfluous = old
+  const candidates = old
     .toSorted((one, other) => rank(one) - rank(other))
     .flatMap((deployment) => keptTasks(service, deployment))
-    .filter((task) => task.healthy)
+    .filter((task) => task.healthy);
+  const inTheWay = primary.sparesOld ? tasksInTheWay(service) : candidates.length;
+  const superfluous = candidates
+    .filter(({ deployment }, index) => index < inTheWay || deployment.rolloutState !== 'COMPLETED')
     .slice(0, stoppable);
   const stopped = [...surplus, ...useless, ...superfluous];
   for (const { deployment } of superfluous) deployment.desiredCount -= 1;
   stopTasks(simulation, service, stopped, scalingReason(primary));
+}
+
+/** How many old tasks the PRIMARY deployment needs to end before it can start all of its own. */
+function tasksInTheWay(service: Service): number {
+  const live = service.tasks.filter(({ desiredStatus }) => desiredStatus === 'RUNNING').length;
+  const own = keptTasks(service, primaryOf(service)).length;
+  return Math.max(0, service.settings.desiredCount - own - (upperLimit(service) - live));
 }
 
 function scalingReason({ number }: Deployment): string {
@@ -282,22 +308,41 @@ function retireDeployments(simulation: Simulation, service: Service): void {
   service.deployments = [primary, ...left];
 }
 
-/** Whether the PRIMARY deployment has exactly the healthy tasks that it should have. */
-function isReady(service: Service): boolean {
-  const kept = keptTasks(service, primaryOf(service));
-  return (
-    kept.length === service.settings.desiredCount &&
-    kept.every(({ healthy, unhealthy }) => healthy && !unhealthy)
-  );
-}
-
 function completeRollout(simulation: Simulation, service: Service): void {
   const primary = primaryOf(service);
   const record = currentServiceDeployment(service);
-  const underWay = record?.status === 'IN_PROGRESS' || record?.status === 'ROLLBACK_IN_PROGRESS';
-  if (primary.rolloutState !== 'IN_PROGRESS' || !underWay) return;
-  if (service.deployments.length > 1 || !isReady(service)) return;
-  completeDeployment(simulation, service, primary, record);
+  if (primary.rolloutState !== 'IN_PROGRESS') return;
+  const isDone = service.deployments.length === 1 && isReady(service);
+  if (record === undefined) {
+    // The record has ended early.
+    if (isDone) finishRollout(simulation, service, primary);
+  } else if (isDone && mayComplete(simulation, service, record)) {
+    completeDeployment(simulation, service, primary, record);
+  } else if (
+    record.status === 'IN_PROGRESS' &&
+    meetsEarlySuccess(service, record) &&
+    hasBaked(simulation, service, record)
+  ) {
+    succeedEarly(simulation, service, record);
+  }
+}
+
+/** Whether a deployment whose tasks have taken over is not held by anything else. */
+function mayComplete(simulation: Simulation, service: Service, record: ServiceDeployment): boolean {
+  if (record.status !== 'IN_PROGRESS') return record.status === 'ROLLBACK_IN_PROGRESS';
+  if (record.lifecycle === undefined) return hasBaked(simulation, service, record);
+  return presentStep(record.lifecycle)?.stage === 'CLEAN_UP';
+}
+
+function meetsEarlySuccess(service: Service, record: ServiceDeployment): boolean {
+  const { earlySuccessCriteria } = record.configuration;
+  if (record.lifecycle !== undefined || earlySuccessCriteria?.enable !== true) return false;
+  const { healthyPercent = 100, sourceServiceRevisionCleanup } = earlySuccessCriteria;
+  const needed = Math.ceil((healthyPercent * service.settings.desiredCount) / 100);
+  const healthy = keptTasks(service, record.target).filter((task) => task.healthy);
+  const old = service.tasks.filter(({ deployment }) => deployment !== record.target);
+  const isCleanedUp = sourceServiceRevisionCleanup === 'DEFERRED' || !old.some(occupies);
+  return healthy.length >= needed && isCleanedUp;
 }
 
 function announceSteadyState(simulation: Simulation, service: Service): void {

@@ -10,6 +10,7 @@ import type {
   TaskDefinition,
 } from './state.ts';
 import { ecsArn, findService, primaryOf } from './lookups.ts';
+import { checkStrategy } from './strategies.ts';
 import { findTaskDefinition } from './task-definitions.ts';
 
 type Input = Readonly<Record<string, unknown>>;
@@ -136,13 +137,7 @@ function mergeSettings(settings: ServiceSettings, changes: Input): ServiceSettin
 function checkSettings(settings: ServiceSettings, { body }: TaskDefinition): void {
   const fault = (message: string): Error => awsFault('InvalidParameterException', message);
   if (settings.desiredCount < 0) throw fault('desiredCount cannot be a negative number.');
-  const { strategy = 'ROLLING' } = settings.deploymentConfiguration;
-  if (strategy !== 'ROLLING') {
-    throw awsFault(
-      'UnsupportedFeatureException',
-      `The sandbox does not model the deployment strategy ${strategy}.`,
-    );
-  }
+  checkStrategy(settings);
   if (body.networkMode === 'awsvpc' && !settings.networkConfiguration?.awsvpcConfiguration) {
     throw fault("Network Configuration must be provided when networkMode 'awsvpc' is specified.");
   }

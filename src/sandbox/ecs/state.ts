@@ -106,14 +106,54 @@ export interface DeploymentConfiguration {
     readonly thresholdConfiguration?: { readonly type?: string; readonly value?: number };
   };
   readonly strategy?: string;
+  readonly bakeTimeInMinutes?: number;
+  readonly alarms?: {
+    readonly alarmNames?: readonly string[];
+    readonly enable?: boolean;
+    readonly rollback?: boolean;
+  };
+  readonly earlySuccessCriteria?: {
+    readonly enable?: boolean;
+    readonly healthyPercent?: number;
+    readonly sourceServiceRevisionCleanup?: string;
+  };
+  readonly linearConfiguration?: {
+    readonly stepPercent?: number;
+    readonly stepBakeTimeInMinutes?: number;
+  };
+  readonly canaryConfiguration?: {
+    readonly canaryPercent?: number;
+    readonly canaryBakeTimeInMinutes?: number;
+  };
+  readonly lifecycleHooks?: readonly LifecycleHook[];
   readonly [member: string]: unknown;
 }
+
+/** What runs, or waits for somebody, at some stages of a deployment. */
+export interface LifecycleHook {
+  readonly targetType?: string;
+  readonly hookTargetArn?: string;
+  readonly lifecycleStages?: readonly string[];
+  readonly timeoutConfiguration?: {
+    readonly timeoutInMinutes?: number;
+    readonly action?: HookAction;
+  };
+  readonly [member: string]: unknown;
+}
+
+/** What becomes of a deployment whose hook is answered or times out. */
+export type HookAction = 'CONTINUE' | 'ROLLBACK';
 
 /** A load balancer's target group and the container behind it. */
 interface LoadBalancer {
   readonly targetGroupArn?: string;
   readonly containerName?: string;
   readonly containerPort?: number;
+  readonly advancedConfiguration?: {
+    readonly productionListenerRule?: string;
+    readonly testListenerRule?: string;
+    readonly [member: string]: unknown;
+  };
   readonly [member: string]: unknown;
 }
 
@@ -151,6 +191,8 @@ export interface Service {
   /** Newest first. */
   serviceDeployments: readonly ServiceDeployment[];
   readonly revisions: Map<string, ServiceRevision>;
+  /** The newest deployment that succeeded: what a rollback goes back to. */
+  lastCompleted?: Deployment;
   /** Whether the steady state that lasts has been announced. */
   steady: boolean;
 }
@@ -181,6 +223,8 @@ export interface Deployment {
   replacements: number;
   /** No task is started before this time. */
   startAfter: number;
+  /** Leaves the tasks of the completed deployment before it alone unless they are in its way. */
+  sparesOld: boolean;
   /** Kept in the list until this time although it has no tasks. */
   listedUntil: number;
   rolloutState: 'IN_PROGRESS' | 'COMPLETED' | 'FAILED';
@@ -206,6 +250,8 @@ export interface ServiceDeployment {
   readonly arn: string;
   readonly target: Deployment;
   readonly sources: readonly RevisionCounts[];
+  /** The deployment that served before this one. */
+  readonly predecessor: Deployment | undefined;
   readonly configuration: DeploymentConfiguration;
   readonly createdAt: number;
   /** The record is listed and described from this time on. */
@@ -218,8 +264,58 @@ export interface ServiceDeployment {
   finishedAt?: number;
   rollback?: { readonly reason: string; readonly startedAt: number; readonly revision: string };
   breakerTriggered: boolean;
+  triggeredAlarmNames: readonly string[];
+  /** The bake time of a rolling deployment, once it has begun. */
+  bake?: 'under way' | 'over';
+  /** The course of a strategy other than ROLLING. */
+  lifecycle?: Lifecycle;
+  /** Hooks that were started, oldest first. */
+  hooks: readonly HookRun[];
   /** Counts of the target as they were at the end. */
   final?: { readonly counts: RevisionCounts; readonly failureCount: number };
+}
+
+/** Stage of a deployment that does not roll. */
+export type LifecycleStage =
+  | 'RECONCILE_SERVICE'
+  | 'PRE_SCALE_UP'
+  | 'SCALE_UP'
+  | 'POST_SCALE_UP'
+  | 'TEST_TRAFFIC_SHIFT'
+  | 'POST_TEST_TRAFFIC_SHIFT'
+  | 'PRE_PRODUCTION_TRAFFIC_SHIFT'
+  | 'PRODUCTION_TRAFFIC_SHIFT'
+  | 'POST_PRODUCTION_TRAFFIC_SHIFT'
+  | 'BAKE_TIME'
+  | 'CLEAN_UP';
+
+/** One step of a course: a stage, and the percentages of traffic that the new revision gets in it. */
+export interface LifecycleStep {
+  readonly stage: LifecycleStage;
+  /** It lasts at least this long. */
+  readonly seconds: number;
+  readonly testWeight: number;
+  readonly productionWeight: number;
+}
+
+/** The steps of a deployment and how far it has come. */
+export interface Lifecycle {
+  readonly steps: readonly LifecycleStep[];
+  /** Index of the present step; -1 before the first. */
+  position: number;
+  /** The present step has lasted its seconds. */
+  elapsed: boolean;
+}
+
+/** A hook at work in a deployment. */
+export interface HookRun {
+  readonly id: string;
+  readonly targetType: string;
+  readonly targetArn: string | undefined;
+  readonly stage: LifecycleStage;
+  readonly expiresAt: number;
+  readonly timeoutAction: HookAction;
+  status: 'AWAITING_ACTION' | 'IN_PROGRESS' | 'SUCCEEDED' | 'FAILED' | 'TIMED_OUT';
 }
 
 /** Task counts of a service revision. */

@@ -1,9 +1,11 @@
 import { breakerThreshold, revisionCounts } from './deployments.ts';
+import { presentStep } from './lifecycle.ts';
 import type {
   Cluster,
   Container,
   Deployment,
   HealthStatus,
+  HookRun,
   Service,
   ServiceDeployment,
   ServiceRevision,
@@ -11,7 +13,7 @@ import type {
   Simulation,
   Task,
 } from './state.ts';
-import { countsOf, desiredCountOf, primaryOf } from './lookups.ts';
+import { countsOf, desiredCountOf, primaryOf, revisionArn } from './lookups.ts';
 
 // The answers of the API, made from the state. Members that are undefined are not sent.
 
@@ -242,22 +244,54 @@ export function serviceDeploymentView(
     record,
   );
   const counts = record.final?.counts ?? revisionCounts(simulation, service, record.target);
-  const weights = { requestedTestTrafficWeight: 0, requestedProductionTrafficWeight: 100 };
+  const [weights, oldWeights] = trafficWeights(record);
+  const serving = revisionArn(simulation, service, record.predecessor?.number ?? '');
+  const { configuration, lifecycle, hooks } = record;
   return {
     ...brief,
     stoppedAt: record.stoppedAt,
     updatedAt: record.updatedAt,
-    sourceServiceRevisions: record.sources,
+    sourceServiceRevisions: record.sources.map((source) => ({
+      ...source,
+      ...(source.arn === serving ? oldWeights : NO_TRAFFIC),
+    })),
     targetServiceRevision: { ...counts, ...weights },
-    deploymentConfiguration: record.configuration,
+    lifecycleStage: lifecycle && presentStep(lifecycle)?.stage,
+    lifecycleHookDetails: lifecycle && hooks.map(hookView),
+    deploymentConfiguration: configuration,
     rollback: record.rollback && {
       reason: record.rollback.reason,
       startedAt: record.rollback.startedAt,
       serviceRevisionArn: record.rollback.revision,
     },
     deploymentCircuitBreaker: breakerView(service, record),
-    alarms: { status: 'DISABLED', alarmNames: [], triggeredAlarmNames: [] },
+    alarms: alarmsView(record),
   };
+}
+
+const NO_TRAFFIC = { requestedTestTrafficWeight: 0, requestedProductionTrafficWeight: 0 };
+const ALL_TRAFFIC = { ...NO_TRAFFIC, requestedProductionTrafficWeight: 100 };
+
+/** The traffic of the new revision and of the one before it. */
+function trafficWeights({ lifecycle, rollback }: ServiceDeployment) {
+  if (lifecycle === undefined) return [ALL_TRAFFIC, NO_TRAFFIC];
+  if (rollback !== undefined) return [NO_TRAFFIC, ALL_TRAFFIC];
+  const { testWeight = 0, productionWeight = 0 } = presentStep(lifecycle) ?? {};
+  return [
+    { requestedTestTrafficWeight: testWeight, requestedProductionTrafficWeight: productionWeight },
+    { ...NO_TRAFFIC, requestedProductionTrafficWeight: 100 - productionWeight },
+  ];
+}
+
+function hookView({ id, targetType, targetArn, status, expiresAt, timeoutAction }: HookRun) {
+  return { hookId: id, targetType, targetArn, status, expiresAt, timeoutAction };
+}
+
+function alarmsView({ configuration, triggeredAlarmNames, finishedAt }: ServiceDeployment) {
+  const { enable, alarmNames = [] } = configuration.alarms ?? {};
+  const ended = finishedAt === undefined ? 'MONITORING' : 'MONITORING_COMPLETE';
+  const status = triggeredAlarmNames.length > 0 ? 'TRIGGERED' : ended;
+  return { status: enable ? status : 'DISABLED', alarmNames, triggeredAlarmNames };
 }
 
 function breakerView(service: Service, record: ServiceDeployment): unknown {

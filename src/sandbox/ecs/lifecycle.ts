@@ -1,0 +1,74 @@
+import { triggerAlarm } from './deployments.ts';
+import { strikeAt } from './faults.ts';
+import { startHooks } from './hooks.ts';
+import type { Lifecycle, LifecycleStep, Service, ServiceDeployment, Simulation } from './state.ts';
+import { currentServiceDeployment, isOpen, isReady } from './lookups.ts';
+import { bakeSeconds } from './strategies.ts';
+
+/** Takes the deployment that is under way to its next step when the present one is over. */
+export function advanceLifecycle(simulation: Simulation, service: Service): void {
+  const record = currentServiceDeployment(service);
+  if (record?.status !== 'IN_PROGRESS' || record.lifecycle === undefined) return;
+  const { lifecycle } = record;
+  const next = lifecycle.steps[lifecycle.position + 1];
+  if (next === undefined || !lifecycle.elapsed || record.hooks.some(isOpen)) return;
+  if (presentStep(lifecycle)?.stage === 'SCALE_UP' && !isReady(service)) return;
+  enterStep(simulation, service, record, lifecycle, next);
+}
+
+/** The step that a deployment is in, if it has begun its course. */
+export function presentStep({ steps, position }: Lifecycle): LifecycleStep | undefined {
+  return steps[position];
+}
+
+function enterStep(
+  simulation: Simulation,
+  service: Service,
+  record: ServiceDeployment,
+  lifecycle: Lifecycle,
+  { stage, seconds }: LifecycleStep,
+): void {
+  lifecycle.position += 1;
+  lifecycle.elapsed = false;
+  record.updatedAt = simulation.now();
+  simulation.after(seconds, () => {
+    lifecycle.elapsed = true;
+  });
+  startHooks(simulation, service, record, stage);
+  if (stage === 'SCALE_UP') record.target.startAfter = simulation.now();
+  if (stage === 'BAKE_TIME') watchAlarms(simulation, service, record, seconds);
+  if (stage === 'CLEAN_UP') record.target.sparesOld = false;
+}
+
+/** Whether a rolling deployment that has come to its end has baked; the first question begins that. */
+export function hasBaked(
+  simulation: Simulation,
+  service: Service,
+  record: ServiceDeployment,
+): boolean {
+  const seconds = bakeSeconds(record.configuration);
+  if (seconds === 0) return true;
+  if (record.bake === undefined) {
+    record.bake = 'under way';
+    simulation.after(seconds, () => {
+      record.bake = 'over';
+    });
+    watchAlarms(simulation, service, record, seconds);
+  }
+  return record.bake === 'over';
+}
+
+/** Lets an armed alarm fire in a bake time that begins now. */
+function watchAlarms(
+  simulation: Simulation,
+  service: Service,
+  record: ServiceDeployment,
+  bake: number,
+): void {
+  if (bake === 0 || record.configuration.alarms?.enable !== true) return;
+  const strike = strikeAt(simulation.faults, record.target.definition, 'alarm');
+  if (strike === undefined) return;
+  simulation.after(Math.min(strike.seconds, bake / 2), () => {
+    if (record.status === 'IN_PROGRESS') triggerAlarm(simulation, service, record);
+  });
+}

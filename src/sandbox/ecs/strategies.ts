@@ -1,0 +1,148 @@
+import { awsFault } from '../wire.ts';
+import type {
+  DeploymentConfiguration,
+  LifecycleHook,
+  LifecycleStage,
+  LifecycleStep,
+  ServiceSettings,
+} from './state.ts';
+
+// Blue/green, linear and canary deployments: what a service needs for them, and their course.
+
+/** Seconds of the stages by themselves, without hooks and bake times. */
+const SECONDS: Readonly<Record<LifecycleStage, number>> = {
+  RECONCILE_SERVICE: 5,
+  PRE_SCALE_UP: 3,
+  SCALE_UP: 0,
+  POST_SCALE_UP: 3,
+  TEST_TRAFFIC_SHIFT: 10,
+  POST_TEST_TRAFFIC_SHIFT: 3,
+  PRE_PRODUCTION_TRAFFIC_SHIFT: 3,
+  PRODUCTION_TRAFFIC_SHIFT: 10,
+  POST_PRODUCTION_TRAFFIC_SHIFT: 3,
+  BAKE_TIME: 0,
+  CLEAN_UP: 0,
+};
+
+/** With alarms ECS chooses a bake time under five minutes by itself. */
+const ALARM_BAKE_SECONDS = 180;
+
+/** Seconds for which a deployment is watched after its tasks have taken over. */
+export function bakeSeconds({ bakeTimeInMinutes = 0, alarms }: DeploymentConfiguration): number {
+  if (bakeTimeInMinutes > 0) return bakeTimeInMinutes * 60;
+  return alarms?.enable === true ? ALARM_BAKE_SECONDS : 0;
+}
+
+/** Plans the steps of a deployment; none when it rolls. */
+export function planLifecycle(
+  { deploymentConfiguration, loadBalancers }: ServiceSettings,
+  sourceCount: number,
+): readonly LifecycleStep[] {
+  if (!shiftsTraffic(deploymentConfiguration)) return [];
+  const hasTestTraffic = loadBalancers.some(
+    (balancer) => balancer.advancedConfiguration?.testListenerRule,
+  );
+  const testWeight = hasTestTraffic ? 100 : 0;
+  const step = (stage: LifecycleStage, test: number, production: number, bake = 0) => ({
+    stage,
+    seconds: SECONDS[stage] + bake,
+    testWeight: test,
+    productionWeight: production,
+  });
+  const shifts = trafficShifts(deploymentConfiguration);
+  return [
+    ...(sourceCount > 1 ? [step('RECONCILE_SERVICE', 0, 0)] : []),
+    step('PRE_SCALE_UP', 0, 0),
+    step('SCALE_UP', 0, 0),
+    step('POST_SCALE_UP', 0, 0),
+    step('TEST_TRAFFIC_SHIFT', testWeight, 0),
+    step('POST_TEST_TRAFFIC_SHIFT', testWeight, 0),
+    ...shifts.weights.flatMap((weight, index) => [
+      step('PRE_PRODUCTION_TRAFFIC_SHIFT', testWeight, shifts.weights[index - 1] ?? 0),
+      step('PRODUCTION_TRAFFIC_SHIFT', testWeight, weight, weight < 100 ? shifts.bake : 0),
+    ]),
+    step('POST_PRODUCTION_TRAFFIC_SHIFT', testWeight, 100),
+    step('BAKE_TIME', testWeight, 100, bakeSeconds(deploymentConfiguration)),
+    step('CLEAN_UP', testWeight, 100),
+  ];
+}
+
+function shiftsTraffic({ strategy = 'ROLLING' }: DeploymentConfiguration): boolean {
+  return strategy !== 'ROLLING';
+}
+
+/** The percentages that production traffic goes through, and the seconds between two of them. */
+function trafficShifts({
+  strategy,
+  linearConfiguration,
+  canaryConfiguration,
+}: DeploymentConfiguration): { readonly weights: readonly number[]; readonly bake: number } {
+  if (strategy === 'LINEAR') {
+    const { stepPercent = 10, stepBakeTimeInMinutes = 6 } = linearConfiguration ?? {};
+    const count = Math.ceil(100 / stepPercent);
+    const weights = Array.from({ length: count }, (_, index) =>
+      Math.min(100, Math.round((index + 1) * stepPercent * 10) / 10),
+    );
+    return { weights, bake: stepBakeTimeInMinutes * 60 };
+  }
+  if (strategy === 'CANARY') {
+    const { canaryPercent = 5, canaryBakeTimeInMinutes = 10 } = canaryConfiguration ?? {};
+    return { weights: [...new Set([canaryPercent, 100])], bake: canaryBakeTimeInMinutes * 60 };
+  }
+  return { weights: [100], bake: 0 };
+}
+
+/** Refuses load balancers and hooks that do not fit a service's strategy. */
+export function checkStrategy({ deploymentConfiguration, loadBalancers }: ServiceSettings): void {
+  const groups = loadBalancers.map(({ targetGroupArn }) => targetGroupArn);
+  const duplicate = groups.find((group, index) => groups.indexOf(group) !== index);
+  if (duplicate !== undefined) throw invalid(`Duplicate targetGroupArn found: ${duplicate}`);
+  const advanced = loadBalancers
+    .map(({ advancedConfiguration }) => advancedConfiguration)
+    .filter((configuration) => configuration !== undefined);
+  if (advanced.length === 0 && loadBalancers.length > 0 && shiftsTraffic(deploymentConfiguration)) {
+    throw invalid(
+      'advancedConfiguration field is required for all loadBalancers when using a non-ROLLING ' +
+        'deployment strategy',
+    );
+  }
+  if (advanced.length > 0 && advanced.length < loadBalancers.length) {
+    throw invalid(
+      'Either all or none of the provided loadBalancers must have advancedConfiguration defined',
+    );
+  }
+  for (const { productionListenerRule, testListenerRule } of advanced) {
+    checkRule('productionListenerRule', productionListenerRule);
+    checkRule('testListenerRule', testListenerRule);
+    if (productionListenerRule !== undefined && productionListenerRule === testListenerRule) {
+      throw invalid(
+        'The following rules cannot be used as both production and test listener rules: ' +
+          productionListenerRule,
+      );
+    }
+  }
+  for (const hook of deploymentConfiguration.lifecycleHooks ?? []) checkHook(hook);
+}
+
+function checkRule(member: string, arn: string | undefined): void {
+  if (arn === undefined || /:listener-rule\/|:listener\/net\//.test(arn)) return;
+  throw invalid(
+    `${member} has an invalid ARN format. Must be RuleArn for ALB or ListenerArn for NLB. Got: ${arn}`,
+  );
+}
+
+/** Stages that a rollback goes through too: nothing may wait there. */
+const NEVER_PAUSED = new Set(['TEST_TRAFFIC_SHIFT', 'PRODUCTION_TRAFFIC_SHIFT']);
+
+function checkHook({ targetType = 'AWS_LAMBDA', lifecycleStages = [] }: LifecycleHook): void {
+  if (targetType !== 'AWS_LAMBDA' && targetType !== 'PAUSE') {
+    throw invalid('Invalid targetType. Valid values are: AWS_LAMBDA, PAUSE');
+  }
+  if (targetType === 'PAUSE' && lifecycleStages.some((stage) => NEVER_PAUSED.has(stage))) {
+    throw invalid('Invalid lifecycle stage provided for Pause Hook');
+  }
+}
+
+function invalid(message: string): Error {
+  return awsFault('InvalidParameterException', message);
+}
