@@ -31,8 +31,6 @@ export interface RolloutCounts {
   readonly limit: number | undefined;
   /** Running tasks of other deployments. */
   readonly old: number;
-  /** Whether a target group drains them before they stop. */
-  readonly drained: boolean;
 }
 
 /** Everything a step can tell, as facts without wording; the reporters word it. */
@@ -95,6 +93,10 @@ export type Event =
       readonly phase: string;
       /** Lifecycle stage of the service deployment, e.g. `BAKE_TIME`. */
       readonly stage: string | undefined;
+      /** Percentage of the production traffic that the new tasks get, where it is shifted. */
+      readonly traffic: number | undefined;
+      /** What is waited for though all tasks run. */
+      readonly waitsFor: 'old-tasks' | 'drain' | 'bake' | undefined;
       readonly counts: RolloutCounts;
     }
   | {

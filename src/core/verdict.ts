@@ -70,7 +70,10 @@ export function judge(ours: OurDeployment, { service, record }: Sight, memory: M
   const doubt: Memory = { doubtful: memory.doubtful + 1 };
   const wait = (phase: Phase, next = known): Judgement => [{ kind: 'waiting', phase }, next];
   const end = (verdict: Verdict): Judgement => [verdict, known];
-  const reason = record?.statusReason ?? own?.rolloutStateReason ?? '';
+  const alarms = record?.alarms?.triggeredAlarmNames ?? [];
+  const reason =
+    (record?.statusReason ?? own?.rolloutStateReason ?? '') +
+    (alarms.length === 0 ? '' : ` (${alarms.join(', ')})`);
   const isOurs = primary?.id === ours.id && service.taskDefinition === ours.taskDefinition;
 
   if (service.status !== undefined && service.status !== 'ACTIVE') {

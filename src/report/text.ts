@@ -107,8 +107,8 @@ const WORDS: Words = {
   }),
   'rollout-unchanged': ({ service, revision }) =>
     say('success', `${service} runs ${revision} already: nothing to deploy`),
-  'rollout-progress': ({ service, phase, stage, counts }) => {
-    const text = `${service}: ${formatCounts(counts)}${phaseNote(phase, stage, counts)}`;
+  'rollout-progress': (event) => {
+    const text = `${event.service}: ${formatCounts(event.counts)}${phaseNote(event)}`;
     return { lines: [line('detail', `  ${text}`)], live: text };
   },
   'rollout-paused': ({ service, stage, hook, record, expiresAt, timeoutAction }) => {
@@ -277,13 +277,27 @@ function shortenEvent(message: string): string {
     .replaceAll(/\(target-group arn:\S+:targetgroup\/([^/)]+)[^)]*\)/g, '(target-group $1)');
 }
 
-function phaseNote(phase: string, stage: string | undefined, counts: RolloutCounts): string {
+function phaseNote({
+  phase,
+  stage,
+  traffic,
+  waitsFor,
+  counts,
+}: EventOf<'rollout-progress'>): string {
   if (phase === 'rolling-back') return ' (rolling back)';
-  if (stage !== undefined) return ` (${stage})`;
-  const isWaiting = phase === 'in-progress' && counts.running >= counts.desired;
-  if (!isWaiting || counts.old === 0) return '';
-  const drain = counts.drained ? ', which takes the deregistration delay of its target group' : '';
-  return ` (${counts.old} old still to stop${drain})`;
+  if (stage !== undefined) {
+    return ` (${stage}${traffic === undefined ? '' : `, ${traffic} % of the traffic`})`;
+  }
+  switch (waitsFor) {
+    case 'old-tasks':
+      return ` (${counts.old} old still to stop)`;
+    case 'drain':
+      return ` (${counts.old} old still to stop, after the deregistration delay of the target group)`;
+    case 'bake':
+      return ' (bake time: ECS watches for alarms)';
+    default:
+      return '';
+  }
 }
 
 function formatCounts({ desired, running, pending, failed, limit }: RolloutCounts): string {

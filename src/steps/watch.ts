@@ -14,6 +14,7 @@ import type { JsonObject } from '../core/task-definition.ts';
 import { judge, NO_MEMORY, pausedHook } from '../core/verdict.ts';
 import type { Memory, OurDeployment, Verdict } from '../core/verdict.ts';
 import { EcsDeployError } from '../errors.ts';
+import type { EventOf, RolloutCounts } from '../events.ts';
 import { findCauses } from './causes.ts';
 import { since } from './session.ts';
 import { isNear, look, noteSuccess, noteTrouble, openSight, pauseBefore } from './sight.ts';
@@ -281,17 +282,18 @@ function tellProgress(
     failed: Math.max(own?.failedTasks ?? 0, watch.failedTasks),
     limit: record?.deploymentCircuitBreaker?.threshold,
     old: others.reduce((sum, { runningCount }) => sum + (runningCount ?? 0), 0),
-    drained: (service.loadBalancers ?? []).length > 0,
   };
   const phase = verdict.kind === 'waiting' ? verdict.phase : verdict.kind;
   const stage = record?.lifecycleStage;
+  const traffic = record?.targetServiceRevision?.requestedProductionTrafficWeight;
+  const waitsFor = phase === 'in-progress' ? whatFor(service, counts) : undefined;
   // What an event explains is told as a cause.
   for (const message of fresh.filter((text) => diagnoseEvent(text) === undefined)) {
     emit({ kind: 'service-event', service: name, message });
   }
-  const said = JSON.stringify([phase, stage, counts]);
+  const said = JSON.stringify([phase, stage, traffic, waitsFor, counts]);
   if (said !== watch.said && own !== undefined && phase !== 'stale') {
-    emit({ kind: 'rollout-progress', service: name, phase, stage, counts });
+    emit({ kind: 'rollout-progress', service: name, phase, stage, traffic, waitsFor, counts });
   }
   watch.said = said;
   tellPause({ emit }, watch);
@@ -300,6 +302,17 @@ function tellProgress(
     const reason = record?.rollback?.reason ?? own?.rolloutStateReason ?? '';
     emit({ kind: 'rolling-back', service: name, reason });
   }
+}
+
+/** What a rollout waits for whose tasks all run. */
+function whatFor(
+  { loadBalancers = [], deploymentConfiguration }: Service,
+  { running, desired, old }: RolloutCounts,
+): EventOf<'rollout-progress'>['waitsFor'] {
+  if (running < desired) return undefined;
+  if (old > 0) return loadBalancers.length > 0 ? 'drain' : 'old-tasks';
+  const { bakeTimeInMinutes = 0, alarms } = deploymentConfiguration ?? {};
+  return bakeTimeInMinutes > 0 || alarms?.enable === true ? 'bake' : undefined;
 }
 
 function tellPause({ emit }: Pick<Context, 'emit'>, { service, record, knownHooks }: Watch): void {
