@@ -352,19 +352,26 @@ describe('a pause hook', () => {
     );
   });
 
-  test('does not keep StopServiceDeployment from rolling back', async () => {
-    const world = await strategyWorld({ lifecycleHooks: [pauseHook('POST_SCALE_UP')] });
-    const before = (await describeService(world)).deployments?.[0];
-    const primary = await deploy(world, 'v2');
-    const { record } = await pausedDeployment(world, primary);
-    const { serviceDeploymentArn } = record;
-    const stop = new StopServiceDeploymentCommand({ serviceDeploymentArn });
-    await world.client.send(stop);
-    const done = await serviceDeployment(world, primary, 'ROLLBACK_SUCCESSFUL');
-    expect(done.lifecycleHookDetails).toMatchObject([{ status: 'FAILED' }]);
-    expect((await describeService(world)).deployments).toMatchObject([untouched(before)]);
-    await expect(world.client.send(stop)).rejects.toMatchObject({ name: 'ConflictException' });
-  });
+  test.each(['PRE_SCALE_UP', 'POST_TEST_TRAFFIC_SHIFT', 'POST_PRODUCTION_TRAFFIC_SHIFT'])(
+    'at %s does not keep StopServiceDeployment from rolling back',
+    async (at) => {
+      const world = await strategyWorld({ lifecycleHooks: [pauseHook(at)] });
+      const before = (await describeService(world)).deployments?.[0];
+      const primary = await deploy(world, 'v2');
+      const { record } = await pausedDeployment(world, primary);
+      const { serviceDeploymentArn } = record;
+      const stop = new StopServiceDeploymentCommand({ serviceDeploymentArn });
+      await world.client.send(stop);
+      const done = await serviceDeployment(world, primary, 'ROLLBACK_SUCCESSFUL');
+      expect(done).toMatchObject({
+        lifecycleStage: at,
+        lifecycleHookDetails: [{ status: 'FAILED' }],
+        targetServiceRevision: weights(0, 0),
+      });
+      expect((await describeService(world)).deployments).toMatchObject([untouched(before)]);
+      await expect(world.client.send(stop)).rejects.toMatchObject({ name: 'ConflictException' });
+    },
+  );
 });
 
 describe('the first deployment of a service has no candidate to roll back to', () => {

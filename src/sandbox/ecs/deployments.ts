@@ -76,9 +76,13 @@ export function beginDeployment(
   deployment: Deployment,
 ): void {
   const current = currentServiceDeployment(service);
-  if (current !== undefined) supersede(simulation, service, current);
-  else if (primaryOf(service) === service.lastCompleted)
-    closeRollout(simulation, primaryOf(service));
+  const primary = primaryOf(service);
+  if (current !== undefined) {
+    supersede(simulation, service, current);
+  } else if (primary === service.lastCompleted && primary.rolloutState === 'IN_PROGRESS') {
+    // It has succeeded early, and will not be rolled out any further.
+    closeRollout(simulation, primary);
+  }
   const sources = service.deployments
     .filter((source) => source !== deployment)
     .map((source) => revisionCounts(simulation, service, source));
