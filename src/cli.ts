@@ -71,7 +71,8 @@ const COMMANDS: Readonly<Record<CommandName, CommandRow>> = {
     argument: ['[command...]', 'command to run inside it, behind --'],
     examples: [
       'ecsdeploy sandbox -- ecsdeploy deploy',
-      'ecsdeploy sandbox --fault crash -- ecsdeploy deploy',
+      'ecsdeploy sandbox --scenario crash -- ecsdeploy deploy',
+      'ecsdeploy sandbox --list',
     ],
     load: async () => (await import('./commands/sandbox.ts')).sandbox,
   },

@@ -134,7 +134,7 @@ export type Event =
       readonly url: string;
       readonly registry: string;
       readonly speed: number;
-      readonly faults: readonly string[];
+      readonly scenarios: readonly string[];
     }
   | { readonly kind: 'sandbox-stand-in'; readonly reason: string }
   | { readonly kind: 'sandbox-waiting'; readonly variables: readonly string[] }

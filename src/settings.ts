@@ -539,19 +539,19 @@ export const SETTINGS = {
     commands: ['sandbox'],
     meaning: 'how many times faster than the wall clock its tasks live (default: 60)',
   }),
-  fault: setting({
+  scenario: setting({
     reader: names,
-    flags: '--fault <name>',
+    flags: '--scenario <name>',
     default: [],
     commands: ['sandbox'],
-    meaning: 'condition that strikes the tasks of new revisions (repeatable); see --list',
+    meaning: 'situation to rehearse (repeatable); see --list',
   }),
   list: setting({
     reader: yes,
     flags: '--list',
     default: false,
     commands: ['sandbox'],
-    meaning: 'list the faults that can be armed',
+    meaning: 'list the scenarios',
   }),
   docker: setting({
     reader: oneOf('auto', 'daemon', 'stand-in'),

@@ -7,18 +7,18 @@ import { openDocker } from '../docker/daemon.ts';
 import { canReachRegistry } from '../docker/probe.ts';
 import { EcsDeployError } from '../errors.ts';
 import { startDockerEngine } from '../sandbox/docker-engine.ts';
-import { FAULTS, parseFault } from '../sandbox/ecs/faults.ts';
-import type { Fault } from '../sandbox/ecs/faults.ts';
 import { startSandbox } from '../sandbox/sandbox.ts';
 import type { Sandbox } from '../sandbox/sandbox.ts';
+import { parseScenario, SCENARIO_GROUPS, SCENARIOS } from '../sandbox/scenarios.ts';
+import type { Scenario } from '../sandbox/scenarios.ts';
 
 /** Serves the local AWS until it is interrupted, or runs a command inside it and ends with its status. */
 export async function sandbox(context: Context): Promise<CommandResult> {
   const { config, rest } = context;
-  if (config.list) return ended(0, listFaults());
+  if (config.list) return ended(0, listScenarios());
   const local = await startSandbox({
     speed: config.speed,
-    faults: readFaults(config.fault),
+    scenarios: config.scenario.map(readScenario),
     port: config.port,
     registry: externalRegistry(context),
   }).catch((error: unknown) => portProblem(config.port, error));
@@ -29,7 +29,7 @@ export async function sandbox(context: Context): Promise<CommandResult> {
     url: local.url,
     registry: local.registryHost,
     speed: config.speed,
-    faults: config.fault,
+    scenarios: config.scenario,
   });
   try {
     const [command, ...args] = rest;
@@ -48,34 +48,26 @@ function ended(status: number, output?: string): CommandResult {
   return { outcome, status, image: null, services: [], seconds: {}, output };
 }
 
-function listFaults(): string {
-  const names = Object.keys(FAULTS);
-  const width = Math.max(...names.map((name) => name.length));
-  return Object.entries(FAULTS)
-    .map(([name, { summary }]) => `${name.padEnd(width)}  ${summary}`)
-    .join('\n');
+function listScenarios(): string {
+  const width = Math.max(...Object.keys(SCENARIOS).map((name) => name.length));
+  const groups = Object.keys(SCENARIO_GROUPS) as (keyof typeof SCENARIO_GROUPS)[];
+  return groups
+    .map((group) => {
+      const rows = Object.entries(SCENARIOS)
+        .filter(([, scenario]) => scenario.group === group)
+        .map(([name, { summary }]) => `  ${name.padEnd(width)}  ${summary}`);
+      return [`${SCENARIO_GROUPS[group]}:`, ...rows].join('\n');
+    })
+    .join('\n\n');
 }
 
-function readFault(text: string): Fault {
-  const fault = parseFault(text);
-  if (fault !== undefined) return fault;
+function readScenario(text: string): Scenario {
+  const scenario = parseScenario(text);
+  if (scenario !== undefined) return scenario;
   throw new EcsDeployError({
     code: 'usage',
-    message: `--fault: there is no fault "${text}".`,
-    hint: `${suggest(text, Object.keys(FAULTS), 'faults')}; ecsdeploy sandbox --list explains them`,
-  });
-}
-
-function readFaults(texts: readonly string[]): readonly Fault[] {
-  const faults = texts.map(readFault);
-  const [only] = faults;
-  if (faults.length !== 1 || only === undefined || FAULTS[only.name].needs !== 'another fault') {
-    return faults;
-  }
-  throw new EcsDeployError({
-    code: 'usage',
-    message: `--fault: "${only.name}" shows only together with another fault.`,
-    hint: `for example: --fault crash --fault ${only.name}`,
+    message: `--scenario: there is no scenario "${text}".`,
+    hint: `${suggest(text, Object.keys(SCENARIOS), 'scenarios')}; ecsdeploy sandbox --list explains them`,
   });
 }
 

@@ -147,12 +147,12 @@ const WORDS: Words = {
     lines: endLines(result, reason, seconds, digests),
     live: null,
   }),
-  'sandbox-started': ({ url, registry, speed, faults }) => ({
+  'sandbox-started': ({ url, registry, speed, scenarios }) => ({
     lines: [
       line('step', `Sandbox at ${url}, ${speed} times as fast as the wall clock`),
       line('detail', '  region ap-northeast-2, cluster backend, service hyeon9mak-service-dev'),
       line('detail', `  registry ${registry}, repository hyeon9mak-dev`),
-      ...(faults.length === 0 ? [] : [line('warning', `Armed: ${faults.join(', ')}`)]),
+      ...(scenarios.length === 0 ? [] : [line('detail', `  scenario ${scenarios.join(', ')}`)]),
     ],
   }),
   'sandbox-stand-in': ({ reason }) =>

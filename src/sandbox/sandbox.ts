@@ -2,11 +2,14 @@ import { randomBytes } from 'node:crypto';
 import { startClock } from './clock.ts';
 import { createEcr } from './ecr.ts';
 import { createEcs } from './ecs/index.ts';
-import { FAULTS } from './ecs/faults.ts';
 import type { Fault } from './ecs/faults.ts';
 import { createLogs } from './logs.ts';
 import { createImagePuller, createRegistryClient } from './registry-client.ts';
 import { createRegistry } from './registry.ts';
+import { combine } from './scenarios.ts';
+import type { Scene } from './scenarios.ts';
+import { createStage } from './stage.ts';
+import type { Stage } from './stage.ts';
 import { serve } from './wire.ts';
 import type { ApiCall, AwsFault, HttpHandler, Operations } from './wire.ts';
 import { ACCOUNT, buildWorld, REGION } from './world.ts';
@@ -15,8 +18,8 @@ import { ACCOUNT, buildWorld, REGION } from './world.ts';
 export interface SandboxOptions {
   /** How many times faster than the wall clock its tasks live. */
   readonly speed: number;
-  /** Conditions that strike the tasks of new revisions. */
-  readonly faults: readonly Fault[];
+  /** What is rehearsed. */
+  readonly scenarios?: readonly Scene[];
   /** Port to listen on; any free one when undefined. */
   readonly port?: number | undefined;
   /** A distribution registry to put behind ECR; the built-in one when undefined. */
@@ -52,7 +55,10 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
   const calls: (ApiCall & { readonly at: number })[] = [];
   const failures = new Map<string, { readonly fault: AwsFault; left: number }>();
   const held = new Set<string>();
+  const scene = combine(options.scenarios ?? []);
+  let stage: Stage | undefined;
   const gate = async (action: string): Promise<void> => {
+    stage?.gate(action);
     if (held.has(action)) await new Promise(() => undefined);
     const failure = failures.get(action);
     if (failure === undefined || failure.left === 0) return;
@@ -95,20 +101,15 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
     clock,
     pullImage: createImagePuller(access),
     logs,
-    faults: options.faults,
+    faults: scene.faults ?? [],
+    drainSeconds: scene.drainSeconds,
   });
-  Object.assign(services, { ecs: ecs.operations, ecr: ecr.operations, logs: logs.operations });
   handlers.push(embedded.handle, ecr.handle);
-  const needs = new Set(options.faults.map(({ name }) => FAULTS[name].needs));
-  await buildWorld({
-    ecs,
-    ecr,
-    logs,
-    registry,
-    registryHost,
-    healthCheck: needs.has('container health check'),
-    loadBalancer: needs.has('load balancer'),
-  });
+  const { service = {}, container = {} } = scene;
+  await buildWorld({ ecs, ecr, logs, registry, registryHost, service, container });
+  stage = createStage(scene, { clock, ecs, ecr: ecr.operations });
+  Object.assign(services, { ecs: stage.operations, ecr: ecr.operations, logs: logs.operations });
+  await stage.open();
   return {
     url,
     registryHost,

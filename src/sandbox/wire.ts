@@ -41,12 +41,17 @@ export function awsFault(name: string, message: string, status = 400): AwsFault 
 }
 
 /** The exception with which IAM denies an action (ecs-facts 7.2). */
-export function accessDenied(action: string, account: string): AwsFault {
+export function accessDenied(action: string, account: string, resource = '*'): AwsFault {
   return awsFault(
     'AccessDeniedException',
-    `User: arn:aws:iam::${account}:user/sandbox is not authorized to perform: ${action} on resource: * because no identity-based policy allows the ${action} action`,
+    `User: arn:aws:iam::${account}:user/sandbox is not authorized to perform: ${action} on resource: ${resource} because no identity-based policy allows the ${action} action`,
   );
 }
+
+/** Refuses a call with a proxy's page instead of an answer of AWS. */
+export const HTML = awsFault('Html', '<html><body>503 Service Unavailable</body></html>', 503);
+/** Cuts the connection instead of answering. */
+export const CUT = awsFault('Cut', 'the connection is cut', 0);
 
 /** Decides, before an operation runs, whether it is refused (an {@link awsFault}), waits or goes on. */
 export type Gate = (action: string) => void | Promise<void>;
@@ -119,7 +124,10 @@ async function answer(
   } catch (error) {
     const fault = toFault(error);
     parts.onCall({ action, input, status: fault.status });
-    sendFault(response, fault);
+    if (fault === CUT) response.destroy();
+    else if (fault === HTML) {
+      response.writeHead(fault.status, { 'content-type': 'text/html' }).end(fault.message);
+    } else sendFault(response, fault);
   }
 }
 

@@ -6,6 +6,13 @@ import type { RegistryClient } from './registry-client.ts';
 
 /** Account of the sandbox's world. */
 export const ACCOUNT = '111122223333';
+/** Names of the start world. */
+export const CLUSTER_NAME = 'backend';
+export const SERVICE_NAME = 'hyeon9mak-service-dev';
+/** The container of the application, beside its sidecars. */
+export const APPLICATION = 'hyeon9mak-container';
+/** The revision that the service starts with. */
+export const FIRST_REVISION = 'hyeon9mak-task-dev:1';
 /** The one region in which the sandbox's world exists. */
 export const REGION = 'ap-northeast-2';
 
@@ -17,10 +24,10 @@ export interface WorldParts {
   readonly registry: RegistryClient;
   /** `host:port`, as image references name it. */
   readonly registryHost: string;
-  /** Gives the application container a health check. */
-  readonly healthCheck: boolean;
-  /** Puts the service behind a load balancer. */
-  readonly loadBalancer: boolean;
+  /** Members of CreateService that the service gets besides. */
+  readonly service: Readonly<Record<string, unknown>>;
+  /** Members that the application container gets besides. */
+  readonly container: Readonly<Record<string, unknown>>;
 }
 
 /**
@@ -39,11 +46,11 @@ export async function buildWorld(parts: WorldParts): Promise<void> {
     entrypoint: ['/app/server'],
   });
   logs.createGroup('/ecs/hyeon9mak-task-dev');
-  ecs.createCluster('backend');
+  ecs.createCluster(CLUSTER_NAME);
   ecs.registerTaskDefinition(taskDefinition(parts, `${registryHost}/hyeon9mak-dev:first`));
   await ecs.createService({
-    cluster: 'backend',
-    serviceName: 'hyeon9mak-service-dev',
+    cluster: CLUSTER_NAME,
+    serviceName: SERVICE_NAME,
     taskDefinition: 'hyeon9mak-task-dev',
     desiredCount: 2,
     launchType: 'FARGATE',
@@ -59,21 +66,11 @@ export async function buildWorld(parts: WorldParts): Promise<void> {
       minimumHealthyPercent: 100,
       maximumPercent: 200,
     },
-    ...(parts.loadBalancer
-      ? {
-          loadBalancers: [
-            {
-              targetGroupArn: `arn:aws:elasticloadbalancing:${REGION}:${ACCOUNT}:targetgroup/hyeon9mak-dev/0123456789abcdef`,
-              containerName: 'hyeon9mak-container',
-              containerPort: 8080,
-            },
-          ],
-        }
-      : {}),
+    ...parts.service,
   });
 }
 
-function taskDefinition({ healthCheck }: WorldParts, image: string): Record<string, unknown> {
+function taskDefinition({ container }: WorldParts, image: string): Record<string, unknown> {
   return {
     family: 'hyeon9mak-task-dev',
     networkMode: 'awsvpc',
@@ -85,7 +82,7 @@ function taskDefinition({ healthCheck }: WorldParts, image: string): Record<stri
     tags: [{ key: 'team', value: 'backend' }],
     containerDefinitions: [
       {
-        name: 'hyeon9mak-container',
+        name: APPLICATION,
         image,
         essential: true,
         portMappings: [{ containerPort: 8080 }],
@@ -100,9 +97,7 @@ function taskDefinition({ healthCheck }: WorldParts, image: string): Record<stri
           },
         ],
         logConfiguration: awslogs('app'),
-        ...(healthCheck
-          ? { healthCheck: { command: ['CMD-SHELL', 'curl -f http://localhost:8080/health'] } }
-          : {}),
+        ...container,
       },
       {
         name: 'datadog-agent',

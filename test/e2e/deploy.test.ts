@@ -312,7 +312,7 @@ test('members that no SDK knows, empty strings and tags survive a deploy', async
 });
 
 test('a container that the load balancer needs cannot be renamed away', async () => {
-  const world = await makeWorld({ faults: [{ name: 'load-balancer-unhealthy' }] });
+  const world = await makeWorld({ scenario: 'load-balancer' });
   const { stdout } = await world.run(['render', '--set-env', 'A=b']);
   const renamed = stdout.replace('"hyeon9mak-container"', '"app"');
   writeFileSync(join(world.folder, 'renamed.json'), renamed);

@@ -2,48 +2,13 @@ import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { StopTaskCommand, UpdateServiceCommand } from '@aws-sdk/client-ecs';
 import { describe, expect, test, vi } from 'vitest';
-import type { CauseCode } from '../../src/core/diagnosis.ts';
 import type { Outcome } from '../../src/core/result.ts';
-import type { FaultName } from '../../src/sandbox/ecs/faults.ts';
 import { accessDenied, awsFault } from '../../src/sandbox/wire.ts';
 import { readResult } from '../support/cli.ts';
 import { addService, CONFIG, makeWorld, stable } from '../support/world.ts';
 import type { World } from '../support/world.ts';
 
 const SERVICE = { cluster: 'backend', service: 'hyeon9mak-service-dev' };
-
-/** What strikes, and how a deploy must end then: add a row for a new failure. */
-const FAILURES: readonly (readonly [FaultName, CauseCode])[] = [
-  ['crash', 'application-exit'],
-  ['exit-127', 'command-not-found'],
-  ['command-not-found', 'command-not-found'],
-  ['out-of-memory', 'out-of-memory'],
-  ['unhealthy', 'health-check'],
-  ['load-balancer-unhealthy', 'load-balancer-health-check'],
-  ['no-capacity', 'no-capacity'],
-  ['secret-denied', 'secret-unavailable'],
-  ['log-group-missing', 'log-group-missing'],
-  ['pull-denied', 'image-pull-denied'],
-  ['no-network', 'network-unreachable'],
-  ['rate-limited', 'pull-rate-limited'],
-  ['disk-full', 'disk-full'],
-  ['role-not-assumable', 'role-not-assumable'],
-  ['volume', 'volume'],
-];
-
-describe('with a circuit breaker that rolls back', () => {
-  test.each(FAILURES)('%s ends rolled back, the cause is %s', async (name, code) => {
-    const world = await makeWorld({ faults: [{ name }] });
-    const { taskDefinition } = await world.service();
-    const end = await world.run(['deploy', '--json']);
-    expect(end.status, end.stderr).toBe(7);
-    const [service] = readResult(end).services;
-    expect(service?.outcome).toBe('rolled-back');
-    expect(service?.causes.map((cause) => cause.code)).toEqual([code]);
-    expect(end.stderr).toContain(`[${code}]`);
-    expect((await world.service()).taskDefinition).toBe(taskDefinition);
-  });
-});
 
 /** Turns the circuit breaker of the service off, or its rollback. */
 async function setBreaker(world: World, enable: boolean): Promise<void> {

@@ -184,9 +184,8 @@ const WRONG: readonly Wrong[] = [
   { name: 'a check that is not there', args: ['push', '--skip-check', 'imge-platform'], status: 2 },
   { name: 'an image that is none', args: ['deploy', '--image', 'Bad Image'], status: 2 },
   { name: 'an image with two tags', args: ['deploy', '--image', 'x:y:z'], status: 2 },
-  { name: 'a fault that shows nothing alone', args: ['sandbox', '--fault', 'stall'], status: 2 },
   { name: 'a port that is none', args: ['sandbox', '--port', '99999'], status: 2 },
-  { name: 'a fault that is not there', args: ['sandbox', '--fault', 'crsh'], status: 2 },
+  { name: 'a scenario that is not there', args: ['sandbox', '--scenario', 'crsh'], status: 2 },
 ];
 
 function denyUpload(world: World): void {

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { expect, test } from 'vitest';
-import { FAULTS } from '../../src/sandbox/ecs/faults.ts';
+import { SCENARIOS } from '../../src/sandbox/scenarios.ts';
 import { runCli } from '../support/cli.ts';
 import { makeFolder } from '../support/files.ts';
 import { CONFIG, DOCKERFILE } from '../support/world.ts';
@@ -50,7 +50,7 @@ test('a whole deploy runs inside it, with a fault too', async () => {
   const deploy = ['--', NODE, resolve('bin/ecsdeploy.js'), 'deploy', '--tag', 'v1'];
   const good = await runCli([...SANDBOX, '--speed', '600', ...deploy], { directory });
   expect(good.status, good.stderr).toBe(0);
-  const bad = await runCli([...SANDBOX, '--speed', '600', '--fault', 'crash', ...deploy], {
+  const bad = await runCli([...SANDBOX, '--speed', '600', '--scenario', 'crash', ...deploy], {
     directory,
   });
   expect(bad.status, bad.stderr).toBe(7);
@@ -81,12 +81,11 @@ test('where no Docker daemon answers the stand-in is used, and that is said', as
   expect(forced.status).toBe(5);
 });
 
-test('--list names every fault', async () => {
+test('--list names every scenario, under headings', async () => {
   const end = await runCli(['sandbox', '--list']);
-  expect(
-    end.stdout
-      .trim()
-      .split('\n')
-      .map((line) => line.split(' ')[0]),
-  ).toEqual(Object.keys(FAULTS));
+  const rows = end.stdout.split('\n').filter((line) => line.startsWith('  '));
+  const names = rows.map((row) => row.trim().split(' ')[0] ?? '');
+  expect(names.toSorted()).toEqual(Object.keys(SCENARIOS).toSorted());
+  for (const row of rows) expect(row).toMatch(/^ {2}[a-z0-9-]+ {2,}[a-zA-Z]/);
+  expect(Math.max(...rows.map(({ length }) => length))).toBeLessThanOrEqual(110);
 });

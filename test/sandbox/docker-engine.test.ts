@@ -64,7 +64,7 @@ const names = (vertexes: readonly Vertex[]) =>
   vertexes.map(({ name, cached }) => `${name}${cached ? ' CACHED' : ''}`);
 
 async function startRegistry(): Promise<Sandbox> {
-  const sandbox = await startSandbox({ speed: 1000, faults: [] });
+  const sandbox = await startSandbox({ speed: 1000 });
   onTestFinished(sandbox.close);
   return sandbox;
 }

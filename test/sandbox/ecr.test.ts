@@ -28,7 +28,7 @@ let sandbox: Sandbox;
 let ecr: ECRClient;
 
 beforeEach(async () => {
-  sandbox = await startSandbox({ speed: 1000, faults: [] });
+  sandbox = await startSandbox({ speed: 1000 });
   ecr = clientFor(sandbox.environment['AWS_REGION'] ?? '');
   const { close } = sandbox;
   return close;

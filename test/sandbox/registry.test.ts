@@ -21,7 +21,7 @@ let sandbox: Sandbox;
 let registry: RegistryClient;
 
 beforeEach(async () => {
-  sandbox = await startSandbox({ speed: 1000, faults: [] });
+  sandbox = await startSandbox({ speed: 1000 });
   const { registryHost: host, registryPassword: password } = sandbox;
   registry = createRegistryClient({ host, username: 'AWS', password });
   const { close } = sandbox;

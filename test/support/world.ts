@@ -14,6 +14,8 @@ import { startDockerEngine } from '../../src/sandbox/docker-engine.ts';
 import type { Fault } from '../../src/sandbox/ecs/faults.ts';
 import { startSandbox } from '../../src/sandbox/sandbox.ts';
 import type { Sandbox, SandboxOptions } from '../../src/sandbox/sandbox.ts';
+import { SCENARIOS } from '../../src/sandbox/scenarios.ts';
+import type { ScenarioName } from '../../src/sandbox/scenarios.ts';
 import { runCli } from './cli.ts';
 import type { CliEnd, CliOptions } from './cli.ts';
 import { makeFolder } from './files.ts';
@@ -48,6 +50,7 @@ export interface World {
 export interface WorldOptions {
   readonly files?: Readonly<Record<string, string | Buffer>>;
   readonly faults?: readonly Fault[];
+  readonly scenario?: ScenarioName;
   readonly speed?: number;
   /** Docker of this machine instead of the stand-in. */
   readonly daemon?: true;
@@ -59,8 +62,12 @@ const READS = /^(ecr|ecs|logs|sts):(Describe|List|Get|Batch(Get|Check))/;
 
 /** Starts a sandbox and a stand-in for Docker, and makes a project; all gone when the test ends. */
 export async function makeWorld(options: WorldOptions = {}): Promise<World> {
-  const { files = {}, faults = [], speed = 600 } = options;
-  const sandbox = await startSandbox({ speed, faults, registry: options.registry });
+  const { files = {}, faults = [], scenario = 'success', speed = 600 } = options;
+  const sandbox = await startSandbox({
+    speed,
+    scenarios: [SCENARIOS[scenario], { faults }],
+    registry: options.registry,
+  });
   const engine = options.daemon ? undefined : await startDockerEngine();
   onTestFinished(async () => {
     await Promise.all([sandbox.close(), engine?.close()]);

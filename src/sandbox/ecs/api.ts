@@ -11,6 +11,7 @@ import {
   findService,
   lastSegment,
   primaryOf,
+  wakeAfter,
 } from './lookups.ts';
 import {
   describeTaskDefinition,
@@ -135,6 +136,17 @@ export const ECS_OPERATIONS: Readonly<Record<string, EcsOperation>> = {
     return { service: serviceView(simulation, service, false) };
   },
 
+  DeleteService: (simulation, input) => {
+    const service = findService(simulation, input);
+    if (service.settings.desiredCount > 0 && input['force'] !== true) {
+      throw invalid('The service cannot be stopped while it is scaled above 0.');
+    }
+    service.status = 'DRAINING';
+    const cause = { stopCode: 'ServiceSchedulerInitiated', stoppedReason: 'Service was deleted' };
+    for (const task of service.tasks) stopTask(simulation, task, cause);
+    return { service: serviceView(simulation, service, false) };
+  },
+
   ListTasks: (simulation, input) => {
     const { serviceName, family, startedBy, desiredStatus = 'RUNNING', launchType } = input;
     const { cluster } = input;
@@ -177,6 +189,25 @@ export const ECS_OPERATIONS: Readonly<Record<string, EcsOperation>> = {
       stoppedReason: input['reason'] ?? 'Task stopped by user',
     });
     return { task: taskView(service, task) };
+  },
+
+  UpdateTaskProtection: (simulation, input) => {
+    const cluster = findCluster(simulation, input['cluster']);
+    const { tasks: identifiers = [], protectionEnabled, expiresInMinutes = 120 } = input;
+    const lookup = (identifier: string) => findTask([...cluster.services.values()], identifier);
+    const until = protectionEnabled ? simulation.now() + expiresInMinutes * 60 : 0;
+    return {
+      protectedTasks: found(identifiers, lookup).map(([, task]) => {
+        task.protectedUntil = until;
+        if (until > 0) wakeAfter(simulation, expiresInMinutes * 60);
+        return {
+          taskArn: task.arn,
+          protectionEnabled,
+          ...(until > 0 && { expirationDate: until }),
+        };
+      }),
+      failures: missing(simulation, identifiers, lookup, `task/${cluster.name}`),
+    };
   },
 
   ListServiceDeployments: (simulation, input) => {

@@ -45,16 +45,7 @@ export type Strike =
 
 /** A condition that can be armed. */
 export interface FaultDefinition {
-  /** What happens, in a few words. */
-  readonly summary: string;
   readonly strike: Strike;
-  /** What the service or task definition must have for the fault to show. */
-  readonly needs?:
-    | 'container health check'
-    | 'load balancer'
-    | 'another fault'
-    | 'deployment alarms'
-    | 'Lambda hook';
   /** Strikes only the first so many tasks. */
   readonly tasks?: number;
 }
@@ -67,15 +58,12 @@ const APPLICATION_CRASH = [
 
 const DEFINITIONS = {
   crash: {
-    summary: 'the application exits with code 1 right after its start',
     strike: { at: 'run', seconds: 3, exitCode: 1, log: APPLICATION_CRASH },
   },
   'exit-127': {
-    summary: 'the start script calls a program that is not in the image',
     strike: { at: 'run', seconds: 1, exitCode: 127, log: ['/bin/sh: 1: ./server: not found'] },
   },
   'command-not-found': {
-    summary: 'the entry point is not in the image',
     strike: {
       at: 'start',
       seconds: 1,
@@ -87,7 +75,6 @@ const DEFINITIONS = {
     },
   },
   'out-of-memory': {
-    summary: 'the application is killed for its use of memory',
     strike: {
       at: 'run',
       seconds: 8,
@@ -97,17 +84,12 @@ const DEFINITIONS = {
     },
   },
   unhealthy: {
-    summary: 'the container health check never succeeds',
     strike: { at: 'container-health' },
-    needs: 'container health check',
   },
   'load-balancer-unhealthy': {
-    summary: "the load balancer's health check gets a 502",
     strike: { at: 'target-health' },
-    needs: 'load balancer',
   },
   'no-capacity': {
-    summary: 'Fargate has no capacity for the task',
     strike: {
       at: 'placement',
       reason:
@@ -116,7 +98,6 @@ const DEFINITIONS = {
     },
   },
   'secret-denied': {
-    summary: 'the execution role may not read a secret',
     strike: {
       at: 'initialisation',
       seconds: 3,
@@ -133,24 +114,83 @@ const DEFINITIONS = {
     },
   },
   'log-group-missing': {
-    summary: "the container's log group does not exist",
     strike: { at: 'initialisation', seconds: 2, reason: logGroupMissing },
   },
   'pull-denied': {
-    summary: 'the execution role may not pull the image',
     strike: {
       at: 'pull',
       seconds: 4,
+      reason: (victim) => pullDenied(victim, victim.account, 'no identity-based policy allows'),
+    },
+  },
+  'cross-account': {
+    strike: {
+      at: 'pull',
+      seconds: 4,
+      reason: (victim) => pullDenied(victim, OTHER_ACCOUNT, 'no resource-based policy allows'),
+    },
+  },
+  'image-gone': {
+    strike: {
+      at: 'pull',
+      seconds: 20,
+      reason: ({ container: { image } }) =>
+        'CannotPullContainerError: pull image manifest has been retried 7 time(s): failed to resolve ref ' +
+        `${image}: ${image}: not found`,
+    },
+  },
+  'wrong-platform': {
+    strike: {
+      at: 'pull',
+      seconds: 20,
+      reason: () =>
+        'CannotPullContainerError: pull image manifest has been retried 7 time(s): image Manifest does not ' +
+        "contain descriptor matching platform 'linux/amd64'",
+    },
+  },
+  'wrong-architecture': {
+    strike: {
+      at: 'run',
+      seconds: 0.5,
+      exitCode: 1,
+      log: ['exec /docker-entrypoint.sh: exec format error'],
+    },
+  },
+  'secret-missing': {
+    strike: {
+      at: 'initialisation',
+      seconds: 3,
       reason: (victim) =>
-        'CannotPullContainerError: The task can’t pull the image. Check that the role has the permissions to ' +
-        'pull images from the registry. AccessDeniedException: ' +
-        `User: ${assumedRole(victim)} is not authorized to perform: ecr:BatchGetImage on resource: ` +
-        `arn:aws:ecr:${victim.region}:${victim.account}:repository/${repositoryOf(victim.container.image)} ` +
-        'because no identity-based policy allows the ecr:BatchGetImage action',
+        'ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval ' +
+        "failed: ResourceNotFoundException: The task can't retrieve the secret with ARN " +
+        `'${secretOf(victim)}' from AWS Secrets Manager. Check that the secret ARN is correct.`,
+    },
+  },
+  'secret-key-missing': {
+    strike: {
+      at: 'initialisation',
+      seconds: 3,
+      reason: () =>
+        'ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval ' +
+        'failed: unable to retrieve secret from asm: service call has been retried 1 time(s): retrieved ' +
+        'secret from Secrets Manager did not contain json key password',
+    },
+  },
+  'no-instances': {
+    strike: {
+      at: 'placement',
+      reason:
+        'No Container Instances were found in your cluster. For more information, see the Troubleshooting ' +
+        'section of the Amazon ECS Developer Guide.',
+    },
+  },
+  'vcpu-limit': {
+    strike: {
+      at: 'placement',
+      reason: "You've reached the limit on the number of vCPUs you can run concurrently.",
     },
   },
   'no-network': {
-    summary: 'the task has no route to Amazon ECR',
     strike: {
       at: 'initialisation',
       seconds: 60,
@@ -162,7 +202,6 @@ const DEFINITIONS = {
     },
   },
   'rate-limited': {
-    summary: "the registry's pull rate limit is reached",
     strike: {
       at: 'pull',
       seconds: 10,
@@ -174,7 +213,6 @@ const DEFINITIONS = {
     },
   },
   'disk-full': {
-    summary: "the image does not fit on the task's disk",
     strike: {
       at: 'pull',
       seconds: 15,
@@ -185,7 +223,6 @@ const DEFINITIONS = {
     },
   },
   'role-not-assumable': {
-    summary: 'ECS cannot assume the execution role',
     strike: {
       at: 'initialisation',
       seconds: 2,
@@ -196,7 +233,6 @@ const DEFINITIONS = {
     },
   },
   volume: {
-    summary: 'an EFS volume cannot be mounted',
     strike: {
       at: 'initialisation',
       seconds: 10,
@@ -207,12 +243,9 @@ const DEFINITIONS = {
     },
   },
   stall: {
-    summary: 'after two failures nothing more happens, and the circuit breaker does not fire',
     strike: { at: 'scheduler', failures: 2 },
-    needs: 'another fault',
   },
   'spot-interruption': {
-    summary: 'Fargate Spot takes the first new task away',
     strike: {
       at: 'interruption',
       seconds: 15,
@@ -222,21 +255,17 @@ const DEFINITIONS = {
     tasks: 1,
   },
   alarm: {
-    summary: "one of the deployment's alarms fires in the bake time",
     strike: { at: 'alarm', seconds: 30 },
-    needs: 'deployment alarms',
   },
   'hook-failed': {
-    summary: 'a Lambda hook of the deployment returns FAILED',
     strike: { at: 'hook' },
-    needs: 'Lambda hook',
   },
 } satisfies Readonly<Record<string, FaultDefinition>>;
 
 /** Name of a condition that can be armed. */
 export type FaultName = keyof typeof DEFINITIONS;
 
-/** The conditions that an image cannot tell, by the name that `ecsdeploy sandbox --fault` takes. */
+/** The conditions that an image cannot tell. */
 export const FAULTS: Readonly<Record<FaultName, FaultDefinition>> = DEFINITIONS;
 
 /** A condition to arm. */
@@ -293,6 +322,19 @@ export function strikeAt<At extends Strike['at']>(
   if (fault === undefined) return undefined;
   fault.tasksLeft -= 1;
   return fault.strike as Extract<Strike, { readonly at: At }>;
+}
+
+/** An account that is not the sandbox's. */
+const OTHER_ACCOUNT = '444455556666';
+
+function pullDenied(victim: Victim, owner: string, because: string): string {
+  return (
+    'CannotPullContainerError: The task can’t pull the image. Check that the role has the permissions to ' +
+    'pull images from the registry. AccessDeniedException: ' +
+    `User: ${assumedRole(victim)} is not authorized to perform: ecr:BatchGetImage on resource: ` +
+    `arn:aws:ecr:${victim.region}:${owner}:repository/${repositoryOf(victim.container.image)} ` +
+    `because ${because} the ecr:BatchGetImage action`
+  );
 }
 
 /** The text of a task whose container's log group does not exist. */

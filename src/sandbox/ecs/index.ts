@@ -9,7 +9,8 @@ import { armFault } from './faults.ts';
 import { reconcile } from './scheduler.ts';
 import { createClusterIn, createSteadyService } from './start-world.ts';
 import type { Simulation } from './state.ts';
-import { allServices } from './lookups.ts';
+import { announce } from './events.ts';
+import { allServices, findService } from './lookups.ts';
 import { registerTaskDefinition } from './task-definitions.ts';
 
 /** What the simulated ECS is made of. */
@@ -23,6 +24,8 @@ export interface EcsOptions {
   readonly faults: readonly Fault[];
   /** A rollback's deployment takes the old deployment's id again (the default), or a new one. */
   readonly rollbackId?: 'reused' | 'new';
+  /** Seconds that a target drains, instead of a few. */
+  readonly drainSeconds?: number | undefined;
 }
 
 /** A simulated ECS: its API operations, and what builds the start world. */
@@ -36,6 +39,8 @@ export interface Ecs {
   readonly createService: (input: Input) => Promise<void>;
   /** Adds a fault. */
   readonly arm: (fault: Fault) => void;
+  /** Adds an event to a service. */
+  readonly announce: (service: Input, message: string) => void;
 }
 
 type Input = Readonly<Record<string, unknown>>;
@@ -67,11 +72,13 @@ export function createEcs(options: EcsOptions): Ecs {
     arm: (fault) => {
       faults.push(armFault(fault));
     },
+    announce: (service, message) =>
+      home.enter(() => announce(home, findService(home, service), message)),
   };
 }
 
 function createSimulation(
-  { account, clock, pullImage, logs, rollbackId = 'reused' }: EcsOptions,
+  { account, clock, pullImage, logs, rollbackId = 'reused', drainSeconds }: EcsOptions,
   region: string,
   faults: readonly ArmedFault[],
 ): Simulation {
@@ -84,6 +91,7 @@ function createSimulation(
     pullImage,
     logs,
     rollbackId,
+    drainSeconds,
     clusters: new Map(),
     families: new Map(),
     faults,

@@ -243,13 +243,28 @@ function stopExcessTasks(simulation: Simulation, service: Service): void {
     .toSorted((one, other) => rank(one) - rank(other))
     .flatMap((deployment) => keptTasks(service, deployment))
     .filter((task) => task.healthy);
+  const now = simulation.now();
+  const isProtected = ({ protectedUntil = 0 }: Task) => protectedUntil > now;
+  announceProtection(simulation, service, candidates.filter(isProtected).length);
   const inTheWay = primary.sparesOld ? tasksInTheWay(service) : candidates.length;
   const superfluous = candidates
     .filter(({ deployment }, index) => index < inTheWay || deployment.rolloutState !== 'COMPLETED')
+    .filter((task) => !isProtected(task))
     .slice(0, stoppable);
   const stopped = [...surplus, ...useless, ...superfluous];
   for (const { deployment } of superfluous) deployment.desiredCount -= 1;
   stopTasks(simulation, service, stopped, scalingReason(primary));
+}
+
+function announceProtection(simulation: Simulation, service: Service, count: number): void {
+  const { number, rolloutState } = primaryOf(service);
+  if (count === 0 || rolloutState !== 'IN_PROGRESS' || !isReady(service)) return;
+  announceOnce(
+    simulation,
+    service,
+    `was unable to reach steady state because (taskSet ecs-svc/${number}) was unable to scale in ` +
+      `due to (reason ${count} tasks under protection)`,
+  );
 }
 
 /** How many old tasks the PRIMARY deployment needs to end before it can start all of its own. */
@@ -278,7 +293,7 @@ function stopTasks(
   const running = tasks.filter(({ lastStatus }) => lastStatus === 'RUNNING');
   const pending = tasks.length - running.length;
   if (pending > 0) announce(simulation, service, `stopped ${pending} pending tasks.`);
-  const drain = drainSeconds(service);
+  const drain = drainSeconds(simulation, service);
   const cause = { stopCode: 'ServiceSchedulerInitiated', stoppedReason };
   for (const task of tasks) stopTask(simulation, task, cause, drain);
   if (running.length === 0) return;

@@ -374,6 +374,8 @@ export interface Task {
   registered: boolean;
   /** A failure that the scheduler has not counted yet. */
   uncounted: boolean;
+  /** Time until which scale-in protection keeps it. */
+  protectedUntil?: number;
 }
 
 /** A container of a task. */
@@ -396,6 +398,8 @@ export interface Simulation extends Agenda {
   readonly logs: LogStore;
   /** A rollback's deployment takes the old deployment's id again, or a new one. */
   readonly rollbackId: 'reused' | 'new';
+  /** Seconds that a target drains; a few when undefined. */
+  readonly drainSeconds: number | undefined;
   readonly clusters: Map<string, Cluster>;
   /** Revisions of each family, oldest first. */
   readonly families: Map<string, TaskDefinition[]>;

@@ -103,8 +103,9 @@ export function stopTask(
 }
 
 /** Seconds that a service's targets drain before their task is stopped. */
-export function drainSeconds(service: Service): number {
-  return isBehindLoadBalancer(service) ? SECONDS.drain : SECONDS.deactivating;
+export function drainSeconds(simulation: Simulation, service: Service): number {
+  if (!isBehindLoadBalancer(service)) return SECONDS.deactivating;
+  return simulation.drainSeconds ?? SECONDS.drain;
 }
 
 /** Whether a service's tasks are targets of a load balancer. */

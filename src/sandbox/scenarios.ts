@@ -1,0 +1,558 @@
+import { parseFault } from './ecs/faults.ts';
+import type { Fault } from './ecs/faults.ts';
+import { accessDenied, awsFault, CUT, HTML } from './wire.ts';
+import type { AwsFault } from './wire.ts';
+import { ACCOUNT, APPLICATION, REGION } from './world.ts';
+
+/** Trouble with the API: what answers instead of it, and when. */
+export interface Trouble {
+  /** Actions that it strikes, e.g. `/^ecs:Describe/`. */
+  readonly actions: RegExp;
+  readonly answer: AwsFault;
+  /** Seconds after the first UpdateService at which it begins; from the start when absent. */
+  readonly after?: number;
+  /** Seconds that it lasts; for good when absent. */
+  readonly seconds?: number;
+  /** Calls that it strikes; all when absent. */
+  readonly times?: number;
+}
+
+/** What somebody else does, or ECS by itself. */
+export type Act =
+  /** Deploys a revision with another environment, or the one that ran before. */
+  | 'deploy-another'
+  | 'deploy-the-old'
+  | 'stop-an-old-task'
+  | 'stop-the-deployment'
+  | 'protect-old-tasks'
+  | 'delete-service'
+  | 'delete-repository'
+  /** A target fails its check once, and passes the next. */
+  | 'fail-a-check'
+  | { readonly desiredCount: number };
+
+/** A situation to rehearse. */
+export interface Scenario {
+  readonly summary: string;
+  /** Heading under which it is listed. */
+  readonly group:
+    | 'success'
+    | 'image'
+    | 'start'
+    | 'run'
+    | 'health'
+    | 'capacity'
+    | 'strategy'
+    | 'people'
+    | 'API'
+    | 'before';
+  readonly faults?: readonly Fault[];
+  /** Members of CreateService that the start world's service gets. */
+  readonly service?: Readonly<Record<string, unknown>>;
+  /** Members that its application container gets. */
+  readonly container?: Readonly<Record<string, unknown>>;
+  readonly trouble?: readonly Trouble[];
+  /** What happens so many seconds after the first UpdateService; at 0 before it. */
+  readonly acts?: readonly { readonly at: number; readonly act: Act }[];
+  /** Seconds for which reads show the service as it was before UpdateService. */
+  readonly staleSeconds?: number;
+  /** Seconds for which a target drains. */
+  readonly drainSeconds?: number;
+}
+
+const ELB = `arn:aws:elasticloadbalancing:${REGION}:${ACCOUNT}`;
+const TARGET = {
+  targetGroupArn: `${ELB}:targetgroup/hyeon9mak-dev/0123456789abcdef`,
+  containerName: APPLICATION,
+  containerPort: 8080,
+};
+const BEHIND_LOAD_BALANCER = { loadBalancers: [TARGET] };
+const HEALTH_CHECK = {
+  healthCheck: { command: ['CMD-SHELL', 'curl -f http://localhost:8080/health'] },
+};
+const SHIFTED = {
+  loadBalancers: [
+    {
+      ...TARGET,
+      advancedConfiguration: {
+        alternateTargetGroupArn: `${ELB}:targetgroup/hyeon9mak-green/0123456789abcdef`,
+        productionListenerRule: `${ELB}:listener-rule/app/backend/1/2/3`,
+        testListenerRule: `${ELB}:listener-rule/app/backend/1/2/4`,
+        roleArn: `arn:aws:iam::${ACCOUNT}:role/ecsInfrastructureRole`,
+      },
+    },
+  ],
+};
+
+const BREAKER = { deploymentCircuitBreaker: { enable: true, rollback: true } };
+
+function configured(deploymentConfiguration: Readonly<Record<string, unknown>>) {
+  return { deploymentConfiguration: { ...BREAKER, ...deploymentConfiguration } };
+}
+
+function breaker(enable: boolean, rollback: boolean) {
+  return configured({ deploymentCircuitBreaker: { enable, rollback } });
+}
+
+function strategy(name: string, more: Readonly<Record<string, unknown>> = {}) {
+  return { ...SHIFTED, ...configured({ strategy: name, ...more }) };
+}
+
+const LAMBDA_HOOK = {
+  targetType: 'AWS_LAMBDA',
+  hookTargetArn: `arn:aws:lambda:${REGION}:${ACCOUNT}:function:smoke-test`,
+  roleArn: `arn:aws:iam::${ACCOUNT}:role/hooks`,
+  lifecycleStages: ['POST_TEST_TRAFFIC_SHIFT'],
+};
+
+function pause(timeoutConfiguration?: object) {
+  return {
+    targetType: 'PAUSE',
+    lifecycleStages: ['POST_TEST_TRAFFIC_SHIFT'],
+    ...(timeoutConfiguration && { timeoutConfiguration }),
+  };
+}
+
+const WATCH_READS = /^ecs:(DescribeServices|DescribeServiceDeployments|ListServiceDeployments)$/;
+const BUSY_FAMILY =
+  'Too many concurrent attempts to create a new revision of the specified family.';
+
+function denied(action: string): Trouble {
+  return { actions: new RegExp(`^${action}$`), answer: accessDenied(action, ACCOUNT) };
+}
+
+const DEFINITIONS = {
+  success: { group: 'success', summary: 'everything goes well; also the default' },
+  'load-balancer': {
+    group: 'success',
+    summary: 'the service stands behind a load balancer',
+    service: BEHIND_LOAD_BALANCER,
+  },
+  'slow-drain': {
+    group: 'success',
+    summary: 'the target group drains old targets for five minutes',
+    service: BEHIND_LOAD_BALANCER,
+    drainSeconds: 300,
+  },
+  'desired-zero': {
+    group: 'success',
+    summary: 'the service wants no task',
+    service: { desiredCount: 0 },
+  },
+  autoscaling: {
+    group: 'success',
+    summary: 'autoscaling wants four tasks during the rollout, then three',
+    acts: [
+      { at: 10, act: { desiredCount: 4 } },
+      { at: 60, act: { desiredCount: 3 } },
+    ],
+  },
+  'image-gone': {
+    group: 'image',
+    summary: 'the image is deleted before the tasks pull it',
+    faults: [{ name: 'image-gone' }],
+  },
+  'wrong-platform': {
+    group: 'image',
+    summary: "the image is an index without the tasks' platform",
+    faults: [{ name: 'wrong-platform' }],
+  },
+  'wrong-architecture': {
+    group: 'image',
+    summary: 'the image has one platform, and it is for another CPU',
+    faults: [{ name: 'wrong-architecture' }],
+  },
+  'pull-denied': {
+    group: 'image',
+    summary: 'the execution role may not pull the image',
+    faults: [{ name: 'pull-denied' }],
+  },
+  'cross-account': {
+    group: 'image',
+    summary: 'the image is in another account, whose repository lets nobody in',
+    faults: [{ name: 'cross-account' }],
+  },
+  'rate-limited': {
+    group: 'image',
+    summary: "the registry's pull rate limit is reached",
+    faults: [{ name: 'rate-limited' }],
+  },
+  'disk-full': {
+    group: 'image',
+    summary: "the image does not fit on the task's disk",
+    faults: [{ name: 'disk-full' }],
+  },
+  'no-network': {
+    group: 'image',
+    summary: 'the task has no route to Amazon ECR',
+    faults: [{ name: 'no-network' }],
+  },
+  stall: {
+    group: 'image',
+    summary: 'the image is gone, and after two attempts nothing more happens, for ever',
+    faults: [{ name: 'image-gone' }, { name: 'stall' }],
+  },
+  'secret-denied': {
+    group: 'start',
+    summary: 'the execution role may not read a secret',
+    faults: [{ name: 'secret-denied' }],
+  },
+  'secret-missing': {
+    group: 'start',
+    summary: 'a secret does not exist',
+    faults: [{ name: 'secret-missing' }],
+  },
+  'secret-key-missing': {
+    group: 'start',
+    summary: 'a secret lacks the JSON key that is asked for',
+    faults: [{ name: 'secret-key-missing' }],
+  },
+  'log-group-missing': {
+    group: 'start',
+    summary: "the container's log group does not exist",
+    faults: [{ name: 'log-group-missing' }],
+  },
+  'role-not-assumable': {
+    group: 'start',
+    summary: 'ECS cannot assume the execution role',
+    faults: [{ name: 'role-not-assumable' }],
+  },
+  volume: {
+    group: 'start',
+    summary: 'an EFS volume cannot be mounted',
+    faults: [{ name: 'volume' }],
+  },
+  'command-not-found': {
+    group: 'start',
+    summary: 'the entry point is not in the image',
+    faults: [{ name: 'command-not-found' }],
+  },
+  crash: {
+    group: 'run',
+    summary: 'the application exits with code 1 right after its start (or crash=CODE)',
+    faults: [{ name: 'crash' }],
+  },
+  'crash-no-rollback': {
+    group: 'run',
+    summary: 'the same, and the circuit breaker does not roll back',
+    faults: [{ name: 'crash' }],
+    service: breaker(true, false),
+  },
+  'crash-loop': {
+    group: 'run',
+    summary: 'the same without a circuit breaker: ECS tries for ever',
+    faults: [{ name: 'crash' }],
+    service: breaker(false, false),
+  },
+  'never-starts': {
+    group: 'run',
+    summary: 'no task ever runs, and there is no circuit breaker to end it',
+    faults: [{ name: 'secret-denied' }],
+    service: breaker(false, false),
+  },
+  'exit-127': {
+    group: 'run',
+    summary: 'the start script calls a program that is not in the image',
+    faults: [{ name: 'exit-127' }],
+  },
+  'out-of-memory': {
+    group: 'run',
+    summary: 'the application is killed for its use of memory',
+    faults: [{ name: 'out-of-memory' }],
+  },
+  'spot-interruption': {
+    group: 'run',
+    summary: 'Fargate Spot takes the first new task away; the next one stays',
+    faults: [{ name: 'spot-interruption' }],
+  },
+  unhealthy: {
+    group: 'health',
+    summary: 'the container health check never succeeds',
+    container: HEALTH_CHECK,
+    faults: [{ name: 'unhealthy' }],
+  },
+  'load-balancer-unhealthy': {
+    group: 'health',
+    summary: "the load balancer's health check gets a 502",
+    service: BEHIND_LOAD_BALANCER,
+    faults: [{ name: 'load-balancer-unhealthy' }],
+  },
+  'unhealthy-once': {
+    group: 'health',
+    summary: "a target fails one of the load balancer's checks, then all is well",
+    service: BEHIND_LOAD_BALANCER,
+    acts: [{ at: 30, act: 'fail-a-check' }],
+  },
+  'no-capacity': {
+    group: 'capacity',
+    summary: 'Fargate has no capacity for the task',
+    faults: [{ name: 'no-capacity' }],
+  },
+  'no-instances': {
+    group: 'capacity',
+    summary: 'no container instance has room for the task',
+    faults: [{ name: 'no-instances' }],
+    service: breaker(false, false),
+  },
+  'vcpu-limit': {
+    group: 'capacity',
+    summary: "the account's limit of vCPUs is reached",
+    faults: [{ name: 'vcpu-limit' }],
+  },
+  deadlock: {
+    group: 'capacity',
+    summary: 'minimum and maximum healthy percent are both 100: no task can move',
+    service: configured({ minimumHealthyPercent: 100, maximumPercent: 100 }),
+  },
+  'protected-tasks': {
+    group: 'capacity',
+    summary: 'scale-in protection keeps the old tasks running for ten minutes',
+    acts: [{ at: 0, act: 'protect-old-tasks' }],
+  },
+  bake: {
+    group: 'strategy',
+    summary: 'five minutes of bake time after the tasks have taken over',
+    service: configured({ bakeTimeInMinutes: 5 }),
+  },
+  alarm: {
+    group: 'strategy',
+    summary: 'an alarm fires in the bake time, and ECS rolls back',
+    service: configured({
+      alarms: { alarmNames: ['backend-5xx'], enable: true, rollback: true },
+    }),
+    faults: [{ name: 'alarm' }],
+  },
+  'early-success': {
+    group: 'strategy',
+    summary: 'half of the tasks are enough; the rest starts later',
+    service: configured({
+      earlySuccessCriteria: {
+        enable: true,
+        healthyPercent: 50,
+        sourceServiceRevisionCleanup: 'DEFERRED',
+      },
+    }),
+  },
+  'blue-green': {
+    group: 'strategy',
+    summary: 'blue/green in stages, with a bake time of one minute',
+    service: strategy('BLUE_GREEN', { bakeTimeInMinutes: 1 }),
+  },
+  'blue-green-crash': {
+    group: 'strategy',
+    summary: 'blue/green, and the green tasks crash: blue serves on',
+    service: strategy('BLUE_GREEN'),
+    faults: [{ name: 'crash' }],
+  },
+  linear: {
+    group: 'strategy',
+    summary: 'traffic shifts in two steps, a minute apart',
+    service: strategy('LINEAR', {
+      linearConfiguration: { stepPercent: 50, stepBakeTimeInMinutes: 1 },
+    }),
+  },
+  canary: {
+    group: 'strategy',
+    summary: 'a tenth of the traffic first, the rest a minute later',
+    service: strategy('CANARY', {
+      canaryConfiguration: { canaryPercent: 10, canaryBakeTimeInMinutes: 1 },
+    }),
+  },
+  paused: {
+    group: 'strategy',
+    summary: 'a pause hook waits for approval: aws ecs continue-service-deployment',
+    service: strategy('BLUE_GREEN', { lifecycleHooks: [pause()] }),
+  },
+  'pause-timeout': {
+    group: 'strategy',
+    summary: 'nobody approves within a minute, and ECS rolls back',
+    service: strategy('BLUE_GREEN', {
+      lifecycleHooks: [pause({ timeoutInMinutes: 1, action: 'ROLLBACK' })],
+    }),
+  },
+  'hook-failed': {
+    group: 'strategy',
+    summary: 'a Lambda hook refuses the deployment',
+    service: strategy('BLUE_GREEN', { lifecycleHooks: [LAMBDA_HOOK] }),
+    faults: [{ name: 'hook-failed' }],
+  },
+  superseded: {
+    group: 'people',
+    summary: 'somebody else deploys another revision in between',
+    acts: [{ at: 15, act: 'deploy-another' }],
+  },
+  'superseded-by-the-old': {
+    group: 'people',
+    summary: 'somebody else deploys the revision from before in between',
+    acts: [{ at: 15, act: 'deploy-the-old' }],
+  },
+  'old-task-stopped': {
+    group: 'people',
+    summary: 'somebody stops an old task by hand: the old revision starts another',
+    acts: [{ at: 5, act: 'stop-an-old-task' }],
+  },
+  'stopped-in-the-console': {
+    group: 'people',
+    summary: 'somebody stops the deployment with a rollback',
+    acts: [{ at: 15, act: 'stop-the-deployment' }],
+  },
+  'stale-reads': {
+    group: 'API',
+    summary: 'for fifteen seconds reads show the service as it was before',
+    staleSeconds: 15,
+  },
+  throttled: {
+    group: 'API',
+    summary: 'AWS throttles the watch for a while',
+    trouble: [
+      {
+        actions: /^ecs:DescribeServices$/,
+        answer: awsFault('ThrottlingException', 'Rate exceeded'),
+        after: 5,
+        times: 9,
+      },
+    ],
+  },
+  'server-errors': {
+    group: 'API',
+    summary: 'ECS answers 500 for half a minute',
+    trouble: [
+      {
+        actions: WATCH_READS,
+        answer: awsFault('ServerException', 'Service Unavailable', 500),
+        after: 5,
+        seconds: 30,
+      },
+    ],
+  },
+  'html-errors': {
+    group: 'API',
+    summary: 'a proxy answers 503 with a page for half a minute',
+    trouble: [{ actions: WATCH_READS, answer: HTML, after: 5, seconds: 30 }],
+  },
+  'network-out': {
+    group: 'API',
+    summary: 'every connection is cut for half a minute',
+    trouble: [{ actions: /^ecs:/, answer: CUT, after: 5, seconds: 30 }],
+  },
+  'token-expired': {
+    group: 'API',
+    summary: 'the credentials expire during the watch, for good',
+    trouble: [
+      {
+        actions: /^ecs:/,
+        answer: awsFault(
+          'ExpiredTokenException',
+          'The security token included in the request is expired',
+        ),
+        after: 10,
+      },
+    ],
+  },
+  'reads-denied': {
+    group: 'API',
+    summary: 'a crash, and only the calls of the smallest policy are allowed',
+    faults: [{ name: 'crash' }],
+    trouble: [
+      'ecs:ListServiceDeployments',
+      'ecs:DescribeServiceDeployments',
+      'ecs:ListTasks',
+      'ecs:DescribeTasks',
+      'logs:GetLogEvents',
+    ].map(denied),
+  },
+  'busy-family': {
+    group: 'before',
+    summary: 'others register in the same family at the same moment',
+    trouble: [
+      {
+        actions: /^ecs:RegisterTaskDefinition$/,
+        answer: awsFault('ClientException', BUSY_FAMILY),
+        times: 2,
+      },
+    ],
+  },
+  'pass-role-denied': {
+    group: 'before',
+    summary: 'the deployer may not pass the execution role',
+    trouble: [
+      {
+        actions: /^ecs:RegisterTaskDefinition$/,
+        answer: accessDenied(
+          'iam:PassRole',
+          ACCOUNT,
+          `arn:aws:iam::${ACCOUNT}:role/ecsTaskExecutionRole`,
+        ),
+      },
+    ],
+  },
+  'service-deleted': {
+    group: 'before',
+    summary: 'the service is being deleted',
+    acts: [{ at: 0, act: 'delete-service' }],
+  },
+  'code-deploy': {
+    group: 'before',
+    summary: 'the service is deployed by CodeDeploy',
+    service: { deploymentController: { type: 'CODE_DEPLOY' } },
+  },
+  external: {
+    group: 'before',
+    summary: 'the service has an external deployment controller',
+    service: { deploymentController: { type: 'EXTERNAL' } },
+  },
+  'repository-missing': {
+    group: 'before',
+    summary: 'the repository does not exist',
+    acts: [{ at: 0, act: 'delete-repository' }],
+  },
+} satisfies Readonly<Record<string, Scenario>>;
+
+/** Name of a scenario. */
+export type ScenarioName = keyof typeof DEFINITIONS;
+
+/** The situations that can be rehearsed, by the name that `ecsdeploy sandbox --scenario` takes. */
+export const SCENARIOS: Readonly<Record<ScenarioName, Scenario>> = DEFINITIONS;
+
+/** The heading of each group of scenarios, in the order of a rollout's life. */
+export const SCENARIO_GROUPS: Readonly<Record<Scenario['group'], string>> = {
+  before: 'Refused before the service is changed, or nearly',
+  success: 'It goes well',
+  image: 'The image cannot be pulled or run',
+  start: 'The task cannot be started',
+  run: 'The application fails',
+  health: 'Health checks fail',
+  capacity: 'There is no room',
+  strategy: 'Bake times, alarms, traffic shifts, hooks',
+  people: 'Other people interfere',
+  API: 'The API itself has trouble',
+};
+
+/** Reads `NAME`, or `NAME=CODE` for a scenario whose application exits; undefined when there is none. */
+export function parseScenario(text: string): Scenario | undefined {
+  const [name = ''] = text.split('=');
+  if (!Object.hasOwn(SCENARIOS, name)) return undefined;
+  const scenario = SCENARIOS[name as ScenarioName];
+  if (!text.includes('=')) return scenario;
+  const fault = parseFault(text);
+  return fault && { ...scenario, faults: [fault] };
+}
+
+/** What several scenarios set together; where two set the same, the last one counts. */
+export type Scene = Omit<Scenario, 'summary' | 'group'>;
+
+/** Puts scenarios together. */
+export function combine(scenarios: readonly Scene[]): Scene {
+  return scenarios.reduce<Scene>(
+    (scene, more) => ({
+      ...scene,
+      ...more,
+      faults: [...(scene.faults ?? []), ...(more.faults ?? [])],
+      trouble: [...(scene.trouble ?? []), ...(more.trouble ?? [])],
+      acts: [...(scene.acts ?? []), ...(more.acts ?? [])],
+      service: { ...scene.service, ...more.service },
+      container: { ...scene.container, ...more.container },
+    }),
+    {},
+  );
+}

@@ -1,0 +1,156 @@
+import type { Clock } from './clock.ts';
+import type { Ecs } from './ecs/index.ts';
+import type { Act, Scene, Trouble } from './scenarios.ts';
+import type { Operation, Operations } from './wire.ts';
+import { CLUSTER_NAME, FIRST_REVISION, REGION, SERVICE_NAME } from './world.ts';
+
+/** Plays what a scene holds besides the world it starts with. */
+export interface Stage {
+  /** Throws what answers instead of the action. */
+  readonly gate: (action: string) => void;
+  /** ECS as the scene's callers see it. */
+  readonly operations: Operations;
+  /** Does what happens before anything else. */
+  readonly open: () => Promise<void>;
+}
+
+interface StageParts {
+  readonly clock: Clock;
+  readonly ecs: Ecs;
+  readonly ecr: Operations;
+}
+
+const SERVICE = { cluster: CLUSTER_NAME, service: SERVICE_NAME };
+const PROTECTION_MINUTES = 10;
+
+/** Sets the stage for a scene; its times count from the first UpdateService of the service. */
+export function createStage(scene: Scene, { clock, ecs, ecr }: StageParts): Stage {
+  const { staleSeconds = 0, trouble = [], acts = [] } = scene;
+  const left = new Map(trouble.map((item) => [item, item.times ?? Infinity]));
+  const before = new Map<string, unknown>();
+  let movedAt: number | undefined;
+  const call = async (name: string, input: Record<string, unknown>): Promise<any> =>
+    // oxlint-disable-line typescript/no-explicit-any
+    ecs.operations[name]?.(input, { region: REGION });
+  const isOn = ({ after, seconds = Infinity }: Trouble) => {
+    if (after === undefined) return true;
+    if (movedAt === undefined) return false;
+    const age = clock.now() - movedAt;
+    return age >= after && age < after + seconds;
+  };
+  const stale =
+    (name: string): Operation =>
+    (input, context) => {
+      const isStale = movedAt !== undefined && clock.now() < movedAt + staleSeconds;
+      const old = isStale ? before.get(name) : undefined;
+      return old ?? ecs.operations[name]?.(input, context);
+    };
+  const update: Operation = async (input, context) => {
+    if (movedAt === undefined && staleSeconds > 0) {
+      before.set(
+        'DescribeServices',
+        await call('DescribeServices', { ...SERVICE, services: [SERVICE_NAME] }),
+      );
+      before.set('ListServiceDeployments', await call('ListServiceDeployments', SERVICE));
+    }
+    const answer = await ecs.operations['UpdateService']?.(input, context);
+    if (movedAt !== undefined) return answer;
+    movedAt = clock.now();
+    for (const { at, act } of acts) {
+      // What comes too late to be done has no effect.
+      if (at > 0) clock.after(at, () => void perform(call, ecr, ecs, act).catch(() => undefined));
+    }
+    return answer;
+  };
+  return {
+    gate: (action) => {
+      const item = trouble.find(
+        (candidate) =>
+          candidate.actions.test(action) && isOn(candidate) && (left.get(candidate) ?? 0) > 0,
+      );
+      if (item === undefined) return;
+      left.set(item, (left.get(item) ?? 0) - 1);
+      throw item.answer;
+    },
+    operations: {
+      ...ecs.operations,
+      UpdateService: update,
+      DescribeServices: stale('DescribeServices'),
+      ListServiceDeployments: stale('ListServiceDeployments'),
+    },
+    open: async () => {
+      for (const { at, act } of acts) if (at === 0) await perform(call, ecr, ecs, act);
+    },
+  };
+}
+
+type Call = (name: string, input: Record<string, unknown>) => Promise<any>; // oxlint-disable-line typescript/no-explicit-any
+
+async function perform(call: Call, ecr: Operations, ecs: Ecs, act: Act): Promise<void> {
+  if (typeof act === 'object') {
+    await call('UpdateService', { ...SERVICE, ...act });
+    return;
+  }
+  const tasks = async () => {
+    const { taskArns } = await call('ListTasks', { ...SERVICE, serviceName: SERVICE_NAME });
+    const { tasks: found } = await call('DescribeTasks', { ...SERVICE, tasks: taskArns });
+    return found as readonly { taskArn: string; taskDefinitionArn: string }[];
+  };
+  switch (act) {
+    case 'deploy-another': {
+      const { taskDefinition } = await call('DescribeTaskDefinition', {
+        taskDefinition: FIRST_REVISION,
+      });
+      const { taskDefinition: other } = await call('RegisterTaskDefinition', {
+        ...taskDefinition,
+        containerDefinitions: taskDefinition.containerDefinitions.map((container: object) => ({
+          ...container,
+          environment: [{ name: 'DEPLOYED_BY', value: 'somebody else' }],
+        })),
+      });
+      await call('UpdateService', { ...SERVICE, taskDefinition: other.taskDefinitionArn });
+      return;
+    }
+    case 'deploy-the-old':
+      await call('UpdateService', { ...SERVICE, taskDefinition: FIRST_REVISION });
+      return;
+    case 'stop-an-old-task': {
+      const old = (await tasks()).find(({ taskDefinitionArn }) =>
+        taskDefinitionArn.endsWith(`/${FIRST_REVISION}`),
+      );
+      await call('StopTask', { ...SERVICE, task: old?.taskArn });
+      return;
+    }
+    case 'stop-the-deployment': {
+      const { serviceDeployments } = await call('ListServiceDeployments', SERVICE);
+      const { serviceDeploymentArn } = serviceDeployments[0];
+      await call('StopServiceDeployment', { serviceDeploymentArn, stopType: 'ROLLBACK' });
+      return;
+    }
+    case 'protect-old-tasks':
+      await call('UpdateTaskProtection', {
+        ...SERVICE,
+        tasks: (await tasks()).map(({ taskArn }) => taskArn),
+        protectionEnabled: true,
+        expiresInMinutes: PROTECTION_MINUTES,
+      });
+      return;
+    case 'delete-service':
+      await call('DeleteService', { ...SERVICE, force: true });
+      return;
+    case 'delete-repository':
+      await ecr['DeleteRepository']?.(
+        { repositoryName: 'hyeon9mak-dev', force: true },
+        { region: REGION },
+      );
+      return;
+    case 'fail-a-check': {
+      const [task] = await tasks();
+      const id = task?.taskArn.split('/').at(-1) ?? '';
+      ecs.announce(
+        SERVICE,
+        `(task ${id}) (port 8080) is unhealthy in (target-group arn:aws:elasticloadbalancing:${REGION}:111122223333:targetgroup/hyeon9mak-dev/0123456789abcdef) due to (reason Health checks failed with these codes: [503]).`,
+      );
+    }
+  }
+}

@@ -1,0 +1,177 @@
+import { ContinueServiceDeploymentCommand } from '@aws-sdk/client-ecs';
+import { expect, test } from 'vitest';
+import type { CauseCode } from '../../src/core/diagnosis.ts';
+import type { Outcome } from '../../src/core/result.ts';
+import type { ScenarioName } from '../../src/sandbox/scenarios.ts';
+import { readResult } from '../support/cli.ts';
+import { makeWorld } from '../support/world.ts';
+
+/** How `ecsdeploy deploy` ends in a scenario. */
+interface End {
+  readonly status: number;
+  readonly outcome: Outcome;
+  /** Codes of the causes that are named. */
+  readonly causes?: readonly CauseCode[];
+  /** Words of stderr. */
+  readonly says: string;
+  readonly args?: readonly string[];
+  /** Times as fast as the wall clock; 300 unless given. */
+  readonly speed?: number;
+}
+
+const succeeds = (says: string, more: Partial<End> = {}): End => ({
+  status: 0,
+  outcome: 'succeeded',
+  says,
+  ...more,
+});
+const rollsBack = (cause: CauseCode | undefined, says: string): End => ({
+  status: 7,
+  outcome: 'rolled-back',
+  causes: cause === undefined ? [] : [cause],
+  says,
+});
+const fails = (cause: CauseCode, says: string): End => ({
+  status: 6,
+  outcome: 'failed',
+  causes: [cause],
+  says,
+});
+const isRefused = (status: number, says: string): End => ({ status, outcome: 'refused', says });
+
+/** One row per scenario of `ecsdeploy sandbox --list`: add a scenario, and its row here. */
+const ENDS: Readonly<Record<ScenarioName, End>> = {
+  success: succeeds('(2 of 2 tasks)'),
+  'load-balancer': succeeds('registered 1 targets in (target-group hyeon9mak-dev)'),
+  'slow-drain': succeeds('after the deregistration delay of the target group'),
+  'desired-zero': succeeds('(no task is wanted)'),
+  autoscaling: succeeds('(3 of 3 tasks)'),
+  'image-gone': rollsBack('image-not-found', 'the image is not in the registry'),
+  'wrong-platform': rollsBack('wrong-architecture', 'has no variant for linux/amd64'),
+  'wrong-architecture': rollsBack('wrong-architecture', '| exec /docker-entrypoint.sh: exec'),
+  'pull-denied': rollsBack('image-pull-denied', 'give the execution role'),
+  'cross-account': rollsBack('image-pull-denied', 'also a policy of the repository'),
+  'rate-limited': rollsBack('pull-rate-limited', 'mirror the image to ECR'),
+  'disk-full': rollsBack('disk-full', 'raise ephemeralStorage'),
+  'no-network': rollsBack('network-unreachable', 'give the tasks a route'),
+  stall: {
+    status: 9,
+    outcome: 'timed-out',
+    causes: ['image-not-found'],
+    says: 'no verdict within the time limit',
+    args: ['--timeout', '2s'],
+  },
+  'secret-denied': rollsBack('secret-unavailable', 'secretsmanager:GetSecretValue'),
+  'secret-missing': rollsBack('secret-unavailable', 'check its ARN'),
+  'secret-key-missing': rollsBack('secret-unavailable', 'did not contain json key password'),
+  'log-group-missing': rollsBack('log-group-missing', 'aws logs create-log-group'),
+  'role-not-assumable': rollsBack('role-not-assumable', 'trust policy'),
+  volume: rollsBack('volume', 'a volume could not be mounted'),
+  'command-not-found': rollsBack('command-not-found', 'check command and entryPoint'),
+  crash: rollsBack('application-exit', '| database is not reachable, giving up'),
+  'crash-no-rollback': fails('application-exit', 'ended with exit code 1'),
+  'crash-loop': fails('application-exit', 'roll back: ecsdeploy rollback'),
+  'never-starts': fails('secret-unavailable', 'the limit of --max-failures'),
+  'exit-127': rollsBack('command-not-found', '(exit code 127)'),
+  'out-of-memory': rollsBack('out-of-memory', 'needed more memory than it has'),
+  'spot-interruption': succeeds('Warning: hyeon9mak-service-dev: AWS took the capacity back', {
+    causes: ['spot-interruption'],
+  }),
+  unhealthy: rollsBack('health-check', "the container's own health check fails"),
+  'load-balancer-unhealthy': rollsBack('load-balancer-health-check', 'failed ELB health checks'),
+  'unhealthy-once': succeeds('Health checks failed with these codes: [503]'),
+  'no-capacity': rollsBack('no-capacity', 'there is no capacity'),
+  'no-instances': fails('no-capacity', 'No Container Instances were found'),
+  'vcpu-limit': rollsBack('no-capacity', 'ask for higher quotas'),
+  deadlock: fails('placement-blocked', 'leave no room to start or stop a task'),
+  'protected-tasks': succeeds('scale-in protection keeps 2 old tasks running', {
+    causes: ['placement-blocked'],
+  }),
+  bake: succeeds('(bake time: ECS watches for alarms)'),
+  alarm: rollsBack(undefined, 'an alarm was detected. (backend-5xx)'),
+  'early-success': succeeds('runs hyeon9mak-task-dev:2'),
+  'blue-green': succeeds('(PRODUCTION_TRAFFIC_SHIFT, 100 % of the traffic)'),
+  'blue-green-crash': rollsBack('application-exit', '(SCALE_UP, 0 % of the traffic)'),
+  linear: succeeds('(PRODUCTION_TRAFFIC_SHIFT, 50 % of the traffic)'),
+  canary: succeeds('(PRODUCTION_TRAFFIC_SHIFT, 10 % of the traffic)'),
+  paused: {
+    status: 9,
+    outcome: 'timed-out',
+    says: 'is paused for approval at POST_TEST_TRAFFIC_SHIFT',
+    args: ['--timeout', '2s'],
+  },
+  'pause-timeout': rollsBack(undefined, 'POST_TEST_TRAFFIC_SHIFT pause hook timed out'),
+  'hook-failed': rollsBack(undefined, 'function:smoke-test returned FAILED status'),
+  superseded: {
+    status: 8,
+    outcome: 'superseded',
+    says: 'deploys hyeon9mak-task-dev:3 instead',
+  },
+  'superseded-by-the-old': {
+    status: 8,
+    outcome: 'superseded',
+    says: 'deploys hyeon9mak-task-dev:1 instead',
+  },
+  'old-task-stopped': succeeds('(2 of 2 tasks)'),
+  'stopped-in-the-console': rollsBack(undefined, 'it was stopped by a user'),
+  'stale-reads': succeeds('(2 of 2 tasks)'),
+  throttled: succeeds('AWS does not answer (Rate exceeded)', { speed: 60 }),
+  'server-errors': succeeds('AWS does not answer (Service Unavailable)', { speed: 20 }),
+  'html-errors': succeeds('AWS does not answer', { speed: 20 }),
+  'network-out': succeeds('AWS does not answer', { speed: 20 }),
+  'token-expired': {
+    status: 9,
+    outcome: 'unknown',
+    says: 'watch on: ecsdeploy rollout hyeon9mak-task-dev:2 --watch',
+  },
+  'reads-denied': rollsBack(undefined, 'Going on without service deployments'),
+  'busy-family': succeeds('Somebody else registers in the family'),
+  'pass-role-denied': isRefused(4, '"Action":"iam:PassRole"'),
+  'service-deleted': isRefused(3, 'is DRAINING: it is being deleted'),
+  'code-deploy': isRefused(3, 'is deployed by CODE_DEPLOY'),
+  external: isRefused(3, 'is deployed by EXTERNAL'),
+  'repository-missing': isRefused(4, 'ECR has no repository "hyeon9mak-dev"'),
+};
+
+test.each(Object.entries(ENDS) as [ScenarioName, End][])('%s', async (scenario, expected) => {
+  const { speed = 300, args = [] } = expected;
+  const world = await makeWorld({ scenario, speed });
+  const before = await world.service();
+  const end = await world.run(['deploy', '--json', ...args]);
+  expect(end.stderr).toContain(expected.says);
+  expect(end.status, end.stderr).toBe(expected.status);
+  const { outcome, services } = readResult(end);
+  expect(outcome).toBe(expected.outcome);
+  if (outcome === 'refused') {
+    expect(world.writes().filter((action) => action === 'ecs:UpdateService')).toEqual([]);
+    return;
+  }
+  const [result] = services;
+  expect(result?.outcome).toBe(expected.outcome);
+  expect(result?.causes.map(({ code }) => code)).toEqual(expected.causes ?? []);
+  for (const { hint, evidence } of result?.causes ?? []) {
+    expect(hint).not.toBe('');
+    expect(evidence).not.toEqual([]);
+  }
+  const isOn = {
+    succeeded: result?.taskDefinition,
+    'rolled-back': before.taskDefinition,
+  }[outcome as string];
+  if (isOn !== undefined) expect((await world.service()).taskDefinition).toBe(isOn);
+});
+
+test('a deployment that is approved goes on to its success', async () => {
+  const world = await makeWorld({ scenario: 'paused', speed: 100 });
+  const end = await world.run(['deploy', '--json'], {
+    onStderr: (text) => {
+      const [, serviceDeploymentArn, hookId] =
+        /approve: aws ecs continue-service-deployment --service-deployment-arn (\S+) --hook-id (\S+)/.exec(
+          text,
+        ) ?? [];
+      if (hookId === undefined) return;
+      void world.ecs.send(new ContinueServiceDeploymentCommand({ serviceDeploymentArn, hookId }));
+    },
+  });
+  expect(end.status, end.stderr).toBe(0);
+  expect(readResult(end).outcome).toBe('succeeded');
+});
