@@ -8,6 +8,7 @@ import {
   serviceDeployment,
   serviceDeploymentThat,
   startWorld,
+  stoppedTasks,
   update,
 } from './ecs-world.ts';
 
@@ -129,7 +130,9 @@ describe('an alarm', () => {
   test('that is not switched on fires never', async () => {
     const world = await startWorld({
       faults: [{ name: 'alarm' }],
-      service: { deploymentConfiguration: { alarms: { ...alarms, enable: false } } },
+      service: {
+        deploymentConfiguration: { bakeTimeInMinutes: 2, alarms: { ...alarms, enable: false } },
+      },
     });
     const primary = await deploy(world, 'v2');
     expect((await serviceDeployment(world, primary, 'SUCCESSFUL')).alarms?.status).toBe('DISABLED');
@@ -199,12 +202,17 @@ describe('early success', () => {
     const world = await startWorld({ ...SLOW, service: criteria('BLOCKING', limits) });
     const before = (await describeService(world)).deployments?.[0];
     const primary = await deploy(world, 'v2');
-    await serviceDeployment(world, primary, 'SUCCESSFUL');
+    const record = await serviceDeployment(world, primary, 'SUCCESSFUL');
     const service = await describeService(world);
     expect(service.deployments).toMatchObject([
       { id: primary.id, rolloutState: 'IN_PROGRESS' },
       { id: before?.id, runningCount: 0 },
     ]);
+    const ends = (await stoppedTasks(world, before ?? {})).map(({ executionStoppedAt }) =>
+      executionStoppedAt?.getTime(),
+    );
+    expect(ends).toHaveLength(4);
+    expect(Math.max(...ends.map(Number))).toBeLessThanOrEqual(Number(record.finishedAt));
     await describeService(
       world,
       'app',

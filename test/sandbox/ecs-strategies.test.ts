@@ -115,7 +115,7 @@ describe('blue/green', () => {
   test('keeps both colours and shows the weights at every pause', async () => {
     const stages = STAGES.filter((stage) => !/^(TEST|PRODUCTION)_/.test(stage));
     const lifecycleHooks = stages.map((stage) => pauseHook(stage));
-    const world = await strategyWorld({ lifecycleHooks });
+    const world = await strategyWorld({ lifecycleHooks, maximumPercent: 100 });
     const before = (await describeService(world)).deployments?.[0];
     const primary = await deploy(world, 'v2');
     const seen = [];
@@ -195,6 +195,15 @@ describe('blue/green', () => {
     ).toEqual(['RECONCILE_SERVICE', 'PRE_SCALE_UP']);
     expect(record.sourceServiceRevisions).toHaveLength(2);
     expect((await describeService(world)).deployments).toMatchObject([{ id: second.id }]);
+  });
+
+  test('bakes although it has no task to replace', async () => {
+    const world = await strategyWorld({ bakeTimeInMinutes: 5 });
+    await update(world, { desiredCount: 0 });
+    await describeService(world, 'app', ({ runningCount }) => runningCount === 0);
+    const primary = await deploy(world, 'v2');
+    const { createdAt, finishedAt } = await serviceDeployment(world, primary, 'SUCCESSFUL');
+    expect((finishedAt?.getTime() ?? 0) - (createdAt?.getTime() ?? 0)).toBeGreaterThan(300_000);
   });
 
   test('works without a load balancer, and follows a strategy that UpdateService changes', async () => {

@@ -65,7 +65,7 @@ function watchAlarms(
   record: ServiceDeployment,
   bake: number,
 ): void {
-  if (bake === 0 || record.configuration.alarms?.enable !== true) return;
+  if (record.configuration.alarms?.enable !== true) return;
   const strike = strikeAt(simulation.faults, record.target.definition, 'alarm');
   if (strike === undefined) return;
   simulation.after(Math.min(strike.seconds, bake / 2), () => {
