@@ -23,15 +23,16 @@ interface StageParts {
 const SERVICE = { cluster: CLUSTER_NAME, service: SERVICE_NAME };
 const PROTECTION_MINUTES = 10;
 
+/** Calls ECS from inside; the wire's JSON is read as it is. */
+type Call = (name: string, input: Record<string, unknown>) => Promise<any>; // oxlint-disable-line typescript/no-explicit-any
+
 /** Sets the stage for a scene; its times count from the first UpdateService of the service. */
 export function createStage(scene: Scene, { clock, ecs, ecr }: StageParts): Stage {
   const { staleSeconds = 0, trouble = [], acts = [] } = scene;
   const left = new Map(trouble.map((item) => [item, item.times ?? Infinity]));
   const before = new Map<string, unknown>();
   let movedAt: number | undefined;
-  const call = async (name: string, input: Record<string, unknown>): Promise<any> =>
-    // oxlint-disable-line typescript/no-explicit-any
-    ecs.operations[name]?.(input, { region: REGION });
+  const call: Call = async (name, input) => ecs.operations[name]?.(input, { region: REGION });
   const isOn = ({ after, seconds = Infinity }: Trouble) => {
     if (after === undefined) return true;
     if (movedAt === undefined) return false;
@@ -83,8 +84,6 @@ export function createStage(scene: Scene, { clock, ecs, ecr }: StageParts): Stag
     },
   };
 }
-
-type Call = (name: string, input: Record<string, unknown>) => Promise<any>; // oxlint-disable-line typescript/no-explicit-any
 
 async function perform(call: Call, ecr: Operations, ecs: Ecs, act: Act): Promise<void> {
   if (typeof act === 'object') {

@@ -79,6 +79,34 @@ const ROWS: readonly Row[] = [
     stopCode: 'TaskFailedToStart',
     reason: 'toomanyrequests: You have reached your unauthenticated pull rate limit.',
   },
+  {
+    fault: 'cross-account',
+    stopCode: 'TaskFailedToStart',
+    reason: 'arn:aws:ecr:ap-northeast-2:444455556666:repository/',
+  },
+  { fault: 'image-gone', stopCode: 'TaskFailedToStart', reason: ': not found' },
+  {
+    fault: 'wrong-platform',
+    stopCode: 'TaskFailedToStart',
+    reason: "does not contain descriptor matching platform 'linux/amd64'",
+  },
+  {
+    fault: 'wrong-architecture',
+    stopCode: 'EssentialContainerExited',
+    reason: 'Essential container in task exited',
+    exitCode: 1,
+    log: 'exec format error',
+  },
+  {
+    fault: 'secret-missing',
+    stopCode: 'TaskFailedToStart',
+    reason: "The task can't retrieve the secret with ARN",
+  },
+  {
+    fault: 'secret-key-missing',
+    stopCode: 'TaskFailedToStart',
+    reason: 'did not contain json key password',
+  },
   { fault: 'disk-full', stopCode: 'TaskFailedToStart', reason: 'no space left on device' },
   {
     fault: 'role-not-assumable',
@@ -144,14 +172,18 @@ describe('a fault', () => {
     );
   });
 
-  test('no-capacity starts no task', async () => {
-    const world = await startWorld({ faults: [{ name: 'no-capacity' }] });
+  test.each([
+    ['no-capacity', 'Capacity is unavailable at this time.'],
+    ['no-instances', 'No Container Instances were found in your cluster.'],
+    ['vcpu-limit', "You've reached the limit on the number of vCPUs"],
+  ] as const)('%s starts no task', async (name, reason) => {
+    const world = await startWorld({ faults: [{ name }] });
     const primary = await deploy(world, 'v2');
     await serviceDeployment(world, primary, 'ROLLBACK_SUCCESSFUL');
     expect(await stoppedTasks(world, primary)).toEqual([]);
     expect(messages(await describeService(world), primary)).toEqual([
       'could not launch 1 tasks for deployment N.',
-      expect.stringMatching(/^was unable to place a task\. Reason: Capacity is unavailable/),
+      expect.stringContaining(`was unable to place a task. Reason: ${reason}`),
       '(deployment N) deployment failed: tasks failed to start.',
       'rolling back to deployment N.',
       '(deployment N) deployment completed.',
@@ -225,6 +257,8 @@ test('every fault has a test', () => {
     'unhealthy',
     'load-balancer-unhealthy',
     'no-capacity',
+    'no-instances',
+    'vcpu-limit',
     'stall',
     'spot-interruption',
     'alarm',
