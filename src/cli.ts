@@ -66,6 +66,21 @@ const COMMANDS: Readonly<Record<CommandName, CommandRow>> = {
     examples: ['ecsdeploy rollback', 'ecsdeploy rollback --to app:41'],
     load: async () => (await import('./commands/rollback.ts')).rollback,
   },
+  status: {
+    summary: 'show the service: deployments, tasks, the latest events',
+    examples: ['ecsdeploy status', 'ecsdeploy status --json'],
+    load: async () => (await import('./commands/status.ts')).status,
+  },
+  diagnose: {
+    summary: 'tell why the latest deployment failed or hangs, and what to do',
+    examples: ['ecsdeploy diagnose'],
+    load: async () => (await import('./commands/diagnose.ts')).diagnose,
+  },
+  logs: {
+    summary: "print the container logs of the service's tasks",
+    examples: ['ecsdeploy logs --container app', 'ecsdeploy logs -f'],
+    load: async () => (await import('./commands/logs.ts')).logs,
+  },
   sandbox: {
     summary: 'a local ECS, ECR and CloudWatch Logs to try everything without an AWS account',
     argument: ['[command...]', 'command to run inside it, behind --'],

@@ -16,8 +16,8 @@ export interface Context {
   readonly environment: Record<string, string | undefined>;
   /** The current folder, absolute. */
   readonly directory: string;
-  /** Writes a line to stdout before the end of the command. */
-  readonly print: (line: string) => void;
+  /** Writes a line to stdout before the end of the command; false once nobody reads it any more. */
+  readonly print: (line: string) => boolean;
   readonly readStdin: () => Promise<string>;
   /** Asks on the terminal; undefined when there is none to ask on. */
   readonly ask: ((question: string) => Promise<string>) | undefined;

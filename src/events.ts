@@ -129,6 +129,7 @@ export type Event =
       readonly seconds: number;
       readonly digests: readonly string[];
     }
+  | { readonly kind: 'log-empty' }
   | {
       readonly kind: 'sandbox-started';
       readonly url: string;

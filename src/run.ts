@@ -47,6 +47,7 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
       command,
       image: facts.image,
       services: facts.services,
+      ...(facts.logs && { logs: facts.logs }),
       error,
       seconds: { ...seconds, total },
     };
@@ -99,6 +100,10 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
 function makeContext(invocation: Invocation, io: Io, report: (event: Event) => void): Context {
   const { environment, directory, stdin, stderr, signal } = io;
   const said = new Set<string>();
+  let isRead = true;
+  io.stdout.once('error', () => {
+    isRead = false;
+  });
   return {
     config: resolveConfig({ flags: invocation.flags, environment, directory }),
     argument: invocation.argument,
@@ -114,7 +119,10 @@ function makeContext(invocation: Invocation, io: Io, report: (event: Event) => v
     signal,
     environment,
     directory,
-    print: (line) => void io.stdout.write(`${line}\n`),
+    print: (line) => {
+      io.stdout.write(`${line}\n`);
+      return isRead;
+    },
     readStdin: async () => {
       if (!stdin.isTTY) return readAll(stdin);
       throw new EcsDeployError({

@@ -19,6 +19,9 @@ export type CommandName =
   | 'rollout'
   | 'deploy'
   | 'rollback'
+  | 'status'
+  | 'diagnose'
+  | 'logs'
   | 'sandbox';
 
 /** One setting: everything that flags, help, config file, schema and example derive from. */
@@ -402,8 +405,8 @@ export const SETTINGS = {
     reader: names,
     flags: '--container <name>',
     file: 'service',
-    commands: RENDERERS,
-    meaning: 'container that gets the image; needed when there are several',
+    commands: [...RENDERERS, 'logs'],
+    meaning: 'container that gets the image, or whose log is shown; needed when there are several',
     example: 'hyeon9mak-container',
   }),
   taskDefinition: setting({
@@ -480,6 +483,20 @@ export const SETTINGS = {
     meaning:
       'family:revision or ARN to go back to (default: the last that was deployed successfully)',
   }),
+  follow: setting({
+    reader: yes,
+    flags: '-f, --follow',
+    default: false,
+    commands: ['logs'],
+    meaning: 'go on with what is written from now on, also by tasks that start later',
+  }),
+  lines: setting({
+    reader: count,
+    flags: '-n, --lines <number>',
+    default: 100,
+    commands: ['logs'],
+    meaning: 'newest lines to begin with (default: 100)',
+  }),
   noWait: setting({
     reader: yes,
     flags: '--no-wait',
@@ -501,8 +518,8 @@ export const SETTINGS = {
     flags: '--poll <duration>',
     file: 'top',
     default: 3000,
-    commands: MOVERS,
-    meaning: 'time between two looks at the rollout (default: 3s)',
+    commands: [...MOVERS, 'logs'],
+    meaning: 'time between two looks (default: 3s)',
     example: '3s',
   }),
   maxFailures: setting({

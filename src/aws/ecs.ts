@@ -331,7 +331,11 @@ export async function stopRecord(ecs: Ecs, arn: string): Promise<boolean> {
 
 /** One service deployment of the past or the present. */
 export interface PastRollout {
+  /** `ecs-svc/…` */
+  readonly deployment: string;
   readonly status: ServiceDeployment['status'];
+  /** Why it ended as it did; empty where ECS says nothing. */
+  readonly reason: string;
   readonly createdAt: Date;
   /** ARN of the revision it deployed; undefined where ECS no longer knows. */
   readonly taskDefinition: string | undefined;
@@ -360,8 +364,10 @@ export async function pastRollouts(
     abort(ecs),
   );
   return serviceDeployments
-    .map(({ status, createdAt = new Date(0), targetServiceRevisionArn }) => ({
+    .map(({ status, statusReason, createdAt = new Date(0), targetServiceRevisionArn = '' }) => ({
+      deployment: `ecs-svc/${shortName(targetServiceRevisionArn)}`,
       status,
+      reason: statusReason ?? '',
       createdAt,
       taskDefinition: serviceRevisions.find(
         ({ serviceRevisionArn }) => serviceRevisionArn === targetServiceRevisionArn,
@@ -373,8 +379,19 @@ export async function pastRollouts(
 /** The tasks of one deployment, running or stopped, as DescribeTasks gives them. */
 export async function tasksOf(
   ecs: Ecs,
-  { clusterArn, serviceName }: Service,
+  service: Service,
   deployment: string,
+  desiredStatus: 'RUNNING' | 'STOPPED',
+): Promise<Task[]> {
+  const tasks = await allTasksOf(ecs, service, desiredStatus);
+  // `startedBy` would have to be the only filter of ListTasks, so it is compared here.
+  return tasks.filter(({ startedBy }) => startedBy === deployment);
+}
+
+/** All tasks of a service, running or stopped (ECS shows these for an hour). */
+export async function allTasksOf(
+  ecs: Ecs,
+  { clusterArn, serviceName }: Service,
   desiredStatus: 'RUNNING' | 'STOPPED',
 ): Promise<Task[]> {
   const { ListTasksCommand, DescribeTasksCommand } = await sdk();
@@ -382,7 +399,6 @@ export async function tasksOf(
   const arns: string[] = [];
   let nextToken: string | undefined;
   do {
-    // `startedBy` would have to be the only filter, so it is compared here.
     const page = await ecs.client.send(
       new ListTasksCommand({ cluster, serviceName: serviceName ?? '', desiredStatus, nextToken }),
       abort(ecs),
@@ -395,9 +411,7 @@ export async function tasksOf(
       ecs.client.send(new DescribeTasksCommand({ cluster, tasks }), abort(ecs)),
     ),
   );
-  return answers
-    .flatMap(({ tasks }) => tasks ?? [])
-    .filter(({ startedBy }) => startedBy === deployment);
+  return answers.flatMap(({ tasks }) => tasks ?? []);
 }
 
 function abort({ aws }: Ecs): { abortSignal: AbortSignal } {

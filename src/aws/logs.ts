@@ -1,6 +1,7 @@
 import { SignatureV4 } from '@smithy/signature-v4';
 import type { JsonObject } from '../core/task-definition.ts';
 import type { Ecs } from './ecs.ts';
+import { translateAwsError } from './errors.ts';
 
 /** Where one container of a task writes its log. */
 export interface LogStream {
@@ -9,20 +10,40 @@ export interface LogStream {
   readonly region: string | undefined;
 }
 
-/** The CloudWatch stream of a container (`prefix/container/task-id`); undefined for other log drivers. */
-export function logStreamOf(container: JsonObject, taskId: string): LogStream | undefined {
+/** The CloudWatch stream of a container; undefined for other log drivers (ecs-facts 5.5). */
+export function logStreamOf(
+  container: JsonObject,
+  taskId: string,
+  runtimeId: string | undefined,
+): LogStream | undefined {
   const { logDriver, options } = (container['logConfiguration'] ?? {}) as {
     logDriver?: string;
     options?: Record<string, string>;
   };
   const group = options?.['awslogs-group'];
   const prefix = options?.['awslogs-stream-prefix'];
-  if (logDriver !== 'awslogs' || group === undefined || prefix === undefined) return undefined;
-  return {
-    group,
-    stream: `${prefix}/${String(container['name'])}/${taskId}`,
-    region: options?.['awslogs-region'],
-  };
+  // On EC2 a stream may have no prefix, and is named like the container then.
+  const stream =
+    prefix === undefined ? runtimeId : `${prefix}/${String(container['name'])}/${taskId}`;
+  if (logDriver !== 'awslogs' || group === undefined || stream === undefined) return undefined;
+  return { group, stream, region: options?.['awslogs-region'] };
+}
+
+/** One line of a log. */
+export interface LogEvent {
+  /** Epoch milliseconds. */
+  readonly timestamp: number;
+  readonly message: string;
+}
+
+/** A part of a stream. */
+export interface LogPage {
+  /** The oldest first. */
+  readonly events: readonly LogEvent[];
+  /** Names what comes behind; the same again where nothing does. Undefined where there is no stream. */
+  readonly next: string | undefined;
+  /** The container never wrote, or its group does not exist. */
+  readonly missing: 'group' | 'stream' | undefined;
 }
 
 /** Milliseconds after which a rollout is watched on without the log. */
@@ -30,13 +51,26 @@ const TIMEOUT = 5000;
 
 /** The last lines of a log stream, oldest first; empty when there is no such group or stream. */
 export async function lastLogLines(ecs: Ecs, stream: LogStream, limit: number): Promise<string[]> {
+  const { events } = await readLog(ecs, stream, { limit, startFromHead: false });
+  return events.map(({ message }) => message);
+}
+
+/** Reads a part of a log stream: its end, its beginning, or what comes behind `nextToken`. */
+export async function readLog(
+  ecs: Ecs,
+  stream: LogStream,
+  part: {
+    readonly limit?: number;
+    readonly startFromHead: boolean;
+    readonly nextToken?: string | undefined;
+  },
+): Promise<LogPage> {
   const region = stream.region ?? (await ecs.client.config.region());
   const url = new URL(await logsEndpoint(ecs, region));
   const body = JSON.stringify({
     logGroupName: stream.group,
     logStreamName: stream.stream,
-    limit,
-    startFromHead: false,
+    ...part,
   });
   const signer = new SignatureV4({
     service: 'logs',
@@ -67,7 +101,8 @@ export async function lastLogLines(ecs: Ecs, stream: LogStream, limit: number): 
     __type?: string;
     message?: string;
     Message?: string;
-    events?: { message: string }[];
+    events?: LogEvent[];
+    nextForwardToken?: string;
   };
   const failure = response.ok ? undefined : answer.__type?.split('#').pop();
   ecs.aws.options.onCall({
@@ -75,11 +110,20 @@ export async function lastLogLines(ecs: Ecs, stream: LogStream, limit: number): 
     milliseconds: Math.round(performance.now() - start),
     failure,
   });
-  if (failure === 'ResourceNotFoundException') return [];
-  if (failure !== undefined) {
-    throw Object.assign(new Error(answer.message ?? answer.Message ?? failure), { name: failure });
+  const text = answer.message ?? answer.Message ?? '';
+  if (failure === 'ResourceNotFoundException') {
+    const missing = /log group/.test(text) ? 'group' : 'stream';
+    return { events: [], next: undefined, missing };
   }
-  return (answer.events ?? []).map(({ message }) => message.trimEnd());
+  if (failure !== undefined) {
+    const error = Object.assign(new Error(text || failure), { name: failure });
+    throw translateAwsError(error, 'logs:GetLogEvents', { profile: ecs.aws.profile });
+  }
+  const events = (answer.events ?? []).map(({ timestamp, message }) => ({
+    timestamp,
+    message: message.trimEnd(),
+  }));
+  return { events, next: answer.nextForwardToken, missing: undefined };
 }
 
 /** CloudWatch Logs has no client on board; its address follows the SDK's rules all the same. */

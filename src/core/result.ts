@@ -1,5 +1,6 @@
 import { EXIT_STATUS } from '../errors.ts';
 import type { Cause } from './diagnosis.ts';
+import type { DeploymentStatus, EventStatus, TaskStatus } from './reports.ts';
 
 /** How a command, or one service of it, ended. */
 export type Outcome =
@@ -39,6 +40,10 @@ export interface ServiceResult {
   readonly running: number;
   readonly failedTasks: number;
   readonly causes: readonly Cause[];
+  /** What `status` shows besides. */
+  readonly deployments?: readonly DeploymentStatus[];
+  readonly tasks?: readonly TaskStatus[];
+  readonly events?: readonly EventStatus[];
 }
 
 type Known = Pick<ServiceResult, 'cluster' | 'service' | 'outcome'> & Partial<ServiceResult>;
@@ -58,6 +63,16 @@ export function serviceResult(known: Known): ServiceResult {
   };
 }
 
+/** One line of a container's log. */
+export interface LogLine {
+  /** Id of the task. */
+  readonly task: string;
+  readonly container: string;
+  /** ISO time, as CloudWatch has it. */
+  readonly time: string;
+  readonly message: string;
+}
+
 /** Wall seconds of each phase that ran. */
 export type Seconds = Readonly<
   Partial<Record<'build' | 'push' | 'register' | 'rollout', number>> & { total: number }
@@ -69,6 +84,8 @@ export interface Result {
   readonly command: string;
   readonly image: ImageResult | null;
   readonly services: readonly ServiceResult[];
+  /** What `logs` prints, the oldest first. */
+  readonly logs?: readonly LogLine[];
   readonly error: {
     readonly code: string;
     readonly message: string;

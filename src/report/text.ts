@@ -2,6 +2,7 @@ import { formatChanges } from '../core/changes.ts';
 import { isFault } from '../core/diagnosis.ts';
 import type { Cause } from '../core/diagnosis.ts';
 import type { ServiceResult } from '../core/result.ts';
+import { shortenEvent } from '../core/reports.ts';
 import { shortName } from '../core/task-definition.ts';
 import type { EcsDeployError } from '../errors.ts';
 import type { Event, EventOf, LayerProgress, RolloutCounts } from '../events.ts';
@@ -147,6 +148,7 @@ const WORDS: Words = {
     lines: endLines(result, reason, seconds, digests),
     live: null,
   }),
+  'log-empty': () => say('detail', 'No log line is there: the containers wrote nothing yet.'),
   'sandbox-started': ({ url, registry, speed, scenarios }) => ({
     lines: [
       line('step', `Sandbox at ${url}, ${speed} times as fast as the wall clock`),
@@ -267,14 +269,6 @@ function endLines(
         ...back,
       ];
   }
-}
-
-/** An event without the service's name, which stands above it, and with task ids of eight digits. */
-function shortenEvent(message: string): string {
-  return message
-    .replace(/^\(service \S+\) /, '')
-    .replaceAll(/\(task ([0-9a-f]{8})[0-9a-f]{24}\)/g, '(task $1…)')
-    .replaceAll(/\(target-group arn:\S+:targetgroup\/([^/)]+)[^)]*\)/g, '(target-group $1)');
 }
 
 function phaseNote({

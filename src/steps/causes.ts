@@ -53,7 +53,9 @@ export async function findCauses(
       const { taskArn = '' } = task;
       const described = describeTask(task, definition);
       const examined =
-        index < TASKS_EXAMINED ? await examine(context, ecs, described, definition) : described;
+        index < TASKS_EXAMINED
+          ? await examine(context, ecs, task, described, definition)
+          : described;
       const cause = diagnoseTask(examined);
       if (late !== undefined && !late.has(taskArn) && mayBeLate(cause, examined)) {
         late.add(taskArn);
@@ -91,13 +93,15 @@ function describeTask(task: Task, definition: JsonObject): FailedTask {
 async function examine(
   context: Context,
   ecs: Ecs,
+  { containers = [] }: Task,
   task: FailedTask,
   definition: JsonObject,
 ): Promise<FailedTask> {
   const dead = deadContainer(task);
   const container = containersOf(definition).find(({ name }) => name === dead?.name);
   if (dead?.exitCode === undefined || container === undefined) return task;
-  const stream = logStreamOf(container, task.id);
+  const { runtimeId } = containers.find(({ name }) => name === dead.name) ?? {};
+  const stream = logStreamOf(container, task.id, runtimeId);
   const log = stream === undefined ? [] : await readLog(context, ecs, dead, stream);
   const logPlace = stream === undefined ? logPlaceOf(container) : undefined;
   const imagePlatforms = isSilentStart({ ...dead, log })
@@ -123,6 +127,7 @@ async function readLog(
     context.emit({
       kind: 'warning',
       message: `The log of container ${name} cannot be read (logs:GetLogEvents on ${stream.group}): ${(error as Error).message}`,
+      hint: error instanceof EcsDeployError ? error.hint : undefined,
     });
     return [];
   }

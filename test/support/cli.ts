@@ -21,6 +21,8 @@ export interface CliOptions {
   readonly stderr?: string;
   /** Called with the process and each piece of stderr, to act in the middle of a run. */
   readonly onStderr?: (text: string, child: ChildProcess) => void;
+  /** The same for stdout. */
+  readonly onStdout?: (text: string, child: ChildProcess) => void;
 }
 
 const BIN = resolve('bin/ecsdeploy.js');
@@ -30,7 +32,7 @@ const KEPT = ['PATH', 'HOME', 'TMPDIR'];
 
 /** Runs the built command as a user does: argv in, exit status and both streams out. */
 export function runCli(args: readonly string[], options: CliOptions = {}): Promise<CliEnd> {
-  const { environment = {}, directory, stdin = '', onStderr } = options;
+  const { environment = {}, directory, stdin = '', onStderr, onStdout } = options;
   const kept = Object.fromEntries(KEPT.map((name) => [name, process.env[name]]));
   const files = [options.stdout, options.stderr].map((path) =>
     path === undefined ? undefined : openSync(path, 'w'),
@@ -43,6 +45,7 @@ export function runCli(args: readonly string[], options: CliOptions = {}): Promi
   let [stdout, stderr] = ['', ''];
   child.stdout?.setEncoding('utf8').on('data', (text: string) => {
     stdout += text;
+    onStdout?.(text, child);
   });
   child.stderr?.setEncoding('utf8').on('data', (text: string) => {
     stderr += text;

@@ -1,0 +1,257 @@
+import { describe, expect, test } from 'vitest';
+import { accessDenied } from '../../src/sandbox/wire.ts';
+import { readResult } from '../support/cli.ts';
+import { addService, CONFIG, makeWorld, stable } from '../support/world.ts';
+import type { World } from '../support/world.ts';
+
+/** A text without the times, ids and padding that differ between runs. */
+function steady(text: string, world: World): string {
+  return stable(text, world)
+    .replaceAll(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ/g, 'TIME')
+    .replaceAll(/\b\d\d-\d\d \d\d:\d\d:\d\dZ/g, 'TIME')
+    .replaceAll(/\(task [0-9a-f]{8}…\)/g, '(task ID)')
+    .replaceAll(/^[0-9a-f]{8} /gm, 'ID ');
+}
+
+const deny = (world: World, ...actions: string[]) => {
+  for (const action of actions) world.sandbox.fail(action, accessDenied(action, '111122223333'));
+};
+
+describe('status', () => {
+  test('of a service at rest', async () => {
+    const world = await makeWorld();
+    const end = await world.run(['status']);
+    expect(end.status, end.stderr).toBe(0);
+    expect(end.stderr).toBe('');
+    expect(steady(end.stdout, world)).toMatchInlineSnapshot(`
+      "hyeon9mak-service-dev in backend: ACTIVE, 2 of 2 running
+
+      DEPLOYMENT  REVISION              STATE      TASKS   FAILED  SINCE
+      PRIMARY     hyeon9mak-task-dev:1  COMPLETED  2 of 2  0 of 3  TIME
+
+      TASK      REVISION              STATUS   HEALTH   SINCE
+      ID  hyeon9mak-task-dev:1  RUNNING  UNKNOWN  TIME
+      ID  hyeon9mak-task-dev:1  RUNNING  UNKNOWN  TIME
+
+      EVENTS
+      TIME  has started 2 tasks: (task ID) (task ID).
+      TIME  (deployment ecs-svc/N) deployment completed.
+      TIME  has reached a steady state.
+      "
+    `);
+  });
+
+  test('after a rollback: the stopped tasks say why', async () => {
+    const world = await makeWorld({ scenario: 'crash' });
+    await world.run(['deploy', '-q']);
+    const end = await world.run(['status', '--json']);
+    expect(end.status, end.stderr).toBe(0);
+    const [service] = readResult(end).services;
+    expect(service).toMatchObject({ outcome: 'unchanged', running: 2, desired: 2 });
+    expect(service?.deployments).toMatchObject([
+      { status: 'PRIMARY', taskDefinition: 'hyeon9mak-task-dev:1', rolloutState: 'COMPLETED' },
+    ]);
+    expect(service?.tasks).toContainEqual(
+      expect.objectContaining({
+        taskDefinition: 'hyeon9mak-task-dev:2',
+        lastStatus: 'STOPPED',
+        stoppedReason: 'Essential container in task exited',
+      }),
+    );
+    expect(service?.events?.at(-1)?.message).toContain('has reached a steady state');
+  });
+
+  test('of a deployment that waits for approval names it', async () => {
+    const world = await makeWorld({ scenario: 'paused', speed: 300 });
+    await world.run(['deploy', '-q', '--timeout', '1s']);
+    const end = await world.run(['status']);
+    expect(end.stdout).toContain('IN_PROGRESS, paused at POST_TEST_TRAFFIC_SHIFT');
+    expect(end.stdout).toContain('0 of 3');
+  });
+
+  test('shows what may be read, and says what may not', async () => {
+    const world = await makeWorld();
+    deny(world, 'ecs:ListTasks', 'ecs:DescribeServiceDeployments');
+    const end = await world.run(['status']);
+    expect(end.status, end.stderr).toBe(0);
+    expect(end.stdout).toContain('hyeon9mak-task-dev:1');
+    expect(end.stderr.match(/Going on without ecs:ListTasks/g)).toHaveLength(1);
+  });
+
+  test('of a service that is not there suggests the one that is', async () => {
+    const world = await makeWorld();
+    const end = await world.run(['status', '--service', 'hyeon9mak-service-dv']);
+    expect(end.status).toBe(4);
+    expect(end.stderr).toContain('did you mean "hyeon9mak-service-dev"?');
+  });
+});
+
+describe('diagnose', () => {
+  test('a rolled-back deployment, after the fact', async () => {
+    const world = await makeWorld({ scenario: 'crash' });
+    await world.run(['deploy', '-q']);
+    world.writes();
+    const end = await world.run(['diagnose']);
+    expect(end.status, end.stderr).toBe(0);
+    expect(end.stderr).toBe('');
+    expect(steady(end.stdout, world).replaceAll(/\d+ tasks\)/g, 'N tasks)')).toMatchInlineSnapshot(`
+      "hyeon9mak-service-dev: the deployment of hyeon9mak-task-dev:2 failed and was rolled back.
+        ecs-svc/N, begun TIME; the service is on hyeon9mak-task-dev:1, 2 of 2 tasks run
+        Service deployment rolled back because the circuit breaker threshold was exceeded.
+
+      container hyeon9mak-container ended with exit code 1 [application-exit] (N tasks)
+        Essential container in task exited
+        container hyeon9mak-container: exit code 1
+        | Starting /app
+        | Error: connect ECONNREFUSED 10.0.1.15:5432
+        |     at TCPConnectWrap.afterConnect [as oncomplete] (node:net:1611:16)
+        | database is not reachable, giving up
+        → mend what its last log lines name; more of them: ecsdeploy logs --container hyeon9mak-container
+      "
+    `);
+    expect(world.writes()).toEqual([]);
+    const json = readResult(await world.run(['diagnose', '--json']));
+    expect(json).toMatchObject({
+      outcome: 'unchanged',
+      services: [
+        {
+          outcome: 'rolled-back',
+          taskDefinition: expect.stringMatching(/:2$/),
+          deployment: expect.stringMatching(/^ecs-svc\//),
+          causes: [{ code: 'application-exit' }],
+        },
+      ],
+    });
+    expect(json.services[0]?.failedTasks).toBeGreaterThanOrEqual(3);
+  });
+
+  test('a deployment that hangs: the events say why', async () => {
+    const world = await makeWorld({ scenario: 'deadlock' });
+    await world.run(['deploy', '-q', '--on-failure', 'watch', '--timeout', '500ms']);
+    const end = await world.run(['diagnose']);
+    expect(end.stdout).toContain('the deployment of hyeon9mak-task-dev:2 is in progress.');
+    expect(end.stdout).toContain('[placement-blocked]');
+    expect(end.stdout).toContain('minimumHealthyPercent=50,maximumPercent=200');
+  });
+
+  test('a deployment without a failed task: the events are shown', async () => {
+    const world = await makeWorld({ scenario: 'stopped-in-the-console' });
+    await world.run(['deploy', '-q']);
+    const end = await world.run(['diagnose']);
+    expect(end.stdout).toContain('failed and was rolled back');
+    expect(end.stdout).toContain('it was stopped by a user');
+    expect(end.stdout).toContain('No failed task of it is visible');
+    expect(end.stdout).toContain('has reached a steady state.');
+  });
+
+  test('a service with nothing wrong', async () => {
+    const world = await makeWorld();
+    const end = await world.run(['diagnose']);
+    expect(end.status, end.stderr).toBe(0);
+    expect(end.stdout).toBe(
+      'hyeon9mak-service-dev: nothing is wrong. The latest deployment, of hyeon9mak-task-dev:1, succeeded; 2 of 2 tasks run.\n',
+    );
+  });
+
+  test('several services, without the calls that are not in the smallest policy', async () => {
+    const services = 'services: [{ service: hyeon9mak-service-dev }, { service: other }]\n';
+    const config = CONFIG.replace(/^service:.*\n/m, services);
+    const world = await makeWorld({
+      scenario: 'crash-no-rollback',
+      files: { '.ecsdeployrc': config },
+    });
+    await addService(world, 'other');
+    await world.run([
+      'deploy',
+      '-q',
+      '--service',
+      'hyeon9mak-service-dev',
+      '--on-failure',
+      'watch',
+    ]);
+    deny(world, 'ecs:ListServiceDeployments', 'ecs:ListTasks');
+    const end = await world.run(['diagnose']);
+    expect(end.status, end.stderr).toBe(0);
+    expect(end.stdout).toContain('the deployment of hyeon9mak-task-dev:2 failed.');
+    expect(end.stdout).toContain('ECS deployment circuit breaker: tasks failed to start.');
+    expect(end.stdout).toContain('other: ');
+    expect(end.stderr).toContain('"Action":"ecs:ListTasks"');
+  });
+});
+
+describe('logs', () => {
+  test('of the container that the config names, the newest lines of all tasks', async () => {
+    const world = await makeWorld();
+    const end = await world.run(['logs']);
+    expect(end.status, end.stderr).toBe(0);
+    expect(end.stderr).toBe('');
+    const lines = end.stdout.trim().split('\n');
+    expect(lines.every((line) => /^[0-9a-f]{8} {2}\S/.test(line))).toBe(true);
+    expect(new Set(lines.map((line) => line.slice(0, 8))).size).toBe(2);
+    const last = await world.run(['logs', '-n', '1']);
+    expect(last.stdout.trim().split('\n')).toEqual(lines.slice(-1));
+  });
+
+  test('of several containers names them, and the JSON says when', async () => {
+    const world = await makeWorld();
+    const containers = ['--container', 'hyeon9mak-container', '--container', 'datadog-agent'];
+    const end = await world.run(['logs', ...containers]);
+    expect(end.stdout).toMatch(/^[0-9a-f]{8} hyeon9mak-container {2}\S/m);
+    expect(end.stdout).toMatch(/^[0-9a-f]{8} datadog-agent {2}\S/m);
+    const { logs = [] } = readResult(await world.run(['logs', ...containers, '--json']));
+    expect(logs).toHaveLength(end.stdout.trim().split('\n').length);
+    expect(logs[0]).toEqual({
+      task: expect.stringMatching(/^[0-9a-f]{32}$/),
+      container: expect.any(String),
+      time: expect.stringMatching(/^\d{4}-.*Z$/),
+      message: expect.any(String),
+    });
+  });
+
+  test('of tasks that have stopped, too', async () => {
+    const world = await makeWorld({ scenario: 'crash' });
+    await world.run(['deploy', '-q']);
+    const end = await world.run(['logs']);
+    expect(end.stdout).toContain('database is not reachable, giving up');
+  });
+
+  test('-f goes on with tasks that start later, and Ctrl-C ends it', async () => {
+    const world = await makeWorld({ scenario: 'crash', speed: 100 });
+    let deploy: Promise<unknown> | undefined;
+    const end = await world.run(['logs', '-f', '--poll', '50ms'], {
+      onStdout: (text, child) => {
+        deploy ??= world.run(['deploy', '-q']);
+        if (text.includes('giving up')) child.kill('SIGINT');
+      },
+    });
+    expect(end.status, end.stderr).toBe(130);
+    expect(end.stderr).toBe('');
+    await deploy;
+  });
+
+  test('-f ends when nobody reads any more', async () => {
+    const world = await makeWorld({ scenario: 'crash', speed: 100 });
+    let deploy: Promise<unknown> | undefined;
+    const end = await world.run(['logs', '-f', '--poll', '50ms'], {
+      onStdout: (_, child) => {
+        deploy ??= world.run(['deploy', '-q']);
+        child.stdout?.destroy();
+      },
+    });
+    expect(end.status, end.stderr).toBe(0);
+    await deploy;
+  });
+
+  test('of a container that is not there, of a driver that AWS cannot read, and denied', async () => {
+    const world = await makeWorld();
+    const wrong = await world.run(['logs', '--container', 'hyeon9mak']);
+    expect(wrong.status).toBe(3);
+    expect(wrong.stderr).toContain('did you mean "hyeon9mak-container"?');
+    const both = await world.run(['logs', '-f', '--json']);
+    expect(both.status).toBe(2);
+    deny(world, 'logs:GetLogEvents');
+    const denied = await world.run(['logs']);
+    expect(denied.status).toBe(4);
+    expect(denied.stderr).toContain('"Action":"logs:GetLogEvents"');
+  });
+});
