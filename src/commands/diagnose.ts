@@ -12,7 +12,9 @@ import type { Outcome, ServiceResult } from '../core/result.ts';
 import { shortName } from '../core/task-definition.ts';
 import { allOrRefuse } from '../errors.ts';
 import { findCauses } from '../steps/causes.ts';
+import { currentRecords } from '../steps/sight.ts';
 import { connectAws, optional } from '../steps/session.ts';
+import { pausedHook } from '../core/verdict.ts';
 
 /** Tells why the latest deployment of each service failed or hangs; changes nothing. */
 export async function diagnose(context: Context): Promise<CommandResult> {
@@ -116,13 +118,18 @@ async function latestDeployment(context: Context, ecs: Ecs, service: Service): P
   const primary = primaryOf(service);
   if (newest?.taskDefinition !== undefined) {
     const [outcome, state] = STATES[newest.status ?? ''] ?? AT_WORK;
+    const [record] = outcome === 'unknown' ? await currentRecords(context, ecs, service) : [];
+    const hook = pausedHook(record);
     return {
       id: newest.deployment,
       taskDefinition: newest.taskDefinition,
       createdAt: newest.createdAt,
       outcome,
       state,
-      reason: newest.reason,
+      reason:
+        hook === undefined
+          ? newest.reason
+          : `paused for approval at ${record?.lifecycleStage}; ecsdeploy rollout --watch shows how to approve it`,
     };
   }
   const failed = service.deployments?.find(({ rolloutState }) => rolloutState === 'FAILED');

@@ -1,13 +1,6 @@
 import type { Service } from '@aws-sdk/client-ecs';
 import type { Aws } from '../aws/client.ts';
-import {
-  describeRecords,
-  describeRevision,
-  describeService,
-  openEcs,
-  pastRollouts,
-  primaryOf,
-} from '../aws/ecs.ts';
+import { describeRevision, describeService, openEcs, pastRollouts, primaryOf } from '../aws/ecs.ts';
 import type { Ecs } from '../aws/ecs.ts';
 import { requireSettings } from '../config.ts';
 import type { Target } from '../config.ts';
@@ -19,6 +12,7 @@ import { checkService } from '../steps/definition.ts';
 import { findGivenImage } from '../steps/image.ts';
 import { lastGood, rollOut, startMove, unchanged } from '../steps/rollout.ts';
 import { connectAws, optional } from '../steps/session.ts';
+import { currentRecords } from '../steps/sight.ts';
 import { newWatch, takeBack } from '../steps/watch.ts';
 import type { Move } from '../steps/watch.ts';
 import { rolloutResult } from './rollout.ts';
@@ -110,14 +104,6 @@ async function planBack(
   return isAtWork
     ? plan('stop', await describeRevision(ecs, current), current, revision.arn)
     : plan('move', revision, revision.arn, current);
-}
-
-async function currentRecords(context: Context, ecs: Ecs, service: Service) {
-  const arn = service.currentServiceDeployment;
-  if (arn === undefined) return [];
-  return (
-    (await optional(context, 'ecs:DescribeServiceDeployments', describeRecords(ecs, [arn]))) ?? []
-  );
 }
 
 /** A revision that ECS can run again: active, and its images still there. */

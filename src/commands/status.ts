@@ -1,5 +1,5 @@
 import type { Deployment, Service, ServiceDeployment, Task } from '@aws-sdk/client-ecs';
-import { allTasksOf, describeRecords, describeService, openEcs } from '../aws/ecs.ts';
+import { allTasksOf, describeService, openEcs } from '../aws/ecs.ts';
 import type { Ecs } from '../aws/ecs.ts';
 import { requireSettings } from '../config.ts';
 import type { Target } from '../config.ts';
@@ -11,6 +11,7 @@ import { shortName } from '../core/task-definition.ts';
 import { pausedHook } from '../core/verdict.ts';
 import { allOrRefuse } from '../errors.ts';
 import { connectAws, optional } from '../steps/session.ts';
+import { currentRecords } from '../steps/sight.ts';
 
 /** Stopped tasks and events that are shown. */
 const STOPPED_SHOWN = 5;
@@ -46,11 +47,8 @@ export async function status(context: Context): Promise<CommandResult> {
 
 async function readStatus(context: Context, ecs: Ecs, target: Target): Promise<ServiceStatus> {
   const service = await describeService(ecs, target.cluster, target.service);
-  const arn = service.currentServiceDeployment;
-  const [records = [], running = [], stopped = []] = await Promise.all([
-    arn === undefined
-      ? []
-      : optional(context, 'ecs:DescribeServiceDeployments', describeRecords(ecs, [arn])),
+  const [records, running = [], stopped = []] = await Promise.all([
+    currentRecords(context, ecs, service),
     optional(context, 'ecs:ListTasks', allTasksOf(ecs, service, 'RUNNING')),
     optional(context, 'ecs:ListTasks', allTasksOf(ecs, service, 'STOPPED')),
   ]);

@@ -34,7 +34,7 @@ const EVENTS_SHOWN = 5;
 /** A diagnosis for people. */
 export function formatDiagnosis(diagnosis: Diagnosis): string {
   const { service, subject, causes, events, running, desired, current } = diagnosis;
-  const counts = `${running} of ${desired} tasks run`;
+  const counts = `${running} running, ${desired} wanted`;
   if (subject === undefined) {
     return `${service}: nothing is wrong. The latest deployment, of ${current}, succeeded; ${counts}.`;
   }

@@ -6,6 +6,7 @@ import type { Context } from '../context.ts';
 import { MISSING } from '../core/verdict.ts';
 import type { OurDeployment } from '../core/verdict.ts';
 import { EcsDeployError } from '../errors.ts';
+import { optional } from './session.ts';
 
 /** A deployment with what the last look showed of it. */
 export interface Watched {
@@ -185,4 +186,15 @@ async function lookAtRecords(
 /** ARN under which a deployment's record may be found: the service names its current one. */
 function candidateOf({ record, recordArn, service }: Watched): string | undefined {
   return record?.serviceDeploymentArn ?? recordArn ?? service.currentServiceDeployment;
+}
+
+/** The service deployment that a service names as its current one; none where that may not be read. */
+export async function currentRecords(
+  context: Context,
+  ecs: Ecs,
+  { currentServiceDeployment: arn }: Service,
+): Promise<readonly ServiceDeployment[]> {
+  if (arn === undefined) return [];
+  const read = describeRecords(ecs, [arn]);
+  return (await optional(context, 'ecs:DescribeServiceDeployments', read)) ?? [];
 }

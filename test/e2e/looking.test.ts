@@ -96,7 +96,7 @@ describe('diagnose', () => {
     expect(end.stderr).toBe('');
     expect(steady(end.stdout, world).replaceAll(/\d+ tasks\)/g, 'N tasks)')).toMatchInlineSnapshot(`
       "hyeon9mak-service-dev: the deployment of hyeon9mak-task-dev:2 failed and was rolled back.
-        ecs-svc/N, begun TIME; the service is on hyeon9mak-task-dev:1, 2 of 2 tasks run
+        ecs-svc/N, begun TIME; the service is on hyeon9mak-task-dev:1, 2 running, 2 wanted
         Service deployment rolled back because the circuit breaker threshold was exceeded.
 
       container hyeon9mak-container ended with exit code 1 [application-exit] (N tasks)
@@ -144,12 +144,19 @@ describe('diagnose', () => {
     expect(end.stdout).toContain('has reached a steady state.');
   });
 
+  test('a deployment that waits for approval', async () => {
+    const world = await makeWorld({ scenario: 'paused' });
+    await world.run(['deploy', '-q', '--timeout', '1s']);
+    const end = await world.run(['diagnose']);
+    expect(end.stdout).toContain('paused for approval at POST_TEST_TRAFFIC_SHIFT');
+  });
+
   test('a service with nothing wrong', async () => {
     const world = await makeWorld();
     const end = await world.run(['diagnose']);
     expect(end.status, end.stderr).toBe(0);
     expect(end.stdout).toBe(
-      'hyeon9mak-service-dev: nothing is wrong. The latest deployment, of hyeon9mak-task-dev:1, succeeded; 2 of 2 tasks run.\n',
+      'hyeon9mak-service-dev: nothing is wrong. The latest deployment, of hyeon9mak-task-dev:1, succeeded; 2 running, 2 wanted.\n',
     );
   });
 
