@@ -197,6 +197,23 @@ export async function findImage(
   return { digest: image.imageId.imageDigest, platforms: await platformsOf(repository, manifest) };
 }
 
+/** Whether an image is archived: it is described, but tasks cannot pull it (ecs-facts 6.2). */
+export async function isArchived(
+  { client, name, registryId, signal }: Repository,
+  imageDigest: string,
+): Promise<boolean> {
+  const { DescribeImagesCommand } = await import('@aws-sdk/client-ecr');
+  const { imageDetails } = await client.send(
+    new DescribeImagesCommand({
+      repositoryName: name,
+      ...(registryId && { registryId }),
+      imageIds: [{ imageDigest }],
+    }),
+    { abortSignal: signal },
+  );
+  return imageDetails?.[0]?.imageStatus === 'ARCHIVED';
+}
+
 /** Milliseconds after which a deploy goes on without knowing the platform. */
 const DOWNLOAD_TIMEOUT = 10_000;
 

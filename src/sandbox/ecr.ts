@@ -39,6 +39,8 @@ interface RepositoryState {
   exclusions: readonly string[];
   /** When each digest was first seen here. */
   readonly pushedAt: Map<string, number>;
+  /** Digests of images that are archived. */
+  readonly archived: Set<string>;
 }
 
 interface ImageId {
@@ -97,6 +99,7 @@ export function createEcr(options: EcrOptions): Ecr {
       mutability: 'MUTABLE',
       exclusions: [],
       pushedAt: new Map(),
+      archived: new Set(),
     };
     repositories.set(name, made);
     return made;
@@ -129,7 +132,7 @@ export function createEcr(options: EcrOptions): Ecr {
       imageSizeInBytes: sizeOf(manifest),
       imagePushedAt: pushedAt,
       imageManifestMediaType: manifest.mediaType,
-      imageStatus: 'ACTIVE',
+      imageStatus: repository.archived.has(manifest.digest) ? 'ARCHIVED' : 'ACTIVE',
     };
   };
 
@@ -186,6 +189,15 @@ export function createEcr(options: EcrOptions): Ecr {
         return detail(repository, known.get(manifest.digest) ?? { manifest, tags: [] });
       });
       return { imageDetails: await Promise.all(wanted) };
+    },
+    UpdateImageStorageClass: async ({ repositoryName, imageId, targetStorageClass }) => {
+      const repository = find(repositoryName);
+      const manifest = await manifestOf(repository, imageId as ImageId);
+      if (manifest === undefined) throw notFound(repository, imageId as ImageId);
+      if (targetStorageClass === 'ARCHIVE') repository.archived.add(manifest.digest);
+      else repository.archived.delete(manifest.digest);
+      const { imageStatus } = detail(repository, { manifest, tags: [] });
+      return { registryId: account, repositoryName: repository.name, imageId, imageStatus };
     },
     ListImages: async ({ repositoryName }) => ({
       imageIds: [...(await images(find(repositoryName))).entries()].flatMap(

@@ -105,8 +105,8 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
     drainSeconds: scene.drainSeconds,
   });
   handlers.push(embedded.handle, ecr.handle);
-  const { service = {}, container = {} } = scene;
-  await buildWorld({ ecs, ecr, logs, registry, registryHost, service, container });
+  const { service = {}, container = {}, hasFailed = false } = scene;
+  await buildWorld({ ecs, ecr, logs, registry, registryHost, service, container, hasFailed });
   stage = createStage(scene, { clock, ecs, ecr: ecr.operations });
   Object.assign(services, { ecs: stage.operations, ecr: ecr.operations, logs: logs.operations });
   await stage.open();

@@ -19,14 +19,16 @@ export interface Trouble {
 
 /** What somebody else does, or ECS by itself. */
 export type Act =
-  /** Deploys a revision with another environment, or the one that ran before. */
+  /** Deploys a revision with another environment, the one that ran before, or the same anew. */
   | 'deploy-another'
   | 'deploy-the-old'
+  | 'deploy-the-same'
   | 'stop-an-old-task'
   | 'stop-the-deployment'
   | 'protect-old-tasks'
   | 'delete-service'
   | 'delete-repository'
+  | 'archive-the-image'
   /** A target fails its check once, and passes the next. */
   | 'fail-a-check'
   | { readonly desiredCount: number };
@@ -49,6 +51,8 @@ export interface Scenario {
   readonly faults?: readonly Fault[];
   /** Members of CreateService that the start world's service gets. */
   readonly service?: Readonly<Record<string, unknown>>;
+  /** The service's first deployment has failed: there is nothing to roll back to. */
+  readonly hasFailed?: boolean;
   /** Members that its application container gets. */
   readonly container?: Readonly<Record<string, unknown>>;
   readonly trouble?: readonly Trouble[];
@@ -114,6 +118,10 @@ function pause(timeoutConfiguration?: object) {
 }
 
 const WATCH_READS = /^ecs:(DescribeServices|DescribeServiceDeployments|ListServiceDeployments)$/;
+const EXPIRED = awsFault(
+  'ExpiredTokenException',
+  'The security token included in the request is expired',
+);
 const BUSY_FAMILY =
   'Too many concurrent attempts to create a new revision of the specified family.';
 
@@ -249,6 +257,12 @@ const DEFINITIONS = {
     summary: 'no task ever runs, and there is no circuit breaker to end it',
     faults: [{ name: 'secret-denied' }],
     service: breaker(false, false),
+  },
+  'no-rollback-candidate': {
+    group: 'run',
+    summary: 'the same, and no deployment was ever completed: nothing to roll back to',
+    faults: [{ name: 'crash' }],
+    hasFailed: true,
   },
   'exit-127': {
     group: 'run',
@@ -386,6 +400,11 @@ const DEFINITIONS = {
     summary: 'somebody else deploys the revision from before in between',
     acts: [{ at: 15, act: 'deploy-the-old' }],
   },
+  'superseded-by-the-same': {
+    group: 'people',
+    summary: 'somebody else deploys the same revision anew in between',
+    acts: [{ at: 15, act: 'deploy-the-same' }],
+  },
   'old-task-stopped': {
     group: 'people',
     summary: 'somebody stops an old task by hand: the old revision starts another',
@@ -430,6 +449,14 @@ const DEFINITIONS = {
     summary: 'a proxy answers 503 with a page for half a minute',
     trouble: [{ actions: WATCH_READS, answer: HTML, after: 5, seconds: 30 }],
   },
+  resets: {
+    group: 'API',
+    summary: 'connections are reset now and then',
+    trouble: [
+      { actions: WATCH_READS, answer: CUT, after: 5, times: 9 },
+      { actions: WATCH_READS, answer: CUT, after: 40, times: 9 },
+    ],
+  },
   'network-out': {
     group: 'API',
     summary: 'every connection is cut for half a minute',
@@ -441,10 +468,7 @@ const DEFINITIONS = {
     trouble: [
       {
         actions: /^ecs:/,
-        answer: awsFault(
-          'ExpiredTokenException',
-          'The security token included in the request is expired',
-        ),
+        answer: EXPIRED,
         after: 10,
       },
     ],
@@ -460,6 +484,21 @@ const DEFINITIONS = {
       'ecs:DescribeTasks',
       'logs:GetLogEvents',
     ].map(denied),
+  },
+  'login-expired': {
+    group: 'before',
+    summary: 'the credentials have expired',
+    trouble: [{ actions: /^(ecs|ecr):/, answer: EXPIRED }],
+  },
+  'revision-inactive': {
+    group: 'before',
+    summary: 'somebody deregisters the new revision before it is deployed',
+    trouble: [
+      {
+        actions: /^ecs:UpdateService$/,
+        answer: awsFault('ClientException', 'TaskDefinition is inactive'),
+      },
+    ],
   },
   'busy-family': {
     group: 'before',
@@ -500,6 +539,11 @@ const DEFINITIONS = {
     group: 'before',
     summary: 'the service has an external deployment controller',
     service: { deploymentController: { type: 'EXTERNAL' } },
+  },
+  'archived-image': {
+    group: 'before',
+    summary: 'ECR has archived the first image: ecsdeploy deploy --image …:first',
+    acts: [{ at: 0, act: 'archive-the-image' }],
   },
   'repository-missing': {
     group: 'before',

@@ -2,7 +2,14 @@ import type { Clock } from './clock.ts';
 import type { Ecs } from './ecs/index.ts';
 import type { Act, Scene, Trouble } from './scenarios.ts';
 import type { Operation, Operations } from './wire.ts';
-import { CLUSTER_NAME, FIRST_REVISION, REGION, SERVICE_NAME } from './world.ts';
+import {
+  CLUSTER_NAME,
+  FIRST_REVISION,
+  FIRST_TAG,
+  REGION,
+  REPOSITORY_NAME,
+  SERVICE_NAME,
+} from './world.ts';
 
 /** Plays what a scene holds besides the world it starts with. */
 export interface Stage {
@@ -113,6 +120,9 @@ async function perform(call: Call, ecr: Operations, ecs: Ecs, act: Act): Promise
     case 'deploy-the-old':
       await call('UpdateService', { ...SERVICE, taskDefinition: FIRST_REVISION });
       return;
+    case 'deploy-the-same':
+      await call('UpdateService', { ...SERVICE, forceNewDeployment: true });
+      return;
     case 'stop-an-old-task': {
       const old = (await tasks()).find(({ taskDefinitionArn }) =>
         taskDefinitionArn.endsWith(`/${FIRST_REVISION}`),
@@ -139,7 +149,17 @@ async function perform(call: Call, ecr: Operations, ecs: Ecs, act: Act): Promise
       return;
     case 'delete-repository':
       await ecr['DeleteRepository']?.(
-        { repositoryName: 'hyeon9mak-dev', force: true },
+        { repositoryName: REPOSITORY_NAME, force: true },
+        { region: REGION },
+      );
+      return;
+    case 'archive-the-image':
+      await ecr['UpdateImageStorageClass']?.(
+        {
+          repositoryName: REPOSITORY_NAME,
+          imageId: { imageTag: FIRST_TAG },
+          targetStorageClass: 'ARCHIVE',
+        },
         { region: REGION },
       );
       return;

@@ -11,6 +11,9 @@ export const CLUSTER_NAME = 'backend';
 export const SERVICE_NAME = 'hyeon9mak-service-dev';
 /** The container of the application, beside its sidecars. */
 export const APPLICATION = 'hyeon9mak-container';
+export const REPOSITORY_NAME = 'hyeon9mak-dev';
+/** Tag of the image that the service starts with. */
+export const FIRST_TAG = 'first';
 /** The revision that the service starts with. */
 export const FIRST_REVISION = 'hyeon9mak-task-dev:1';
 /** The one region in which the sandbox's world exists. */
@@ -28,6 +31,8 @@ export interface WorldParts {
   readonly service: Readonly<Record<string, unknown>>;
   /** Members that the application container gets besides. */
   readonly container: Readonly<Record<string, unknown>>;
+  /** The service's first deployment has failed. */
+  readonly hasFailed: boolean;
 }
 
 /**
@@ -37,37 +42,42 @@ export interface WorldParts {
  */
 export async function buildWorld(parts: WorldParts): Promise<void> {
   const { ecs, ecr, logs, registry, registryHost } = parts;
-  ecr.createRepository('hyeon9mak-dev');
+  ecr.createRepository(REPOSITORY_NAME);
   await pushSeedImage(registry, {
-    repository: 'hyeon9mak-dev',
-    tag: 'first',
+    repository: REPOSITORY_NAME,
+    tag: FIRST_TAG,
     platform: 'linux/amd64',
     files: { 'app/server': '#!/bin/sh\necho first\n' },
     entrypoint: ['/app/server'],
   });
   logs.createGroup('/ecs/hyeon9mak-task-dev');
   ecs.createCluster(CLUSTER_NAME);
-  ecs.registerTaskDefinition(taskDefinition(parts, `${registryHost}/hyeon9mak-dev:first`));
-  await ecs.createService({
-    cluster: CLUSTER_NAME,
-    serviceName: SERVICE_NAME,
-    taskDefinition: 'hyeon9mak-task-dev',
-    desiredCount: 2,
-    launchType: 'FARGATE',
-    networkConfiguration: {
-      awsvpcConfiguration: {
-        subnets: ['subnet-0123456789abcdef0'],
-        securityGroups: ['sg-0123456789abcdef0'],
-        assignPublicIp: 'ENABLED',
+  ecs.registerTaskDefinition(
+    taskDefinition(parts, `${registryHost}/${REPOSITORY_NAME}:${FIRST_TAG}`),
+  );
+  await ecs.createService(
+    {
+      cluster: CLUSTER_NAME,
+      serviceName: SERVICE_NAME,
+      taskDefinition: 'hyeon9mak-task-dev',
+      desiredCount: 2,
+      launchType: 'FARGATE',
+      networkConfiguration: {
+        awsvpcConfiguration: {
+          subnets: ['subnet-0123456789abcdef0'],
+          securityGroups: ['sg-0123456789abcdef0'],
+          assignPublicIp: 'ENABLED',
+        },
       },
+      deploymentConfiguration: {
+        deploymentCircuitBreaker: { enable: true, rollback: true },
+        minimumHealthyPercent: 100,
+        maximumPercent: 200,
+      },
+      ...parts.service,
     },
-    deploymentConfiguration: {
-      deploymentCircuitBreaker: { enable: true, rollback: true },
-      minimumHealthyPercent: 100,
-      maximumPercent: 200,
-    },
-    ...parts.service,
-  });
+    parts.hasFailed,
+  );
 }
 
 function taskDefinition({ container }: WorldParts, image: string): Record<string, unknown> {

@@ -5,6 +5,7 @@ import {
   createRepository,
   findImage,
   findRepository,
+  isArchived,
   loginForHost,
   registryLogin,
   repositoryOf,
@@ -169,6 +170,16 @@ export async function findGivenImage(
       code: 'image-missing',
       message: `ECR has no image ${reference}.`,
       hint: 'push it first (ecsdeploy push), or name one that exists; --skip-check image-exists goes on all the same',
+    });
+  }
+  if (stored === undefined || context.config.skipCheck.includes('image-exists')) {
+    return { reference, stored };
+  }
+  if (await optional(context, 'ecr:DescribeImages', isArchived(repository, stored.digest))) {
+    throw new EcsDeployError({
+      code: 'image-archived',
+      message: `ECR has archived ${reference}: tasks cannot pull it.`,
+      hint: `restore it: aws ecr update-image-storage-class --repository-name ${repository.name} --image-id imageDigest=${stored.digest} --target-storage-class STANDARD; --skip-check image-exists goes on all the same`,
     });
   }
   return { reference, stored };

@@ -14,6 +14,7 @@ interface End {
   readonly causes?: readonly CauseCode[];
   /** Words of stderr. */
   readonly says: string;
+  /** `REGISTRY` stands for the sandbox's. */
   readonly args?: readonly string[];
   /** Times as fast as the wall clock; 300 unless given. */
   readonly speed?: number;
@@ -72,6 +73,7 @@ const ENDS: Readonly<Record<ScenarioName, End>> = {
   'crash-no-rollback': fails('application-exit', 'ended with exit code 1'),
   'crash-loop': fails('application-exit', 'roll back: ecsdeploy rollback'),
   'never-starts': fails('secret-unavailable', 'the limit of --max-failures'),
+  'no-rollback-candidate': fails('application-exit', 'No rollback candidate was found'),
   'exit-127': rollsBack('command-not-found', '(exit code 127)'),
   'out-of-memory': rollsBack('out-of-memory', 'needed more memory than it has'),
   'spot-interruption': succeeds('Warning: hyeon9mak-service-dev: AWS took the capacity back', {
@@ -112,12 +114,18 @@ const ENDS: Readonly<Record<ScenarioName, End>> = {
     outcome: 'superseded',
     says: 'deploys hyeon9mak-task-dev:1 instead',
   },
+  'superseded-by-the-same': {
+    status: 8,
+    outcome: 'superseded',
+    says: 'deploys hyeon9mak-task-dev:2 instead',
+  },
   'old-task-stopped': succeeds('(2 of 2 tasks)'),
   'stopped-in-the-console': rollsBack(undefined, 'it was stopped by a user'),
   'stale-reads': succeeds('(2 of 2 tasks)'),
   throttled: succeeds('AWS does not answer (Rate exceeded)', { speed: 60 }),
   'server-errors': succeeds('AWS does not answer (Service Unavailable)', { speed: 20 }),
   'html-errors': succeeds('AWS does not answer', { speed: 20 }),
+  resets: succeeds('AWS does not answer', { speed: 60 }),
   'network-out': succeeds('AWS does not answer', { speed: 20 }),
   'token-expired': {
     status: 9,
@@ -125,11 +133,17 @@ const ENDS: Readonly<Record<ScenarioName, End>> = {
     says: 'watch on: ecsdeploy rollout hyeon9mak-task-dev:2 --watch',
   },
   'reads-denied': rollsBack(undefined, 'Going on without service deployments'),
+  'login-expired': isRefused(4, 'have expired'),
+  'revision-inactive': isRefused(4, 'TaskDefinition is inactive'),
   'busy-family': succeeds('Somebody else registers in the family'),
   'pass-role-denied': isRefused(4, '"Action":"iam:PassRole"'),
   'service-deleted': isRefused(3, 'is DRAINING: it is being deleted'),
   'code-deploy': isRefused(3, 'is deployed by CODE_DEPLOY'),
   external: isRefused(3, 'is deployed by EXTERNAL'),
+  'archived-image': {
+    ...isRefused(3, '--target-storage-class STANDARD'),
+    args: ['--image', 'REGISTRY/hyeon9mak-dev:first'],
+  },
   'repository-missing': isRefused(4, 'ECR has no repository "hyeon9mak-dev"'),
 };
 
@@ -138,15 +152,18 @@ const isRefusal = ([, { outcome }]: [ScenarioName, End]) => outcome === 'refused
 
 async function deployIn(scenario: ScenarioName, { speed = 300, args = [], says, status }: End) {
   const world = await makeWorld({ scenario, speed });
-  const before = await world.service();
-  const end = await world.run(['deploy', '--json', ...args]);
+  // Where the credentials have expired nobody can look.
+  const look = () => world.service().catch(() => undefined);
+  const before = await look();
+  const named = args.map((arg) => arg.replace('REGISTRY', world.sandbox.registryHost));
+  const end = await world.run(['deploy', '--json', ...named]);
   expect(end.stderr).toContain(says);
   expect(end.status, end.stderr).toBe(status);
-  return { world, before, result: readResult(end) };
+  return { world, before, after: await look(), result: readResult(end) };
 }
 
 test.each(entries.filter((entry) => !isRefusal(entry)))('%s', async (scenario, expected) => {
-  const { world, before, result } = await deployIn(scenario, expected);
+  const { before, after, result } = await deployIn(scenario, expected);
   const [service] = result.services;
   expect([result.outcome, service?.outcome]).toEqual([expected.outcome, expected.outcome]);
   expect(service?.causes.map(({ code }) => code)).toEqual(expected.causes ?? []);
@@ -154,11 +171,9 @@ test.each(entries.filter((entry) => !isRefusal(entry)))('%s', async (scenario, e
     expect(hint).not.toBe('');
     expect(evidence).not.toEqual([]);
   }
-  // Where the credentials have expired nobody can look any more.
-  const after = await world.service().catch(() => undefined);
   const revisions = {
     succeeded: service?.taskDefinition,
-    'rolled-back': before.taskDefinition,
+    'rolled-back': before?.taskDefinition,
   } as Partial<Record<Outcome, string>>;
   const isOn = after?.taskDefinition;
   expect(isOn).toBe(revisions[result.outcome] ?? isOn);
@@ -167,7 +182,8 @@ test.each(entries.filter((entry) => !isRefusal(entry)))('%s', async (scenario, e
 test.each(entries.filter(isRefusal))('%s', async (scenario, expected) => {
   const { world, result } = await deployIn(scenario, expected);
   expect(result).toMatchObject({ outcome: 'refused', services: [] });
-  expect(world.writes()).not.toContain('ecs:UpdateService');
+  const moves = world.sandbox.calls.filter(({ action }) => action === 'ecs:UpdateService');
+  expect(moves.filter(({ status }) => status === 200)).toEqual([]);
 });
 
 test('a deployment that is approved goes on to its success', async () => {

@@ -7,7 +7,7 @@ import { ECS_OPERATIONS } from './api.ts';
 import type { ArmedFault, Fault } from './faults.ts';
 import { armFault } from './faults.ts';
 import { reconcile } from './scheduler.ts';
-import { createClusterIn, createSteadyService } from './start-world.ts';
+import { createClusterIn, createOldService } from './start-world.ts';
 import type { Simulation } from './state.ts';
 import { announce } from './events.ts';
 import { allServices, findService } from './lookups.ts';
@@ -35,8 +35,8 @@ export interface Ecs {
   readonly createCluster: (name: string) => void;
   /** Registers a revision that faults spare, from RegisterTaskDefinition's JSON; answers its ARN. */
   readonly registerTaskDefinition: (input: Input) => string;
-  /** Makes a service from CreateService's JSON that has been in its steady state for a day. */
-  readonly createService: (input: Input) => Promise<void>;
+  /** Makes a service from CreateService's JSON that was deployed a day ago, or failed to be. */
+  readonly createService: (input: Input, hasFailed?: boolean) => Promise<void>;
   /** Adds a fault. */
   readonly arm: (fault: Fault) => void;
   /** Adds an event to a service. */
@@ -68,7 +68,7 @@ export function createEcs(options: EcsOptions): Ecs {
     createCluster: (name) => createClusterIn(home, name),
     registerTaskDefinition: (input) =>
       home.enter(() => registerTaskDefinition(home, input, true).arn),
-    createService: (input) => createSteadyService(home, input),
+    createService: (input, hasFailed = false) => createOldService(home, input, hasFailed),
     arm: (fault) => {
       faults.push(armFault(fault));
     },

@@ -1,5 +1,10 @@
 import type { Found } from './containers.ts';
-import { addRevision, completeDeployment, makeServiceDeployment } from './deployments.ts';
+import {
+  addRevision,
+  completeDeployment,
+  makeServiceDeployment,
+  tripBreaker,
+} from './deployments.ts';
 import { makeService } from './services.ts';
 import type { Simulation } from './state.ts';
 import { announce } from './events.ts';
@@ -16,10 +21,14 @@ export function createClusterIn(simulation: Simulation, name: string): void {
   simulation.clusters.set(name, { name, arn, services: new Map() });
 }
 
-/** Makes a service whose tasks run and whose one deployment was completed a day ago. */
-export async function createSteadyService(
+/**
+ * Makes a service whose tasks run and whose one deployment was completed a day ago, or failed then,
+ * so that there is nothing to roll back to.
+ */
+export async function createOldService(
   simulation: Simulation,
   input: Readonly<Record<string, unknown>>,
+  hasFailed: boolean,
 ): Promise<void> {
   const images = await pullAll(simulation, input['taskDefinition']);
   simulation.enter(() => {
@@ -33,6 +42,10 @@ export async function createSteadyService(
       startedAt: begun.now(),
     };
     service.serviceDeployments = [record];
+    if (hasFailed) {
+      tripBreaker(done, service, deployment, record);
+      return;
+    }
     for (let count = 0; count < service.settings.desiredCount; count += 1) {
       makeRunningTask(begun, service, deployment, images);
     }
