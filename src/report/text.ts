@@ -251,7 +251,10 @@ function endLines(
       ];
     case 'unknown':
       return [
-        line('warning', `${service}: ${reason}; the deployment of ${ours} goes on`),
+        line(
+          'warning',
+          `${service}: ${reason}; the deployment of ${ours} (${result.deployment}) goes on`,
+        ),
         ...onward,
       ];
     case 'interrupted':

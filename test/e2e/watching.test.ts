@@ -71,6 +71,8 @@ const PACE = { speed: 60, poll: '50ms' };
 
 test.each<FaultName>([
   'crash',
+  'wrong-architecture',
+  'image-gone',
   'out-of-memory',
   'command-not-found',
   'secret-denied',
