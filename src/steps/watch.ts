@@ -185,13 +185,16 @@ async function judgeWatch(
   const failing = isFailing(watch, fresh) || ['failed', 'rolled-back'].includes(verdict.kind);
   if (failing && !watch.isBackWanted) watch.searching = SEARCH_POLLS;
   tellProgress(context, watch, verdict, fresh);
-  if (watch.searching > 0) await tellCauses(context, ecs, watch, verdict.kind !== 'waiting');
-  // After the tasks, which say the same in more words.
-  addCauses(
-    context,
-    watch,
-    fresh.flatMap((message) => diagnoseEvent(message) ?? []),
-  );
+  try {
+    if (watch.searching > 0) await tellCauses(context, ecs, watch, verdict.kind !== 'waiting');
+  } finally {
+    // After the tasks, which say the same in more words; an event is seen as new only once.
+    addCauses(
+      context,
+      watch,
+      fresh.flatMap((message) => diagnoseEvent(message) ?? []),
+    );
+  }
   if (verdict.kind !== 'waiting') return conclude(context, ecs, watch, verdict);
 
   const plight = {
