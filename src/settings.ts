@@ -365,6 +365,18 @@ export const SETTINGS = {
     meaning: 'build secret: id=NAME,src=FILE or id=NAME,env=VARIABLE (repeatable)',
     example: '["id=npmrc,src=.npmrc"]',
   }),
+  dockerHost: setting({
+    reader: name,
+    flags: '--docker-host <address>',
+    commands: BUILDERS,
+    meaning: 'Docker daemon to build with: unix://, tcp:// or ssh:// (default: as docker chooses)',
+  }),
+  dockerContext: setting({
+    reader: name,
+    flags: '--docker-context <name>',
+    commands: BUILDERS,
+    meaning: 'docker context to build with (default: as docker chooses)',
+  }),
   before: setting({
     reader: texts,
     file: 'build',

@@ -37,15 +37,25 @@ const HOME_SOCKETS = [
   '.rd/docker.sock',
 ];
 
-/** Finds the daemon as the docker CLI does: `DOCKER_HOST`, the context, the default and known sockets. */
-function resolveDocker(environment: Environment): DockerAddress {
-  const host = environment['DOCKER_HOST'];
+/** A daemon that somebody named for this run. */
+export interface NamedDaemon {
+  readonly host?: string | undefined;
+  readonly context?: string | undefined;
+}
+
+/**
+ * Finds the daemon as the docker CLI does: a host or a context named for this run, `DOCKER_HOST`,
+ * the context, the default and known sockets.
+ */
+function resolveDocker(environment: Environment, named: NamedDaemon): DockerAddress {
+  const variable = named.context === undefined ? environment['DOCKER_HOST'] : undefined;
+  const host = named.host ?? variable;
   if (host !== undefined && host !== '') {
     const folder = environment['DOCKER_CERT_PATH'] ?? configFolder(environment);
     const tls = (environment['DOCKER_TLS_VERIFY'] ?? '') === '' ? undefined : readTls(folder);
-    return { host, source: 'DOCKER_HOST', tls };
+    return { host, source: named.host === undefined ? 'DOCKER_HOST' : '--docker-host', tls };
   }
-  const name = environment['DOCKER_CONTEXT'] || currentContext(environment);
+  const name = named.context ?? (environment['DOCKER_CONTEXT'] || currentContext(environment));
   if (name !== undefined && name !== 'default') return contextAddress(name, environment);
   if (platform() === 'win32') {
     return { host: 'npipe:////./pipe/docker_engine', source: 'default', tls: undefined };
@@ -116,8 +126,11 @@ function readTls(folder: string): NonNullable<DockerAddress['tls']> {
 }
 
 /** Opens the daemon and asks its version; throws `docker-unavailable` or `docker-unsuitable`. */
-export async function openDocker(environment: Environment): Promise<Daemon> {
-  const address = resolveDocker(environment);
+export async function openDocker(
+  environment: Environment,
+  named: NamedDaemon = {},
+): Promise<Daemon> {
+  const address = resolveDocker(environment, named);
   const { default: Client } = await import('dockerode');
   const docker = new Client(clientOptions(address));
   let version: Awaited<ReturnType<Docker['version']>>;
@@ -146,7 +159,17 @@ export async function openDocker(environment: Environment): Promise<Daemon> {
 type DockerOptions = Docker.DockerOptions & { readonly agent?: Agent };
 
 function clientOptions({ host, source, tls }: DockerAddress): DockerOptions {
-  if (/^(unix|npipe):\/\//.test(host)) return { socketPath: host.replace(/^\w+:\/\//, '') };
+  // docker-modem fills in from DOCKER_HOST what is not there, even beside a socket.
+  const nothing = {
+    host: undefined,
+    port: undefined,
+    ca: undefined,
+    cert: undefined,
+    key: undefined,
+  };
+  if (/^(unix|npipe):\/\//.test(host)) {
+    return { ...nothing, socketPath: host.replace(/^\w+:\/\//, ''), protocol: 'http' };
+  }
   if (host.startsWith('tcp://') || host.startsWith('http')) {
     const { hostname, port } = new URL(host.replace(/^tcp:/, 'http:'));
     const protocol = tls === undefined ? 'http' : 'https';

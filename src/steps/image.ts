@@ -71,7 +71,8 @@ export async function planImage(context: Context, aws: Aws): Promise<ImagePlan> 
     });
     return { reference, tag, repository, existing, labels, daemon: undefined };
   }
-  const [daemon] = await allOrRefuse([openDocker(context.environment), checkBuild(context)]);
+  const named = { host: config.dockerHost, context: config.dockerContext };
+  const [daemon] = await allOrRefuse([openDocker(context.environment, named), checkBuild(context)]);
   const { address, version, standIn } = daemon;
   context.emit({ kind: 'docker-found', address: address.host, version, standIn });
   await checkEmulation(context, daemon);

@@ -117,6 +117,16 @@ const WRONG: readonly Wrong[] = [
     environment: { DOCKER_HOST: 'fd://builder' },
   },
   {
+    name: 'a daemon that is named and not there',
+    args: [...DEPLOY, '--docker-host', 'unix:///elsewhere/docker.sock'],
+    status: 5,
+  },
+  {
+    name: 'a context that is named and not there',
+    args: [...DEPLOY, '--docker-context', 'builder'],
+    status: 5,
+  },
+  {
     name: 'a docker context that is not there',
     args: DEPLOY,
     status: 5,
