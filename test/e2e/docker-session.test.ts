@@ -1,5 +1,5 @@
 import { chmodSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:http';
+import { createServer, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import Docker from 'dockerode';
@@ -25,6 +25,30 @@ const BASE = 'FROM scratch\nCOPY busybox /bin/sh\n';
 function change({ folder }: World, files: Readonly<Record<string, string>>): void {
   for (const [name, content] of Object.entries(files)) writeFileSync(join(folder, name), content);
   commitAll(folder);
+}
+
+/** A Docker daemon that knows no sessions, as podman and many proxies of the socket. */
+async function proxyWithoutSession(): Promise<string> {
+  const { socketPath } = dockerOptions();
+  const proxy = createServer((incoming, outgoing) => {
+    if (/^\/(session|grpc)/.test(incoming.url ?? '')) {
+      outgoing
+        .writeHead(404, { 'content-type': 'application/json' })
+        .end('{"message":"page not found"}');
+      return;
+    }
+    const { url: path, method, headers } = incoming;
+    const forward = request({ socketPath, path, method, headers }, (answer) => {
+      outgoing.writeHead(answer.statusCode ?? 500, answer.headers);
+      answer.pipe(outgoing);
+    });
+    incoming.pipe(forward);
+  });
+  await new Promise<void>((resolve) => {
+    proxy.listen(0, '127.0.0.1', resolve);
+  });
+  onTestFinished(() => void proxy.close());
+  return `tcp://127.0.0.1:${(proxy.address() as AddressInfo).port}`;
 }
 
 /** What a build took from the context. */
@@ -189,6 +213,55 @@ process.stdin.pipe(socket).pipe(process.stdout);
     expect(own.stderr).not.toContain('tonistiigi/binfmt');
     const foreign = await world.run(['push', '--no-cache', '--tag', 'other', '--platform', other]);
     expect(foreign.stderr.includes('tonistiigi/binfmt')).toBe(runnable?.includes(other) === false);
+  });
+
+  test('a base image for another CPU in the local store is not taken', async () => {
+    const world = await makeWorld({
+      daemon: true,
+      files: { busybox: program(), Dockerfile: 'FROM scratch\nCOPY busybox /bin/sh\n' },
+    });
+    const { stdout } = await world.run(['push', '--tag', 'base']);
+    const base = stdout.trim();
+    // The store of a laptop with another processor: the same name, the other platform.
+    const docker = new Docker(dockerOptions());
+    const foreign = await world.run([
+      'push',
+      '--tag',
+      'foreign',
+      '--platform',
+      'linux/arm64',
+      '--skip-check',
+      'image-platform',
+    ]);
+    expect(foreign.status, foreign.stderr).toBe(0);
+    const [name, tag] = [base.slice(0, base.lastIndexOf(':')), 'base'];
+    await docker.getImage(foreign.stdout.trim()).tag({ repo: name, tag });
+    expect((await docker.getImage(base).inspect()).Architecture).toBe('arm64');
+    change(world, { Dockerfile: `FROM ${base}\nLABEL a=b\n` });
+    const end = await world.run(['push', '--json', '--no-cache']);
+    expect(end.status, end.stderr).toBe(0);
+    const built = docker.getImage(readResult(end).image?.reference ?? '');
+    expect((await built.inspect()).Architecture).toBe('amd64');
+
+    const withoutSession = await proxyWithoutSession();
+    const off = await world.run(['push', '--tag', 'off', '--no-cache'], {
+      environment: { DOCKER_HOST: withoutSession },
+    });
+    expect(off.status).toBe(5);
+    expect(off.stderr).toContain('This daemon offers no BuildKit session');
+  });
+
+  test('where there is no session the whole context is sent, and that is said', async () => {
+    const world = await makeWorld({
+      daemon: true,
+      files: { busybox: program(), Dockerfile: `${BASE}RUN echo it runs\n` },
+    });
+    const end = await world.run(['push', '--no-cache'], {
+      environment: { DOCKER_HOST: await proxyWithoutSession() },
+    });
+    expect(end.status, end.stderr).toBe(0);
+    expect(end.stderr).toContain('it runs');
+    expect(end.stderr.match(/offers no BuildKit session/g)).toHaveLength(1);
   });
 
   test('a Dockerfile outside the context, with its own .dockerignore', async () => {
