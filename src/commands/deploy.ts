@@ -6,6 +6,7 @@ import { serviceResult } from '../core/result.ts';
 import type { ImageResult } from '../core/result.ts';
 import {
   chooseContainers,
+  containersOf,
   diffDefinitions,
   sameDefinition,
   shortName,
@@ -49,7 +50,7 @@ export async function deploy(context: Context): Promise<CommandResult> {
   });
   if (config.dryRun) return dryRun(context, source, observed, planned);
 
-  const { image, seconds } = await takeImage(context, aws, source);
+  const { image, seconds } = await takeImage(context, aws, source, observed);
   const registerStart = performance.now();
   const drafts = observed.map((item) => ({
     definition: renderTarget(context, item, image.reference),
@@ -120,8 +121,12 @@ async function takeImage(
   context: Context,
   aws: Aws,
   source: Source,
+  observed: readonly Observed[],
 ): Promise<{ image: ImageResult; seconds: ImageSeconds }> {
-  if ('tag' in source) return produceImage(context, aws, source);
+  const running = observed.flatMap(({ running: { definition } }) =>
+    containersOf(definition).map(({ image }) => String(image)),
+  );
+  if ('tag' in source) return produceImage(context, aws, source, [...new Set(running)]);
   return { image: imageResult(context, source), seconds: {} };
 }
 

@@ -29,6 +29,8 @@ export interface BuildRequest {
   readonly labels: Readonly<Record<string, string>>;
   readonly noCache: boolean;
   readonly pull: boolean;
+  /** Images whose layers may stand for steps; undefined leaves caching to the daemon alone. */
+  readonly cacheFrom: readonly string[] | undefined;
   /** Build secrets by id, read when a step asks for them. */
   readonly secrets: ReadonlyMap<string, () => Promise<Buffer>>;
   /** The login for one registry host, asked for when a base image needs it. */
@@ -125,7 +127,9 @@ function buildOptions(request: BuildRequest): Record<string, unknown> {
     version: '2',
     t: request.reference,
     platform: request.platform,
-    buildargs: request.args,
+    // The image carries what the next build needs to take its layers over.
+    buildargs: { ...(request.cacheFrom && { BUILDKIT_INLINE_CACHE: '1' }), ...request.args },
+    ...(request.cacheFrom && { cachefrom: JSON.stringify(request.cacheFrom) }),
     labels: request.labels,
     ...(request.target === undefined ? {} : { target: request.target }),
     ...(request.noCache ? { nocache: true } : {}),

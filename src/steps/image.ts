@@ -193,11 +193,15 @@ export interface GivenImage {
   readonly stored: StoredImage | undefined;
 }
 
-/** Builds and pushes what the plan says, or nothing when the image is there; proves platform and digest. */
+/**
+ * Builds and pushes what the plan says, or nothing when the image is there; proves platform and
+ * digest. In CI, where a daemon starts empty, layers of the images that run are taken over.
+ */
 export async function produceImage(
   context: Context,
   aws: Aws,
   plan: ImagePlan,
+  running: readonly string[] = [],
 ): Promise<{ readonly image: ImageResult; readonly seconds: ImageSeconds }> {
   const { config, emit, signal } = context;
   const { platform } = config;
@@ -227,6 +231,9 @@ export async function produceImage(
       labels: plan.labels,
       noCache: config.noCache,
       pull: config.pull,
+      cacheFrom: context.environment['CI']
+        ? running.filter((image) => image.startsWith(`${repository.uri}:`))
+        : undefined,
       secrets: readSecrets(context),
       login: async (host) =>
         (await loginForHost(aws, repository, host)) ?? userLogin(context.environment, host),

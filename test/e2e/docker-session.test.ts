@@ -251,6 +251,23 @@ process.stdin.pipe(socket).pipe(process.stdout);
     expect(off.stderr).toContain('This daemon offers no BuildKit session');
   });
 
+  test('in CI layers of the image that runs are taken over', async () => {
+    const world = await makeWorld({
+      daemon: true,
+      files: { busybox: program(), Dockerfile: `${BASE}RUN echo ${Date.now()}\n` },
+    });
+    const ci = { environment: { CI: 'true' } };
+    const first = await world.run(['deploy', '-q'], ci);
+    expect(first.status, first.stderr).toBe(0);
+    const running = (await world.runningTasks())[0]?.containers?.[0]?.image ?? '';
+    change(world, { Dockerfile: `${BASE}RUN echo ${Date.now()}\nLABEL a=b\n` });
+    const second = await world.run(['deploy'], ci);
+    expect(second.status, second.stderr).toBe(0);
+    expect(second.stderr).toContain(`importing cache manifest from ${running}`);
+    const local = await world.run(['push', '--tag', 'local']);
+    expect(local.stderr).not.toContain('importing cache manifest');
+  });
+
   test('where there is no session the whole context is sent, and that is said', async () => {
     const world = await makeWorld({
       daemon: true,
