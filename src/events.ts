@@ -27,7 +27,7 @@ export interface RolloutCounts {
   readonly running: number;
   readonly pending: number;
   readonly failed: number;
-  /** Failures at which the circuit breaker trips; undefined without one. */
+  /** Failures at which the circuit breaker trips; undefined without one, and before the first. */
   readonly limit: number | undefined;
   /** Running tasks of other deployments. */
   readonly old: number;

@@ -51,7 +51,7 @@ async function examine(
     deployment: latest.id,
   });
   const current = shortName(service.taskDefinition ?? '');
-  if (latest.outcome === 'succeeded') {
+  if (latest.outcome === 'succeeded' && known.running >= known.desired) {
     return {
       diagnosis: { ...known, current, subject: undefined, causes: [], events: [] },
       result,
@@ -79,7 +79,8 @@ async function examine(
       subject: {
         deployment: latest.id,
         revision: shortName(latest.taskDefinition),
-        state: latest.state,
+        state:
+          latest.outcome === 'succeeded' ? 'succeeded, but tasks of it are missing' : latest.state,
         createdAt: latest.createdAt,
         reason: latest.reason,
       },

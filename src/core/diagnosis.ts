@@ -226,13 +226,13 @@ const RULES: readonly Rule[] = [
     pattern: /unable to stop or start tasks during a deployment/,
     code: 'placement-blocked',
     summary: 'minimumHealthyPercent and maximumPercent leave no room to start or stop a task',
-    hint: 'raise maximumPercent or lower minimumHealthyPercent of the service: aws ecs update-service --deployment-configuration minimumHealthyPercent=50,maximumPercent=200',
+    hint: 'raise maximumPercent or lower minimumHealthyPercent of the service: aws ecs update-service --cluster CLUSTER --service SERVICE --deployment-configuration minimumHealthyPercent=50,maximumPercent=200',
   },
   {
     pattern: /reason (\d+) tasks? under protection/,
     code: 'placement-blocked',
     summary: 'scale-in protection keeps $1 old tasks running',
-    hint: 'wait until they end their work, or take the protection off: aws ecs update-task-protection --no-protection-enabled',
+    hint: 'wait until they end their work, or take the protection off: aws ecs update-task-protection --cluster CLUSTER --tasks TASK --no-protection-enabled',
   },
   {
     pattern:
@@ -341,6 +341,11 @@ export function diagnoseEvent(message: string): Cause | undefined {
 /** Whether a cause lies in what is deployed or where it runs, not in capacity that comes and goes. */
 export function isFault({ code }: Pick<Cause, 'code'>): boolean {
   return !PASSING.has(code);
+}
+
+/** Whether a cause has failed a task: what an event alone tells may still mend itself. */
+export function hasFailedTasks(cause: Pick<Cause, 'code' | 'tasks'>): boolean {
+  return isFault(cause) && cause.tasks > 0;
 }
 
 /** Whether every further task will end the same way. */

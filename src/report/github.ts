@@ -1,4 +1,5 @@
 import { appendFileSync } from 'node:fs';
+import { hasFailedTasks } from '../core/diagnosis.ts';
 import type { Result } from '../core/result.ts';
 import { shortName } from '../core/task-definition.ts';
 import type { Event } from '../events.ts';
@@ -32,7 +33,8 @@ export function githubReporter(write: Write, inner: Reporter): Reporter {
         const text = wordEvent(event)
           .lines.map((line) => line.text)
           .join('\n');
-        write(`::error title=ecsdeploy::${escapeData(text)}\n`);
+        const isError = event.kind === 'error' || hasFailedTasks(event.cause);
+        write(`::${isError ? 'error' : 'warning'} title=ecsdeploy::${escapeData(text)}\n`);
       }
       inner.report(event);
     },

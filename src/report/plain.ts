@@ -1,4 +1,4 @@
-import { isFault } from '../core/diagnosis.ts';
+import { hasFailedTasks } from '../core/diagnosis.ts';
 import type { Event } from '../events.ts';
 import { wordEvent } from './text.ts';
 import type { Level, Line } from './text.ts';
@@ -29,7 +29,7 @@ function plainLine({ level, text }: Line): string {
 
 function isTrouble(event: Event): boolean {
   if (event.kind === 'service-ended') return event.result.outcome !== 'succeeded';
-  if (event.kind === 'cause') return isFault(event.cause);
+  if (event.kind === 'cause') return hasFailedTasks(event.cause);
   return ['error', 'interrupted', 'rolling-back', 'rollout-paused'].includes(event.kind);
 }
 

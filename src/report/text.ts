@@ -1,5 +1,5 @@
 import { formatChanges } from '../core/changes.ts';
-import { isFault } from '../core/diagnosis.ts';
+import { hasFailedTasks, isFault } from '../core/diagnosis.ts';
 import type { Cause } from '../core/diagnosis.ts';
 import type { ServiceResult } from '../core/result.ts';
 import { shortenEvent } from '../core/reports.ts';
@@ -189,10 +189,11 @@ function errorLines({ message, hint }: EcsDeployError): Line[] {
   return [line('error', first), ...rest.map((text) => line('detail', text)), ...hintLines(hint)];
 }
 
-function causeLines(service: string, { code, summary, hint, evidence, tasks }: Cause): Line[] {
+function causeLines(service: string, cause: Cause): Line[] {
+  const { code, summary, hint, evidence, tasks } = cause;
   const count = tasks > 1 ? ` (${tasks} tasks)` : '';
   return [
-    line(isFault({ code }) ? 'error' : 'warning', `${service}: ${summary} [${code}]${count}`),
+    line(hasFailedTasks(cause) ? 'error' : 'warning', `${service}: ${summary} [${code}]${count}`),
     ...evidence.flatMap(indent),
     ...hintLines(hint),
   ];

@@ -1,5 +1,6 @@
 import { connect } from '../aws/client.ts';
 import type { Aws } from '../aws/client.ts';
+import { awsErrorName } from '../aws/errors.ts';
 import type { Context } from '../context.ts';
 import { EcsDeployError } from '../errors.ts';
 
@@ -15,7 +16,16 @@ export function connectAws({ config, environment, ask, emit, signal }: Context):
   });
 }
 
-/** Awaits a read that may be denied: one warning names the permission, and undefined is the answer. */
+/** Whether a call may not be made, or is none that this AWS (an emulator, a region) knows. */
+export function isWithheld(error: unknown): error is EcsDeployError {
+  return (
+    error instanceof EcsDeployError &&
+    (error.code === 'permission-denied' ||
+      /UnknownOperation|UnsupportedFeature|NotImplemented/.test(awsErrorName(error)))
+  );
+}
+
+/** Awaits a read that may be withheld: one warning names the permission, and undefined is the answer. */
 export async function optional<T>(
   { emit }: Pick<Context, 'emit'>,
   action: string,
@@ -24,7 +34,7 @@ export async function optional<T>(
   try {
     return await read;
   } catch (error) {
-    if (!(error instanceof EcsDeployError) || error.code !== 'permission-denied') throw error;
+    if (!isWithheld(error)) throw error;
     emit({
       kind: 'warning',
       message: `Going on without ${action}: ${error.message}`,

@@ -1,12 +1,11 @@
 import type { Service, ServiceDeployment } from '@aws-sdk/client-ecs';
 import { describeRecords, describeServices, findRecord, primaryOf } from '../aws/ecs.ts';
 import type { Ecs } from '../aws/ecs.ts';
-import { awsErrorName, isThrottling } from '../aws/errors.ts';
+import { isThrottling } from '../aws/errors.ts';
 import type { Context } from '../context.ts';
 import { MISSING } from '../core/verdict.ts';
 import type { OurDeployment } from '../core/verdict.ts';
-import { EcsDeployError } from '../errors.ts';
-import { optional } from './session.ts';
+import { isWithheld, optional } from './session.ts';
 
 /** A deployment with what the last look showed of it. */
 export interface Watched {
@@ -167,11 +166,7 @@ async function lookAtRecords(
         item.record;
     }
   } catch (error) {
-    const optional =
-      error instanceof EcsDeployError &&
-      (error.code === 'permission-denied' ||
-        /UnknownOperation|UnsupportedFeature|NotImplemented/.test(awsErrorName(error)));
-    if (!optional) throw error;
+    if (!isWithheld(error)) throw error;
     sight.records = false;
     // What was read once would never change again.
     for (const item of watched) item.record = undefined;

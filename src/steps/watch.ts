@@ -278,17 +278,21 @@ function tellProgress(
   const name = service.serviceName ?? '';
   const own = judgedDeployment(watch);
   const others = (service.deployments ?? []).filter((deployment) => deployment !== own);
+  const failed = Math.max(own?.failedTasks ?? 0, watch.failedTasks);
   const counts = {
     desired: service.desiredCount ?? 0,
     running: own?.runningCount ?? 0,
     pending: own?.pendingCount ?? 0,
-    failed: Math.max(own?.failedTasks ?? 0, watch.failedTasks),
-    limit: record?.deploymentCircuitBreaker?.threshold,
+    failed,
+    limit: failed > 0 ? record?.deploymentCircuitBreaker?.threshold : undefined,
     old: others.reduce((sum, { runningCount }) => sum + (runningCount ?? 0), 0),
   };
   const phase = verdict.kind === 'waiting' ? verdict.phase : verdict.kind;
   const stage = record?.lifecycleStage;
-  const traffic = record?.targetServiceRevision?.requestedProductionTrafficWeight;
+  const traffic =
+    stage === undefined
+      ? undefined
+      : record?.targetServiceRevision?.requestedProductionTrafficWeight;
   const waitsFor = phase === 'in-progress' ? whatFor(service, counts) : undefined;
   // What an event explains is told as a cause.
   for (const message of fresh.filter((text) => diagnoseEvent(text) === undefined)) {

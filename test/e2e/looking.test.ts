@@ -1,5 +1,6 @@
+import { StopTaskCommand } from '@aws-sdk/client-ecs';
 import { describe, expect, test } from 'vitest';
-import { accessDenied } from '../../src/sandbox/wire.ts';
+import { accessDenied, awsFault } from '../../src/sandbox/wire.ts';
 import { readResult } from '../support/cli.ts';
 import { addService, CONFIG, makeWorld, stable } from '../support/world.ts';
 import type { World } from '../support/world.ts';
@@ -149,6 +150,24 @@ describe('diagnose', () => {
     await world.run(['deploy', '-q', '--timeout', '1s']);
     const end = await world.run(['diagnose']);
     expect(end.stdout).toContain('paused for approval at POST_TEST_TRAFFIC_SHIFT');
+  });
+
+  test('a deployment that succeeded, and whose task was stopped', async () => {
+    const world = await makeWorld({ speed: 10 });
+    const [task] = await world.runningTasks();
+    await world.ecs.send(new StopTaskCommand({ cluster: 'backend', task: task?.taskArn }));
+    const end = await world.run(['diagnose']);
+    expect(end.stdout).toContain('succeeded, but tasks of it are missing.');
+    expect(end.stdout).toContain('somebody stopped the task [stopped-by-user] (1 task)');
+  });
+
+  test('on an AWS that knows no service deployments', async () => {
+    const world = await makeWorld();
+    const unknown = awsFault('UnknownOperationException', 'The operation is not known.');
+    world.sandbox.fail('ecs:ListServiceDeployments', unknown);
+    const end = await world.run(['diagnose']);
+    expect(end.status, end.stderr).toBe(0);
+    expect(end.stdout).toContain('nothing is wrong');
   });
 
   test('a service with nothing wrong', async () => {
