@@ -76,6 +76,7 @@ export type Event =
       readonly seconds: number;
       readonly layers: readonly LayerProgress[];
     }
+  | { readonly kind: 'image-tagged'; readonly tags: readonly string[] }
   | { readonly kind: 'registered'; readonly revision: string; readonly seconds: number }
   | { readonly kind: 'register-skipped'; readonly revision: string }
   | { readonly kind: 'register-retried'; readonly family: string }

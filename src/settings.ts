@@ -93,6 +93,15 @@ const names: Reader<readonly string[]> = {
   },
 };
 
+const tags: Reader<readonly string[]> = {
+  ...names,
+  read: (value) => {
+    const wrong = names.read(value).find((tag) => !isTag(tag));
+    if (wrong !== undefined) throw new Error(`"${wrong}" is no image tag`);
+    return names.read(value);
+  },
+};
+
 const texts: Reader<readonly string[]> = {
   schema: { type: 'array', items: { type: 'string' } },
   read: (value) => {
@@ -312,13 +321,22 @@ export const SETTINGS = {
     commands: BUILDERS,
     meaning: "image tag (default: the commit's SHA, with -dirty-… for uncommitted changes)",
   }),
+  extraTags: setting({
+    reader: tags,
+    flags: '--extra-tag <tag>',
+    file: 'top',
+    default: [],
+    commands: BUILDERS,
+    meaning: 'another tag for the image, e.g. latest (repeatable)',
+    example: '[latest]',
+  }),
   platform: setting({
     reader: platform,
     flags: '--platform <platform>',
     file: 'top',
-    default: 'linux/amd64',
     commands: BUILDERS,
-    meaning: 'platform to build for, whatever CPU this machine has: linux/amd64 or linux/arm64',
+    meaning:
+      'platform to build for, whatever CPU this machine has: linux/amd64 or linux/arm64 (default: the one that the tasks run on, else linux/amd64)',
     example: 'linux/amd64',
   }),
   context: setting({
@@ -410,8 +428,9 @@ export const SETTINGS = {
   image: setting({
     reader: reference,
     flags: '--image <reference>',
-    commands: RENDERERS,
-    meaning: 'image that is in a registry already; nothing is built',
+    commands: [...RENDERERS, 'push'],
+    meaning:
+      'image that is in a registry already, of push: that the Docker daemon has; nothing is built',
   }),
   container: setting({
     reader: names,

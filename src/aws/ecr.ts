@@ -1,5 +1,6 @@
-import type { ECRClient } from '@aws-sdk/client-ecr';
-import { ecrRegistry, parseImageReference } from '../core/image.ts';
+import { createHash } from 'node:crypto';
+import type { ECRClient, Repository as EcrRepository } from '@aws-sdk/client-ecr';
+import { ecrRegistry, matchesFilter, parseImageReference } from '../core/image.ts';
 import { suggest } from '../core/nearest.ts';
 import { EcsDeployError } from '../errors.ts';
 import { ecrClient } from './client.ts';
@@ -12,6 +13,11 @@ export interface Repository {
   /** `registry/name`, as ECR gives it. */
   readonly uri: string;
   readonly registryId: string | undefined;
+  /** Which tags may be given to another image; undefined where that may not be read. */
+  readonly mutability?: Pick<
+    EcrRepository,
+    'imageTagMutability' | 'imageTagMutabilityExclusionFilters'
+  >;
   /** Client of the region that the repository is in. */
   readonly client: ECRClient;
   readonly signal: AbortSignal;
@@ -22,6 +28,11 @@ export interface StoredImage {
   readonly digest: string;
   /** Platforms that the image has, e.g. `linux/amd64`; undefined where they could not be read. */
   readonly platforms: readonly string[] | undefined;
+  /** Digest of its config, which is docker's image id; undefined of an index. */
+  readonly config: string | undefined;
+  /** As ECR stores it. */
+  readonly manifest: string;
+  readonly mediaType: string | undefined;
 }
 
 /** What docker needs to push; lives in memory only. */
@@ -64,14 +75,7 @@ export async function findRepository(
       }),
       { abortSignal: signal },
     );
-    const found = repositories?.[0];
-    return {
-      name,
-      uri: found?.repositoryUri ?? repository,
-      registryId: found?.registryId,
-      client,
-      signal,
-    };
+    return { name, ...factsOf(repositories?.[0], repository), client, signal };
   } catch (error) {
     if (awsErrorName(error) === 'AccessDeniedException' && registryId !== undefined) {
       // A full URI needs no look-up; the push itself will tell.
@@ -93,6 +97,22 @@ export async function findRepository(
   }
 }
 
+function factsOf(found: EcrRepository | undefined, named: string) {
+  return {
+    uri: found?.repositoryUri ?? named,
+    registryId: found?.registryId,
+    ...(found && { mutability: found }),
+  };
+}
+
+/** Whether a tag that is there cannot be given to another image (ecs-facts 6.2). */
+export function isImmutable({ mutability }: Repository, tag: string): boolean {
+  const { imageTagMutability = '', imageTagMutabilityExclusionFilters: filters = [] } =
+    mutability ?? {};
+  const isExcluded = filters.some(({ filter = '' }) => matchesFilter(filter, tag));
+  return imageTagMutability.startsWith('IMMUTABLE') !== isExcluded;
+}
+
 /** Creates a repository; one that somebody else has just created is taken as it is. */
 export async function createRepository(aws: Aws, repository: string): Promise<Repository> {
   const { CreateRepositoryCommand } = await import('@aws-sdk/client-ecr');
@@ -102,13 +122,7 @@ export async function createRepository(aws: Aws, repository: string): Promise<Re
     const { repository: made } = await client.send(
       new CreateRepositoryCommand({ repositoryName: name }),
     );
-    return {
-      name,
-      uri: made?.repositoryUri ?? repository,
-      registryId: made?.registryId,
-      client,
-      signal: aws.options.signal,
-    };
+    return { name, ...factsOf(made, repository), client, signal: aws.options.signal };
   } catch (error) {
     if (awsErrorName(error) !== 'RepositoryAlreadyExistsException') throw error;
     const found = await findRepository(aws, repository, false);
@@ -193,8 +207,45 @@ export async function findImage(
   );
   const image = images?.[0];
   if (image?.imageId?.imageDigest === undefined) return undefined;
-  const manifest = JSON.parse(image.imageManifest ?? '{}') as Manifest;
-  return { digest: image.imageId.imageDigest, platforms: await platformsOf(repository, manifest) };
+  const manifest = image.imageManifest ?? '{}';
+  const parsed = JSON.parse(manifest) as Manifest;
+  return {
+    digest: image.imageId.imageDigest,
+    platforms: await platformsOf(repository, parsed),
+    config: parsed.config?.digest,
+    manifest,
+    mediaType: image.imageManifestMediaType,
+  };
+}
+
+/** Gives an image that ECR holds another tag; throws `tag-immutable`. */
+export async function tagImage(
+  { name, uri, registryId, client, signal }: Repository,
+  { manifest, mediaType, digest }: StoredImage,
+  imageTag: string,
+): Promise<void> {
+  const { PutImageCommand } = await import('@aws-sdk/client-ecr');
+  try {
+    await client.send(
+      new PutImageCommand({
+        repositoryName: name,
+        ...(registryId && { registryId }),
+        imageManifest: manifest,
+        imageManifestMediaType: mediaType,
+        imageTag,
+      }),
+      { abortSignal: signal },
+    );
+  } catch (error) {
+    if (awsErrorName(error) === 'ImageAlreadyExistsException') return;
+    if (awsErrorName(error) !== 'ImageTagAlreadyExistsException') throw error;
+    throw new EcsDeployError({
+      code: 'tag-immutable',
+      message: `${uri}@${digest} could not get the tag "${imageTag}": another image has it, and the repository is immutable.`,
+      hint: 'choose another tag',
+      cause: error,
+    });
+  }
 }
 
 /** Whether an image is archived: it is described, but tasks cannot pull it (ecs-facts 6.2). */
@@ -244,7 +295,10 @@ async function platformsOf(
     );
     const signal = AbortSignal.any([repository.signal, AbortSignal.timeout(DOWNLOAD_TIMEOUT)]);
     const response = await fetch(downloadUrl ?? '', { signal });
-    return response.ok ? [platformName((await response.json()) as Platform)] : undefined;
+    const config = Buffer.from(await response.arrayBuffer());
+    const digest = `sha256:${createHash('sha256').update(config).digest('hex')}`;
+    if (!response.ok || digest !== manifest.config.digest) return undefined;
+    return [platformName(JSON.parse(config.toString('utf8')) as Platform)];
   } catch (error) {
     if (repository.signal.aborted) throw error;
     return undefined;

@@ -15,8 +15,11 @@ import type { JsonObject } from '../core/task-definition.ts';
 import { allOrRefuse, EcsDeployError, refuse } from '../errors.ts';
 import { observeTarget, platformOfDefinition, renderTarget } from '../steps/definition.ts';
 import type { Observed } from '../steps/definition.ts';
-import { checkPlatform, findGivenImage, planImage, produceImage } from '../steps/image.ts';
-import type { GivenImage, ImagePlan, ImageSeconds } from '../steps/image.ts';
+import { findGivenImage, planImage } from '../steps/image.ts';
+import type { GivenImage, ImagePlan } from '../steps/image.ts';
+import { checkPlatform, platformsOf } from '../steps/platform.ts';
+import { produceImage } from '../steps/produce.ts';
+import type { Produced } from '../steps/produce.ts';
 import { registerDrafts } from '../steps/register.ts';
 import { lastGood, rollOut } from '../steps/rollout.ts';
 import { connectAws, since } from '../steps/session.ts';
@@ -32,9 +35,10 @@ export async function deploy(context: Context): Promise<CommandResult> {
   ]);
   const aws = await connectAws(context);
   const ecs = await openEcs(aws);
+  const observing = config.targets.map((target) => observeTarget(context, ecs, target));
   const [source, ...observed] = await allOrRefuse([
-    planSource(context, aws),
-    ...config.targets.map((target) => observeTarget(context, ecs, target)),
+    planSource(context, aws, platformsOf(observing)),
+    ...observing,
   ]);
   const planned = planDefinitions(context, source, observed);
   emit({
@@ -48,7 +52,7 @@ export async function deploy(context: Context): Promise<CommandResult> {
       changes: diffDefinitions(running.definition, planned[index] ?? {}),
     })),
   });
-  if (config.dryRun) return dryRun(context, source, observed, planned);
+  if (config.dryRun) return dryRun(source, observed, planned);
 
   const { image, seconds } = await takeImage(context, aws, source, observed);
   const registerStart = performance.now();
@@ -80,9 +84,13 @@ type Source = ImagePlan | GivenImage;
 
 const builds = (source: Source) => 'tag' in source && source.existing === undefined;
 
-function planSource(context: Context, aws: Aws): Promise<Source> {
+function planSource(
+  context: Context,
+  aws: Aws,
+  tasks: Promise<readonly string[]>,
+): Promise<Source> {
   const { image } = context.config;
-  return image === undefined ? planImage(context, aws) : findGivenImage(context, aws, image);
+  return image === undefined ? planImage(context, aws, tasks) : findGivenImage(context, aws, image);
 }
 
 /**
@@ -101,7 +109,7 @@ function planDefinitions(
       const hint = `build it with --platform ${wanted}, or set runtimePlatform in the task definition`;
       checkPlatform(context, {
         ...('tag' in source
-          ? { what: 'The image would be built', platforms: [context.config.platform] }
+          ? { what: 'The image would be built', platforms: [source.platform] }
           : { what: `${source.reference} is built`, platforms: source.stored?.platforms }),
         wanted,
         hint,
@@ -122,34 +130,33 @@ async function takeImage(
   aws: Aws,
   source: Source,
   observed: readonly Observed[],
-): Promise<{ image: ImageResult; seconds: ImageSeconds }> {
+): Promise<Produced> {
   const running = observed.flatMap(({ running: { definition } }) =>
     containersOf(definition).map(({ image }) => String(image)),
   );
   if ('tag' in source) return produceImage(context, aws, source, [...new Set(running)]);
-  return { image: imageResult(context, source), seconds: {} };
+  return { image: imageResult(source), seconds: {} };
 }
 
-function imageResult({ config }: Context, source: Source): ImageResult {
+function imageResult(source: Source): ImageResult {
   const stored = 'tag' in source ? source.existing : source.stored;
   return {
     reference: source.reference,
     digest: stored?.digest ?? null,
-    platform: 'tag' in source ? config.platform : (stored?.platforms?.[0] ?? null),
+    platform: 'tag' in source ? source.platform : (stored?.platforms?.[0] ?? null),
     built: false,
     pushed: false,
   };
 }
 
 function dryRun(
-  context: Context,
   source: Source,
   observed: readonly Observed[],
   planned: readonly JsonObject[],
 ): CommandResult {
   return {
     outcome: 'planned',
-    image: imageResult(context, source),
+    image: imageResult(source),
     services: observed.map(({ target, service, running }, index) =>
       serviceResult({
         cluster: shortName(target.cluster),

@@ -1,13 +1,19 @@
 import { requireSettings } from '../config.ts';
 import type { CommandResult, Context } from '../context.ts';
-import { planImage, produceImage } from '../steps/image.ts';
+import { planImage, planLocalImage } from '../steps/image.ts';
+import { taskPlatforms } from '../steps/platform.ts';
+import { produceImage } from '../steps/produce.ts';
 import { connectAws } from '../steps/session.ts';
 
-/** Builds, proves and pushes the image; prints its reference. */
+/** Builds the image, or takes one that the daemon has, proves and pushes it; prints its reference. */
 export async function push(context: Context): Promise<CommandResult> {
   requireSettings(context.config, ['repository']);
   const aws = await connectAws(context);
-  const plan = await planImage(context, aws);
+  const { image: local } = context.config;
+  const tasks = taskPlatforms(context, aws);
+  const plan = await (local === undefined
+    ? planImage(context, aws, tasks)
+    : planLocalImage(context, aws, local, tasks));
   const { image, seconds } = await produceImage(context, aws, plan);
   return {
     outcome: image.pushed ? 'succeeded' : 'unchanged',

@@ -34,13 +34,22 @@ export function ecrRegistry(host: string): { account: string; region: string } |
   return account === undefined || region === undefined ? undefined : { account, region };
 }
 
-/** The platform that ECS runs a task definition on; X86_64 where it names none. */
+/** What ECS runs where a task definition names no `runtimePlatform`. */
+export const DEFAULT_PLATFORM = 'linux/amd64';
+
+/** The platform that ECS runs a task definition on. */
 export function platformOf(runtimePlatform: unknown): string {
   const cpu = (runtimePlatform as { cpuArchitecture?: unknown } | undefined)?.cpuArchitecture;
-  return cpu === 'ARM64' ? 'linux/arm64' : 'linux/amd64';
+  return cpu === 'ARM64' ? 'linux/arm64' : DEFAULT_PLATFORM;
 }
 
 /** Docker's rule for tags: up to 128 of letters, digits, `_`, `.`, `-`, not starting with `.` or `-`. */
 export function isTag(tag: string): boolean {
   return /^\w[\w.-]{0,127}$/.test(tag);
+}
+
+/** Whether a tag is one that an exclusion filter of ECR, with `*` as its wildcard, names. */
+export function matchesFilter(filter: string, tag: string): boolean {
+  const parts = filter.split('*').map((part) => part.replaceAll(/[^\w-]/g, '\\$&'));
+  return new RegExp(`^${parts.join('.*')}$`).test(tag);
 }

@@ -275,17 +275,25 @@ function hintFor(text: string): string | undefined {
   if (/failed to do request|no such host|connection refused|i\/o timeout/.test(text)) {
     return 'the Docker daemon cannot reach the registry of the base image: check its network, or pull the image first';
   }
-  if (/not found/.test(text)) {
+  if (/"[^"]*"(?: not found)?: not found/.test(text)) {
     return 'check the path in the Dockerfile, and whether .dockerignore leaves it out of the context';
   }
   return undefined;
 }
 
-/** What the daemon says of an image it holds; undefined when it holds none of that name. */
+/** An image that the daemon holds. */
+export interface LocalImage {
+  /** Digest of its config, on the containerd store that of its manifest. */
+  readonly id: string;
+  /** E.g. `linux/amd64`. */
+  readonly platform: string;
+}
+
+/** What the daemon says of an image; undefined when it holds none of that name. */
 export async function inspectImage(
   { docker }: Daemon,
   reference: string,
-): Promise<{ readonly id: string; readonly platform: string } | undefined> {
+): Promise<LocalImage | undefined> {
   try {
     const { Id, Os, Architecture } = await docker.getImage(reference).inspect();
     return { id: Id, platform: `${Os}/${Architecture}` };

@@ -21,6 +21,8 @@ export interface Daemon {
   readonly docker: Docker;
   readonly address: DockerAddress;
   readonly version: string;
+  /** E.g. `1.41`. */
+  readonly apiVersion: string;
   /** Whether it is the sandbox's stand-in instead of a real Docker. */
   readonly standIn: boolean;
 }
@@ -151,8 +153,17 @@ export async function openDocker(
     docker,
     address,
     version: version.Version,
+    apiVersion: version.ApiVersion,
     standIn: /ecsdeploy/.test(Platform?.Name ?? ''),
   };
+}
+
+/** Whether a version of the Engine's API, e.g. `1.41`, is another one or newer. */
+export function isAtLeast(version: string, other: string): boolean {
+  const [[major = 0, minor = 0] = [], [otherMajor = 0, otherMinor = 0] = []] = [version, other].map(
+    (text) => text.split('.').map(Number),
+  );
+  return major === otherMajor ? minor >= otherMinor : major > otherMajor;
 }
 
 /** dockerode's types lack the agent that docker-modem takes. */

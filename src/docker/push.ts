@@ -1,7 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { EcsDeployError } from '../errors.ts';
 import type { Emit, LayerProgress } from '../events.ts';
+import { isAtLeast } from './daemon.ts';
 import type { Daemon } from './daemon.ts';
+import { dial } from './dial.ts';
 import { daemonLines } from './lines.ts';
 import type { DaemonLine } from './lines.ts';
 
@@ -10,6 +12,7 @@ export interface PushRequest {
   /** `registry/repository`, without a tag. */
   readonly repository: string;
   readonly tag: string;
+  readonly platform: string;
   /** Asked before each attempt, so that a token that ran out is renewed. */
   readonly login: () => Promise<{ readonly username: string; readonly password: string }>;
 }
@@ -25,7 +28,7 @@ const ATTEMPTS = 3;
 
 /** Refusals that another attempt cannot change, in the words of both image stores (docker-facts 3). */
 const FINAL =
-  /denied(?!.*expired)|not authorized|name unknown|does not exist|immutable|tag invalid|no basic auth credentials|authentication required/i;
+  /denied(?!.*expired)|not authorized|name unknown|does not exist|immutable|tag invalid|no basic auth credentials/i;
 
 /** Pushes one tag, three times if the registry or the network fails; throws `push-failed`. */
 export async function pushImage(
@@ -51,17 +54,26 @@ export async function pushImage(
 }
 
 async function pushOnce(
-  { docker }: Daemon,
-  { repository, tag, login }: PushRequest,
+  { docker, apiVersion }: Daemon,
+  { repository, tag, platform, login }: PushRequest,
   emit: Emit,
   signal: AbortSignal,
 ): Promise<Pushed> {
   const { username, password } = await login();
   const serveraddress = repository.split('/', 1)[0] ?? '';
-  const stream = await docker.getImage(repository).push({
-    tag,
+  const [os, architecture] = platform.split('/');
+  const stream = await dial<NodeJS.ReadableStream>(docker, {
+    path: `/images/${repository}/push?`,
+    method: 'POST',
+    options: {
+      tag,
+      // Older daemons ignore it; newer ones push this platform alone, or refuse (docker-facts 3).
+      ...(isAtLeast(apiVersion, '1.46') && { platform: JSON.stringify({ os, architecture }) }),
+    },
     authconfig: { username, password, serveraddress },
     abortSignal: signal,
+    isStream: true,
+    statusCodes: { 200: true, 404: 'no such image', 500: 'server error' },
   });
   const layers = new Map<string, LayerProgress>();
   let digest: string | undefined;

@@ -93,6 +93,7 @@ const WORDS: Words = {
     ],
     live: null,
   }),
+  'image-tagged': ({ tags }) => say('success', `Tagged it ${tags.join(', ')} as well`),
   registered: ({ revision, seconds }) =>
     say('success', `Registered ${revision} in ${formatSeconds(seconds)}`),
   'register-skipped': ({ revision }) =>

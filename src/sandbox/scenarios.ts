@@ -125,7 +125,8 @@ const EXPIRED = awsFault(
 const BUSY_FAMILY =
   'Too many concurrent attempts to create a new revision of the specified family.';
 
-function denied(action: string): Trouble {
+/** An action, e.g. `ecs:ListTasks`, that the caller may not call. */
+export function denied(action: string): Trouble {
   return { actions: new RegExp(`^${action}$`), answer: accessDenied(action, ACCOUNT) };
 }
 

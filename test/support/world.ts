@@ -14,7 +14,7 @@ import { startDockerEngine } from '../../src/sandbox/docker-engine.ts';
 import type { Fault } from '../../src/sandbox/ecs/faults.ts';
 import { startSandbox } from '../../src/sandbox/sandbox.ts';
 import type { Sandbox, SandboxOptions } from '../../src/sandbox/sandbox.ts';
-import { SCENARIOS } from '../../src/sandbox/scenarios.ts';
+import { denied, SCENARIOS } from '../../src/sandbox/scenarios.ts';
 import type { ScenarioName } from '../../src/sandbox/scenarios.ts';
 import { runCli } from './cli.ts';
 import type { CliEnd, CliOptions } from './cli.ts';
@@ -51,6 +51,8 @@ export interface WorldOptions {
   readonly files?: Readonly<Record<string, string | Buffer>>;
   readonly faults?: readonly Fault[];
   readonly scenario?: ScenarioName;
+  /** Actions that may not be called, e.g. `ecs:ListTasks`. */
+  readonly denied?: readonly string[];
   readonly speed?: number;
   /** Docker of this machine instead of the stand-in. */
   readonly daemon?: true;
@@ -65,7 +67,7 @@ export async function makeWorld(options: WorldOptions = {}): Promise<World> {
   const { files = {}, faults = [], scenario = 'success', speed = 600 } = options;
   const sandbox = await startSandbox({
     speed,
-    scenarios: [SCENARIOS[scenario], { faults }],
+    scenarios: [SCENARIOS[scenario], { faults, trouble: (options.denied ?? []).map(denied) }],
     registry: options.registry,
   });
   const engine = options.daemon ? undefined : await startDockerEngine();

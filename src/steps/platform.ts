@@ -1,0 +1,97 @@
+import type { Aws } from '../aws/client.ts';
+import { openEcs } from '../aws/ecs.ts';
+import type { Context } from '../context.ts';
+import { DEFAULT_PLATFORM } from '../core/image.ts';
+import type { LocalImage } from '../docker/build.ts';
+import type { Daemon } from '../docker/daemon.ts';
+import { readProgram } from '../docker/program.ts';
+import { EcsDeployError } from '../errors.ts';
+import { observeTarget, platformOfDefinition } from './definition.ts';
+import type { Observed } from './definition.ts';
+import { optional } from './session.ts';
+
+/** An image whose platforms are compared with the one the tasks run on. */
+export interface PlatformCheck {
+  /** The image with its verb, e.g. `The image would be built`. */
+  readonly what: string;
+  /** Undefined when they could not be read. */
+  readonly platforms: readonly string[] | undefined;
+  readonly wanted: string;
+  readonly hint: string;
+}
+
+/** Refuses an image that lacks the platform the tasks run on. */
+export function checkPlatform({ config }: Context, check: PlatformCheck): void {
+  const { what, platforms, wanted, hint } = check;
+  if (config.skipCheck.includes('image-platform') || platforms === undefined) return;
+  if (platforms.includes(wanted)) return;
+  throw new EcsDeployError({
+    code: 'image-platform',
+    message: `${what} for ${platforms.join(', ')}, but the tasks run on ${wanted}: the container would die with "exec format error".`,
+    hint: `${hint}; --skip-check image-platform goes on all the same`,
+  });
+}
+
+/**
+ * Proves that an image of the daemon runs on a platform: by its config, and by the header of the
+ * program that it starts, about which a config can be wrong.
+ */
+export async function proveImage(
+  context: Context,
+  daemon: Daemon,
+  { what, local, wanted }: { what: string; local: LocalImage | undefined; wanted: string },
+): Promise<void> {
+  checkPlatform(context, {
+    what: `Docker has ${what}`,
+    platforms: [local?.platform ?? 'no platform at all'],
+    wanted,
+    hint: `build it with --platform ${wanted}; a --platform in FROM of the Dockerfile decides otherwise`,
+  });
+  const program = local && (await readProgram(daemon, local.id));
+  checkPlatform(context, {
+    what: `${program?.path} in ${what} is compiled`,
+    platforms: program && [`linux/${program.architecture}`],
+    wanted,
+    hint: `build it inside the image with --platform ${wanted}, or copy in a program for that CPU`,
+  });
+}
+
+/** The platform to build for: the one that is named, else the one that all tasks run on. */
+export function choosePlatform(named: string | undefined, tasks: readonly string[]): string {
+  const [platform = DEFAULT_PLATFORM, ...others] = new Set(tasks);
+  if (named !== undefined || others.length === 0) return named ?? platform;
+  throw new EcsDeployError({
+    code: 'image-platform',
+    message: `The services run on ${[platform, ...others].join(' and ')}: one image cannot be built for both.`,
+    hint: 'work on those of one platform at a time with --service NAME',
+  });
+}
+
+/** Platforms of what could be read of services; whatever could not is reported elsewhere. */
+export async function platformsOf(
+  observed: readonly Promise<Observed | undefined>[],
+): Promise<readonly string[]> {
+  const ends = await Promise.allSettled(observed);
+  return ends.flatMap((end) =>
+    end.status === 'fulfilled' && end.value !== undefined
+      ? [platformOfDefinition(end.value.source)]
+      : [],
+  );
+}
+
+/**
+ * Platforms of the services that the config names, for a command that needs nothing else of them;
+ * not asked when the user names the platform. A service that is yet to be created says nothing.
+ */
+export async function taskPlatforms(context: Context, aws: Aws): Promise<readonly string[]> {
+  const { platform, targets } = context.config;
+  const known = targets.filter(({ cluster }) => cluster !== '');
+  if (platform !== undefined || known.length === 0) return [];
+  const ecs = await openEcs(aws);
+  const observed = known.map((target) => observeTarget(context, ecs, target));
+  return platformsOf(
+    observed.map((observing) =>
+      optional(context, 'the platform of the tasks', observing).catch(() => undefined),
+    ),
+  );
+}

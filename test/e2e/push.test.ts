@@ -1,0 +1,284 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import {
+  BatchGetImageCommand,
+  PutImageTagMutabilityCommand,
+  UpdateImageStorageClassCommand,
+} from '@aws-sdk/client-ecr';
+import { RegisterTaskDefinitionCommand, UpdateServiceCommand } from '@aws-sdk/client-ecs';
+import { expect, test } from 'vitest';
+import { readResult } from '../support/cli.ts';
+import { addService, commitAll, CONFIG, makeWorld, stable } from '../support/world.ts';
+import type { World } from '../support/world.ts';
+
+const REPOSITORY = 'hyeon9mak-dev';
+
+async function digestOf({ ecr }: World, imageTag: string): Promise<string | undefined> {
+  const { images } = await ecr.send(
+    new BatchGetImageCommand({ repositoryName: REPOSITORY, imageIds: [{ imageTag }] }),
+  );
+  return images?.[0]?.imageId?.imageDigest;
+}
+
+async function makeImmutable({ ecr }: World): Promise<void> {
+  await ecr.send(
+    new PutImageTagMutabilityCommand({
+      repositoryName: REPOSITORY,
+      imageTagMutability: 'IMMUTABLE_WITH_EXCLUSION',
+      imageTagMutabilityExclusionFilters: [{ filterType: 'WILDCARD', filter: 'moving-*' }],
+    }),
+  );
+}
+
+/** Makes a service's tasks run on arm64. */
+async function runOnArm64({ ecs }: World, service = 'hyeon9mak-service-dev'): Promise<void> {
+  const { taskDefinition } = await ecs.send(
+    new RegisterTaskDefinitionCommand({
+      family: 'arm64',
+      requiresCompatibilities: ['FARGATE'],
+      networkMode: 'awsvpc',
+      cpu: '256',
+      memory: '512',
+      runtimePlatform: { cpuArchitecture: 'ARM64', operatingSystemFamily: 'LINUX' },
+      containerDefinitions: [{ name: 'hyeon9mak-container', image: 'busybox:1' }],
+    }),
+  );
+  await ecs.send(
+    new UpdateServiceCommand({
+      cluster: 'backend',
+      service,
+      taskDefinition: taskDefinition?.taskDefinitionArn,
+    }),
+  );
+}
+
+const wording = (stderr: string, world: World) => stable(stderr, world).split('\n');
+
+/** What is printed from the first warning or error on. */
+const complaint = (stderr: string, world: World) => {
+  const lines = wording(stderr, world);
+  return lines.slice(lines.findIndex((line) => /^(Error|Warning):/.test(line))).join('\n');
+};
+
+test('the platform is the one that the tasks run on, unless it is named', async () => {
+  const world = await makeWorld();
+  await runOnArm64(world);
+  const push = await world.run(['push', '--tag', 'theirs', '--json']);
+  expect(push.status, push.stderr).toBe(0);
+  expect(readResult(push).image?.platform).toBe('linux/arm64');
+  const dryRun = await world.run(['deploy', '--dry-run', '--json']);
+  expect(readResult(dryRun).image?.platform).toBe('linux/arm64');
+
+  const named = ['--platform', 'linux/amd64'];
+  const own = await world.run(['push', '--tag', 'own', '--json', ...named]);
+  expect(readResult(own).image?.platform).toBe('linux/amd64');
+  const wrong = await world.run(['deploy', ...named]);
+  expect(wrong.status).toBe(3);
+  expect(complaint(wrong.stderr, world)).toMatchInlineSnapshot(`
+    "Error: The image would be built for linux/amd64, but the tasks run on linux/arm64: the container would die with "exec format error".
+      → build it with --platform linux/arm64, or set runtimePlatform in the task definition; --skip-check image-platform goes on all the same
+    "
+  `);
+});
+
+test('services of two platforms are not given one image', async () => {
+  const world = await makeWorld({
+    files: {
+      '.ecsdeployrc': `${CONFIG.replace('service: hyeon9mak-service-dev\n', '')}services:\n  - service: hyeon9mak-service-dev\n  - service: other\n`,
+    },
+  });
+  await addService(world, 'other');
+  await runOnArm64(world, 'other');
+  for (const command of ['push', 'deploy']) {
+    const both = await world.run([command]);
+    expect(both.status).toBe(3);
+    expect(complaint(both.stderr, world)).toMatchInlineSnapshot(`
+      "Error: The services run on linux/amd64 and linux/arm64: one image cannot be built for both.
+        → work on those of one platform at a time with --service NAME
+      "
+    `);
+  }
+  const one = await world.run(['push', '--service', 'other', '--json']);
+  expect(readResult(one).image?.platform).toBe('linux/arm64');
+});
+
+test('push needs no service: one that is not there yet, or may not be read, says no platform', async () => {
+  const world = await makeWorld();
+  const missing = await world.run(['push', '--tag', 'a', '--service', 'planned', '--json']);
+  expect(missing.status, missing.stderr).toBe(0);
+  expect(readResult(missing).image?.platform).toBe('linux/amd64');
+  expect(missing.stderr).not.toContain('Warning');
+
+  const denied = await makeWorld({ denied: ['ecs:DescribeServices'] });
+  const end = await denied.run(['push', '--json']);
+  expect(end.status, end.stderr).toBe(0);
+  expect(end.stderr.match(/Going on without the platform of the tasks/g)).toHaveLength(1);
+});
+
+test('further tags are given in ECR, also to an image that is there already', async () => {
+  const world = await makeWorld();
+  const tags = ['--extra-tag', 'latest', '--extra-tag', 'v1'];
+  const end = await world.run(['push', '--tag', 'sha', ...tags]);
+  expect(end.status, end.stderr).toBe(0);
+  expect(end.stderr).toContain('Tagged it latest, v1 as well');
+  const digest = await digestOf(world, 'sha');
+  expect([await digestOf(world, 'latest'), await digestOf(world, 'v1')]).toEqual([digest, digest]);
+  expect(world.writes()).toEqual(['ecr:PutImage', 'ecr:PutImage']);
+
+  const again = await world.run(['push', '--tag', 'sha', '--extra-tag', 'v2', '--json']);
+  expect(readResult(again)).toMatchObject({ outcome: 'unchanged', image: { built: false } });
+  expect(await digestOf(world, 'v2')).toBe(digest);
+
+  const wrong = await world.run(['push', '--extra-tag', 'no tag']);
+  expect(wrong.status).toBe(2);
+  expect(wrong.stderr).toContain('--extra-tag: "no tag" is no image tag');
+});
+
+test('a further tag that cannot move is refused before the build', async () => {
+  const world = await makeWorld();
+  await world.run([
+    'push',
+    '-q',
+    '--tag',
+    'one',
+    '--extra-tag',
+    'latest',
+    '--extra-tag',
+    'moving-1',
+  ]);
+  await makeImmutable(world);
+  world.writes();
+  writeFileSync(join(world.folder, 'app'), 'another program');
+  const end = await world.run([
+    'push',
+    '--tag',
+    'two',
+    '--extra-tag',
+    'latest',
+    '--extra-tag',
+    'moving-1',
+  ]);
+  expect(end.status).toBe(3);
+  expect(complaint(end.stderr, world)).toMatchInlineSnapshot(`
+    "Error: REGISTRY/hyeon9mak-dev:latest is another image already (DIGEST), and the tags of its repository are immutable.
+      → leave --extra-tag latest out, or take it out of the immutable tags: aws ecr put-image-tag-mutability --repository-name hyeon9mak-dev --image-tag-mutability IMMUTABLE_WITH_EXCLUSION --image-tag-mutability-exclusion-filters filterType=WILDCARD,filter=latest
+    "
+  `);
+  expect(world.writes()).toEqual([]);
+
+  const same = await world.run(['push', '--tag', 'one', '--extra-tag', 'latest']);
+  expect(same.status, same.stderr).toBe(0);
+  const moved = await world.run(['push', '--tag', 'two', '--extra-tag', 'moving-1']);
+  expect(moved.status, moved.stderr).toBe(0);
+  expect(await digestOf(world, 'moving-1')).toBe(await digestOf(world, 'two'));
+});
+
+test('an immutable tag that somebody else pushes meanwhile: the same image is well, another is not', async () => {
+  // The command before the build is somebody else's push of the same tag.
+  const race = (change: string) => ({
+    '.ecsdeployrc': `${CONFIG}build:\n  before: ['${change}"$NODE" "$BIN" push -q --tag race --config other.yaml >/dev/null']\n`,
+    'other.yaml': CONFIG,
+  });
+  const environment = { NODE: process.execPath, BIN: join(process.cwd(), 'bin/ecsdeploy.js') };
+  const same = await makeWorld({ files: race('') });
+  await makeImmutable(same);
+  const won = await same.run(['push', '--tag', 'race', '--json'], { environment });
+  expect(won.status, won.stderr).toBe(0);
+  expect(readResult(won).image?.digest).toBe(await digestOf(same, 'race'));
+
+  const other = await makeWorld({ files: race('echo other > app; ') });
+  await makeImmutable(other);
+  const inner = `${CONFIG}build:\n  before: ['"$NODE" "$BIN" push -q --tag race --config other.yaml >/dev/null; echo mine > app']\n`;
+  writeFileSync(join(other.folder, '.ecsdeployrc'), inner);
+  const lost = await other.run(['push', '--tag', 'race'], { environment });
+  expect(lost.status).toBe(5);
+  expect(complaint(lost.stderr, other)).toMatchInlineSnapshot(`
+    "Error: REGISTRY/hyeon9mak-dev:race could not be pushed: tag invalid: The image tag 'race' already exists in the 'hyeon9mak-dev' repository and cannot be overwritten because the repository is immutable.
+      → the tag holds another image and cannot be overwritten: choose another with --tag
+    "
+  `);
+});
+
+test('an image that is archived under the tag is refused', async () => {
+  const world = await makeWorld();
+  await world.run(['push', '-q', '--tag', 'old']);
+  await world.ecr.send(
+    new UpdateImageStorageClassCommand({
+      repositoryName: REPOSITORY,
+      imageId: { imageTag: 'old' },
+      targetStorageClass: 'ARCHIVE',
+    }),
+  );
+  const end = await world.run(['push', '--tag', 'old']);
+  expect(end.status).toBe(3);
+  expect(complaint(end.stderr, world)).toMatchInlineSnapshot(`
+    "Error: ECR has archived REGISTRY/hyeon9mak-dev:old: tasks cannot pull it.
+      → restore it: aws ecr update-image-storage-class --repository-name hyeon9mak-dev --image-id imageDigest=DIGEST --target-storage-class STANDARD; --skip-check image-exists goes on all the same
+    "
+  `);
+});
+
+test('push --image takes an image that the daemon has', async () => {
+  const world = await makeWorld();
+  const built = await world.run(['push', '--tag', 'built']);
+  const local = built.stdout.trim();
+  const digest = await digestOf(world, 'built');
+
+  const own = await world.run(['push', '--image', local]);
+  expect(own.status, own.stderr).toBe(0);
+  expect(own.stdout.trim()).toBe(local);
+  expect(own.stderr).toContain('nothing to build');
+
+  const end = await world.run(['push', '--image', local, '--tag', 'again', '--json']);
+  expect(end.status, end.stderr).toBe(0);
+  expect(readResult(end)).toMatchObject({
+    outcome: 'succeeded',
+    image: { built: false, pushed: true, digest, platform: 'linux/amd64' },
+  });
+  expect(await digestOf(world, 'again')).toBe(digest);
+
+  const missing = await world.run(['push', '--image', 'nothing:here']);
+  expect(missing.status).toBe(3);
+  expect(complaint(missing.stderr, world)).toMatchInlineSnapshot(`
+    "Error: The Docker daemon at tcp://DOCKER has no image nothing:here.
+      → docker image ls shows those it has; without --image one is built
+    "
+  `);
+});
+
+test('push --image replaces a tag that may move, and refuses one that may not', async () => {
+  const world = await makeWorld();
+  const first = await world.run(['push', '--tag', 'one']);
+  writeFileSync(join(world.folder, 'app'), 'another program');
+  commitAll(world.folder);
+  await world.run(['push', '-q', '--tag', 'second']);
+  const args = ['push', '--image', first.stdout.trim(), '--tag', 'second'];
+  const replaced = await world.run(args);
+  expect(replaced.status, replaced.stderr).toBe(0);
+  expect(await digestOf(world, 'second')).toBe(await digestOf(world, 'one'));
+
+  writeFileSync(join(world.folder, 'app'), 'a third program');
+  const third = await world.run(['push', '--tag', 'third']);
+  await makeImmutable(world);
+  const refused = await world.run(['push', '--image', third.stdout.trim(), '--tag', 'second']);
+  expect(refused.status).toBe(3);
+  expect(complaint(refused.stderr, world)).toMatchInlineSnapshot(`
+    "Error: REGISTRY/hyeon9mak-dev:second is another image already (DIGEST), and the tags of its repository are immutable.
+      → choose another tag with --tag
+    "
+  `);
+});
+
+test('push --image of an image for another CPU is refused', async () => {
+  const world = await makeWorld();
+  const args = ['push', '--tag', 'arm64', '--platform', 'linux/arm64'];
+  const built = await world.run(args);
+  expect(built.status, built.stderr).toBe(0);
+  const end = await world.run(['push', '--image', built.stdout.trim(), '--tag', 'again']);
+  expect(end.status).toBe(3);
+  expect(complaint(end.stderr, world)).toMatchInlineSnapshot(`
+    "Error: Docker has REGISTRY/hyeon9mak-dev:arm64 for linux/arm64, but the tasks run on linux/amd64: the container would die with "exec format error".
+      → build it with --platform linux/amd64; a --platform in FROM of the Dockerfile decides otherwise; --skip-check image-platform goes on all the same
+    "
+  `);
+});
