@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { ECRClient, Repository as EcrRepository } from '@aws-sdk/client-ecr';
-import { ecrRegistry, matchesFilter, parseImageReference } from '../core/image.ts';
+import { ecrRegistry, parseImageReference } from '../core/image.ts';
 import { suggest } from '../core/nearest.ts';
 import { EcsDeployError } from '../errors.ts';
 import { ecrClient } from './client.ts';
@@ -109,7 +109,10 @@ function factsOf(found: EcrRepository | undefined, named: string) {
 export function isImmutable({ mutability }: Repository, tag: string): boolean {
   const { imageTagMutability = '', imageTagMutabilityExclusionFilters: filters = [] } =
     mutability ?? {};
-  const isExcluded = filters.some(({ filter = '' }) => matchesFilter(filter, tag));
+  const isExcluded = filters.some(({ filter = '' }) => {
+    const parts = filter.split('*').map((part) => part.replaceAll(/[^\w-]/g, '\\$&'));
+    return new RegExp(`^${parts.join('.*')}$`).test(tag);
+  });
   return imageTagMutability.startsWith('IMMUTABLE') !== isExcluded;
 }
 

@@ -47,9 +47,3 @@ export function platformOf(runtimePlatform: unknown): string {
 export function isTag(tag: string): boolean {
   return /^\w[\w.-]{0,127}$/.test(tag);
 }
-
-/** Whether a tag is one that an exclusion filter of ECR, with `*` as its wildcard, names. */
-export function matchesFilter(filter: string, tag: string): boolean {
-  const parts = filter.split('*').map((part) => part.replaceAll(/[^\w-]/g, '\\$&'));
-  return new RegExp(`^${parts.join('.*')}$`).test(tag);
-}

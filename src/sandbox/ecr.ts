@@ -1,4 +1,3 @@
-import { matchesFilter } from '../core/image.ts';
 import type { Clock } from './clock.ts';
 import { MANIFEST_TYPES } from './registry-client.ts';
 import type { RegistryClient, StoredManifest } from './registry-client.ts';
@@ -78,7 +77,7 @@ export function createEcr(options: EcrOptions): Ecr {
     repositories.get(String(name)) ?? notHere(name, account);
   const mayOverwrite = (name: string, tag: string): boolean => {
     const { mutability = '', exclusions = [] } = repositories.get(name) ?? {};
-    const isExcluded = exclusions.some((filter) => matchesFilter(filter, tag));
+    const isExcluded = exclusions.some((filter) => matches(filter, tag));
     return mutability.startsWith('IMMUTABLE') === isExcluded;
   };
   const create = (name: string): RepositoryState => {
@@ -367,6 +366,12 @@ function describeMutability({ mutability, exclusions }: Mutability) {
     imageTagMutability: mutability,
     ...(filters.length > 0 && { imageTagMutabilityExclusionFilters: filters }),
   };
+}
+
+/** Whether a tag is one that a filter with `*` names. */
+function matches(filter: string, tag: string): boolean {
+  const parts = filter.split('*').map((part) => part.replaceAll(/[^\w-]/g, '\\$&'));
+  return new RegExp(`^${parts.join('.*')}$`).test(tag);
 }
 
 function declaredType(manifest: string): string | undefined {
