@@ -52,6 +52,8 @@ export type Event =
   | {
       readonly kind: 'docker-found';
       readonly address: string;
+      /** What named it, e.g. `context colima`; `default` of the default socket. */
+      readonly source: string;
       readonly version: string;
       readonly standIn: boolean;
     }

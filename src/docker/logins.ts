@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { EcsDeployError } from '../errors.ts';
 import { runProcess } from '../processes.ts';
-import { configFolder } from './daemon.ts';
+import { configFolder } from './endpoint.ts';
 
 /** What opens a registry. */
 export interface Login {

@@ -50,10 +50,12 @@ const WORDS: Words = {
       'success',
       `${reference} is in the registry already (${shortDigest(digest)}): nothing to build`,
     ),
-  'docker-found': ({ address, version, standIn }) =>
+  'docker-found': ({ address, source, version, standIn }) =>
     say(
       'detail',
-      standIn ? `Docker: the sandbox's stand-in at ${address}` : `Docker ${version} at ${address}`,
+      standIn
+        ? `Docker: the sandbox's stand-in at ${address}`
+        : `Docker ${version} at ${address} (${source})`,
     ),
   'before-started': ({ command }) => ({
     lines: [line('step', `Running ${command}`)],

@@ -142,7 +142,8 @@ function findDaemon({ config, environment }: Context): Promise<Daemon> {
 }
 
 function tellDaemon({ emit }: Context, { address, version, standIn }: Daemon): void {
-  emit({ kind: 'docker-found', address: address.host, version, standIn });
+  const { host, source } = address;
+  emit({ kind: 'docker-found', address: host, source, version, standIn });
 }
 
 async function findLocal(context: Context, image: string): Promise<[Daemon, LocalImage]> {
