@@ -3,6 +3,7 @@ import { basename, dirname } from 'node:path';
 import { EcsDeployError } from '../errors.ts';
 import type { Emit } from '../events.ts';
 import { packContext } from './context.ts';
+import { isLost } from './daemon.ts';
 import type { Daemon } from './daemon.ts';
 import { dial } from './dial.ts';
 import { serveFiles } from './file-sync.ts';
@@ -13,7 +14,7 @@ import { fields, message, text } from './protobuf.ts';
 import { openSession, RpcError } from './session.ts';
 import type { Methods, Session } from './session.ts';
 import { decodeTrace } from './trace.ts';
-import type { Vertex } from './trace.ts';
+import type { BuildWarning, Vertex } from './trace.ts';
 
 /** What to build. */
 export interface BuildRequest {
@@ -56,13 +57,14 @@ export async function buildImage(
   const progress = trackProgress(emit);
   const sent = { files: 0, bytes: 0 };
   let unreadable: unknown;
-  const session = await startSession(daemon, request, signal, {
-    sent,
-    fail: (error) => {
-      unreadable ??= error;
-    },
-  });
+  let session: Session | undefined;
   try {
+    session = await startSession(daemon, request, signal, {
+      sent,
+      fail: (error) => {
+        unreadable ??= error;
+      },
+    });
     if (session === undefined) await buildFromTar(daemon, request, progress, emit, signal);
     else await buildFromSession(daemon, request, session, progress, signal);
     progress.finish();
@@ -71,7 +73,7 @@ export async function buildImage(
     if (signal.aborted) throw error;
     // The context's own error says more than the broken build that it causes.
     if (unreadable instanceof EcsDeployError) throw unreadable;
-    if (error instanceof EcsDeployError) throw error;
+    if (error instanceof EcsDeployError || isLost(error)) throw error;
     throw buildFailed((error as Error).message, [], error);
   } finally {
     session?.close();
@@ -201,44 +203,69 @@ async function readBuild(
   for await (const line of daemonLines(stream)) progress.take(line);
 }
 
+/** A step with its last log lines, and what it wrote of the next one. */
+interface Step {
+  vertex: Vertex;
+  readonly log: string[];
+  rest: string;
+}
+
 function trackProgress(emit: Emit) {
-  const steps = new Map<string, { vertex: Vertex; log: string[] }>();
+  const steps = new Map<string, Step>();
+  const warnings = new Map<string, BuildWarning>();
   let failure: string | undefined;
+  const takeLine = ({ log }: Step, line: string) => {
+    // A program that draws a progress bar writes one line over and over.
+    const shown = line.trimEnd().split('\r').at(-1) ?? '';
+    if (shown.trim() === '') return;
+    log.push(shown);
+    if (log.length > QUOTED_LINES) log.shift();
+    emit({ kind: 'build-output', line: shown });
+  };
   const takeVertex = (vertex: Vertex) => {
-    const known = steps.get(vertex.digest);
-    steps.set(vertex.digest, { vertex, log: known?.log ?? [] });
+    const step = steps.get(vertex.digest) ?? { vertex, log: [], rest: '' };
+    const known = steps.get(vertex.digest)?.vertex;
+    steps.set(vertex.digest, step);
+    step.vertex = vertex;
     // BuildKit's own book-keeping is no step of the Dockerfile.
     if (vertex.name.startsWith('[internal]')) return;
     const { name } = vertex;
-    if (vertex.started !== undefined && known?.vertex.started === undefined && !vertex.cached) {
+    if (vertex.started !== undefined && known?.started === undefined && !vertex.cached) {
       emit({ kind: 'build-step', name, state: 'started', seconds: 0 });
     }
-    if (vertex.completed === undefined || known?.vertex.completed !== undefined) return;
+    if (vertex.completed === undefined || known?.completed !== undefined) return;
+    takeLine(step, step.rest);
+    step.rest = '';
     if (vertex.error !== '') return;
     const state = vertex.cached ? 'cached' : 'completed';
     const seconds = vertex.completed - (vertex.started ?? vertex.completed);
     emit({ kind: 'build-step', name, state, seconds });
   };
   const takeLog = (vertex: string, text: string) => {
-    const log = steps.get(vertex)?.log;
-    for (const line of text.split('\n').filter((part) => part.trim() !== '')) {
-      log?.push(line);
-      if (log !== undefined && log.length > QUOTED_LINES) log.shift();
-      emit({ kind: 'build-output', line });
-    }
+    const step = steps.get(vertex);
+    if (step === undefined) return;
+    const lines = `${step.rest}${text}`.split('\n');
+    step.rest = lines.pop() ?? '';
+    for (const line of lines) takeLine(step, line);
   };
   return {
     take: (line: DaemonLine) => {
       if (line.id === 'moby.buildkit.trace' && typeof line.aux === 'string') {
         const trace = decodeTrace(line.aux);
-        trace.vertexes.forEach(takeVertex);
+        // What a step wrote comes with its end, which would cut the last line.
+        trace.vertexes.filter(({ completed }) => completed === undefined).forEach(takeVertex);
         for (const { vertex, text } of trace.logs) takeLog(vertex, text);
+        trace.vertexes.forEach(takeVertex);
+        for (const warning of trace.warnings) warnings.set(warning.short, warning);
       }
       if (line.stream !== undefined) emit({ kind: 'build-output', line: line.stream.trimEnd() });
       failure ??= line.errorDetail?.message ?? line.error;
     },
     /** The daemon answers 200 whatever happens: an error is a line of the answer. */
     finish: () => {
+      for (const { short, url } of warnings.values()) {
+        emit({ kind: 'warning', message: `Dockerfile: ${short}`, hint: url });
+      }
       if (failure === undefined) return;
       const failed = [...steps.values()].find(({ vertex }) => vertex.error !== '');
       const quoted = failed === undefined ? [] : [failed.vertex.name, ...failed.log];

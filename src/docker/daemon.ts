@@ -112,6 +112,29 @@ function clientOptions({ host, source, tls }: DockerAddress): DockerOptions {
   });
 }
 
+/** What a connection that breaks, or is not made any more, says. */
+const BROKEN = /^E(?:CONN(?:REFUSED|RESET|ABORTED)|PIPE|NOENT|TIMEDOUT|HOSTUNREACH)$/;
+
+/** Awaits what a daemon does; throws `docker-unavailable` when it goes away meanwhile. */
+export async function whileReached<T>({ address }: Daemon, work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    if (error instanceof EcsDeployError || !isLost(error)) throw error;
+    throw new EcsDeployError({
+      code: 'docker-unavailable',
+      message: `The Docker daemon at ${address.host} (${address.source}) went away in the middle (${(error as NodeJS.ErrnoException).code}).`,
+      hint: 'see why it ended, start it, and run this again: what is built and pushed is not done twice',
+      cause: error,
+    });
+  }
+}
+
+/** Whether the connection to the daemon broke, and not what it was asked for. */
+export function isLost(error: unknown): boolean {
+  return BROKEN.test((error as NodeJS.ErrnoException).code ?? '');
+}
+
 /** How a daemon is started, by the system. */
 const START: Readonly<Partial<Record<NodeJS.Platform, string>>> = {
   darwin: 'start it: open -a Docker (or: orb start, colima start)',

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { EcsDeployError } from '../errors.ts';
 import type { Emit, LayerProgress } from '../events.ts';
-import { isAtLeast } from './daemon.ts';
+import { isAtLeast, isLost } from './daemon.ts';
 import type { Daemon } from './daemon.ts';
 import { dial } from './dial.ts';
 import { daemonLines } from './lines.ts';
@@ -13,6 +13,8 @@ export interface PushRequest {
   readonly repository: string;
   readonly tag: string;
   readonly platform: string;
+  /** Milliseconds before the second attempt; three times as many before each further one. */
+  readonly pause: number;
   /** Asked before each attempt, so that a token that ran out is renewed. */
   readonly login: () => Promise<{ readonly username: string; readonly password: string }>;
 }
@@ -24,31 +26,32 @@ export interface Pushed {
   readonly layers: readonly LayerProgress[];
 }
 
-const ATTEMPTS = 3;
+/** Attempts after the first. */
+const RETRIES = 3;
 
 /** Refusals that another attempt cannot change, in the words of both image stores (docker-facts 3). */
 const FINAL =
   /denied(?!.*expired)|not authorized|name unknown|does not exist|immutable|tag invalid|no basic auth credentials/i;
 
-/** Pushes one tag, three times if the registry or the network fails; throws `push-failed`. */
+/** Pushes one tag, again if the registry or the network fails; throws `push-failed`. */
 export async function pushImage(
   daemon: Daemon,
   request: PushRequest,
   emit: Emit,
   signal: AbortSignal,
 ): Promise<Pushed> {
-  for (let attempt = 1; ; attempt += 1) {
+  for (let retry = 0; ; retry += 1) {
     try {
       return await pushOnce(daemon, request, emit, signal);
     } catch (error) {
-      if (signal.aborted) throw error;
+      if (signal.aborted || isLost(error)) throw error;
       const message = (error as Error).message;
-      if (attempt === ATTEMPTS || FINAL.test(message)) throw pushFailed(request, message, error);
+      if (retry === RETRIES || FINAL.test(message)) throw pushFailed(request, message, error);
       emit({
         kind: 'warning',
-        message: `The push failed (${message}); attempt ${attempt + 1} of ${ATTEMPTS} follows.`,
+        message: `The push failed (${message}); retry ${retry + 1} of ${RETRIES} follows.`,
       });
-      await sleep(1000 * 3 ** (attempt - 1) * (0.5 + Math.random()), undefined, { signal });
+      await sleep(request.pause * 3 ** retry * (0.5 + Math.random()), undefined, { signal });
     }
   }
 }

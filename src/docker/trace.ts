@@ -11,10 +11,18 @@ export interface Vertex {
   readonly error: string;
 }
 
+/** What BuildKit, from 28.0 on, finds doubtful in a Dockerfile. */
+export interface BuildWarning {
+  readonly short: string;
+  /** Page that explains it; may be empty. */
+  readonly url: string;
+}
+
 /** What one `moby.buildkit.trace` message tells. */
 export interface Trace {
   readonly vertexes: readonly Vertex[];
   readonly logs: readonly { readonly vertex: string; readonly text: string }[];
+  readonly warnings: readonly BuildWarning[];
 }
 
 function seconds(value: number | Uint8Array): number {
@@ -25,15 +33,20 @@ function seconds(value: number | Uint8Array): number {
   return total;
 }
 
-/** Decodes moby.buildkit.v1.StatusResponse (vertexes and logs) from its base64. */
+/** Decodes moby.buildkit.v1.StatusResponse (vertexes, logs and warnings) from its base64. */
 export function decodeTrace(base64: string): Trace {
   const vertexes: Vertex[] = [];
   const logs: { vertex: string; text: string }[] = [];
+  const warnings: BuildWarning[] = [];
   for (const [number, value] of fields(Buffer.from(base64, 'base64'))) {
     if (number === 1) vertexes.push(decodeVertex(value as Uint8Array));
     if (number === 3) logs.push(decodeLog(value as Uint8Array));
+    if (number === 4) {
+      const parts = new Map(fields(value as Uint8Array));
+      warnings.push({ short: text(parts.get(3)), url: text(parts.get(5)) });
+    }
   }
-  return { vertexes, logs };
+  return { vertexes, logs, warnings };
 }
 
 function decodeVertex(bytes: Uint8Array): Vertex {

@@ -222,7 +222,7 @@ async function pushImage(
       `the sandbox's stand-in for Docker pushes to registries of this machine only, not to ${reference}`,
     );
   }
-  const registry = createRegistryClient({ host, ...login });
+  const registry = createRegistryClient({ host, ...login, signal });
   const short = ({ diffId }: Layer) => diffId.slice(7, 19);
   for (const layer of image.layers)
     line({ id: short(layer), status: 'Preparing', progressDetail: {} });

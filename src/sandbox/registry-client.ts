@@ -9,6 +9,8 @@ export interface RegistryAccess {
   readonly host: string;
   readonly username: string;
   readonly password: string;
+  /** Ends whatever is under way. */
+  readonly signal?: AbortSignal;
 }
 
 /** A manifest as a registry holds it. */
@@ -48,13 +50,18 @@ export const MANIFEST_TYPES = [
 ] as const;
 
 /** Opens a registry; nothing is sent yet. Its refusals are thrown in docker's words (docker-facts 3). */
-export function createRegistryClient({ host, username, password }: RegistryAccess): RegistryClient {
+export function createRegistryClient({
+  host,
+  username,
+  password,
+  signal,
+}: RegistryAccess): RegistryClient {
   const authorization = `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
   const call = async (path: string, init: RequestInit = {}): Promise<Response> => {
     const url = new URL(path, `http://${host}`);
     const headers = { authorization, ...(init.headers as Record<string, string> | undefined) };
     try {
-      return await fetch(url, { ...init, headers });
+      return await fetch(url, { ...init, headers, signal: signal ?? null });
     } catch (error) {
       const { cause, message } = error as Error;
       const reason = cause instanceof Error ? cause.message : message;

@@ -8,6 +8,7 @@ import type { ImageResult } from '../core/result.ts';
 import { buildImage, inspectImage } from '../docker/build.ts';
 import type { LocalImage } from '../docker/build.ts';
 import { checkContext } from '../docker/context.ts';
+import { whileReached } from '../docker/daemon.ts';
 import type { Daemon } from '../docker/daemon.ts';
 import { userLogin } from '../docker/logins.ts';
 import { pushImage } from '../docker/push.ts';
@@ -61,14 +62,16 @@ export async function produceImage(
   const reference = `${repository.uri}:${tag}`;
   const target = { daemon, repository, tag, reference, platform };
 
-  const { local, seconds } =
+  const { local, seconds } = await whileReached(
+    daemon,
     plan.local === undefined
-      ? await build(context, aws, plan, target, running)
-      : await nameLocally(target, plan.local);
+      ? build(context, aws, plan, target, running)
+      : nameLocally(target, plan.local),
+  );
 
   const start = performance.now();
   emit({ kind: 'push-started' });
-  const { digest, layers } = await push(context, target, local);
+  const { digest, layers } = await whileReached(daemon, push(context, target, local));
   const push_ = since(start);
   emit({ kind: 'pushed', digest, seconds: push_, layers });
   const built = plan.local === undefined;
@@ -138,7 +141,9 @@ async function push(context: Context, target: Target, local: LocalImage): Promis
   const { emit, signal } = context;
   const { daemon, repository, tag, reference, platform } = target;
   const login = () => registryLogin(repository);
-  const request = { repository: repository.uri, tag, platform, login };
+  const { skipCheck, poll } = context.config;
+  // As every limit of ours it goes with --poll: a second where it is left alone.
+  const request = { repository: repository.uri, tag, platform, pause: poll / 3, login };
   const pushed = await pushImage(daemon, request, emit, signal).catch(async (error: unknown) => {
     const there = await sameImage(repository, tag, local, error);
     if (there === undefined) throw error;
@@ -153,7 +158,6 @@ async function push(context: Context, target: Target, local: LocalImage): Promis
       'somebody else pushed the same tag at the same time: run it again with another --tag',
     );
   }
-  const { skipCheck } = context.config;
   if (stored?.platforms?.includes(platform) === false && !skipCheck.includes('image-platform')) {
     throw wrong(
       `${reference} was pushed for ${platform}, but ECR holds an image for ${stored.platforms.join(', ')}.`,

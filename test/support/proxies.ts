@@ -1,0 +1,89 @@
+import { createServer, request as httpRequest } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { connect, createServer as createTcpServer } from 'node:net';
+import type { AddressInfo, NetConnectOpts, Server, Socket } from 'node:net';
+import { onTestFinished } from 'vitest';
+
+async function listen(server: Server): Promise<number> {
+  await new Promise<void>((resolve) => {
+    server.listen(0, '127.0.0.1', resolve);
+  });
+  return (server.address() as AddressInfo).port;
+}
+
+/**
+ * Answers a request itself and returns true, or leaves it to the server behind, before whose answer
+ * it may have written something.
+ */
+export type Meddle = (request: IncomingMessage, response: ServerResponse) => boolean;
+
+/** Stands before an HTTP server; `host:port`. Gone when the test ends. */
+export async function httpProxy(
+  upstream: { readonly host: string } | { readonly socketPath: string },
+  meddle: Meddle,
+): Promise<string> {
+  const server = createServer((incoming, outgoing) => {
+    incoming.on('error', () => undefined);
+    if (meddle(incoming, outgoing)) return;
+    const { url: path, method, headers } = incoming;
+    const target =
+      'host' in upstream
+        ? { host: upstream.host.split(':')[0], port: upstream.host.split(':')[1] }
+        : upstream;
+    const forward = httpRequest({ ...target, path, method, headers }, (answer) => {
+      if (!outgoing.headersSent) outgoing.writeHead(answer.statusCode ?? 500, answer.headers);
+      answer.pipe(outgoing);
+    });
+    forward.on('error', () => outgoing.destroy());
+    incoming.on('close', () => {
+      if (!incoming.complete) forward.destroy();
+    });
+    incoming.pipe(forward);
+  });
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return `127.0.0.1:${await listen(server)}`;
+}
+
+/** A line to a server that can be slow, and be cut. */
+export interface Line {
+  /** `tcp://127.0.0.1:PORT`. */
+  readonly url: string;
+  /** Ends every connection and takes no other. */
+  readonly cut: () => void;
+}
+
+/** Connects to a server through a line that carries so many bytes per second towards it. */
+export async function openLine(
+  upstream: NetConnectOpts,
+  bytesPerSecond = Number.POSITIVE_INFINITY,
+): Promise<Line> {
+  const sockets = new Set<Socket>();
+  const server = createTcpServer({ allowHalfOpen: true }, (client) => {
+    const far = connect({ ...upstream, allowHalfOpen: true });
+    for (const socket of [client, far]) {
+      sockets.add(socket);
+      socket.on('error', () => undefined);
+      socket.on('close', () => {
+        client.destroy();
+        far.destroy();
+      });
+    }
+    far.pipe(client);
+    client.on('data', (data: Buffer) => {
+      far.write(data);
+      if (!Number.isFinite(bytesPerSecond)) return;
+      client.pause();
+      setTimeout(() => client.resume(), (data.length / bytesPerSecond) * 1000);
+    });
+    client.on('end', () => far.end());
+  });
+  const cut = () => {
+    server.close();
+    for (const socket of sockets) socket.destroy();
+  };
+  onTestFinished(cut);
+  return { url: `tcp://127.0.0.1:${await listen(server)}`, cut };
+}
