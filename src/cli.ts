@@ -1,7 +1,7 @@
 import { Command, CommanderError, Option } from 'commander';
 import type { CommandResult, Context } from './context.ts';
 import { EcsDeployError } from './errors.ts';
-import { SETTING_KEYS, settingOf } from './settings.ts';
+import { longFlag, SETTING_KEYS, settingOf } from './settings.ts';
 import type { CommandName, SettingKey } from './settings.ts';
 
 /** What the command line asks for. */
@@ -91,6 +91,17 @@ const COMMANDS: Readonly<Record<CommandName, CommandRow>> = {
     ],
     load: async () => (await import('./commands/sandbox.ts')).sandbox,
   },
+  help: {
+    summary: 'print the help of a command, the IAM policy it needs, or every error code',
+    argument: ['[topic...]', 'a command; iam, and of which command (default: deploy); or errors'],
+    examples: [
+      'ecsdeploy help rollout',
+      'ecsdeploy help iam push',
+      'ecsdeploy help iam > policy.json && aws iam create-policy --policy-name deploy --policy-document file://policy.json',
+      'ecsdeploy help errors',
+    ],
+    load: async () => (await import('./commands/help.ts')).help,
+  },
 };
 
 /** Loads the code of a command. */
@@ -109,17 +120,17 @@ export interface HelpOutput {
  *
  * Throws an {@link EcsDeployError} of code `usage`.
  */
-export function parseCommandLine(
+export async function parseCommandLine(
   argv: readonly string[],
   version: string,
   output: HelpOutput,
-): Invocation | undefined {
+): Promise<Invocation | undefined> {
   let invocation: Invocation | undefined;
   const program = new Command('ecsdeploy')
     .description('Deploy a container to Amazon ECS in one command, and know why when it fails.')
     .version(version, '--version', 'print the version')
     .helpOption('-h, --help', 'print this help')
-    .helpCommand('help [command]', 'print the help of a command')
+    .helpCommand(false)
     .configureHelp({ showGlobalOptions: true })
     .configureOutput({
       writeOut: output.write,
@@ -128,48 +139,117 @@ export function parseCommandLine(
       getErrHelpWidth: () => output.columns,
     })
     .exitOverride();
-  addOptions(program, (commands) => commands === undefined);
+  addOptions(program, (commands) => commands === undefined, mayTakeMany(argv));
   for (const name of Object.keys(COMMANDS) as CommandName[]) {
     const { summary, argument, examples } = COMMANDS[name];
     const command = program.command(name).description(summary).allowExcessArguments(false);
     if (argument !== undefined) command.argument(...argument);
-    addOptions(command, (commands) => commands?.includes(name) === true);
+    addOptions(command, (commands) => commands?.includes(name) === true, false);
     command.addHelpText('after', `\nExamples:\n${examples.map((line) => `  ${line}`).join('\n')}`);
-    command.action(() => {
+    command.action(async () => {
+      const [argument, ...rest] = command.args;
+      if (name === 'help' && argument !== 'iam') return writeHelp(program, argument, output);
+      const flags = readFlags(command);
+      if (name === 'rollout') checkRevision(argument, flags.taskDefinition);
       invocation = {
         command: name,
-        flags: readFlags(command),
-        argument: name === 'sandbox' ? undefined : command.args[0],
-        rest: name === 'sandbox' ? command.args : [],
+        flags,
+        argument: name === 'sandbox' ? undefined : argument,
+        rest: name === 'sandbox' ? command.args : rest,
       };
     });
   }
   try {
-    program.parse(argv, { from: 'user' });
+    await program.parseAsync(argv, { from: 'user' });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) return undefined;
-    const bare = error.code === 'commander.help';
-    throw new EcsDeployError({
-      code: 'usage',
-      message: bare ? 'No command was given.' : error.message.replace(/^error: /, ''),
-      hint: bare
-        ? `one of ${Object.keys(COMMANDS).join(', ')}; see ecsdeploy --help`
-        : 'see ecsdeploy --help, or ecsdeploy COMMAND --help',
-      cause: error,
-    });
+    throw usageError(error, argv);
   }
   return invocation;
+}
+
+/** Throws where the argument and `--task-definition` name two revisions: only one can be meant. */
+function checkRevision(argument: string | undefined, flag: unknown): void {
+  if (argument === undefined || typeof flag !== 'string') return;
+  if (argument === flag || argument.startsWith(`${flag}:`)) return;
+  throw new EcsDeployError({
+    code: 'usage',
+    message: `rollout is given two revisions: ${argument} and --task-definition ${flag}.`,
+    hint: 'leave one of them out',
+  });
+}
+
+/** Writes the help of a command, of all, or of every error code. */
+async function writeHelp(
+  program: Command,
+  topic: string | undefined,
+  output: HelpOutput,
+): Promise<void> {
+  const command = program.commands.find((item) => item.name() === topic);
+  if (topic === undefined || command !== undefined) {
+    (command ?? program).outputHelp();
+    return;
+  }
+  const { helpErrors, unknownTopic } = await import('./commands/help.ts');
+  if (topic !== 'errors') throw unknownTopic(topic, Object.keys(COMMANDS));
+  output.write(`${helpErrors()}\n`);
+}
+
+/** What is wrong with a command line, and the nearest one that is right. */
+function usageError(cause: CommanderError, argv: readonly string[]): EcsDeployError {
+  const names = Object.keys(COMMANDS);
+  const command = argv.find((word) => names.includes(word));
+  if (cause.code === 'commander.help') {
+    return new EcsDeployError({
+      code: 'usage',
+      message: 'No command was given.',
+      hint: `one of ${names.join(', ')}; see ecsdeploy --help`,
+      cause,
+    });
+  }
+  const [, message = '', near] =
+    /^error: (.*?)(?:\n\(Did you mean (.*)\?\))?$/s.exec(cause.message) ?? [];
+  const option = /^unknown option '(--[a-z-]+)'/.exec(message)?.[1];
+  const owners = SETTING_KEYS.filter((key) => longFlag(key) === option).flatMap(
+    (key) => settingOf(key).commands ?? [],
+  );
+  const see = command === undefined ? 'ecsdeploy --help' : `ecsdeploy ${command} --help`;
+  return new EcsDeployError({
+    code: 'usage',
+    message: `${message.charAt(0).toUpperCase()}${message.slice(1).replace(/(?<!\.)$/, '.')}`,
+    hint: [
+      ...(option !== undefined && owners.length > 0
+        ? [`${option} is an option of ${owners.join(', ')}`]
+        : near === undefined
+          ? []
+          : [`did you mean ${near}?`]),
+      `see ${see}`,
+    ].join('; '),
+    cause,
+  });
+}
+
+/**
+ * Whether `--service A B` may name two services: not where B may be the command, or its argument.
+ * There one option takes one value, or several with commas between them.
+ */
+function mayTakeMany(argv: readonly string[]): boolean {
+  const at = argv.findIndex((word) => Object.hasOwn(COMMANDS, word));
+  const isBefore = argv.slice(0, at).some((word) => /^-s|^--service/.test(word));
+  return at >= 0 && !isBefore && COMMANDS[argv[at] as CommandName].argument === undefined;
 }
 
 function addOptions(
   command: Command,
   takes: (commands: readonly CommandName[] | undefined) => boolean,
+  many: boolean,
 ): void {
   for (const key of SETTING_KEYS) {
     const { flags, meaning, commands, reader } = settingOf(key);
     if (flags === undefined || !takes(commands)) continue;
     const option = new Option(flags, meaning);
+    option.variadic &&= many;
     // Values are read and checked with those of the other sources, all problems at once.
     if (reader.many === true && !option.variadic) {
       option.argParser<string[] | undefined>((value, previous) => [...(previous ?? []), value]);

@@ -14,7 +14,7 @@ export const EXIT_STATUS = {
 } as const;
 
 /** Every error code with the exit status it ends in. */
-const ERROR_STATUS = {
+export const ERROR_STATUS = {
   unexpected: EXIT_STATUS.unexpected,
   usage: EXIT_STATUS.usage,
   'setting-missing': EXIT_STATUS.usage,
@@ -22,6 +22,7 @@ const ERROR_STATUS = {
   'config-not-found': EXIT_STATUS.usage,
   'region-missing': EXIT_STATUS.usage,
   'profile-unknown': EXIT_STATUS.usage,
+  'arn-elsewhere': EXIT_STATUS.usage,
   'tag-unknown': EXIT_STATUS.usage,
   'dockerfile-missing': EXIT_STATUS.usage,
   'context-missing': EXIT_STATUS.usage,

@@ -31,6 +31,7 @@ const status = await run(process.argv.slice(2), {
   signal: controller.signal,
   interrupt: () => interrupt('SIGINT'),
   version: ECSDEPLOY_VERSION,
+  versions: { node: process.versions.node, platform: process.platform, arch: process.arch },
 });
 // Sockets that are kept alive must not hold the process; what was written must get out first.
 process.stdout.write('', () => {

@@ -4,12 +4,12 @@ import { loadCommand, parseCommandLine } from './cli.ts';
 import type { Invocation } from './cli.ts';
 import { resolveConfig } from './config.ts';
 import type { CommandResult, Context } from './context.ts';
+import { redact } from './core/redact.ts';
 import { statusOf } from './core/result.ts';
 import type { Outcome, Result } from './core/result.ts';
 import { EcsDeployError, EXIT_STATUS, isAbort } from './errors.ts';
 import type { Event } from './events.ts';
 import { writeGithubFiles } from './report/github.ts';
-import { plainReporter } from './report/plain.ts';
 import type { Reporter } from './report/plain.ts';
 import { openReporter } from './report/reporter.ts';
 
@@ -26,17 +26,23 @@ export interface Io {
   /** What Ctrl-C does; at a prompt the terminal gives it to whoever asks. */
   readonly interrupt: () => void;
   readonly version: string;
+  /** What it runs on. */
+  readonly versions: { readonly node: string; readonly platform: string; readonly arch: string };
 }
 
 /** Runs one command line and returns its exit status; the only place that prints results and errors. */
 export async function run(argv: readonly string[], io: Io): Promise<number> {
   const start = performance.now();
-  // A wrong flag cannot say whether JSON was wanted, but its presence can.
-  let json = argv.slice(0, argv.includes('--') ? argv.indexOf('--') : undefined).includes('--json');
+  // A wrong flag cannot say what was wanted, but the presence of others can.
+  const words = argv.slice(0, argv.includes('--') ? argv.indexOf('--') : undefined);
+  let json = words.includes('--json');
+  let verbose = words.some((word) => word === '--verbose' || word === '-v');
   let command = '';
-  let reporter: Reporter = plainReporter((words) => void io.stderr.write(words), {
+  let reporter: Reporter = await openReporter({
+    progress: wantsJsonLines(words, io.environment) ? 'json' : 'plain',
     verbose: false,
-    quiet: false,
+    stream: io.stderr,
+    environment: io.environment,
   });
   const finish = (result: CommandResult, error: Result['error']): number => {
     reporter.end();
@@ -65,15 +71,15 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
     return status ?? statusOf(facts.outcome);
   };
   try {
-    const invocation = parseCommandLine(argv, io.version, {
-      write: (words) => void io.stdout.write(words),
+    const invocation = await parseCommandLine(argv, io.version, {
+      write: (text) => void io.stdout.write(text),
       columns: io.stdout.columns ?? 100,
     });
     if (invocation === undefined) return EXIT_STATUS.succeeded;
     command = invocation.command;
     const context = makeContext(invocation, io, (event) => reporter.report(event));
     const { config } = context;
-    json = config.json;
+    ({ json, verbose } = config);
     reporter = await openReporter({
       progress: config.quiet ? 'quiet' : config.progress,
       verbose: config.verbose,
@@ -83,7 +89,7 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
     const action = await loadCommand(invocation.command);
     return finish(await action(context), null);
   } catch (thrown) {
-    const error = toEcsDeployError(thrown, io.signal);
+    const error = withPolicy(toEcsDeployError(thrown, io, verbose), command);
     const { code, message, hint } = error;
     reporter.report(
       code === 'interrupted' ? { kind: 'interrupted', message, hint } : { kind: 'error', error },
@@ -95,6 +101,23 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
       { code, message, hint: hint ?? null },
     );
   }
+}
+
+/** Whether stderr is to be JSON, told before the command line is read. */
+function wantsJsonLines(words: readonly string[], environment: Io['environment']): boolean {
+  const at = words.indexOf('--progress');
+  const given =
+    words.find((word) => word.startsWith('--progress='))?.slice('--progress='.length) ??
+    (at < 0 ? environment['ECSDEPLOY_PROGRESS'] : words[at + 1]);
+  return given === 'json';
+}
+
+/** Adds to a permission that is missing where all of them stand. */
+function withPolicy(error: EcsDeployError, command: string): EcsDeployError {
+  if (error.code !== 'permission-denied' || !/"Allow"/.test(error.hint ?? '')) return error;
+  const { code, message, hint, cause, problems } = error;
+  const policy = `the whole policy: ecsdeploy help iam${command === 'deploy' ? '' : ` ${command}`}`;
+  return new EcsDeployError({ code, message, hint: `${hint}\n${policy}`, cause }, problems);
 }
 
 function makeContext(invocation: Invocation, io: Io, report: (event: Event) => void): Context {
@@ -146,8 +169,8 @@ function makeContext(invocation: Invocation, io: Io, report: (event: Event) => v
   };
 }
 
-function toEcsDeployError(thrown: unknown, signal: AbortSignal): EcsDeployError {
-  if (signal.aborted || isAbort(thrown)) {
+function toEcsDeployError(thrown: unknown, io: Io, verbose: boolean): EcsDeployError {
+  if (io.signal.aborted || isAbort(thrown)) {
     return new EcsDeployError({
       code: 'interrupted',
       message: 'Interrupted before the service was changed.',
@@ -156,11 +179,21 @@ function toEcsDeployError(thrown: unknown, signal: AbortSignal): EcsDeployError 
     });
   }
   if (thrown instanceof EcsDeployError) return thrown;
-  const stack = thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown);
+  const {
+    name,
+    message,
+    stack = '',
+  } = thrown instanceof Error ? thrown : new Error(String(thrown));
+  const text = redact(verbose ? stack : `${name}: ${message}`, io.environment);
+  const { node, platform, arch } = io.versions;
   return new EcsDeployError({
     code: 'unexpected',
-    message: `An error that ecsdeploy does not know: ${stack}`,
-    hint: 'this is a bug: please report it with these lines and the output of --verbose',
+    message: `An error that ecsdeploy does not know: ${text}`,
+    hint: [
+      "this is a bug: please report it on the issues page of ecsdeploy's repository, with these lines",
+      `ecsdeploy ${io.version}, Node ${node}, ${platform} ${arch}`,
+      ...(verbose ? [] : ['and with those of the same command with --verbose']),
+    ].join('\n'),
     cause: thrown,
   });
 }

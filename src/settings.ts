@@ -22,7 +22,8 @@ export type CommandName =
   | 'status'
   | 'diagnose'
   | 'logs'
-  | 'sandbox';
+  | 'sandbox'
+  | 'help';
 
 /** One setting: everything that flags, help, config file, schema and example derive from. */
 export interface Setting<T> {

@@ -28,6 +28,8 @@ export interface StoredImage {
   readonly digest: string;
   /** Platforms that the image has, e.g. `linux/amd64`; undefined where they could not be read. */
   readonly platforms: readonly string[] | undefined;
+  /** The permission without which the platforms could not be read. */
+  readonly withheld?: EcsDeployError;
   /** Digest of its config, which is docker's image id; undefined of an index. */
   readonly config: string | undefined;
   /** As ECR stores it. */
@@ -86,7 +88,7 @@ export async function findRepository(
     const known = await client.send(new DescribeRepositoriesCommand({ maxResults: 100 })).then(
       ({ repositories }) =>
         (repositories ?? []).flatMap(({ repositoryName }) => repositoryName ?? []),
-      () => [],
+      () => undefined,
     );
     throw new EcsDeployError({
       code: 'repository-missing',
@@ -214,7 +216,7 @@ export async function findImage(
   const parsed = JSON.parse(manifest) as Manifest;
   return {
     digest: image.imageId.imageDigest,
-    platforms: await platformsOf(repository, parsed),
+    ...(await platformsOf(repository, parsed)),
     config: parsed.config?.digest,
     manifest,
     mediaType: image.imageManifestMediaType,
@@ -274,18 +276,19 @@ const DOWNLOAD_TIMEOUT = 10_000;
 async function platformsOf(
   repository: Repository,
   manifest: Manifest,
-): Promise<readonly string[] | undefined> {
+): Promise<Pick<StoredImage, 'platforms' | 'withheld'>> {
   if (manifest.manifests !== undefined) {
     const images = manifest.manifests.filter(
       // buildx adds attestations as manifests of no platform.
       ({ annotations, platform }) =>
         annotations?.['vnd.docker.reference.type'] === undefined && platform?.os !== 'unknown',
     );
-    return images.flatMap(({ platform }) =>
+    const platforms = images.flatMap(({ platform }) =>
       platform === undefined ? [] : [platformName(platform)],
     );
+    return { platforms };
   }
-  if (manifest.config === undefined) return undefined;
+  if (manifest.config === undefined) return { platforms: undefined };
   const { GetDownloadUrlForLayerCommand } = await import('@aws-sdk/client-ecr');
   try {
     const { downloadUrl } = await repository.client.send(
@@ -300,11 +303,12 @@ async function platformsOf(
     const response = await fetch(downloadUrl ?? '', { signal });
     const config = Buffer.from(await response.arrayBuffer());
     const digest = `sha256:${createHash('sha256').update(config).digest('hex')}`;
-    if (!response.ok || digest !== manifest.config.digest) return undefined;
-    return [platformName(JSON.parse(config.toString('utf8')) as Platform)];
+    if (!response.ok || digest !== manifest.config.digest) return { platforms: undefined };
+    return { platforms: [platformName(JSON.parse(config.toString('utf8')) as Platform)] };
   } catch (error) {
     if (repository.signal.aborted) throw error;
-    return undefined;
+    const isDenied = error instanceof EcsDeployError && error.code === 'permission-denied';
+    return { platforms: undefined, ...(isDenied && { withheld: error }) };
   }
 }
 

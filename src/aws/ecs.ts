@@ -9,7 +9,7 @@ import type {
   UpdateServiceCommandInput,
 } from '@aws-sdk/client-ecs';
 import { suggest } from '../core/nearest.ts';
-import { shortName, toRegistrable } from '../core/task-definition.ts';
+import { placeOfArn, shortName, toRegistrable } from '../core/task-definition.ts';
 import type { JsonObject, Revision } from '../core/task-definition.ts';
 import { EcsDeployError } from '../errors.ts';
 import { ecsClient } from './client.ts';
@@ -51,6 +51,7 @@ export async function describeServices(
   services: readonly string[],
 ): Promise<Service[]> {
   const { DescribeServicesCommand } = await sdk();
+  await checkRegion(ecs, [cluster, ...services]);
   const answers = await Promise.all(
     chunks(services, SERVICES_PER_CALL).map((part) =>
       ecs.client
@@ -76,12 +77,24 @@ export async function describeService(
   });
 }
 
+/** Throws `arn-elsewhere`: ECS would only say that there is no such cluster. */
+async function checkRegion(ecs: Ecs, names: readonly string[]): Promise<void> {
+  const region = await ecs.client.config.region();
+  const other = names.find((name) => (placeOfArn(name)?.region ?? region) !== region);
+  if (other === undefined) return;
+  throw new EcsDeployError({
+    code: 'arn-elsewhere',
+    message: `${other} is in ${placeOfArn(other)?.region}, but the region is ${region}.`,
+    hint: `work there with --region ${placeOfArn(other)?.region}, or give the name in place of the ARN`,
+  });
+}
+
 async function explainCluster(ecs: Ecs, cluster: string, error: unknown): Promise<never> {
   if (awsErrorName(error) !== 'ClusterNotFoundException') throw error;
   const { ListClustersCommand } = await sdk();
   const known = await ecs.client.send(new ListClustersCommand({})).then(
     ({ clusterArns }) => (clusterArns ?? []).map(shortName),
-    () => [],
+    () => undefined,
   );
   throw new EcsDeployError({
     code: 'cluster-missing',
@@ -97,11 +110,11 @@ async function where(ecs: Ecs): Promise<string> {
   return ` in ${region}${profile === undefined ? '' : ` (profile "${profile}")`}`;
 }
 
-async function listServices(ecs: Ecs, cluster: string): Promise<string[]> {
+async function listServices(ecs: Ecs, cluster: string): Promise<string[] | undefined> {
   const { ListServicesCommand } = await sdk();
   return ecs.client.send(new ListServicesCommand({ cluster, maxResults: 100 })).then(
     ({ serviceArns }) => (serviceArns ?? []).map(shortName),
-    () => [],
+    () => undefined,
   );
 }
 
@@ -120,7 +133,7 @@ export async function describeRevision(ecs: Ecs, taskDefinition: string): Promis
     throw new EcsDeployError({
       code: 'task-definition-missing',
       message: `There is no task definition "${shortName(taskDefinition)}"${await where(ecs)}.`,
-      hint: families.includes(family)
+      hint: families?.includes(family)
         ? `its revisions: aws ecs list-task-definitions --family-prefix ${family}`
         : suggest(family, families, 'families'),
       cause: error,
@@ -140,12 +153,12 @@ function toRevision(described: JsonObject, tags: unknown): Revision {
   };
 }
 
-async function listFamilies(ecs: Ecs): Promise<string[]> {
+async function listFamilies(ecs: Ecs): Promise<string[] | undefined> {
   const { ListTaskDefinitionFamiliesCommand } = await sdk();
   const command = new ListTaskDefinitionFamiliesCommand({ status: 'ACTIVE', maxResults: 100 });
   return ecs.client.send(command).then(
     ({ families }) => families ?? [],
-    () => [],
+    () => undefined,
   );
 }
 

@@ -1,3 +1,5 @@
+import { parseDenial, wayOutOf } from '../core/iam.ts';
+import type { Denial } from '../core/iam.ts';
 import { EcsDeployError } from '../errors.ts';
 
 /** What is known about who asks, for messages. */
@@ -59,8 +61,7 @@ export function translateAwsError(error: unknown, action: string, caller: Caller
   const { name, message } = error;
   const cause = error;
   const login = loginCommand(message, caller);
-  const who =
-    caller.profile === undefined ? 'the standard credential chain' : `profile "${caller.profile}"`;
+  const who = nameOf(caller);
   const fromProvider = /ProviderError/.test(name);
   // "Signature expired" is about the clock of this machine, not about the credentials.
   if (/ExpiredToken/.test(name) || (fromProvider && /\bexpired\b/i.test(message))) {
@@ -100,16 +101,7 @@ export function translateAwsError(error: unknown, action: string, caller: Caller
   if (
     /^(AccessDenied|AccessDeniedException|UnauthorizedOperation|UnauthorizedException)$/.test(name)
   ) {
-    const [, user, denied = action, resource = '*'] =
-      /User: (\S+) is not authorized to perform: (\S+?)(?: on resource: (\S+))?(?: because|$|\s)/.exec(
-        message,
-      ) ?? [];
-    return new EcsDeployError({
-      code: 'permission-denied',
-      message: `${user ?? `The identity of ${who}`} may not call ${denied}${resource === '*' ? '' : ` on ${resource}`}.`,
-      hint: `add to its policy: {"Effect":"Allow","Action":"${denied}","Resource":"${resource}"}`,
-      cause,
-    });
+    return denied(message, action, caller, cause);
   }
   if (isNetworkError(error)) {
     return new EcsDeployError({
@@ -124,6 +116,51 @@ export function translateAwsError(error: unknown, action: string, caller: Caller
     message: `AWS refused ${action}: ${message || name} (${name})`,
     cause,
   });
+}
+
+/** The refusal that a text of IAM tells of, also one that came through the registry. */
+export function permissionDenied(denial: Denial, cause: unknown, who = 'This identity') {
+  const { user = who, action, resource, policy, explicit } = denial;
+  const why = explicit
+    ? `: the ${policy ?? 'policy'} denies it explicitly`
+    : policy === undefined
+      ? ''
+      : `: no ${policy} allows it`;
+  return new EcsDeployError({
+    code: 'permission-denied',
+    message: `${user} may not call ${action}${resource === '*' ? '' : ` on ${resource}`}${why}.`,
+    hint: wayOutOf(denial),
+    cause,
+  });
+}
+
+function denied(message: string, action: string, caller: Caller, cause: Error): EcsDeployError {
+  const who = `The identity of ${nameOf(caller)}`;
+  const unknown = { user: undefined, policy: undefined, policyArn: undefined, explicit: false };
+  if (/sts:AssumeRoleWith(?:WebIdentity|SAML)/.test(message)) {
+    return new EcsDeployError({
+      code: 'credentials-missing',
+      message: `The web identity of this job may not assume its role: ${message}`,
+      hint: 'let the trust policy of the role name the identity provider, and check its conditions on audience (sts.amazonaws.com) and subject (repository, branch, environment); the role is AWS_ROLE_ARN, or role_arn of the profile',
+      cause,
+    });
+  }
+  const denial = parseDenial(message) ?? { ...unknown, action, resource: '*' };
+  const error = permissionDenied(denial, cause, who);
+  if (!denial.action.startsWith('sts:')) return error;
+  // Without the role there are no credentials, and no call can be made at all.
+  return new EcsDeployError({
+    code: 'credentials-missing',
+    message: `${nameOf(caller)} gives no AWS credentials: ${error.message}`.replace(/^./, (first) =>
+      first.toUpperCase(),
+    ),
+    hint: error.hint,
+    cause,
+  });
+}
+
+function nameOf({ profile }: Caller): string {
+  return profile === undefined ? 'the standard credential chain' : `profile "${profile}"`;
 }
 
 function credentialsMissing(

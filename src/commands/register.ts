@@ -42,7 +42,7 @@ export async function register(context: Context): Promise<CommandResult> {
 
 /** The revision of the same family that the configured service runs: what `render` started from. */
 async function runningRevision(
-  { config }: Context,
+  { config, emit }: Context,
   ecs: Ecs,
   definition: JsonObject,
 ): Promise<Revision | undefined> {
@@ -53,8 +53,11 @@ async function runningRevision(
       const running = await describeRevision(ecs, taskDefinition ?? '');
       if (running.family === definition['family']) return running;
     } catch (error) {
-      // Only a comparison is lost: registering needs no service.
       if (!(error instanceof EcsDeployError) || error.code === 'credentials-missing') throw error;
+      // Only a comparison is lost: registering needs no service.
+      if (error.code !== 'permission-denied') continue;
+      const message = `Going on without a look at the revision that "${service}" runs: ${error.message}`;
+      emit({ kind: 'warning', message, hint: error.hint });
     }
   }
   return undefined;

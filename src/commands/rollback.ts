@@ -8,7 +8,7 @@ import type { CommandResult, Context } from '../context.ts';
 import { containersOf, shortName } from '../core/task-definition.ts';
 import type { Revision } from '../core/task-definition.ts';
 import { allOrRefuse, EcsDeployError } from '../errors.ts';
-import { checkService } from '../steps/definition.ts';
+import { checkPlace, checkService } from '../steps/definition.ts';
 import { findGivenImage } from '../steps/image.ts';
 import { lastGood, rollOut, startMove, unchanged } from '../steps/rollout.ts';
 import { connectAws, optional } from '../steps/session.ts';
@@ -71,6 +71,7 @@ async function planBack(
     move: { service, taskDefinition, previous, definition, registered: false, containers: [] },
   });
   if (to !== undefined) {
+    checkPlace(service, to);
     const revision = await checkedRevision(context, aws, ecs, to);
     return plan('move', revision, revision.arn, current);
   }

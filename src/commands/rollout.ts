@@ -9,7 +9,7 @@ import type { ServiceResult } from '../core/result.ts';
 import { shortName } from '../core/task-definition.ts';
 import type { Revision } from '../core/task-definition.ts';
 import { allOrRefuse, EcsDeployError, EXIT_STATUS, refuse } from '../errors.ts';
-import { checkService } from '../steps/definition.ts';
+import { checkPlace, checkService } from '../steps/definition.ts';
 import { followDeployments, lastGood, rollOut } from '../steps/rollout.ts';
 
 import { connectAws, optional, since } from '../steps/session.ts';
@@ -81,7 +81,9 @@ async function planMove(
 ): Promise<Move> {
   const service = await describeService(ecs, target.cluster, target.service);
   checkService(service);
-  const revision = await chooseRevision(context, ecs, service, named ?? target.taskDefinition);
+  const wanted = named ?? target.taskDefinition;
+  checkPlace(service, wanted ?? '');
+  const revision = await chooseRevision(context, ecs, service, wanted);
   return {
     service,
     taskDefinition: revision.arn,

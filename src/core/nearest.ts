@@ -15,8 +15,16 @@ function nearest(name: string, candidates: readonly string[]): string | undefine
   return best !== undefined && best.distance <= limit ? best.candidate : undefined;
 }
 
-/** Names what exists, the nearest first: `did you mean "api"? there are: api, worker`. */
-export function suggest(name: string, candidates: readonly string[], what: string): string {
+/**
+ * Names what exists, the nearest first: `did you mean "api"? there are: api, worker`. Undefined
+ * candidates are those that may not be listed.
+ */
+export function suggest(
+  name: string,
+  candidates: readonly string[] | undefined,
+  what: string,
+): string {
+  if (candidates === undefined) return `which ${what} exist may not be listed: check the name`;
   if (candidates.length === 0) return `there are no ${what} at all`;
   const near = nearest(name, candidates);
   const listed = candidates.slice(0, 10).join(', ') + (candidates.length > 10 ? ', …' : '');

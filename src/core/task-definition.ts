@@ -39,6 +39,12 @@ export function shortName(arn: string): string {
   return arn.slice(arn.lastIndexOf('/') + 1);
 }
 
+/** Region and account of an ARN; undefined of a plain name. */
+export function placeOfArn(name: string): { region: string; account: string } | undefined {
+  const [arn, , , region = '', account = ''] = name.split(':');
+  return arn === 'arn' ? { region, account } : undefined;
+}
+
 /** The containers of a definition, in its order. */
 export function containersOf(definition: JsonObject): readonly JsonObject[] {
   const list = definition['containerDefinitions'];

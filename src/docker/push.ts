@@ -44,7 +44,8 @@ export async function pushImage(
     try {
       return await pushOnce(daemon, request, emit, signal);
     } catch (error) {
-      if (signal.aborted || isLost(error)) throw error;
+      // What AWS refuses the login for is told by itself.
+      if (signal.aborted || isLost(error) || error instanceof EcsDeployError) throw error;
       const message = (error as Error).message;
       if (retry === RETRIES || FINAL.test(message)) throw pushFailed(request, message, error);
       emit({

@@ -53,11 +53,13 @@ const ROUTES: Readonly<Record<string, Act>> = {
   'GET tags': sendTags,
 };
 
-/** The permissions behind a write. */
-const ACTIONS: Readonly<Record<string, string>> = {
-  'POST blobs/uploads': 'ecr:InitiateLayerUpload',
-  'PUT manifests': 'ecr:PutImage',
-  'DELETE manifests': 'ecr:BatchDeleteImage',
+/** The permissions behind a write; the last piece of a layer may come with its end. */
+const ACTIONS: Readonly<Record<string, readonly string[]>> = {
+  'POST blobs/uploads': ['ecr:InitiateLayerUpload'],
+  'PATCH blobs/uploads': ['ecr:UploadLayerPart'],
+  'PUT blobs/uploads': ['ecr:UploadLayerPart', 'ecr:CompleteLayerUpload'],
+  'PUT manifests': ['ecr:PutImage'],
+  'DELETE manifests': ['ecr:BatchDeleteImage'],
 };
 
 /** An error of the distribution specification. */
@@ -117,9 +119,9 @@ export function createRegistry(options: RegistryOptions): { readonly handle: Htt
     if (act === undefined) {
       throw refusal(405, 'UNSUPPORTED', 'The operation is unsupported.');
     }
-    const action = ACTIONS[`${method} ${kind}`];
+    const actions = ACTIONS[`${method} ${kind}`] ?? [];
     const store = storeOf(name);
-    if (action !== undefined) await permit(options.gate, action);
+    for (const action of actions) await permit(options.gate, action);
     const reference = decodeURIComponent(rest);
     await act({ request, response, url, name, reference, store, options });
   };

@@ -8,7 +8,7 @@ import { ACCOUNT, APPLICATION, REGION } from './world.ts';
 export interface Trouble {
   /** Actions that it strikes, e.g. `/^ecs:Describe/`. */
   readonly actions: RegExp;
-  readonly answer: AwsFault;
+  readonly answer: AwsFault | ((action: string) => AwsFault);
   /** Seconds after the first UpdateService at which it begins; from the start when absent. */
   readonly after?: number;
   /** Seconds that it lasts; for good when absent. */
@@ -125,9 +125,12 @@ const EXPIRED = awsFault(
 const BUSY_FAMILY =
   'Too many concurrent attempts to create a new revision of the specified family.';
 
-/** An action, e.g. `ecs:ListTasks`, that the caller may not call. */
-export function denied(action: string): Trouble {
-  return { actions: new RegExp(`^${action}$`), answer: accessDenied(action, ACCOUNT) };
+/** An action, e.g. `ecs:ListTasks`, or all that match, that the caller may not call. */
+export function denied(actions: string | RegExp): Trouble {
+  return {
+    actions: typeof actions === 'string' ? new RegExp(`^${actions}$`) : actions,
+    answer: (action) => accessDenied(action, ACCOUNT),
+  };
 }
 
 const DEFINITIONS = {

@@ -78,7 +78,7 @@ export function createStage(scene: Scene, { clock, ecs, ecr }: StageParts): Stag
       );
       if (item === undefined) return;
       left.set(item, (left.get(item) ?? 0) - 1);
-      throw item.answer;
+      throw typeof item.answer === 'function' ? item.answer(action) : item.answer;
     },
     operations: {
       ...ecs.operations,

@@ -148,7 +148,18 @@ async function answerSts(
     AssumeRole: credentials,
     AssumeRoleWithWebIdentity: credentials,
   };
-  await gate(`sts:${action}`);
+  try {
+    await gate(`sts:${action}`);
+  } catch (error) {
+    const { name, message, status } = toFault(error);
+    // STS spells the same denial without "Exception" (ecs-facts 7.2).
+    const code = name.replace(/^AccessDeniedException$/, 'AccessDenied');
+    response.writeHead(status, { 'content-type': 'text/xml' });
+    response.end(
+      `<ErrorResponse><Error><Type>Sender</Type><Code>${code}</Code><Message>${message}</Message></Error></ErrorResponse>`,
+    );
+    return;
+  }
   const result = results[action];
   if (result === undefined) {
     throw awsFault('UnknownOperationException', `The sandbox does not model sts:${action}.`);

@@ -9,6 +9,7 @@ import { platformOf } from '../core/image.ts';
 import {
   chooseContainers,
   containersOf,
+  placeOfArn,
   render,
   shortName,
   toRegistrable,
@@ -30,6 +31,7 @@ export interface Observed {
 export async function observeTarget(context: Context, ecs: Ecs, target: Target): Promise<Observed> {
   const service = await describeService(ecs, target.cluster, target.service);
   checkService(service);
+  checkPlace(service, target.taskDefinition ?? '');
   const [running, named] = await allOrRefuse([
     describeRevision(ecs, service.taskDefinition ?? ''),
     namedDefinition(context, ecs, target.taskDefinition, service.taskDefinition),
@@ -96,6 +98,18 @@ export function parseDefinition(source: string, place: string): JsonObject {
   if (typeof definition['family'] !== 'string') throw invalid('"family" is missing');
   if (containersOf(definition).length === 0) throw invalid('"containerDefinitions" is missing');
   return definition;
+}
+
+/** Throws `arn-elsewhere` where a revision cannot be of the service: ECS keeps both in one place. */
+export function checkPlace({ serviceArn = '' }: Service, revision: string): void {
+  const [here, there] = [placeOfArn(serviceArn), placeOfArn(revision)];
+  if (here === undefined || there === undefined) return;
+  if (here.region === there.region && here.account === there.account) return;
+  throw new EcsDeployError({
+    code: 'arn-elsewhere',
+    message: `${revision} is in ${there.region} of account ${there.account}, but the service ${shortName(serviceArn)} is in ${here.region} of account ${here.account}.`,
+    hint: `register it there first, or name a revision of that place: ${shortName(revision)}`,
+  });
 }
 
 /** Throws `service-inactive` or `deployment-controller` where UpdateService would be refused. */

@@ -112,9 +112,14 @@ async function findPlace(
   ]);
   const reference = `${repository?.uri ?? config.repository}:${tag}`;
   if (repository === undefined) return { reference, tag, labels, repository, existing: undefined };
-  const find = (wanted: string) =>
-    optional(context, 'ecr:BatchGetImage', findImage(repository, { tag: wanted }));
-  const [existing, ...others] = await Promise.all([tag, ...config.extraTags].map(find));
+  const [existing, ...others] = await Promise.all(
+    [tag, ...config.extraTags].map(async (wanted) => {
+      // A further tag is given to what is read here: without it that would fail after the push.
+      if (config.extraTags.length > 0) return findImage(repository, { tag: wanted });
+      const found = await readImage(context, repository, { tag: wanted });
+      return found === 'missing' ? undefined : found;
+    }),
+  );
   if (existing !== undefined) await checkArchived(context, repository, existing, reference);
   refuse(
     config.extraTags.flatMap((extra, index) => {
@@ -127,6 +132,23 @@ async function findPlace(
     }),
   );
   return { reference, tag, labels, repository, existing };
+}
+
+/**
+ * An image of ECR as far as it may be read, with a warning for what may not; undefined where it may
+ * not be read at all, `missing` where there is none.
+ */
+export async function readImage(
+  context: Pick<Context, 'emit'>,
+  repository: Repository,
+  wanted: Parameters<typeof findImage>[1],
+): Promise<StoredImage | 'missing' | undefined> {
+  const found = findImage(repository, wanted).then((image) => image ?? ('missing' as const));
+  const image = await optional(context, 'ecr:BatchGetImage', found);
+  if (typeof image === 'object' && image.withheld !== undefined) {
+    await optional(context, 'the platform of the image', Promise.reject(image.withheld));
+  }
+  return image;
 }
 
 function immutable(reference: string, { digest }: StoredImage, hint: string): EcsDeployError {
@@ -221,13 +243,7 @@ export async function findGivenImage(
     repositoryOf(aws, reference),
   );
   if (repository === undefined) return { reference, stored: undefined };
-  const stored = await optional(
-    context,
-    'ecr:BatchGetImage',
-    findImage(repository, { tag: tag ?? 'latest', digest }).then(
-      (found) => found ?? ('missing' as const),
-    ),
-  );
+  const stored = await readImage(context, repository, { tag: tag ?? 'latest', digest });
   if (stored === 'missing') {
     if (context.config.skipCheck.includes('image-exists')) return { reference, stored: undefined };
     throw new EcsDeployError({

@@ -3,7 +3,9 @@ import { resolve } from 'node:path';
 import type { Aws } from '../aws/client.ts';
 import { createRepository, findImage, loginForHost, registryLogin, tagImage } from '../aws/ecr.ts';
 import type { Repository, StoredImage } from '../aws/ecr.ts';
+import { permissionDenied } from '../aws/errors.ts';
 import type { Context } from '../context.ts';
+import { parseDenial } from '../core/iam.ts';
 import type { ImageResult } from '../core/result.ts';
 import { buildImage, inspectImage } from '../docker/build.ts';
 import type { LocalImage } from '../docker/build.ts';
@@ -15,9 +17,10 @@ import { pushImage } from '../docker/push.ts';
 import type { Pushed } from '../docker/push.ts';
 import { EcsDeployError } from '../errors.ts';
 import { runProcess } from '../processes.ts';
+import { readImage } from './image.ts';
 import type { ImagePlan } from './image.ts';
 import { proveImage } from './platform.ts';
-import { optional, since } from './session.ts';
+import { since } from './session.ts';
 
 /** Wall seconds of building and pushing. */
 export type ImageSeconds = Readonly<Partial<Record<'build' | 'push', number>>>;
@@ -146,10 +149,11 @@ async function push(context: Context, target: Target, local: LocalImage): Promis
   const request = { repository: repository.uri, tag, platform, pause: poll / 3, login };
   const pushed = await pushImage(daemon, request, emit, signal).catch(async (error: unknown) => {
     const there = await sameImage(repository, tag, local, error);
-    if (there === undefined) throw error;
+    if (there === undefined) throw refusalOf(error) ?? error;
     return { digest: there.digest, layers: [] };
   });
-  const stored = await optional(context, 'ecr:BatchGetImage', findImage(repository, { tag }));
+  const found = await readImage(context, repository, { tag });
+  const stored = found === 'missing' ? undefined : found;
   const wrong = (message: string, hint: string) =>
     new EcsDeployError({ code: 'digest-mismatch', message, hint });
   if (stored !== undefined && stored.digest !== pushed.digest) {
@@ -166,6 +170,12 @@ async function push(context: Context, target: Target, local: LocalImage): Promis
   }
   await tagFurther(context, repository, stored);
   return pushed;
+}
+
+/** The permission that the registry says is missing; undefined for other failures of a push. */
+function refusalOf(error: unknown): EcsDeployError | undefined {
+  const denial = parseDenial((error as Error).message);
+  return denial && permissionDenied(denial, error);
 }
 
 /** The image of an immutable tag that somebody else pushed meanwhile, if it is this very image. */

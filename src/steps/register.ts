@@ -4,7 +4,7 @@ import type { Context } from '../context.ts';
 import { canonical, sameDefinition, shortName } from '../core/task-definition.ts';
 import type { JsonObject, Revision } from '../core/task-definition.ts';
 import { EcsDeployError } from '../errors.ts';
-import { since } from './session.ts';
+import { optional, since } from './session.ts';
 
 /** A revision that holds the draft. */
 export interface Registration {
@@ -41,12 +41,13 @@ export async function registerDrafts(
 }
 
 async function registerDraft(
-  { emit }: Context,
+  context: Context,
   ecs: Ecs,
   { definition, origin }: Draft,
 ): Promise<Registration> {
+  const { emit } = context;
   const family = String(definition['family']);
-  const existing = await equalRevision(ecs, family, definition, origin);
+  const existing = await equalRevision(context, ecs, family, definition, origin);
   if (existing !== undefined) {
     emit({ kind: 'register-skipped', revision: shortName(existing.arn) });
     return { arn: existing.arn, registered: false };
@@ -60,6 +61,7 @@ async function registerDraft(
 }
 
 async function equalRevision(
+  context: Context,
   ecs: Ecs,
   family: string,
   definition: JsonObject,
@@ -68,11 +70,12 @@ async function equalRevision(
   const usable = (revision: Revision | undefined) =>
     revision?.status === 'ACTIVE' && sameDefinition(definition, revision.definition);
   if (usable(origin)) return origin;
-  const latest = await describeRevision(ecs, family).catch((error: unknown) => {
+  const reading = describeRevision(ecs, family).catch((error: unknown) => {
     // A family that does not exist yet is about to be made.
-    const code = error instanceof EcsDeployError ? error.code : undefined;
-    if (code === 'task-definition-missing' || code === 'permission-denied') return undefined;
+    if (error instanceof EcsDeployError && error.code === 'task-definition-missing')
+      return undefined;
     throw error;
   });
+  const latest = await optional(context, `a look at the latest revision of ${family}`, reading);
   return usable(latest) ? latest : undefined;
 }

@@ -99,6 +99,8 @@ export async function startMove(
   const answer = await updateService(ecs, move.service, {
     taskDefinition: move.taskDefinition,
     force,
+  }).catch((error: unknown) => {
+    throw leftBehind(move, error);
   });
   const primary = primaryOf(answer);
   if (primary === undefined || primary.id === before?.id) return unchanged(context, move);
@@ -110,6 +112,21 @@ export async function startMove(
     to: shortName(move.taskDefinition),
   });
   return newWatch({ ...move, service: answer }, primary, before?.id);
+}
+
+/** A refusal of UpdateService, with the revision that this run has registered for it. */
+function leftBehind({ registered, taskDefinition }: Move, error: unknown): unknown {
+  if (!registered || !(error instanceof EcsDeployError) || error.code === 'sight-lost')
+    return error;
+  const revision = shortName(taskDefinition);
+  const { code, message, hint, cause } = error;
+  const goOn = `then go on with the revision that is there: ecsdeploy rollout ${revision}`;
+  return new EcsDeployError({
+    code,
+    message: `${message} ${revision} was registered, but not deployed: the service is as it was.`,
+    hint: hint === undefined ? goOn : `${hint}\n${goOn}`,
+    cause,
+  });
 }
 
 /** Says that a service is where it should be. */

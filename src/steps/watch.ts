@@ -16,7 +16,7 @@ import type { Memory, OurDeployment, Verdict } from '../core/verdict.ts';
 import { EcsDeployError } from '../errors.ts';
 import type { EventOf, RolloutCounts } from '../events.ts';
 import { findCauses } from './causes.ts';
-import { since } from './session.ts';
+import { optional, since } from './session.ts';
 import { isNear, look, noteSuccess, noteTrouble, openSight, pauseBefore } from './sight.ts';
 import type { Watched } from './sight.ts';
 
@@ -234,7 +234,7 @@ async function conclude(
     if (verdict.kind === 'succeeded' && watch.isBackWanted) {
       return endWatch(context, watch, 'failed', 'it was complete before it could be stopped', []);
     }
-    const digests = verdict.kind === 'succeeded' ? await runningDigests(ecs, watch) : [];
+    const digests = verdict.kind === 'succeeded' ? await runningDigests(context, ecs, watch) : [];
     return endWatch(context, watch, verdict.kind, reason, digests);
   }
   // What is judged is the deployment that takes ours back.
@@ -441,10 +441,15 @@ export async function takeBack(
 }
 
 /** Digests that the tasks of a finished deployment run in the deployed containers; empty if unreadable. */
-async function runningDigests(ecs: Ecs, { move, ours }: Watch): Promise<readonly string[]> {
+async function runningDigests(
+  context: Context,
+  ecs: Ecs,
+  { move, ours }: Watch,
+): Promise<readonly string[]> {
   if (move.containers.length === 0) return [];
-  const tasks = await tasksOf(ecs, move.service, ours.id, 'RUNNING').catch(() => []);
-  return tasks
+  const reading = tasksOf(ecs, move.service, ours.id, 'RUNNING');
+  const tasks = await optional(context, 'the digests of what runs', reading).catch(() => []);
+  return (tasks ?? [])
     .flatMap(({ containers }) => containers ?? [])
     .filter(({ name }) => move.containers.includes(name ?? ''))
     .flatMap(({ imageDigest }) => imageDigest ?? []);

@@ -477,7 +477,7 @@ test('UpdateService denied: the service was not changed, the statement to add is
     outcome: 'refused',
     error: {
       code: 'permission-denied',
-      hint: expect.stringContaining('"Action":"ecs:UpdateService"'),
+      hint: expect.stringContaining('"Action": "ecs:UpdateService"'),
     },
   });
 });

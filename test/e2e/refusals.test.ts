@@ -135,7 +135,7 @@ const WRONG: readonly Wrong[] = [
   {
     name: 'a registry that refuses',
     args: DEPLOY,
-    status: 5,
+    status: 4,
     prepare: (world) => denyUpload(world),
   },
   { name: 'a tag that is none', args: ['push', '--tag', '-x'], status: 2 },

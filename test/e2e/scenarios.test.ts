@@ -139,7 +139,7 @@ const ENDS: Readonly<Record<ScenarioName, End>> = {
   'login-expired': isRefused(4, 'have expired'),
   'revision-inactive': isRefused(4, 'TaskDefinition is inactive'),
   'busy-family': succeeds('Somebody else registers in the family'),
-  'pass-role-denied': isRefused(4, '"Action":"iam:PassRole"'),
+  'pass-role-denied': isRefused(4, '"Action": "iam:PassRole"'),
   'service-deleted': isRefused(3, 'is DRAINING: it is being deleted'),
   'code-deploy': isRefused(3, 'is deployed by CODE_DEPLOY'),
   external: isRefused(3, 'is deployed by EXTERNAL'),

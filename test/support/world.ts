@@ -51,8 +51,8 @@ export interface WorldOptions {
   readonly files?: Readonly<Record<string, string | Buffer>>;
   readonly faults?: readonly Fault[];
   readonly scenario?: ScenarioName;
-  /** Actions that may not be called, e.g. `ecs:ListTasks`. */
-  readonly denied?: readonly string[];
+  /** Actions that may not be called, e.g. `ecs:ListTasks`, or `/^logs:/`. */
+  readonly denied?: readonly (string | RegExp)[];
   readonly speed?: number;
   /** Docker of this machine instead of the stand-in. */
   readonly daemon?: true;

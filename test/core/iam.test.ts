@@ -1,0 +1,180 @@
+import { readFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { translateAwsError } from '../../src/aws/errors.ts';
+import {
+  furtherActions,
+  IAM_COMMANDS,
+  PERMISSIONS,
+  permissionTable,
+  policyOf,
+} from '../../src/core/iam.ts';
+import type { PolicyNames } from '../../src/core/iam.ts';
+import { EcsDeployError } from '../../src/errors.ts';
+
+const USER = 'arn:aws:sts::111122223333:assumed-role/deploy/ci';
+const SERVICE = 'arn:aws:ecs:ap-northeast-2:111122223333:service/web/app';
+const ROLE = 'arn:aws:iam::111122223333:role/ecsTaskExecutionRole';
+const KEY = 'arn:aws:kms:ap-northeast-2:111122223333:key/0f';
+
+function sentence(action: string, resource: string | undefined, reason: string): string {
+  const on = resource === undefined ? '' : ` on resource: ${resource}`;
+  return `User: ${USER} is not authorized to perform: ${action}${on}${reason}`;
+}
+
+/** What a user reads when AWS answers this text to `ecs:UpdateService`. */
+function read(message: string, name = 'AccessDeniedException'): string {
+  const fault = Object.assign(new Error(message), { name });
+  const error = translateAwsError(fault, 'ecs:UpdateService', { profile: 'dev' });
+  if (!(error instanceof EcsDeployError)) throw new Error('not translated');
+  return [`${error.code}: ${error.message}`, ...(error.hint ?? '').split('\n')].join('\n  → ');
+}
+
+test('a permission that no policy gives becomes the statement to add', () => {
+  const reason = ' because no identity-based policy allows the ecs:UpdateService action';
+  expect(read(sentence('ecs:UpdateService', SERVICE, reason))).toMatchInlineSnapshot(`
+    "permission-denied: arn:aws:sts::111122223333:assumed-role/deploy/ci may not call ecs:UpdateService on arn:aws:ecs:ap-northeast-2:111122223333:service/web/app: no identity-based policy allows it.
+      → add to its policy: { "Effect": "Allow", "Action": "ecs:UpdateService", "Resource": "arn:aws:ecs:ap-northeast-2:111122223333:service/web/app" }"
+  `);
+  expect(read(sentence('iam:PassRole', ROLE, ''))).toMatchInlineSnapshot(`
+    "permission-denied: arn:aws:sts::111122223333:assumed-role/deploy/ci may not call iam:PassRole on arn:aws:iam::111122223333:role/ecsTaskExecutionRole.
+      → add to its policy: { "Effect": "Allow", "Action": "iam:PassRole", "Resource": "arn:aws:iam::111122223333:role/ecsTaskExecutionRole", "Condition": { "StringEquals": { "iam:PassedToService": "ecs-tasks.amazonaws.com" } } }"
+  `);
+  expect(read(sentence('ecs:UpdateService', undefined, '.'))).toMatchInlineSnapshot(`
+    "permission-denied: arn:aws:sts::111122223333:assumed-role/deploy/ci may not call ecs:UpdateService.
+      → add to its policy: { "Effect": "Allow", "Action": "ecs:UpdateService", "Resource": "*" }"
+  `);
+  expect(read('Access Denied', 'AccessDenied')).toMatchInlineSnapshot(`
+    "permission-denied: The identity of profile "dev" may not call ecs:UpdateService.
+      → add to its policy: { "Effect": "Allow", "Action": "ecs:UpdateService", "Resource": "*" }"
+  `);
+});
+
+test.each([
+  'an identity-based policy',
+  'an identity-based policy: arn:aws:iam::111122223333:policy/NoFridays',
+  'a service control policy',
+  'a permissions boundary',
+  'a session policy',
+  'a VPC endpoint policy',
+  'a resource-based policy',
+])('of an explicit deny in %s it is said that a statement does not help', (policy) => {
+  const text = read(sentence('ecs:UpdateService', SERVICE, ` with an explicit deny in ${policy}`));
+  expect(text).not.toContain('"Allow"');
+  expect(text).toMatchSnapshot();
+});
+
+test.each([
+  'permissions boundary',
+  'service control policy',
+  'session policy',
+  'resource-based policy',
+])('what no %s allows is to be allowed there', (policy) => {
+  const reason = ` because no ${policy} allows the ecs:UpdateService action`;
+  expect(read(sentence('ecs:UpdateService', SERVICE, reason))).toMatchSnapshot();
+});
+
+test('a key has a policy of its own, a role a trust policy', () => {
+  const reason = ' because no identity-based policy allows the kms:Decrypt action';
+  expect(read(sentence('kms:Decrypt', KEY, reason))).toMatchInlineSnapshot(`
+    "permission-denied: arn:aws:sts::111122223333:assumed-role/deploy/ci may not call kms:Decrypt on arn:aws:kms:ap-northeast-2:111122223333:key/0f: no identity-based policy allows it.
+      → add to its policy: { "Effect": "Allow", "Action": "kms:Decrypt", "Resource": "arn:aws:kms:ap-northeast-2:111122223333:key/0f" }
+      → the policy of the key must allow it as well"
+  `);
+  expect(read(sentence('sts:AssumeRole', ROLE, ''), 'AccessDenied')).toMatchInlineSnapshot(`
+    "credentials-missing: Profile "dev" gives no AWS credentials: arn:aws:sts::111122223333:assumed-role/deploy/ci may not call sts:AssumeRole on arn:aws:iam::111122223333:role/ecsTaskExecutionRole.
+      → add to its policy: { "Effect": "Allow", "Action": "sts:AssumeRole", "Resource": "arn:aws:iam::111122223333:role/ecsTaskExecutionRole" }
+      → and name arn:aws:sts::111122223333:assumed-role/deploy/ci as a principal in the trust policy of the role"
+  `);
+  expect(read('Not authorized to perform sts:AssumeRoleWithWebIdentity', 'AccessDenied'))
+    .toMatchInlineSnapshot(`
+    "credentials-missing: The web identity of this job may not assume its role: Not authorized to perform sts:AssumeRoleWithWebIdentity
+      → let the trust policy of the role name the identity provider, and check its conditions on audience (sts.amazonaws.com) and subject (repository, branch, environment); the role is AWS_ROLE_ARN, or role_arn of the profile"
+  `);
+});
+
+const NAMES: PolicyNames = {
+  region: 'ap-northeast-2',
+  targets: [{ cluster: 'backend', service: 'api' }],
+  repository: 'shop',
+  occasions: new Set(),
+};
+
+test('the README says what every action is for', () => {
+  expect(readFileSync('README.md', 'utf8')).toContain(`\n${permissionTable()}\n`);
+});
+
+test('a policy allows each action of its command once, and no other', () => {
+  for (const command of IAM_COMMANDS) {
+    const { Statement } = policyOf(command, NAMES);
+    const allowed = Statement.flatMap(({ Action }) => Action);
+    const wanted = PERMISSIONS.filter(
+      ({ needed, optional = [], only }) =>
+        only?.setting === undefined && [...needed, ...optional].includes(command),
+    ).map(({ action }) => action);
+    expect(allowed.toSorted()).toEqual(wanted.toSorted());
+    const sids = Statement.map(({ Sid }) => Sid);
+    expect(new Set(sids).size).toBe(sids.length);
+    for (const Sid of sids) expect(Sid).toMatch(/^[A-Za-z0-9]+$/);
+  }
+});
+
+/** Resources of a policy by Sid. */
+function resources(names: Partial<PolicyNames>): Record<string, unknown> {
+  const { Statement } = policyOf('deploy', { ...NAMES, ...names });
+  return Object.fromEntries(Statement.map(({ Sid, Resource }) => [Sid, Resource]));
+}
+
+test('account, region and partition come from ARNs and URIs, else from the region alone', () => {
+  const cluster = 'arn:aws-cn:ecs:cn-north-1:444455556666:cluster/prod';
+  expect(
+    resources({
+      targets: [
+        { cluster, service: 'api' },
+        { cluster, service: 'worker' },
+      ],
+      repository: '111122223333.dkr.ecr.eu-west-1.amazonaws.com/team/shop',
+    }),
+  ).toMatchInlineSnapshot(`
+    {
+      "NeededAnything": "*",
+      "NeededRepository": "arn:aws:ecr:eu-west-1:111122223333:repository/team/shop",
+      "NeededRoles": "arn:aws-cn:iam::444455556666:role/*",
+      "NeededService": [
+        "arn:aws-cn:ecs:cn-north-1:444455556666:service/prod/api",
+        "arn:aws-cn:ecs:cn-north-1:444455556666:service/prod/worker",
+      ],
+      "NeededTaskDefinitions": "arn:aws-cn:ecs:cn-north-1:444455556666:task-definition/*",
+      "OptionalCluster": "*",
+      "OptionalLogs": "arn:aws-cn:logs:cn-north-1:444455556666:log-group:*",
+      "OptionalRepository": "arn:aws:ecr:eu-west-1:111122223333:repository/team/shop",
+      "OptionalService": [
+        "arn:aws-cn:ecs:cn-north-1:444455556666:service/prod/api",
+        "arn:aws-cn:ecs:cn-north-1:444455556666:service/prod/worker",
+      ],
+      "OptionalServiceDeployments": [
+        "arn:aws-cn:ecs:cn-north-1:444455556666:service-deployment/prod/api/*",
+        "arn:aws-cn:ecs:cn-north-1:444455556666:service-deployment/prod/worker/*",
+      ],
+      "OptionalTasks": "arn:aws-cn:ecs:cn-north-1:444455556666:task/prod/*",
+    }
+  `);
+  expect(resources({ region: undefined, targets: [], repository: undefined })).toMatchObject({
+    NeededService: 'arn:aws:ecs:*:*:service/*/*',
+    NeededRepository: 'arn:aws:ecr:*:*:repository/*',
+    NeededRoles: 'arn:aws:iam::*:role/*',
+  });
+});
+
+test('what is called on occasion only is in the policy when the config says so', () => {
+  const without = JSON.stringify(policyOf('deploy', NAMES));
+  expect(without).not.toMatch(/CreateRepository|StopServiceDeployment/);
+  expect(furtherActions('deploy', NAMES)).toEqual([
+    'with --create-repository it calls ecr:CreateRepository as well',
+    'with --on-failure rollback it calls ecs:StopServiceDeployment as well',
+  ]);
+  const occasions = new Set(['createRepository', 'onFailure'] as const);
+  const everything = JSON.stringify(policyOf('deploy', { ...NAMES, occasions }));
+  expect(everything).toMatch(/CreateRepository.*StopServiceDeployment/);
+  expect(furtherActions('deploy', { ...NAMES, occasions })).toEqual([]);
+  expect(furtherActions('status', NAMES)).toEqual([]);
+});

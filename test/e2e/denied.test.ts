@@ -1,0 +1,195 @@
+import { describe, expect, test } from 'vitest';
+import { IAM_COMMANDS, PERMISSIONS } from '../../src/core/iam.ts';
+import type { IamCommand } from '../../src/core/iam.ts';
+import { accessDenied } from '../../src/sandbox/wire.ts';
+import { readResult } from '../support/cli.ts';
+import type { CliEnd } from '../support/cli.ts';
+import { makeWorld } from '../support/world.ts';
+import type { World, WorldOptions } from '../support/world.ts';
+
+/** A command as it is run here: so that it calls what it can call when nothing is wrong. */
+interface Play {
+  readonly args: readonly string[];
+  readonly options?: WorldOptions;
+  /** Done before it, with every permission; what it returns is piped into it. */
+  readonly before?: (world: World) => Promise<string | void>;
+}
+
+const deployWith = async (world: World, step: string, status = 0): Promise<void> => {
+  const end = await world.run(['deploy', '-q', '--set-env', `STEP=${step}`]);
+  expect(end.status, end.stderr).toBe(status);
+};
+
+const renderNext = async (world: World): Promise<string> =>
+  (await world.run(['render', '--set-env', 'STEP=2'])).stdout;
+
+const PLAYS: Readonly<Record<IamCommand, Play>> = {
+  deploy: { args: ['deploy'] },
+  push: { args: ['push'] },
+  render: { args: ['render', '--set-env', 'STEP=2'] },
+  register: { args: ['register'], before: renderNext },
+  rollout: {
+    args: ['rollout'],
+    before: async (world) => {
+      const end = await world.run(['register'], { stdin: await renderNext(world) });
+      expect(end.status, end.stderr).toBe(0);
+    },
+  },
+  rollback: {
+    args: ['rollback'],
+    before: async (world) => {
+      await deployWith(world, '2');
+      await deployWith(world, '3');
+    },
+  },
+  status: { args: ['status'] },
+  diagnose: {
+    args: ['diagnose'],
+    options: { scenario: 'crash' },
+    before: (world) => deployWith(world, '2', 7),
+  },
+  logs: { args: ['logs'] },
+};
+
+/** What the sandbox does not ask for, or only a real daemon. */
+const NOT_ASKED = new Set([
+  'ecs:TagResource',
+  'ecr:BatchCheckLayerAvailability',
+  // The sandbox asks for it with the call that passes the role; see the test of its own.
+  'iam:PassRole',
+]);
+/** A daemon with containerd's image store reads what the tag holds before it pushes; the stand-in does not. */
+const NOT_NEEDED_HERE = new Set(['ecr:BatchGetImage']);
+
+/** Nothing is lost without it: the images of a revision are named by their URIs. */
+const SILENT = new Set(['ecr:DescribeRepositories']);
+
+/** Calls that only make a message better when a name is wrong. */
+const LISTS = ['ecs:ListClusters', 'ecs:ListServices', 'ecs:ListTaskDefinitionFamilies'];
+
+const ALL = [...new Set([...PERMISSIONS.map(({ action }) => action), ...LISTS])];
+
+function actionsOf(command: IamCommand, kind: 'needed' | 'optional'): string[] {
+  return PERMISSIONS.filter(
+    (row) => row[kind]?.includes(command) === true && row.only?.setting === undefined,
+  ).map(({ action }) => action);
+}
+
+interface Played extends CliEnd {
+  readonly world: World;
+  /** Actions that were called and answered, and those that were called and denied. */
+  readonly answered: readonly string[];
+  readonly refused: readonly string[];
+}
+
+/** Runs a command with these actions denied. */
+async function play(command: IamCommand, denied: readonly string[]): Promise<Played> {
+  const { args, options = {}, before } = PLAYS[command];
+  const world = await makeWorld(options);
+  const stdin = await before?.(world);
+  const mark = world.sandbox.calls.length;
+  for (const action of denied) world.sandbox.fail(action, accessDenied(action, '111122223333'));
+  const end = await world.run(args, typeof stdin === 'string' ? { stdin } : {});
+  const calls = world.sandbox.calls.slice(mark);
+  const names = (isGood: boolean) =>
+    new Set(calls.filter(({ status }) => (status === 200) === isGood).map(({ action }) => action));
+  const refused = [...names(false)].filter((action) => denied.includes(action));
+  return { ...end, world, answered: [...names(true)], refused };
+}
+
+const WRITES = ['ecs:RegisterTaskDefinition', 'ecs:UpdateService', 'ecs:StopServiceDeployment'];
+const written = ({ answered }: Played) => answered.filter((action) => WRITES.includes(action));
+
+describe.each(IAM_COMMANDS)('%s', (command) => {
+  const needed = actionsOf(command, 'needed');
+  const optional = actionsOf(command, 'optional');
+  const policy = [...needed, ...optional];
+
+  test('works with its policy, without a warning, and calls nothing else', async () => {
+    const end = await play(
+      command,
+      ALL.filter((action) => !policy.includes(action)),
+    );
+    expect(end.status, end.stderr).toBe(0);
+    expect(end.stderr).not.toContain('Warning: ');
+    expect(end.answered.filter((action) => !policy.includes(action))).toEqual([]);
+    expect(end.refused).toEqual([]);
+  });
+
+  test('works with what it needs, and names what it goes on without', async () => {
+    const end = await play(
+      command,
+      ALL.filter((action) => !needed.includes(action)),
+    );
+    expect(end.status, end.stderr).toBe(0);
+    for (const action of end.refused.filter((name) => !SILENT.has(name)))
+      expect(end.stderr).toContain(`may not call ${action}`);
+  });
+
+  test.each(needed.filter((action) => !NOT_ASKED.has(action) && !NOT_NEEDED_HERE.has(action)))(
+    'is refused without %s, before anything is written',
+    async (action) => {
+      const end = await play(command, [action]);
+      expect(end.status, end.stderr).toBe(
+        // Where to go back to is a question of the service, not of the caller alone.
+        command === 'rollback' && /ListServiceD|DescribeServiceR/.test(action) ? 3 : 4,
+      );
+      expect(end.stderr).toContain(`may not call ${action}`);
+      expect(end.stderr).toContain(`{ "Effect": "Allow", "Action": "${action}", "Resource": "*" }`);
+      const isBehind = action === 'ecs:UpdateService' && command === 'deploy';
+      expect(written(end)).toEqual(isBehind ? ['ecs:RegisterTaskDefinition'] : []);
+    },
+  );
+
+  test.each(optional.filter((action) => !SILENT.has(action)))(
+    'goes on without %s, and says so',
+    async (action) => {
+      const end = await play(command, [action]);
+      expect(end.status, end.stderr).toBe(0);
+      if (end.refused.includes(action)) expect(end.stderr).toContain(`may not call ${action}`);
+    },
+  );
+});
+
+test('every action that a deploy calls is in the table', async () => {
+  const { answered } = await play('deploy', []);
+  expect(answered.filter((action) => !ALL.includes(action))).toEqual([]);
+  expect(answered.length).toBeGreaterThan(8);
+});
+
+test('a denied role: the statement is on one line, with its condition', async () => {
+  const world = await makeWorld({ scenario: 'pass-role-denied' });
+  const end = await world.run(['deploy', '--json']);
+  expect(end.status).toBe(4);
+  expect(readResult(end).error).toMatchInlineSnapshot(`
+    {
+      "code": "permission-denied",
+      "hint": "add to its policy: { "Effect": "Allow", "Action": "iam:PassRole", "Resource": "arn:aws:iam::111122223333:role/ecsTaskExecutionRole", "Condition": { "StringEquals": { "iam:PassedToService": "ecs-tasks.amazonaws.com" } } }
+    the whole policy: ecsdeploy help iam",
+      "message": "arn:aws:iam::111122223333:user/sandbox may not call iam:PassRole on arn:aws:iam::111122223333:role/ecsTaskExecutionRole: no identity-based policy allows it.",
+    }
+  `);
+});
+
+test('UpdateService denied: the revision that was registered is named, and how to go on', async () => {
+  const end = await play('deploy', ['ecs:UpdateService']);
+  expect(end.stderr.slice(end.stderr.indexOf('Error: '))).toMatchInlineSnapshot(`
+    "Error: arn:aws:iam::111122223333:user/sandbox may not call ecs:UpdateService: no identity-based policy allows it. hyeon9mak-task-dev:2 was registered, but not deployed: the service is as it was.
+      → add to its policy: { "Effect": "Allow", "Action": "ecs:UpdateService", "Resource": "*" }
+      → then go on with the revision that is there: ecsdeploy rollout hyeon9mak-task-dev:2
+      → the whole policy: ecsdeploy help iam
+    "
+  `);
+  const { taskDefinition, deployments } = await end.world.service();
+  expect(taskDefinition).toMatch(/:1$/);
+  expect(deployments).toHaveLength(1);
+});
+
+test('a deploy of a given image writes nothing at all where registering is denied', async () => {
+  const world = await makeWorld({ denied: ['ecs:RegisterTaskDefinition'] });
+  const image = `${world.sandbox.registryHost}/hyeon9mak-dev:first`;
+  const end = await world.run(['deploy', '--image', image, '--set-env', 'STEP=2']);
+  expect(end.status, end.stderr).toBe(4);
+  const answered = world.sandbox.calls.filter(({ status }) => status === 200);
+  expect(answered.filter(({ action }) => WRITES.includes(action))).toEqual([]);
+});
