@@ -92,7 +92,7 @@ export async function planLocalImage(
   if (existing !== undefined && [existing.config, existing.digest].includes(local.id)) {
     return { ...place, platform, daemon: undefined, local };
   }
-  await proveImage(context, daemon, { what: image, local, wanted: platform });
+  await proveImage(context, daemon, { reference: image, verb: 'has', local, wanted: platform });
   if (existing !== undefined && repository !== undefined && isImmutable(repository, place.tag)) {
     throw immutable(reference, existing, 'choose another tag with --tag');
   }
@@ -191,7 +191,10 @@ async function checkBuild({ config, environment }: Context): Promise<void> {
   if (config.before.length === 0) await checkContext(config.context, config.dockerfile);
 }
 
-/** Warns of steps that this BuildKit cannot run for the platform; only the build knows whether it must. */
+/**
+ * Warns of steps that this BuildKit cannot run for the platform, or only slowly; just the build
+ * knows whether it must.
+ */
 async function checkEmulation(
   { config, emit }: Context,
   daemon: Daemon,
@@ -200,11 +203,22 @@ async function checkEmulation(
   const source = await readFile(config.dockerfile, 'utf8').catch(() => '');
   if (daemon.standIn || !/^\s*RUN\s/im.test(source)) return;
   const platforms = await runnablePlatforms(daemon);
-  if (platforms === undefined || platforms.includes(platform)) return;
+  if (platforms === undefined || platform === `linux/${daemon.architecture}`) return;
+  const cross =
+    "let the step's stage say FROM --platform=$BUILDPLATFORM and compile for the other CPU";
+  const elsewhere = 'build on a machine of that CPU (--docker-host ssh://HOST)';
+  if (platforms.includes(platform)) {
+    emit({
+      kind: 'warning',
+      message: `This Docker emulates ${platform}: RUN steps take several times as long.`,
+      hint: `to be faster ${cross}, or ${elsewhere}`,
+    });
+    return;
+  }
   emit({
     kind: 'warning',
     message: `This Docker runs programs for ${platforms.join(' and ')} only: a RUN step for ${platform} will fail with "exec format error".`,
-    hint: `register emulation (docker run --privileged --rm tonistiigi/binfmt --install ${platform.replace('linux/', '')}), build on a machine of that CPU (DOCKER_HOST=ssh://HOST), or let the step's stage say FROM --platform=$BUILDPLATFORM`,
+    hint: `register emulation (docker run --privileged --rm tonistiigi/binfmt --install ${platform.replace('linux/', '')}), ${elsewhere}, or ${cross}`,
   });
 }
 
