@@ -1,12 +1,12 @@
 import { createReadStream } from 'node:fs';
 import { access, lstat, readdir, readFile, readlink } from 'node:fs/promises';
-import { basename, dirname, join, relative, sep } from 'node:path';
+import { dirname, join, relative, sep } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { pack } from 'tar-stream';
 import type { Pack } from 'tar-stream';
 import { EcsDeployError } from '../errors.ts';
 import { compileIgnoreFile } from './dockerignore.ts';
-import type { IgnoreFile } from './dockerignore.ts';
+import type { Patterns } from './dockerignore.ts';
 
 /** A build context on its way to the daemon. */
 export interface ContextStream {
@@ -20,7 +20,10 @@ export interface ContextStream {
 /** Name in the tar of a Dockerfile that lies outside the context. */
 const OUTSIDE_DOCKERFILE = '.ecsdeploy.Dockerfile';
 
-/** Throws `context-missing` or `dockerfile-missing`, naming the path and the setting. */
+/**
+ * Throws `context-missing` or `dockerfile-missing`, naming the path and the setting, and
+ * `dockerignore-invalid`, naming the pattern.
+ */
 export async function checkContext(context: string, dockerfile: string): Promise<void> {
   const folder = await lstat(context).catch(() => undefined);
   if (folder?.isDirectory() !== true) {
@@ -34,7 +37,10 @@ export async function checkContext(context: string, dockerfile: string): Promise
     () => true,
     () => false,
   );
-  if (readable) return;
+  if (readable) {
+    await readIgnoreFile(context, dockerfile);
+    return;
+  }
   const there = await readdir(dirname(dockerfile)).catch(() => []);
   const similar = there.filter((name) => /dockerfile|containerfile/i.test(name));
   throw new EcsDeployError({
@@ -65,18 +71,18 @@ export async function packContext(context: string, dockerfile: string): Promise<
 }
 
 /** `<Dockerfile>.dockerignore` beside the Dockerfile replaces the context's `.dockerignore`. */
-async function readIgnoreFile(context: string, dockerfile: string): Promise<IgnoreFile> {
-  const own = join(dirname(dockerfile), `${basename(dockerfile)}.dockerignore`);
-  const source = await readFile(own, 'utf8').catch(() =>
-    readFile(join(context, '.dockerignore'), 'utf8').catch(() => ''),
-  );
-  return compileIgnoreFile(source);
+async function readIgnoreFile(context: string, dockerfile: string): Promise<Patterns> {
+  for (const file of [`${dockerfile}.dockerignore`, join(context, '.dockerignore')]) {
+    const source = await readFile(file, 'utf8').catch(() => undefined);
+    if (source !== undefined) return compileIgnoreFile(source, file);
+  }
+  return compileIgnoreFile('', '.dockerignore');
 }
 
 interface Walk {
   readonly archive: Pack;
   readonly context: string;
-  readonly ignore: IgnoreFile;
+  readonly ignore: Patterns;
   /** The Dockerfile: the daemon needs it even when it is ignored. */
   readonly keep: string;
   readonly count: { files: number; bytes: number };
@@ -84,6 +90,9 @@ interface Walk {
 
 /** Files up to this size are read whole, so that one that changes meanwhile cannot break the tar. */
 const WHOLE_FILE = 1 << 20;
+
+/** Below a folder that is only entered for the Dockerfile. */
+const EVERYTHING: Patterns = { match: () => true, reach: () => false };
 
 async function addFolder(walk: Walk, folder: string): Promise<void> {
   const { archive, context, ignore, keep, count } = walk;
@@ -93,15 +102,16 @@ async function addFolder(walk: Walk, folder: string): Promise<void> {
   for (const name of names.toSorted()) {
     const path = folder === '' ? name : `${folder}/${name}`;
     const absolute = join(context, path);
-    const ignored = ignore.ignored(path) && path !== keep;
-    if (ignored && !ignore.hasNegation && !keep.startsWith(`${path}/`)) continue;
+    const ignored = ignore.match(path) && path !== keep;
+    const closed = ignored && !ignore.reach(path, 'negated');
+    if (closed && !keep.startsWith(`${path}/`)) continue;
     const stat = await lstat(absolute).catch(() => undefined);
     // A file that vanished while the folder was read is not part of the context.
     if (stat === undefined) continue;
     const mode = stat.mode & 0o7777;
     if (stat.isDirectory()) {
       if (!ignored) archive.entry({ name: `${path}/`, type: 'directory', mode, mtime: stat.mtime });
-      await addFolder(walk, path);
+      await addFolder(closed ? { ...walk, ignore: EVERYTHING } : walk, path);
     } else if (ignored) {
       continue;
     } else if (stat.isSymbolicLink()) {

@@ -5,7 +5,7 @@ import { join, posix } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { unreadable } from './context.ts';
 import { compilePatterns } from './dockerignore.ts';
-import type { IgnoreFile } from './dockerignore.ts';
+import type { Patterns } from './dockerignore.ts';
 import { fields, message } from './protobuf.ts';
 import { RpcError } from './session.ts';
 import type { Call, Method } from './session.ts';
@@ -22,10 +22,8 @@ export interface Sent {
 /** Which entries of a folder BuildKit wants. */
 interface Filter {
   /** Undefined wants all. */
-  readonly include: IgnoreFile | undefined;
-  /** Paths below which nothing can be wanted are not entered. */
-  readonly mayHold: (folder: string) => boolean;
-  readonly exclude: IgnoreFile;
+  readonly include: Patterns | undefined;
+  readonly exclude: Patterns;
 }
 
 /**
@@ -131,13 +129,16 @@ function* walk(
   folder = '',
   links = new Map<string, string>(),
 ): Generator<Entry> {
-  const { include, exclude, mayHold } = filter;
+  const { include, exclude } = filter;
   for (const name of namesIn(join(root, folder))) {
     const path = folder === '' ? name : `${folder}/${name}`;
     const absolute = join(root, path);
-    const isExcluded = exclude.ignored(path);
-    const isWanted = (include?.ignored(path) ?? true) && !isExcluded;
-    if (isExcluded && !exclude.hasNegation) continue;
+    const isExcluded = exclude.match(path);
+    const isIncluded = include?.match(path) ?? true;
+    const isWanted = isIncluded && !isExcluded;
+    // Below it nothing can be wanted either.
+    if (isExcluded && !exclude.reach(path, 'negated')) continue;
+    if (!isIncluded && include?.reach(path, 'plain') === false) continue;
     const stat = lstatSync(absolute, { bigint: true, throwIfNoEntry: false });
     // A file that vanished while the folder was read is no part of the context.
     if (stat === undefined) continue;
@@ -147,7 +148,7 @@ function* walk(
       if (isWanted) {
         yield own;
         yield* inner;
-      } else if (mayHold(path)) {
+      } else {
         // A folder that is not wanted itself comes only with something in it.
         const first = inner.next();
         if (first.done) continue;
@@ -214,10 +215,8 @@ function valuesOf({ header }: Call, name: string): readonly string[] {
 async function filterOf(call: Call, root: string): Promise<Filter> {
   const followed = await follow(root, valuesOf(call, 'followpaths'));
   const patterns = [...valuesOf(call, 'include-patterns'), ...followed];
-  const isPlain = patterns.every((pattern) => !/[*?[\\]/.test(pattern));
   return {
     include: patterns.length === 0 ? undefined : compilePatterns(patterns),
-    mayHold: (folder) => !isPlain || patterns.some((pattern) => pattern.startsWith(`${folder}/`)),
     exclude: compilePatterns(valuesOf(call, 'exclude-patterns')),
   };
 }
@@ -236,7 +235,7 @@ async function follow(root: string, paths: readonly string[]): Promise<readonly 
     for (const [index, segment] of segments.entries()) {
       const rest = segments.slice(index + 1).join('/');
       if (/[*?[]/.test(segment)) {
-        const { ignored: matches } = compilePatterns([segment]);
+        const { match: matches } = compilePatterns([segment]);
         const names = await readdir(join(root, at)).catch(() => []);
         for (const name of names.filter(matches)) {
           if (depth < LINKS_FOLLOWED) await add(posix.join(at, name, rest), depth + 1);
