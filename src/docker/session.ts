@@ -116,6 +116,8 @@ async function serve(
 ): Promise<void> {
   let status: Record<string, string> = { 'grpc-status': '0' };
   stream.on('error', () => undefined);
+  // Otherwise what waits to be written would keep it until the session ends.
+  stream.on('aborted', () => stream.destroy());
   stream.on('wantTrailers', () => stream.sendTrailers(status));
   stream.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true });
   try {
