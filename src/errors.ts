@@ -25,6 +25,7 @@ const ERROR_STATUS = {
   'tag-unknown': EXIT_STATUS.usage,
   'dockerfile-missing': EXIT_STATUS.usage,
   'context-missing': EXIT_STATUS.usage,
+  'dockerignore-invalid': EXIT_STATUS.usage,
   'secret-missing': EXIT_STATUS.usage,
   'task-definition-invalid': EXIT_STATUS.usage,
   'container-ambiguous': EXIT_STATUS.usage,
