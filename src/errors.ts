@@ -35,6 +35,7 @@ const ERROR_STATUS = {
   'image-missing': EXIT_STATUS.refused,
   'image-archived': EXIT_STATUS.refused,
   'tag-immutable': EXIT_STATUS.refused,
+  'check-failed': EXIT_STATUS.refused,
   'service-inactive': EXIT_STATUS.refused,
   'deployment-controller': EXIT_STATUS.refused,
   'revision-failed': EXIT_STATUS.refused,

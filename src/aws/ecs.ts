@@ -222,6 +222,12 @@ function replaceBody(command: AnyCommand, body: string): void {
   });
 }
 
+/** The revision that was deployed last with success: a deployment at work may itself fail. */
+export function lastGood({ deployments, taskDefinition }: Service): string | undefined {
+  const completed = deployments?.find(({ rolloutState }) => rolloutState === 'COMPLETED');
+  return completed?.taskDefinition ?? taskDefinition;
+}
+
 /** The service's PRIMARY deployment. */
 export function primaryOf(service: Service): Deployment | undefined {
   return service.deployments?.find(({ status }) => status === 'PRIMARY');

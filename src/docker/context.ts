@@ -77,6 +77,21 @@ export async function packContext(context: string, dockerfile: string): Promise<
   return { tar: archive, dockerfile: outside ? OUTSIDE_DOCKERFILE : inside, done };
 }
 
+/** How much a build may send: files of the context that no pattern leaves out. */
+export async function measureContext(
+  context: string,
+  dockerfile: string,
+): Promise<{ readonly files: number; readonly bytes: number }> {
+  const exclude = await readIgnoreFile(context, dockerfile);
+  const count = { files: 0, bytes: 0 };
+  for (const { kind, stat } of walk(context, { exclude })) {
+    if (kind !== 'file') continue;
+    count.files += 1;
+    count.bytes += Number(stat.size);
+  }
+  return count;
+}
+
 /** `<Dockerfile>.dockerignore` beside the Dockerfile replaces the context's `.dockerignore`. */
 async function readIgnoreFile(context: string, dockerfile: string): Promise<Patterns> {
   for (const file of [`${dockerfile}.dockerignore`, join(context, '.dockerignore')]) {
