@@ -92,12 +92,18 @@ async function sendFile(
   { absolute, stat }: Pick<Entry, 'absolute' | 'stat'>,
   sent: Sent,
 ): Promise<void> {
+  const last: Buffer[] = [];
+  let left = Number(stat.size);
   sent.files += 1;
-  for await (const bytes of readContent(absolute, Number(stat.size))) {
+  for await (const bytes of readContent(absolute, left)) {
+    const packet = message([1, PACKET.data], [3, id], [4, bytes]);
     sent.bytes += bytes.length;
-    await call.send(message([1, PACKET.data], [3, id], [4, bytes]));
+    left -= bytes.length;
+    if (left === 0) last.push(packet);
+    else await call.send(...last.splice(0), packet);
   }
-  await call.send(message([1, PACKET.data], [3, id]));
+  // In one write: most files are one packet and the end.
+  await call.send(...last, message([1, PACKET.data], [3, id]));
 }
 
 function readPacket(bytes: Uint8Array): { readonly type: number; readonly id: number } {

@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import { createReadStream, lstatSync, readdirSync, readlinkSync } from 'node:fs';
+import { createReadStream, lstatSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import type { BigIntStats } from 'node:fs';
 import { join } from 'node:path';
 import { EcsDeployError } from '../errors.ts';
@@ -138,17 +138,28 @@ export async function* readContent(
   size: number,
   end = Infinity,
 ): AsyncGenerator<Buffer> {
-  const stream = createReadStream(path, { highWaterMark: CHUNK, end: end - 1 });
+  let length = 0;
   try {
-    yield* stream;
+    const parts =
+      size <= SMALL_FILE
+        ? [readFileSync(path).subarray(0, end)]
+        : createReadStream(path, { highWaterMark: CHUNK, end: end - 1 });
+    for await (const part of parts) {
+      const bytes = part as Buffer;
+      length += bytes.length;
+      if (bytes.length > 0) yield bytes;
+    }
   } catch (error) {
     unreadable(path, error);
   }
-  if (stream.bytesRead < size) explainChange(path, 'changed while it was read');
+  if (length < size) explainChange(path, 'changed while it was read');
 }
 
-/** Bytes that are read at once. */
-const CHUNK = 1 << 16;
+/** Bytes that are read at once, and sent as one packet, which has a price of its own for the daemon. */
+const CHUNK = 1 << 18;
+
+/** Bytes of a file up to which it is read synchronously: a stream takes several times as long. */
+const SMALL_FILE = 1 << 16;
 
 /** Says which path of the context cannot be read, and why. */
 export function unreadable(path: string, error: unknown): never {
