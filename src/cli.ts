@@ -81,6 +81,12 @@ const COMMANDS: Readonly<Record<CommandName, CommandRow>> = {
     examples: ['ecsdeploy logs --container app', 'ecsdeploy logs -f'],
     load: async () => (await import('./commands/logs.ts')).logs,
   },
+  verify: {
+    summary:
+      'check everything that a deploy would check before its first write, and change nothing',
+    examples: ['ecsdeploy verify', 'ecsdeploy verify --env prod --image REGISTRY/REPOSITORY:TAG'],
+    load: async () => (await import('./commands/verify.ts')).verify,
+  },
   sandbox: {
     summary: 'a local ECS, ECR and CloudWatch Logs to try everything without an AWS account',
     argument: ['[command...]', 'command to run inside it, behind --'],

@@ -1,3 +1,4 @@
+import type { Finding } from './core/checks.ts';
 import type { Cause } from './core/diagnosis.ts';
 import type { ServiceResult } from './core/result.ts';
 import type { Change } from './core/task-definition.ts';
@@ -48,6 +49,7 @@ export type Event =
       readonly builds: boolean;
       readonly services: readonly ServicePlan[];
     }
+  | { readonly kind: 'checked'; readonly findings: readonly Finding[] }
   | { readonly kind: 'image-present'; readonly reference: string; readonly digest: string }
   | {
       readonly kind: 'docker-found';

@@ -54,6 +54,7 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
       image: facts.image,
       services: facts.services,
       ...(facts.logs && { logs: facts.logs }),
+      ...(facts.checks && { checks: facts.checks }),
       error,
       seconds: { ...seconds, total },
     };

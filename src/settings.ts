@@ -22,6 +22,7 @@ export type CommandName =
   | 'status'
   | 'diagnose'
   | 'logs'
+  | 'verify'
   | 'sandbox'
   | 'help';
 
@@ -234,12 +235,31 @@ const platform: Reader<string> = {
   },
 };
 
-const BUILDERS: readonly CommandName[] = ['push', 'deploy'];
-const RENDERERS: readonly CommandName[] = ['render', 'deploy'];
+const BUILDERS: readonly CommandName[] = ['push', 'deploy', 'verify'];
+const RENDERERS: readonly CommandName[] = ['render', 'deploy', 'verify'];
 const MOVERS: readonly CommandName[] = ['rollout', 'deploy', 'rollback'];
 
-/** Names of the checks that `--skip-check` knows. */
-const CHECKS = ['image-platform', 'container-port', 'image-exists'] as const;
+/** Names of the checks, which `--skip-check` knows. */
+const CHECKS = [
+  'image-platform',
+  'image-exists',
+  'image-scan',
+  'container-port',
+  'port-mappings',
+  'task-size',
+  'execution-role',
+  'log-groups',
+  'secrets',
+  'deployment-in-progress',
+  'deployment-percent',
+  'latest-revision',
+  'rollback-target',
+  'build-context',
+  'emulation',
+] as const;
+
+/** Name of a check that may be left out. */
+export type CheckName = (typeof CHECKS)[number];
 
 /** The one table of settings. */
 export const SETTINGS = {
@@ -445,7 +465,7 @@ export const SETTINGS = {
     reader: name,
     flags: '--task-definition <definition>',
     file: 'service',
-    commands: ['render', 'rollout', 'deploy'],
+    commands: ['render', 'rollout', 'deploy', 'verify'],
     meaning: 'family, family:revision, ARN or JSON file (default: the one the service runs)',
     example: 'hyeon9mak-task-dev',
   }),
@@ -491,8 +511,8 @@ export const SETTINGS = {
     },
     flags: '--skip-check <name>',
     default: [],
-    commands: ['push', 'deploy', 'rollout', 'rollback'],
-    meaning: `go on although this check fails: ${CHECKS.join(', ')} (repeatable)`,
+    commands: ['push', 'deploy', 'rollout', 'rollback', 'verify'],
+    meaning: `leave out a check: ${CHECKS.join(', ')} (repeatable)`,
   }),
   force: setting({
     reader: yes,

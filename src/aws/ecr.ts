@@ -253,11 +253,19 @@ export async function tagImage(
   }
 }
 
-/** Whether an image is archived: it is described, but tasks cannot pull it (ecs-facts 6.2). */
-export async function isArchived(
+/** What ECR says of an image besides its manifest. */
+export interface ImageDetail {
+  /** It is described, but tasks cannot pull it (ecs-facts 6.2). */
+  readonly archived: boolean;
+  /** Findings of its scan by severity; undefined when it was not scanned. */
+  readonly findings: Readonly<Record<string, number>> | undefined;
+}
+
+/** Describes an image by its digest. */
+export async function describeImage(
   { client, name, registryId, signal }: Repository,
   imageDigest: string,
-): Promise<boolean> {
+): Promise<ImageDetail> {
   const { DescribeImagesCommand } = await import('@aws-sdk/client-ecr');
   const { imageDetails } = await client.send(
     new DescribeImagesCommand({
@@ -267,7 +275,11 @@ export async function isArchived(
     }),
     { abortSignal: signal },
   );
-  return imageDetails?.[0]?.imageStatus === 'ARCHIVED';
+  const detail = imageDetails?.[0];
+  return {
+    archived: detail?.imageStatus === 'ARCHIVED',
+    findings: detail?.imageScanFindingsSummary?.findingSeverityCounts,
+  };
 }
 
 /** Milliseconds after which a deploy goes on without knowing the platform. */

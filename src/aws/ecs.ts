@@ -14,7 +14,13 @@ import type { JsonObject, Revision } from '../core/task-definition.ts';
 import { EcsDeployError } from '../errors.ts';
 import { ecsClient } from './client.ts';
 import type { Aws } from './client.ts';
-import { awsErrorName, awsErrorText, isAmbiguous, isThrottling } from './errors.ts';
+import {
+  awsErrorName,
+  awsErrorText,
+  isAmbiguous,
+  isThrottling,
+  translateAwsError,
+} from './errors.ts';
 
 /** ECS as the steps use it; clients are made once. */
 export interface Ecs {
@@ -77,9 +83,16 @@ export async function describeService(
   });
 }
 
+/** The region that is worked in; throws `region-missing`. */
+export function regionOf({ client, aws }: Ecs): Promise<string> {
+  return client.config.region().catch((error: unknown) => {
+    throw translateAwsError(error, 'ecs', { profile: aws.profile });
+  });
+}
+
 /** Throws `arn-elsewhere`: ECS would only say that there is no such cluster. */
 async function checkRegion(ecs: Ecs, names: readonly string[]): Promise<void> {
-  const region = await ecs.client.config.region();
+  const region = await regionOf(ecs);
   const other = names.find((name) => (placeOfArn(name)?.region ?? region) !== region);
   if (other === undefined) return;
   throw new EcsDeployError({
@@ -106,7 +119,7 @@ async function explainCluster(ecs: Ecs, cluster: string, error: unknown): Promis
 
 async function where(ecs: Ecs): Promise<string> {
   const { profile } = ecs.aws;
-  const region = await ecs.client.config.region();
+  const region = await regionOf(ecs);
   return ` in ${region}${profile === undefined ? '' : ` (profile "${profile}")`}`;
 }
 
@@ -233,6 +246,12 @@ function replaceBody(command: AnyCommand, body: string): void {
     args.request.body = body;
     return next(args);
   });
+}
+
+/** The revision that was deployed last with success: a deployment at work may itself fail. */
+export function lastGood({ deployments, taskDefinition }: Service): string | undefined {
+  const completed = deployments?.find(({ rolloutState }) => rolloutState === 'COMPLETED');
+  return completed?.taskDefinition ?? taskDefinition;
 }
 
 /** The service's PRIMARY deployment. */

@@ -1,7 +1,7 @@
-import { SignatureV4 } from '@smithy/signature-v4';
 import type { JsonObject } from '../core/task-definition.ts';
 import type { Ecs } from './ecs.ts';
-import { translateAwsError } from './errors.ts';
+import { awsErrorName, awsErrorText } from './errors.ts';
+import { callSigned } from './signed.ts';
 
 /** Where one container of a task writes its log. */
 export interface LogStream {
@@ -46,8 +46,8 @@ export interface LogPage {
   readonly missing: 'group' | 'stream' | undefined;
 }
 
-/** Milliseconds after which a rollout is watched on without the log. */
-const TIMEOUT = 5000;
+const STREAM_MISSING: LogPage = { events: [], next: undefined, missing: 'stream' };
+const GROUP_MISSING: LogPage = { ...STREAM_MISSING, missing: 'group' };
 
 /** The last lines of a log stream, oldest first; empty when there is no such group or stream. */
 export async function lastLogLines(ecs: Ecs, stream: LogStream, limit: number): Promise<string[]> {
@@ -65,60 +65,18 @@ export async function readLog(
     readonly nextToken?: string | undefined;
   },
 ): Promise<LogPage> {
-  const region = stream.region ?? (await ecs.client.config.region());
-  const url = new URL(await logsEndpoint(ecs, region));
-  const body = JSON.stringify({
-    logGroupName: stream.group,
-    logStreamName: stream.stream,
-    ...part,
-  });
-  const signer = new SignatureV4({
+  const call = {
     service: 'logs',
-    region,
-    credentials: ecs.aws.credentials,
-    sha256: ecs.client.config.sha256,
+    operation: 'GetLogEvents',
+    region: stream.region,
+    input: { logGroupName: stream.group, logStreamName: stream.stream, ...part },
+  } as const;
+  const text = await callSigned(ecs, call).catch((error: unknown) => {
+    if (awsErrorName(error) !== 'ResourceNotFoundException') throw error;
+    return /log group/.test(awsErrorText(error)) ? GROUP_MISSING : STREAM_MISSING;
   });
-  const { headers } = await signer.sign({
-    method: 'POST',
-    protocol: url.protocol,
-    hostname: url.hostname,
-    path: '/',
-    headers: {
-      host: url.host,
-      'content-type': 'application/x-amz-json-1.1',
-      'x-amz-target': 'Logs_20140328.GetLogEvents',
-    },
-    body,
-  });
-  const start = performance.now();
-  const response = await fetch(url, {
-    method: 'POST',
-    headers,
-    body,
-    signal: AbortSignal.any([ecs.aws.options.signal, AbortSignal.timeout(TIMEOUT)]),
-  });
-  const answer = (await response.json()) as {
-    __type?: string;
-    message?: string;
-    Message?: string;
-    events?: LogEvent[];
-    nextForwardToken?: string;
-  };
-  const failure = response.ok ? undefined : answer.__type?.split('#').pop();
-  ecs.aws.options.onCall({
-    action: 'logs:GetLogEvents',
-    milliseconds: Math.round(performance.now() - start),
-    failure,
-  });
-  const text = answer.message ?? answer.Message ?? '';
-  if (failure === 'ResourceNotFoundException') {
-    const missing = /log group/.test(text) ? 'group' : 'stream';
-    return { events: [], next: undefined, missing };
-  }
-  if (failure !== undefined) {
-    const error = Object.assign(new Error(text || failure), { name: failure });
-    throw translateAwsError(error, 'logs:GetLogEvents', { profile: ecs.aws.profile });
-  }
+  if (typeof text !== 'string') return text;
+  const answer = JSON.parse(text) as { events?: LogEvent[]; nextForwardToken?: string };
   const events = (answer.events ?? []).map(({ timestamp, message }) => ({
     timestamp,
     message: message.trimEnd(),
@@ -126,15 +84,16 @@ export async function readLog(
   return { events, next: answer.nextForwardToken, missing: undefined };
 }
 
-/** CloudWatch Logs has no client on board; its address follows the SDK's rules all the same. */
-async function logsEndpoint({ aws, client }: Ecs, region: string): Promise<string> {
-  const { environment } = aws.options;
-  const named = environment['AWS_ENDPOINT_URL_CLOUDWATCH_LOGS'] ?? environment['AWS_ENDPOINT_URL'];
-  if (named !== undefined) return named;
-  if (environment['AWS_ENDPOINT_URL_ECS'] === undefined && client.config.endpoint !== undefined) {
-    // Only the profile's endpoint_url is left as its source.
-    const { protocol, hostname, port } = await client.config.endpoint();
-    return `${protocol}//${hostname}${port === undefined ? '' : `:${port}`}`;
-  }
-  return `https://logs.${region}.amazonaws.com${region.startsWith('cn-') ? '.cn' : ''}`;
+/** Whether a log group is there. */
+export async function hasLogGroup(
+  ecs: Ecs,
+  group: string,
+  region: string | undefined,
+): Promise<boolean> {
+  const input = { logGroupNamePrefix: group };
+  const call = { service: 'logs', operation: 'DescribeLogGroups', region, input } as const;
+  const { logGroups = [] } = JSON.parse(await callSigned(ecs, call)) as {
+    logGroups?: { logGroupName: string }[];
+  };
+  return logGroups.some(({ logGroupName }) => logGroupName === group);
 }

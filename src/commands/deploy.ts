@@ -1,5 +1,5 @@
 import type { Aws } from '../aws/client.ts';
-import { openEcs } from '../aws/ecs.ts';
+import { lastGood, openEcs } from '../aws/ecs.ts';
 import { requireSettings } from '../config.ts';
 import type { CommandResult, Context } from '../context.ts';
 import { serviceResult } from '../core/result.ts';
@@ -13,6 +13,7 @@ import {
 } from '../core/task-definition.ts';
 import type { JsonObject } from '../core/task-definition.ts';
 import { allOrRefuse, EcsDeployError, refuse } from '../errors.ts';
+import { aboutService, enforce, examine, serviceChecks } from '../steps/checks.ts';
 import { observeTarget, platformOfDefinition, renderTarget } from '../steps/definition.ts';
 import type { Observed } from '../steps/definition.ts';
 import { findGivenImage, planImage } from '../steps/image.ts';
@@ -21,7 +22,7 @@ import { checkPlatform, platformsOf } from '../steps/platform.ts';
 import { produceImage } from '../steps/produce.ts';
 import type { Produced } from '../steps/produce.ts';
 import { registerDrafts } from '../steps/register.ts';
-import { lastGood, rollOut } from '../steps/rollout.ts';
+import { rollOut } from '../steps/rollout.ts';
 import { connectAws, since } from '../steps/session.ts';
 import { rolloutResult } from './rollout.ts';
 
@@ -36,11 +37,24 @@ export async function deploy(context: Context): Promise<CommandResult> {
   const aws = await connectAws(context);
   const ecs = await openEcs(aws);
   const observing = config.targets.map((target) => observeTarget(context, ecs, target));
-  const [source, ...observed] = await allOrRefuse([
+  const examining = observing.map(async (read) => {
+    const item = await read;
+    const checks = serviceChecks(aws, ecs, item, item.source);
+    return examine(context, aboutService(item.service), checks);
+  });
+  const [source, observed, findings] = await allOrRefuse([
     planSource(context, aws, platformsOf(observing)),
-    ...observing,
+    allOrRefuse(observing),
+    allOrRefuse(examining),
   ]);
   const planned = planDefinitions(context, source, observed);
+  const { scan } = source;
+  const scanned = await examine(
+    context,
+    '',
+    scan === undefined ? {} : { 'image-scan': () => scan },
+  );
+  enforce(context, [...findings.flat(), ...scanned]);
   emit({
     kind: 'plan',
     image: source.reference,

@@ -1,6 +1,13 @@
 import type { Service } from '@aws-sdk/client-ecs';
 import type { Aws } from '../aws/client.ts';
-import { describeRevision, describeService, openEcs, pastRollouts, primaryOf } from '../aws/ecs.ts';
+import {
+  describeRevision,
+  describeService,
+  lastGood,
+  openEcs,
+  pastRollouts,
+  primaryOf,
+} from '../aws/ecs.ts';
 import type { Ecs } from '../aws/ecs.ts';
 import { requireSettings } from '../config.ts';
 import type { Target } from '../config.ts';
@@ -10,7 +17,7 @@ import type { Revision } from '../core/task-definition.ts';
 import { allOrRefuse, EcsDeployError } from '../errors.ts';
 import { checkPlace, checkService } from '../steps/definition.ts';
 import { findGivenImage } from '../steps/image.ts';
-import { lastGood, rollOut, startMove, unchanged } from '../steps/rollout.ts';
+import { rollOut, startMove, unchanged } from '../steps/rollout.ts';
 import { connectAws, optional } from '../steps/session.ts';
 import { currentRecords } from '../steps/sight.ts';
 import { newWatch, takeBack } from '../steps/watch.ts';

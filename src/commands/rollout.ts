@@ -1,5 +1,5 @@
 import type { Service } from '@aws-sdk/client-ecs';
-import { describeRevision, describeService, openEcs, pastRollouts } from '../aws/ecs.ts';
+import { describeRevision, describeService, lastGood, openEcs, pastRollouts } from '../aws/ecs.ts';
 import type { Ecs } from '../aws/ecs.ts';
 import { requireSettings } from '../config.ts';
 import type { Config, Target } from '../config.ts';
@@ -9,8 +9,9 @@ import type { ServiceResult } from '../core/result.ts';
 import { shortName } from '../core/task-definition.ts';
 import type { Revision } from '../core/task-definition.ts';
 import { allOrRefuse, EcsDeployError, EXIT_STATUS, refuse } from '../errors.ts';
+import { aboutService, enforce, examine, serviceChecks } from '../steps/checks.ts';
 import { checkPlace, checkService } from '../steps/definition.ts';
-import { followDeployments, lastGood, rollOut } from '../steps/rollout.ts';
+import { followDeployments, rollOut } from '../steps/rollout.ts';
 
 import { connectAws, optional, since } from '../steps/session.ts';
 import type { Move } from '../steps/watch.ts';
@@ -20,11 +21,20 @@ export async function rollout(context: Context): Promise<CommandResult> {
   const { config } = context;
   requireSettings(config, ['cluster', 'service']);
   refuse(contradictions(config));
-  const ecs = await openEcs(await connectAws(context));
+  const aws = await connectAws(context);
+  const ecs = await openEcs(aws);
   const named = await namedRevision(context);
-  const moves = await allOrRefuse(
+  const plans = await allOrRefuse(
     config.targets.map((target) => planMove(context, ecs, target, named)),
   );
+  const moves = plans.map(({ move }) => move);
+  if (!config.watch) {
+    const findings = plans.map(({ move: { service, definition }, target }) => {
+      const checks = serviceChecks(aws, ecs, { service, target, running: undefined }, definition);
+      return examine(context, aboutService(service), checks);
+    });
+    enforce(context, (await Promise.all(findings)).flat());
+  }
   const start = performance.now();
   const services = await (config.watch ? followDeployments : rollOut)(context, ecs, moves);
   return rolloutResult(context, services, start);
@@ -78,13 +88,13 @@ async function planMove(
   ecs: Ecs,
   target: Target,
   named: string | undefined,
-): Promise<Move> {
+): Promise<{ readonly move: Move; readonly target: Target }> {
   const service = await describeService(ecs, target.cluster, target.service);
   checkService(service);
   const wanted = named ?? target.taskDefinition;
   checkPlace(service, wanted ?? '');
   const revision = await chooseRevision(context, ecs, service, wanted);
-  return {
+  const move = {
     service,
     taskDefinition: revision.arn,
     previous: lastGood(service),
@@ -92,6 +102,7 @@ async function planMove(
     registered: false,
     containers: [],
   };
+  return { move, target };
 }
 
 async function chooseRevision(

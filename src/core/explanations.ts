@@ -78,6 +78,10 @@ export const ERROR_EXPLANATIONS: Readonly<Record<ErrorCode, Explanation>> = {
     'A file or stdin holds no task definition.',
     'give the JSON that `ecsdeploy render` prints',
   ),
+  'dockerignore-invalid': explain(
+    'A pattern of `.dockerignore` cannot be read.',
+    'mend the line that the message names',
+  ),
   'container-ambiguous': explain(
     'The task definition has several containers, and none is named.',
     'name the one that gets the image with `--container`',
@@ -89,6 +93,10 @@ export const ERROR_EXPLANATIONS: Readonly<Record<ErrorCode, Explanation>> = {
   'container-port': explain(
     'The load balancer of the service sends to a container and port that the task definition lacks.',
     'keep the name and the port mapping of that container',
+  ),
+  'check-failed': explain(
+    'A check found what would make the deployment fail; `ecsdeploy verify` shows all of them.',
+    'do what the message says, or leave the check out: `--skip-check NAME`',
   ),
   'image-platform': explain(
     'The image is for another CPU than the tasks run on.',

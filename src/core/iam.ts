@@ -15,7 +15,7 @@ export interface Statement {
 const TO_TASKS = { StringEquals: { 'iam:PassedToService': 'ecs-tasks.amazonaws.com' } };
 
 /** The statement that allows one action, on one line, to be put into a policy as it stands. */
-export function allowStatement(action: string, resource: string): string {
+function allowStatement(action: string, resource: string): string {
   const statement: Statement = {
     Effect: 'Allow',
     Action: action,
@@ -99,6 +99,7 @@ export const IAM_COMMANDS = [
   'status',
   'diagnose',
   'logs',
+  'verify',
 ] as const;
 
 /** A command of {@link IAM_COMMANDS}. */
@@ -116,6 +117,7 @@ const RESOURCES = {
   Roles: 'its task role and execution role, on the condition `iam:PassedToService`',
   Repository: 'the repository',
   Logs: 'the log groups',
+  Secrets: 'the secrets of the task definition',
 } as const;
 
 /** Settings without which an action is never called. */
@@ -136,6 +138,7 @@ interface Permission {
 const WATCHERS: readonly IamCommand[] = ['deploy', 'rollout', 'rollback', 'diagnose'];
 const PUSHERS: readonly IamCommand[] = ['deploy', 'push'];
 const LOOKERS: readonly IamCommand[] = ['rollout', 'diagnose'];
+const CHECKERS: readonly IamCommand[] = ['deploy', 'rollout', 'verify'];
 
 /** Every action that is called, with the commands that call it. */
 export const PERMISSIONS: readonly Permission[] = [
@@ -143,13 +146,13 @@ export const PERMISSIONS: readonly Permission[] = [
     action: 'ecs:DescribeServices',
     on: 'Service',
     needed: ['deploy', 'render', 'rollout', 'rollback', 'status', 'diagnose', 'logs'],
-    optional: ['push', 'register'],
+    optional: ['push', 'register', 'verify'],
   },
   {
     action: 'ecs:DescribeTaskDefinition',
     on: 'Anything',
     needed: ['deploy', 'render', 'rollout', 'rollback', 'diagnose', 'logs'],
-    optional: ['push', 'register'],
+    optional: ['push', 'register', 'verify'],
   },
   { action: 'ecs:RegisterTaskDefinition', on: 'Anything', needed: ['deploy', 'register'] },
   { action: 'iam:PassRole', on: 'Roles', needed: ['deploy', 'register'] },
@@ -165,13 +168,13 @@ export const PERMISSIONS: readonly Permission[] = [
     action: 'ecr:DescribeRepositories',
     on: 'Repository',
     needed: PUSHERS,
-    optional: ['rollback', 'diagnose'],
+    optional: ['rollback', 'diagnose', 'rollout', 'verify'],
   },
   {
     action: 'ecr:BatchGetImage',
     on: 'Repository',
     needed: PUSHERS,
-    optional: ['rollback', 'diagnose'],
+    optional: ['rollback', 'diagnose', 'rollout', 'verify'],
   },
   { action: 'ecr:BatchCheckLayerAvailability', on: 'Repository', needed: PUSHERS },
   { action: 'ecr:InitiateLayerUpload', on: 'Repository', needed: PUSHERS },
@@ -188,13 +191,13 @@ export const PERMISSIONS: readonly Permission[] = [
     action: 'ecr:GetDownloadUrlForLayer',
     on: 'Repository',
     needed: [],
-    optional: [...PUSHERS, 'rollback', 'diagnose'],
+    optional: [...PUSHERS, 'rollback', 'diagnose', 'rollout', 'verify'],
   },
   {
     action: 'ecr:DescribeImages',
     on: 'Repository',
     needed: [],
-    optional: [...PUSHERS, 'rollback'],
+    optional: [...PUSHERS, 'rollback', 'rollout', 'verify'],
   },
   {
     action: 'ecs:ListServiceDeployments',
@@ -240,6 +243,9 @@ export const PERMISSIONS: readonly Permission[] = [
     optional: [...WATCHERS, 'status'],
   },
   { action: 'logs:GetLogEvents', on: 'Logs', needed: ['logs'], optional: WATCHERS },
+  { action: 'logs:DescribeLogGroups', on: 'Logs', needed: [], optional: CHECKERS },
+  { action: 'secretsmanager:DescribeSecret', on: 'Secrets', needed: [], optional: CHECKERS },
+  { action: 'ssm:DescribeParameters', on: 'Anything', needed: [], optional: CHECKERS },
 ];
 
 /** The names that a policy is made for, as far as the config says them. */
@@ -323,6 +329,7 @@ function resourcesOf(names: PolicyNames): Readonly<Record<keyof typeof RESOURCES
       Resource: `arn:${partitionOf(ecr.region)}:ecr:${ecr.region}:${ecr.account}:repository/${image.repository || '*'}`,
     },
     Logs: { Resource: `arn:${partition}:logs:${region}:${account}:log-group:*` },
+    Secrets: { Resource: `arn:${partition}:secretsmanager:*:${account}:secret:*` },
   };
 }
 

@@ -1,4 +1,5 @@
 import { EXIT_STATUS } from '../errors.ts';
+import type { Finding } from './checks.ts';
 import type { Cause } from './diagnosis.ts';
 import type { DeploymentStatus, EventStatus, TaskStatus } from './reports.ts';
 
@@ -86,6 +87,8 @@ export interface Result {
   readonly services: readonly ServiceResult[];
   /** What `logs` prints, the oldest first. */
   readonly logs?: readonly LogLine[];
+  /** What `verify` found. */
+  readonly checks?: readonly Finding[];
   readonly error: {
     readonly code: string;
     readonly message: string;

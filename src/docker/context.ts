@@ -1,12 +1,13 @@
-import { createReadStream } from 'node:fs';
-import { access, lstat, readdir, readFile, readlink } from 'node:fs/promises';
-import { basename, dirname, join, relative, sep } from 'node:path';
+import { access, readdir, readFile, stat } from 'node:fs/promises';
+import { dirname, join, relative, sep } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { pack } from 'tar-stream';
-import type { Pack } from 'tar-stream';
+import type { Header, Pack } from 'tar-stream';
 import { EcsDeployError } from '../errors.ts';
 import { compileIgnoreFile } from './dockerignore.ts';
-import type { IgnoreFile } from './dockerignore.ts';
+import type { Patterns } from './dockerignore.ts';
+import { readContent, unreadable, walk } from './walk.ts';
+import type { Entry } from './walk.ts';
 
 /** A build context on its way to the daemon. */
 export interface ContextStream {
@@ -20,9 +21,12 @@ export interface ContextStream {
 /** Name in the tar of a Dockerfile that lies outside the context. */
 const OUTSIDE_DOCKERFILE = '.ecsdeploy.Dockerfile';
 
-/** Throws `context-missing` or `dockerfile-missing`, naming the path and the setting. */
+/**
+ * Throws `context-missing` or `dockerfile-missing`, naming the path and the setting, and
+ * `dockerignore-invalid`, naming the pattern.
+ */
 export async function checkContext(context: string, dockerfile: string): Promise<void> {
-  const folder = await lstat(context).catch(() => undefined);
+  const folder = await stat(context).catch(() => undefined);
   if (folder?.isDirectory() !== true) {
     throw new EcsDeployError({
       code: 'context-missing',
@@ -34,7 +38,10 @@ export async function checkContext(context: string, dockerfile: string): Promise
     () => true,
     () => false,
   );
-  if (readable) return;
+  if (readable) {
+    await readIgnoreFile(context, dockerfile);
+    return;
+  }
   const there = await readdir(dirname(dockerfile)).catch(() => []);
   const similar = there.filter((name) => /dockerfile|containerfile/i.test(name));
   throw new EcsDeployError({
@@ -46,16 +53,22 @@ export async function checkContext(context: string, dockerfile: string): Promise
 
 /** Packs the context into a tar as docker would send it: `.dockerignore` applied, owner root. */
 export async function packContext(context: string, dockerfile: string): Promise<ContextStream> {
-  const ignore = await readIgnoreFile(context, dockerfile);
+  const exclude = await readIgnoreFile(context, dockerfile);
   const inside = relative(context, dockerfile).split(sep).join('/');
   const outside = inside.startsWith('../') || inside === '..';
   const archive = pack();
   const run = async () => {
     const count = { files: 0, bytes: 0 };
     if (outside) {
-      await addBuffer(archive, OUTSIDE_DOCKERFILE, await readFile(dockerfile), 0o644, new Date(0));
+      await add(archive, { name: OUTSIDE_DOCKERFILE, mode: 0o644 }, await readFile(dockerfile));
     }
-    await addFolder({ archive, context, ignore, keep: outside ? '' : inside, count }, '');
+    // The daemon needs the Dockerfile even when it is ignored.
+    for (const entry of walk(context, { exclude, keep: outside ? undefined : inside })) {
+      const bytes = await addEntry(archive, entry);
+      if (entry.kind !== 'file') continue;
+      count.files += 1;
+      count.bytes += bytes;
+    }
     archive.finalize();
     return count;
   };
@@ -64,88 +77,71 @@ export async function packContext(context: string, dockerfile: string): Promise<
   return { tar: archive, dockerfile: outside ? OUTSIDE_DOCKERFILE : inside, done };
 }
 
-/** `<Dockerfile>.dockerignore` beside the Dockerfile replaces the context's `.dockerignore`. */
-async function readIgnoreFile(context: string, dockerfile: string): Promise<IgnoreFile> {
-  const own = join(dirname(dockerfile), `${basename(dockerfile)}.dockerignore`);
-  const source = await readFile(own, 'utf8').catch(() =>
-    readFile(join(context, '.dockerignore'), 'utf8').catch(() => ''),
-  );
-  return compileIgnoreFile(source);
+/** How much a build may send: files of the context that no pattern leaves out. */
+export async function measureContext(
+  context: string,
+  dockerfile: string,
+): Promise<{ readonly files: number; readonly bytes: number }> {
+  const exclude = await readIgnoreFile(context, dockerfile);
+  const count = { files: 0, bytes: 0 };
+  for (const { kind, stat } of walk(context, { exclude })) {
+    if (kind !== 'file') continue;
+    count.files += 1;
+    count.bytes += Number(stat.size);
+  }
+  return count;
 }
 
-interface Walk {
-  readonly archive: Pack;
-  readonly context: string;
-  readonly ignore: IgnoreFile;
-  /** The Dockerfile: the daemon needs it even when it is ignored. */
-  readonly keep: string;
-  readonly count: { files: number; bytes: number };
+/** `<Dockerfile>.dockerignore` beside the Dockerfile replaces the context's `.dockerignore`. */
+async function readIgnoreFile(context: string, dockerfile: string): Promise<Patterns> {
+  for (const file of [`${dockerfile}.dockerignore`, join(context, '.dockerignore')]) {
+    const source = await readFile(file, 'utf8').catch((error: unknown) => {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+      return unreadable(file, error);
+    });
+    if (source !== undefined) return compileIgnoreFile(source, file);
+  }
+  return compileIgnoreFile('', '.dockerignore');
 }
 
 /** Files up to this size are read whole, so that one that changes meanwhile cannot break the tar. */
 const WHOLE_FILE = 1 << 20;
 
-async function addFolder(walk: Walk, folder: string): Promise<void> {
-  const { archive, context, ignore, keep, count } = walk;
-  const names = await readdir(join(context, folder)).catch((error: unknown) =>
-    unreadable(join(context, folder), error),
-  );
-  for (const name of names.toSorted()) {
-    const path = folder === '' ? name : `${folder}/${name}`;
-    const absolute = join(context, path);
-    const ignored = ignore.ignored(path) && path !== keep;
-    if (ignored && !ignore.hasNegation && !keep.startsWith(`${path}/`)) continue;
-    const stat = await lstat(absolute).catch(() => undefined);
-    // A file that vanished while the folder was read is not part of the context.
-    if (stat === undefined) continue;
-    const mode = stat.mode & 0o7777;
-    if (stat.isDirectory()) {
-      if (!ignored) archive.entry({ name: `${path}/`, type: 'directory', mode, mtime: stat.mtime });
-      await addFolder(walk, path);
-    } else if (ignored) {
-      continue;
-    } else if (stat.isSymbolicLink()) {
-      const linkname = await readlink(absolute);
-      archive.entry({ name: path, type: 'symlink', linkname, mode, mtime: stat.mtime });
-    } else if (stat.isFile()) {
-      count.files += 1;
-      count.bytes += stat.size;
-      if (stat.size <= WHOLE_FILE) {
-        const content = await readFile(absolute).catch((error: unknown) =>
-          unreadable(absolute, error),
-        );
-        await addBuffer(archive, path, content, mode, stat.mtime);
-      } else {
-        const entry = archive.entry({ name: path, mode, mtime: stat.mtime, size: stat.size });
-        await pipeline(createReadStream(absolute, { end: stat.size - 1 }), entry).catch(
-          (error: unknown) => unreadable(absolute, error),
-        );
-      }
-    }
+/** Adds an entry and answers the bytes of its content. */
+async function addEntry(archive: Pack, entry: Entry): Promise<number> {
+  const { kind, path, absolute, linkname } = entry;
+  const size = Number(entry.stat.size);
+  const mode = Number(entry.stat.mode & 0o7777n);
+  const header = { name: path, mode, mtime: entry.stat.mtime };
+  if (kind === 'folder') {
+    await add(archive, { ...header, name: `${path}/`, type: 'directory' });
+  } else if (kind === 'link') {
+    await add(archive, { ...header, type: 'symlink', linkname });
+  } else if (linkname !== '') {
+    await add(archive, { ...header, type: 'link', linkname });
+  } else if (size <= WHOLE_FILE) {
+    const content = await readFile(absolute).catch((error: unknown) => unreadable(absolute, error));
+    await add(archive, header, content);
+    return content.length;
+  } else {
+    // What a file gains meanwhile is left out: the tar has told its size.
+    await pipeline(readContent(absolute, size, size), archive.entry({ ...header, size }));
+    return size;
   }
+  return 0;
 }
 
-function addBuffer(
+function add(
   archive: Pack,
-  name: string,
-  content: Buffer,
-  mode: number,
-  mtime: Date,
+  header: Partial<Header> & Pick<Header, 'name'>,
+  content?: Buffer,
 ): Promise<void> {
   return new Promise((resolve, reject) => {
-    archive.entry({ name, mode, mtime }, content, (error) => {
+    const end = (error?: Error | null) => {
       if (error === undefined || error === null) resolve();
       else reject(error);
-    });
-  });
-}
-
-/** Says which file of the context cannot be read. */
-export function unreadable(path: string, error: unknown): never {
-  throw new EcsDeployError({
-    code: 'context-missing',
-    message: `${path} in the build context cannot be read: ${(error as Error).message}`,
-    hint: 'make it readable, or name it in .dockerignore if the image does not need it',
-    cause: error,
+    };
+    if (content === undefined) archive.entry(header, end);
+    else archive.entry(header, content, end);
   });
 }

@@ -14,6 +14,8 @@ export interface Daemon {
   readonly version: string;
   /** E.g. `1.41`. */
   readonly apiVersion: string;
+  /** CPU of its machine in docker's words, e.g. `amd64`. */
+  readonly architecture: string;
   /** Whether it is the sandbox's stand-in instead of a real Docker. */
   readonly standIn: boolean;
 }
@@ -55,7 +57,7 @@ async function open(address: DockerAddress): Promise<Daemon> {
     abortSignal: AbortSignal.timeout(limit),
     statusCodes: { 200: true, 500: 'server error' },
   });
-  const { Version: number, ApiVersion: apiVersion } = version;
+  const { Version: number, ApiVersion: apiVersion, Arch: architecture = '' } = version;
   if (number === undefined || apiVersion === undefined) throw new Error('it is no Docker daemon');
   if (version.Os !== 'linux') {
     throw new EcsDeployError({
@@ -65,7 +67,7 @@ async function open(address: DockerAddress): Promise<Daemon> {
     });
   }
   const standIn = /ecsdeploy/.test(version.Platform?.Name ?? '');
-  return { docker, address, version: number, apiVersion, standIn };
+  return { docker, address, version: number, apiVersion, architecture, standIn };
 }
 
 /** Whether a version of the Engine's API, e.g. `1.41`, is another one or newer. */

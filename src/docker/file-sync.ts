@@ -1,14 +1,14 @@
-import { createReadStream, lstatSync, readdirSync, readlinkSync } from 'node:fs';
-import type { BigIntStats } from 'node:fs';
 import { readdir, readlink } from 'node:fs/promises';
 import { join, posix } from 'node:path';
+import { unescape } from 'node:querystring';
 import { setImmediate } from 'node:timers/promises';
-import { unreadable } from './context.ts';
+import { EcsDeployError } from '../errors.ts';
 import { compilePatterns } from './dockerignore.ts';
-import type { IgnoreFile } from './dockerignore.ts';
 import { fields, message } from './protobuf.ts';
 import { RpcError } from './session.ts';
 import type { Call, Method } from './session.ts';
+import { readContent, walk } from './walk.ts';
+import type { Entry, Filter } from './walk.ts';
 
 /** Packets of fsutil's protocol (docker-facts 2.3). */
 const PACKET = { stat: 0, request: 1, data: 2, finish: 3 } as const;
@@ -17,15 +17,6 @@ const PACKET = { stat: 0, request: 1, data: 2, finish: 3 } as const;
 export interface Sent {
   files: number;
   bytes: number;
-}
-
-/** Which entries of a folder BuildKit wants. */
-interface Filter {
-  /** Undefined wants all. */
-  readonly include: IgnoreFile | undefined;
-  /** Paths below which nothing can be wanted are not entered. */
-  readonly mayHold: (folder: string) => boolean;
-  readonly exclude: IgnoreFile;
 }
 
 /**
@@ -43,7 +34,8 @@ export function serveFiles(
     try {
       await diffCopy(call, root, sent);
     } catch (error) {
-      fail(error);
+      // Any other is the daemon's, which tells it itself.
+      if (error instanceof EcsDeployError) fail(error);
       throw error;
     }
   };
@@ -51,12 +43,12 @@ export function serveFiles(
 
 async function diffCopy(call: Call, root: string, sent: Sent): Promise<void> {
   const filter = await filterOf(call, root);
-  const offered: string[] = [];
+  const offered: Pick<Entry, 'absolute' | 'stat'>[] = [];
   const offer = async () => {
     let batch: Buffer[] = [];
-    for (const { entry, absolute } of walk(root, filter)) {
-      offered.push(absolute);
-      batch.push(message([1, PACKET.stat], [2, entry]));
+    for (const entry of walk(root, filter)) {
+      offered.push(entry);
+      batch.push(message([1, PACKET.stat], [2, statMessage(entry)]));
       if (batch.length < STATS_AT_ONCE) continue;
       await call.send(...batch);
       // The session answers for its health in between.
@@ -65,8 +57,8 @@ async function diffCopy(call: Call, root: string, sent: Sent): Promise<void> {
     }
     await call.send(...batch, message([1, PACKET.stat]));
   };
-  const reading = new Set<Promise<void>>();
-  const answer = async () => {
+  const answer = async (failed: Promise<never>) => {
+    const reading = new Set<Promise<void>>();
     for await (const packet of call.messages) {
       const { type, id } = readPacket(packet);
       if (type === PACKET.finish) {
@@ -77,33 +69,41 @@ async function diffCopy(call: Call, root: string, sent: Sent): Promise<void> {
       if (type !== PACKET.request || file === undefined) continue;
       const task = sendFile(call, id, file, sent);
       reading.add(task);
-      // Its error comes out below; here it only makes room.
-      void task.catch(() => undefined).then(() => reading.delete(task));
-      if (reading.size >= FILES_AT_ONCE) await Promise.race(reading);
+      task.then(() => reading.delete(task), fail);
+      if (reading.size >= FILES_AT_ONCE) await Promise.race([failed, ...reading]);
     }
   };
-  await Promise.all([offer(), answer()]);
+  let fail: (error: unknown) => void = () => undefined;
+  // The daemon waits for a file that failed: nothing else would end the call.
+  const failed = new Promise<never>((_, reject) => {
+    fail = reject;
+  });
+  await Promise.race([failed, Promise.all([offer(), answer(failed)])]);
 }
 
 /** Entries that are offered in one write. */
 const STATS_AT_ONCE = 200;
 /** Files that are read side by side: memory stays flat. */
 const FILES_AT_ONCE = 8;
-/** Bytes of one packet of data. */
-const CHUNK = 1 << 16;
 
-async function sendFile(call: Call, id: number, path: string, sent: Sent): Promise<void> {
+async function sendFile(
+  call: Call,
+  id: number,
+  { absolute, stat }: Pick<Entry, 'absolute' | 'stat'>,
+  sent: Sent,
+): Promise<void> {
+  const last: Buffer[] = [];
+  let left = Number(stat.size);
   sent.files += 1;
-  try {
-    for await (const data of createReadStream(path, { highWaterMark: CHUNK })) {
-      const bytes = data as Buffer;
-      sent.bytes += bytes.length;
-      await call.send(message([1, PACKET.data], [3, id], [4, bytes]));
-    }
-  } catch (error) {
-    unreadable(path, error);
+  for await (const bytes of readContent(absolute, left)) {
+    const packet = message([1, PACKET.data], [3, id], [4, bytes]);
+    sent.bytes += bytes.length;
+    left -= bytes.length;
+    if (left === 0) last.push(packet);
+    else await call.send(...last.splice(0), packet);
   }
-  await call.send(message([1, PACKET.data], [3, id]));
+  // In one write: most files are one packet and the end.
+  await call.send(...last, message([1, PACKET.data], [3, id]));
 }
 
 function readPacket(bytes: Uint8Array): { readonly type: number; readonly id: number } {
@@ -113,67 +113,6 @@ function readPacket(bytes: Uint8Array): { readonly type: number; readonly id: nu
     if (number === 3) packet.id = value as number;
   }
   return packet;
-}
-
-interface Entry {
-  /** A Stat message. */
-  readonly entry: Buffer;
-  readonly absolute: string;
-}
-
-/**
- * Entries depth first, each folder's in the order of their names' bytes. Read synchronously: that
- * takes a fraction of the time for the thousands of entries that a context may have.
- */
-function* walk(
-  root: string,
-  filter: Filter,
-  folder = '',
-  links = new Map<string, string>(),
-): Generator<Entry> {
-  const { include, exclude, mayHold } = filter;
-  for (const name of namesIn(join(root, folder))) {
-    const path = folder === '' ? name : `${folder}/${name}`;
-    const absolute = join(root, path);
-    const isExcluded = exclude.ignored(path);
-    const isWanted = (include?.ignored(path) ?? true) && !isExcluded;
-    if (isExcluded && !exclude.hasNegation) continue;
-    const stat = lstatSync(absolute, { bigint: true, throwIfNoEntry: false });
-    // A file that vanished while the folder was read is no part of the context.
-    if (stat === undefined) continue;
-    if (stat.isDirectory()) {
-      const inner = walk(root, filter, path, links);
-      const own = { entry: statMessage(path, stat, ''), absolute };
-      if (isWanted) {
-        yield own;
-        yield* inner;
-      } else if (mayHold(path)) {
-        // A folder that is not wanted itself comes only with something in it.
-        const first = inner.next();
-        if (first.done) continue;
-        yield own;
-        yield first.value;
-        yield* inner;
-      }
-    } else if (isWanted && stat.isSymbolicLink()) {
-      yield { entry: statMessage(path, stat, readlinkSync(absolute)), absolute };
-    } else if (isWanted && stat.isFile()) {
-      const inode = `${stat.dev}:${stat.ino}`;
-      const first = stat.nlink > 1n ? links.get(inode) : undefined;
-      if (stat.nlink > 1n && first === undefined) links.set(inode, path);
-      yield { entry: statMessage(path, stat, first ?? ''), absolute };
-    }
-  }
-}
-
-function namesIn(folder: string): string[] {
-  try {
-    return readdirSync(folder, 'buffer')
-      .toSorted((a, b) => Buffer.compare(a, b))
-      .map((name) => name.toString('utf8'));
-  } catch (error) {
-    return unreadable(folder, error);
-  }
 }
 
 /** Bits of Go's `fs.FileMode` that are no permission. */
@@ -186,16 +125,16 @@ const GO_MODE = {
 };
 
 /** fsutil's Stat: owner root, so that the image is the same on every machine. */
-function statMessage(path: string, stat: BigIntStats, linkname: string): Buffer {
+function statMessage({ kind, path, stat, linkname }: Entry): Buffer {
   const { mode } = stat;
   const goMode =
     (mode & 0o777n) |
-    (stat.isDirectory() ? GO_MODE.directory : 0n) |
-    (stat.isSymbolicLink() ? GO_MODE.symlink : 0n) |
+    (kind === 'folder' ? GO_MODE.directory : 0n) |
+    (kind === 'link' ? GO_MODE.symlink : 0n) |
     (mode & 0o4000n ? GO_MODE.setuid : 0n) |
     (mode & 0o2000n ? GO_MODE.setgid : 0n) |
     (mode & 0o1000n ? GO_MODE.sticky : 0n);
-  const hasContent = stat.isFile() && linkname === '';
+  const hasContent = kind === 'file' && linkname === '';
   return message(
     [1, path],
     [2, goMode],
@@ -205,19 +144,24 @@ function statMessage(path: string, stat: BigIntStats, linkname: string): Buffer 
   );
 }
 
-/** Values of one header of the request; BuildKit escapes what is not ASCII, and says so. */
+/**
+ * Values of one header of the request. BuildKit escapes what is not ASCII as in a form, and says
+ * so; before it did, the bytes of UTF-8 came as they are, which Node takes for Latin-1.
+ */
 function valuesOf({ header }: Call, name: string): readonly string[] {
-  const values = header(name);
-  return header(`${name}-encoded`).length === 0 ? values : values.map(decodeURIComponent);
+  const isEscaped = header(`${name}-encoded`).length > 0;
+  return header(name).map((value) =>
+    isEscaped
+      ? unescape(value.replaceAll('+', ' '))
+      : Buffer.from(value, 'latin1').toString('utf8'),
+  );
 }
 
 async function filterOf(call: Call, root: string): Promise<Filter> {
   const followed = await follow(root, valuesOf(call, 'followpaths'));
   const patterns = [...valuesOf(call, 'include-patterns'), ...followed];
-  const isPlain = patterns.every((pattern) => !/[*?[\\]/.test(pattern));
   return {
     include: patterns.length === 0 ? undefined : compilePatterns(patterns),
-    mayHold: (folder) => !isPlain || patterns.some((pattern) => pattern.startsWith(`${folder}/`)),
     exclude: compilePatterns(valuesOf(call, 'exclude-patterns')),
   };
 }
@@ -236,7 +180,7 @@ async function follow(root: string, paths: readonly string[]): Promise<readonly 
     for (const [index, segment] of segments.entries()) {
       const rest = segments.slice(index + 1).join('/');
       if (/[*?[]/.test(segment)) {
-        const { ignored: matches } = compilePatterns([segment]);
+        const { match: matches } = compilePatterns([segment]);
         const names = await readdir(join(root, at)).catch(() => []);
         for (const name of names.filter(matches)) {
           if (depth < LINKS_FOLLOWED) await add(posix.join(at, name, rest), depth + 1);

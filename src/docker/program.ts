@@ -1,6 +1,6 @@
 import type Docker from 'dockerode';
 import { posix } from 'node:path';
-import { buffer } from 'node:stream/consumers';
+import type { Readable } from 'node:stream';
 import { extract } from 'tar-stream';
 import type { Daemon } from './daemon.ts';
 
@@ -86,10 +86,27 @@ async function readHead(
   const reader = extract();
   archive.on('error', (error) => reader.destroy(error));
   archive.pipe(reader);
-  for await (const entry of reader) {
-    const { type, linkname } = entry.header;
-    if (type === 'symlink' && linkname) return { head: Buffer.alloc(0), link: linkname };
-    return { head: (await buffer(entry)).subarray(0, 256) };
+  try {
+    for await (const entry of reader) {
+      const { type, linkname } = entry.header;
+      if (type === 'symlink' && linkname) return { head: Buffer.alloc(0), link: linkname };
+      return { head: await headOf(entry) };
+    }
+    return undefined;
+  } finally {
+    // What is left of a large program is not fetched.
+    (archive as Readable).destroy();
   }
-  return undefined;
+}
+
+/** Bytes of a file that tell what runs it. */
+const HEAD = 256;
+
+async function headOf(file: AsyncIterable<unknown>): Promise<Buffer> {
+  let head: Buffer = Buffer.alloc(0);
+  for await (const chunk of file) {
+    head = Buffer.concat([head, chunk as Buffer]);
+    if (head.length >= HEAD) break;
+  }
+  return head.subarray(0, HEAD);
 }

@@ -12,7 +12,7 @@ export interface Call {
   readonly header: (name: string) => readonly string[];
   /** The messages that BuildKit sends, as they come. */
   readonly messages: AsyncIterable<Buffer>;
-  /** Answers messages; resolves when more may be sent. */
+  /** Answers messages; resolves when more may be sent, rejects when the call has ended. */
   readonly send: (...messages: readonly Uint8Array[]) => Promise<void>;
 }
 
@@ -116,8 +116,12 @@ async function serve(
 ): Promise<void> {
   let status: Record<string, string> = { 'grpc-status': '0' };
   stream.on('error', () => undefined);
+  // Otherwise what waits to be written would keep it until the session ends.
+  stream.on('aborted', () => stream.destroy());
   stream.on('wantTrailers', () => stream.sendTrailers(status));
-  stream.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true });
+  // Node's types lack `sendDate`; nobody reads the date of each answer.
+  const options = { waitForTrailers: true, sendDate: false };
+  stream.respond({ ':status': 200, 'content-type': 'application/grpc' }, options);
   try {
     if (method === undefined) throw new RpcError('unimplemented', 'not served');
     await method({ header, messages: readMessages(stream), send: sender(stream) });
@@ -135,20 +139,25 @@ async function serve(
 export const GRPC_PREFIX = 5;
 
 function sender(stream: ServerHttp2Stream): Call['send'] {
-  return (...messages) => {
+  // One for all that wait: many listeners on the same stream would look like a leak.
+  let room: Promise<void> | undefined;
+  return async (...messages) => {
+    if (stream.destroyed || stream.writableEnded) throw new Error('the call has ended');
     const frames = messages.flatMap((bytes) => {
       const prefix = Buffer.alloc(GRPC_PREFIX);
       prefix.writeUInt32BE(bytes.length, 1);
       return [prefix, bytes];
     });
-    if (stream.write(Buffer.concat(frames)) || stream.destroyed) return Promise.resolve();
-    return new Promise((resolve) => {
+    if (stream.write(Buffer.concat(frames))) return;
+    room ??= new Promise((resolve) => {
       const go = () => {
         stream.off('drain', go).off('close', go);
+        room = undefined;
         resolve();
       };
       stream.on('drain', go).on('close', go);
     });
+    await room;
   };
 }
 

@@ -20,6 +20,10 @@ const MARKS: Readonly<Record<Level, string>> = {
   error: 'Error: ',
   hint: '  → ',
   debug: '  · ',
+  ok: '  ok    ',
+  warn: '  warn  ',
+  fail: '  FAIL  ',
+  skip: '  skip  ',
 };
 
 /** A line without colour. */
@@ -30,7 +34,7 @@ function plainLine({ level, text }: Line): string {
 function isTrouble(event: Event): boolean {
   if (event.kind === 'service-ended') return event.result.outcome !== 'succeeded';
   if (event.kind === 'cause') return hasFailedTasks(event.cause);
-  return ['error', 'interrupted', 'rolling-back', 'rollout-paused'].includes(event.kind);
+  return ['checked', 'error', 'interrupted', 'rolling-back', 'rollout-paused'].includes(event.kind);
 }
 
 /** One plain line per line of wording, no escape codes; `quiet` keeps what went wrong. */

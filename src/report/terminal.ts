@@ -61,6 +61,10 @@ function paint({ level, text }: Line, chalk: ChalkInstance): string {
     error: (words) => `${chalk.red('✖')} ${words}`,
     hint: (words) => `  ${chalk.cyan('→')} ${words}`,
     debug: (words) => chalk.dim(`  · ${words}`),
+    ok: (words) => `  ${chalk.green('✔')} ${words}`,
+    warn: (words) => `  ${chalk.yellow('▲')} ${words}`,
+    fail: (words) => `  ${chalk.red('✖')} ${words}`,
+    skip: (words) => chalk.dim(`  – ${words}`),
   };
   return `${styles[level](text)}\n`;
 }

@@ -1,4 +1,5 @@
 import { formatChanges } from '../core/changes.ts';
+import type { Finding } from '../core/checks.ts';
 import { hasFailedTasks, isFault } from '../core/diagnosis.ts';
 import type { Cause } from '../core/diagnosis.ts';
 import type { ServiceResult } from '../core/result.ts';
@@ -8,7 +9,15 @@ import type { EcsDeployError } from '../errors.ts';
 import type { Event, EventOf, LayerProgress, RolloutCounts } from '../events.ts';
 
 /** How a line is meant; the reporters choose mark and colour. */
-export type Level = 'step' | 'success' | 'detail' | 'warning' | 'error' | 'hint' | 'debug';
+export type Level =
+  | 'step'
+  | 'success'
+  | 'detail'
+  | 'warning'
+  | 'error'
+  | 'hint'
+  | 'debug'
+  | Finding['status'];
 
 /** One line for people. */
 export interface Line {
@@ -45,6 +54,7 @@ const WORDS: Words = {
       ]),
     ],
   }),
+  checked: ({ findings }) => ({ lines: findingLines(findings) }),
   'image-present': ({ reference, digest }) =>
     say(
       'success',
@@ -190,6 +200,24 @@ export function wordEvent(event: Event): Wording {
 function errorLines({ message, hint }: EcsDeployError): Line[] {
   const [first = '', ...rest] = message.split('\n');
   return [line('error', first), ...rest.map((text) => line('detail', text)), ...hintLines(hint)];
+}
+
+/** Findings as a tree, by what was looked at, and how many there are of each kind. */
+function findingLines(findings: readonly Finding[]): Line[] {
+  const groups = new Set(findings.map(({ about }) => about));
+  const lines = [...groups].flatMap((group) => [
+    line('step', group),
+    ...findings
+      .filter(({ about }) => about === group)
+      .flatMap(({ check, status, message, hint }) => [
+        line(status, `${check}: ${message}`),
+        ...(status === 'ok' ? [] : hintLines(hint)),
+      ]),
+  ]);
+  const count = (wanted: Finding['status']) =>
+    findings.filter(({ status }) => status === wanted).length;
+  const summary = `${count('ok')} ok, ${count('warn')} to look at, ${count('fail')} failed, ${count('skip')} not checked`;
+  return [...lines, line('step', summary)];
 }
 
 function causeLines(service: string, cause: Cause): Line[] {

@@ -8,6 +8,7 @@ import { createImagePuller, createRegistryClient } from './registry-client.ts';
 import { createRegistry } from './registry.ts';
 import { combine } from './scenarios.ts';
 import type { Scene } from './scenarios.ts';
+import { createSecrets } from './secrets.ts';
 import { createStage } from './stage.ts';
 import type { Stage } from './stage.ts';
 import { serve } from './wire.ts';
@@ -85,6 +86,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
     registry,
     registryHost,
     password: registryPassword,
+    findings: scene.scanFindings,
     endpoint: url,
   });
   const embedded = createRegistry({
@@ -106,9 +108,26 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
   });
   handlers.push(embedded.handle, ecr.handle);
   const { service = {}, container = {}, hasFailed = false } = scene;
-  await buildWorld({ ecs, ecr, logs, registry, registryHost, service, container, hasFailed });
+  const secrets = createSecrets(ACCOUNT);
+  await buildWorld({
+    ecs,
+    ecr,
+    logs,
+    secrets,
+    registry,
+    registryHost,
+    service,
+    container,
+    hasFailed,
+  });
   stage = createStage(scene, { clock, ecs, ecr: ecr.operations });
-  Object.assign(services, { ecs: stage.operations, ecr: ecr.operations, logs: logs.operations });
+  Object.assign(services, {
+    ecs: stage.operations,
+    ecr: ecr.operations,
+    logs: logs.operations,
+    secretsmanager: secrets.secretsmanager,
+    ssm: secrets.ssm,
+  });
   await stage.open();
   return {
     url,

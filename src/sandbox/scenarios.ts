@@ -62,6 +62,8 @@ export interface Scenario {
   readonly staleSeconds?: number;
   /** Seconds for which a target drains. */
   readonly drainSeconds?: number;
+  /** What the scan of every image finds, by severity. */
+  readonly scanFindings?: Readonly<Record<string, number>>;
 }
 
 const ELB = `arn:aws:elasticloadbalancing:${REGION}:${ACCOUNT}`;
@@ -488,6 +490,11 @@ const DEFINITIONS = {
       'ecs:DescribeTasks',
       'logs:GetLogEvents',
     ].map(denied),
+  },
+  'image-vulnerable': {
+    group: 'before',
+    summary: 'the scan of every image finds something grave',
+    scanFindings: { CRITICAL: 2, HIGH: 5, LOW: 40 },
   },
   'login-expired': {
     group: 'before',

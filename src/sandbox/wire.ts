@@ -71,6 +71,8 @@ const TARGETS: Readonly<Record<string, string>> = {
   AmazonEC2ContainerServiceV20141113: 'ecs',
   AmazonEC2ContainerRegistry_V20150921: 'ecr',
   Logs_20140328: 'logs',
+  secretsmanager: 'secretsmanager',
+  AmazonSSM: 'ssm',
 };
 
 /** Serves the parts on 127.0.0.1 (AWS JSON 1.1, and STS as AWS Query); resolves once it listens. */

@@ -3,6 +3,7 @@ import type { Ecs } from './ecs/index.ts';
 import type { Logs } from './logs.ts';
 import { pushSeedImage } from './registry-client.ts';
 import type { RegistryClient } from './registry-client.ts';
+import type { Secrets } from './secrets.ts';
 
 /** Account of the sandbox's world. */
 export const ACCOUNT = '111122223333';
@@ -19,11 +20,15 @@ export const FIRST_REVISION = 'hyeon9mak-task-dev:1';
 /** The one region in which the sandbox's world exists. */
 export const REGION = 'ap-northeast-2';
 
+/** The secret that the application gets. */
+const SECRET = `arn:aws:secretsmanager:${REGION}:${ACCOUNT}:secret:hyeon9mak/database-AbCdEf`;
+
 /** What the world is built with. */
 export interface WorldParts {
   readonly ecs: Ecs;
   readonly ecr: Ecr;
   readonly logs: Logs;
+  readonly secrets: Secrets;
   readonly registry: RegistryClient;
   /** `host:port`, as image references name it. */
   readonly registryHost: string;
@@ -41,7 +46,7 @@ export interface WorldParts {
  * `hyeon9mak-dev` with a first image.
  */
 export async function buildWorld(parts: WorldParts): Promise<void> {
-  const { ecs, ecr, logs, registry, registryHost } = parts;
+  const { ecs, ecr, logs, secrets, registry, registryHost } = parts;
   ecr.createRepository(REPOSITORY_NAME);
   await pushSeedImage(registry, {
     repository: REPOSITORY_NAME,
@@ -51,6 +56,7 @@ export async function buildWorld(parts: WorldParts): Promise<void> {
     entrypoint: ['/app/server'],
   });
   logs.createGroup('/ecs/hyeon9mak-task-dev');
+  secrets.createSecret(SECRET);
   ecs.createCluster(CLUSTER_NAME);
   ecs.registerTaskDefinition(
     taskDefinition(parts, `${registryHost}/${REPOSITORY_NAME}:${FIRST_TAG}`),
@@ -103,7 +109,7 @@ function taskDefinition({ container }: WorldParts, image: string): Record<string
         secrets: [
           {
             name: 'DATABASE_PASSWORD',
-            valueFrom: `arn:aws:secretsmanager:${REGION}:${ACCOUNT}:secret:hyeon9mak/database-AbCdEf`,
+            valueFrom: SECRET,
           },
         ],
         logConfiguration: awslogs('app'),

@@ -1,11 +1,11 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { resolve } from 'node:path';
-import { findImage, findRepository, isArchived, isImmutable, repositoryOf } from '../aws/ecr.ts';
+import { join, resolve } from 'node:path';
+import { describeImage, findImage, findRepository, isImmutable, repositoryOf } from '../aws/ecr.ts';
 import type { Repository, StoredImage } from '../aws/ecr.ts';
 import type { Aws } from '../aws/client.ts';
-import type { Config } from '../config.ts';
 import type { Context } from '../context.ts';
+import type { Answer } from '../core/checks.ts';
 import { isTag, parseImageReference } from '../core/image.ts';
 import { inspectImage } from '../docker/build.ts';
 import type { LocalImage } from '../docker/build.ts';
@@ -15,6 +15,7 @@ import type { Daemon } from '../docker/daemon.ts';
 import { runnablePlatforms } from '../docker/workers.ts';
 import { allOrRefuse, EcsDeployError, refuse } from '../errors.ts';
 import { readSource } from '../git.ts';
+import { enforce, examine } from './checks.ts';
 import { checkPlatform, choosePlatform, proveImage } from './platform.ts';
 import { optional } from './session.ts';
 
@@ -28,6 +29,8 @@ export interface ImagePlan {
   readonly repository: Repository | undefined;
   /** The image that is there already under this tag: nothing is built or pushed then. */
   readonly existing: StoredImage | undefined;
+  /** What its scan found. */
+  readonly scan: Answer | undefined;
   readonly labels: Readonly<Record<string, string>>;
   /** The daemon that builds and pushes; undefined when neither is done. */
   readonly daemon: Daemon | undefined;
@@ -47,8 +50,7 @@ export async function planImage(
   tasks: Promise<readonly string[]>,
 ): Promise<ImagePlan> {
   const { config } = context;
-  const source = config.tag === undefined ? commitTag(config.directory) : namedTag(config);
-  const place = await findPlace(context, aws, source);
+  const place = await findPlace(context, aws);
   const { reference, existing } = place;
   const platform = choosePlatform(config.platform, await tasks);
   if (existing !== undefined) {
@@ -62,7 +64,17 @@ export async function planImage(
   }
   const [daemon] = await allOrRefuse([findDaemon(context), checkBuild(context)]);
   tellDaemon(context, daemon);
-  await checkEmulation(context, daemon, platform);
+  const [emulation, ignoring] = [
+    await checkEmulation(context, daemon, platform),
+    checkIgnoreFile(context.config),
+  ];
+  enforce(
+    context,
+    await examine(context, '', {
+      emulation: () => emulation,
+      'build-context': () => ignoring,
+    }),
+  );
   return { ...place, platform, daemon, local: undefined };
 }
 
@@ -81,9 +93,8 @@ export async function planLocalImage(
   const { config } = context;
   const { repository: name, tag: own } = parseImageReference(image);
   const tag = config.tag ?? (name === 'sha256' ? undefined : own);
-  const source = tag === undefined ? commitTag(config.directory) : namedTag({ ...config, tag });
   const [place, [daemon, local]] = await allOrRefuse([
-    findPlace(context, aws, source),
+    findPlace(context, aws, tag),
     findLocal(context, image),
   ]);
   tellDaemon(context, daemon);
@@ -92,7 +103,7 @@ export async function planLocalImage(
   if (existing !== undefined && [existing.config, existing.digest].includes(local.id)) {
     return { ...place, platform, daemon: undefined, local };
   }
-  await proveImage(context, daemon, { what: image, local, wanted: platform });
+  await proveImage(context, daemon, { reference: image, verb: 'has', local, wanted: platform });
   if (existing !== undefined && repository !== undefined && isImmutable(repository, place.tag)) {
     throw immutable(reference, existing, 'choose another tag with --tag');
   }
@@ -100,18 +111,22 @@ export async function planLocalImage(
 }
 
 /** Where an image goes, and what is there. */
-async function findPlace(
+export async function findPlace(
   context: Context,
   aws: Aws,
-  source: Promise<{ tag: string; labels: Readonly<Record<string, string>> }>,
-): Promise<Pick<ImagePlan, 'reference' | 'tag' | 'labels' | 'repository' | 'existing'>> {
+  named = context.config.tag,
+): Promise<Omit<ImagePlan, 'platform' | 'daemon' | 'local'>> {
   const { config } = context;
+  const { directory } = config;
+  const source = named === undefined ? commitTag(directory) : namedTag(directory, named);
   const [repository, { tag, labels }] = await allOrRefuse([
     findRepository(aws, config.repository ?? '', config.createRepository),
     source,
   ]);
   const reference = `${repository?.uri ?? config.repository}:${tag}`;
-  if (repository === undefined) return { reference, tag, labels, repository, existing: undefined };
+  if (repository === undefined) {
+    return { reference, tag, labels, repository, existing: undefined, scan: undefined };
+  }
   const [existing, ...others] = await Promise.all(
     [tag, ...config.extraTags].map(async (wanted) => {
       // A further tag is given to what is read here: without it that would fail after the push.
@@ -120,7 +135,7 @@ async function findPlace(
       return found === 'missing' ? undefined : found;
     }),
   );
-  if (existing !== undefined) await checkArchived(context, repository, existing, reference);
+  const scan = existing && (await checkStored(context, repository, existing, reference));
   refuse(
     config.extraTags.flatMap((extra, index) => {
       const other = others[index];
@@ -131,7 +146,7 @@ async function findPlace(
         : [];
     }),
   );
-  return { reference, tag, labels, repository, existing };
+  return { reference, tag, labels, repository, existing, scan };
 }
 
 /**
@@ -159,7 +174,8 @@ function immutable(reference: string, { digest }: StoredImage, hint: string): Ec
   });
 }
 
-function findDaemon({ config, environment }: Context): Promise<Daemon> {
+/** Opens the daemon that the settings name. */
+export function findDaemon({ config, environment }: Context): Promise<Daemon> {
   return openDocker(environment, { host: config.dockerHost, context: config.dockerContext });
 }
 
@@ -186,7 +202,7 @@ async function commitTag(directory: string) {
   return { tag, labels };
 }
 
-async function namedTag({ tag = '', directory }: Pick<Config, 'tag' | 'directory'>) {
+async function namedTag(directory: string, tag: string) {
   if (isTag(tag)) {
     const { labels } = await commitTag(directory).catch(() => ({ labels: {} }));
     return { tag, labels };
@@ -198,7 +214,8 @@ async function namedTag({ tag = '', directory }: Pick<Config, 'tag' | 'directory
   });
 }
 
-async function checkBuild({ config, environment }: Context): Promise<void> {
+/** Throws what a build lacks on this machine: secrets, context, Dockerfile. */
+export async function checkBuild({ config, environment }: Context): Promise<void> {
   for (const { id, src, env } of config.secrets) {
     const path = resolve(config.directory, src ?? id);
     const isThere = env === undefined ? existsSync(path) : environment[env] !== undefined;
@@ -213,21 +230,48 @@ async function checkBuild({ config, environment }: Context): Promise<void> {
   if (config.before.length === 0) await checkContext(config.context, config.dockerfile);
 }
 
-/** Warns of steps that this BuildKit cannot run for the platform; only the build knows whether it must. */
-async function checkEmulation(
-  { config, emit }: Context,
+/** Whether this BuildKit can run steps for the platform; just the build knows whether it must. */
+export async function checkEmulation(
+  { config }: Context,
   daemon: Daemon,
   platform: string,
-): Promise<void> {
+): Promise<Answer> {
   const source = await readFile(config.dockerfile, 'utf8').catch(() => '');
-  if (daemon.standIn || !/^\s*RUN\s/im.test(source)) return;
+  if (daemon.standIn || !/^\s*RUN\s/im.test(source)) {
+    return { status: 'skip', message: 'no step runs a program' };
+  }
   const platforms = await runnablePlatforms(daemon);
-  if (platforms === undefined || platforms.includes(platform)) return;
-  emit({
-    kind: 'warning',
+  if (platforms === undefined) return { status: 'skip', message: 'this daemon does not say' };
+  if (platform === `linux/${daemon.architecture}`) return { status: 'ok', message: platform };
+  const cross =
+    "let the step's stage say FROM --platform=$BUILDPLATFORM and compile for the other CPU";
+  const elsewhere = 'build on a machine of that CPU (--docker-host ssh://HOST)';
+  if (platforms.includes(platform)) {
+    return {
+      status: 'warn',
+      message: `This Docker emulates ${platform}: RUN steps take several times as long.`,
+      hint: `to be faster ${cross}, or ${elsewhere}`,
+    };
+  }
+  return {
+    status: 'warn',
     message: `This Docker runs programs for ${platforms.join(' and ')} only: a RUN step for ${platform} will fail with "exec format error".`,
-    hint: `register emulation (docker run --privileged --rm tonistiigi/binfmt --install ${platform.replace('linux/', '')}), build on a machine of that CPU (DOCKER_HOST=ssh://HOST), or let the step's stage say FROM --platform=$BUILDPLATFORM`,
-  });
+    hint: `register emulation (docker run --privileged --rm tonistiigi/binfmt --install ${platform.replace('linux/', '')}), ${elsewhere}, or ${cross}`,
+  };
+}
+
+/** Whether something keeps history and dependencies out of the build context. */
+export function checkIgnoreFile({ context, dockerfile }: Context['config']): Answer {
+  const files = [join(context, '.dockerignore'), `${dockerfile}.dockerignore`];
+  if (files.some((file) => existsSync(file)))
+    return { status: 'ok', message: 'there is a .dockerignore' };
+  const found = ['.git', 'node_modules'].filter((name) => existsSync(join(context, name)));
+  if (found.length === 0) return { status: 'ok', message: 'no .dockerignore is needed' };
+  return {
+    status: 'warn',
+    message: `There is no .dockerignore, but ${found.join(' and ')}: COPY . takes all of it into the image.`,
+    hint: `name them in ${files[0]}`,
+  };
 }
 
 /** The image that `--image` names, checked against ECR where that is its registry. */
@@ -253,8 +297,8 @@ export async function findGivenImage(
     });
   }
   if (stored === undefined) return { reference, stored };
-  await checkArchived(context, repository, stored, reference);
-  return { reference, stored };
+  const scan = await checkStored(context, repository, stored, reference);
+  return { reference, stored, scan };
 }
 
 /** An image that exists already. */
@@ -262,20 +306,39 @@ export interface GivenImage {
   readonly reference: string;
   /** What ECR says of it; undefined when ECR does not hold it or may not be asked. */
   readonly stored: StoredImage | undefined;
+  /** What its scan found. */
+  readonly scan?: Answer;
 }
 
-/** Tasks cannot pull an image that ECR has archived. */
-async function checkArchived(
+/** Refuses an image that ECR has archived, and answers what its scan found. */
+async function checkStored(
   context: Context,
   repository: Repository,
   { digest }: StoredImage,
   reference: string,
-): Promise<void> {
-  if (context.config.skipCheck.includes('image-exists')) return;
-  if (!(await optional(context, 'ecr:DescribeImages', isArchived(repository, digest)))) return;
-  throw new EcsDeployError({
-    code: 'image-archived',
-    message: `ECR has archived ${reference}: tasks cannot pull it.`,
-    hint: `restore it: aws ecr update-image-storage-class --repository-name ${repository.name} --image-id imageDigest=${digest} --target-storage-class STANDARD; --skip-check image-exists goes on all the same`,
-  });
+): Promise<Answer> {
+  const { skipCheck } = context.config;
+  const unknown: Answer = { status: 'skip', message: 'it was not scanned' };
+  if (skipCheck.includes('image-exists') && skipCheck.includes('image-scan')) return unknown;
+  const described = describeImage(repository, digest);
+  const detail = await optional(context, 'ecr:DescribeImages', described);
+  if (detail?.archived === true && !skipCheck.includes('image-exists')) {
+    throw new EcsDeployError({
+      code: 'image-archived',
+      message: `ECR has archived ${reference}: tasks cannot pull it.`,
+      hint: `restore it: aws ecr update-image-storage-class --repository-name ${repository.name} --image-id imageDigest=${digest} --target-storage-class STANDARD; --skip-check image-exists goes on all the same`,
+    });
+  }
+  if (detail?.findings === undefined) return unknown;
+  const { findings } = detail;
+  const grave = GRAVE.filter((severity) => (findings[severity] ?? 0) > 0);
+  if (grave.length === 0) return { status: 'ok', message: 'nothing grave was found' };
+  return {
+    status: 'warn',
+    message: `The scan of ${reference} found ${grave.map((severity) => `${findings[severity]} ${severity}`).join(' and ')}.`,
+    hint: `see what: aws ecr describe-image-scan-findings --repository-name ${repository.name} --image-id imageDigest=${digest}`,
+  };
 }
+
+/** Severities of ECR's scan that are worth a warning. */
+const GRAVE = ['CRITICAL', 'HIGH'];

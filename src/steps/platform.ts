@@ -32,24 +32,34 @@ export function checkPlatform({ config }: Context, check: PlatformCheck): void {
   });
 }
 
-/**
- * Proves that an image of the daemon runs on a platform: by its config, and by the header of the
- * program that it starts, about which a config can be wrong.
- */
+/** An image of the daemon that is to run on a platform. */
+export interface Proof {
+  readonly reference: string;
+  /** How it came there: by our own build, or it was there before. */
+  readonly verb: 'built' | 'has';
+  /** Undefined when the daemon has none of that name. */
+  readonly local: LocalImage | undefined;
+  readonly wanted: string;
+}
+
+/** Proves the platform by the image's config, and by its program, about which a config can be wrong. */
 export async function proveImage(
   context: Context,
   daemon: Daemon,
-  { what, local, wanted }: { what: string; local: LocalImage | undefined; wanted: string },
+  { reference, verb, local, wanted }: Proof,
 ): Promise<void> {
   checkPlatform(context, {
-    what: `Docker has ${what}`,
+    what: `Docker ${verb} ${reference}`,
     platforms: [local?.platform ?? 'no platform at all'],
     wanted,
-    hint: `build it with --platform ${wanted}; a --platform in FROM of the Dockerfile decides otherwise`,
+    hint:
+      verb === 'built'
+        ? `take the --platform out of FROM in the Dockerfile, so that --platform ${wanted} decides`
+        : `build it with --platform ${wanted}`,
   });
   const program = local && (await readProgram(daemon, local.id));
   checkPlatform(context, {
-    what: `${program?.path} in ${what} is compiled`,
+    what: `${program?.path} in ${reference} is compiled`,
     platforms: program && [`linux/${program.architecture}`],
     wanted,
     hint: `build it inside the image with --platform ${wanted}, or copy in a program for that CPU`,

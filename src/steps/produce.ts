@@ -132,7 +132,7 @@ async function build(
     signal,
   );
   const local = await inspectImage(daemon, reference);
-  await proveImage(context, daemon, { what: reference, local, wanted: platform });
+  await proveImage(context, daemon, { reference, verb: 'built', local, wanted: platform });
   if (local === undefined) throw new Error(`the daemon built ${reference}, but does not have it`);
   const seconds = since(start);
   emit({ kind: 'built', platform: local.platform, seconds });

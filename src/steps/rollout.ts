@@ -1,4 +1,3 @@
-import type { Service } from '@aws-sdk/client-ecs';
 import { primaryOf, updateService } from '../aws/ecs.ts';
 import type { Ecs } from '../aws/ecs.ts';
 import type { Context } from '../context.ts';
@@ -41,12 +40,6 @@ export async function rollOut(
       return resultOf(item.move, item.error.code === 'sight-lost' ? 'unknown' : 'failed');
     }),
   );
-}
-
-/** The revision that was deployed last with success: a deployment at work may itself fail. */
-export function lastGood({ deployments, taskDefinition }: Service): string | undefined {
-  const completed = deployments?.find(({ rolloutState }) => rolloutState === 'COMPLETED');
-  return completed?.taskDefinition ?? taskDefinition;
 }
 
 /** Follows the deployments that run now, and changes nothing. */

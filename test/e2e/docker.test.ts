@@ -136,7 +136,11 @@ describe.skipIf(!HAS_DOCKER || !HAS_PROGRAM)('with a real Docker daemon', () => 
   });
 
   test('a program for another CPU under an amd64 config is refused before the push', async () => {
-    const arm64 = program((bytes) => bytes.writeUInt16LE(0xb7, 18));
+    // Larger than what is read of it.
+    const arm64 = Buffer.concat([
+      program((bytes) => bytes.writeUInt16LE(0xb7, 18)),
+      Buffer.alloc(50_000_000),
+    ]);
     const world = await makeWorld({ daemon: true, files: { ...FILES, busybox: arm64, page: '' } });
     const end = await world.run(['deploy']);
     expect(end.status).toBe(3);

@@ -128,7 +128,8 @@ describe('diagnose', () => {
 
   test('a deployment that hangs: the events say why', async () => {
     const world = await makeWorld({ scenario: 'deadlock' });
-    await world.run(['deploy', '-q', '--on-failure', 'watch', '--timeout', '500ms']);
+    const limits = ['--on-failure', 'watch', '--timeout', '500ms'];
+    await world.run(['deploy', '-q', ...limits, '--skip-check', 'deployment-percent']);
     const end = await world.run(['diagnose']);
     expect(end.stdout).toContain('the deployment of hyeon9mak-task-dev:2 is in progress.');
     expect(end.stdout).toContain('[placement-blocked]');

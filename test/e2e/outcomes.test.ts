@@ -110,7 +110,9 @@ test('limits that leave ECS no room are named, and no circuit breaker is waited 
       },
     }),
   );
-  const end = await world.run(['deploy', '--json']);
+  const refused = await world.run(['deploy']);
+  expect(refused.status).toBe(3);
+  const end = await world.run(['deploy', '--json', '--skip-check', 'deployment-percent']);
   expect(end.status, end.stderr).toBe(6);
   expect(readResult(end).services).toMatchObject([
     { outcome: 'failed', causes: [{ code: 'placement-blocked' }] },

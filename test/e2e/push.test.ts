@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   BatchGetImageCommand,
+  PutImageCommand,
   PutImageTagMutabilityCommand,
   UpdateImageStorageClassCommand,
 } from '@aws-sdk/client-ecr';
@@ -11,6 +12,7 @@ import { readResult } from '../support/cli.ts';
 import { addService, commitAll, CONFIG, makeWorld, stable } from '../support/world.ts';
 import type { World } from '../support/world.ts';
 
+const MANIFEST = 'application/vnd.docker.distribution.manifest.v2+json';
 const REPOSITORY = 'hyeon9mak-dev';
 
 async function digestOf({ ecr }: World, imageTag: string): Promise<string | undefined> {
@@ -278,7 +280,51 @@ test('push --image of an image for another CPU is refused', async () => {
   expect(end.status).toBe(3);
   expect(complaint(end.stderr, world)).toMatchInlineSnapshot(`
     "Error: Docker has REGISTRY/hyeon9mak-dev:arm64 for linux/arm64, but the tasks run on linux/amd64: the container would die with "exec format error".
-      → build it with --platform linux/amd64; a --platform in FROM of the Dockerfile decides otherwise; --skip-check image-platform goes on all the same
+      → build it with --platform linux/amd64; --skip-check image-platform goes on all the same
     "
   `);
+});
+
+test('an index is fine when it has the platform, and refused when it has not', async () => {
+  const world = await makeWorld();
+  const put = async (imageTag: string, architectures: readonly string[]) => {
+    const manifests = await Promise.all(
+      architectures.map(async (architecture) => {
+        const platform = `linux/${architecture}`;
+        await world.run(['push', '-q', '--tag', architecture, '--platform', platform]);
+        const digest = await digestOf(world, architecture);
+        return { mediaType: MANIFEST, digest, size: 1, platform: { os: 'linux', architecture } };
+      }),
+    );
+    // What buildx adds to say how an image was built.
+    const attestation = {
+      ...manifests[0],
+      platform: { os: 'unknown', architecture: 'unknown' },
+      annotations: { 'vnd.docker.reference.type': 'attestation-manifest' },
+    };
+    const mediaType = 'application/vnd.oci.image.index.v1+json';
+    await world.ecr.send(
+      new PutImageCommand({
+        repositoryName: REPOSITORY,
+        imageTag,
+        imageManifestMediaType: mediaType,
+        imageManifest: JSON.stringify({
+          schemaVersion: 2,
+          mediaType,
+          manifests: [...manifests, attestation],
+        }),
+      }),
+    );
+    return `${world.sandbox.registryHost}/${REPOSITORY}:${imageTag}`;
+  };
+  const lacking = await world.run(['deploy', '--image', await put('lacking', ['arm64'])]);
+  expect(lacking.status).toBe(3);
+  expect(complaint(lacking.stderr, world)).toMatchInlineSnapshot(`
+    "Error: REGISTRY/hyeon9mak-dev:lacking is built for linux/arm64, but the tasks run on linux/amd64: the container would die with "exec format error".
+      → build it with --platform linux/amd64, or set runtimePlatform in the task definition; --skip-check image-platform goes on all the same
+    "
+  `);
+  const both = await put('both', ['arm64', 'amd64']);
+  const end = await world.run(['deploy', '--dry-run', '--image', both]);
+  expect(end.status, end.stderr).toBe(0);
 });

@@ -85,7 +85,10 @@ const ENDS: Readonly<Record<ScenarioName, End>> = {
   'no-capacity': rollsBack('no-capacity', 'there is no capacity'),
   'no-instances': fails('no-capacity', 'No Container Instances were found'),
   'vcpu-limit': rollsBack('no-capacity', 'ask for higher quotas'),
-  deadlock: fails('placement-blocked', 'leave no room to start or stop a task'),
+  deadlock: {
+    ...fails('placement-blocked', 'leave no room to start or stop a task'),
+    args: ['--skip-check', 'deployment-percent'],
+  },
   'protected-tasks': succeeds('scale-in protection keeps 2 old tasks running', {
     causes: ['placement-blocked'],
   }),
@@ -136,6 +139,12 @@ const ENDS: Readonly<Record<ScenarioName, End>> = {
     says: 'watch on: ecsdeploy rollout hyeon9mak-task-dev:2 --watch',
   },
   'reads-denied': rollsBack(undefined, 'Going on without service deployments'),
+  'image-vulnerable': succeeds(
+    'The scan of REGISTRY/hyeon9mak-dev:first found 2 CRITICAL and 5 HIGH.',
+    {
+      args: ['--image', 'REGISTRY/hyeon9mak-dev:first', '--set-env', 'A=B'],
+    },
+  ),
   'login-expired': isRefused(4, 'have expired'),
   'revision-inactive': isRefused(4, 'TaskDefinition is inactive'),
   'busy-family': succeeds('Somebody else registers in the family'),
@@ -160,7 +169,7 @@ async function deployIn(scenario: ScenarioName, { speed = 300, args = [], says, 
   const before = await look();
   const named = args.map((arg) => arg.replace('REGISTRY', world.sandbox.registryHost));
   const end = await world.run(['deploy', '--json', ...named]);
-  expect(end.stderr).toContain(says);
+  expect(end.stderr).toContain(says.replace('REGISTRY', world.sandbox.registryHost));
   expect(end.status, end.stderr).toBe(status);
   expect(end.stderr.match(/AWS does not answer/g)?.length ?? 0).toBeLessThan(2);
   return { world, before, after: await look(), result: readResult(end) };

@@ -116,7 +116,7 @@ test('--help and --version go to stdout and cost no AWS', async () => {
 });
 
 test('every command has a help that names its options', async () => {
-  for (const command of ['deploy', 'push', 'render', 'register', 'rollout', 'sandbox']) {
+  for (const command of ['deploy', 'push', 'render', 'register', 'rollout', 'verify', 'sandbox']) {
     const { stdout } = await runCli([command, '--help']);
     expect(stdout).toMatchSnapshot();
   }

@@ -1,4 +1,5 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { onTestFinished } from 'vitest';
@@ -14,4 +15,24 @@ export function makeFolder(files: Readonly<Record<string, string | Buffer>> = {}
     });
   }
   return folder;
+}
+
+/** Runs it without the rights of root, who may read everything. */
+export async function asNobody<T>(run: () => Promise<T>): Promise<T> {
+  if (process.getuid?.() !== 0) return run();
+  process.seteuid?.(65_534);
+  try {
+    return await run();
+  } finally {
+    process.seteuid?.(0);
+  }
+}
+
+/** Makes a socket at the path, gone when the test ends. */
+export async function listenAt(path: string): Promise<void> {
+  const server = createServer();
+  await new Promise<void>((resolve) => {
+    server.listen(path, resolve);
+  });
+  onTestFinished(() => void server.close());
 }

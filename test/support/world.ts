@@ -60,7 +60,7 @@ export interface WorldOptions {
   readonly registry?: SandboxOptions['registry'];
 }
 
-const READS = /^(ecr|ecs|logs|sts):(Describe|List|Get|Batch(Get|Check))/;
+const READS = /^(ecr|ecs|logs|sts|secretsmanager|ssm):(Describe|List|Get|Batch(Get|Check))/;
 
 /** Starts a sandbox and a stand-in for Docker, and makes a project; all gone when the test ends. */
 export async function makeWorld(options: WorldOptions = {}): Promise<World> {

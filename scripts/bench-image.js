@@ -1,0 +1,305 @@
+// The figures of `npm run bench -- image`: building and pushing with the machine's own daemon.
+import { spawnSync } from 'node:child_process';
+import { randomBytes, randomInt } from 'node:crypto';
+import { once } from 'node:events';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { GetAuthorizationTokenCommand } from '@aws-sdk/client-ecr';
+import { openDaemonProxy, openSlowRegistry } from './bench-proxies.js';
+import { pushed } from './bench-tools.js';
+
+/** Parts by name; each answers rows of the table. */
+export const IMAGE_PARTS = { cold, warm, big, cancel };
+
+const DOCKERFILE = ['Dockerfile', ['FROM scratch\nCOPY . /app\n']];
+const FILE = 2048;
+const MEGABYTE = 1 << 20;
+
+function* manyFiles() {
+  yield DOCKERFILE;
+  for (let index = 0; index < 20_000; index += 1) {
+    yield [`folder-${index % 200}/file-${index}`, [randomBytes(FILE)]];
+  }
+}
+
+function* bigFile() {
+  yield DOCKERFILE;
+  yield ['big', Array.from({ length: 64 }, () => randomBytes(16 * MEGABYTE))];
+}
+
+async function cold(bench) {
+  const { ours, ratio } = await compare(bench, '20,000 files, cold', manyFiles);
+  return [
+    ratio(0.7),
+    atMost('20,000 files, cold: CPU of ecsdeploy', seconds(median(ours, 'cpu')), 3),
+  ];
+}
+
+async function big(bench) {
+  const { ours, ratio } = await compare(bench, '1 GB file, cold', bigFile);
+  const peak = median(ours, 'peak') / MEGABYTE;
+  return [
+    ratio(1),
+    atMost(
+      '1 GB file: peak memory of ecsdeploy',
+      { value: peak, text: `${peak.toFixed(0)} MB` },
+      200,
+      'MB',
+    ),
+  ];
+}
+
+/**
+ * Builds fresh projects, by turns with ecsdeploy and with the classic builder: fresh content in a
+ * fresh folder is cold, and nobody's cache has to be emptied. The push is not part of the wall time.
+ */
+async function compare(bench, what, files) {
+  const hasCli = spawnSync('docker', ['--version']).status === 0;
+  const ours = [];
+  const classic = [];
+  const byTurns = [
+    async (project) => {
+      // Of its own, so that the registry does not keep the layers of every run in memory.
+      const world = await bench.sandbox();
+      const figures = await pushed(bench, world, project);
+      await world.close();
+      ours.push({ ...figures, wall: figures.seconds - figures.push });
+    },
+    async (project) => {
+      if (hasCli) classic.push(await buildClassic(bench, project));
+    },
+  ];
+  for (let run = 0; run < bench.runs; run += 1) {
+    for (const build of run % 2 === 0 ? byTurns : byTurns.toReversed()) {
+      const project = await bench.project(files());
+      await build(project);
+      await bench.sweep(project);
+    }
+    bench.say(
+      `${what}: ${ours.at(-1).wall.toFixed(1)} s, docker build ${classic.at(-1)?.toFixed(1) ?? '?'} s`,
+    );
+  }
+  return { ours, ratio: (limit) => ratioRow(what, median(ours, 'wall'), classic, limit) };
+}
+
+/** Wall seconds of `docker build` with the classic builder. */
+async function buildClassic(bench, project) {
+  const tag = bench.own(bench.name());
+  const begun = performance.now();
+  const child = bench.start('docker', ['build', '--quiet', '--tag', tag, '.'], {
+    cwd: project,
+    env: { ...process.env, DOCKER_HOST: bench.host, DOCKER_BUILDKIT: '0' },
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  let stderr = '';
+  child.stderr.on('data', (text) => (stderr += text));
+  const [status] = await once(child, 'close');
+  bench.signal.throwIfAborted();
+  if (status !== 0) throw new Error(`docker build failed: ${stderr}`);
+  return (performance.now() - begun) / 1000;
+}
+
+function ratioRow(what, wall, classic, limit) {
+  const target = `≤ ${limit} × docker build`;
+  if (classic.length === 0) {
+    return { what: `${what}: wall`, value: `${wall.toFixed(1)} s; there is no docker CLI`, target };
+  }
+  const theirs = median(classic);
+  const ratio = wall / theirs;
+  const value = `${ratio.toFixed(2)} × (${wall.toFixed(1)} s : ${theirs.toFixed(1)} s)`;
+  return { what: `${what}: wall`, value, target, isMet: ratio <= limit };
+}
+
+async function warm(bench) {
+  const world = await bench.sandbox();
+  const proxy = await openDaemonProxy(bench);
+  const project = await bench.project(manyFiles());
+  await expectFiles(20_002, pushed(bench, world, project));
+
+  const unchanged = [];
+  for (let run = 0; run < bench.runs; run += 1) {
+    unchanged.push(await expectFiles(0, pushed(bench, world, project)));
+    bench.say(`20,000 files, unchanged: ${unchanged.at(-1).seconds.toFixed(2)} s`);
+  }
+  proxy.take();
+  await expectFiles(0, pushed(bench, world, project, proxy.url));
+  const stats = proxy.take();
+  const changed = [];
+  for (let run = 0; run < bench.runs; run += 1) {
+    writeFileSync(join(project, `folder-${run}/file-${run}`), randomBytes(FILE));
+    const figures = await expectFiles(1, pushed(bench, world, project, proxy.url));
+    changed.push({ ...figures, bytes: proxy.take() - stats });
+    bench.say(`20,000 files, one changed: ${changed.at(-1).bytes} B`);
+  }
+  await world.close();
+  await bench.sweep(project);
+
+  const bytes = median(changed, 'bytes');
+  const [build, push] = [median(unchanged, 'build'), median(unchanged, 'push')];
+  return [
+    atMost('20,000 files, unchanged: the whole command', seconds(median(unchanged, 'seconds')), 1),
+    { what: '  of it building and pushing', value: `${build.toFixed(2)} s + ${push.toFixed(2)} s` },
+    atMost(
+      `20,000 files, one of ${FILE} B changed: sent beside the ${stats} B of stats`,
+      { value: bytes, text: `${bytes} B` },
+      Math.floor(1.1 * FILE),
+      'B',
+    ),
+    atMost('20,000 files, one changed: CPU of ecsdeploy', seconds(median(changed, 'cpu')), 1.2),
+  ];
+}
+
+/** A run that sent another number of files measured something else. */
+async function expectFiles(count, run) {
+  const figures = await run;
+  if (figures.files === count) return figures;
+  throw new Error(`${figures.files} files were sent instead of ${count}`);
+}
+
+async function cancel(bench) {
+  return [...(await cancelBuilds(bench)), ...(await cancelPushes(bench))];
+}
+
+/** Seconds within which everything has ended after Ctrl-C. */
+const CANCELLED = 0.5;
+
+/** A program that needs no libraries, for a step in an empty image. */
+const BUSYBOX = '/bin/busybox';
+
+async function cancelBuilds(bench) {
+  const what = 'Ctrl-C in a step: process, step and session gone (worst)';
+  if (spawnSync(BUSYBOX, ['true']).status !== 0 || !existsSync('/proc/self/cmdline')) {
+    return [{ what, value: `no ${BUSYBOX} and /proc here`, target: `≤ ${CANCELLED} s` }];
+  }
+  const world = await bench.sandbox();
+  const proxy = await openDaemonProxy(bench);
+  const times = [];
+  let images = 0;
+  for (let run = 0; run < bench.runs; run += 1) {
+    const command = ['/busybox', 'sleep', String(randomInt(100_000, 1_000_000))];
+    const project = await bench.project([
+      ['busybox', [readFileSync(BUSYBOX)]],
+      [
+        'Dockerfile',
+        [`FROM scratch\nCOPY --chmod=755 busybox /\nRUN ${JSON.stringify(command)}\n`],
+      ],
+    ]);
+    const { child, reference, exit, end } = bench.push(world, project, proxy.url);
+    const step = await until(() => findProcess(command), child);
+    const begun = performance.now();
+    child.kill('SIGINT');
+    const gone = async (isGone) => {
+      await until(isGone);
+      return performance.now();
+    };
+    const ended = await Promise.all([
+      exit,
+      gone(() => commandOf(step) === ''),
+      gone(() => proxy.open.size === 0),
+    ]);
+    times.push(ended.map((time) => (time - begun) / 1000));
+    await expectInterrupted(end);
+    if (await hasImage(bench, reference)) images += 1;
+    await bench.sweep(project);
+  }
+  await world.close();
+  return [worst(what, times), none('Ctrl-C in a step: images under its tag', images)];
+}
+
+async function cancelPushes(bench) {
+  const world = await bench.sandbox();
+  const { authorizationData } = await world.ecr.send(new GetAuthorizationTokenCommand({}));
+  const token = Buffer.from(authorizationData[0].authorizationToken, 'base64').toString();
+  const times = [];
+  let images = 0;
+  for (let run = 0; run < bench.runs; run += 1) {
+    const registry = await openSlowRegistry(bench, world.registry);
+    const behind = await bench.sandbox({ host: registry.host, password: token.slice(4) });
+    const project = await bench.project([
+      DOCKERFILE,
+      ['layer', Array.from({ length: 8 }, () => randomBytes(16 * MEGABYTE))],
+    ]);
+    const { child, tag, exit, end } = bench.push(behind, project);
+    await Promise.race([registry.held, end]);
+    const begun = performance.now();
+    child.kill('SIGINT');
+    registry.letGo();
+    // An upload that goes on is as good as 30 s.
+    const never = sleep(30_000, undefined, { ref: false }).then(() => performance.now());
+    const ended = await Promise.all([exit, Promise.race([registry.cut, never])]);
+    times.push(ended.map((time) => (time - begun) / 1000));
+    await expectInterrupted(end);
+    if (await behind.holds(tag)) images += 1;
+    await behind.close();
+    await bench.sweep(project);
+  }
+  await world.close();
+  return [
+    worst('Ctrl-C in a push: process and upload gone (worst)', times),
+    none('Ctrl-C in a push: images under its tag in ECR', images),
+  ];
+}
+
+async function expectInterrupted(end) {
+  const { status } = await end;
+  if (status !== 130) throw new Error(`the interrupted push ended with status ${status}`);
+}
+
+/** Looks every few milliseconds until there is something, at most 30 s and while the child lives. */
+async function until(look, child) {
+  for (const begun = performance.now(); performance.now() - begun < 30_000; await sleep(5)) {
+    const found = look();
+    if (found) return found;
+    if (typeof child?.exitCode === 'number') break;
+  }
+  throw new Error('what was waited for did not come');
+}
+
+/** The id of the process with this command line; undefined while there is none. */
+function findProcess(command) {
+  const wanted = command.join(' ');
+  return readdirSync('/proc').find((name) => /^\d+$/.test(name) && commandOf(name) === wanted);
+}
+
+function commandOf(id) {
+  try {
+    return readFileSync(`/proc/${id}/cmdline`, 'utf8').replaceAll('\0', ' ').trim();
+  } catch {
+    return '';
+  }
+}
+
+async function hasImage({ docker }, reference) {
+  try {
+    await docker.getImage(reference).inspect();
+    return true;
+  } catch (error) {
+    if (error.statusCode === 404) return false;
+    throw error;
+  }
+}
+
+function worst(what, times) {
+  const parts = times.map((time) => Math.max(...time).toFixed(2)).join(', ');
+  const value = Math.max(...times.flat());
+  return { ...atMost(what, { value, text: `${value.toFixed(2)} s (${parts})` }, CANCELLED, 's') };
+}
+
+function none(what, count) {
+  return { what, value: String(count), target: '0', isMet: count === 0 };
+}
+
+function atMost(what, { value, text }, limit, unit = 's') {
+  return { what, value: text, target: `≤ ${limit} ${unit}`, isMet: value <= limit };
+}
+
+const seconds = (value) => ({ value, text: `${value.toFixed(2)} s` });
+
+/** The middle one of some numbers, or of that member of some records. */
+function median(items, key) {
+  const sorted = items
+    .map((item) => (key === undefined ? item : item[key]))
+    .toSorted((a, b) => a - b);
+  return sorted[Math.floor((sorted.length - 1) / 2)];
+}

@@ -1,0 +1,217 @@
+import type { Service } from '@aws-sdk/client-ecs';
+import { containersOf } from './task-definition.ts';
+import type { JsonObject } from './task-definition.ts';
+
+/** What a check found. */
+export interface Answer {
+  readonly status: 'ok' | 'warn' | 'fail' | 'skip';
+  /** What was found, naming the thing. */
+  readonly message: string;
+  readonly hint?: string | undefined;
+}
+
+/** An answer with the check that gave it and what was looked at. */
+export interface Finding extends Answer {
+  readonly check: string;
+  /** Groups the tree, e.g. `service api in backend`; may be empty where there is none. */
+  readonly about: string;
+}
+
+const ok = (message: string): Answer => ({ status: 'ok', message });
+const skip = (message: string): Answer => ({ status: 'skip', message });
+
+/** Tasks of a service that run on Fargate, by what the service or its definition says. */
+export function isFargate(service: Service, definition: JsonObject): boolean {
+  const { launchType, capacityProviderStrategy = [] } = service;
+  if (capacityProviderStrategy.length > 0) {
+    return capacityProviderStrategy.some((item) => item.capacityProvider?.startsWith('FARGATE'));
+  }
+  if (launchType !== undefined) return launchType === 'FARGATE';
+  const compatible = definition['requiresCompatibilities'];
+  return Array.isArray(compatible) && compatible.includes('FARGATE');
+}
+
+/** MiB of memory that Fargate gives to CPU units: from, to, in steps (ECS guide, task sizes). */
+const SIZES: Readonly<Record<number, readonly [from: number, to: number, step: number]>> = {
+  512: [1024, 4096, 1024],
+  1024: [2048, 8192, 1024],
+  2048: [4096, 16_384, 1024],
+  4096: [8192, 30_720, 1024],
+  8192: [16_384, 61_440, 4096],
+  16_384: [32_768, 122_880, 8192],
+};
+
+/** Whether Fargate has this pair of CPU and memory. */
+export function checkTaskSize(definition: JsonObject): Answer {
+  const cpu = units(definition['cpu'], /^([\d.]+)\s*vcpu$/i);
+  const memory = units(definition['memory'], /^([\d.]+)\s*gb$/i);
+  if (cpu === undefined || memory === undefined) {
+    return {
+      status: 'fail',
+      message:
+        'The task definition names no cpu or no memory for the whole task, which Fargate needs.',
+      hint: 'set both in the task definition, e.g. "cpu": "256" and "memory": "512"',
+    };
+  }
+  const size = `${cpu} CPU units with ${memory} MiB`;
+  const allowed = cpu === 256 ? [512, 1024, 2048] : rangeOf(SIZES[cpu]);
+  // A size that is not in the table may be newer than it.
+  if (allowed === undefined) return skip(`${size}: not a size that is known here`);
+  if (allowed.includes(memory)) return ok(size);
+  const nearest = allowed.toSorted((a, b) => Math.abs(a - memory) - Math.abs(b - memory))[0];
+  return {
+    status: 'fail',
+    message: `Fargate has no tasks of ${size}.`,
+    hint: `for ${cpu} CPU units the memory is ${allowed[0]} to ${allowed.at(-1)}; the nearest is ${nearest}`,
+  };
+}
+
+function rangeOf(row: readonly [number, number, number] | undefined): number[] | undefined {
+  if (row === undefined) return undefined;
+  const [from, to, step] = row;
+  return Array.from({ length: (to - from) / step + 1 }, (_, index) => from + index * step);
+}
+
+/** `"1024"`, `"1 vCPU"` or `"2GB"` as a number of units. */
+function units(value: unknown, large: RegExp): number | undefined {
+  if (typeof value !== 'string' && typeof value !== 'number') return undefined;
+  const [, amount] = large.exec(String(value)) ?? [];
+  const read = amount === undefined ? Number(value) : Number(amount) * 1024;
+  return Number.isFinite(read) && read > 0 ? read : undefined;
+}
+
+interface Mapping {
+  readonly containerPort?: number;
+  readonly hostPort?: number;
+  readonly protocol?: string;
+}
+
+/** Whether containers that share the task's network interface keep apart from each other on it. */
+export function checkPorts(definition: JsonObject): Answer {
+  if (definition['networkMode'] !== 'awsvpc') return skip('the network mode is not awsvpc');
+  const taken = new Map<string, string>();
+  for (const container of containersOf(definition)) {
+    const name = String(container['name']);
+    for (const mapping of (container['portMappings'] ?? []) as readonly Mapping[]) {
+      const { containerPort, hostPort, protocol = 'tcp' } = mapping;
+      if (containerPort === undefined) continue;
+      if (hostPort !== undefined && hostPort !== 0 && hostPort !== containerPort) {
+        return {
+          status: 'fail',
+          message: `Container "${name}" maps port ${containerPort} to host port ${hostPort}: in awsvpc mode they must be the same.`,
+          hint: 'leave hostPort out',
+        };
+      }
+      const port = `${containerPort}/${protocol}`;
+      const other = taken.get(port);
+      if (other !== undefined) {
+        return {
+          status: 'warn',
+          message: `Containers "${other}" and "${name}" both listen on ${port}: in awsvpc mode they share one address, and one of them will not start.`,
+          hint: 'give one of them another port',
+        };
+      }
+      taken.set(port, name);
+    }
+  }
+  return ok(taken.size === 0 ? 'no ports' : `ports ${[...taken.keys()].join(', ')}`);
+}
+
+/** Whether there is an execution role where tasks cannot start without one. */
+export function checkExecutionRole(definition: JsonObject, onFargate: boolean): Answer {
+  const role = definition['executionRoleArn'];
+  if (typeof role === 'string' && role !== '') return ok(role);
+  const containers = containersOf(definition);
+  const reasons = [
+    ...(secretsOf(definition).length > 0 ? ['secrets'] : []),
+    ...(onFargate && containers.some(({ image }) => /\.dkr[.-]ecr/.test(String(image)))
+      ? ['images of ECR']
+      : []),
+    ...(onFargate && logGroupsOf(definition).length > 0 ? ['the awslogs log driver'] : []),
+  ];
+  if (reasons.length === 0) return ok('none is needed');
+  return {
+    status: 'fail',
+    message: `The task definition has no execution role, which ${reasons.join(' and ')} need.`,
+    hint: 'set executionRoleArn, e.g. to the role ecsTaskExecutionRole of the account',
+  };
+}
+
+/** A secret that a container gets. */
+export interface SecretReference {
+  readonly container: string;
+  readonly name: string;
+  /** ARN of a secret or a parameter, or a parameter's name. */
+  readonly valueFrom: string;
+}
+
+/** All secrets of a definition, those of log drivers included. */
+export function secretsOf(definition: JsonObject): readonly SecretReference[] {
+  return containersOf(definition).flatMap((container) => {
+    const log = (container['logConfiguration'] ?? {}) as { secretOptions?: unknown };
+    const listed = [container['secrets'], log.secretOptions].flatMap(
+      (list) => (list ?? []) as readonly { name: string; valueFrom: string }[],
+    );
+    return listed.map(({ name, valueFrom }) => ({
+      container: String(container['name']),
+      name,
+      valueFrom,
+    }));
+  });
+}
+
+/** A log group that containers write to. */
+export interface LogGroup {
+  readonly group: string;
+  readonly region: string | undefined;
+}
+
+/** The log groups that must be there before a task starts, each once. */
+export function logGroupsOf(definition: JsonObject): readonly LogGroup[] {
+  const found = new Map<string, LogGroup>();
+  for (const container of containersOf(definition)) {
+    const { logDriver, options = {} } = (container['logConfiguration'] ?? {}) as {
+      logDriver?: string;
+      options?: Record<string, string>;
+    };
+    const group = options['awslogs-group'];
+    if (logDriver !== 'awslogs' || group === undefined) continue;
+    if (options['awslogs-create-group'] === 'true') continue;
+    const region = options['awslogs-region'];
+    found.set(`${region} ${group}`, { group, region });
+  }
+  return [...found.values()];
+}
+
+/** Whether a rolling deployment has room to start or to stop a task. */
+export function checkCapacity(service: Service): Answer {
+  const { desiredCount = 0, schedulingStrategy, deploymentConfiguration = {} } = service;
+  const {
+    minimumHealthyPercent: min = 100,
+    maximumPercent: max = 200,
+    strategy,
+  } = deploymentConfiguration;
+  if (strategy !== undefined && strategy !== 'ROLLING') return skip(`${strategy} deployments`);
+  if (schedulingStrategy === 'DAEMON') return skip('a daemon service');
+  const most = Math.floor((desiredCount * max) / 100);
+  const least = Math.ceil((desiredCount * min) / 100);
+  const room = `${least} to ${most} tasks run during a deployment`;
+  if (desiredCount === 0 || most > desiredCount || least < desiredCount) return ok(room);
+  return {
+    status: 'fail',
+    message: `A deployment cannot move: with ${desiredCount} ${desiredCount === 1 ? 'task' : 'tasks'}, minimumHealthyPercent ${min} and maximumPercent ${max} ECS may neither start a task nor stop one.`,
+    hint: `give it room: aws ecs update-service --cluster ${service.clusterArn} --service ${service.serviceName} --deployment-configuration minimumHealthyPercent=100,maximumPercent=200`,
+  };
+}
+
+/** Whether a deployment goes on that a new one would supersede. */
+export function checkInProgress({ deployments = [] }: Service): Answer {
+  const running = deployments.find(({ rolloutState }) => rolloutState === 'IN_PROGRESS');
+  if (running === undefined) return ok('no deployment is in progress');
+  const revision = running.taskDefinition?.split('/').pop() ?? '';
+  return {
+    status: 'warn',
+    message: `The deployment ${running.id} of ${revision} is in progress: a new one supersedes it.`,
+    hint: 'let it end first: ecsdeploy rollout --watch',
+  };
+}

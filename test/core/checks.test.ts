@@ -1,0 +1,178 @@
+import type { Service } from '@aws-sdk/client-ecs';
+import { describe, expect, test } from 'vitest';
+import {
+  checkCapacity,
+  checkExecutionRole,
+  checkInProgress,
+  checkPorts,
+  checkTaskSize,
+  isFargate,
+  logGroupsOf,
+  secretsOf,
+} from '../../src/core/checks.ts';
+
+describe('task size', () => {
+  test.each([
+    ['256', '512', 'ok'],
+    ['.25 vCPU', '2 GB', 'ok'],
+    ['256', '3072', 'fail'],
+    ['512', '1024', 'ok'],
+    ['512', '1536', 'fail'],
+    ['1 vCPU', '8GB', 'ok'],
+    ['1024', '1024', 'fail'],
+    ['2048', '16384', 'ok'],
+    ['4096', '30720', 'ok'],
+    ['4096', '31744', 'fail'],
+    ['8192', '20480', 'ok'],
+    ['8192', '17408', 'fail'],
+    ['16384', '122880', 'ok'],
+    ['32768', '65536', 'skip'],
+    [undefined, '512', 'fail'],
+    ['256', undefined, 'fail'],
+    ['256', 'much', 'fail'],
+  ])('%s with %s: %s', (cpu, memory, status) => {
+    expect(checkTaskSize({ cpu, memory }).status).toBe(status);
+  });
+
+  test('the range and the nearest size are named', () => {
+    expect(checkTaskSize({ cpu: '1024', memory: '9216' })).toEqual({
+      status: 'fail',
+      message: 'Fargate has no tasks of 1024 CPU units with 9216 MiB.',
+      hint: 'for 1024 CPU units the memory is 2048 to 8192; the nearest is 8192',
+    });
+  });
+});
+
+describe('ports in awsvpc mode', () => {
+  const of = (...containers: readonly object[]) =>
+    checkPorts({
+      networkMode: 'awsvpc',
+      containerDefinitions: containers.map((ports, index) => ({
+        name: `c${index}`,
+        portMappings: [ports],
+      })),
+    }).status;
+
+  test('a host port is the container port, or is left out', () => {
+    expect(of({ containerPort: 80 })).toBe('ok');
+    expect(of({ containerPort: 80, hostPort: 80 })).toBe('ok');
+    expect(of({ containerPort: 80, hostPort: 0 })).toBe('ok');
+    expect(of({ containerPort: 80, hostPort: 8080 })).toBe('fail');
+  });
+
+  test('two containers on one port', () => {
+    expect(of({ containerPort: 80 }, { containerPort: 80 })).toBe('warn');
+    expect(of({ containerPort: 53 }, { containerPort: 53, protocol: 'udp' })).toBe('ok');
+  });
+
+  test('other network modes are not looked at', () => {
+    const portMappings = [{ containerPort: 80, hostPort: 8080 }];
+    const containerDefinitions = [{ name: 'c', portMappings }];
+    expect(checkPorts({ networkMode: 'bridge', containerDefinitions }).status).toBe('skip');
+  });
+});
+
+describe('execution role', () => {
+  const ECR = '111122223333.dkr.ecr.eu-west-1.amazonaws.com/app:1';
+  const definition = (container: object) => ({
+    containerDefinitions: [{ name: 'c', image: 'busybox', ...container }],
+  });
+  const awslogs = { logDriver: 'awslogs', options: { 'awslogs-group': '/g' } };
+
+  test.each([
+    [{}, true, 'ok'],
+    [{ image: ECR }, true, 'fail'],
+    [{ image: ECR }, false, 'ok'],
+    [{ logConfiguration: awslogs }, true, 'fail'],
+    [{ logConfiguration: awslogs }, false, 'ok'],
+    [{ secrets: [{ name: 'A', valueFrom: 'a' }] }, false, 'fail'],
+  ])('%j, on Fargate %s: %s', (container, onFargate, status) => {
+    expect(checkExecutionRole(definition(container), onFargate).status).toBe(status);
+    const withRole = { ...definition(container), executionRoleArn: 'arn:aws:iam::1:role/r' };
+    expect(checkExecutionRole(withRole, onFargate).status).toBe('ok');
+  });
+});
+
+test('log groups are listed once, and not where the driver makes them', () => {
+  const container = (options: Record<string, string>) => ({
+    name: 'c',
+    logConfiguration: { logDriver: 'awslogs', options },
+  });
+  const containerDefinitions = [
+    container({ 'awslogs-group': '/a' }),
+    container({ 'awslogs-group': '/a' }),
+    container({ 'awslogs-group': '/a', 'awslogs-region': 'eu-west-1' }),
+    container({ 'awslogs-group': '/b', 'awslogs-create-group': 'true' }),
+    { name: 'c', logConfiguration: { logDriver: 'awsfirelens' } },
+  ];
+  expect(logGroupsOf({ containerDefinitions })).toEqual([
+    { group: '/a', region: undefined },
+    { group: '/a', region: 'eu-west-1' },
+  ]);
+});
+
+test('secrets of log drivers count', () => {
+  const secretOptions = [{ name: 'splunk-token', valueFrom: '/token' }];
+  const containerDefinitions = [
+    { name: 'a', logConfiguration: { logDriver: 'splunk', secretOptions } },
+    { name: 'b', secrets: [{ name: 'B', valueFrom: '/b' }] },
+  ];
+  expect(secretsOf({ containerDefinitions })).toEqual([
+    { container: 'a', name: 'splunk-token', valueFrom: '/token' },
+    { container: 'b', name: 'B', valueFrom: '/b' },
+  ]);
+});
+
+test.each<[Partial<Service>, string]>([
+  [{ desiredCount: 1 }, 'ok'],
+  [{ desiredCount: 0, deploymentConfiguration: { maximumPercent: 100 } }, 'ok'],
+  [{ desiredCount: 1, deploymentConfiguration: { maximumPercent: 100 } }, 'fail'],
+  [{ desiredCount: 1, deploymentConfiguration: { maximumPercent: 150 } }, 'fail'],
+  [{ desiredCount: 2, deploymentConfiguration: { maximumPercent: 150 } }, 'ok'],
+  [
+    {
+      desiredCount: 1,
+      deploymentConfiguration: { minimumHealthyPercent: 50, maximumPercent: 100 },
+    },
+    'fail',
+  ],
+  [
+    {
+      desiredCount: 2,
+      deploymentConfiguration: { minimumHealthyPercent: 50, maximumPercent: 100 },
+    },
+    'ok',
+  ],
+  [
+    {
+      desiredCount: 1,
+      deploymentConfiguration: { strategy: 'BLUE_GREEN', maximumPercent: 100 },
+    },
+    'skip',
+  ],
+  [{ desiredCount: 1, schedulingStrategy: 'DAEMON' }, 'skip'],
+])('room for a deployment: %j: %s', (service, status) => {
+  expect(checkCapacity(service as Service).status).toBe(status);
+});
+
+test('a deployment in progress is named', () => {
+  const deployments = [
+    { id: 'ecs-svc/2', rolloutState: 'IN_PROGRESS' as const, taskDefinition: 'arn:x/api:7' },
+    { id: 'ecs-svc/1', rolloutState: 'COMPLETED' as const },
+  ];
+  expect(checkInProgress({ deployments }).message).toBe(
+    'The deployment ecs-svc/2 of api:7 is in progress: a new one supersedes it.',
+  );
+  expect(checkInProgress({ deployments: deployments.slice(1) }).status).toBe('ok');
+});
+
+test('where tasks run: the strategy decides, then the launch type, then the definition', () => {
+  const definition = { requiresCompatibilities: ['FARGATE'] };
+  expect(isFargate({}, definition)).toBe(true);
+  expect(isFargate({}, {})).toBe(false);
+  expect(isFargate({ launchType: 'EC2' }, definition)).toBe(false);
+  const spot = [{ capacityProvider: 'FARGATE_SPOT' }];
+  expect(isFargate({ capacityProviderStrategy: spot }, {})).toBe(true);
+  const own = [{ capacityProvider: 'my-machines' }];
+  expect(isFargate({ capacityProviderStrategy: own, launchType: 'FARGATE' }, {})).toBe(false);
+});
