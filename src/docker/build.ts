@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { basename, dirname } from 'node:path';
 import { EcsDeployError } from '../errors.ts';
 import type { Emit } from '../events.ts';
+import { forwardAgents } from './agents.ts';
 import { packContext } from './context.ts';
 import { isLost } from './daemon.ts';
 import type { Daemon } from './daemon.ts';
@@ -10,7 +11,7 @@ import { serveFiles } from './file-sync.ts';
 import { daemonLines } from './lines.ts';
 import type { DaemonLine } from './lines.ts';
 import type { Login } from './logins.ts';
-import { fields, message, text } from './protobuf.ts';
+import { fieldText, message } from './protobuf.ts';
 import { openSession, RpcError } from './session.ts';
 import type { Methods, Session } from './session.ts';
 import { decodeTrace } from './trace.ts';
@@ -34,6 +35,8 @@ export interface BuildRequest {
   readonly cacheFrom: readonly string[] | undefined;
   /** Build secrets by id, read when a step asks for them. */
   readonly secrets: ReadonlyMap<string, () => Promise<Buffer>>;
+  /** Sockets of ssh agents by id, for steps that mount one. */
+  readonly agents: ReadonlyMap<string, string>;
   /** The login for one registry host, asked for when a base image needs it. */
   readonly login: (host: string) => Promise<Login | undefined>;
 }
@@ -90,7 +93,7 @@ interface FileReport {
 
 function startSession(
   daemon: Daemon,
-  { context, dockerfile, secrets, login }: BuildRequest,
+  { context, dockerfile, secrets, agents, login }: BuildRequest,
   signal: AbortSignal,
   { sent, fail }: FileReport,
 ): Promise<Session | undefined> {
@@ -103,25 +106,21 @@ function startSession(
     ),
     '/moby.filesync.v1.Auth/Credentials': async ({ messages, send }) => {
       for await (const request of messages) {
-        const found = await login(field(request, 1));
+        const found = await login(fieldText(request, 1));
         await send(message([1, found?.username ?? ''], [2, found?.password ?? '']));
       }
     },
     '/moby.buildkit.secrets.v1.Secrets/GetSecret': async ({ messages, send }) => {
       for await (const request of messages) {
-        const id = field(request, 1);
+        const id = fieldText(request, 1);
         const read = secrets.get(id);
         if (read === undefined) throw new RpcError('notFound', `secret ${id}: not found`);
         await send(message([1, await read()]));
       }
     },
+    ...(agents.size > 0 && forwardAgents(agents)),
   };
   return openSession(daemon, sharedKey, methods, signal);
-}
-
-function field(bytes: Uint8Array, wanted: number): string {
-  for (const [number, value] of fields(bytes)) if (number === wanted) return text(value);
-  return '';
 }
 
 function buildOptions(request: BuildRequest): Record<string, unknown> {
@@ -163,11 +162,11 @@ async function buildFromTar(
   emit: Emit,
   signal: AbortSignal,
 ): Promise<void> {
-  if (request.secrets.size > 0) {
+  if (request.secrets.size + request.agents.size > 0) {
     throw new EcsDeployError({
       code: 'docker-unsuitable',
-      message: `The Docker daemon at ${daemon.address.host} offers no BuildKit session, which build secrets need.`,
-      hint: 'build with Docker 20.10 or newer, or leave --secret and "build.secrets" out',
+      message: `The Docker daemon at ${daemon.address.host} offers no BuildKit session, which build secrets and ssh agents need.`,
+      hint: 'build with Docker 20.10 or newer, or leave --secret, --ssh and what the config says of them out',
     });
   }
   if (!daemon.standIn) {
@@ -292,6 +291,15 @@ function buildFailed(message: string, log: readonly string[], cause?: unknown): 
 function hintFor(text: string): string | undefined {
   if (/exec format error/.test(text)) {
     return 'this Docker cannot run steps of that platform: register emulation (docker run --privileged --rm tonistiigi/binfmt --install all), or build on a machine of that CPU';
+  }
+  const agent =
+    /no SSH key "(.+)" forwarded|no ssh agent is forwarded as (\S+)|Permission denied \(publickey/.exec(
+      text,
+    );
+  if (agent !== null) {
+    const id = agent[1] ?? agent[2] ?? 'default';
+    const mount = id === 'default' ? '' : `,id=${id}`;
+    return `give the step an ssh agent: --ssh ${id === 'default' ? id : `${id}=SOCKET`} (with RUN --mount=type=ssh${mount} in the Dockerfile)`;
   }
   if (/no space left on device/i.test(text)) {
     return 'the disk of the Docker daemon is full: docker system df shows what fills it, docker system prune frees it';

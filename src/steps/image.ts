@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { describeImage, findImage, findRepository, isImmutable, repositoryOf } from '../aws/ecr.ts';
@@ -202,6 +202,15 @@ export async function checkBuild({ config, environment }: Context): Promise<void
       code: 'secret-missing',
       message: `The build secret "${id}" has no value: ${env === undefined ? `there is no file ${path}` : `${env} is not set`}.`,
       hint: 'give it with --secret id=NAME,src=FILE or id=NAME,env=VARIABLE',
+    });
+  }
+  for (const { id, socket = environment['SSH_AUTH_SOCK'] ?? '' } of config.ssh) {
+    const path = socket === '' ? undefined : resolve(config.directory, socket);
+    if (path !== undefined && statSync(path, { throwIfNoEntry: false })?.isSocket()) continue;
+    throw new EcsDeployError({
+      code: 'secret-missing',
+      message: `The ssh agent "${id}" cannot be reached: ${path === undefined ? 'SSH_AUTH_SOCK is not set' : `${path} is no socket`}.`,
+      hint: 'start one and give it the key: eval "$(ssh-agent)" && ssh-add KEYFILE; then --ssh default',
     });
   }
   // Commands that run before the build may make the files that are looked for here.

@@ -122,6 +122,7 @@ async function build(
         ? running.filter((image) => image.startsWith(`${repository.uri}:`))
         : undefined,
       secrets: readSecrets(context),
+      agents: agentSockets(context),
       login: async (host) =>
         (await loginForHost(aws, repository, host)) ?? userLogin(environment, host),
     },
@@ -196,6 +197,15 @@ async function tagFurther(
   }
   await Promise.all(tags.map((tag) => tagImage(repository, stored, tag)));
   emit({ kind: 'image-tagged', tags });
+}
+
+function agentSockets({ config, environment }: Context): Map<string, string> {
+  return new Map(
+    config.ssh.map(({ id, socket = environment['SSH_AUTH_SOCK'] ?? '' }) => [
+      id,
+      resolve(config.directory, socket),
+    ]),
+  );
 }
 
 /** The build's secrets, each to be read when a step asks for it. */
