@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
+import { parseImageReference } from '../core/image.ts';
 import { EcsDeployError } from '../errors.ts';
 import type { Emit } from '../events.ts';
 import { forwardAgents } from './agents.ts';
@@ -10,6 +12,7 @@ import { dial } from './dial.ts';
 import { serveFiles } from './file-sync.ts';
 import { daemonLines } from './lines.ts';
 import type { DaemonLine } from './lines.ts';
+import { loginKey } from './logins.ts';
 import type { Login } from './logins.ts';
 import { fieldText, message } from './protobuf.ts';
 import { openSession, RpcError } from './session.ts';
@@ -173,14 +176,40 @@ async function buildFromTar(
     emit({
       kind: 'warning',
       message:
-        'This daemon offers no BuildKit session: the whole context is sent, and neither logins nor secrets.',
+        'This daemon offers no BuildKit session: the whole context is sent at each build, and there are no build secrets.',
     });
   }
   const context = await packContext(request.context, request.dockerfile);
   const sent = context.done.then((count) => emit({ kind: 'context-sent', ...count }));
-  // Without BuildKit an image of the store may be taken although it is for another CPU.
-  const options = { ...buildOptions(request), dockerfile: context.dockerfile, pull: true };
-  await Promise.all([sent, readBuild(daemon, options, context.tar, progress, signal)]);
+  const options = {
+    // Podman takes no cache by its tag.
+    ...buildOptions({ ...request, cacheFrom: undefined }),
+    dockerfile: context.dockerfile,
+    // Without BuildKit an image of the store may be taken although it is for another CPU.
+    pull: true,
+  };
+  const logins = await loginsFor(request);
+  await Promise.all([sent, readBuild(daemon, options, context.tar, progress, signal, logins)]);
+}
+
+/**
+ * Logins for the registries that a Dockerfile names, in the form of `X-Registry-Config`; podman
+ * takes them with the build. Base64 is URL-safe and padded: anything else is ignored silently
+ * (docker-facts 2.4).
+ */
+async function loginsFor({ reference, dockerfile, login }: BuildRequest): Promise<string> {
+  const source = await readFile(dockerfile, 'utf8');
+  const named = source.matchAll(/^\s*FROM\s+(?:--\S+\s+)*(\S+)|--from=(\S+)/gim);
+  const images = [...named]
+    .map(([, base, from]) => base ?? from ?? '')
+    // Of a name that is an argument, the registry that the image goes to is the likeliest.
+    .map((image) => (image.includes('$') ? reference : image));
+  const hosts = new Set(images.map((image) => parseImageReference(image).registry ?? 'docker.io'));
+  const logins = await Promise.all(
+    [...hosts].map(async (host) => [loginKey(host), await login(host)] as const),
+  );
+  const text = JSON.stringify(Object.fromEntries(logins));
+  return Buffer.from(text).toString('base64').replaceAll('+', '-').replaceAll('/', '_');
 }
 
 async function readBuild(
@@ -189,12 +218,14 @@ async function readBuild(
   file: unknown,
   progress: Progress,
   signal: AbortSignal,
+  logins?: string,
 ): Promise<void> {
   const stream = await dial<NodeJS.ReadableStream>(docker, {
     path: '/build?',
     method: 'POST',
     file,
     options,
+    ...(logins !== undefined && { registryconfig: { base64: logins } }),
     abortSignal: signal,
     isStream: true,
     statusCodes: { 200: true, 400: 'bad request', 500: 'server error' },
@@ -211,9 +242,11 @@ interface Step {
 
 function trackProgress(emit: Emit) {
   const steps = new Map<string, Step>();
+  /** The last of what a builder without steps says. */
+  const stream: string[] = [];
   const warnings = new Map<string, BuildWarning>();
   let failure: string | undefined;
-  const takeLine = ({ log }: Step, line: string) => {
+  const takeLine = (log: string[], line: string) => {
     // A program that draws a progress bar writes one line over and over.
     const shown = line.trimEnd().split('\r').at(-1) ?? '';
     if (shown.trim() === '') return;
@@ -233,7 +266,7 @@ function trackProgress(emit: Emit) {
       emit({ kind: 'build-step', name, state: 'started', seconds: 0 });
     }
     if (vertex.completed === undefined || known?.completed !== undefined) return;
-    takeLine(step, step.rest);
+    takeLine(step.log, step.rest);
     step.rest = '';
     if (vertex.error !== '') return;
     const state = vertex.cached ? 'cached' : 'completed';
@@ -245,7 +278,7 @@ function trackProgress(emit: Emit) {
     if (step === undefined) return;
     const lines = `${step.rest}${text}`.split('\n');
     step.rest = lines.pop() ?? '';
-    for (const line of lines) takeLine(step, line);
+    for (const line of lines) takeLine(step.log, line);
   };
   return {
     take: (line: DaemonLine) => {
@@ -257,7 +290,7 @@ function trackProgress(emit: Emit) {
         trace.vertexes.forEach(takeVertex);
         for (const warning of trace.warnings) warnings.set(warning.short, warning);
       }
-      if (line.stream !== undefined) emit({ kind: 'build-output', line: line.stream.trimEnd() });
+      if (line.stream !== undefined) takeLine(stream, line.stream);
       failure ??= line.errorDetail?.message ?? line.error;
     },
     /** The daemon answers 200 whatever happens: an error is a line of the answer. */
@@ -267,7 +300,7 @@ function trackProgress(emit: Emit) {
       }
       if (failure === undefined) return;
       const failed = [...steps.values()].find(({ vertex }) => vertex.error !== '');
-      const quoted = failed === undefined ? [] : [failed.vertex.name, ...failed.log];
+      const quoted = failed === undefined ? stream : [failed.vertex.name, ...failed.log];
       throw buildFailed(failure, quoted);
     },
   };
@@ -306,6 +339,9 @@ function hintFor(text: string): string | undefined {
   }
   if (/no active session/.test(text)) {
     return 'the base image needs a login or a pull that this build cannot do: pull it first (docker pull --platform PLATFORM IMAGE)';
+  }
+  if (/unauthorized|authorization failed|access denied|401/i.test(text)) {
+    return 'the registry of the base image wants a login: docker login REGISTRY (private images of your own ECR need none), and check the name of the image';
   }
   if (/failed to do request|no such host|connection refused|i\/o timeout/.test(text)) {
     return 'the Docker daemon cannot reach the registry of the base image: check its network, or pull the image first';

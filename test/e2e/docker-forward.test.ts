@@ -15,6 +15,7 @@ import {
   REQUIRED,
 } from '../support/docker.ts';
 import { makeFolder } from '../support/files.ts';
+import { startDockerEngine } from '../../src/sandbox/docker-engine.ts';
 import { httpProxy } from '../support/proxies.ts';
 import { commitAll, makeWorld } from '../support/world.ts';
 
@@ -181,5 +182,32 @@ describe.skipIf(!HAS_DOCKER || !HAS_PROGRAM)('a daemon without /session and /grp
     const end = await world.run(['push'], { environment: { DOCKER_HOST } });
     expect(end.status, end.stderr).toBe(0);
     expect(end.stderr).toContain('no BuildKit session');
+  });
+});
+
+test('where there is no session the daemon gets the logins of the registries that are named', async () => {
+  const engine = await startDockerEngine();
+  const headers: string[] = [];
+  const host = await httpProxy({ host: new URL(engine.url).host }, ({ url, headers: sent }) => {
+    if (url?.startsWith('/build?') === true) headers.push(String(sent['x-registry-config']));
+    return false;
+  });
+  const dockerfile = 'FROM --platform=$BUILDPLATFORM own.example:5000/go AS go\nFROM debian:12\n';
+  const world = await makeWorld({ files: { Dockerfile: dockerfile } });
+  const auth = (login: string) => ({ auth: Buffer.from(login).toString('base64') });
+  const auths = {
+    'own.example:5000': auth('me:>>>???'),
+    'https://index.docker.io/v1/': auth('hub:word'),
+    'other.example': auth('other:word'),
+  };
+  await world.run(['push'], {
+    environment: { DOCKER_HOST: `tcp://${host}`, DOCKER_AUTH_CONFIG: JSON.stringify({ auths }) },
+  });
+  await engine.close();
+  // Padded and safe in URLs: daemons ignore anything else.
+  expect(headers).toEqual([expect.stringMatching(/^(?:[\w-]{4})*(?:[\w-]{2}==|[\w-]{3}=)?$/)]);
+  expect(JSON.parse(Buffer.from(headers[0] ?? '', 'base64url').toString())).toEqual({
+    'own.example:5000': { username: 'me', password: '>>>???' },
+    'https://index.docker.io/v1/': { username: 'hub', password: 'word' },
   });
 });
