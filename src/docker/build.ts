@@ -351,25 +351,3 @@ function hintFor(text: string): string | undefined {
   }
   return undefined;
 }
-
-/** An image that the daemon holds. */
-export interface LocalImage {
-  /** Digest of its config, on the containerd store that of its manifest. */
-  readonly id: string;
-  /** E.g. `linux/amd64`. */
-  readonly platform: string;
-}
-
-/** What the daemon says of an image; undefined when it holds none of that name. */
-export async function inspectImage(
-  { docker }: Daemon,
-  reference: string,
-): Promise<LocalImage | undefined> {
-  try {
-    const { Id, Os, Architecture } = await docker.getImage(reference).inspect();
-    return { id: Id, platform: `${Os}/${Architecture}` };
-  } catch (error) {
-    if ((error as { statusCode?: number }).statusCode === 404) return undefined;
-    throw error;
-  }
-}

@@ -5,8 +5,9 @@ import { createRepository, findImage, loginForHost, registryLogin, tagImage } fr
 import type { Repository, StoredImage } from '../aws/ecr.ts';
 import type { Context } from '../context.ts';
 import type { ImageResult } from '../core/result.ts';
-import { buildImage, inspectImage } from '../docker/build.ts';
-import type { LocalImage } from '../docker/build.ts';
+import { buildImage } from '../docker/build.ts';
+import { inspectImage } from '../docker/images.ts';
+import type { LocalImage } from '../docker/images.ts';
 import { checkContext } from '../docker/context.ts';
 import { whileReached } from '../docker/daemon.ts';
 import type { Daemon } from '../docker/daemon.ts';
@@ -91,7 +92,7 @@ async function nameLocally(
   { daemon: { docker }, repository, tag }: Target,
   local: LocalImage,
 ): Promise<Ready> {
-  await docker.getImage(local.id).tag({ repo: repository.uri, tag });
+  await docker.getImage(local.name).tag({ repo: repository.uri, tag });
   return { local, seconds: {} };
 }
 
@@ -129,7 +130,7 @@ async function build(
     emit,
     signal,
   );
-  const local = await inspectImage(daemon, reference);
+  const local = await inspectImage(daemon, reference, platform);
   await proveImage(context, daemon, { reference, verb: 'built', local, wanted: platform });
   if (local === undefined) throw new Error(`the daemon built ${reference}, but does not have it`);
   const seconds = since(start);
