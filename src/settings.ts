@@ -208,6 +208,23 @@ const secrets: Reader<readonly BuildSecret[]> = {
   },
 };
 
+/** An ssh agent that steps may use; without a socket the user's own. */
+export interface ForwardedAgent {
+  readonly id: string;
+  readonly socket?: string;
+}
+
+const agents: Reader<readonly ForwardedAgent[]> = {
+  many: true,
+  schema: names.schema,
+  read: (value) =>
+    names.read(value).map((text) => {
+      const [, id, socket] = /^([\w.-]+)(?:=(.+))?$/.exec(text) ?? [];
+      if (id === undefined) throw new Error('must be ID or ID=SOCKET, e.g. default');
+      return socket === undefined ? { id } : { id, socket };
+    }),
+};
+
 function oneOf<const T extends string>(...choices: readonly T[]): Reader<T> {
   return {
     schema: { enum: choices },
@@ -403,6 +420,16 @@ export const SETTINGS = {
     commands: BUILDERS,
     meaning: 'build secret: id=NAME,src=FILE or id=NAME,env=VARIABLE (repeatable)',
     example: '["id=npmrc,src=.npmrc"]',
+  }),
+  ssh: setting({
+    reader: agents,
+    flags: '--ssh <id[=socket]>',
+    file: 'build',
+    default: [],
+    commands: BUILDERS,
+    meaning:
+      'ssh agent for steps with --mount=type=ssh: default is that of SSH_AUTH_SOCK (repeatable)',
+    example: '[default]',
   }),
   dockerHost: setting({
     reader: name,

@@ -160,7 +160,7 @@ environments:
     .ecsdeployrc:1: unknown key "clutser" (did you mean "cluster"? keys that exist: profile, region, repository, extraTags, platform, timeout, poll, maxFailures, onFailure, build, …)
     .ecsdeployrc:2: "platform": must be linux/amd64 or linux/arm64, the platforms that ECS runs
     .ecsdeployrc:3: "timeout": needs a unit: write 30s or 30m
-    .ecsdeployrc:5: unknown key "dokerfile" (did you mean "dockerfile"? keys that exist: context, dockerfile, target, args, secrets, before)
+    .ecsdeployrc:5: unknown key "dokerfile" (did you mean "dockerfile"? keys that exist: context, dockerfile, target, args, secrets, ssh, before)
     .ecsdeployrc:6: "build.args": must be KEY=VALUE
     .ecsdeployrc:8: an entry of "services" needs the key "service"
     .ecsdeployrc:9: unknown key "setenv" (did you mean "setEnv"? keys that exist: service, cluster, container, taskDefinition, setEnv, unsetEnv)

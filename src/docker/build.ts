@@ -1,7 +1,10 @@
 import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
+import { parseImageReference } from '../core/image.ts';
 import { EcsDeployError } from '../errors.ts';
 import type { Emit } from '../events.ts';
+import { forwardAgents } from './agents.ts';
 import { packContext } from './context.ts';
 import { isLost } from './daemon.ts';
 import type { Daemon } from './daemon.ts';
@@ -9,8 +12,9 @@ import { dial } from './dial.ts';
 import { serveFiles } from './file-sync.ts';
 import { daemonLines } from './lines.ts';
 import type { DaemonLine } from './lines.ts';
+import { loginKey } from './logins.ts';
 import type { Login } from './logins.ts';
-import { fields, message, text } from './protobuf.ts';
+import { fieldText, message } from './protobuf.ts';
 import { openSession, RpcError } from './session.ts';
 import type { Methods, Session } from './session.ts';
 import { decodeTrace } from './trace.ts';
@@ -34,6 +38,8 @@ export interface BuildRequest {
   readonly cacheFrom: readonly string[] | undefined;
   /** Build secrets by id, read when a step asks for them. */
   readonly secrets: ReadonlyMap<string, () => Promise<Buffer>>;
+  /** Sockets of ssh agents by id, for steps that mount one. */
+  readonly agents: ReadonlyMap<string, string>;
   /** The login for one registry host, asked for when a base image needs it. */
   readonly login: (host: string) => Promise<Login | undefined>;
 }
@@ -90,7 +96,7 @@ interface FileReport {
 
 function startSession(
   daemon: Daemon,
-  { context, dockerfile, secrets, login }: BuildRequest,
+  { context, dockerfile, secrets, agents, login }: BuildRequest,
   signal: AbortSignal,
   { sent, fail }: FileReport,
 ): Promise<Session | undefined> {
@@ -103,25 +109,21 @@ function startSession(
     ),
     '/moby.filesync.v1.Auth/Credentials': async ({ messages, send }) => {
       for await (const request of messages) {
-        const found = await login(field(request, 1));
+        const found = await login(fieldText(request, 1));
         await send(message([1, found?.username ?? ''], [2, found?.password ?? '']));
       }
     },
     '/moby.buildkit.secrets.v1.Secrets/GetSecret': async ({ messages, send }) => {
       for await (const request of messages) {
-        const id = field(request, 1);
+        const id = fieldText(request, 1);
         const read = secrets.get(id);
         if (read === undefined) throw new RpcError('notFound', `secret ${id}: not found`);
         await send(message([1, await read()]));
       }
     },
+    ...(agents.size > 0 && forwardAgents(agents)),
   };
   return openSession(daemon, sharedKey, methods, signal);
-}
-
-function field(bytes: Uint8Array, wanted: number): string {
-  for (const [number, value] of fields(bytes)) if (number === wanted) return text(value);
-  return '';
 }
 
 function buildOptions(request: BuildRequest): Record<string, unknown> {
@@ -163,25 +165,51 @@ async function buildFromTar(
   emit: Emit,
   signal: AbortSignal,
 ): Promise<void> {
-  if (request.secrets.size > 0) {
+  if (request.secrets.size + request.agents.size > 0) {
     throw new EcsDeployError({
       code: 'docker-unsuitable',
-      message: `The Docker daemon at ${daemon.address.host} offers no BuildKit session, which build secrets need.`,
-      hint: 'build with Docker 20.10 or newer, or leave --secret and "build.secrets" out',
+      message: `The Docker daemon at ${daemon.address.host} offers no BuildKit session, which build secrets and ssh agents need.`,
+      hint: 'build with Docker 20.10 or newer, or leave --secret, --ssh and what the config says of them out',
     });
   }
   if (!daemon.standIn) {
     emit({
       kind: 'warning',
       message:
-        'This daemon offers no BuildKit session: the whole context is sent, and neither logins nor secrets.',
+        'This daemon offers no BuildKit session: the whole context is sent at each build, and there are no build secrets.',
     });
   }
   const context = await packContext(request.context, request.dockerfile);
   const sent = context.done.then((count) => emit({ kind: 'context-sent', ...count }));
-  // Without BuildKit an image of the store may be taken although it is for another CPU.
-  const options = { ...buildOptions(request), dockerfile: context.dockerfile, pull: true };
-  await Promise.all([sent, readBuild(daemon, options, context.tar, progress, signal)]);
+  const options = {
+    // Podman takes no cache by its tag.
+    ...buildOptions({ ...request, cacheFrom: undefined }),
+    dockerfile: context.dockerfile,
+    // Without BuildKit an image of the store may be taken although it is for another CPU.
+    pull: true,
+  };
+  const logins = await loginsFor(request);
+  await Promise.all([sent, readBuild(daemon, options, context.tar, progress, signal, logins)]);
+}
+
+/**
+ * Logins for the registries that a Dockerfile names, in the form of `X-Registry-Config`; podman
+ * takes them with the build. Base64 is URL-safe and padded: anything else is ignored silently
+ * (docker-facts 2.4).
+ */
+async function loginsFor({ reference, dockerfile, login }: BuildRequest): Promise<string> {
+  const source = await readFile(dockerfile, 'utf8');
+  const named = source.matchAll(/^\s*FROM\s+(?:--\S+\s+)*(\S+)|--from=(\S+)/gim);
+  const images = [...named]
+    .map(([, base, from]) => base ?? from ?? '')
+    // Of a name that is an argument, the registry that the image goes to is the likeliest.
+    .map((image) => (image.includes('$') ? reference : image));
+  const hosts = new Set(images.map((image) => parseImageReference(image).registry ?? 'docker.io'));
+  const logins = await Promise.all(
+    [...hosts].map(async (host) => [loginKey(host), await login(host)] as const),
+  );
+  const text = JSON.stringify(Object.fromEntries(logins));
+  return Buffer.from(text).toString('base64').replaceAll('+', '-').replaceAll('/', '_');
 }
 
 async function readBuild(
@@ -190,12 +218,14 @@ async function readBuild(
   file: unknown,
   progress: Progress,
   signal: AbortSignal,
+  logins?: string,
 ): Promise<void> {
   const stream = await dial<NodeJS.ReadableStream>(docker, {
     path: '/build?',
     method: 'POST',
     file,
     options,
+    ...(logins !== undefined && { registryconfig: { base64: logins } }),
     abortSignal: signal,
     isStream: true,
     statusCodes: { 200: true, 400: 'bad request', 500: 'server error' },
@@ -212,9 +242,11 @@ interface Step {
 
 function trackProgress(emit: Emit) {
   const steps = new Map<string, Step>();
+  /** The last of what a builder without steps says. */
+  const stream: string[] = [];
   const warnings = new Map<string, BuildWarning>();
   let failure: string | undefined;
-  const takeLine = ({ log }: Step, line: string) => {
+  const takeLine = (log: string[], line: string) => {
     // A program that draws a progress bar writes one line over and over.
     const shown = line.trimEnd().split('\r').at(-1) ?? '';
     if (shown.trim() === '') return;
@@ -234,7 +266,7 @@ function trackProgress(emit: Emit) {
       emit({ kind: 'build-step', name, state: 'started', seconds: 0 });
     }
     if (vertex.completed === undefined || known?.completed !== undefined) return;
-    takeLine(step, step.rest);
+    takeLine(step.log, step.rest);
     step.rest = '';
     if (vertex.error !== '') return;
     const state = vertex.cached ? 'cached' : 'completed';
@@ -246,7 +278,7 @@ function trackProgress(emit: Emit) {
     if (step === undefined) return;
     const lines = `${step.rest}${text}`.split('\n');
     step.rest = lines.pop() ?? '';
-    for (const line of lines) takeLine(step, line);
+    for (const line of lines) takeLine(step.log, line);
   };
   return {
     take: (line: DaemonLine) => {
@@ -258,7 +290,7 @@ function trackProgress(emit: Emit) {
         trace.vertexes.forEach(takeVertex);
         for (const warning of trace.warnings) warnings.set(warning.short, warning);
       }
-      if (line.stream !== undefined) emit({ kind: 'build-output', line: line.stream.trimEnd() });
+      if (line.stream !== undefined) takeLine(stream, line.stream);
       failure ??= line.errorDetail?.message ?? line.error;
     },
     /** The daemon answers 200 whatever happens: an error is a line of the answer. */
@@ -268,7 +300,7 @@ function trackProgress(emit: Emit) {
       }
       if (failure === undefined) return;
       const failed = [...steps.values()].find(({ vertex }) => vertex.error !== '');
-      const quoted = failed === undefined ? [] : [failed.vertex.name, ...failed.log];
+      const quoted = failed === undefined ? stream : [failed.vertex.name, ...failed.log];
       throw buildFailed(failure, quoted);
     },
   };
@@ -293,11 +325,23 @@ function hintFor(text: string): string | undefined {
   if (/exec format error/.test(text)) {
     return 'this Docker cannot run steps of that platform: register emulation (docker run --privileged --rm tonistiigi/binfmt --install all), or build on a machine of that CPU';
   }
+  const agent =
+    /no SSH key "(.+)" forwarded|no ssh agent is forwarded as (\S+)|Permission denied \(publickey/.exec(
+      text,
+    );
+  if (agent !== null) {
+    const id = agent[1] ?? agent[2] ?? 'default';
+    const mount = id === 'default' ? '' : `,id=${id}`;
+    return `give the step an ssh agent: --ssh ${id === 'default' ? id : `${id}=SOCKET`} (with RUN --mount=type=ssh${mount} in the Dockerfile)`;
+  }
   if (/no space left on device/i.test(text)) {
     return 'the disk of the Docker daemon is full: docker system df shows what fills it, docker system prune frees it';
   }
   if (/no active session/.test(text)) {
     return 'the base image needs a login or a pull that this build cannot do: pull it first (docker pull --platform PLATFORM IMAGE)';
+  }
+  if (/unauthorized|authorization failed|access denied|401/i.test(text)) {
+    return 'the registry of the base image wants a login: docker login REGISTRY (private images of your own ECR need none), and check the name of the image';
   }
   if (/failed to do request|no such host|connection refused|i\/o timeout/.test(text)) {
     return 'the Docker daemon cannot reach the registry of the base image: check its network, or pull the image first';
@@ -306,26 +350,4 @@ function hintFor(text: string): string | undefined {
     return 'check the path in the Dockerfile, and whether .dockerignore leaves it out of the context';
   }
   return undefined;
-}
-
-/** An image that the daemon holds. */
-export interface LocalImage {
-  /** Digest of its config, on the containerd store that of its manifest. */
-  readonly id: string;
-  /** E.g. `linux/amd64`. */
-  readonly platform: string;
-}
-
-/** What the daemon says of an image; undefined when it holds none of that name. */
-export async function inspectImage(
-  { docker }: Daemon,
-  reference: string,
-): Promise<LocalImage | undefined> {
-  try {
-    const { Id, Os, Architecture } = await docker.getImage(reference).inspect();
-    return { id: Id, platform: `${Os}/${Architecture}` };
-  } catch (error) {
-    if ((error as { statusCode?: number }).statusCode === 404) return undefined;
-    throw error;
-  }
 }

@@ -78,6 +78,12 @@ export function isAtLeast(version: string, other: string): boolean {
   return major === otherMajor ? minor >= otherMinor : major > otherMajor;
 }
 
+/** A platform such as `linux/amd64` in the form that the Engine's API takes with images. */
+export function platformParameter(platform: string): string {
+  const [os, architecture] = platform.split('/');
+  return JSON.stringify({ os, architecture });
+}
+
 /** dockerode's types lack the agent that docker-modem takes. */
 type DockerOptions = Docker.DockerOptions & { readonly agent?: Agent };
 

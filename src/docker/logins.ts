@@ -35,13 +35,18 @@ export async function userLogin(
 ): Promise<Login | undefined> {
   const given = parseConfig(environment['DOCKER_AUTH_CONFIG'] ?? '');
   const config = parseConfig(readConfig(configFolder(environment)));
-  const key = HUB_HOSTS.has(host) ? HUB_KEY : host;
+  const key = loginKey(host);
   const helper = config.credHelpers?.[key] ?? config.credsStore;
   return (
     fromAuths(given, key) ??
     (helper === undefined ? undefined : await askHelper(helper, key)) ??
     fromAuths(config, key)
   );
+}
+
+/** The name under which docker keeps the login for a registry host. */
+export function loginKey(host: string): string {
+  return HUB_HOSTS.has(host) ? HUB_KEY : host;
 }
 
 function fromAuths({ auths = {} }: DockerConfig, key: string): Login | undefined {

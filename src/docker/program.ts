@@ -2,7 +2,9 @@ import type Docker from 'dockerode';
 import { posix } from 'node:path';
 import type { Readable } from 'node:stream';
 import { extract } from 'tar-stream';
+import { isAtLeast } from './daemon.ts';
 import type { Daemon } from './daemon.ts';
+import type { LocalImage } from './images.ts';
 
 /** ELF's `e_machine` values of the CPUs that ECS has (System V ABI, generic and processor supplements). */
 const MACHINES: Readonly<Record<number, string>> = { 0x3e: 'amd64', 0xb7: 'arm64' };
@@ -23,19 +25,22 @@ export interface Program {
  * Undefined when there is no telling: a script for an interpreter that is not there, no command.
  */
 export async function readProgram(
-  { docker }: Daemon,
-  reference: string,
+  { docker, apiVersion }: Daemon,
+  { name, platform, config }: LocalImage,
 ): Promise<Program | undefined> {
-  const { Config } = await docker.getImage(reference).inspect();
-  const [program] = [...listOf(Config.Entrypoint), ...listOf(Config.Cmd)];
+  const [program] = [...listOf(config.Entrypoint), ...listOf(config.Cmd)];
   if (program === undefined) return undefined;
-  const search = Config.Env?.find((item) => item.startsWith('PATH='))?.slice(5) ?? '/usr/bin:/bin';
+  const search = config.Env?.find((item) => item.startsWith('PATH='))?.slice(5) ?? '/usr/bin:/bin';
   const paths = program.includes('/')
-    ? [posix.resolve('/', Config.WorkingDir || '/', program)]
+    ? [posix.resolve('/', config.WorkingDir || '/', program)]
     : search.split(':').map((folder) => posix.join(folder, program));
   let container: Docker.Container;
   try {
-    container = await docker.createContainer({ Image: reference });
+    container = await docker.createContainer({
+      Image: name,
+      // Of an index the image for the platform.
+      ...(isAtLeast(apiVersion, '1.49') && { platform }),
+    });
   } catch {
     return undefined;
   }

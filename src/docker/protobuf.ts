@@ -43,6 +43,19 @@ export function text(value: number | Uint8Array | undefined): string {
   return typeof value === 'object' ? Buffer.from(value).toString('utf8') : '';
 }
 
+/** The bytes of a message's field; empty when it is not there. */
+export function fieldBytes(bytes: Uint8Array, wanted: number): Uint8Array {
+  for (const [number, value] of fields(bytes)) {
+    if (number === wanted && typeof value === 'object') return value;
+  }
+  return new Uint8Array();
+}
+
+/** The text of a message's field. */
+export function fieldText(bytes: Uint8Array, wanted: number): string {
+  return text(fieldBytes(bytes, wanted));
+}
+
 /**
  * A protobuf message of these fields; zero and empty ones are left out, as proto3 does. Written in
  * one go, in numbers where they reach: a context has thousands of entries.

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { EcsDeployError } from '../errors.ts';
 import type { Emit, LayerProgress } from '../events.ts';
-import { isAtLeast, isLost } from './daemon.ts';
+import { isAtLeast, isLost, platformParameter } from './daemon.ts';
 import type { Daemon } from './daemon.ts';
 import { dial } from './dial.ts';
 import { daemonLines } from './lines.ts';
@@ -65,14 +65,13 @@ async function pushOnce(
 ): Promise<Pushed> {
   const { username, password } = await login();
   const serveraddress = repository.split('/', 1)[0] ?? '';
-  const [os, architecture] = platform.split('/');
   const stream = await dial<NodeJS.ReadableStream>(docker, {
     path: `/images/${repository}/push?`,
     method: 'POST',
     options: {
       tag,
       // Older daemons ignore it; newer ones push this platform alone, or refuse (docker-facts 3).
-      ...(isAtLeast(apiVersion, '1.46') && { platform: JSON.stringify({ os, architecture }) }),
+      ...(isAtLeast(apiVersion, '1.46') && { platform: platformParameter(platform) }),
     },
     authconfig: { username, password, serveraddress },
     abortSignal: signal,

@@ -4,6 +4,8 @@ import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2';
 import type { Duplex } from 'node:stream';
 import type { Daemon } from './daemon.ts';
 import { dial } from './dial.ts';
+import { readMessages, sender } from './grpc.ts';
+import { openTunnel } from './native.ts';
 import { message } from './protobuf.ts';
 
 /** One call that BuildKit makes to its client. */
@@ -61,34 +63,24 @@ const HEALTH: Methods = {
  * `sharedKey` names the folder that is built from: under the same key only changes are sent.
  */
 export async function openSession(
-  { docker }: Daemon,
+  daemon: Daemon,
   sharedKey: string,
   methods: Methods,
   signal: AbortSignal,
 ): Promise<Session | undefined> {
   const id = randomUUID();
   const served: Methods = { ...HEALTH, ...methods };
-  let socket: Duplex;
-  try {
-    socket = await dial<Duplex>(docker, {
-      method: 'POST',
-      path: '/session',
-      hijack: true,
-      abortSignal: signal,
-      headers: {
-        Upgrade: 'h2c',
-        'X-Docker-Expose-Session-Uuid': id,
-        'X-Docker-Expose-Session-Name': 'ecsdeploy',
-        'X-Docker-Expose-Session-Sharedkey': sharedKey,
-        'X-Docker-Expose-Session-Grpc-Method': Object.keys(served),
-      },
-      statusCodes: { 101: true, 200: true, 500: 'server error' },
-    });
-  } catch (error) {
-    const { statusCode } = error as { statusCode?: number };
-    if (statusCode === 404 || statusCode === 403 || statusCode === 501) return undefined;
-    throw error;
-  }
+  const socket = await openSocket(
+    daemon,
+    {
+      'x-docker-expose-session-uuid': id,
+      'x-docker-expose-session-name': 'ecsdeploy',
+      'x-docker-expose-session-sharedkey': sharedKey,
+      'x-docker-expose-session-grpc-method': Object.keys(served),
+    },
+    signal,
+  );
+  if (socket === undefined) return undefined;
   // A daemon that goes away is told by the build's own answer.
   socket.on('error', () => undefined);
   const connection = performServerHandshake(socket, {
@@ -107,6 +99,29 @@ export async function openSession(
       socket.destroy();
     },
   };
+}
+
+/** Through `/session`, or where that is gone through the daemon's own gRPC (docker-facts 1.6). */
+async function openSocket(
+  daemon: Daemon,
+  headers: Readonly<Record<string, string | string[]>>,
+  signal: AbortSignal,
+): Promise<Duplex | undefined> {
+  try {
+    return await dial<Duplex>(daemon.docker, {
+      method: 'POST',
+      path: '/session',
+      hijack: true,
+      abortSignal: signal,
+      headers: { Upgrade: 'h2c', ...headers },
+      statusCodes: { 101: true, 200: true, 500: 'server error' },
+    });
+  } catch (error) {
+    const { statusCode } = error as { statusCode?: number };
+    if (statusCode === 404) return openTunnel(daemon, headers);
+    if (statusCode === 403 || statusCode === 501) return undefined;
+    throw error;
+  }
 }
 
 async function serve(
@@ -133,44 +148,4 @@ async function serve(
     };
   }
   if (!stream.destroyed) stream.end();
-}
-
-/** Bytes before a gRPC message: a flag for compression, which is not asked for, and the length. */
-export const GRPC_PREFIX = 5;
-
-function sender(stream: ServerHttp2Stream): Call['send'] {
-  // One for all that wait: many listeners on the same stream would look like a leak.
-  let room: Promise<void> | undefined;
-  return async (...messages) => {
-    if (stream.destroyed || stream.writableEnded) throw new Error('the call has ended');
-    const frames = messages.flatMap((bytes) => {
-      const prefix = Buffer.alloc(GRPC_PREFIX);
-      prefix.writeUInt32BE(bytes.length, 1);
-      return [prefix, bytes];
-    });
-    if (stream.write(Buffer.concat(frames))) return;
-    room ??= new Promise((resolve) => {
-      const go = () => {
-        stream.off('drain', go).off('close', go);
-        room = undefined;
-        resolve();
-      };
-      stream.on('drain', go).on('close', go);
-    });
-    await room;
-  };
-}
-
-async function* readMessages(stream: ServerHttp2Stream): AsyncGenerator<Buffer> {
-  let rest: Buffer = Buffer.alloc(0);
-  // Who has read enough still has to answer: the stream must outlive its reader.
-  const chunks = stream.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>;
-  for await (const chunk of chunks) {
-    rest = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
-    while (rest.length >= GRPC_PREFIX && rest.length >= GRPC_PREFIX + rest.readUInt32BE(1)) {
-      const end = GRPC_PREFIX + rest.readUInt32BE(1);
-      yield rest.subarray(GRPC_PREFIX, end);
-      rest = rest.subarray(end);
-    }
-  }
 }

@@ -3,17 +3,21 @@ import { Agent } from 'node:http';
 import { Duplex } from 'node:stream';
 
 /**
- * Connections to a daemon behind `ssh://[user@]host[:port][/socket]`, through the user's own `ssh`
+ * A connection to a daemon behind `ssh://[user@]host[:port][/socket]`, through the user's own `ssh`
  * as the docker CLI does it: host keys, agents and `~/.ssh/config` count.
  */
-export function sshAgent(address: string): Agent {
+export function openSsh(address: string): Duplex {
   const { pathname } = new URL(address);
   const socket = pathname === '' || pathname === '/' ? [] : ['--host', `unix://${pathname}`];
-  const target = sshTarget(address);
+  const { options, host } = sshTarget(address);
   const command = ['docker', ...socket, 'system', 'dial-stdio'];
+  return connect(['-o', 'ConnectTimeout=30', '-T', ...options, '--', host, ...command]);
+}
+
+/** Connections of HTTP requests through {@link openSsh}. */
+export function sshAgent(address: string): Agent {
   const agent = new Agent();
-  agent.createConnection = () =>
-    connect(['-o', 'ConnectTimeout=30', '-T', ...target.options, '--', target.host, ...command]);
+  agent.createConnection = () => openSsh(address);
   return agent;
 }
 

@@ -1,9 +1,11 @@
 import { connect, constants } from 'node:http2';
+import type { ClientHttp2Session } from 'node:http2';
 import type { Duplex } from 'node:stream';
 import type { Daemon } from './daemon.ts';
 import { dial } from './dial.ts';
 import { fields, text } from './protobuf.ts';
-import { GRPC_PREFIX } from './session.ts';
+import { GRPC_PREFIX } from './grpc.ts';
+import { openNative } from './native.ts';
 
 /** Milliseconds after which a build begins without knowing. */
 const TIMEOUT = 3000;
@@ -12,33 +14,34 @@ const TIMEOUT = 3000;
  * Platforms whose programs the daemon's BuildKit can run, e.g. `linux/amd64`, emulated ones
  * included; undefined where it does not say (podman, socket proxies).
  */
-export async function runnablePlatforms({
-  docker,
-}: Daemon): Promise<readonly string[] | undefined> {
-  let socket: Duplex;
-  try {
-    socket = await dial<Duplex>(docker, {
-      method: 'POST',
-      path: '/grpc',
-      hijack: true,
-      headers: { Upgrade: 'h2c' },
-      statusCodes: { 101: true, 200: true },
-    });
-  } catch {
-    return undefined;
-  }
-  const client = connect('http://docker', { createConnection: () => socket });
+export async function runnablePlatforms(daemon: Daemon): Promise<readonly string[] | undefined> {
+  const client = await openControl(daemon);
+  if (client === undefined) return undefined;
   try {
     return platformsOf(await ask(client));
   } catch {
     return undefined;
   } finally {
     client.destroy();
-    socket.destroy();
   }
 }
 
-function ask(client: ReturnType<typeof connect>): Promise<Buffer> {
+async function openControl(daemon: Daemon): Promise<ClientHttp2Session | undefined> {
+  try {
+    const socket = await dial<Duplex>(daemon.docker, {
+      method: 'POST',
+      path: '/grpc',
+      hijack: true,
+      headers: { Upgrade: 'h2c' },
+      statusCodes: { 101: true, 200: true },
+    });
+    return connect('http://docker', { createConnection: () => socket });
+  } catch {
+    return openNative(daemon);
+  }
+}
+
+function ask(client: ClientHttp2Session): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const parts: Buffer[] = [];
     client.on('error', reject);

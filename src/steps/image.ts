@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { describeImage, findImage, findRepository, isImmutable, repositoryOf } from '../aws/ecr.ts';
@@ -7,8 +7,8 @@ import type { Aws } from '../aws/client.ts';
 import type { Context } from '../context.ts';
 import type { Answer } from '../core/checks.ts';
 import { isTag, parseImageReference } from '../core/image.ts';
-import { inspectImage } from '../docker/build.ts';
-import type { LocalImage } from '../docker/build.ts';
+import { inspectImage } from '../docker/images.ts';
+import type { LocalImage } from '../docker/images.ts';
 import { checkContext } from '../docker/context.ts';
 import { openDocker } from '../docker/daemon.ts';
 import type { Daemon } from '../docker/daemon.ts';
@@ -93,12 +93,13 @@ export async function planLocalImage(
   const { config } = context;
   const { repository: name, tag: own } = parseImageReference(image);
   const tag = config.tag ?? (name === 'sha256' ? undefined : own);
-  const [place, [daemon, local]] = await allOrRefuse([
+  const chosen = tasks.then((found) => choosePlatform(config.platform, found));
+  const [place, [daemon, local], platform] = await allOrRefuse([
     findPlace(context, aws, tag),
-    findLocal(context, image),
+    findLocal(context, image, chosen),
+    chosen,
   ]);
   tellDaemon(context, daemon);
-  const platform = choosePlatform(config.platform, await tasks);
   const { existing, reference, repository } = place;
   if (existing !== undefined && [existing.config, existing.digest].includes(local.id)) {
     return { ...place, platform, daemon: undefined, local };
@@ -184,9 +185,13 @@ function tellDaemon({ emit }: Context, { address, version, standIn }: Daemon): v
   emit({ kind: 'docker-found', address: host, source, version, standIn });
 }
 
-async function findLocal(context: Context, image: string): Promise<[Daemon, LocalImage]> {
+async function findLocal(
+  context: Context,
+  image: string,
+  platform: Promise<string>,
+): Promise<[Daemon, LocalImage]> {
   const daemon = await findDaemon(context);
-  const local = await inspectImage(daemon, image);
+  const local = await inspectImage(daemon, image, await platform);
   if (local !== undefined) return [daemon, local];
   throw new EcsDeployError({
     code: 'image-missing',
@@ -224,6 +229,15 @@ export async function checkBuild({ config, environment }: Context): Promise<void
       code: 'secret-missing',
       message: `The build secret "${id}" has no value: ${env === undefined ? `there is no file ${path}` : `${env} is not set`}.`,
       hint: 'give it with --secret id=NAME,src=FILE or id=NAME,env=VARIABLE',
+    });
+  }
+  for (const { id, socket = environment['SSH_AUTH_SOCK'] ?? '' } of config.ssh) {
+    const path = socket === '' ? undefined : resolve(config.directory, socket);
+    if (path !== undefined && statSync(path, { throwIfNoEntry: false })?.isSocket()) continue;
+    throw new EcsDeployError({
+      code: 'secret-missing',
+      message: `The ssh agent "${id}" cannot be reached: ${path === undefined ? 'SSH_AUTH_SOCK is not set' : `${path} is no socket`}.`,
+      hint: 'start one and give it the key: eval "$(ssh-agent)" && ssh-add KEYFILE; then --ssh default',
     });
   }
   // Commands that run before the build may make the files that are looked for here.

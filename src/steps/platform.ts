@@ -2,7 +2,7 @@ import type { Aws } from '../aws/client.ts';
 import { openEcs } from '../aws/ecs.ts';
 import type { Context } from '../context.ts';
 import { DEFAULT_PLATFORM } from '../core/image.ts';
-import type { LocalImage } from '../docker/build.ts';
+import type { LocalImage } from '../docker/images.ts';
 import type { Daemon } from '../docker/daemon.ts';
 import { readProgram } from '../docker/program.ts';
 import { EcsDeployError } from '../errors.ts';
@@ -57,7 +57,7 @@ export async function proveImage(
         ? `take the --platform out of FROM in the Dockerfile, so that --platform ${wanted} decides`
         : `build it with --platform ${wanted}`,
   });
-  const program = local && (await readProgram(daemon, local.id));
+  const program = local && (await readProgram(daemon, local));
   checkPlatform(context, {
     what: `${program?.path} in ${reference} is compiled`,
     platforms: program && [`linux/${program.architecture}`],

@@ -7,8 +7,9 @@ import { permissionDenied } from '../aws/errors.ts';
 import type { Context } from '../context.ts';
 import { parseDenial } from '../core/iam.ts';
 import type { ImageResult } from '../core/result.ts';
-import { buildImage, inspectImage } from '../docker/build.ts';
-import type { LocalImage } from '../docker/build.ts';
+import { buildImage } from '../docker/build.ts';
+import { inspectImage } from '../docker/images.ts';
+import type { LocalImage } from '../docker/images.ts';
 import { checkContext } from '../docker/context.ts';
 import { whileReached } from '../docker/daemon.ts';
 import type { Daemon } from '../docker/daemon.ts';
@@ -94,7 +95,7 @@ async function nameLocally(
   { daemon: { docker }, repository, tag }: Target,
   local: LocalImage,
 ): Promise<Ready> {
-  await docker.getImage(local.id).tag({ repo: repository.uri, tag });
+  await docker.getImage(local.name).tag({ repo: repository.uri, tag });
   return { local, seconds: {} };
 }
 
@@ -125,13 +126,14 @@ async function build(
         ? running.filter((image) => image.startsWith(`${repository.uri}:`))
         : undefined,
       secrets: readSecrets(context),
+      agents: agentSockets(context),
       login: async (host) =>
         (await loginForHost(aws, repository, host)) ?? userLogin(environment, host),
     },
     emit,
     signal,
   );
-  const local = await inspectImage(daemon, reference);
+  const local = await inspectImage(daemon, reference, platform);
   await proveImage(context, daemon, { reference, verb: 'built', local, wanted: platform });
   if (local === undefined) throw new Error(`the daemon built ${reference}, but does not have it`);
   const seconds = since(start);
@@ -206,6 +208,15 @@ async function tagFurther(
   }
   await Promise.all(tags.map((tag) => tagImage(repository, stored, tag)));
   emit({ kind: 'image-tagged', tags });
+}
+
+function agentSockets({ config, environment }: Context): Map<string, string> {
+  return new Map(
+    config.ssh.map(({ id, socket = environment['SSH_AUTH_SOCK'] ?? '' }) => [
+      id,
+      resolve(config.directory, socket),
+    ]),
+  );
 }
 
 /** The build's secrets, each to be read when a step asks for it. */

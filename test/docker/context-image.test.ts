@@ -49,6 +49,7 @@ async function imageOf(context: string): Promise<Record<string, string>> {
       pull: false,
       cacheFrom: undefined,
       secrets: new Map(),
+      agents: new Map(),
       login: () => Promise.resolve(undefined),
     },
     () => undefined,

@@ -8,7 +8,8 @@ import { expect, onTestFinished, test } from 'vitest';
 import { serveFiles } from '../../src/docker/file-sync.ts';
 import type { Sent } from '../../src/docker/file-sync.ts';
 import { message } from '../../src/docker/protobuf.ts';
-import { GRPC_PREFIX, openSession } from '../../src/docker/session.ts';
+import { GRPC_PREFIX } from '../../src/docker/grpc.ts';
+import { openSession } from '../../src/docker/session.ts';
 import type { Methods } from '../../src/docker/session.ts';
 import { makeFolder } from '../support/files.ts';
 

@@ -1,4 +1,4 @@
-import { existsSync, linkSync, mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, linkSync, mkdirSync, writeFileSync } from 'node:fs';
 import { createServer as createHttpServer } from 'node:http';
 import { connect, createServer } from 'node:net';
 import type { AddressInfo, Server } from 'node:net';
@@ -170,6 +170,26 @@ test('a daemon of Windows containers, something else, and silence are told apart
     Error: No Docker daemon answers at tcp://DOCKER (DOCKER_HOST): ECONNREFUSED.
       → check DOCKER_HOST; unset it to use the daemon of this machine
       → to deploy an image that is in a registry no Docker is needed: --image REFERENCE
+    "
+  `);
+});
+
+test('a socket that the user may not use: the group to join', async () => {
+  const world = await makeWorld();
+  const path = join(world.folder, 'docker.sock');
+  await listen(path, createServer());
+  chmodSync(path, 0);
+  // Without its capabilities root may no more than others.
+  const through =
+    process.getuid?.() === 0 ? ['setpriv', '--bounding-set=-all', '--inh-caps=-all'] : [];
+  const end = await world.run(['push'], {
+    environment: { DOCKER_HOST: `unix://${path}` },
+    through,
+  });
+  expect(end.status).toBe(5);
+  expect(stable(end.stderr, world)).toMatchInlineSnapshot(`
+    "Error: You may not use the Docker socket unix://FOLDER/docker.sock (DOCKER_HOST).
+      → join its group: sudo usermod -aG docker $USER, then log in again
     "
   `);
 });

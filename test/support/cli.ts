@@ -16,6 +16,8 @@ export interface CliOptions {
   readonly environment?: Readonly<Record<string, string | undefined>>;
   readonly directory?: string;
   readonly stdin?: string;
+  /** Command and arguments that run it, e.g. `nice -n 10`. */
+  readonly through?: readonly string[];
   /** Files to write a stream to instead of collecting it. */
   readonly stdout?: string;
   readonly stderr?: string;
@@ -32,12 +34,13 @@ const KEPT = ['PATH', 'HOME', 'TMPDIR'];
 
 /** Runs the built command as a user does: argv in, exit status and both streams out. */
 export function runCli(args: readonly string[], options: CliOptions = {}): Promise<CliEnd> {
-  const { environment = {}, directory, stdin = '', onStderr, onStdout } = options;
+  const { environment = {}, directory, stdin = '', through = [], onStderr, onStdout } = options;
   const kept = Object.fromEntries(KEPT.map((name) => [name, process.env[name]]));
   const files = [options.stdout, options.stderr].map((path) =>
     path === undefined ? undefined : openSync(path, 'w'),
   );
-  const child = spawn(process.execPath, [BIN, ...args], {
+  const [command = '', ...rest] = [...through, process.execPath, BIN, ...args];
+  const child = spawn(command, rest, {
     cwd: directory,
     stdio: ['pipe', files[0] ?? 'pipe', files[1] ?? 'pipe'],
     env: { ...kept, AWS_EC2_METADATA_DISABLED: 'true', ...environment },

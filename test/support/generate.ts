@@ -34,7 +34,6 @@ export function exampleConfig(): string {
 const USUAL = new Set([
   'region',
   'repository',
-  'platform',
   'service',
   'cluster',
   'container',
