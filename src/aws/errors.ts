@@ -147,7 +147,7 @@ function denied(message: string, action: string, caller: Caller, cause: Error): 
   }
   const denial = parseDenial(message) ?? { ...unknown, action, resource: '*' };
   const error = permissionDenied(denial, cause, who);
-  if (!denial.action.startsWith('sts:')) return error;
+  if (!denial.action.startsWith('sts:AssumeRole')) return error;
   // Without the role there are no credentials, and no call can be made at all.
   return new EcsDeployError({
     code: 'credentials-missing',

@@ -202,7 +202,7 @@ describe('diagnose', () => {
     expect(end.stdout).toContain('the deployment of hyeon9mak-task-dev:2 failed.');
     expect(end.stdout).toContain('ECS deployment circuit breaker: tasks failed to start.');
     expect(end.stdout).toContain('other: ');
-    expect(end.stderr).toContain('"Action":"ecs:ListTasks"');
+    expect(end.stderr).toContain('"Action": "ecs:ListTasks"');
   });
 });
 
@@ -279,6 +279,6 @@ describe('logs', () => {
     deny(world, 'logs:GetLogEvents');
     const denied = await world.run(['logs']);
     expect(denied.status).toBe(4);
-    expect(denied.stderr).toContain('"Action":"logs:GetLogEvents"');
+    expect(denied.stderr).toContain('"Action": "logs:GetLogEvents"');
   });
 });
