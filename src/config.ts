@@ -8,7 +8,10 @@ import { longFlag, SETTING_KEYS, settingOf, variableOf, waysToGive } from './set
 import type { SettingKey, Settings } from './settings.ts';
 
 /** One service to work on, with the settings that may differ between services. */
-export type Target = Pick<Settings, 'taskDefinition' | 'setEnv' | 'unsetEnv' | 'container'> & {
+export type Target = Pick<
+  Settings,
+  'taskDefinition' | 'setEnv' | 'unsetEnv' | 'setSecret' | 'containerImage' | 'container'
+> & {
   readonly cluster: string;
   readonly service: string;
 };
@@ -156,6 +159,8 @@ function targetOf(layers: readonly Layer[], service: string): Target {
     taskDefinition: value('taskDefinition'),
     setEnv: value('setEnv'),
     unsetEnv: value('unsetEnv'),
+    setSecret: value('setSecret'),
+    containerImage: value('containerImage'),
   };
 }
 

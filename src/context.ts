@@ -1,4 +1,5 @@
 import type { Config } from './config.ts';
+import type { Paint } from './core/changes.ts';
 import type { Result } from './core/result.ts';
 import type { Emit } from './events.ts';
 
@@ -18,6 +19,8 @@ export interface Context {
   readonly directory: string;
   /** Writes a line to stdout before the end of the command; false once nobody reads it any more. */
   readonly print: (line: string) => boolean;
+  /** Colours for what changes on stdout; undefined where it is to stay plain. */
+  readonly paint: () => Promise<Paint | undefined>;
   readonly readStdin: () => Promise<string>;
   /** Asks on the terminal; undefined when there is none to ask on. */
   readonly ask: ((question: string) => Promise<string>) | undefined;

@@ -11,7 +11,7 @@ import { EcsDeployError, EXIT_STATUS, isAbort } from './errors.ts';
 import type { Event } from './events.ts';
 import { writeGithubFiles } from './report/github.ts';
 import type { Reporter } from './report/plain.ts';
-import { openReporter } from './report/reporter.ts';
+import { openPaint, openReporter } from './report/reporter.ts';
 
 /** Everything of the process that a run touches. */
 export interface Io {
@@ -147,6 +147,7 @@ function makeContext(invocation: Invocation, io: Io, report: (event: Event) => v
       io.stdout.write(`${line}\n`);
       return isRead;
     },
+    paint: () => openPaint(io.stdout, environment),
     readStdin: async () => {
       if (!stdin.isTTY) return readAll(stdin);
       throw new EcsDeployError({

@@ -178,6 +178,16 @@ const pairs: Reader<Readonly<Record<string, string>>> = {
   },
 };
 
+const imagesByContainer: Reader<Readonly<Record<string, string>>> = {
+  ...pairs,
+  read: (value) => {
+    const images = pairs.read(value);
+    return Object.fromEntries(
+      Object.entries(images).map(([container, image]) => [container, reference.read(image)]),
+    );
+  },
+};
+
 /** Where a build secret comes from; its value is read only when the build asks for it. */
 export interface BuildSecret {
   readonly id: string;
@@ -512,8 +522,36 @@ export const SETTINGS = {
     file: 'service',
     default: [],
     commands: RENDERERS,
-    meaning: 'environment variable to remove from the container (repeatable)',
+    meaning: 'environment variable or secret to remove from the container (repeatable)',
     example: '[DEBUG]',
+  }),
+  setSecret: setting({
+    reader: pairs,
+    flags: '--set-secret <key=value-from>',
+    file: 'service',
+    default: {},
+    merge: true,
+    commands: RENDERERS,
+    meaning:
+      'environment variable whose value is a secret, by its ARN or the name of a parameter (repeatable)',
+    example: '{ DB_PASSWORD: /app/db-password }',
+  }),
+  containerImage: setting({
+    reader: imagesByContainer,
+    flags: '--container-image <name=reference>',
+    file: 'service',
+    default: {},
+    merge: true,
+    commands: RENDERERS,
+    meaning: 'image of another container, e.g. a sidecar (repeatable)',
+    example: '{ datadog-agent: public.ecr.aws/datadog/agent:7.60.0 }',
+  }),
+  showValues: setting({
+    reader: yes,
+    flags: '--show-values',
+    default: false,
+    commands: ['render', 'deploy'],
+    meaning: 'show the values of environment variables in what changes',
   }),
   diff: setting({
     reader: yes,

@@ -11,7 +11,7 @@ import {
   sameDefinition,
   shortName,
 } from '../core/task-definition.ts';
-import type { JsonObject } from '../core/task-definition.ts';
+import type { Change, JsonObject } from '../core/task-definition.ts';
 import { allOrRefuse, EcsDeployError, refuse } from '../errors.ts';
 import { aboutService, enforce, examine, serviceChecks } from '../steps/checks.ts';
 import { observeTarget, platformOfDefinition, renderTarget } from '../steps/definition.ts';
@@ -39,7 +39,7 @@ export async function deploy(context: Context): Promise<CommandResult> {
   const observing = config.targets.map((target) => observeTarget(context, ecs, target));
   const examining = observing.map(async (read) => {
     const item = await read;
-    const checks = serviceChecks(aws, ecs, item, item.source);
+    const checks = serviceChecks(aws, ecs, item, renderTarget(context, item, config.image));
     return examine(context, aboutService(item.service), checks);
   });
   const [source, observed, findings] = await allOrRefuse([
@@ -55,6 +55,9 @@ export async function deploy(context: Context): Promise<CommandResult> {
     scan === undefined ? {} : { 'image-scan': () => scan },
   );
   enforce(context, [...findings.flat(), ...scanned]);
+  const changes = observed.map(({ running }, index) =>
+    diffDefinitions(running.definition, planned[index] ?? {}, config),
+  );
   emit({
     kind: 'plan',
     image: source.reference,
@@ -63,10 +66,10 @@ export async function deploy(context: Context): Promise<CommandResult> {
       cluster: shortName(target.cluster),
       service: target.service,
       from: shortName(running.arn),
-      changes: diffDefinitions(running.definition, planned[index] ?? {}),
+      changes: changes[index] ?? [],
     })),
   });
-  if (config.dryRun) return dryRun(source, observed, planned);
+  if (config.dryRun) return dryRun(source, observed, planned, changes);
 
   const { image, seconds } = await takeImage(context, aws, source, observed);
   const registerStart = performance.now();
@@ -90,7 +93,12 @@ export async function deploy(context: Context): Promise<CommandResult> {
     })),
   );
   const result = rolloutResult(context, services, rolloutStart);
-  return { ...result, image, seconds: { ...seconds, register, ...result.seconds } };
+  return {
+    ...result,
+    services: result.services.map((item, index) => ({ ...item, changes: changes[index] ?? [] })),
+    image,
+    seconds: { ...seconds, register, ...result.seconds },
+  };
 }
 
 /** An image to build or to find built, or one that the user named. */
@@ -167,6 +175,7 @@ function dryRun(
   source: Source,
   observed: readonly Observed[],
   planned: readonly JsonObject[],
+  changes: readonly (readonly Change[])[],
 ): CommandResult {
   return {
     outcome: 'planned',
@@ -182,6 +191,7 @@ function dryRun(
         previousTaskDefinition: running.arn,
         desired: service.desiredCount ?? 0,
         running: service.runningCount ?? 0,
+        changes: changes[index] ?? [],
       }),
     ),
     seconds: {},

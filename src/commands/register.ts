@@ -14,8 +14,8 @@ export async function register(context: Context): Promise<CommandResult> {
   const { argument, directory } = context;
   const definition =
     argument === undefined || argument === '-'
-      ? parseDefinition(await context.readStdin(), 'stdin')
-      : await readDefinitionFile(resolve(directory, argument));
+      ? await parseDefinition(context, await context.readStdin(), 'stdin')
+      : await readDefinitionFile(context, resolve(directory, argument));
   const start = performance.now();
   const ecs = await openEcs(await connectAws(context));
   const origin = await runningRevision(context, ecs, definition);

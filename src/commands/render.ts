@@ -1,12 +1,14 @@
 import { openEcs } from '../aws/ecs.ts';
 import { requireSettings } from '../config.ts';
 import type { CommandResult, Context } from '../context.ts';
+import { serviceResult } from '../core/result.ts';
 import { diffDefinitions } from '../core/task-definition.ts';
 import type { JsonObject } from '../core/task-definition.ts';
 import { formatChanges } from '../core/changes.ts';
 import { EcsDeployError } from '../errors.ts';
 import {
   definitionOf,
+  hasEdits,
   observeTarget,
   renderDefinition,
   renderTarget,
@@ -16,14 +18,28 @@ import { connectAws } from '../steps/session.ts';
 /** Prints the definition that `register` takes: the service's own, with the image replaced. */
 export async function render(context: Context): Promise<CommandResult> {
   const { config } = context;
-  const edits = Object.keys(config.setEnv).length + config.unsetEnv.length;
-  if (edits === 0) requireSettings(config, ['image']);
+  if (![config, ...config.targets].some(hasEdits)) requireSettings(config, ['image']);
   if (config.taskDefinition === undefined) requireSettings(config, ['cluster', 'service']);
   const { before, after } = await renderOne(context);
-  const text = config.diff
-    ? formatChanges(diffDefinitions(before, after))
-    : JSON.stringify(after, undefined, 2);
-  return { outcome: 'succeeded', image: null, services: [], seconds: {}, output: text };
+  const changes = diffDefinitions(before, after, config);
+  const [target] = config.targets;
+  return {
+    outcome: 'succeeded',
+    image: null,
+    services: [
+      serviceResult({
+        cluster: target?.cluster ?? '',
+        service: target?.service ?? '',
+        outcome: 'succeeded',
+        changes,
+        definition: after,
+      }),
+    ],
+    seconds: {},
+    output: config.diff
+      ? formatChanges(changes, await context.paint())
+      : JSON.stringify(after, undefined, 2),
+  };
 }
 
 async function renderOne(context: Context): Promise<{ before: JsonObject; after: JsonObject }> {

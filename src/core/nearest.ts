@@ -15,6 +15,14 @@ function nearest(name: string, candidates: readonly string[]): string | undefine
   return best !== undefined && best.distance <= limit ? best.candidate : undefined;
 }
 
+/** The candidate that a name is a slip of: other capitals, a letter too few, too many or wrong. */
+export function slipOf(name: string, candidates: readonly string[]): string | undefined {
+  const limit = name.length < 8 ? 1 : 2;
+  return candidates.find(
+    (candidate) => distance(name.toLowerCase(), candidate.toLowerCase()) <= limit,
+  );
+}
+
 /**
  * Names what exists, the nearest first: `did you mean "api"? there are: api, worker`. Undefined
  * candidates are those that may not be listed.

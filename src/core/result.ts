@@ -1,6 +1,7 @@
 import { EXIT_STATUS } from '../errors.ts';
 import type { Finding } from './checks.ts';
 import type { Cause } from './diagnosis.ts';
+import type { Change, JsonObject } from './task-definition.ts';
 import type { DeploymentStatus, EventStatus, TaskStatus } from './reports.ts';
 
 /** How a command, or one service of it, ended. */
@@ -41,6 +42,10 @@ export interface ServiceResult {
   readonly running: number;
   readonly failedTasks: number;
   readonly causes: readonly Cause[];
+  /** What registering changes against the revision that runs; of `render` and `deploy`. */
+  readonly changes?: readonly Change[];
+  /** What `render` prints. */
+  readonly definition?: JsonObject;
   /** What `status` shows besides. */
   readonly deployments?: readonly DeploymentStatus[];
   readonly tasks?: readonly TaskStatus[];

@@ -65,66 +65,93 @@ export function chooseContainers(
   definition: JsonObject,
   named: readonly string[] | undefined,
 ): readonly string[] {
-  const known = containerNames(definition);
-  const family = String(definition['family']);
   if (named === undefined) {
+    const known = containerNames(definition);
     if (known.length === 1) return known;
     throw new EcsDeployError({
       code: 'container-ambiguous',
-      message: `The task definition ${family} has ${known.length} containers: ${known.join(', ')}. Which one gets the image?`,
+      message: `The task definition ${String(definition['family'])} has ${known.length} containers: ${known.join(', ')}. Which one gets the image?`,
       hint: `name it with --container NAME or "container" in .ecsdeployrc`,
     });
   }
-  const unknown = named.find((name) => !known.includes(name));
-  if (unknown !== undefined) {
-    throw new EcsDeployError({
-      code: 'container-missing',
-      message: `The task definition ${family} has no container "${unknown}".`,
-      hint: `${suggest(unknown, known, 'containers')}; set --container or "container" in .ecsdeployrc`,
-    });
-  }
+  requireContainers(definition, named, 'set --container or "container" in .ecsdeployrc');
   return named;
+}
+
+/** Throws `container-missing` for the first name that is none of the definition's containers. */
+export function requireContainers(
+  definition: JsonObject,
+  names: readonly string[],
+  remedy: string,
+): void {
+  const known = containerNames(definition);
+  const unknown = names.find((name) => !known.includes(name));
+  if (unknown === undefined) return;
+  throw new EcsDeployError({
+    code: 'container-missing',
+    message: `The task definition ${String(definition['family'])} has no container "${unknown}".`,
+    hint: `${suggest(unknown, known, 'containers')}; ${remedy}`,
+  });
 }
 
 /** What render changes. */
 export interface Edit {
+  /** Containers that get the image and the variables. */
   readonly containers: readonly string[];
   /** Undefined leaves the images as they are. */
   readonly image: string | undefined;
+  /** Images of further containers by their names. */
+  readonly images: Readonly<Record<string, string>>;
   readonly setEnv: Readonly<Record<string, string>>;
+  /** ARNs or names of parameters, by the variables that get their values. */
+  readonly setSecret: Readonly<Record<string, string>>;
+  /** Variables to remove, whether plain or secret. */
   readonly unsetEnv: readonly string[];
 }
 
-/** Replaces image and environment entries of the named containers; everything else is kept. */
+/** Replaces images, environment entries and secrets of the named containers; everything else is kept. */
 export function render(definition: JsonObject, edit: Edit): JsonObject {
   return {
     ...definition,
-    containerDefinitions: containersOf(definition).map((container) =>
-      edit.containers.includes(String(container['name']))
-        ? renderContainer(container, edit)
-        : container,
-    ),
+    containerDefinitions: containersOf(definition).map((container) => {
+      const name = String(container['name']);
+      const isOurs = edit.containers.includes(name);
+      const own = Object.hasOwn(edit.images, name) ? edit.images[name] : undefined;
+      const image = own ?? (isOurs ? edit.image : undefined);
+      const imaged = image === undefined ? container : { ...container, image };
+      return isOurs ? editVariables(imaged, edit) : imaged;
+    }),
   };
 }
 
-interface NameValue {
-  readonly name: string;
-  readonly value: string;
+/** ECS takes a variable either as plain or as secret: setting it as one removes it as the other. */
+function editVariables(container: JsonObject, { setEnv, setSecret, unsetEnv }: Edit): JsonObject {
+  const plain = editNamed(container, 'environment', 'value', setEnv, [
+    ...unsetEnv,
+    ...Object.keys(setSecret),
+  ]);
+  return editNamed(plain, 'secrets', 'valueFrom', setSecret, [...unsetEnv, ...Object.keys(setEnv)]);
 }
 
-function renderContainer(source: JsonObject, { image, setEnv, unsetEnv }: Edit): JsonObject {
-  const container = image === undefined ? source : { ...source, image };
-  if (Object.keys(setEnv).length === 0 && unsetEnv.length === 0) return container;
-  const before = (container['environment'] ?? []) as readonly NameValue[];
+/** Sets and removes entries of a list such as `environment`; those that stay keep their order. */
+function editNamed(
+  container: JsonObject,
+  list: string,
+  value: string,
+  set: Readonly<Record<string, string>>,
+  unset: readonly string[],
+): JsonObject {
+  const before = (container[list] ?? []) as readonly (JsonObject & { readonly name: string })[];
   const kept = before
-    .filter(({ name }) => !unsetEnv.includes(name))
+    .filter(({ name }) => Object.hasOwn(set, name) || !unset.includes(name))
     .map((entry) =>
-      Object.hasOwn(setEnv, entry.name) ? { ...entry, value: setEnv[entry.name] } : entry,
+      Object.hasOwn(set, entry.name) ? { ...entry, [value]: set[entry.name] } : entry,
     );
-  const added = Object.entries(setEnv)
+  const added = Object.entries(set)
     .filter(([name]) => !before.some((entry) => entry.name === name))
-    .map(([name, value]) => ({ name, value }));
-  return { ...container, environment: [...kept, ...added] };
+    .map(([name, item]) => ({ name, [value]: item }));
+  const isSame = Object.keys(set).length === 0 && kept.length === before.length;
+  return isSame ? container : { ...container, [list]: [...kept, ...added] };
 }
 
 /** Whether registering `draft` would make a revision equal to `existing`, ECS's defaults aside. */
@@ -182,22 +209,32 @@ export interface Change {
   readonly container: string | undefined;
   /** Member path, e.g. `image`, `environment.LOG_LEVEL`, `portMappings[0].containerPort`. */
   readonly path: string;
-  /** JSON of the value, undefined where there is none, `•••` for an environment value. */
+  /** JSON of the value, undefined where there is none, `•••` for one that is not to be shown. */
   readonly before: string | undefined;
   readonly after: string | undefined;
 }
 
-/** The differences that registering `after` in place of `before` would make, environment values hidden. */
-export function diffDefinitions(before: JsonObject, after: JsonObject): readonly Change[] {
+/**
+ * The differences that registering `after` in place of `before` would make. Values of environment
+ * variables, and of options and labels that are named like secrets, are hidden unless `showValues`.
+ */
+export function diffDefinitions(
+  before: JsonObject,
+  after: JsonObject,
+  { showValues = false } = {},
+): readonly Change[] {
   const [old, now] = [split(before), split(after)];
   const parts = [...new Set([...old.keys(), ...now.keys()])];
   return parts.flatMap((container) =>
-    diffValues(flatten(old.get(container)), flatten(now.get(container))).map((change) => ({
-      container,
-      ...change,
-    })),
+    diffValues(flatten(old.get(container)), flatten(now.get(container)), showValues).map(
+      (change) => ({ container, ...change }),
+    ),
   );
 }
+
+/** Paths of values that may be secrets: Datadog and Splunk take their keys as log options. */
+const PRIVATE =
+  /^environment\.|^(?:logConfiguration\.options|firelensConfiguration\.options|dockerLabels)\..*(?:api_?key|token|passw|secret|credential)/is;
 
 /** A definition's own members under undefined, and each container's under its name. */
 function split(definition: JsonObject): Map<string | undefined, unknown> {
@@ -211,12 +248,12 @@ function split(definition: JsonObject): Map<string | undefined, unknown> {
 
 type Leaves = ReadonlyMap<string, string>;
 
-function diffValues(old: Leaves, now: Leaves): Omit<Change, 'container'>[] {
+function diffValues(old: Leaves, now: Leaves, showValues: boolean): Omit<Change, 'container'>[] {
   return [...new Set([...old.keys(), ...now.keys()])]
     .filter((path) => old.get(path) !== now.get(path))
     .map((path) => {
       const show = (value: string | undefined) =>
-        value !== undefined && path.startsWith('environment.') ? '•••' : value;
+        value !== undefined && !showValues && PRIVATE.test(path) ? '•••' : value;
       return { path, before: show(old.get(path)), after: show(now.get(path)) };
     });
 }

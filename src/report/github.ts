@@ -1,4 +1,5 @@
 import { appendFileSync } from 'node:fs';
+import { changesInMarkdown } from '../core/changes.ts';
 import { hasFailedTasks } from '../core/diagnosis.ts';
 import type { Result } from '../core/result.ts';
 import { shortName } from '../core/task-definition.ts';
@@ -84,6 +85,9 @@ function summary({ command, outcome, image, services, error, seconds }: Result):
       );
     }
     lines.push('');
+  }
+  for (const { service, changes = [] } of services) {
+    if (changes.length > 0) lines.push(`${service} changes:`, '', changesInMarkdown(changes), '');
   }
   for (const { code, summary: text, hint } of services.flatMap(({ causes }) => causes)) {
     lines.push(`- **${code}**: ${text}; ${hint}`);

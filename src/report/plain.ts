@@ -37,16 +37,25 @@ function isTrouble(event: Event): boolean {
   return ['checked', 'error', 'interrupted', 'rolling-back', 'rollout-paused'].includes(event.kind);
 }
 
-/** One plain line per line of wording, no escape codes; `quiet` keeps what went wrong. */
+/** How lines are written that stay. */
+export interface PlainOptions {
+  readonly verbose: boolean;
+  /** Keeps what went wrong, and nothing else. */
+  readonly quiet: boolean;
+  /** Colours where the user insists on them (FORCE_COLOR). */
+  readonly paint?: ((line: Line) => string) | undefined;
+}
+
+/** One plain line per line of wording, without escape codes unless they are asked for. */
 export function plainReporter(
   write: Write,
-  { verbose, quiet }: { readonly verbose: boolean; readonly quiet: boolean },
+  { verbose, quiet, paint = plainLine }: PlainOptions,
 ): Reporter {
   return {
     report: (event) => {
       if (quiet && !isTrouble(event)) return;
       for (const line of wordEvent(event).lines) {
-        if (line.level !== 'debug' || verbose) write(plainLine(line));
+        if (line.level !== 'debug' || verbose) write(paint(line));
       }
     },
     end: () => undefined,

@@ -1,6 +1,7 @@
 import { Chalk } from 'chalk';
 import type { ChalkInstance } from 'chalk';
 import type { Ora } from 'ora';
+import type { Paint } from '../core/changes.ts';
 import type { Event } from '../events.ts';
 import type { Reporter } from './plain.ts';
 import { wordEvent } from './text.ts';
@@ -22,7 +23,8 @@ export async function terminalReporter(
   { verbose, colour }: { readonly verbose: boolean; readonly colour: boolean },
 ): Promise<Reporter> {
   const { default: ora } = await import('ora');
-  const chalk = new Chalk({ level: colour ? 1 : 0 });
+  const chalk = chalkFor(colour);
+  const paint = paintLine(colour);
   let spinner: Ora | undefined;
   const stop = () => {
     spinner?.stop();
@@ -35,7 +37,7 @@ export async function terminalReporter(
         ({ level }) => (level !== 'debug' || verbose) && (verbose || !PASSING.has(event.kind)),
       );
       if (shown.length > 0) {
-        const text = shown.map((line) => paint(line, chalk)).join('');
+        const text = shown.map(paint).join('');
         // The live line moves down: what stays is written above it.
         spinner?.clear();
         stream.write(text);
@@ -52,7 +54,13 @@ export async function terminalReporter(
   };
 }
 
-function paint({ level, text }: Line, chalk: ChalkInstance): string {
+function chalkFor(colour: boolean): ChalkInstance {
+  return new Chalk({ level: colour ? 1 : 0 });
+}
+
+/** Puts the mark and the colours of its level to a line. */
+export function paintLine(colour: boolean): (line: Line) => string {
+  const chalk = chalkFor(colour);
   const styles: Readonly<Record<Level, (text: string) => string>> = {
     step: (words) => chalk.bold(words),
     success: (words) => `${chalk.green('✔')} ${words}`,
@@ -66,7 +74,7 @@ function paint({ level, text }: Line, chalk: ChalkInstance): string {
     fail: (words) => `  ${chalk.red('✖')} ${words}`,
     skip: (words) => chalk.dim(`  – ${words}`),
   };
-  return `${styles[level](text)}\n`;
+  return ({ level, text }) => `${styles[level](text)}\n`;
 }
 
 function paintDetail(text: string, chalk: ChalkInstance): string {
@@ -74,6 +82,11 @@ function paintDetail(text: string, chalk: ChalkInstance): string {
   if (/^\s+\+ /.test(text)) return chalk.green(text);
   return chalk.dim(text);
 }
+
+const coloured = chalkFor(true);
+
+/** Colours of what changes, as on stderr. */
+export const PAINT: Paint = { removed: coloured.red, added: coloured.green };
 
 /** Cuts a live line to the terminal's width, spinner included: a wrapped one cannot be cleared. */
 function fit(text: string, columns: number): string {

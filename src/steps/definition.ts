@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { Service } from '@aws-sdk/client-ecs';
+import { findMisfits } from '../aws/definition-schema.ts';
 import { describeRevision, describeService } from '../aws/ecs.ts';
 import type { Ecs } from '../aws/ecs.ts';
 import type { Target } from '../config.ts';
@@ -11,6 +12,7 @@ import {
   containersOf,
   placeOfArn,
   render,
+  requireContainers,
   shortName,
   toRegistrable,
 } from '../core/task-definition.ts';
@@ -41,15 +43,16 @@ export async function observeTarget(context: Context, ecs: Ecs, target: Target):
 
 /** The definition that the user named, when it is not simply the one the service runs. */
 async function namedDefinition(
-  { directory }: Context,
+  context: Context,
   ecs: Ecs,
   named: string | undefined,
   running: string | undefined,
 ): Promise<JsonObject | undefined> {
+  const { directory } = context;
   if (named === undefined) return undefined;
   // A family says which definition is meant; its revision is the one that the service runs.
   if (shortName(running ?? '').split(':')[0] === named) return undefined;
-  if (named.endsWith('.json')) return readDefinitionFile(resolve(directory, named));
+  if (named.endsWith('.json')) return readDefinitionFile(context, resolve(directory, named));
   return (await describeRevision(ecs, named)).definition;
 }
 
@@ -59,7 +62,10 @@ export async function definitionOf(context: Context, ecs: Ecs, named: string): P
 }
 
 /** Reads a task definition from a JSON file; throws `task-definition-invalid`. */
-export async function readDefinitionFile(path: string): Promise<JsonObject> {
+export async function readDefinitionFile(
+  context: Pick<Context, 'emit'>,
+  path: string,
+): Promise<JsonObject> {
   const source = await readFile(path, 'utf8').catch((error: unknown) => {
     throw new EcsDeployError({
       code: 'task-definition-invalid',
@@ -68,35 +74,55 @@ export async function readDefinitionFile(path: string): Promise<JsonObject> {
       cause: error,
     });
   });
-  return parseDefinition(source, path);
+  return parseDefinition(context, source, path);
 }
 
 /**
  * Reads a task definition from JSON text, as `render`, the console or `describe-task-definition`
- * give it.
+ * give it. Members that the SDK does not know are kept, with a notice.
+ *
+ * Throws `task-definition-invalid` with everything that ECS would not take.
  */
-export function parseDefinition(source: string, place: string): JsonObject {
-  const invalid = (why: string, cause?: unknown) =>
-    new EcsDeployError({
-      code: 'task-definition-invalid',
-      message: `${place} holds no task definition: ${why}`,
-      hint: 'it is the JSON that `ecsdeploy render` prints, with "family" and "containerDefinitions"',
-      cause,
-    });
+export async function parseDefinition(
+  { emit }: Pick<Context, 'emit'>,
+  source: string,
+  place: string,
+): Promise<JsonObject> {
+  const invalid = (
+    why: string,
+    hint = 'it is the JSON that `ecsdeploy render` prints, with "family" and "containerDefinitions"',
+    cause?: unknown,
+  ) => new EcsDeployError({ code: 'task-definition-invalid', message: why, hint, cause });
+  const none = (why: string, cause?: unknown) =>
+    invalid(`${place} holds no task definition: ${why}`, undefined, cause);
   let parsed: unknown;
   try {
-    parsed = JSON.parse(source);
+    // Editors of Windows begin a file with a mark that JSON does not have.
+    parsed = JSON.parse(source.replace(/^\uFEFF/, ''));
   } catch (error) {
-    throw invalid(source.trim() === '' ? 'it is empty' : (error as Error).message, error);
+    throw none(source.trim() === '' ? 'it is empty' : (error as Error).message, error);
   }
   if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) {
-    throw invalid('it is no JSON object');
+    throw none('it is no JSON object');
   }
   const outer = parsed as JsonObject;
   const described = (outer['taskDefinition'] ?? outer) as JsonObject;
   const definition = toRegistrable(described, outer['tags'] ?? described['tags']);
-  if (typeof definition['family'] !== 'string') throw invalid('"family" is missing');
-  if (containersOf(definition).length === 0) throw invalid('"containerDefinitions" is missing');
+  const { problems, unknown } = await findMisfits(definition);
+  if (problems.length > 0) {
+    throw invalid(
+      `ECS would not take ${place}:\n${problems.map((problem) => `  ${problem}`).join('\n')}`,
+      'mend the file; `ecsdeploy render` prints a definition that is in use',
+    );
+  }
+  if (typeof definition['family'] !== 'string') throw none('"family" is missing');
+  if (containersOf(definition).length === 0) throw none('"containerDefinitions" is missing');
+  if (unknown.length > 0) {
+    emit({
+      kind: 'warning',
+      message: `${place} has members that this version does not know: ${unknown.join(', ')}. They are passed on as they are.`,
+    });
+  }
   return definition;
 }
 
@@ -150,18 +176,46 @@ export function renderTarget(
   return draft;
 }
 
-/** Puts image and environment into the chosen containers of a definition. */
+/** What is asked of a definition: images, variables, and the containers that get them. */
+type Wishes = Pick<Target, 'container' | 'containerImage' | 'setEnv' | 'setSecret' | 'unsetEnv'>;
+
+/** Whether anything but the image is asked for. */
+export function hasEdits({ containerImage, ...wishes }: Wishes): boolean {
+  return Object.keys(containerImage).length > 0 || hasVariables(wishes);
+}
+
+function hasVariables({
+  setEnv,
+  setSecret,
+  unsetEnv,
+}: Pick<Wishes, 'setEnv' | 'setSecret' | 'unsetEnv'>): boolean {
+  return Object.keys(setEnv).length + Object.keys(setSecret).length + unsetEnv.length > 0;
+}
+
+/** Puts images, environment and secrets into the chosen containers of a definition. */
 export function renderDefinition(
-  target: Pick<Target, 'container' | 'setEnv' | 'unsetEnv'>,
+  wishes: Wishes,
   source: JsonObject,
   image: string | undefined,
 ): JsonObject {
-  return render(source, {
-    containers: chooseContainers(source, target.container),
-    image,
-    setEnv: target.setEnv,
-    unsetEnv: target.unsetEnv,
-  });
+  const { container, containerImage: images, setEnv, setSecret, unsetEnv } = wishes;
+  // Who only changes a sidecar's image need not say which container is the application's.
+  const isNeeded = image !== undefined || hasVariables(wishes);
+  const containers = isNeeded ? chooseContainers(source, container) : [];
+  requireContainers(source, Object.keys(images), 'see --container-image');
+  const twice =
+    Object.keys(setEnv).find((name) => Object.hasOwn(setSecret, name)) ??
+    (image === undefined ? undefined : containers.find((name) => Object.hasOwn(images, name)));
+  if (twice !== undefined) {
+    throw new EcsDeployError({
+      code: 'usage',
+      message: Object.hasOwn(images, twice)
+        ? `The container "${twice}" would get two images: ${image} and ${images[twice]}.`
+        : `The variable "${twice}" would be set twice: as plain and as secret.`,
+      hint: 'take one of them out of the command line or the config',
+    });
+  }
+  return render(source, { containers, image, images, setEnv, setSecret, unsetEnv });
 }
 
 /** The load balancer's container and port must be in the definition, or UpdateService is refused. */

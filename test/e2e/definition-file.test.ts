@@ -1,0 +1,230 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { RegisterTaskDefinitionCommand } from '@aws-sdk/client-ecs';
+import { expect, test } from 'vitest';
+import { readResult } from '../support/cli.ts';
+import { makeFolder } from '../support/files.ts';
+import { makeWorld, stable } from '../support/world.ts';
+import type { World } from '../support/world.ts';
+
+const FILE = 'task.json';
+
+/** The running definition as a file, changed before it is written. */
+async function writeDefinition(
+  world: World,
+  change: (definition: Record<string, unknown>) => unknown = (definition) => definition,
+): Promise<void> {
+  const { stdout } = await world.run(['render', '--image', 'registry/app:2']);
+  const definition = JSON.parse(stdout) as Record<string, unknown>;
+  writeFileSync(join(world.folder, FILE), JSON.stringify(change(definition), undefined, 2));
+}
+
+const deployFile = (world: World, ...args: string[]) =>
+  world.run(['deploy', '--image', 'registry/app:3', '--task-definition', FILE, ...args]);
+
+test('a file as describe-task-definition gives it is deployed, with its tags', async () => {
+  const world = await makeWorld();
+  await writeDefinition(world, (definition) => ({
+    taskDefinition: {
+      ...definition,
+      taskDefinitionArn: 'arn:aws:ecs:r:1:task-definition/x:9',
+      revision: 9,
+      status: 'ACTIVE',
+      registeredAt: '2026-01-01',
+      newerThanTheSdk: { kept: [''] },
+    },
+    tags: [{ key: 'team', value: 'web=1' }],
+  }));
+  // As Windows writes it.
+  const text = readFileSync(join(world.folder, FILE), 'utf8').replaceAll('\n', '\r\n');
+  writeFileSync(join(world.folder, FILE), `\uFEFF${text}`);
+  const end = await deployFile(world, '--json');
+  expect(end.status, end.stderr).toBe(0);
+  expect(end.stderr.match(/does not know: newerThanTheSdk\. They/g)).toHaveLength(1);
+  const { taskDefinition } = await world.service();
+  const rendered = await world.run(['render', '--set-env', 'A=b']);
+  expect(JSON.parse(rendered.stdout)).toMatchObject({
+    newerThanTheSdk: { kept: [''] },
+    tags: [{ key: 'team', value: 'web=1' }],
+  });
+  expect(readResult(end).services[0]?.taskDefinition).toBe(taskDefinition);
+});
+
+test('everything that ECS would not take is told at once, with the place and the likely name', async () => {
+  const world = await makeWorld();
+  await writeDefinition(world, ({ containerDefinitions, ...rest }) => ({
+    ...rest,
+    memory: 512,
+    networkMod: 'awsvpc',
+    volumes: [{ name: 'data', efsVolumeConfiguration: { fileSystemID: 'fs-1' } }],
+    containerDefinitions: [
+      {
+        name: 'app',
+        Image: 'registry/app:1',
+        cpu: '256',
+        essential: 'yes',
+        environment: { TOKEN: 'the secret itself' },
+        portMapping: [{ containerPort: 80 }],
+        dockerLabels: { 'any.name': 'x', portMapping: '' },
+        logConfigration: { logDriver: 'awslogs' },
+      },
+      ...(containerDefinitions as object[]),
+    ],
+  }));
+  world.writes();
+  const end = await deployFile(world);
+  expect(end.status).toBe(2);
+  expect(world.writes()).toEqual([]);
+  expect(stable(end.stderr, world)).toMatchInlineSnapshot(`
+    "Error: ECS would not take FOLDER/task.json:
+      memory is 512, but must be text: "512"
+      volumes[0].efsVolumeConfiguration.fileSystemID is no member (did you mean "fileSystemId"?)
+      networkMod is no member (did you mean "networkMode"?)
+      containerDefinitions[0].Image is no member (did you mean "image"?)
+      containerDefinitions[0].cpu is text, but must be a number: 256
+      containerDefinitions[0].essential is text, but must be true or false
+      containerDefinitions[0].environment is an object, but must be a list of objects: [{ "name": …, "value": … }]
+      containerDefinitions[0].portMapping is no member (did you mean "portMappings"?)
+      containerDefinitions[0].logConfigration is no member (did you mean "logConfiguration"?)
+      → mend the file; \`ecsdeploy render\` prints a definition that is in use
+    "
+  `);
+});
+
+test.each(['', 'not json', '[]', '{"family":"app"}', '{"containerDefinitions":[{"name":"app"}]}'])(
+  '%j is no definition',
+  async (source) => {
+    const world = await makeWorld();
+    writeFileSync(join(world.folder, FILE), source);
+    const end = await world.run(['register', FILE]);
+    expect(end.status).toBe(2);
+    expect(stable(end.stderr, world)).toMatchSnapshot();
+    expect(world.writes()).toEqual([]);
+  },
+);
+
+test('sidecars by name, secrets and variables in one go: the diff, and what is registered', async () => {
+  const world = await makeWorld();
+  const args = [
+    '--image',
+    'registry/app:3',
+    '--container-image',
+    'datadog-agent=registry/datadog:8',
+    '--set-env',
+    'LEVEL=very private',
+    '--set-secret',
+    'API_KEY=/shop/api-key',
+    '--unset-env',
+    'DATABASE_PASSWORD',
+    '--skip-check',
+    'secrets',
+  ];
+  const plan = await world.run(['deploy', '--dry-run', ...args]);
+  expect(plan.status, plan.stderr).toBe(0);
+  expect(stable(plan.stderr, world)).toMatchInlineSnapshot(`
+    "Image registry/app:3
+    Service hyeon9mak-service-dev in backend runs hyeon9mak-task-dev:1
+      container hyeon9mak-container
+        - image: "REGISTRY/hyeon9mak-dev:first"
+        + image: "registry/app:3"
+        - secrets.DATABASE_PASSWORD: "arn:aws:secretsmanager:ap-northeast-2:111122223333:secret:hyeon9mak/database-AbCdEf"
+        + environment.LEVEL: •••
+        + secrets.API_KEY: "/shop/api-key"
+      container datadog-agent
+        - image: "public.ecr.aws/datadog/agent:latest"
+        + image: "registry/datadog:8"
+    "
+  `);
+  const diff = await world.run(['render', '--diff', ...args.slice(0, -2)]);
+  expect(diff.stdout).not.toContain('very private');
+  const shown = await world.run(['render', '--diff', '--show-values', ...args.slice(0, -2)], {
+    environment: { FORCE_COLOR: '1' },
+  });
+  expect(shown.stdout).toContain('\u001B[32m  + environment.LEVEL: "very private"\u001B[39m');
+
+  const summary = join(makeFolder({ summary: '' }), 'summary');
+  const end = await world.run(['deploy', '--json', ...args], {
+    environment: { GITHUB_ACTIONS: 'true', GITHUB_STEP_SUMMARY: summary },
+  });
+  expect(end.status, end.stderr).toBe(0);
+  expect(end.stdout + end.stderr).not.toContain('very private');
+  expect(readResult(end).services[0]?.changes).toContainEqual({
+    container: 'datadog-agent',
+    path: 'image',
+    before: '"public.ecr.aws/datadog/agent:latest"',
+    after: '"registry/datadog:8"',
+  });
+  expect(stable(readFileSync(summary, 'utf8'), world)).toMatchInlineSnapshot(`
+    "### ecsdeploy deploy: succeeded after TIME
+
+    Image \`registry/app:3\` 
+
+    | service | outcome | revision | tasks | failed |
+    | --- | --- | --- | --- | --- |
+    | hyeon9mak-service-dev | succeeded | hyeon9mak-task-dev:2 | 2 of 2 | 0 |
+
+    hyeon9mak-service-dev changes:
+
+    \`\`\`diff
+    @@ container hyeon9mak-container @@
+    - image: "REGISTRY/hyeon9mak-dev:first"
+    + image: "registry/app:3"
+    - secrets.DATABASE_PASSWORD: "arn:aws:secretsmanager:ap-northeast-2:111122223333:secret:hyeon9mak/database-AbCdEf"
+    + environment.LEVEL: •••
+    + secrets.API_KEY: "/shop/api-key"
+    @@ container datadog-agent @@
+    - image: "public.ecr.aws/datadog/agent:latest"
+    + image: "registry/datadog:8"
+    \`\`\`
+
+    "
+  `);
+});
+
+test('render --json holds the definition and what changes', async () => {
+  const world = await makeWorld();
+  const end = await world.run(['render', '--set-env', 'A=b', '--json']);
+  const [service] = readResult(end).services;
+  expect(service?.changes).toEqual([
+    { container: 'hyeon9mak-container', path: 'environment.A', after: '•••' },
+  ]);
+  expect(service?.definition).toMatchObject({ family: 'hyeon9mak-task-dev' });
+});
+
+test.each([
+  ['--container-image', 'datadog-agnt=registry/datadog:8'],
+  ['--container-image', 'hyeon9mak-container=registry/other:1'],
+  ['--container-image', 'datadog-agent=registry/data dog'],
+  ['--set-secret', 'LEVEL=/shop/level', '--set-env', 'LEVEL=info'],
+  ['--set-secret', 'API_KEY=/not/there'],
+])('%s %s is refused', async (...args) => {
+  const world = await makeWorld();
+  const end = await world.run(['deploy', '--image', 'registry/app:3', ...args]);
+  expect(end.status).toBeLessThanOrEqual(3);
+  expect(end.status).toBeGreaterThanOrEqual(2);
+  expect(world.writes()).toEqual([]);
+  expect(stable(end.stderr, world)).toMatchSnapshot();
+});
+
+test('a definition of another family than the one that runs is found by its name', async () => {
+  const world = await makeWorld();
+  await world.ecs.send(
+    new RegisterTaskDefinitionCommand({
+      family: 'other',
+      memory: '512',
+      containerDefinitions: [{ name: 'only', image: 'registry/app:1' }],
+    }),
+  );
+  const end = await world.run([
+    'render',
+    '--task-definition',
+    'other',
+    '--container',
+    'only',
+    '--image',
+    'registry/app:2',
+    '--diff',
+  ]);
+  expect(end.status, end.stderr).toBe(0);
+  expect(end.stdout).toContain('+ image: "registry/app:2"');
+});
