@@ -214,6 +214,16 @@ function usageError(cause: CommanderError, argv: readonly string[]): EcsDeployEr
       cause,
     });
   }
+  const [, takes, given] =
+    /^error: too many arguments for '\w+'\. Expected (\d) .* got (\d+)/.exec(cause.message) ?? [];
+  if (takes !== undefined) {
+    return new EcsDeployError({
+      code: 'usage',
+      message: `${command} takes ${takes === '0' ? 'no argument' : 'one argument'}, but ${given} ${given === '1' ? 'was' : 'were'} given.`,
+      hint: `what it works on is named by options, for one --service NAME\nsee ecsdeploy ${command} --help`,
+      cause,
+    });
+  }
   const [, message = '', near] =
     /^error: (.*?)(?:\n\(Did you mean (.*)\?\))?$/s.exec(cause.message) ?? [];
   const option = /^unknown option '(--[a-z-]+)'/.exec(message)?.[1];
@@ -231,7 +241,7 @@ function usageError(cause: CommanderError, argv: readonly string[]): EcsDeployEr
           ? []
           : [`did you mean ${near}?`]),
       `see ${see}`,
-    ].join('; '),
+    ].join('\n'),
     cause,
   });
 }

@@ -118,7 +118,14 @@ export function resolveConfig(sources: Sources): Config {
     throw new EcsDeployError({
       code: 'config-invalid',
       message: problems.join('\n'),
-      hint: 'every key is explained in .ecsdeployrc.example, every flag by `ecsdeploy COMMAND --help`',
+      hint: [
+        ...(problems.some((problem) => problem.startsWith('-'))
+          ? ['every flag is explained by `ecsdeploy COMMAND --help`']
+          : []),
+        ...(problems.some((problem) => !problem.startsWith('-'))
+          ? ['every key is explained in .ecsdeployrc.example, which comes with ecsdeploy']
+          : []),
+      ].join('\n'),
     });
   }
   return config;

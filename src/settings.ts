@@ -1,5 +1,5 @@
 import { isTag, parseImageReference } from './core/image.ts';
-import { suggest } from './core/nearest.ts';
+import { didYouMean } from './core/nearest.ts';
 
 /** Reads one setting's value from a flag, an environment variable or the config file. */
 export interface Reader<T> {
@@ -242,7 +242,7 @@ function oneOf<const T extends string>(...choices: readonly T[]): Reader<T> {
       const found = choices.find((choice) => choice === value);
       if (found === undefined) {
         throw new Error(
-          `must be one of ${choices.join(', ')} (${suggest(String(value), choices, 'choices')})`,
+          `must be one of ${choices.join(', ')}${didYouMean(String(value), choices)}`,
         );
       }
       return found;

@@ -93,7 +93,7 @@ export async function findRepository(
     throw new EcsDeployError({
       code: 'repository-missing',
       message: `ECR has no repository "${name}" in ${await client.config.region()}.`,
-      hint: `${suggest(name, known, 'repositories')}; or create it with --create-repository`,
+      hint: `${suggest(name, known, 'repositories')}\nif it is to be a new one: --create-repository`,
       cause: error,
     });
   }

@@ -112,7 +112,7 @@ async function explainCluster(ecs: Ecs, cluster: string, error: unknown): Promis
   throw new EcsDeployError({
     code: 'cluster-missing',
     message: `There is no cluster "${cluster}"${await where(ecs)}.`,
-    hint: `${suggest(cluster, known, 'clusters')}; is this the right region and account?`,
+    hint: `${suggest(cluster, known, 'clusters')}\nis this the right region and account? ecsdeploy verify shows both`,
     cause: error,
   });
 }

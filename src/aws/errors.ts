@@ -173,7 +173,10 @@ function credentialsMissing(
     return new EcsDeployError({
       code: 'credentials-missing',
       // The command line of a credential_process may hold what nobody else should read.
-      message: `The profile "${profile}" gives no AWS credentials: ${message.replace(/^Command failed: .*\n?/, 'its credential_process failed: ').trim()}`,
+      message: `The profile "${profile}" gives no AWS credentials: ${message
+        .replace(/^Command failed: .*\n?/, 'its credential_process failed: ')
+        .trim()
+        .replace(/:$/, '.')}`,
       hint: login,
       cause,
     });
@@ -190,6 +193,10 @@ function credentialsMissing(
 /** The command that mends credentials, by what their provider says. */
 function loginCommand(message: string, { profile }: Caller): string {
   const suffix = profile === undefined ? '' : ` --profile ${profile}`;
+  const source = /credentials using profile: \[([^\]]+)\]/.exec(message)?.[1];
+  if (source !== undefined && source !== profile) {
+    return `its source_profile "${source}" is not there or holds no keys: mend it in ~/.aws/config, or aws configure --profile ${source}`;
+  }
   if (/\bSSO\b|sso login/i.test(message)) return `run: aws sso login${suffix}`;
   if (/aws login/.test(message)) return `run: aws login${suffix}`;
   if (/multi-factor/.test(message)) {

@@ -72,16 +72,12 @@ function readScenario(text: string): Scenario {
 }
 
 function portProblem(port: number | undefined, cause: unknown): never {
-  if (
-    port === undefined ||
-    !/^ERR_SOCKET_BAD_PORT$|^EA/.test((cause as NodeJS.ErrnoException).code ?? '')
-  ) {
-    throw cause;
-  }
+  const { code = '' } = cause as NodeJS.ErrnoException;
+  if (port === undefined || !/^ERR_SOCKET_BAD_PORT$|^EA/.test(code)) throw cause;
   throw new EcsDeployError({
     code: 'usage',
-    message: `--port: ${(cause as Error).message}`,
-    hint: 'choose another, or leave it out for any free one',
+    message: `The sandbox cannot listen on port ${port}: ${code === 'ERR_SOCKET_BAD_PORT' ? 'ports go from 0 to 65535' : (cause as Error).message}.`,
+    hint: 'choose another with --port, or leave it out for any free one',
     cause,
   });
 }

@@ -23,6 +23,12 @@ export function slipOf(name: string, candidates: readonly string[]): string | un
   );
 }
 
+/** `did you mean "api"?`, with a blank before it; nothing where none is near. */
+export function didYouMean(name: string, candidates: readonly string[]): string {
+  const near = nearest(name, candidates);
+  return near === undefined ? '' : ` (did you mean "${near}"?)`;
+}
+
 /**
  * Names what exists, the nearest first: `did you mean "api"? there are: api, worker`. Undefined
  * candidates are those that may not be listed.

@@ -311,7 +311,7 @@ const NOISE =
   /^(?:failed to solve(?: with frontend dockerfile\.v0)?: |failed to create LLB definition: |rpc error: code = \w+ desc = |failed to compute cache key: |failed to calculate checksum of ref \S+ |executor failed running )+/;
 
 function buildFailed(message: string, log: readonly string[], cause?: unknown): EcsDeployError {
-  const text = message.replace(NOISE, '');
+  const text = message.replace(NOISE, '').replace('" not found: not found', '": not found');
   const quoted = log.map((line) => `\n  | ${line}`).join('');
   return new EcsDeployError({
     code: 'build-failed',
@@ -346,7 +346,7 @@ function hintFor(text: string): string | undefined {
   if (/failed to do request|no such host|connection refused|i\/o timeout/.test(text)) {
     return 'the Docker daemon cannot reach the registry of the base image: check its network, or pull the image first';
   }
-  if (/"[^"]*"(?: not found)?: not found/.test(text)) {
+  if (/"[^"]*": not found/.test(text)) {
     return 'check the path in the Dockerfile, and whether .dockerignore leaves it out of the context';
   }
   return undefined;

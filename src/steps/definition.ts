@@ -199,10 +199,12 @@ export function renderDefinition(
   image: string | undefined,
 ): JsonObject {
   const { container, containerImage: images, setEnv, setSecret, unsetEnv } = wishes;
+  const sidecars = Object.keys(images);
   // Who only changes a sidecar's image need not say which container is the application's.
-  const isNeeded = image !== undefined || hasVariables(wishes);
-  const containers = isNeeded ? chooseContainers(source, container) : [];
-  requireContainers(source, Object.keys(images), 'see --container-image');
+  const onlySidecars =
+    sidecars.length > 0 && image === undefined && container === undefined && !hasVariables(wishes);
+  const containers = onlySidecars ? [] : chooseContainers(source, container);
+  requireContainers(source, sidecars, 'see --container-image');
   const twice =
     Object.keys(setEnv).find((name) => Object.hasOwn(setSecret, name)) ??
     (image === undefined ? undefined : containers.find((name) => Object.hasOwn(images, name)));

@@ -1,202 +1,22 @@
-import { expect, test } from 'vitest';
+import { afterAll, describe, expect, test } from 'vitest';
 import { accessDenied, awsFault } from '../../src/sandbox/wire.ts';
 import { readResult, runCli } from '../support/cli.ts';
+import { HAS_DOCKER, removeImages } from '../support/docker.ts';
 import { makeFolder } from '../support/files.ts';
 import { CONFIG, HAS_GIT, makeWorld, stable } from '../support/world.ts';
 import type { World } from '../support/world.ts';
 
 interface Wrong {
-  readonly name: string;
   readonly args: readonly string[];
-  readonly status: number;
   readonly files?: Readonly<Record<string, string>>;
   readonly environment?: Readonly<Record<string, string | undefined>>;
   readonly stdin?: string;
+  /** Docker of this machine instead of the stand-in. */
+  readonly daemon?: true;
   readonly prepare?: (world: World) => unknown;
 }
 
 const DEPLOY = ['deploy'];
-
-/** Wrong inputs, each with its own status; the texts are in the snapshot, to be read as a user would. */
-const WRONG: readonly Wrong[] = [
-  { name: 'no config and no flags', args: DEPLOY, status: 2, files: { '.ecsdeployrc': '' } },
-  {
-    name: 'an unknown key',
-    args: DEPLOY,
-    status: 2,
-    files: { '.ecsdeployrc': `${CONFIG}clutser: x\n` },
-  },
-  { name: 'an unknown flag', args: ['deploy', '--clutser', 'x'], status: 2 },
-  { name: 'an unknown command', args: ['deply'], status: 2 },
-  { name: 'no command', args: [], status: 2 },
-  { name: 'an argument too many', args: ['deploy', 'now'], status: 2 },
-  { name: 'a bare number for a duration', args: ['deploy', '--timeout', '30'], status: 2 },
-  {
-    name: 'flags that contradict --watch',
-    args: ['rollout', '--watch', '--force', '--no-wait'],
-    status: 2,
-  },
-  { name: 'a misspelt choice', args: ['deploy', '--on-failure', 'rolback'], status: 2 },
-  { name: 'a platform that ECS has not', args: ['deploy', '--platform', 'linux/386'], status: 2 },
-  { name: 'an environment that is not there', args: ['deploy', '--env', 'prod'], status: 2 },
-  { name: 'an unknown profile', args: ['deploy', '--profile', 'prod'], status: 2 },
-  {
-    name: 'no region',
-    args: DEPLOY,
-    status: 2,
-    files: { '.ecsdeployrc': CONFIG.replace(/region.*\n/, '') },
-    environment: { AWS_REGION: undefined, AWS_DEFAULT_REGION: undefined },
-  },
-  { name: 'another region', args: ['deploy', '--region', 'eu-west-1'], status: 4 },
-  {
-    name: 'no credentials',
-    args: DEPLOY,
-    status: 4,
-    environment: { AWS_ACCESS_KEY_ID: undefined, AWS_SECRET_ACCESS_KEY: undefined },
-  },
-  { name: 'a cluster that is not there', args: ['deploy', '--cluster', 'backnd'], status: 4 },
-  {
-    name: 'a service that is not there',
-    args: ['deploy', '--service', 'hyeon9mak-service-prod'],
-    status: 4,
-  },
-  {
-    name: 'a repository that is not there',
-    args: ['deploy', '--repository', 'hyeon9mak'],
-    status: 4,
-  },
-  {
-    name: 'a container that is not there',
-    args: ['deploy', '--container', 'hyeon9mak'],
-    status: 3,
-  },
-  {
-    name: 'no container among several',
-    args: DEPLOY,
-    status: 2,
-    files: { '.ecsdeployrc': CONFIG.replace(/container.*\n/, '') },
-  },
-  {
-    name: 'a family that is not there',
-    args: ['deploy', '--task-definition', 'hyeon9mak-task-prod'],
-    status: 4,
-  },
-  {
-    name: 'everything wrong at once',
-    args: ['deploy', '--cluster', 'x', '--repository', 'y', '--tag', 'a b'],
-    status: 4,
-  },
-  {
-    name: 'a Dockerfile that is not there',
-    args: ['deploy', '--dockerfile', 'docker/Dockerfile'],
-    status: 2,
-  },
-  { name: 'a context that is not there', args: ['deploy', '--context', 'nowhere'], status: 2 },
-  {
-    name: 'a build that fails',
-    args: DEPLOY,
-    status: 5,
-    files: { Dockerfile: 'FROM scratch\nCOPY missing /app\n' },
-  },
-  {
-    name: 'a Dockerfile that is none',
-    args: DEPLOY,
-    status: 5,
-    files: { Dockerfile: 'FROM scratch\nCOPPY app /app\n' },
-  },
-  {
-    name: 'no Docker daemon',
-    args: DEPLOY,
-    status: 5,
-    environment: { DOCKER_HOST: 'unix:///nowhere/docker.sock' },
-  },
-  {
-    name: 'a Docker address of another kind',
-    args: DEPLOY,
-    status: 5,
-    environment: { DOCKER_HOST: 'fd://builder' },
-  },
-  {
-    name: 'a daemon that is named and not there',
-    args: [...DEPLOY, '--docker-host', 'unix:///elsewhere/docker.sock'],
-    status: 5,
-  },
-  {
-    name: 'a context that is named and not there',
-    args: [...DEPLOY, '--docker-context', 'builder'],
-    status: 5,
-  },
-  {
-    name: 'a docker context that is not there',
-    args: DEPLOY,
-    status: 5,
-    environment: { DOCKER_HOST: '', DOCKER_CONTEXT: 'builder' },
-  },
-  {
-    name: 'a registry that refuses',
-    args: DEPLOY,
-    status: 4,
-    prepare: (world) => denyUpload(world),
-  },
-  { name: 'a tag that is none', args: ['push', '--tag', '-x'], status: 2 },
-  {
-    name: 'an image that is not there',
-    args: ['deploy', '--image', 'REGISTRY/hyeon9mak-dev:nowhere'],
-    status: 3,
-  },
-  { name: 'render without an image', args: ['render'], status: 2 },
-  { name: 'register of nothing', args: ['register'], status: 2 },
-  { name: 'register of no JSON', args: ['register', '-'], status: 2, stdin: '{ "family": ' },
-  { name: 'register of something else', args: ['register'], status: 2, stdin: '{ "family": "x" }' },
-  { name: 'register of a file that is not there', args: ['register', 'td.json'], status: 2 },
-  {
-    name: 'rollout to a revision that is not there',
-    args: ['rollout', 'hyeon9mak-task-dev:99'],
-    status: 4,
-  },
-  { name: 'rollout to two revisions', args: ['rollout', '-'], status: 2, stdin: 'a:1\nb:2\n' },
-  {
-    name: 'a build secret without a value',
-    args: ['push', '--secret', 'id=npm,src=.npmrc'],
-    status: 2,
-  },
-  {
-    name: 'build secrets without a session',
-    args: ['push', '--secret', 'id=npm,src=.npmrc'],
-    status: 5,
-    files: { '.npmrc': 'token' },
-  },
-  { name: 'a secret that is none', args: ['push', '--secret', 'npm'], status: 2 },
-  {
-    name: 'an expired token',
-    args: DEPLOY,
-    status: 4,
-    prepare: (world) =>
-      failReads(
-        world,
-        'ExpiredTokenException',
-        'The security token included in the request is expired',
-      ),
-  },
-  {
-    name: 'a clock that is wrong',
-    args: DEPLOY,
-    status: 4,
-    prepare: (world) =>
-      failReads(world, 'InvalidSignatureException', 'Signature expired: 1 is now earlier than 2'),
-  },
-  {
-    name: 'TLS to Docker without its files',
-    args: DEPLOY,
-    status: 5,
-    environment: { DOCKER_TLS_VERIFY: '1', DOCKER_CERT_PATH: '/nowhere' },
-  },
-  { name: 'a check that is not there', args: ['push', '--skip-check', 'imge-platform'], status: 2 },
-  { name: 'an image that is none', args: ['deploy', '--image', 'Bad Image'], status: 2 },
-  { name: 'an image with two tags', args: ['deploy', '--image', 'x:y:z'], status: 2 },
-  { name: 'a port that is none', args: ['sandbox', '--port', '99999'], status: 2 },
-  { name: 'a scenario that is not there', args: ['sandbox', '--scenario', 'crsh'], status: 2 },
-];
 
 function denyUpload(world: World): void {
   const action = 'ecr:InitiateLayerUpload';
@@ -209,17 +29,947 @@ function failReads(world: World, name: string, message: string): void {
   }
 }
 
-test.each(WRONG)('$name', async ({ args, status, files, environment, stdin, prepare }) => {
-  const world = await makeWorld(files === undefined ? {} : { files });
+/** Runs it, shows that nothing was written, and gives what a user reads. */
+async function refusal({
+  args,
+  files,
+  environment,
+  stdin,
+  prepare,
+  ...options
+}: Wrong): Promise<string> {
+  const world = await makeWorld({ ...options, ...(files && { files }) });
   await prepare?.(world);
   const end = await world.run(
     args.map((arg) => arg.replace('REGISTRY', world.sandbox.registryHost)),
     { ...(environment && { environment }), ...(stdin !== undefined && { stdin }) },
   );
-  expect(stable(`${end.stderr}status ${end.status}`, world)).toMatchSnapshot();
-  expect(end.status).toBe(status);
   expect(end.stdout).toBe('');
   expect(world.writes()).toEqual([]);
+  return stable(`${end.stderr}status ${end.status}`, world);
+}
+
+test('no config and no flags', async () => {
+  expect(await refusal({ args: DEPLOY, files: { '.ecsdeployrc': '' } })).toMatchInlineSnapshot(`
+    "Error: Not set:
+      cluster: give it as --cluster <name>, ECSDEPLOY_CLUSTER, "cluster" in .ecsdeployrc
+      service: give it as --service <name...>, ECSDEPLOY_SERVICE, "service" in .ecsdeployrc
+      repository: give it as --repository <name>, ECSDEPLOY_REPOSITORY, "repository" in .ecsdeployrc
+      → the config file is FOLDER/.ecsdeployrc
+    status 2"
+  `);
+});
+
+test('an unknown key', async () => {
+  expect(await refusal({ args: DEPLOY, files: { '.ecsdeployrc': `${CONFIG}clutser: x\n` } }))
+    .toMatchInlineSnapshot(`
+    "Error: FOLDER/.ecsdeployrc:6: unknown key "clutser" (did you mean "cluster"? keys that exist: profile, region, repository, extraTags, platform, timeout, poll, maxFailures, onFailure, build, …)
+      → every key is explained in .ecsdeployrc.example, which comes with ecsdeploy
+    status 2"
+  `);
+});
+
+test('an unknown flag', async () => {
+  expect(await refusal({ args: ['deploy', '--clutser', 'x'] })).toMatchInlineSnapshot(`
+    "Error: Unknown option '--clutser'.
+      → did you mean --cluster?
+      → see ecsdeploy deploy --help
+    status 2"
+  `);
+});
+
+test('an unknown command', async () => {
+  expect(await refusal({ args: ['deply'] })).toMatchInlineSnapshot(`
+    "Error: Unknown command 'deply'.
+      → did you mean deploy?
+      → see ecsdeploy --help
+    status 2"
+  `);
+});
+
+test('no command', async () => {
+  expect(await refusal({ args: [] })).toMatchInlineSnapshot(`
+    "Error: No command was given.
+      → one of deploy, push, render, register, rollout, rollback, status, diagnose, logs, verify, sandbox, help; see ecsdeploy --help
+    status 2"
+  `);
+});
+
+test('an argument too many', async () => {
+  expect(await refusal({ args: ['deploy', 'now'] })).toMatchInlineSnapshot(`
+    "Error: deploy takes no argument, but 1 was given.
+      → what it works on is named by options, for one --service NAME
+      → see ecsdeploy deploy --help
+    status 2"
+  `);
+});
+
+test('a bare number for a duration', async () => {
+  expect(await refusal({ args: ['deploy', '--timeout', '30'] })).toMatchInlineSnapshot(`
+    "Error: --timeout: needs a unit: write 30s or 30m
+      → every flag is explained by \`ecsdeploy COMMAND --help\`
+    status 2"
+  `);
+});
+
+test('flags that contradict --watch', async () => {
+  expect(await refusal({ args: ['rollout', '--watch', '--force', '--no-wait'] }))
+    .toMatchInlineSnapshot(`
+    "Error: --watch and --force contradict each other.
+      → --watch follows the deployment that runs and changes nothing: leave one of them out
+    Error: --watch and --no-wait contradict each other.
+      → --watch follows the deployment that runs and changes nothing: leave one of them out
+    status 2"
+  `);
+});
+
+test('a misspelt choice', async () => {
+  expect(await refusal({ args: ['deploy', '--on-failure', 'rolback'] })).toMatchInlineSnapshot(`
+    "Error: --on-failure: must be one of exit, watch, rollback (did you mean "rollback"?)
+      → every flag is explained by \`ecsdeploy COMMAND --help\`
+    status 2"
+  `);
+});
+
+test('a platform that ECS has not', async () => {
+  expect(await refusal({ args: ['deploy', '--platform', 'linux/386'] })).toMatchInlineSnapshot(`
+    "Error: --platform: must be linux/amd64 or linux/arm64, the platforms that ECS runs
+      → every flag is explained by \`ecsdeploy COMMAND --help\`
+    status 2"
+  `);
+});
+
+test('an environment that is not there', async () => {
+  expect(await refusal({ args: ['deploy', '--env', 'prod'] })).toMatchInlineSnapshot(`
+    "Error: --env: FOLDER/.ecsdeployrc has no environment "prod" (there are no environments at all)
+      → every flag is explained by \`ecsdeploy COMMAND --help\`
+    status 2"
+  `);
+});
+
+test('an unknown profile', async () => {
+  expect(await refusal({ args: ['deploy', '--profile', 'prod'] })).toMatchInlineSnapshot(`
+    "Error: The profile "prod" is neither in /dev/null nor in /dev/null.
+      → there are no profiles at all; name one with --profile, or create it: aws configure --profile prod
+    status 2"
+  `);
+});
+
+test('no region', async () => {
+  expect(
+    await refusal({
+      args: DEPLOY,
+      files: { '.ecsdeployrc': CONFIG.replace(/region.*\n/, '') },
+      environment: { AWS_REGION: undefined, AWS_DEFAULT_REGION: undefined },
+    }),
+  ).toMatchInlineSnapshot(`
+    "Error: No AWS region is set.
+      → give --region NAME, set AWS_REGION, or write "region:" in .ecsdeployrc or the profile
+    status 2"
+  `);
+});
+
+test('another region', async () => {
+  expect(await refusal({ args: ['deploy', '--region', 'eu-west-1'] })).toMatchInlineSnapshot(`
+    "Error: ECR has no repository "hyeon9mak-dev" in eu-west-1.
+      → there are no repositories at all
+      → if it is to be a new one: --create-repository
+    Error: There is no cluster "backend" in eu-west-1.
+      → there are no clusters at all
+      → is this the right region and account? ecsdeploy verify shows both
+    status 4"
+  `);
+});
+
+test('no credentials', async () => {
+  expect(
+    await refusal({
+      args: DEPLOY,
+      environment: { AWS_ACCESS_KEY_ID: undefined, AWS_SECRET_ACCESS_KEY: undefined },
+    }),
+  ).toMatchInlineSnapshot(`
+    "Error: No AWS credentials were found.
+      → name a profile of ~/.aws (--profile NAME, AWS_PROFILE), run \`aws configure\` or \`aws sso login\`, or let the CI job assume a role
+    status 4"
+  `);
+});
+
+test('a cluster that is not there', async () => {
+  expect(await refusal({ args: ['deploy', '--cluster', 'backnd'] })).toMatchInlineSnapshot(`
+    "Docker: the sandbox's stand-in at tcp://DOCKER
+    Error: There is no cluster "backnd" in ap-northeast-2.
+      → did you mean "backend"? clusters that exist: backend
+      → is this the right region and account? ecsdeploy verify shows both
+    status 4"
+  `);
+});
+
+test('a service that is not there', async () => {
+  expect(await refusal({ args: ['deploy', '--service', 'hyeon9mak-service-prod'] }))
+    .toMatchInlineSnapshot(`
+    "Docker: the sandbox's stand-in at tcp://DOCKER
+    Error: The cluster "backend" has no service "hyeon9mak-service-prod" in ap-northeast-2.
+      → did you mean "hyeon9mak-service-dev"? services that exist: hyeon9mak-service-dev
+    status 4"
+  `);
+});
+
+test('a repository that is not there', async () => {
+  expect(await refusal({ args: ['deploy', '--repository', 'hyeon9mak'] })).toMatchInlineSnapshot(`
+    "Error: ECR has no repository "hyeon9mak" in ap-northeast-2.
+      → did you mean "hyeon9mak-dev"? repositories that exist: hyeon9mak-dev
+      → if it is to be a new one: --create-repository
+    status 4"
+  `);
+});
+
+test('a container that is not there', async () => {
+  expect(await refusal({ args: ['deploy', '--container', 'hyeon9mak'] })).toMatchInlineSnapshot(`
+    "Docker: the sandbox's stand-in at tcp://DOCKER
+    Error: The task definition hyeon9mak-task-dev has no container "hyeon9mak".
+      → did you mean "hyeon9mak-container"? containers that exist: hyeon9mak-container, datadog-agent, log_router; set --container or "container" in .ecsdeployrc
+    status 3"
+  `);
+});
+
+test('no container among several', async () => {
+  expect(
+    await refusal({ args: DEPLOY, files: { '.ecsdeployrc': CONFIG.replace(/container.*\n/, '') } }),
+  ).toMatchInlineSnapshot(`
+    "Docker: the sandbox's stand-in at tcp://DOCKER
+    Error: The task definition hyeon9mak-task-dev has 3 containers: hyeon9mak-container, datadog-agent, log_router. Which one gets the image?
+      → name it with --container NAME or "container" in .ecsdeployrc
+    status 2"
+  `);
+});
+
+test('a family that is not there', async () => {
+  expect(await refusal({ args: ['deploy', '--task-definition', 'hyeon9mak-task-prod'] }))
+    .toMatchInlineSnapshot(`
+    "Docker: the sandbox's stand-in at tcp://DOCKER
+    Error: There is no task definition "hyeon9mak-task-prod" in ap-northeast-2.
+      → did you mean "hyeon9mak-task-dev"? families that exist: hyeon9mak-task-dev
+    status 4"
+  `);
+});
+
+test('everything wrong at once', async () => {
+  expect(await refusal({ args: ['deploy', '--cluster', 'x', '--repository', 'y', '--tag', 'a b'] }))
+    .toMatchInlineSnapshot(`
+    "Error: ECR has no repository "y" in ap-northeast-2.
+      → repositories that exist: hyeon9mak-dev
+      → if it is to be a new one: --create-repository
+    Error: "a b" is no image tag.
+      → a tag has up to 128 letters, digits, "_", "." and "-", and starts with none of the last two
+    Error: There is no cluster "x" in ap-northeast-2.
+      → clusters that exist: backend
+      → is this the right region and account? ecsdeploy verify shows both
+    status 4"
+  `);
+});
+
+test('a Dockerfile that is not there', async () => {
+  expect(await refusal({ args: ['deploy', '--dockerfile', 'docker/Dockerfile'] }))
+    .toMatchInlineSnapshot(`
+    "Error: There is no Dockerfile at FOLDER/docker/Dockerfile.
+      → give it with --dockerfile FILE or "build.dockerfile" in .ecsdeployrc; to deploy an image that exists use --image
+    status 2"
+  `);
+});
+
+test('a context that is not there', async () => {
+  expect(await refusal({ args: ['deploy', '--context', 'nowhere'] })).toMatchInlineSnapshot(`
+    "Error: The build context FOLDER/nowhere is not a folder.
+      → give it with --context DIR or "build.context" in .ecsdeployrc
+    status 2"
+  `);
+});
+
+test('a build that fails', async () => {
+  expect(
+    await refusal({ args: DEPLOY, files: { Dockerfile: 'FROM scratch\nCOPY missing /app\n' } }),
+  ).toMatchInlineSnapshot(`
+    "Docker: the sandbox's stand-in at tcp://DOCKER
+    Image REGISTRY/hyeon9mak-dev:COMMIT (to be built)
+    Service hyeon9mak-service-dev in backend runs hyeon9mak-task-dev:1
+      container hyeon9mak-container
+        - image: "REGISTRY/hyeon9mak-dev:first"
+        + image: "REGISTRY/hyeon9mak-dev:COMMIT"
+    Building for linux/amd64
+      context: 4 files, 171 B
+    Error: The build failed: "/missing": not found
+      | [1/1] COPY missing /app
+      → check the path in the Dockerfile, and whether .dockerignore leaves it out of the context
+    status 5"
+  `);
+});
+
+test('a Dockerfile that is none', async () => {
+  expect(await refusal({ args: DEPLOY, files: { Dockerfile: 'FROM scratch\nCOPPY app /app\n' } }))
+    .toMatchInlineSnapshot(`
+    "Docker: the sandbox's stand-in at tcp://DOCKER
+    Image REGISTRY/hyeon9mak-dev:COMMIT (to be built)
+    Service hyeon9mak-service-dev in backend runs hyeon9mak-task-dev:1
+      container hyeon9mak-container
+        - image: "REGISTRY/hyeon9mak-dev:first"
+        + image: "REGISTRY/hyeon9mak-dev:COMMIT"
+    Building for linux/amd64
+      context: 4 files, 168 B
+    Error: The build failed: the sandbox's stand-in for Docker knows no COPPY (Dockerfile line 2): it builds FROM scratch with COPY, ADD, ARG, ENV, CMD, ENTRYPOINT, EXPOSE, LABEL, WORKDIR and USER; start a Docker daemon to build this
+      | [0/0] COPPY app /app
+    status 5"
+  `);
+});
+
+test('no Docker daemon', async () => {
+  expect(
+    await refusal({ args: DEPLOY, environment: { DOCKER_HOST: 'unix:///nowhere/docker.sock' } }),
+  ).toMatchInlineSnapshot(`
+    "Error: No Docker daemon runs: there is no unix:///nowhere/docker.sock (DOCKER_HOST).
+      → start it: sudo systemctl start docker (Docker Desktop: systemctl --user start docker-desktop)
+      → if there is none yet: https://docs.docker.com/get-started/get-docker/
+      → to deploy an image that is in a registry no Docker is needed: --image REFERENCE
+    status 5"
+  `);
+});
+
+test('a Docker address of another kind', async () => {
+  expect(await refusal({ args: DEPLOY, environment: { DOCKER_HOST: 'fd://builder' } }))
+    .toMatchInlineSnapshot(`
+    "Error: The Docker address fd://builder (DOCKER_HOST) is of a kind that ecsdeploy does not speak.
+      → use unix://, tcp:// or ssh://
+    status 5"
+  `);
+});
+
+test('a daemon that is named and not there', async () => {
+  expect(await refusal({ args: [...DEPLOY, '--docker-host', 'unix:///elsewhere/docker.sock'] }))
+    .toMatchInlineSnapshot(`
+    "Error: No Docker daemon runs: there is no unix:///elsewhere/docker.sock (--docker-host).
+      → start it: sudo systemctl start docker (Docker Desktop: systemctl --user start docker-desktop)
+      → if there is none yet: https://docs.docker.com/get-started/get-docker/
+      → to deploy an image that is in a registry no Docker is needed: --image REFERENCE
+    status 5"
+  `);
+});
+
+test('a context that is named and not there', async () => {
+  expect(await refusal({ args: [...DEPLOY, '--docker-context', 'builder'] }))
+    .toMatchInlineSnapshot(`
+    "Error: There is no docker context "builder".
+      → choose one that \`docker context ls\` shows: docker context use NAME, or set DOCKER_HOST
+    status 5"
+  `);
+});
+
+test('a docker context that is not there', async () => {
+  expect(
+    await refusal({ args: DEPLOY, environment: { DOCKER_HOST: '', DOCKER_CONTEXT: 'builder' } }),
+  ).toMatchInlineSnapshot(`
+    "Error: There is no docker context "builder".
+      → choose one that \`docker context ls\` shows: docker context use NAME, or set DOCKER_HOST
+    status 5"
+  `);
+});
+
+test('a registry that refuses', async () => {
+  expect(await refusal({ args: DEPLOY, prepare: (world) => denyUpload(world) }))
+    .toMatchInlineSnapshot(`
+    "Docker: the sandbox's stand-in at tcp://DOCKER
+    Image REGISTRY/hyeon9mak-dev:COMMIT (to be built)
+    Service hyeon9mak-service-dev in backend runs hyeon9mak-task-dev:1
+      container hyeon9mak-container
+        - image: "REGISTRY/hyeon9mak-dev:first"
+        + image: "REGISTRY/hyeon9mak-dev:COMMIT"
+    Building for linux/amd64
+      context: 4 files, 187 B
+      [1/1] COPY app /app TIME
+    Built for linux/amd64 in TIME
+    Pushing
+    Error: arn:aws:iam::111122223333:user/sandbox may not call ecr:InitiateLayerUpload: no identity-based policy allows it.
+      → add to its policy: { "Effect": "Allow", "Action": "ecr:InitiateLayerUpload", "Resource": "*" }
+      → the whole policy: ecsdeploy help iam
+    status 4"
+  `);
+});
+
+test('a tag that is none', async () => {
+  expect(await refusal({ args: ['push', '--tag', '-x'] })).toMatchInlineSnapshot(`
+    "Error: "-x" is no image tag.
+      → a tag has up to 128 letters, digits, "_", "." and "-", and starts with none of the last two
+    status 2"
+  `);
+});
+
+test('an image that is not there', async () => {
+  expect(await refusal({ args: ['deploy', '--image', 'REGISTRY/hyeon9mak-dev:nowhere'] }))
+    .toMatchInlineSnapshot(`
+    "Error: ECR has no image REGISTRY/hyeon9mak-dev:nowhere.
+      → push it first (ecsdeploy push), or name one that exists; --skip-check image-exists goes on all the same
+    status 3"
+  `);
+});
+
+test('render without an image', async () => {
+  expect(await refusal({ args: ['render'] })).toMatchInlineSnapshot(`
+    "Error: Not set:
+      image: give it as --image <reference>, ECSDEPLOY_IMAGE
+      → the config file is FOLDER/.ecsdeployrc
+    status 2"
+  `);
+});
+
+test('register of nothing', async () => {
+  expect(await refusal({ args: ['register'] })).toMatchInlineSnapshot(`
+    "Error: stdin holds no task definition: it is empty
+      → it is the JSON that \`ecsdeploy render\` prints, with "family" and "containerDefinitions"
+    status 2"
+  `);
+});
+
+test('register of no JSON', async () => {
+  expect(await refusal({ args: ['register', '-'], stdin: '{ "family": ' })).toMatchInlineSnapshot(`
+    "Error: stdin holds no task definition: Unexpected end of JSON input
+      → it is the JSON that \`ecsdeploy render\` prints, with "family" and "containerDefinitions"
+    status 2"
+  `);
+});
+
+test('register of something else', async () => {
+  expect(await refusal({ args: ['register'], stdin: '{ "family": "x" }' })).toMatchInlineSnapshot(`
+    "Error: stdin holds no task definition: "containerDefinitions" is missing
+      → it is the JSON that \`ecsdeploy render\` prints, with "family" and "containerDefinitions"
+    status 2"
+  `);
+});
+
+test('register of a file that is not there', async () => {
+  expect(await refusal({ args: ['register', 'td.json'] })).toMatchInlineSnapshot(`
+    "Error: The task definition FOLDER/td.json cannot be read: ENOENT: no such file or directory, open 'FOLDER/td.json'
+      → give an existing JSON file, or - to read it from stdin
+    status 2"
+  `);
+});
+
+test('rollout to a revision that is not there', async () => {
+  expect(await refusal({ args: ['rollout', 'hyeon9mak-task-dev:99'] })).toMatchInlineSnapshot(`
+    "Error: There is no task definition "hyeon9mak-task-dev:99" in ap-northeast-2.
+      → its revisions: aws ecs list-task-definitions --family-prefix hyeon9mak-task-dev
+    status 4"
+  `);
+});
+
+test('rollout to two revisions', async () => {
+  expect(await refusal({ args: ['rollout', '-'], stdin: 'a:1\nb:2\n' })).toMatchInlineSnapshot(`
+    "Error: stdin holds more than one revision.
+      → pipe what \`ecsdeploy register\` prints, or name family:revision
+    status 2"
+  `);
+});
+
+test('a build secret without a value', async () => {
+  expect(await refusal({ args: ['push', '--secret', 'id=npm,src=.npmrc'] })).toMatchInlineSnapshot(`
+    "Error: The build secret "npm" has no value: there is no file FOLDER/.npmrc.
+      → give it with --secret id=NAME,src=FILE or id=NAME,env=VARIABLE
+    status 2"
+  `);
+});
+
+test('build secrets without a session', async () => {
+  expect(
+    await refusal({
+      args: ['push', '--secret', 'id=npm,src=.npmrc'],
+      files: { '.npmrc': 'token' },
+    }),
+  ).toMatchInlineSnapshot(`
+    "Docker: the sandbox's stand-in at tcp://DOCKER
+    Building for linux/amd64
+    Error: The Docker daemon at tcp://DOCKER offers no BuildKit session, which build secrets and ssh agents need.
+      → build with Docker 20.10 or newer, or leave --secret, --ssh and what the config says of them out
+    status 5"
+  `);
+});
+
+test('a secret that is none', async () => {
+  expect(await refusal({ args: ['push', '--secret', 'npm'] })).toMatchInlineSnapshot(`
+    "Error: --secret: must be id=NAME,src=FILE or id=NAME,env=VARIABLE
+      → every flag is explained by \`ecsdeploy COMMAND --help\`
+    status 2"
+  `);
+});
+
+test('an expired token', async () => {
+  expect(
+    await refusal({
+      args: DEPLOY,
+      prepare: (world) =>
+        failReads(
+          world,
+          'ExpiredTokenException',
+          'The security token included in the request is expired',
+        ),
+    }),
+  ).toMatchInlineSnapshot(`
+    "Error: The AWS credentials of the standard credential chain have expired (The security token included in the request is expired).
+      → renew them (in CI: assume the role again), or name another profile with --profile NAME
+    status 4"
+  `);
+});
+
+test('a clock that is wrong', async () => {
+  expect(
+    await refusal({
+      args: DEPLOY,
+      prepare: (world) =>
+        failReads(world, 'InvalidSignatureException', 'Signature expired: 1 is now earlier than 2'),
+    }),
+  ).toMatchInlineSnapshot(`
+    "Error: AWS does not accept the credentials of the standard credential chain (InvalidSignatureException: Signature expired: 1 is now earlier than 2)
+      → check the secret key, and that the clock of this machine is right
+    status 4"
+  `);
+});
+
+test('TLS to Docker without its files', async () => {
+  expect(
+    await refusal({
+      args: DEPLOY,
+      environment: { DOCKER_TLS_VERIFY: '1', DOCKER_CERT_PATH: '/nowhere' },
+    }),
+  ).toMatchInlineSnapshot(`
+    "Error: The TLS files of the Docker daemon cannot be read: ENOENT: no such file or directory, open '/nowhere/ca.pem'
+      → ca.pem, cert.pem and key.pem belong into DOCKER_CERT_PATH or ~/.docker; without TLS unset DOCKER_TLS_VERIFY
+    status 5"
+  `);
+});
+
+test('a check that is not there', async () => {
+  expect(await refusal({ args: ['push', '--skip-check', 'imge-platform'] })).toMatchInlineSnapshot(`
+    "Error: --skip-check: must be one of image-platform, image-exists, image-scan, container-port, port-mappings, task-size, execution-role, log-groups, secrets, deployment-in-progress, deployment-percent, latest-revision, rollback-target, build-context, emulation (did you mean "image-platform"?)
+      → every flag is explained by \`ecsdeploy COMMAND --help\`
+    status 2"
+  `);
+});
+
+test('an image that is none', async () => {
+  expect(await refusal({ args: ['deploy', '--image', 'Bad Image'] })).toMatchInlineSnapshot(`
+    "Error: --image: must be an image reference such as registry/repository:tag
+      → every flag is explained by \`ecsdeploy COMMAND --help\`
+    status 2"
+  `);
+});
+
+test('an image with two tags', async () => {
+  expect(await refusal({ args: ['deploy', '--image', 'x:y:z'] })).toMatchInlineSnapshot(`
+    "Error: --image: must be an image reference such as registry/repository:tag
+      → every flag is explained by \`ecsdeploy COMMAND --help\`
+    status 2"
+  `);
+});
+
+test('a port that is none', async () => {
+  expect(await refusal({ args: ['sandbox', '--port', '99999'] })).toMatchInlineSnapshot(`
+    "Error: The sandbox cannot listen on port 99999: ports go from 0 to 65535.
+      → choose another with --port, or leave it out for any free one
+    status 2"
+  `);
+});
+
+test('a scenario that is not there', async () => {
+  expect(await refusal({ args: ['sandbox', '--scenario', 'crsh'] })).toMatchInlineSnapshot(`
+    "Error: --scenario: there is no scenario "crsh".
+      → did you mean "crash"? scenarios that exist: success, load-balancer, slow-drain, desired-zero, autoscaling, image-gone, wrong-platform, wrong-architecture, pull-denied, cross-account, …; ecsdeploy sandbox --list explains them
+    status 2"
+  `);
+});
+
+test('a config file that is no YAML', async () => {
+  expect(
+    await refusal({ args: DEPLOY, files: { '.ecsdeployrc': 'cluster: [backend\nservice: x\n' } }),
+  ).toMatchInlineSnapshot(`
+    "Error: FOLDER/.ecsdeployrc:2: Flow sequence in block collection must be sufficiently indented and end with a ]
+      → every key is explained in .ecsdeployrc.example, which comes with ecsdeploy
+    status 2"
+  `);
+});
+
+test('a config file that is a list', async () => {
+  expect(await refusal({ args: DEPLOY, files: { '.ecsdeployrc': '- backend\n' } }))
+    .toMatchInlineSnapshot(`
+    "Error: FOLDER/.ecsdeployrc:1: must hold keys and values, as in .ecsdeployrc.example
+      → every key is explained in .ecsdeployrc.example, which comes with ecsdeploy
+    status 2"
+  `);
+});
+
+test('a config file with tabs', async () => {
+  expect(await refusal({ args: DEPLOY, files: { '.ecsdeployrc': 'build:\n\tcontext: .\n' } }))
+    .toMatchInlineSnapshot(`
+    "Error: FOLDER/.ecsdeployrc:2: Tabs are not allowed as indentation
+      → every key is explained in .ecsdeployrc.example, which comes with ecsdeploy
+    status 2"
+  `);
+});
+
+test('many mistakes in one config file', async () => {
+  expect(
+    await refusal({
+      args: DEPLOY,
+      files: {
+        '.ecsdeployrc': `${CONFIG}timeout: 30\nplatform: linux/x86_64\nbuild: { dokerfile: x, before: 3 }\nmaxFailures: none\nsetEnv: [A]\n`,
+      },
+    }),
+  ).toMatchInlineSnapshot(`
+    "Error: FOLDER/.ecsdeployrc:6: "timeout": needs a unit: write 30s or 30m
+    FOLDER/.ecsdeployrc:7: "platform": must be linux/amd64 or linux/arm64, the platforms that ECS runs
+    FOLDER/.ecsdeployrc:8: unknown key "dokerfile" (did you mean "dockerfile"? keys that exist: context, dockerfile, target, args, secrets, ssh, before)
+    FOLDER/.ecsdeployrc:9: "maxFailures": must be a whole number from 1
+    FOLDER/.ecsdeployrc:10: "setEnv": must be KEY=VALUE
+      → every key is explained in .ecsdeployrc.example, which comes with ecsdeploy
+    status 2"
+  `);
+});
+
+test('a key twice', async () => {
+  expect(await refusal({ args: DEPLOY, files: { '.ecsdeployrc': `${CONFIG}region: eu-west-1\n` } }))
+    .toMatchInlineSnapshot(`
+    "Error: FOLDER/.ecsdeployrc:6: Map keys must be unique
+      → every key is explained in .ecsdeployrc.example, which comes with ecsdeploy
+    status 2"
+  `);
+});
+
+test('services that name none', async () => {
+  expect(
+    await refusal({
+      args: DEPLOY,
+      files: { '.ecsdeployrc': 'cluster: x\nservices:\n  - { container: app }\n' },
+    }),
+  ).toMatchInlineSnapshot(`
+    "Error: FOLDER/.ecsdeployrc:3: an entry of "services" needs the key "service"
+      → every key is explained in .ecsdeployrc.example, which comes with ecsdeploy
+    status 2"
+  `);
+});
+
+test('a service that the config does not list', async () => {
+  expect(
+    await refusal({
+      args: ['deploy', '-s', 'wrker'],
+      files: {
+        '.ecsdeployrc': 'cluster: x\nservices:\n  - { service: api }\n  - { service: worker }\n',
+      },
+    }),
+  ).toMatchInlineSnapshot(`
+    "Error: --service: "wrker" is not in the config file (did you mean "worker"? services that exist: api, worker)
+      → every flag is explained by \`ecsdeploy COMMAND --help\`
+    status 2"
+  `);
+});
+
+test('a config file that is named and not there', async () => {
+  expect(await refusal({ args: ['deploy', '--config', 'prod.yml'] })).toMatchInlineSnapshot(`
+    "Error: The config file FOLDER/prod.yml cannot be read: ENOENT: no such file or directory, open 'FOLDER/prod.yml'
+      → give an existing file with --config, or leave it out to search for .ecsdeployrc
+    status 2"
+  `);
+});
+
+test('a variable with a wrong value', async () => {
+  expect(
+    await refusal({
+      args: DEPLOY,
+      environment: { ECSDEPLOY_TIMEOUT: 'soon', ECSDEPLOY_JSON: 'maybe' },
+    }),
+  ).toMatchInlineSnapshot(`
+    "Error: ECSDEPLOY_JSON: must be true or false
+    ECSDEPLOY_TIMEOUT: must be a duration such as 500ms, 90s, 30m or 1h30m
+      → every key is explained in .ecsdeployrc.example, which comes with ecsdeploy
+    status 2"
+  `);
+});
+
+test('an environment variable for a choice', async () => {
+  expect(await refusal({ args: DEPLOY, environment: { ECSDEPLOY_ON_FAILURE: 'roll-back' } }))
+    .toMatchInlineSnapshot(`
+    "Error: ECSDEPLOY_ON_FAILURE: must be one of exit, watch, rollback (did you mean "rollback"?)
+      → every key is explained in .ecsdeployrc.example, which comes with ecsdeploy
+    status 2"
+  `);
+});
+
+test('a flag of another command', async () => {
+  expect(await refusal({ args: ['status', '--image', 'x:1'] })).toMatchInlineSnapshot(`
+    "Error: Unknown option '--image'.
+      → --image is an option of render, deploy, verify, push
+      → see ecsdeploy status --help
+    status 2"
+  `);
+});
+
+test('a flag without its value', async () => {
+  expect(await refusal({ args: ['deploy', '--cluster'] })).toMatchInlineSnapshot(`
+    "Error: Option '--cluster <name>' argument missing.
+      → see ecsdeploy deploy --help
+    status 2"
+  `);
+});
+
+test('a service in place of its flag', async () => {
+  expect(await refusal({ args: ['status', 'hyeon9mak-service-dev'] })).toMatchInlineSnapshot(`
+    "Error: status takes no argument, but 1 was given.
+      → what it works on is named by options, for one --service NAME
+      → see ecsdeploy status --help
+    status 2"
+  `);
+});
+
+test('a build argument without a value', async () => {
+  expect(await refusal({ args: ['push', '--build-arg', 'VERSION'] })).toMatchInlineSnapshot(`
+    "Error: --build-arg: must be KEY=VALUE
+      → every flag is explained by \`ecsdeploy COMMAND --help\`
+    status 2"
+  `);
+});
+
+test('a variable that is set without a value', async () => {
+  expect(await refusal({ args: ['render', '--set-env', 'DEBUG'] })).toMatchInlineSnapshot(`
+    "Error: --set-env: must be KEY=VALUE
+      → every flag is explained by \`ecsdeploy COMMAND --help\`
+    status 2"
+  `);
+});
+
+test('help on what is not there', async () => {
+  expect(await refusal({ args: ['help', 'deply'] })).toMatchInlineSnapshot(`
+    "Error: There is no help on "deply".
+      → did you mean "deploy"? topics that exist: iam, errors, deploy, push, render, register, rollout, rollback, status, diagnose, …
+    status 2"
+  `);
+});
+
+test('help iam of what is not there', async () => {
+  expect(await refusal({ args: ['help', 'iam', 'sandbox'] })).toMatchInlineSnapshot(`
+    "Error: help iam knows no permissions of "sandbox".
+      → commands that exist: deploy, push, render, register, rollout, rollback, status, diagnose, logs, verify
+    status 2"
+  `);
+});
+
+test('rollout to two revisions by argument and flag', async () => {
+  expect(await refusal({ args: ['rollout', 'a:1', '--task-definition', 'b:2'] }))
+    .toMatchInlineSnapshot(`
+    "Error: rollout is given two revisions: a:1 and --task-definition b:2.
+      → leave one of them out
+    status 2"
+  `);
+});
+
+test('a cluster of another region', async () => {
+  expect(
+    await refusal({
+      args: ['deploy', '--cluster', 'arn:aws:ecs:eu-west-1:111122223333:cluster/backend'],
+    }),
+  ).toMatchInlineSnapshot(`
+    "Docker: the sandbox's stand-in at tcp://DOCKER
+    Error: arn:aws:ecs:eu-west-1:111122223333:cluster/backend is in eu-west-1, but the region is ap-northeast-2.
+      → work there with --region eu-west-1, or give the name in place of the ARN
+    status 2"
+  `);
+});
+
+test('a revision of another account', async () => {
+  expect(
+    await refusal({
+      args: [
+        'rollout',
+        'arn:aws:ecs:ap-northeast-2:999988887777:task-definition/hyeon9mak-task-dev:1',
+      ],
+    }),
+  ).toMatchInlineSnapshot(`
+    "Error: arn:aws:ecs:ap-northeast-2:999988887777:task-definition/hyeon9mak-task-dev:1 is in ap-northeast-2 of account 999988887777, but the service hyeon9mak-service-dev is in ap-northeast-2 of account 111122223333.
+      → register it there first, or name a revision of that place: hyeon9mak-task-dev:1
+    status 2"
+  `);
+});
+
+test('a revision that is none', async () => {
+  expect(await refusal({ args: ['rollout', 'hyeon9mak-task-dev:latest'] })).toMatchInlineSnapshot(`
+    "Error: There is no task definition "hyeon9mak-task-dev:latest" in ap-northeast-2.
+      → its revisions: aws ecs list-task-definitions --family-prefix hyeon9mak-task-dev
+    status 4"
+  `);
+});
+
+test('a rollback to a revision that is not there', async () => {
+  expect(await refusal({ args: ['rollback', '--to', 'hyeon9mak-task-dev:99'] }))
+    .toMatchInlineSnapshot(`
+    "Error: There is no task definition "hyeon9mak-task-dev:99" in ap-northeast-2.
+      → its revisions: aws ecs list-task-definitions --family-prefix hyeon9mak-task-dev
+    status 4"
+  `);
+});
+
+test('a rollback where nothing was before', async () => {
+  expect(await refusal({ args: ['rollback'] })).toMatchInlineSnapshot(`
+    "Error: No revision but hyeon9mak-task-dev:1 was deployed to "hyeon9mak-service-dev" successfully.
+      → name one: ecsdeploy rollback --to hyeon9mak-task-dev:REVISION
+    status 3"
+  `);
+});
+
+test('an ssh agent that does not run', async () => {
+  expect(await refusal({ args: ['push', '--ssh', 'default'] })).toMatchInlineSnapshot(`
+    "Error: The ssh agent "default" cannot be reached: SSH_AUTH_SOCK is not set.
+      → start one and give it the key: eval "$(ssh-agent)" && ssh-add KEYFILE; then --ssh default
+    status 2"
+  `);
+});
+
+test('a .dockerignore that cannot be read', async () => {
+  expect(await refusal({ args: ['push'], files: { '.dockerignore': 'a[' } }))
+    .toMatchInlineSnapshot(`
+    "Error: Docker does not understand the pattern "a[" in FOLDER/.dockerignore, line 1: a [ is not closed.
+      → write \\[ and \\\\ for a [ and a \\ of the name itself, or take the line out
+    status 2"
+  `);
+});
+
+test('logs of a container that is not there', async () => {
+  expect(await refusal({ args: ['logs', '--container', 'app'] })).toMatchInlineSnapshot(`
+    "Error: The tasks of "hyeon9mak-service-dev" have no container "app".
+      → containers that exist: hyeon9mak-container, datadog-agent, log_router
+    status 3"
+  `);
+});
+
+test('a profile that is misspelt', async () => {
+  expect(
+    await refusal({
+      args: ['deploy', '--profile', 'prd'],
+      files: { aws: '[default]\nregion = eu-west-1\n[profile prod]\n[profile dev]\n' },
+      environment: { AWS_CONFIG_FILE: 'aws' },
+    }),
+  ).toMatchInlineSnapshot(`
+    "Error: The profile "prd" is neither in aws nor in /dev/null.
+      → did you mean "prod"? profiles that exist: default, prod, dev; name one with --profile, or create it: aws configure --profile prd
+    status 2"
+  `);
+});
+
+test('a profile that is in use of SSO, without a login', async () => {
+  expect(
+    await refusal({
+      args: ['deploy', '--profile', 'sso'],
+      files: {
+        aws: '[profile sso]\nsso_session = work\nsso_account_id = 111122223333\nsso_role_name = deploy\n[sso-session work]\nsso_region = eu-west-1\nsso_start_url = https://work.awsapps.com/start\n',
+      },
+      environment: { AWS_CONFIG_FILE: 'aws' },
+    }),
+  ).toMatchInlineSnapshot(`
+    "Error: The profile "sso" gives no AWS credentials: The SSO session token associated with profile=sso was not found or is invalid. To refresh this SSO session run 'aws sso login' with the corresponding profile.
+      → run: aws sso login --profile sso
+    status 4"
+  `);
+});
+
+test('a profile whose source is not there', async () => {
+  expect(
+    await refusal({
+      args: ['deploy', '--profile', 'chained'],
+      files: {
+        aws: '[profile chained]\nrole_arn = arn:aws:iam::111122223333:role/deploy\nsource_profile = gone\n',
+      },
+      environment: { AWS_CONFIG_FILE: 'aws' },
+    }),
+  ).toMatchInlineSnapshot(`
+    "Error: The profile "chained" gives no AWS credentials: Could not resolve credentials using profile: [gone] in configuration/credentials file(s).
+      → its source_profile "gone" is not there or holds no keys: mend it in ~/.aws/config, or aws configure --profile gone
+    status 4"
+  `);
+});
+
+test('a profile that asks for a code where nobody can answer', async () => {
+  expect(
+    await refusal({
+      args: ['deploy', '--profile', 'mfa'],
+      files: {
+        aws: '[profile mfa]\nrole_arn = arn:aws:iam::111122223333:role/deploy\nsource_profile = base\nmfa_serial = arn:aws:iam::111122223333:mfa/me\n[profile base]\naws_access_key_id = AKIABASE\naws_secret_access_key = secret\n',
+      },
+      environment: { AWS_CONFIG_FILE: 'aws' },
+    }),
+  ).toMatchInlineSnapshot(`
+    "Error: The profile "mfa" gives no AWS credentials: Profile mfa requires multi-factor authentication, but no MFA code callback was provided.
+      → run it on a terminal, where the MFA code can be asked for
+    status 4"
+  `);
+});
+
+test('a profile whose process fails', async () => {
+  expect(
+    await refusal({
+      args: ['deploy', '--profile', 'process'],
+      files: { aws: '[profile process]\ncredential_process = false\n' },
+      environment: { AWS_CONFIG_FILE: 'aws' },
+    }),
+  ).toMatchInlineSnapshot(`
+    "Error: The profile "process" gives no AWS credentials: its credential_process failed.
+      → run the credential_process of the profile by hand, or see: aws configure list --profile process
+    status 4"
+  `);
+});
+
+test('a role that may not be assumed', async () => {
+  expect(
+    await refusal({
+      args: ['deploy', '--profile', 'chained'],
+      files: {
+        aws: '[profile chained]\nrole_arn = arn:aws:iam::111122223333:role/deploy\nsource_profile = base\n[profile base]\naws_access_key_id = AKIABASE\naws_secret_access_key = secret\n',
+      },
+      environment: { AWS_CONFIG_FILE: 'aws' },
+      prepare: ({ sandbox }) =>
+        sandbox.fail('sts:AssumeRole', accessDenied('sts:AssumeRole', '111122223333')),
+    }),
+  ).toMatchInlineSnapshot(`
+    "Error: Profile "chained" gives no AWS credentials: arn:aws:iam::111122223333:user/sandbox may not call sts:AssumeRole: no identity-based policy allows it.
+      → add to its policy: { "Effect": "Allow", "Action": "sts:AssumeRole", "Resource": "*" }
+      → and name arn:aws:iam::111122223333:user/sandbox as a principal in the trust policy of the role
+    status 4"
+  `);
+});
+
+describe.skipIf(!HAS_DOCKER)('Dockerfiles that a real daemon refuses', () => {
+  afterAll(removeImages);
+
+  // In the words of the daemon, which differ from version to version.
+  test.each([
+    ['an unknown instruction', 'FROM scratch\nCOPPY app /app\n', [], /unknown instruction: COPPY/i],
+    [
+      'a stage that is not there',
+      'FROM scratch AS release\nCOPY app /app\n',
+      ['--target', 'relase'],
+      /target stage "?relase"? could not be found/,
+    ],
+    [
+      'a file that .dockerignore leaves out',
+      'FROM scratch\nCOPY app debug.log /\n',
+      [],
+      /debug\.log"?: not found[^]*→ check the path in the Dockerfile, and whether \.dockerignore/,
+    ],
+    ['an empty one', '', [], /empty|no build stage/],
+    [
+      'a base image from nowhere',
+      'FROM 127.0.0.1:9/base:1\nCOPY app /app\n',
+      [],
+      /→ the Docker daemon cannot reach the registry of the base image/,
+    ],
+  ])('%s', async (_, Dockerfile, args, words) => {
+    const files = { Dockerfile, '.dockerignore': '.git\n*.log\n', 'debug.log': '' };
+    const text = await refusal({ args: ['push', ...args], files, daemon: true });
+    expect(text).toMatch(/\nstatus 5$/);
+    expect(text).toMatch(/^Error: The build failed: /m);
+    expect(text).toMatch(words);
+  });
 });
 
 test.each([

@@ -288,7 +288,8 @@ test('several problems are shown at once, by service', async () => {
     image
       ok    image-platform: linux/amd64
       FAIL  repository: ECR has no repository "nobody" in ap-northeast-2.
-      → repositories that exist: hyeon9mak-dev; or create it with --create-repository
+      → repositories that exist: hyeon9mak-dev
+      → if it is to be a new one: --create-repository
     build
       ok    docker: the sandbox's stand-in at tcp://DOCKER
       ok    files: FOLDER/Dockerfile
