@@ -1,4 +1,5 @@
 import type { Config } from './config.ts';
+import type { DiffLine } from './core/changes.ts';
 import type { Result } from './core/result.ts';
 import type { Emit } from './events.ts';
 
@@ -26,8 +27,8 @@ export interface Context {
 /** How a command ended, for the exit status, `--json` and stdout. */
 export type CommandResult = Omit<Result, 'command' | 'seconds' | 'error'> & {
   readonly seconds: Omit<Result['seconds'], 'total'>;
-  /** What goes to stdout without `--json`; nothing when undefined. */
-  readonly output?: string | undefined;
+  /** What goes to stdout without `--json`, a diff coloured on a terminal; nothing when undefined. */
+  readonly output?: string | readonly DiffLine[] | undefined;
   /** Exit status where it is not the outcome's own. */
   readonly status?: number | undefined;
 };

@@ -2,15 +2,12 @@ import type { Aws } from '../aws/client.ts';
 import { lastGood, openEcs } from '../aws/ecs.ts';
 import { requireSettings } from '../config.ts';
 import type { CommandResult, Context } from '../context.ts';
+import { diffDefinitions } from '../core/changes.ts';
+import type { Change } from '../core/changes.ts';
+import { sameDefinition } from '../core/normal-form.ts';
 import { serviceResult } from '../core/result.ts';
 import type { ImageResult } from '../core/result.ts';
-import {
-  chooseContainers,
-  containersOf,
-  diffDefinitions,
-  sameDefinition,
-  shortName,
-} from '../core/task-definition.ts';
+import { chooseContainers, containersOf, shortName } from '../core/task-definition.ts';
 import type { JsonObject } from '../core/task-definition.ts';
 import { allOrRefuse, EcsDeployError, refuse } from '../errors.ts';
 import { aboutService, enforce, examine, serviceChecks } from '../steps/checks.ts';
@@ -39,7 +36,8 @@ export async function deploy(context: Context): Promise<CommandResult> {
   const observing = config.targets.map((target) => observeTarget(context, ecs, target));
   const examining = observing.map(async (read) => {
     const item = await read;
-    const checks = serviceChecks(aws, ecs, item, item.source);
+    // All but the image is known already.
+    const checks = serviceChecks(aws, ecs, item, renderTarget(context, item, undefined));
     return examine(context, aboutService(item.service), checks);
   });
   const [source, observed, findings] = await allOrRefuse([
@@ -55,6 +53,9 @@ export async function deploy(context: Context): Promise<CommandResult> {
     scan === undefined ? {} : { 'image-scan': () => scan },
   );
   enforce(context, [...findings.flat(), ...scanned]);
+  const changes = observed.map(({ running }, index) =>
+    diffDefinitions(running.definition, planned[index] ?? {}, config),
+  );
   emit({
     kind: 'plan',
     image: source.reference,
@@ -63,10 +64,10 @@ export async function deploy(context: Context): Promise<CommandResult> {
       cluster: shortName(target.cluster),
       service: target.service,
       from: shortName(running.arn),
-      changes: diffDefinitions(running.definition, planned[index] ?? {}),
+      changes: changes[index] ?? [],
     })),
   });
-  if (config.dryRun) return dryRun(source, observed, planned);
+  if (config.dryRun) return dryRun(context, source, observed, planned, changes);
 
   const { image, seconds } = await takeImage(context, aws, source, observed);
   const registerStart = performance.now();
@@ -89,7 +90,8 @@ export async function deploy(context: Context): Promise<CommandResult> {
       containers: chooseContainers(definition, target.container),
     })),
   );
-  const result = rolloutResult(context, services, rolloutStart);
+  const changed = services.map((service, index) => ({ ...service, changes: changes[index] ?? [] }));
+  const result = rolloutResult(context, changed, rolloutStart);
   return { ...result, image, seconds: { ...seconds, register, ...result.seconds } };
 }
 
@@ -164,9 +166,11 @@ function imageResult(source: Source): ImageResult {
 }
 
 function dryRun(
+  { config }: Context,
   source: Source,
   observed: readonly Observed[],
   planned: readonly JsonObject[],
+  changes: readonly (readonly Change[])[],
 ): CommandResult {
   return {
     outcome: 'planned',
@@ -182,6 +186,8 @@ function dryRun(
         previousTaskDefinition: running.arn,
         desired: service.desiredCount ?? 0,
         running: service.runningCount ?? 0,
+        changes: changes[index] ?? [],
+        ...(config.showValues && { definition: planned[index] ?? {} }),
       }),
     ),
     seconds: {},

@@ -24,3 +24,24 @@ export function suggest(name: string, candidates: readonly string[], what: strin
     ? `${what} that exist: ${listed}`
     : `did you mean "${near}"? ${what} that exist: ${listed}`;
 }
+
+/**
+ * The one of `known` that a name is probably a slip of: it differs in case, in `_` and `-`, in a few
+ * letters or their order, or it is its beginning.
+ */
+export function misspelt(name: string, known: readonly string[]): string | undefined {
+  const fold = (text: string) => text.toLowerCase().replaceAll(/[-_]/g, '');
+  const letters = (text: string) => text.split('').toSorted().join('');
+  const wanted = fold(name);
+  const limit = Math.min(3, Math.max(1, Math.floor(wanted.length / 4)));
+  const ranked = known
+    .map((candidate) => {
+      const other = fold(candidate);
+      const isShort = wanted.length > 2 && other.startsWith(wanted);
+      const isTwisted = letters(other) === letters(wanted);
+      return { candidate, distance: isShort || isTwisted ? 0 : distance(wanted, other) };
+    })
+    .toSorted((a, b) => a.distance - b.distance);
+  const [best] = ranked;
+  return best !== undefined && best.distance <= limit ? best.candidate : undefined;
+}

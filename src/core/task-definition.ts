@@ -1,4 +1,4 @@
-import { EcsDeployError } from '../errors.ts';
+import { EcsDeployError, refuse } from '../errors.ts';
 import { suggest } from './nearest.ts';
 
 /** A JSON object of the wire; unknown members included. */
@@ -39,6 +39,11 @@ export function shortName(arn: string): string {
   return arn.slice(arn.lastIndexOf('/') + 1);
 }
 
+/** Whether a task definition is named by a file: neither families nor revisions have such names. */
+export function isDefinitionFile(named: string): boolean {
+  return !named.startsWith('arn:') && /[./\\]/.test(named);
+}
+
 /** The containers of a definition, in its order. */
 export function containersOf(definition: JsonObject): readonly JsonObject[] {
   const list = definition['containerDefinitions'];
@@ -60,179 +65,112 @@ export function chooseContainers(
   named: readonly string[] | undefined,
 ): readonly string[] {
   const known = containerNames(definition);
-  const family = String(definition['family']);
   if (named === undefined) {
     if (known.length === 1) return known;
+    const family = String(definition['family']);
     throw new EcsDeployError({
       code: 'container-ambiguous',
       message: `The task definition ${family} has ${known.length} containers: ${known.join(', ')}. Which one gets the image?`,
       hint: `name it with --container NAME or "container" in .ecsdeployrc`,
     });
   }
-  const unknown = named.find((name) => !known.includes(name));
-  if (unknown !== undefined) {
-    throw new EcsDeployError({
-      code: 'container-missing',
-      message: `The task definition ${family} has no container "${unknown}".`,
-      hint: `${suggest(unknown, known, 'containers')}; set --container or "container" in .ecsdeployrc`,
-    });
-  }
+  refuse(
+    named
+      .filter((name) => !known.includes(name))
+      .map((name) => missingContainer(definition, name, '--container or "container"')),
+  );
   return named;
+}
+
+/** Throws `container-missing` when an image is given for a container that is not there. */
+export function checkContainerImages(definition: JsonObject, names: readonly string[]): void {
+  const known = containerNames(definition);
+  refuse(
+    names
+      .filter((name) => !known.includes(name))
+      .map((name) => missingContainer(definition, name, '--container-image or "containerImages"')),
+  );
+}
+
+function missingContainer(definition: JsonObject, name: string, setting: string): EcsDeployError {
+  return new EcsDeployError({
+    code: 'container-missing',
+    message: `The task definition ${String(definition['family'])} has no container "${name}".`,
+    hint: `${suggest(name, containerNames(definition), 'containers')}; set ${setting} in .ecsdeployrc`,
+  });
 }
 
 /** What render changes. */
 export interface Edit {
+  /** The containers that get `image` and the variables. */
   readonly containers: readonly string[];
   /** Undefined leaves the images as they are. */
   readonly image: string | undefined;
+  /** Images of further containers, by name. */
+  readonly containerImages: Readonly<Record<string, string>>;
   readonly setEnv: Readonly<Record<string, string>>;
+  /** ARNs of secrets or parameters, or names of parameters, by variable. */
+  readonly setSecrets: Readonly<Record<string, string>>;
+  /** Variables to remove, values and secrets alike. */
   readonly unsetEnv: readonly string[];
 }
 
-/** Replaces image and environment entries of the named containers; everything else is kept. */
+/** Replaces images and environment entries of the named containers; everything else is kept. */
 export function render(definition: JsonObject, edit: Edit): JsonObject {
   return {
     ...definition,
-    containerDefinitions: containersOf(definition).map((container) =>
-      edit.containers.includes(String(container['name']))
-        ? renderContainer(container, edit)
-        : container,
-    ),
+    containerDefinitions: containersOf(definition).map((container) => {
+      const name = String(container['name']);
+      const isChosen = edit.containers.includes(name);
+      const image = own(edit.containerImages, name) ?? (isChosen ? edit.image : undefined);
+      const shipped = image === undefined ? container : { ...container, image };
+      return isChosen ? renderVariables(shipped, edit) : shipped;
+    }),
   };
 }
 
-interface NameValue {
+const own = (record: Readonly<Record<string, string>>, name: string): string | undefined =>
+  Object.hasOwn(record, name) ? record[name] : undefined;
+
+/** Sets and removes variables; ECS refuses one that has both a value and a secret. */
+function renderVariables(
+  container: JsonObject,
+  { setEnv, setSecrets, unsetEnv }: Edit,
+): JsonObject {
+  const isUnset = (name: string) => unsetEnv.includes(name);
+  return {
+    ...container,
+    ...renderList(container, 'environment', 'value', setEnv, [isUnset, inRecord(setSecrets)]),
+    ...renderList(container, 'secrets', 'valueFrom', setSecrets, [isUnset, inRecord(setEnv)]),
+  };
+}
+
+const inRecord = (record: Readonly<Record<string, string>>) => (name: string) =>
+  Object.hasOwn(record, name);
+
+interface Named {
   readonly name: string;
-  readonly value: string;
 }
 
-function renderContainer(source: JsonObject, { image, setEnv, unsetEnv }: Edit): JsonObject {
-  const container = image === undefined ? source : { ...source, image };
-  if (Object.keys(setEnv).length === 0 && unsetEnv.length === 0) return container;
-  const before = (container['environment'] ?? []) as readonly NameValue[];
+/** One list of a container with entries replaced where they stand, removed, and added at its end. */
+function renderList(
+  container: JsonObject,
+  list: 'environment' | 'secrets',
+  member: 'value' | 'valueFrom',
+  set: Readonly<Record<string, string>>,
+  isRemoved: readonly ((name: string) => boolean)[],
+): JsonObject {
+  const before = (container[list] ?? []) as readonly Named[];
   const kept = before
-    .filter(({ name }) => !unsetEnv.includes(name))
-    .map((entry) =>
-      Object.hasOwn(setEnv, entry.name) ? { ...entry, value: setEnv[entry.name] } : entry,
-    );
-  const added = Object.entries(setEnv)
+    .filter(({ name }) => Object.hasOwn(set, name) || !isRemoved.some((test) => test(name)))
+    .map((entry) => {
+      const value = own(set, entry.name);
+      return value === undefined ? entry : { ...entry, [member]: value };
+    });
+  const added = Object.entries(set)
     .filter(([name]) => !before.some((entry) => entry.name === name))
-    .map(([name, value]) => ({ name, value }));
-  return { ...container, environment: [...kept, ...added] };
-}
-
-/** Whether registering `draft` would make a revision equal to `existing`, ECS's defaults aside. */
-export function sameDefinition(draft: JsonObject, existing: JsonObject): boolean {
-  return canonical(draft) === canonical(existing);
-}
-
-/** One text for all definitions that ECS would register alike: defaults dropped, keys sorted. */
-export function canonical(definition: JsonObject): string {
-  return JSON.stringify(normalise(definition));
-}
-
-/** Lists in which ECS keeps no order of its own, by the member that names an entry. */
-const KEYED_LISTS: Readonly<Record<string, string>> = {
-  environment: 'name',
-  secrets: 'name',
-  tags: 'key',
-};
-
-/** What ECS fills in when a member is left out (ecs-facts 2.1). */
-const DEFAULTS: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
-  containerDefinitions: { cpu: 0, essential: true },
-  portMappings: { protocol: 'tcp' },
-  healthCheck: { interval: 30, timeout: 5, retries: 3 },
-};
-
-function normalise(value: unknown, member = '', host = false): unknown {
-  if (Array.isArray(value)) {
-    const items = value.map((item: unknown) => normalise(item, member, host));
-    const key = KEYED_LISTS[member];
-    if (key === undefined) return items;
-    const nameOf = (item: unknown) => String((item as JsonObject)[key]);
-    return items.toSorted((a, b) => nameOf(a).localeCompare(nameOf(b)));
-  }
-  if (typeof value !== 'object' || value === null) return value;
-  const source = value as JsonObject;
-  // Host ports equal container ports in these modes, so ECS fills them in.
-  const hostPorts = host || ['awsvpc', 'host'].includes(String(source['networkMode']));
-  const kept = Object.entries(source).filter(([name, item]) => {
-    if (item === null || item === undefined) return false;
-    if (name === 'hostPort' && hostPorts && item === source['containerPort']) return false;
-    if (DEFAULTS[member]?.[name] === item) return false;
-    return typeof item !== 'object' || Object.keys(item).length > 0;
-  });
-  return Object.fromEntries(
-    kept
-      .toSorted(([a], [b]) => a.localeCompare(b))
-      .map(([name, item]) => [name, normalise(item, name, hostPorts)]),
-  );
-}
-
-/** One difference between two definitions. */
-export interface Change {
-  /** The container it is in; undefined for the task's own members. */
-  readonly container: string | undefined;
-  /** Member path, e.g. `image`, `environment.LOG_LEVEL`, `portMappings[0].containerPort`. */
-  readonly path: string;
-  /** JSON of the value, undefined where there is none, `•••` for an environment value. */
-  readonly before: string | undefined;
-  readonly after: string | undefined;
-}
-
-/** The differences that registering `after` in place of `before` would make, environment values hidden. */
-export function diffDefinitions(before: JsonObject, after: JsonObject): readonly Change[] {
-  const [old, now] = [split(before), split(after)];
-  const parts = [...new Set([...old.keys(), ...now.keys()])];
-  return parts.flatMap((container) =>
-    diffValues(flatten(old.get(container)), flatten(now.get(container))).map((change) => ({
-      container,
-      ...change,
-    })),
-  );
-}
-
-/** A definition's own members under undefined, and each container's under its name. */
-function split(definition: JsonObject): Map<string | undefined, unknown> {
-  const { containerDefinitions, ...own } = normalise(definition) as JsonObject;
-  const containers = (containerDefinitions ?? []) as readonly JsonObject[];
-  return new Map<string | undefined, unknown>([
-    [undefined, own],
-    ...containers.map((container) => [String(container['name']), container] as const),
-  ]);
-}
-
-type Leaves = ReadonlyMap<string, string>;
-
-function diffValues(old: Leaves, now: Leaves): Omit<Change, 'container'>[] {
-  return [...new Set([...old.keys(), ...now.keys()])]
-    .filter((path) => old.get(path) !== now.get(path))
-    .map((path) => {
-      const show = (value: string | undefined) =>
-        value !== undefined && path.startsWith('environment.') ? '•••' : value;
-      return { path, before: show(old.get(path)), after: show(now.get(path)) };
-    });
-}
-
-/** JSON of every leaf value by its member path. */
-function flatten(value: unknown, path = '', into = new Map<string, string>()): Leaves {
-  if (Array.isArray(value) && value.every((item) => typeof item === 'object')) {
-    const key = KEYED_LISTS[path];
-    value.forEach(({ ...item }: Record<string, unknown>, index) => {
-      if (key === undefined) {
-        flatten(item, `${path}[${index}]`, into);
-        return;
-      }
-      const { [key]: name, ...rest } = item;
-      for (const member of Object.values(rest)) flatten(member, `${path}.${String(name)}`, into);
-    });
-  } else if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
-    for (const [name, item] of Object.entries(value)) {
-      flatten(item, path === '' ? name : `${path}.${name}`, into);
-    }
-  } else if (value !== undefined) {
-    into.set(path, JSON.stringify(value));
-  }
-  return into;
+    .map(([name, value]) => ({ name, [member]: value }));
+  // What nobody asked to change stays as it is, absent or null included.
+  const isSame = added.length === 0 && kept.every((entry, index) => entry === before[index]);
+  return isSame && kept.length === before.length ? {} : { [list]: [...kept, ...added] };
 }

@@ -21,13 +21,17 @@ export async function openReporter(options: ReporterOptions): Promise<Reporter> 
   if (progress === 'quiet') return plainReporter(write, { verbose: false, quiet: true });
   if (terminal && (progress === 'terminal' || (progress === 'auto' && !environment['CI']))) {
     const { terminalReporter } = await import('./terminal.ts');
-    return terminalReporter(stream, { verbose, colour: colours(environment) });
+    return terminalReporter(stream, { verbose, colour: isColoured(stream, environment) });
   }
   const plain = plainReporter(write, { verbose, quiet: false });
   return environment['GITHUB_ACTIONS'] === 'true' ? githubReporter(write, plain) : plain;
 }
 
-function colours({ NO_COLOR, FORCE_COLOR }: ReporterOptions['environment']): boolean {
+/** Whether a stream shows colours: on a terminal, unless the user says otherwise. */
+export function isColoured(
+  stream: Pick<NodeJS.WriteStream, 'isTTY'>,
+  { NO_COLOR, FORCE_COLOR }: ReporterOptions['environment'],
+): boolean {
   if (FORCE_COLOR !== undefined) return FORCE_COLOR !== '0';
-  return !NO_COLOR;
+  return stream.isTTY && !NO_COLOR;
 }

@@ -3,6 +3,7 @@ import type { ChalkInstance } from 'chalk';
 import type { Ora } from 'ora';
 import type { Event } from '../events.ts';
 import type { Reporter } from './plain.ts';
+import { diffStyles } from './diff.ts';
 import { wordEvent } from './text.ts';
 import type { Level, Line } from './text.ts';
 
@@ -56,7 +57,8 @@ function paint({ level, text }: Line, chalk: ChalkInstance): string {
   const styles: Readonly<Record<Level, (text: string) => string>> = {
     step: (words) => chalk.bold(words),
     success: (words) => `${chalk.green('✔')} ${words}`,
-    detail: (words) => paintDetail(words, chalk),
+    detail: (words) => chalk.dim(words),
+    ...diffStyles(chalk),
     warning: (words) => `${chalk.yellow('▲')} ${words}`,
     error: (words) => `${chalk.red('✖')} ${words}`,
     hint: (words) => `  ${chalk.cyan('→')} ${words}`,
@@ -67,12 +69,6 @@ function paint({ level, text }: Line, chalk: ChalkInstance): string {
     skip: (words) => chalk.dim(`  – ${words}`),
   };
   return `${styles[level](text)}\n`;
-}
-
-function paintDetail(text: string, chalk: ChalkInstance): string {
-  if (/^\s+- /.test(text)) return chalk.red(text);
-  if (/^\s+\+ /.test(text)) return chalk.green(text);
-  return chalk.dim(text);
 }
 
 /** Cuts a live line to the terminal's width, spinner included: a wrapped one cannot be cleared. */

@@ -1,5 +1,3 @@
-import { readFile } from 'node:fs/promises';
-import { resolve } from 'node:path';
 import type { Service } from '@aws-sdk/client-ecs';
 import { describeRevision, describeService } from '../aws/ecs.ts';
 import type { Ecs } from '../aws/ecs.ts';
@@ -7,14 +5,16 @@ import type { Target } from '../config.ts';
 import type { Context } from '../context.ts';
 import { platformOf } from '../core/image.ts';
 import {
+  checkContainerImages,
   chooseContainers,
   containersOf,
+  isDefinitionFile,
   render,
   shortName,
-  toRegistrable,
 } from '../core/task-definition.ts';
 import type { JsonObject, Revision } from '../core/task-definition.ts';
 import { allOrRefuse, EcsDeployError } from '../errors.ts';
+import { readDefinitionFile } from './definition-file.ts';
 
 /** A service with the definition that its next revision is made from. */
 export interface Observed {
@@ -34,12 +34,22 @@ export async function observeTarget(context: Context, ecs: Ecs, target: Target):
     describeRevision(ecs, service.taskDefinition ?? ''),
     namedDefinition(context, ecs, target.taskDefinition, service.taskDefinition),
   ]);
-  return { target, service, running, source: named ?? running.definition };
+  const source = named === undefined ? running.definition : withTags(named, running);
+  return { target, service, running, source };
+}
+
+/**
+ * A definition with the tags of the revision it follows: a file that says nothing of tags, as most
+ * do, does not mean to take them away. `"tags": []` does.
+ */
+export function withTags(definition: JsonObject, before: Revision | undefined): JsonObject {
+  const tags = before?.family === definition['family'] ? before?.definition['tags'] : undefined;
+  return tags === undefined || 'tags' in definition ? definition : { ...definition, tags };
 }
 
 /** The definition that the user named, when it is not simply the one the service runs. */
 async function namedDefinition(
-  { directory }: Context,
+  context: Context,
   ecs: Ecs,
   named: string | undefined,
   running: string | undefined,
@@ -47,55 +57,13 @@ async function namedDefinition(
   if (named === undefined) return undefined;
   // A family says which definition is meant; its revision is the one that the service runs.
   if (shortName(running ?? '').split(':')[0] === named) return undefined;
-  if (named.endsWith('.json')) return readDefinitionFile(resolve(directory, named));
+  if (isDefinitionFile(named)) return readDefinitionFile(context, named);
   return (await describeRevision(ecs, named)).definition;
 }
 
 /** The definition to render without a service: named by family, revision, ARN or file. */
 export async function definitionOf(context: Context, ecs: Ecs, named: string): Promise<JsonObject> {
   return (await namedDefinition(context, ecs, named, undefined)) ?? {};
-}
-
-/** Reads a task definition from a JSON file; throws `task-definition-invalid`. */
-export async function readDefinitionFile(path: string): Promise<JsonObject> {
-  const source = await readFile(path, 'utf8').catch((error: unknown) => {
-    throw new EcsDeployError({
-      code: 'task-definition-invalid',
-      message: `The task definition ${path} cannot be read: ${(error as Error).message}`,
-      hint: 'give an existing JSON file, or - to read it from stdin',
-      cause: error,
-    });
-  });
-  return parseDefinition(source, path);
-}
-
-/**
- * Reads a task definition from JSON text, as `render`, the console or `describe-task-definition`
- * give it.
- */
-export function parseDefinition(source: string, place: string): JsonObject {
-  const invalid = (why: string, cause?: unknown) =>
-    new EcsDeployError({
-      code: 'task-definition-invalid',
-      message: `${place} holds no task definition: ${why}`,
-      hint: 'it is the JSON that `ecsdeploy render` prints, with "family" and "containerDefinitions"',
-      cause,
-    });
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(source);
-  } catch (error) {
-    throw invalid(source.trim() === '' ? 'it is empty' : (error as Error).message, error);
-  }
-  if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) {
-    throw invalid('it is no JSON object');
-  }
-  const outer = parsed as JsonObject;
-  const described = (outer['taskDefinition'] ?? outer) as JsonObject;
-  const definition = toRegistrable(described, outer['tags'] ?? described['tags']);
-  if (typeof definition['family'] !== 'string') throw invalid('"family" is missing');
-  if (containersOf(definition).length === 0) throw invalid('"containerDefinitions" is missing');
-  return definition;
 }
 
 /** Throws `service-inactive` or `deployment-controller` where UpdateService would be refused. */
@@ -136,18 +104,25 @@ export function renderTarget(
   return draft;
 }
 
-/** Puts image and environment into the chosen containers of a definition. */
+/** Puts images, environment and secrets into the containers of a definition. */
 export function renderDefinition(
-  target: Pick<Target, 'container' | 'setEnv' | 'unsetEnv'>,
+  target: Omit<Target, 'cluster' | 'service' | 'taskDefinition'>,
   source: JsonObject,
   image: string | undefined,
 ): JsonObject {
-  return render(source, {
-    containers: chooseContainers(source, target.container),
-    image,
-    setEnv: target.setEnv,
-    unsetEnv: target.unsetEnv,
-  });
+  const { container, containerImages, setEnv, setSecrets, unsetEnv } = target;
+  const variables = { setEnv, setSecrets, unsetEnv };
+  checkContainerImages(source, Object.keys(containerImages));
+  const containers = chooseContainers(source, container);
+  const twice = containers.find((name) => Object.hasOwn(containerImages, name));
+  if (image !== undefined && twice !== undefined) {
+    throw new EcsDeployError({
+      code: 'usage',
+      message: `The container "${twice}" gets two images: ${image} and ${containerImages[twice]}.`,
+      hint: 'leave it out of --container-image ("containerImages"), or choose another with --container',
+    });
+  }
+  return render(source, { containers, image, containerImages, ...variables });
 }
 
 /** The load balancer's container and port must be in the definition, or UpdateService is refused. */

@@ -90,6 +90,12 @@ test('under GitHub Actions there are groups, annotations, outputs and a summary'
     | --- | --- | --- | --- | --- |
     | hyeon9mak-service-dev | rolled-back | hyeon9mak-task-dev:2 | 2 of 2 | 3 |
 
+    \`\`\`diff
+    container hyeon9mak-container
+    - image: "REGISTRY/hyeon9mak-dev:first"
+    + image: "REGISTRY/hyeon9mak-dev:v1"
+    \`\`\`
+
     - **application-exit**: container hyeon9mak-container ended with exit code 1; mend what its last log lines name; more of them: ecsdeploy logs --container hyeon9mak-container
     "
   `);
