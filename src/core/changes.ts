@@ -1,4 +1,11 @@
-import { IDENTITIES, identityOf, isObject, memberPath, normalise } from './normal-form.ts';
+import {
+  compareText,
+  IDENTITIES,
+  identityOf,
+  isObject,
+  memberPath,
+  normalise,
+} from './normal-form.ts';
 import type { JsonObject } from './task-definition.ts';
 
 /** One difference between two definitions. */
@@ -136,7 +143,7 @@ function compare(before: unknown, after: unknown, place: Place): Found[] {
   if (old.entries.size + now.entries.size === 0) return whole;
   const { kind } = before === undefined ? now : old;
   const names = [...new Set([...old.entries.keys(), ...now.entries.keys()])];
-  const ordered = names.toSorted((a, b) => Number(b === 'image') - Number(a === 'image'));
+  const ordered = kind === 'entries' ? names : names.toSorted(compareNames);
   const found = ordered.flatMap((name) => {
     const [oldEntry, newEntry] = [old.entries.get(name), now.entries.get(name)];
     const inside = placeOf(name, kind, place);
@@ -148,6 +155,10 @@ function compare(before: unknown, after: unknown, place: Place): Found[] {
   });
   return found.length > 0 ? found : whole;
 }
+
+/** The image first, then by the alphabet. */
+const compareNames = (a: string, b: string): number =>
+  Number(b === 'image') - Number(a === 'image') || compareText(a, b);
 
 type Kind = 'members' | 'pairs' | 'entries';
 
@@ -227,8 +238,14 @@ function formatChange({ path, before, after }: Change): DiffLine[] {
   ];
 }
 
-const textOf = (value: unknown = HIDDEN): string =>
-  value === HIDDEN ? HIDDEN : JSON.stringify(value);
+/** JSON of a value, without characters that steer a terminal or turn the direction of writing. */
+function textOf(value: unknown = HIDDEN): string {
+  if (value === HIDDEN) return HIDDEN;
+  return JSON.stringify(value).replaceAll(
+    /[\u007F-\u009F\u2028-\u202E\u2066-\u2069]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+}
 
 /** Characters of a value that are shown at most. */
 const ROOM = 120;

@@ -121,4 +121,4 @@ function inUnits(item: unknown, at: string): unknown {
 }
 
 /** Orders texts by their code units: unlike a locale's order it calls no two texts the same. */
-const compareText = (a: string, b: string): number => (a < b ? -1 : Number(a > b));
+export const compareText = (a: string, b: string): number => (a < b ? -1 : Number(a > b));
