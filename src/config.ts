@@ -3,15 +3,17 @@ import { dirname, join, resolve } from 'node:path';
 import { isMap, isScalar, isSeq, LineCounter, parseDocument } from 'yaml';
 import type { Node, YAMLMap } from 'yaml';
 import { suggest } from './core/nearest.ts';
+import { isDefinitionFile } from './core/task-definition.ts';
 import { EcsDeployError } from './errors.ts';
 import { longFlag, SETTING_KEYS, settingOf, variableOf, waysToGive } from './settings.ts';
 import type { SettingKey, Settings } from './settings.ts';
 
+/** What becomes of a container's environment variables. */
+type VariableKey = 'setEnv' | 'setSecrets' | 'unsetEnv';
+type TargetKey = 'taskDefinition' | 'container' | 'containerImages' | VariableKey;
+
 /** One service to work on, with the settings that may differ between services. */
-export type Target = Pick<
-  Settings,
-  'taskDefinition' | 'setEnv' | 'unsetEnv' | 'setSecret' | 'containerImage' | 'container'
-> & {
+export type Target = Pick<Settings, TargetKey> & {
   readonly cluster: string;
   readonly service: string;
 };
@@ -82,23 +84,29 @@ export function resolveConfig(sources: Sources): Config {
     (owner) => owner?.services !== undefined || owner?.values.service !== undefined,
   );
   const listed = listOwner?.services;
+  // Files are named from where the name stands.
+  const base = given.taskDefinition === undefined ? directory : sources.directory;
   const wanted = pick([flags, environment], 'service') as readonly string[] | undefined;
   const targets =
     listed === undefined
       ? ((pick(layers, 'service') ?? []) as readonly string[]).map((service) =>
-          targetOf(layers, service),
+          targetOf(layers, service, base),
         )
       : selectServices(listed, wanted, problems).map((item) => {
           const itemLayers =
             listOwner === section
               ? [flags, environment, item, section.values, file?.values ?? {}]
               : [flags, environment, section.values, item, file?.values ?? {}];
-          return targetOf(itemLayers, String((item.service as readonly string[])[0]));
+          return targetOf(itemLayers, String((item.service as readonly string[])[0]), base);
         });
 
-  const merged = Object.fromEntries(
-    SETTING_KEYS.map((key) => [key, pick(layers, key)]),
-  ) as unknown as Settings;
+  const merged = {
+    ...(Object.fromEntries(SETTING_KEYS.map((key) => [key, pick(layers, key)])) as Settings),
+    ...targetSettings(layers, base),
+  };
+  for (const layer of [flags, environment, section.values, file?.values ?? {}, ...(listed ?? [])]) {
+    problems.push(...contradictions(layer));
+  }
   const context = resolve(
     given.context === undefined ? directory : sources.directory,
     merged.context,
@@ -157,18 +165,48 @@ function allTargetsHaveCluster({ targets }: Config): boolean {
   return targets.length > 0 && targets.every(({ cluster }) => cluster !== '');
 }
 
-function targetOf(layers: readonly Layer[], service: string): Target {
+function targetOf(layers: readonly Layer[], service: string, base: string): Target {
+  const cluster = (pick(layers, 'cluster') ?? '') as string;
+  return { service, cluster, ...targetSettings(layers, base) };
+}
+
+function targetSettings(layers: readonly Layer[], base: string): Pick<Settings, TargetKey> {
   const value = <K extends SettingKey>(key: K) => pick(layers, key) as Settings[K];
+  const named = value('taskDefinition');
   return {
-    service,
-    cluster: value('cluster') ?? '',
     container: value('container'),
-    taskDefinition: value('taskDefinition'),
-    setEnv: value('setEnv'),
-    unsetEnv: value('unsetEnv'),
-    setSecret: value('setSecret'),
-    containerImage: value('containerImage'),
+    containerImages: value('containerImages'),
+    taskDefinition: named !== undefined && isDefinitionFile(named) ? resolve(base, named) : named,
+    ...variablesOf(layers),
   };
+}
+
+/** Of every variable what the strongest source says of it: a value, a secret, or that it goes. */
+function variablesOf(layers: readonly Layer[]): Pick<Settings, VariableKey> {
+  const unsetting = layers.find(({ unsetEnv }) => unsetEnv !== undefined);
+  const said = new Map<string, { readonly key: VariableKey; readonly value: string }>();
+  for (const layer of layers.toReversed()) {
+    const removed = layer === unsetting ? (layer.unsetEnv as Settings['unsetEnv']) : [];
+    for (const name of removed) said.set(name, { key: 'unsetEnv', value: '' });
+    for (const key of ['setEnv', 'setSecrets'] as const) {
+      const given = (layer[key] ?? {}) as Readonly<Record<string, string>>;
+      for (const [name, value] of Object.entries(given)) said.set(name, { key, value });
+    }
+  }
+  const of = (wanted: VariableKey) =>
+    [...said].flatMap(([name, { key, value }]) => (key === wanted ? [[name, value] as const] : []));
+  return {
+    setEnv: Object.fromEntries(of('setEnv')),
+    setSecrets: Object.fromEntries(of('setSecrets')),
+    unsetEnv: of('unsetEnv').map(([name]) => name),
+  };
+}
+
+/** Variables that one source gives both a value and a secret. */
+function contradictions({ setEnv = {}, setSecrets = {} }: Layer): string[] {
+  return Object.keys(setSecrets as object)
+    .filter((name) => Object.hasOwn(setEnv as object, name))
+    .map((name) => `the variable "${name}" is set twice: as a value and as a secret`);
 }
 
 function selectServices(

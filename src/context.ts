@@ -1,5 +1,5 @@
 import type { Config } from './config.ts';
-import type { Paint } from './core/changes.ts';
+import type { DiffLine } from './core/changes.ts';
 import type { Result } from './core/result.ts';
 import type { Emit } from './events.ts';
 
@@ -19,8 +19,6 @@ export interface Context {
   readonly directory: string;
   /** Writes a line to stdout before the end of the command; false once nobody reads it any more. */
   readonly print: (line: string) => boolean;
-  /** Colours for what changes on stdout; undefined where it is to stay plain. */
-  readonly paint: () => Promise<Paint | undefined>;
   readonly readStdin: () => Promise<string>;
   /** Asks on the terminal; undefined when there is none to ask on. */
   readonly ask: ((question: string) => Promise<string>) | undefined;
@@ -29,8 +27,8 @@ export interface Context {
 /** How a command ended, for the exit status, `--json` and stdout. */
 export type CommandResult = Omit<Result, 'command' | 'seconds' | 'error'> & {
   readonly seconds: Omit<Result['seconds'], 'total'>;
-  /** What goes to stdout without `--json`; nothing when undefined. */
-  readonly output?: string | undefined;
+  /** What goes to stdout without `--json`, a diff coloured on a terminal; nothing when undefined. */
+  readonly output?: string | readonly DiffLine[] | undefined;
   /** Exit status where it is not the outcome's own. */
   readonly status?: number | undefined;
 };

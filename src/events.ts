@@ -1,7 +1,8 @@
+import type { Change } from './core/changes.ts';
 import type { Finding } from './core/checks.ts';
 import type { Cause } from './core/diagnosis.ts';
 import type { ServiceResult } from './core/result.ts';
-import type { Change } from './core/task-definition.ts';
+
 import type { EcsDeployError } from './errors.ts';
 
 /** Bytes of one layer on its way to the registry. */

@@ -9,9 +9,10 @@ import { statusOf } from './core/result.ts';
 import type { Outcome, Result } from './core/result.ts';
 import { EcsDeployError, EXIT_STATUS, isAbort } from './errors.ts';
 import type { Event } from './events.ts';
+import { wordOutput } from './report/diff.ts';
 import { writeGithubFiles } from './report/github.ts';
 import type { Reporter } from './report/plain.ts';
-import { openPaint, openReporter } from './report/reporter.ts';
+import { isColoured, openReporter } from './report/reporter.ts';
 
 /** Everything of the process that a run touches. */
 export interface Io {
@@ -59,7 +60,9 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
       seconds: { ...seconds, total },
     };
     if (json) io.stdout.write(`${JSON.stringify(document, undefined, 2)}\n`);
-    else if (output !== undefined) io.stdout.write(`${output}\n`);
+    else if (output !== undefined) {
+      io.stdout.write(`${wordOutput(output, isColoured(io.stdout, io.environment))}\n`);
+    }
     if (io.environment['GITHUB_ACTIONS'] === 'true') {
       try {
         writeGithubFiles(document, io.environment);
@@ -147,7 +150,6 @@ function makeContext(invocation: Invocation, io: Io, report: (event: Event) => v
       io.stdout.write(`${line}\n`);
       return isRead;
     },
-    paint: () => openPaint(io.stdout, environment),
     readStdin: async () => {
       if (!stdin.isTTY) return readAll(stdin);
       throw new EcsDeployError({

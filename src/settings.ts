@@ -158,35 +158,57 @@ const duration: Reader<number> = {
 const pairs: Reader<Readonly<Record<string, string>>> = {
   many: true,
   schema: { type: 'object', additionalProperties: { type: ['string', 'number', 'boolean'] } },
-  read: (value) => {
-    if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
-      return Object.fromEntries(
-        Object.entries(value).map(([key, item]) => {
-          if (typeof item === 'object') throw new Error(`holds no plain value under "${key}"`);
-          return [key, String(item)];
-        }),
-      );
-    }
-    const list = Array.isArray(value) ? value : [value];
-    return Object.fromEntries(
-      list.map((item) => {
-        const [, key, rest] = /^([^=]+)=(.*)$/s.exec(String(item)) ?? [];
-        if (key === undefined || rest === undefined) throw new Error('must be KEY=VALUE');
-        return [key, rest];
-      }),
-    );
-  },
+  read: (value) => readPairs(value, 'KEY=VALUE'),
 };
 
-const imagesByContainer: Reader<Readonly<Record<string, string>>> = {
-  ...pairs,
-  read: (value) => {
-    const images = pairs.read(value);
+function readPairs(value: unknown, form: string): Readonly<Record<string, string>> {
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
     return Object.fromEntries(
-      Object.entries(images).map(([container, image]) => [container, reference.read(image)]),
+      Object.entries(value).map(([key, item]) => {
+        if (typeof item === 'object') throw new Error(`holds no plain value under "${key}"`);
+        return [key, String(item)];
+      }),
     );
-  },
+  }
+  const list = Array.isArray(value) ? value : [value];
+  return Object.fromEntries(
+    list.map((item) => {
+      const [, key, rest] = /^([^=]+)=(.*)$/s.exec(String(item)) ?? [];
+      if (key === undefined || rest === undefined) throw new Error(`must be ${form}`);
+      return [key, rest];
+    }),
+  );
+}
+
+/** Image references by container name. */
+const containerImages: Reader<Readonly<Record<string, string>>> = {
+  ...pairs,
+  schema: { type: 'object', additionalProperties: reference.schema },
+  read: (value) => readEach(value, 'NAME=IMAGE', reference),
 };
+
+/** ARNs of secrets or parameters, or names of parameters, by variable. */
+const secretReferences: Reader<Readonly<Record<string, string>>> = {
+  ...pairs,
+  schema: { type: 'object', additionalProperties: name.schema },
+  read: (value) => readEach(value, 'NAME=ARN', name),
+};
+
+function readEach(
+  value: unknown,
+  form: string,
+  reader: Reader<string>,
+): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    Object.entries(readPairs(value, form)).map(([key, item]) => {
+      try {
+        return [key, reader.read(item)];
+      } catch (error) {
+        throw new Error(`"${key}" ${(error as Error).message}`, { cause: error });
+      }
+    }),
+  );
+}
 
 /** Where a build secret comes from; its value is read only when the build asks for it. */
 export interface BuildSecret {
@@ -268,6 +290,7 @@ const MOVERS: readonly CommandName[] = ['rollout', 'deploy', 'rollback'];
 
 /** Names of the checks, which `--skip-check` knows. */
 const CHECKS = [
+  'member-names',
   'image-platform',
   'image-exists',
   'image-scan',
@@ -516,42 +539,35 @@ export const SETTINGS = {
     meaning: 'environment variable to set in the container (repeatable)',
     example: '{ LOG_LEVEL: info }',
   }),
+  setSecrets: setting({
+    reader: secretReferences,
+    flags: '--set-secret <name=arn>',
+    file: 'service',
+    default: {},
+    merge: true,
+    commands: RENDERERS,
+    meaning:
+      'environment variable from a secret: its ARN, or ARN or name of a parameter (repeatable)',
+    example: '{ DB_PASSWORD: /prod/db-password }',
+  }),
   unsetEnv: setting({
     reader: names,
     flags: '--unset-env <key>',
     file: 'service',
     default: [],
     commands: RENDERERS,
-    meaning: 'environment variable or secret to remove from the container (repeatable)',
+    meaning: 'environment variable to remove from the container, value or secret (repeatable)',
     example: '[DEBUG]',
   }),
-  setSecret: setting({
-    reader: pairs,
-    flags: '--set-secret <key=value-from>',
+  containerImages: setting({
+    reader: containerImages,
+    flags: '--container-image <name=image>',
     file: 'service',
     default: {},
     merge: true,
     commands: RENDERERS,
-    meaning:
-      'environment variable whose value is a secret, by its ARN or the name of a parameter (repeatable)',
-    example: '{ DB_PASSWORD: /app/db-password }',
-  }),
-  containerImage: setting({
-    reader: imagesByContainer,
-    flags: '--container-image <name=reference>',
-    file: 'service',
-    default: {},
-    merge: true,
-    commands: RENDERERS,
-    meaning: 'image of another container, e.g. a sidecar (repeatable)',
-    example: '{ datadog-agent: public.ecr.aws/datadog/agent:7.60.0 }',
-  }),
-  showValues: setting({
-    reader: yes,
-    flags: '--show-values',
-    default: false,
-    commands: ['render', 'deploy'],
-    meaning: 'show the values of environment variables in what changes',
+    meaning: 'image of another container, e.g. a sidecar, by its name (repeatable)',
+    example: '{ datadog-agent: "public.ecr.aws/datadog/agent:7" }',
   }),
   diff: setting({
     reader: yes,
@@ -559,6 +575,13 @@ export const SETTINGS = {
     default: false,
     commands: ['render'],
     meaning: 'print what changes instead of the task definition',
+  }),
+  showValues: setting({
+    reader: yes,
+    flags: '--show-values',
+    default: false,
+    commands: ['render', 'deploy'],
+    meaning: 'show environment values in what changes, which are hidden otherwise',
   }),
 
   // The rollout
@@ -576,7 +599,7 @@ export const SETTINGS = {
     },
     flags: '--skip-check <name>',
     default: [],
-    commands: ['push', 'deploy', 'rollout', 'rollback', 'verify'],
+    commands: ['push', 'render', 'register', 'deploy', 'rollout', 'rollback', 'verify'],
     meaning: `leave out a check: ${CHECKS.join(', ')} (repeatable)`,
   }),
   force: setting({

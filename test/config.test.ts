@@ -163,7 +163,7 @@ environments:
     .ecsdeployrc:5: unknown key "dokerfile" (did you mean "dockerfile"? keys that exist: context, dockerfile, target, args, secrets, ssh, before)
     .ecsdeployrc:6: "build.args": must be KEY=VALUE
     .ecsdeployrc:8: an entry of "services" needs the key "service"
-    .ecsdeployrc:9: unknown key "setenv" (did you mean "setEnv"? keys that exist: service, cluster, container, taskDefinition, setEnv, unsetEnv, setSecret, containerImage)
+    .ecsdeployrc:9: unknown key "setenv" (did you mean "setEnv"? keys that exist: service, cluster, container, taskDefinition, setEnv, setSecrets, unsetEnv, containerImages)
     .ecsdeployrc:11: unknown key "regoin" (did you mean "region"? keys that exist: profile, region, repository, extraTags, platform, timeout, poll, maxFailures, onFailure, build, …)
     --env: .ecsdeployrc has no environment "prd" (did you mean "prod"? environments that exist: prod)"
   `);

@@ -2,16 +2,13 @@ import type { Aws } from '../aws/client.ts';
 import { lastGood, openEcs } from '../aws/ecs.ts';
 import { requireSettings } from '../config.ts';
 import type { CommandResult, Context } from '../context.ts';
+import { diffDefinitions } from '../core/changes.ts';
+import type { Change } from '../core/changes.ts';
+import { sameDefinition } from '../core/normal-form.ts';
 import { serviceResult } from '../core/result.ts';
 import type { ImageResult } from '../core/result.ts';
-import {
-  chooseContainers,
-  containersOf,
-  diffDefinitions,
-  sameDefinition,
-  shortName,
-} from '../core/task-definition.ts';
-import type { Change, JsonObject } from '../core/task-definition.ts';
+import { chooseContainers, containersOf, shortName } from '../core/task-definition.ts';
+import type { JsonObject } from '../core/task-definition.ts';
 import { allOrRefuse, EcsDeployError, refuse } from '../errors.ts';
 import { aboutService, enforce, examine, serviceChecks } from '../steps/checks.ts';
 import { observeTarget, platformOfDefinition, renderTarget } from '../steps/definition.ts';
@@ -39,7 +36,8 @@ export async function deploy(context: Context): Promise<CommandResult> {
   const observing = config.targets.map((target) => observeTarget(context, ecs, target));
   const examining = observing.map(async (read) => {
     const item = await read;
-    const checks = serviceChecks(aws, ecs, item, renderTarget(context, item, config.image));
+    // All but the image is known already.
+    const checks = serviceChecks(aws, ecs, item, renderTarget(context, item, undefined));
     return examine(context, aboutService(item.service), checks);
   });
   const [source, observed, findings] = await allOrRefuse([
@@ -69,7 +67,7 @@ export async function deploy(context: Context): Promise<CommandResult> {
       changes: changes[index] ?? [],
     })),
   });
-  if (config.dryRun) return dryRun(source, observed, planned, changes);
+  if (config.dryRun) return dryRun(context, source, observed, planned, changes);
 
   const { image, seconds } = await takeImage(context, aws, source, observed);
   const registerStart = performance.now();
@@ -92,13 +90,9 @@ export async function deploy(context: Context): Promise<CommandResult> {
       containers: chooseContainers(definition, target.container),
     })),
   );
-  const result = rolloutResult(context, services, rolloutStart);
-  return {
-    ...result,
-    services: result.services.map((item, index) => ({ ...item, changes: changes[index] ?? [] })),
-    image,
-    seconds: { ...seconds, register, ...result.seconds },
-  };
+  const changed = services.map((service, index) => ({ ...service, changes: changes[index] ?? [] }));
+  const result = rolloutResult(context, changed, rolloutStart);
+  return { ...result, image, seconds: { ...seconds, register, ...result.seconds } };
 }
 
 /** An image to build or to find built, or one that the user named. */
@@ -172,6 +166,7 @@ function imageResult(source: Source): ImageResult {
 }
 
 function dryRun(
+  { config }: Context,
   source: Source,
   observed: readonly Observed[],
   planned: readonly JsonObject[],
@@ -192,6 +187,7 @@ function dryRun(
         desired: service.desiredCount ?? 0,
         running: service.runningCount ?? 0,
         changes: changes[index] ?? [],
+        ...(config.showValues && { definition: planned[index] ?? {} }),
       }),
     ),
     seconds: {},

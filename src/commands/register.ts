@@ -5,20 +5,22 @@ import type { CommandResult, Context } from '../context.ts';
 import { serviceResult } from '../core/result.ts';
 import type { JsonObject, Revision } from '../core/task-definition.ts';
 import { EcsDeployError } from '../errors.ts';
-import { parseDefinition, readDefinitionFile } from '../steps/definition.ts';
+import { withTags } from '../steps/definition.ts';
+import { parseDefinition, readDefinitionFile } from '../steps/definition-file.ts';
 import { registerDrafts } from '../steps/register.ts';
 import { connectAws, since } from '../steps/session.ts';
 
 /** Registers a definition from a file or stdin, unless an equal revision exists; prints the ARN. */
 export async function register(context: Context): Promise<CommandResult> {
   const { argument, directory } = context;
-  const definition =
+  const given =
     argument === undefined || argument === '-'
       ? await parseDefinition(context, await context.readStdin(), 'stdin')
       : await readDefinitionFile(context, resolve(directory, argument));
   const start = performance.now();
   const ecs = await openEcs(await connectAws(context));
-  const origin = await runningRevision(context, ecs, definition);
+  const origin = await runningRevision(context, ecs, given);
+  const definition = withTags(given, origin);
   const [registration] = await registerDrafts(context, ecs, [{ definition, origin }]);
   const outcome = registration?.registered === true ? 'succeeded' : 'unchanged';
   const [target] = context.config.targets;

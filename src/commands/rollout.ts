@@ -6,11 +6,12 @@ import type { Config, Target } from '../config.ts';
 import type { CommandResult, Context } from '../context.ts';
 import { overallOutcome } from '../core/result.ts';
 import type { ServiceResult } from '../core/result.ts';
-import { shortName } from '../core/task-definition.ts';
+import { isDefinitionFile, shortName } from '../core/task-definition.ts';
 import type { Revision } from '../core/task-definition.ts';
 import { allOrRefuse, EcsDeployError, EXIT_STATUS, refuse } from '../errors.ts';
 import { aboutService, enforce, examine, serviceChecks } from '../steps/checks.ts';
 import { checkPlace, checkService } from '../steps/definition.ts';
+import { readDefinitionFile } from '../steps/definition-file.ts';
 import { followDeployments, rollOut } from '../steps/rollout.ts';
 
 import { connectAws, optional, since } from '../steps/session.ts';
@@ -113,7 +114,10 @@ async function chooseRevision(
 ): Promise<Revision> {
   if (context.config.watch) return watchedRevision(ecs, service, named);
   const family = shortName(service.taskDefinition ?? '').split(':')[0] ?? '';
-  const revision = await describeRevision(ecs, named ?? family);
+  const isFile = named !== undefined && isDefinitionFile(named);
+  // A file says which family is meant.
+  const wanted = isFile ? String((await readDefinitionFile(context, named))['family']) : named;
+  const revision = await describeRevision(ecs, wanted ?? family);
   if (revision.status !== 'ACTIVE') {
     throw new EcsDeployError({
       code: 'revision-inactive',
@@ -122,7 +126,7 @@ async function chooseRevision(
     });
   }
   // A revision somebody names is meant; the latest may be the one that was rolled back.
-  const insisted = named !== undefined && named.includes(':');
+  const insisted = wanted !== undefined && wanted.includes(':');
   if (!insisted) await checkLastRollout(context, ecs, service, revision);
   return revision;
 }

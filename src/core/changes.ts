@@ -1,73 +1,277 @@
-import type { Change } from './task-definition.ts';
+import {
+  compareText,
+  IDENTITIES,
+  identityOf,
+  isObject,
+  memberPath,
+  normalise,
+} from './normal-form.ts';
+import type { JsonObject } from './task-definition.ts';
 
-/** Paints a line of what was there and a line of what comes in its place. */
-export interface Paint {
-  readonly removed: (line: string) => string;
-  readonly added: (line: string) => string;
+/** One difference between two definitions. */
+export interface Change {
+  /** The container it is in; null for the task's own members. */
+  readonly container: string | null;
+  /**
+   * Member path, e.g. `image`, `environment.LOG_LEVEL`, `portMappings[8080].hostPort`; `name` of a
+   * container that is added, removed or renamed.
+   */
+  readonly path: string;
+  /** Undefined where there is none, {@link HIDDEN} where it may not be shown. */
+  readonly before: unknown;
+  readonly after: unknown;
 }
 
-const plain: Paint = { removed: (line) => line, added: (line) => line };
+/** Stands for a value that may not be shown. */
+const HIDDEN = '•••';
 
-/** Changes as lines people read, grouped by container; one line says so when there are none. */
-export function formatChanges(changes: readonly Change[], paint = plain): string {
-  if (changes.length === 0) return 'no changes';
-  return groupsOf(changes)
-    .flatMap(([title, group]) => [title, ...group.flatMap((change) => formatChange(change, paint))])
-    .join('\n');
+/** How changes are to be shown. */
+export interface ChangeOptions {
+  /** Shows environment values and the credentials of log drivers, too. */
+  readonly showValues: boolean;
 }
 
-/** Changes as a block of Markdown. */
-export function changesInMarkdown(changes: readonly Change[]): string {
-  const lines = groupsOf(changes).flatMap(([title, group]) => [
-    `@@ ${title} @@`,
-    // In a diff block the mark must be the first character.
-    ...group.flatMap((change) => formatChange(change, plain)).map((line) => line.trimStart()),
-  ]);
-  // A value may hold a fence itself: a longer one is not ended by it.
-  const longest = Math.max(2, ...(lines.join('\n').match(/`+/g) ?? []).map(({ length }) => length));
-  const fence = '`'.repeat(longest + 1);
-  return [`${fence}diff`, ...lines, fence].join('\n');
+/** The differences that registering `after` in place of `before` would make, ECS's defaults aside. */
+export function diffDefinitions(
+  before: JsonObject,
+  after: JsonObject,
+  { showValues }: ChangeOptions,
+): readonly Change[] {
+  const { containerDefinitions: oldContainers, ...old } = normalise(before);
+  const { containerDefinitions: newContainers, ...now } = normalise(after);
+  const found = [
+    ...compare(old, now, { path: '', label: '', container: null }),
+    ...compareContainers(byIdentity(oldContainers), byIdentity(newContainers), [
+      ...byIdentity(after[CONTAINERS]).keys(),
+    ]),
+  ];
+  return found.map(({ container, label, path, before, after }) => {
+    const show = (value: unknown) =>
+      value === undefined || showValues || !isConfidential(path) ? value : HIDDEN;
+    return { container, path: label, before: show(before), after: show(after) };
+  });
 }
 
-function groupsOf(changes: readonly Change[]): (readonly [string, readonly Change[]])[] {
-  return [...new Set(changes.map(({ container }) => container))].map((container) => [
-    container === undefined ? 'task definition' : `container ${container}`,
-    changes.filter((change) => change.container === container),
-  ]);
+/** Where a value stands: in the wire's terms, and as people name it. */
+interface Place {
+  /** E.g. `containerDefinitions.environment.value`. */
+  readonly path: string;
+  /** E.g. `environment.LOG_LEVEL`. */
+  readonly label: string;
+  readonly container: string | null;
 }
 
-function formatChange({ path, before, after }: Change, paint: Paint): string[] {
-  const [old, now] = before !== undefined && after !== undefined ? narrow(before, after) : [];
+interface Found extends Place {
+  readonly before: unknown;
+  readonly after: unknown;
+}
+
+type Entries = ReadonlyMap<string, unknown>;
+
+const CONTAINERS = 'containerDefinitions';
+
+/** Environment values, and what a log driver's options call a credential. */
+function isConfidential(path: string): boolean {
+  return (
+    /^containerDefinitions\.environment(\.|$)/.test(path) ||
+    /^containerDefinitions\.(logConfiguration|firelensConfiguration)\.options\..*(token|password|secret|api[-_]?key)/i.test(
+      path,
+    )
+  );
+}
+
+function byIdentity(list: unknown, path = CONTAINERS): Entries {
+  const entries = new Map<string, unknown>();
+  for (const entry of Array.isArray(list) ? (list as unknown[]) : []) {
+    const identity = identityOf(path, entry) ?? '';
+    let name = identity;
+    for (let number = 2; entries.has(name); number += 1) name = `${identity}#${number}`;
+    entries.set(name, entry);
+  }
+  return entries;
+}
+
+/** The containers' differences, in the order of `names` first and what went away last. */
+function compareContainers(old: Entries, now: Entries, names: readonly string[]): Found[] {
+  const gone = new Map([...old].filter(([name]) => !now.has(name)));
+  const found = names.flatMap((container) => {
+    const entry = now.get(container);
+    const before = old.has(container) ? container : renamedFrom(entry, gone);
+    if (before !== undefined) gone.delete(before);
+    return compareContainer(container, before === undefined ? undefined : old.get(before), entry);
+  });
   return [
-    ...(before === undefined ? [] : [paint.removed(`  - ${path}: ${old ?? shorten(before)}`)]),
-    ...(after === undefined ? [] : [paint.added(`  + ${path}: ${now ?? shorten(after)}`)]),
+    ...found,
+    ...[...gone].flatMap(([container, entry]) => compareContainer(container, entry, undefined)),
   ];
 }
 
-/** Characters of a value that are shown. */
-const LONGEST = 160;
-/** Characters that are shown around what differs in long values. */
-const AROUND = 24;
-
-function shorten(value: string): string {
-  if (value.length <= LONGEST) return value;
-  const half = LONGEST / 2;
-  return `${value.slice(0, half)}…${value.slice(-half)} (${value.length} characters)`;
+/** The container that went away and is this one by another name: of its image, or its equal but for that. */
+function renamedFrom(entry: unknown, gone: Entries): string | undefined {
+  const rest = (container: unknown) => {
+    const { name: _, image, ...members } = isObject(container) ? container : {};
+    return { image, members: JSON.stringify(members) };
+  };
+  const wanted = rest(entry);
+  return [...gone].find(([, other]) => {
+    const { image, members } = rest(other);
+    const isImage = image !== undefined && image === wanted.image;
+    return isImage || (members !== '{}' && members === wanted.members);
+  })?.[0];
 }
 
-/** Of two long values the part in which they differ. */
-function narrow(before: string, after: string): [string, string] {
-  if (Math.max(before.length, after.length) <= LONGEST) return [before, after];
-  const most = Math.min(before.length, after.length);
-  let start = 0;
-  while (start < most && before[start] === after[start]) start += 1;
-  let end = 0;
-  while (end < most - start && before.at(-1 - end) === after.at(-1 - end)) end += 1;
-  const from = Math.max(start - AROUND, 0);
-  const until = Math.max(end - AROUND, 0);
-  const part = (value: string) =>
-    shorten(
-      `${from > 0 ? '…' : ''}${value.slice(from, value.length - until)}${until > 0 ? '…' : ''}`,
-    );
-  return [part(before), part(after)];
+function compareContainer(container: string, old: unknown, now: unknown): Found[] {
+  if (!isObject(old ?? now)) {
+    return compare(old, now, { path: CONTAINERS, label: CONTAINERS, container });
+  }
+  const { name: before, ...oldMembers } = (old ?? {}) as JsonObject;
+  const { name: after, ...newMembers } = (now ?? {}) as JsonObject;
+  const place = { path: `${CONTAINERS}.name`, label: 'name', container };
+  return [
+    ...(before === after ? [] : [{ ...place, before, after }]),
+    ...compare(oldMembers, newMembers, { path: CONTAINERS, label: '', container }),
+  ];
+}
+
+function compare(before: unknown, after: unknown, place: Place): Found[] {
+  if (JSON.stringify(before) === JSON.stringify(after)) return [];
+  const [old, now] = [before, after].map((value) => entriesOf(value, place.path));
+  const whole = [{ ...place, before, after }];
+  // What appears or goes away is shown by its members, as far as it has any.
+  if (old === undefined || now === undefined) return whole;
+  if (old.kind !== now.kind && before !== undefined && after !== undefined) return whole;
+  if (old.entries.size + now.entries.size === 0) return whole;
+  const { kind } = before === undefined ? now : old;
+  const names = [...new Set([...old.entries.keys(), ...now.entries.keys()])];
+  const ordered = kind === 'entries' ? names : names.toSorted(compareNames);
+  const found = ordered.flatMap((name) => {
+    const [oldEntry, newEntry] = [old.entries.get(name), now.entries.get(name)];
+    const inside = placeOf(name, kind, place);
+    // An entry of a list appears or goes away as one.
+    const asOne = kind !== 'members' && (oldEntry === undefined || newEntry === undefined);
+    return asOne
+      ? [{ ...inside, before: oldEntry, after: newEntry }]
+      : compare(oldEntry, newEntry, inside);
+  });
+  return found.length > 0 ? found : whole;
+}
+
+/** The image first, then by the alphabet. */
+const compareNames = (a: string, b: string): number =>
+  Number(b === 'image') - Number(a === 'image') || compareText(a, b);
+
+type Kind = 'members' | 'pairs' | 'entries';
+
+/** What a value consists of; undefined where it is one whole, such as a text or a list of texts. */
+function entriesOf(
+  value: unknown,
+  path: string,
+): { readonly kind: Kind; readonly entries: Entries } | undefined {
+  if (value === undefined) return { kind: 'members', entries: new Map() };
+  if (isObject(value)) return { kind: 'members', entries: new Map(Object.entries(value)) };
+  if (!Array.isArray(value) || !value.every(isObject)) return undefined;
+  const identity = IDENTITIES.get(path);
+  if (identity === undefined) {
+    return { kind: 'entries', entries: new Map(value.map((item, index) => [String(index), item])) };
+  }
+  const entries = byIdentity(value, path);
+  if (identity.pair === undefined) return { kind: 'entries', entries };
+  const values = [...entries].map(([name, entry]) => [name, valueOfPair(entry)] as const);
+  return { kind: 'pairs', entries: new Map(values) };
+}
+
+/** The value of a name and a value; the whole entry where it has more, or less. */
+function valueOfPair(entry: unknown): unknown {
+  const members = entry as JsonObject;
+  const value = members['value'] ?? members['valueFrom'];
+  return value !== undefined && Object.keys(members).length === 2 ? value : entry;
+}
+
+function placeOf(name: string, kind: Kind, { path, label, container }: Place): Place {
+  const shown = /^[\w./:#@-]+$/.test(name) ? name : JSON.stringify(name);
+  return {
+    container,
+    path: kind === 'members' ? memberPath(path, name) : path,
+    label: kind === 'entries' ? `${label}[${shown}]` : memberPath(label, shown),
+  };
+}
+
+/** One line of a diff. */
+export interface DiffLine {
+  readonly kind: 'heading' | 'removed' | 'added' | 'changed';
+  /** With its mark and its indentation. */
+  readonly text: string;
+}
+
+/** Changes as lines that people read, grouped by container; one line says so when there are none. */
+export function formatChanges(changes: readonly Change[]): readonly DiffLine[] {
+  if (changes.length === 0) return [{ kind: 'heading', text: 'no changes' }];
+  const groups = new Set(changes.map(({ container }) => container));
+  return [...groups].flatMap((group) => {
+    const own = changes.filter(({ container }) => container === group);
+    return [
+      { kind: 'heading' as const, text: heading(group, own) },
+      ...own.filter((change) => !isOwnName(change)).flatMap(formatChange),
+    ];
+  });
+}
+
+const isOwnName = ({ container, path }: Change): boolean => container !== null && path === 'name';
+
+function heading(container: string | null, changes: readonly Change[]): string {
+  if (container === null) return 'task definition';
+  const name = changes.find(isOwnName);
+  if (name === undefined) return `container ${container}`;
+  if (name.before === undefined) return `container ${container} (added)`;
+  if (name.after === undefined) return `container ${container} (removed)`;
+  return `container ${container} (renamed from ${name.before as string})`;
+}
+
+function formatChange({ path, before, after }: Change): DiffLine[] {
+  if (before === HIDDEN && after === HIDDEN) {
+    return [{ kind: 'changed', text: `  ~ ${path}: ${HIDDEN}` }];
+  }
+  const [old, now] = shorten(textOf(before), textOf(after));
+  return [
+    ...(before === undefined ? [] : [{ kind: 'removed' as const, text: `  - ${path}: ${old}` }]),
+    ...(after === undefined ? [] : [{ kind: 'added' as const, text: `  + ${path}: ${now}` }]),
+  ];
+}
+
+/** JSON of a value, without characters that steer a terminal or turn the direction of writing. */
+function textOf(value: unknown = HIDDEN): string {
+  if (value === HIDDEN) return HIDDEN;
+  return JSON.stringify(value).replaceAll(
+    /[\u007F-\u009F\u2028-\u202E\u2066-\u2069]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+}
+
+/** Characters of a value that are shown at most. */
+const ROOM = 120;
+/** Characters that are shown around what differs. */
+const AROUND = 20;
+
+/** Cuts two values to what differs between them, and either of them to both of its ends. */
+function shorten(before: string, after: string): readonly [string, string] {
+  const [old, now] = [Array.from(before), Array.from(after)];
+  if (old.length <= ROOM && now.length <= ROOM) return [before, after];
+  const shorter = Math.min(old.length, now.length);
+  let head = 0;
+  while (head < shorter && old[head] === now[head]) head += 1;
+  let tail = 0;
+  while (tail < shorter - head && old.at(-1 - tail) === now.at(-1 - tail)) tail += 1;
+  const cut = (text: readonly string[]) => {
+    const [start, end] = [Math.max(0, head - AROUND), text.length - Math.max(0, tail - AROUND)];
+    const part = bothEnds(text.slice(start, end));
+    return `${start > 0 ? '…' : ''}${part}${end < text.length ? '…' : ''}`;
+  };
+  return [cut(old), cut(now)];
+}
+
+function bothEnds(text: readonly string[]): string {
+  if (text.length <= ROOM) return text.join('');
+  const half = ROOM / 2;
+  const left = text.length - ROOM;
+  return `${text.slice(0, half).join('')} … ${left} characters … ${text.slice(-half).join('')}`;
 }

@@ -15,14 +15,6 @@ function nearest(name: string, candidates: readonly string[]): string | undefine
   return best !== undefined && best.distance <= limit ? best.candidate : undefined;
 }
 
-/** The candidate that a name is a slip of: other capitals, a letter too few, too many or wrong. */
-export function slipOf(name: string, candidates: readonly string[]): string | undefined {
-  const limit = name.length < 8 ? 1 : 2;
-  return candidates.find(
-    (candidate) => distance(name.toLowerCase(), candidate.toLowerCase()) <= limit,
-  );
-}
-
 /** `did you mean "api"?`, with a blank before it; nothing where none is near. */
 export function didYouMean(name: string, candidates: readonly string[]): string {
   const near = nearest(name, candidates);
@@ -45,4 +37,25 @@ export function suggest(
   return near === undefined
     ? `${what} that exist: ${listed}`
     : `did you mean "${near}"? ${what} that exist: ${listed}`;
+}
+
+/**
+ * The one of `known` that a name is probably a slip of: it differs in case, in `_` and `-`, in a few
+ * letters or their order, or it is its beginning.
+ */
+export function misspelt(name: string, known: readonly string[]): string | undefined {
+  const fold = (text: string) => text.toLowerCase().replaceAll(/[-_]/g, '');
+  const letters = (text: string) => text.split('').toSorted().join('');
+  const wanted = fold(name);
+  const limit = Math.min(3, Math.max(1, Math.floor(wanted.length / 4)));
+  const ranked = known
+    .map((candidate) => {
+      const other = fold(candidate);
+      const isShort = wanted.length > 2 && other.startsWith(wanted);
+      const isTwisted = letters(other) === letters(wanted);
+      return { candidate, distance: isShort || isTwisted ? 0 : distance(wanted, other) };
+    })
+    .toSorted((a, b) => a.distance - b.distance);
+  const [best] = ranked;
+  return best !== undefined && best.distance <= limit ? best.candidate : undefined;
 }

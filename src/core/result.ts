@@ -1,8 +1,9 @@
 import { EXIT_STATUS } from '../errors.ts';
+import type { Change } from './changes.ts';
 import type { Finding } from './checks.ts';
 import type { Cause } from './diagnosis.ts';
-import type { Change, JsonObject } from './task-definition.ts';
 import type { DeploymentStatus, EventStatus, TaskStatus } from './reports.ts';
+import type { JsonObject } from './task-definition.ts';
 
 /** How a command, or one service of it, ended. */
 export type Outcome =
@@ -42,9 +43,9 @@ export interface ServiceResult {
   readonly running: number;
   readonly failedTasks: number;
   readonly causes: readonly Cause[];
-  /** What registering changes against the revision that runs; of `render` and `deploy`. */
+  /** What differs from the revision that runs, of `render` and `deploy`; confidential values hidden. */
   readonly changes?: readonly Change[];
-  /** What `render` prints. */
+  /** What `render` prints; of a dry run only with `--show-values`: it holds environment values. */
   readonly definition?: JsonObject;
   /** What `status` shows besides. */
   readonly deployments?: readonly DeploymentStatus[];

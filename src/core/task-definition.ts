@@ -1,4 +1,4 @@
-import { EcsDeployError } from '../errors.ts';
+import { EcsDeployError, refuse } from '../errors.ts';
 import { suggest } from './nearest.ts';
 
 /** A JSON object of the wire; unknown members included. */
@@ -45,6 +45,11 @@ export function placeOfArn(name: string): { region: string; account: string } | 
   return arn === 'arn' ? { region, account } : undefined;
 }
 
+/** Whether a task definition is named by a file: neither families nor revisions have such names. */
+export function isDefinitionFile(named: string): boolean {
+  return !named.startsWith('arn:') && /[./\\]/.test(named);
+}
+
 /** The containers of a definition, in its order. */
 export function containersOf(definition: JsonObject): readonly JsonObject[] {
   const list = definition['containerDefinitions'];
@@ -65,217 +70,113 @@ export function chooseContainers(
   definition: JsonObject,
   named: readonly string[] | undefined,
 ): readonly string[] {
+  const known = containerNames(definition);
   if (named === undefined) {
-    const known = containerNames(definition);
     if (known.length === 1) return known;
+    const family = String(definition['family']);
     throw new EcsDeployError({
       code: 'container-ambiguous',
-      message: `The task definition ${String(definition['family'])} has ${known.length} containers: ${known.join(', ')}. Which one gets the image?`,
+      message: `The task definition ${family} has ${known.length} containers: ${known.join(', ')}. Which one gets the image?`,
       hint: `name it with --container NAME or "container" in .ecsdeployrc`,
     });
   }
-  requireContainers(definition, named, 'set --container or "container" in .ecsdeployrc');
+  refuse(
+    named
+      .filter((name) => !known.includes(name))
+      .map((name) => missingContainer(definition, name, '--container or "container"')),
+  );
   return named;
 }
 
-/** Throws `container-missing` for the first name that is none of the definition's containers. */
-export function requireContainers(
-  definition: JsonObject,
-  names: readonly string[],
-  remedy: string,
-): void {
+/** Throws `container-missing` when an image is given for a container that is not there. */
+export function checkContainerImages(definition: JsonObject, names: readonly string[]): void {
   const known = containerNames(definition);
-  const unknown = names.find((name) => !known.includes(name));
-  if (unknown === undefined) return;
-  throw new EcsDeployError({
+  refuse(
+    names
+      .filter((name) => !known.includes(name))
+      .map((name) => missingContainer(definition, name, '--container-image or "containerImages"')),
+  );
+}
+
+function missingContainer(definition: JsonObject, name: string, setting: string): EcsDeployError {
+  return new EcsDeployError({
     code: 'container-missing',
-    message: `The task definition ${String(definition['family'])} has no container "${unknown}".`,
-    hint: `${suggest(unknown, known, 'containers')}; ${remedy}`,
+    message: `The task definition ${String(definition['family'])} has no container "${name}".`,
+    hint: `${suggest(name, containerNames(definition), 'containers')}; set ${setting} in .ecsdeployrc`,
   });
 }
 
 /** What render changes. */
 export interface Edit {
-  /** Containers that get the image and the variables. */
+  /** The containers that get `image` and the variables. */
   readonly containers: readonly string[];
   /** Undefined leaves the images as they are. */
   readonly image: string | undefined;
-  /** Images of further containers by their names. */
-  readonly images: Readonly<Record<string, string>>;
+  /** Images of further containers, by name. */
+  readonly containerImages: Readonly<Record<string, string>>;
   readonly setEnv: Readonly<Record<string, string>>;
-  /** ARNs or names of parameters, by the variables that get their values. */
-  readonly setSecret: Readonly<Record<string, string>>;
-  /** Variables to remove, whether plain or secret. */
+  /** ARNs of secrets or parameters, or names of parameters, by variable. */
+  readonly setSecrets: Readonly<Record<string, string>>;
+  /** Variables to remove, values and secrets alike. */
   readonly unsetEnv: readonly string[];
 }
 
-/** Replaces images, environment entries and secrets of the named containers; everything else is kept. */
+/** Replaces images and environment entries of the named containers; everything else is kept. */
 export function render(definition: JsonObject, edit: Edit): JsonObject {
   return {
     ...definition,
     containerDefinitions: containersOf(definition).map((container) => {
       const name = String(container['name']);
-      const isOurs = edit.containers.includes(name);
-      const own = Object.hasOwn(edit.images, name) ? edit.images[name] : undefined;
-      const image = own ?? (isOurs ? edit.image : undefined);
-      const imaged = image === undefined ? container : { ...container, image };
-      return isOurs ? editVariables(imaged, edit) : imaged;
+      const isChosen = edit.containers.includes(name);
+      const image = own(edit.containerImages, name) ?? (isChosen ? edit.image : undefined);
+      const shipped = image === undefined ? container : { ...container, image };
+      return isChosen ? renderVariables(shipped, edit) : shipped;
     }),
   };
 }
 
-/** ECS takes a variable either as plain or as secret: setting it as one removes it as the other. */
-function editVariables(container: JsonObject, { setEnv, setSecret, unsetEnv }: Edit): JsonObject {
-  const plain = editNamed(container, 'environment', 'value', setEnv, [
-    ...unsetEnv,
-    ...Object.keys(setSecret),
-  ]);
-  return editNamed(plain, 'secrets', 'valueFrom', setSecret, [...unsetEnv, ...Object.keys(setEnv)]);
+const own = (record: Readonly<Record<string, string>>, name: string): string | undefined =>
+  Object.hasOwn(record, name) ? record[name] : undefined;
+
+/** Sets and removes variables; ECS refuses one that has both a value and a secret. */
+function renderVariables(
+  container: JsonObject,
+  { setEnv, setSecrets, unsetEnv }: Edit,
+): JsonObject {
+  const isUnset = (name: string) => unsetEnv.includes(name);
+  return {
+    ...container,
+    ...renderList(container, 'environment', 'value', setEnv, [isUnset, inRecord(setSecrets)]),
+    ...renderList(container, 'secrets', 'valueFrom', setSecrets, [isUnset, inRecord(setEnv)]),
+  };
 }
 
-/** Sets and removes entries of a list such as `environment`; those that stay keep their order. */
-function editNamed(
+const inRecord = (record: Readonly<Record<string, string>>) => (name: string) =>
+  Object.hasOwn(record, name);
+
+interface Named {
+  readonly name: string;
+}
+
+/** One list of a container with entries replaced where they stand, removed, and added at its end. */
+function renderList(
   container: JsonObject,
-  list: string,
-  value: string,
+  list: 'environment' | 'secrets',
+  member: 'value' | 'valueFrom',
   set: Readonly<Record<string, string>>,
-  unset: readonly string[],
+  isRemoved: readonly ((name: string) => boolean)[],
 ): JsonObject {
-  const before = (container[list] ?? []) as readonly (JsonObject & { readonly name: string })[];
+  const before = (container[list] ?? []) as readonly Named[];
   const kept = before
-    .filter(({ name }) => Object.hasOwn(set, name) || !unset.includes(name))
-    .map((entry) =>
-      Object.hasOwn(set, entry.name) ? { ...entry, [value]: set[entry.name] } : entry,
-    );
+    .filter(({ name }) => Object.hasOwn(set, name) || !isRemoved.some((test) => test(name)))
+    .map((entry) => {
+      const value = own(set, entry.name);
+      return value === undefined ? entry : { ...entry, [member]: value };
+    });
   const added = Object.entries(set)
     .filter(([name]) => !before.some((entry) => entry.name === name))
-    .map(([name, item]) => ({ name, [value]: item }));
-  const isSame = Object.keys(set).length === 0 && kept.length === before.length;
-  return isSame ? container : { ...container, [list]: [...kept, ...added] };
-}
-
-/** Whether registering `draft` would make a revision equal to `existing`, ECS's defaults aside. */
-export function sameDefinition(draft: JsonObject, existing: JsonObject): boolean {
-  return canonical(draft) === canonical(existing);
-}
-
-/** One text for all definitions that ECS would register alike: defaults dropped, keys sorted. */
-export function canonical(definition: JsonObject): string {
-  return JSON.stringify(normalise(definition));
-}
-
-/** Lists in which ECS keeps no order of its own, by the member that names an entry. */
-const KEYED_LISTS: Readonly<Record<string, string>> = {
-  environment: 'name',
-  secrets: 'name',
-  tags: 'key',
-};
-
-/** What ECS fills in when a member is left out (ecs-facts 2.1). */
-const DEFAULTS: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
-  containerDefinitions: { cpu: 0, essential: true },
-  portMappings: { protocol: 'tcp' },
-  healthCheck: { interval: 30, timeout: 5, retries: 3 },
-};
-
-function normalise(value: unknown, member = '', host = false): unknown {
-  if (Array.isArray(value)) {
-    const items = value.map((item: unknown) => normalise(item, member, host));
-    const key = KEYED_LISTS[member];
-    if (key === undefined) return items;
-    const nameOf = (item: unknown) => String((item as JsonObject)[key]);
-    return items.toSorted((a, b) => nameOf(a).localeCompare(nameOf(b)));
-  }
-  if (typeof value !== 'object' || value === null) return value;
-  const source = value as JsonObject;
-  // Host ports equal container ports in these modes, so ECS fills them in.
-  const hostPorts = host || ['awsvpc', 'host'].includes(String(source['networkMode']));
-  const kept = Object.entries(source).filter(([name, item]) => {
-    if (item === null || item === undefined) return false;
-    if (name === 'hostPort' && hostPorts && item === source['containerPort']) return false;
-    if (DEFAULTS[member]?.[name] === item) return false;
-    return typeof item !== 'object' || Object.keys(item).length > 0;
-  });
-  return Object.fromEntries(
-    kept
-      .toSorted(([a], [b]) => a.localeCompare(b))
-      .map(([name, item]) => [name, normalise(item, name, hostPorts)]),
-  );
-}
-
-/** One difference between two definitions. */
-export interface Change {
-  /** The container it is in; undefined for the task's own members. */
-  readonly container: string | undefined;
-  /** Member path, e.g. `image`, `environment.LOG_LEVEL`, `portMappings[0].containerPort`. */
-  readonly path: string;
-  /** JSON of the value, undefined where there is none, `•••` for one that is not to be shown. */
-  readonly before: string | undefined;
-  readonly after: string | undefined;
-}
-
-/**
- * The differences that registering `after` in place of `before` would make. Values of environment
- * variables, and of options and labels that are named like secrets, are hidden unless `showValues`.
- */
-export function diffDefinitions(
-  before: JsonObject,
-  after: JsonObject,
-  { showValues = false } = {},
-): readonly Change[] {
-  const [old, now] = [split(before), split(after)];
-  const parts = [...new Set([...old.keys(), ...now.keys()])];
-  return parts.flatMap((container) =>
-    diffValues(flatten(old.get(container)), flatten(now.get(container)), showValues).map(
-      (change) => ({ container, ...change }),
-    ),
-  );
-}
-
-/** Paths of values that may be secrets: Datadog and Splunk take their keys as log options. */
-const PRIVATE =
-  /^environment\.|^(?:logConfiguration\.options|firelensConfiguration\.options|dockerLabels)\..*(?:api_?key|token|passw|secret|credential)/is;
-
-/** A definition's own members under undefined, and each container's under its name. */
-function split(definition: JsonObject): Map<string | undefined, unknown> {
-  const { containerDefinitions, ...own } = normalise(definition) as JsonObject;
-  const containers = (containerDefinitions ?? []) as readonly JsonObject[];
-  return new Map<string | undefined, unknown>([
-    [undefined, own],
-    ...containers.map((container) => [String(container['name']), container] as const),
-  ]);
-}
-
-type Leaves = ReadonlyMap<string, string>;
-
-function diffValues(old: Leaves, now: Leaves, showValues: boolean): Omit<Change, 'container'>[] {
-  return [...new Set([...old.keys(), ...now.keys()])]
-    .filter((path) => old.get(path) !== now.get(path))
-    .map((path) => {
-      const show = (value: string | undefined) =>
-        value !== undefined && !showValues && PRIVATE.test(path) ? '•••' : value;
-      return { path, before: show(old.get(path)), after: show(now.get(path)) };
-    });
-}
-
-/** JSON of every leaf value by its member path. */
-function flatten(value: unknown, path = '', into = new Map<string, string>()): Leaves {
-  if (Array.isArray(value) && value.every((item) => typeof item === 'object')) {
-    const key = KEYED_LISTS[path];
-    value.forEach(({ ...item }: Record<string, unknown>, index) => {
-      if (key === undefined) {
-        flatten(item, `${path}[${index}]`, into);
-        return;
-      }
-      const { [key]: name, ...rest } = item;
-      for (const member of Object.values(rest)) flatten(member, `${path}.${String(name)}`, into);
-    });
-  } else if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
-    for (const [name, item] of Object.entries(value)) {
-      flatten(item, path === '' ? name : `${path}.${name}`, into);
-    }
-  } else if (value !== undefined) {
-    into.set(path, JSON.stringify(value));
-  }
-  return into;
+    .map(([name, value]) => ({ name, [member]: value }));
+  // What nobody asked to change stays as it is, absent or null included.
+  const isSame = added.length === 0 && kept.every((entry, index) => entry === before[index]);
+  return isSame && kept.length === before.length ? {} : { [list]: [...kept, ...added] };
 }

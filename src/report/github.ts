@@ -1,9 +1,10 @@
 import { appendFileSync } from 'node:fs';
-import { changesInMarkdown } from '../core/changes.ts';
+import { formatChanges } from '../core/changes.ts';
 import { hasFailedTasks } from '../core/diagnosis.ts';
 import type { Result } from '../core/result.ts';
 import { shortName } from '../core/task-definition.ts';
 import type { Event } from '../events.ts';
+import { markdownDiff } from './diff.ts';
 import type { Reporter, Write } from './plain.ts';
 import { formatSeconds, wordEvent } from './text.ts';
 
@@ -73,12 +74,13 @@ export function writeGithubFiles(
 function summary({ command, outcome, image, services, error, seconds }: Result): string {
   const lines = [`### ecsdeploy ${command}: ${outcome} after ${formatSeconds(seconds.total)}`, ''];
   if (image !== null) lines.push(`Image \`${image.reference}\` ${image.digest ?? ''}`, '');
-  if (services.length > 0) {
+  const named = services.filter(({ service }) => service !== '');
+  if (named.length > 0) {
     lines.push(
       '| service | outcome | revision | tasks | failed |',
       '| --- | --- | --- | --- | --- |',
     );
-    for (const item of services) {
+    for (const item of named) {
       const revision = shortName(item.taskDefinition ?? '');
       lines.push(
         `| ${item.service} | ${item.outcome} | ${revision} | ${item.running} of ${item.desired} | ${item.failedTasks} |`,
@@ -87,7 +89,9 @@ function summary({ command, outcome, image, services, error, seconds }: Result):
     lines.push('');
   }
   for (const { service, changes = [] } of services) {
-    if (changes.length > 0) lines.push(`${service} changes:`, '', changesInMarkdown(changes), '');
+    if (changes.length === 0) continue;
+    if (services.length > 1) lines.push(`#### ${service}`, '');
+    lines.push(markdownDiff(formatChanges(changes)), '');
   }
   for (const { code, summary: text, hint } of services.flatMap(({ causes }) => causes)) {
     lines.push(`- **${code}**: ${text}; ${hint}`);

@@ -1,4 +1,3 @@
-import type { Paint } from '../core/changes.ts';
 import { githubReporter } from './github.ts';
 import { jsonReporter } from './json.ts';
 import { plainReporter } from './plain.ts';
@@ -22,30 +21,20 @@ export async function openReporter(options: ReporterOptions): Promise<Reporter> 
   if (progress === 'quiet') return plainReporter(write, { verbose: false, quiet: true });
   if (terminal && (progress === 'terminal' || (progress === 'auto' && !environment['CI']))) {
     const { terminalReporter } = await import('./terminal.ts');
-    return terminalReporter(stream, { verbose, colour: colours(stream, environment) });
+    return terminalReporter(stream, { verbose, colour: isColoured(stream, environment) });
   }
-  const paint = isForced(environment) ? (await import('./terminal.ts')).paintLine(true) : undefined;
+  const { FORCE_COLOR } = environment;
+  const isForced = FORCE_COLOR !== undefined && FORCE_COLOR !== '0';
+  const paint = isForced ? (await import('./terminal.ts')).paintLine(true) : undefined;
   const plain = plainReporter(write, { verbose, quiet: false, paint });
   return environment['GITHUB_ACTIONS'] === 'true' ? githubReporter(write, plain) : plain;
 }
 
-/** Colours for what changes where it is printed as a result; undefined where it is to stay plain. */
-export async function openPaint(
-  stream: NodeJS.WriteStream,
-  environment: ReporterOptions['environment'],
-): Promise<Paint | undefined> {
-  if (!colours(stream, environment)) return undefined;
-  const { PAINT } = await import('./terminal.ts');
-  return PAINT;
-}
-
-const isForced = ({ FORCE_COLOR }: ReporterOptions['environment']): boolean =>
-  FORCE_COLOR !== undefined && FORCE_COLOR !== '0';
-
-function colours(
-  { isTTY }: NodeJS.WriteStream,
-  environment: ReporterOptions['environment'],
+/** Whether a stream shows colours: on a terminal, unless the user says otherwise. */
+export function isColoured(
+  stream: Pick<NodeJS.WriteStream, 'isTTY'>,
+  { NO_COLOR, FORCE_COLOR }: ReporterOptions['environment'],
 ): boolean {
-  if (environment['FORCE_COLOR'] !== undefined) return isForced(environment);
-  return isTTY && !environment['NO_COLOR'];
+  if (FORCE_COLOR !== undefined) return FORCE_COLOR !== '0';
+  return stream.isTTY && !NO_COLOR;
 }

@@ -1,9 +1,8 @@
 import { Chalk } from 'chalk';
-import type { ChalkInstance } from 'chalk';
 import type { Ora } from 'ora';
-import type { Paint } from '../core/changes.ts';
 import type { Event } from '../events.ts';
 import type { Reporter } from './plain.ts';
+import { diffStyles } from './diff.ts';
 import { wordEvent } from './text.ts';
 import type { Level, Line } from './text.ts';
 
@@ -23,7 +22,7 @@ export async function terminalReporter(
   { verbose, colour }: { readonly verbose: boolean; readonly colour: boolean },
 ): Promise<Reporter> {
   const { default: ora } = await import('ora');
-  const chalk = chalkFor(colour);
+  const chalk = new Chalk({ level: colour ? 1 : 0 });
   const paint = paintLine(colour);
   let spinner: Ora | undefined;
   const stop = () => {
@@ -54,17 +53,14 @@ export async function terminalReporter(
   };
 }
 
-function chalkFor(colour: boolean): ChalkInstance {
-  return new Chalk({ level: colour ? 1 : 0 });
-}
-
 /** Puts the mark and the colours of its level to a line. */
 export function paintLine(colour: boolean): (line: Line) => string {
-  const chalk = chalkFor(colour);
+  const chalk = new Chalk({ level: colour ? 1 : 0 });
   const styles: Readonly<Record<Level, (text: string) => string>> = {
     step: (words) => chalk.bold(words),
     success: (words) => `${chalk.green('✔')} ${words}`,
-    detail: (words) => paintDetail(words, chalk),
+    detail: (words) => chalk.dim(words),
+    ...diffStyles(chalk),
     warning: (words) => `${chalk.yellow('▲')} ${words}`,
     error: (words) => `${chalk.red('✖')} ${words}`,
     hint: (words) => `  ${chalk.cyan('→')} ${words}`,
@@ -76,17 +72,6 @@ export function paintLine(colour: boolean): (line: Line) => string {
   };
   return ({ level, text }) => `${styles[level](text)}\n`;
 }
-
-function paintDetail(text: string, chalk: ChalkInstance): string {
-  if (/^\s+- /.test(text)) return chalk.red(text);
-  if (/^\s+\+ /.test(text)) return chalk.green(text);
-  return chalk.dim(text);
-}
-
-const coloured = chalkFor(true);
-
-/** Colours of what changes, as on stderr. */
-export const PAINT: Paint = { removed: coloured.red, added: coloured.green };
 
 /** Cuts a live line to the terminal's width, spinner included: a wrapped one cannot be cleared. */
 function fit(text: string, columns: number): string {

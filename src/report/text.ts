@@ -1,4 +1,5 @@
 import { formatChanges } from '../core/changes.ts';
+import type { DiffLine } from '../core/changes.ts';
 import type { Finding } from '../core/checks.ts';
 import { hasFailedTasks, isFault } from '../core/diagnosis.ts';
 import type { Cause } from '../core/diagnosis.ts';
@@ -13,6 +14,7 @@ export type Level =
   | 'step'
   | 'success'
   | 'detail'
+  | DiffLine['kind']
   | 'warning'
   | 'error'
   | 'hint'
@@ -50,7 +52,7 @@ const WORDS: Words = {
       line('step', `Image ${image}${builds ? ' (to be built)' : ''}`),
       ...services.flatMap(({ cluster, service, from, changes }) => [
         line('step', `Service ${service} in ${cluster} runs ${from}`),
-        ...indent(formatChanges(changes)),
+        ...formatChanges(changes).map(({ kind, text }) => line(kind, `  ${text}`)),
       ]),
     ],
   }),

@@ -1,7 +1,8 @@
 import { describeRevision, registerDefinition } from '../aws/ecs.ts';
 import type { Ecs } from '../aws/ecs.ts';
 import type { Context } from '../context.ts';
-import { canonical, sameDefinition, shortName } from '../core/task-definition.ts';
+import { canonical, sameDefinition } from '../core/normal-form.ts';
+import { shortName } from '../core/task-definition.ts';
 import type { JsonObject, Revision } from '../core/task-definition.ts';
 import { EcsDeployError } from '../errors.ts';
 import { optional, since } from './session.ts';

@@ -165,9 +165,9 @@ test('a dry run shows the plan with its diff and writes nothing', async () => {
     Image REGISTRY/hyeon9mak-dev:COMMIT (to be built)
     Service hyeon9mak-service-dev in backend runs hyeon9mak-task-dev:1
       container hyeon9mak-container
-        - environment.JAVA_OPTS: •••
         - image: "REGISTRY/hyeon9mak-dev:first"
         + image: "REGISTRY/hyeon9mak-dev:COMMIT"
+        - environment.JAVA_OPTS: •••
         + environment.TOKEN: •••
     "
   `);

@@ -429,7 +429,7 @@ test('register of nothing', async () => {
 
 test('register of no JSON', async () => {
   expect(await refusal({ args: ['register', '-'], stdin: '{ "family": ' })).toMatchInlineSnapshot(`
-    "Error: stdin holds no task definition: Unexpected end of JSON input
+    "Error: stdin holds no task definition: it ends in the middle of something
       → it is the JSON that \`ecsdeploy render\` prints, with "family" and "containerDefinitions"
     status 2"
   `);
@@ -545,7 +545,7 @@ test('TLS to Docker without its files', async () => {
 
 test('a check that is not there', async () => {
   expect(await refusal({ args: ['push', '--skip-check', 'imge-platform'] })).toMatchInlineSnapshot(`
-    "Error: --skip-check: must be one of image-platform, image-exists, image-scan, container-port, port-mappings, task-size, execution-role, log-groups, secrets, deployment-in-progress, deployment-percent, latest-revision, rollback-target, build-context, emulation (did you mean "image-platform"?)
+    "Error: --skip-check: must be one of member-names, image-platform, image-exists, image-scan, container-port, port-mappings, task-size, execution-role, log-groups, secrets, deployment-in-progress, deployment-percent, latest-revision, rollback-target, build-context, emulation (did you mean "image-platform"?)
       → every flag is explained by \`ecsdeploy COMMAND --help\`
     status 2"
   `);

@@ -58,6 +58,16 @@ test('--verbose shows each call, and neither token nor key', async () => {
   );
 });
 
+test('FORCE_COLOR colours plain lines, NO_COLOR and --progress plain do not', async () => {
+  const world = await makeWorld();
+  const forced = await world.run(['deploy', '--dry-run'], { environment: { FORCE_COLOR: '1' } });
+  expect(forced.stderr).toContain('\u001B[1mService hyeon9mak-service-dev in backend runs');
+  for (const environment of [{ FORCE_COLOR: '0' }, { NO_COLOR: '1' }]) {
+    const end = await world.run(['deploy', '--dry-run'], { environment });
+    expect(end.stderr).not.toContain('\u001B[');
+  }
+});
+
 test('under GitHub Actions there are groups, annotations, outputs and a summary', async () => {
   const world = await makeWorld({ faults: [{ name: 'crash' }] });
   const files = makeFolder({ output: '', summary: '' });
@@ -90,10 +100,8 @@ test('under GitHub Actions there are groups, annotations, outputs and a summary'
     | --- | --- | --- | --- | --- |
     | hyeon9mak-service-dev | rolled-back | hyeon9mak-task-dev:2 | 2 of 2 | 3 |
 
-    hyeon9mak-service-dev changes:
-
     \`\`\`diff
-    @@ container hyeon9mak-container @@
+    container hyeon9mak-container
     - image: "REGISTRY/hyeon9mak-dev:first"
     + image: "REGISTRY/hyeon9mak-dev:v1"
     \`\`\`

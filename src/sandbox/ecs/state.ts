@@ -19,6 +19,7 @@ export interface ContainerDefinition {
   readonly portMappings?: readonly PortMapping[];
   readonly healthCheck?: HealthCheck;
   readonly logConfiguration?: LogConfiguration;
+  readonly environment?: readonly { readonly name: string; readonly value: string }[];
   readonly secrets?: readonly { readonly name: string; readonly valueFrom: string }[];
   readonly dependsOn?: readonly { readonly containerName: string; readonly condition: string }[];
   readonly stopTimeout?: number;

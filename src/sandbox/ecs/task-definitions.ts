@@ -107,6 +107,7 @@ function validateContainer(body: TaskDefinitionBody, container: ContainerDefinit
         "At least one of 'memory' or 'memoryReservation' must be specified.",
     );
   }
+  validateSecrets(container);
   for (const { hostPort, containerPort } of container.portMappings ?? []) {
     if (body.networkMode === 'awsvpc' && hostPort && hostPort !== containerPort) {
       throw clientFault(
@@ -131,6 +132,20 @@ function validateContainer(body: TaskDefinitionBody, container: ContainerDefinit
   if (logDriver === 'awslogs' && !(options?.['awslogs-group'] && options['awslogs-region'])) {
     throw clientFault('Log driver awslogs requires options: awslogs-region, awslogs-group');
   }
+}
+
+function validateSecrets({ environment, secrets }: ContainerDefinition): void {
+  const names = (secrets ?? []).map(({ name }) => name);
+  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  if (twice !== undefined) {
+    throw clientFault(`Duplicate secret names found: ${twice}. Each secret name must be unique.`);
+  }
+  const shared = (environment ?? []).find(({ name }) => names.includes(name));
+  if (shared === undefined) return;
+  throw clientFault(
+    'The secret name must be unique and not shared with any new or existing environment ' +
+      `variables set on the container, such as '${shared.name}'.`,
+  );
 }
 
 const FARGATE_LOG_DRIVERS = ['awslogs', 'splunk', 'awsfirelens'];

@@ -1,0 +1,104 @@
+import { isObject } from './normal-form.ts';
+import { misspelt } from './nearest.ts';
+import type { JsonObject } from './task-definition.ts';
+
+/** What a member of the wire's JSON may hold. */
+export type Shape =
+  | { readonly kind: 'string' | 'number' | 'boolean' | 'anything' }
+  /** A map has keys of the user's own, e.g. `dockerLabels`. */
+  | { readonly kind: 'list' | 'map'; readonly of: Shape }
+  | { readonly kind: 'structure'; readonly members: ReadonlyMap<string, Shape> };
+
+/** A member that the shape does not have. */
+export interface UnknownMember {
+  /** E.g. `containerDefinitions[0].enviroment`. */
+  readonly path: string;
+  /** The member it is probably meant to be; undefined where none is near. */
+  readonly meant: string | undefined;
+}
+
+/** What stands in a definition and not in its shape. */
+export interface Deviations {
+  readonly unknown: readonly UnknownMember[];
+  /** Values of another type, each with its path, what it must be and what it is. */
+  readonly mistyped: readonly string[];
+}
+
+/** Compares a definition with the shape that ECS takes, at every depth; values are never told. */
+export function checkMembers(definition: JsonObject, shape: Shape): Deviations {
+  const unknown: UnknownMember[] = [];
+  const mistyped: string[] = [];
+  const visit = (value: unknown, at: Shape, path: string): void => {
+    if (value === null || at.kind === 'anything') return;
+    if (typeOf(value) !== JSON_TYPES[at.kind]) {
+      const is = ARTICLES[typeOf(value)];
+      mistyped.push(`${path}: must be ${nameOf(at)}, but is ${is}${cure(value, at)}`);
+    } else if (at.kind === 'list') {
+      for (const [index, item] of (value as unknown[]).entries()) {
+        visit(item, at.of, `${path}[${index}]`);
+      }
+    } else if (at.kind === 'map') {
+      for (const [key, item] of Object.entries(value as JsonObject)) {
+        visit(item, at.of, join(path, key));
+      }
+    } else if (at.kind === 'structure') {
+      for (const [name, item] of Object.entries(value as JsonObject)) {
+        const member = at.members.get(name);
+        if (member !== undefined) visit(item, member, join(path, name));
+        else {
+          const meant = misspelt(name, [...at.members.keys()]);
+          unknown.push({ path: join(path, name), meant });
+        }
+      }
+    }
+  };
+  visit(definition, shape, '');
+  return { unknown, mistyped };
+}
+
+type JsonType = 'string' | 'number' | 'boolean' | 'list' | 'object';
+
+const JSON_TYPES: Readonly<Record<Shape['kind'], JsonType>> = {
+  anything: 'object',
+  string: 'string',
+  number: 'number',
+  boolean: 'boolean',
+  list: 'list',
+  map: 'object',
+  structure: 'object',
+};
+
+const ARTICLES: Readonly<Record<JsonType, string>> = {
+  string: 'a string',
+  number: 'a number',
+  boolean: 'true or false',
+  list: 'a list',
+  object: 'an object',
+};
+
+function typeOf(value: unknown): JsonType {
+  if (Array.isArray(value)) return 'list';
+  return isObject(value) ? 'object' : (typeof value as JsonType);
+}
+
+function nameOf(shape: Shape): string {
+  const name = ARTICLES[JSON_TYPES[shape.kind]];
+  if (shape.kind === 'list' && shape.of.kind === 'structure') {
+    const members = [...shape.of.members.keys()].slice(0, 2).map((member) => `"${member}": …`);
+    return `${name} such as [{ ${members.join(', ')} }]`;
+  }
+  return shape.kind === 'list' && shape.of.kind === 'string' ? `${name} such as ["…"]` : name;
+}
+
+function cure(value: unknown, { kind }: Shape): string {
+  if (kind === 'string' && ['number', 'boolean'].includes(typeof value)) {
+    return ': put it in quotes';
+  }
+  const isPlain = typeof value === 'string' && /^(\d+|true|false)$/.test(value);
+  return isPlain && (kind === 'number' || kind === 'boolean') ? ': leave the quotes out' : '';
+}
+
+function join(path: string, name: string): string {
+  const shown = /^[\w./:#@-]+$/.test(name) ? name : JSON.stringify(name);
+  return path === '' ? shown : `${path}.${shown}`;
+}

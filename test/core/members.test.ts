@@ -1,0 +1,112 @@
+import { expect, test } from 'vitest';
+import { definitionShape } from '../../src/aws/definition-shape.ts';
+import { checkMembers } from '../../src/core/members.ts';
+
+const shape = await definitionShape();
+
+test.each([
+  [{ containerDefinition: [] }, 'containerDefinition', 'containerDefinitions'],
+  [{ Family: 'app' }, 'Family', 'family'],
+  [{ network_mode: 'awsvpc' }, 'network_mode', 'networkMode'],
+  [{ volume: [] }, 'volume', 'volumes'],
+  [{ containerDefinitions: [{ Image: 'x' }] }, 'containerDefinitions[0].Image', 'image'],
+  [{ containerDefinitions: [{ naem: 'x' }] }, 'containerDefinitions[0].naem', 'name'],
+  [
+    { containerDefinitions: [{}, { enviroment: [] }] },
+    'containerDefinitions[1].enviroment',
+    'environment',
+  ],
+  [{ containerDefinitions: [{ env: [] }] }, 'containerDefinitions[0].env', 'environment'],
+  [
+    { containerDefinitions: [{ portMapping: [] }] },
+    'containerDefinitions[0].portMapping',
+    'portMappings',
+  ],
+  [
+    { containerDefinitions: [{ logConfigration: {} }] },
+    'containerDefinitions[0].logConfigration',
+    'logConfiguration',
+  ],
+  [
+    { containerDefinitions: [{ logConfiguration: { option: {} } }] },
+    'containerDefinitions[0].logConfiguration.option',
+    'options',
+  ],
+  [
+    { containerDefinitions: [{ secrets: [{ name: 'A', valuefrom: 'x' }] }] },
+    'containerDefinitions[0].secrets[0].valuefrom',
+    'valueFrom',
+  ],
+  [
+    { volumes: [{ efsVolumeConfiguration: { filesystemId: 'fs-1' } }] },
+    'volumes[0].efsVolumeConfiguration.filesystemId',
+    'fileSystemId',
+  ],
+])('%j is misspelt', (definition, path, meant) => {
+  expect(checkMembers(definition, shape)).toEqual({ unknown: [{ path, meant }], mistyped: [] });
+});
+
+test.each([
+  [{ memberOfTheFuture: { image: [{ enviroment: 1 }] } }, 'memberOfTheFuture'],
+  [{ containerDefinitions: [{ gpuSharing: true }] }, 'containerDefinitions[0].gpuSharing'],
+  [{ 'a b\u001B': 1 }, String.raw`"a b\u001b"`],
+])('%j may be newer than the SDK', (definition, path) => {
+  expect(checkMembers(definition, shape)).toEqual({
+    unknown: [{ path, meant: undefined }],
+    mistyped: [],
+  });
+});
+
+test('keys of maps are the user own, and null is nothing', () => {
+  const options = { enviroment: 'x', Image: 'y' };
+  const definition = {
+    cpu: null,
+    containerDefinitions: [
+      {
+        dockerLabels: options,
+        logConfiguration: { options },
+        firelensConfiguration: { options },
+      },
+    ],
+    volumes: [{ dockerVolumeConfiguration: { driverOpts: options, labels: options } }],
+  };
+  expect(checkMembers(definition, shape)).toEqual({ unknown: [], mistyped: [] });
+});
+
+test('values of a wrong type are told with what is there and what belongs there, never with the value', () => {
+  const { mistyped } = checkMembers(
+    {
+      memory: 512,
+      containerDefinitions: [
+        {
+          cpu: '256',
+          essential: 'true',
+          environment: { A: 'confidential' },
+          command: 'npm start',
+          secrets: [{ name: 'A', valueFrom: ['x'] }],
+          portMappings: [8080],
+          dockerLabels: [{ name: 'a', value: 'b' }],
+          user: true,
+        },
+        { environment: [{ name: 'PORT', value: 8080 }] },
+        'app',
+      ],
+      runtimePlatform: 'LINUX/X86_64',
+    },
+    shape,
+  );
+  expect(mistyped.join('\n')).toMatchInlineSnapshot(`
+    "memory: must be a string, but is a number: put it in quotes
+    containerDefinitions[0].cpu: must be a number, but is a string: leave the quotes out
+    containerDefinitions[0].essential: must be true or false, but is a string: leave the quotes out
+    containerDefinitions[0].environment: must be a list such as [{ "name": …, "value": … }], but is an object
+    containerDefinitions[0].command: must be a list such as ["…"], but is a string
+    containerDefinitions[0].secrets[0].valueFrom: must be a string, but is a list
+    containerDefinitions[0].portMappings[0]: must be an object, but is a number
+    containerDefinitions[0].dockerLabels: must be an object, but is a list
+    containerDefinitions[0].user: must be a string, but is true or false: put it in quotes
+    containerDefinitions[1].environment[0].value: must be a string, but is a number: put it in quotes
+    containerDefinitions[2]: must be an object, but is a string
+    runtimePlatform: must be an object, but is a string"
+  `);
+});
