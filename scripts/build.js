@@ -1,11 +1,24 @@
 // Bundles src/main.ts and everything it needs into dist/, split so that each command loads only its own.
-import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+
+/**
+ * Leaves out what nothing here calls: dockerode's BuildKit session and docker-modem's ssh, which come
+ * with gRPC, protobuf and ssh2 and would be most of the bundle and of the time to load it.
+ */
+const withoutUnused = {
+  name: 'without-unused',
+  setup: ({ onLoad }) => {
+    const unused =
+      /[\\/](?:dockerode[\\/]lib[\\/](?:buildkit|session)|docker-modem[\\/]lib[\\/]ssh)\.js$/;
+    onLoad({ filter: unused }, () => ({ contents: 'module.exports = {};' }));
+  },
+};
 
 rmSync(join(root, 'dist'), { recursive: true, force: true });
 const { metafile } = await build({
@@ -32,13 +45,8 @@ const { metafile } = await build({
       'const __dirname = __dirnameOf(__filename);',
     ].join(' '),
   },
-  // Native accelerators of ssh2, which does without them.
-  external: ['cpu-features', '*.node'],
+  plugins: [withoutUnused],
   logLevel: 'warning',
-});
-// dockerode reads its protocol descriptions from files beside its code.
-cpSync(join(root, 'node_modules/dockerode/lib/proto'), join(root, 'dist/proto'), {
-  recursive: true,
 });
 writeFileSync(join(root, 'dist/THIRD-PARTY-LICENSES'), licences(metafile));
 

@@ -41,13 +41,20 @@ export function serveFiles(
   };
 }
 
+/** What is kept of an entry until the daemon asks for it: its stat would weigh ten times as much. */
+interface Offered {
+  readonly absolute: string;
+  /** Bytes. */
+  readonly size: number;
+}
+
 async function diffCopy(call: Call, root: string, sent: Sent): Promise<void> {
   const filter = await filterOf(call, root);
-  const offered: Pick<Entry, 'absolute' | 'stat'>[] = [];
+  const offered: Offered[] = [];
   const offer = async () => {
     let batch: Buffer[] = [];
     for (const entry of walk(root, filter)) {
-      offered.push(entry);
+      offered.push({ absolute: entry.absolute, size: Number(entry.stat.size) });
       batch.push(message([1, PACKET.stat], [2, statMessage(entry)]));
       if (batch.length < STATS_AT_ONCE) continue;
       await call.send(...batch);
@@ -89,11 +96,11 @@ const FILES_AT_ONCE = 8;
 async function sendFile(
   call: Call,
   id: number,
-  { absolute, stat }: Pick<Entry, 'absolute' | 'stat'>,
+  { absolute, size }: Offered,
   sent: Sent,
 ): Promise<void> {
   const last: Buffer[] = [];
-  let left = Number(stat.size);
+  let left = size;
   sent.files += 1;
   for await (const bytes of readContent(absolute, left)) {
     const packet = message([1, PACKET.data], [3, id], [4, bytes]);
@@ -117,28 +124,28 @@ function readPacket(bytes: Uint8Array): { readonly type: number; readonly id: nu
 
 /** Bits of Go's `fs.FileMode` that are no permission. */
 const GO_MODE = {
-  directory: 2n ** 31n,
-  symlink: 2n ** 27n,
-  setuid: 2n ** 23n,
-  setgid: 2n ** 22n,
-  sticky: 2n ** 20n,
+  directory: 2 ** 31,
+  symlink: 2 ** 27,
+  setuid: 2 ** 23,
+  setgid: 2 ** 22,
+  sticky: 2 ** 20,
 };
 
 /** fsutil's Stat: owner root, so that the image is the same on every machine. */
 function statMessage({ kind, path, stat, linkname }: Entry): Buffer {
-  const { mode } = stat;
+  const mode = Number(stat.mode);
   const goMode =
-    (mode & 0o777n) |
-    (kind === 'folder' ? GO_MODE.directory : 0n) |
-    (kind === 'link' ? GO_MODE.symlink : 0n) |
-    (mode & 0o4000n ? GO_MODE.setuid : 0n) |
-    (mode & 0o2000n ? GO_MODE.setgid : 0n) |
-    (mode & 0o1000n ? GO_MODE.sticky : 0n);
+    (mode & 0o777) +
+    (kind === 'folder' ? GO_MODE.directory : 0) +
+    (kind === 'link' ? GO_MODE.symlink : 0) +
+    (mode & 0o4000 ? GO_MODE.setuid : 0) +
+    (mode & 0o2000 ? GO_MODE.setgid : 0) +
+    (mode & 0o1000 ? GO_MODE.sticky : 0);
   const hasContent = kind === 'file' && linkname === '';
   return message(
     [1, path],
     [2, goMode],
-    [5, hasContent ? stat.size : 0n],
+    [5, hasContent ? Number(stat.size) : 0],
     [6, stat.mtimeNs],
     [7, linkname],
   );

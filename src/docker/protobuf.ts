@@ -85,6 +85,10 @@ export function message(
       at += length;
     } else if (value) {
       varint(number * 8);
+      if (typeof value === 'number' && value > 0) {
+        varint(value);
+        continue;
+      }
       let rest = BigInt.asUintN(64, BigInt(value));
       for (; rest > Number.MAX_SAFE_INTEGER; rest >>= 7n) byte(Number(rest & 127n) + 128);
       varint(Number(rest));

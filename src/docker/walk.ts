@@ -48,10 +48,11 @@ function* walkFolder(
   inodes: Map<string, string>,
 ): Generator<Entry> {
   const { include, exclude, keep } = filter;
+  const prefix = join(root, folder, '/');
   for (const bytes of namesIn(join(root, folder), isFolderWanted)) {
     const name = bytes.toString('utf8');
     const path = folder === '' ? name : `${folder}/${name}`;
-    const absolute = join(root, path);
+    const absolute = `${prefix}${name}`;
     const isKept = path === keep;
     const isExcluded = exclude.match(path) && !isKept;
     const isIncluded = include?.match(path) ?? true;
@@ -64,28 +65,33 @@ function* walkFolder(
     if (isWanted) checkName(bytes, absolute);
     const stat = unlessGone(absolute, () => lstatSync(absolute, { bigint: true }));
     if (stat === undefined) continue;
-    const entry = { path, absolute, stat, linkname: '' };
     if (stat.isDirectory()) {
       const below = isClosed ? { ...filter, exclude: EVERYTHING } : filter;
       const inner = walkFolder(root, below, path, isWanted, inodes);
       // A folder that is not wanted itself comes only with something in it.
       const first = isWanted ? undefined : inner.next();
       if (first?.done === true) continue;
-      yield { ...entry, kind: 'folder' };
+      yield { kind: 'folder', path, absolute, stat, linkname: '' };
       if (first !== undefined) yield first.value;
       yield* inner;
     } else if (isWanted && stat.isSymbolicLink()) {
       const target = unlessGone(absolute, () => readlinkSync(absolute, 'buffer'));
       if (target === undefined) continue;
       checkName(target, absolute);
-      yield { ...entry, kind: 'link', linkname: target.toString('utf8') };
+      yield { kind: 'link', path, absolute, stat, linkname: target.toString('utf8') };
     } else if (isWanted && stat.isFile()) {
-      const inode = `${stat.dev}:${stat.ino}`;
-      const linkname = stat.nlink > 1n ? inodes.get(inode) : undefined;
-      if (stat.nlink > 1n && linkname === undefined) inodes.set(inode, path);
-      yield { ...entry, kind: 'file', linkname: linkname ?? '' };
+      const linkname = stat.nlink > 1n ? firstOf(inodes, stat, path) : '';
+      yield { kind: 'file', path, absolute, stat, linkname };
     }
   }
+}
+
+/** The first path of a file's inode; empty when it is this one. */
+function firstOf(inodes: Map<string, string>, { dev, ino }: BigIntStats, path: string): string {
+  const inode = `${dev}:${ino}`;
+  const first = inodes.get(inode);
+  if (first === undefined) inodes.set(inode, path);
+  return first ?? '';
 }
 
 function namesIn(folder: string, isWanted: boolean): readonly Buffer[] {
