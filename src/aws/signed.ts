@@ -25,11 +25,37 @@ export interface SignedCall {
 const TIMEOUT = 5000;
 
 /** Makes a call and answers its text; throws as the clients on board do. */
-export async function callSigned(
+export async function callSigned(ecs: Ecs, call: SignedCall): Promise<string> {
+  const { aws } = ecs;
+  const action = `${call.service}:${call.operation}`;
+  const start = performance.now();
+  const report = (failure?: Error) => {
+    aws.options.onCall({
+      action,
+      milliseconds: Math.round(performance.now() - start),
+      failure: failure?.name,
+    });
+  };
+  try {
+    const response = await send(ecs, call);
+    const text = await response.text();
+    if (!response.ok) throw failureOf(text);
+    report();
+    return text;
+  } catch (thrown) {
+    aws.options.signal.throwIfAborted();
+    // fetch hides what happened to the connection in the cause.
+    const { cause } = thrown as Error;
+    const error = thrown instanceof TypeError && cause instanceof Error ? cause : (thrown as Error);
+    report(error);
+    throw translateAwsError(error, action, { profile: aws.profile });
+  }
+}
+
+async function send(
   ecs: Ecs,
   { service, operation, region: named, input }: SignedCall,
-): Promise<string> {
-  const action = `${service}:${operation}`;
+): Promise<Response> {
   const region = named ?? (await regionOf(ecs));
   const url = new URL(await endpointOf(ecs, service, region));
   const { target } = SERVICES[service];
@@ -59,22 +85,8 @@ export async function callSigned(
     },
     body,
   });
-  const start = performance.now();
-  const response = await fetch(url, {
-    method: 'POST',
-    headers,
-    body,
-    signal: AbortSignal.any([ecs.aws.options.signal, AbortSignal.timeout(TIMEOUT)]),
-  });
-  const text = await response.text();
-  const failure = response.ok ? undefined : failureOf(text);
-  ecs.aws.options.onCall({
-    action,
-    milliseconds: Math.round(performance.now() - start),
-    failure: failure?.name,
-  });
-  if (failure === undefined) return text;
-  throw translateAwsError(failure, action, { profile: ecs.aws.profile });
+  const signal = AbortSignal.any([ecs.aws.options.signal, AbortSignal.timeout(TIMEOUT)]);
+  return fetch(url, { method: 'POST', headers, body, signal });
 }
 
 /** The exception of a refused call, from JSON or from STS' XML. */

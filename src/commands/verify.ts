@@ -9,7 +9,7 @@ import type { Answer, Finding } from '../core/checks.ts';
 import { containersOf, shortName } from '../core/task-definition.ts';
 import { measureContext } from '../docker/context.ts';
 import { EcsDeployError } from '../errors.ts';
-import { examine, serviceChecks } from '../steps/checks.ts';
+import { examine, isBlind, serviceChecks } from '../steps/checks.ts';
 import { observeTarget, renderTarget } from '../steps/definition.ts';
 import type { Observed } from '../steps/definition.ts';
 import {
@@ -60,6 +60,7 @@ async function attempt<T>(
   check: string,
   work: Promise<T>,
   say: (value: T) => Answer | string,
+  isDoubtful: (problem: EcsDeployError) => boolean = isWithheld,
 ): Promise<Attempt<T>> {
   try {
     const value = await work;
@@ -74,7 +75,7 @@ async function attempt<T>(
       findings: problems.map((problem) => ({
         check,
         about,
-        status: isWithheld(problem) ? ('warn' as const) : ('fail' as const),
+        status: isDoubtful(problem) ? ('warn' as const) : ('fail' as const),
         message: problem.message,
         hint: problem.hint,
       })),
@@ -89,6 +90,8 @@ async function verifyAccount(ecs: Ecs): Promise<readonly Finding[]> {
     'credentials',
     callerIdentity(ecs),
     ({ account, arn }) => `${account} in ${region}, as ${arn}`,
+    // Networks that let only ECS and ECR through are no reason to refuse.
+    isBlind,
   );
   return findings;
 }

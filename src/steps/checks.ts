@@ -27,9 +27,14 @@ import { isWithheld } from './session.ts';
 /** Checks of one thing, by name; each may look at AWS. */
 export type Checks = Readonly<Partial<Record<CheckName, () => Answer | Promise<Answer>>>>;
 
+/** Whether a check could not look: no permission, or no way to that service of AWS. */
+export function isBlind(error: EcsDeployError): boolean {
+  return error.code === 'aws-unreachable' || isWithheld(error);
+}
+
 /**
- * Runs checks side by side and answers what each found. One that may not look is a warning that
- * names the permission; any other error is what the check found.
+ * Runs checks side by side and answers what each found. One that cannot look is a warning that
+ * says why; any other error is what the check found.
  */
 export function examine(
   { config: { skipCheck } }: Pick<Context, 'config'>,
@@ -47,7 +52,7 @@ export function examine(
         .catch((error: unknown): Answer => {
           if (!(error instanceof EcsDeployError)) throw error;
           const { message, hint } = error;
-          return { status: isWithheld(error) ? 'warn' : 'fail', message, hint };
+          return { status: isBlind(error) ? 'warn' : 'fail', message, hint };
         });
       return { check, about, ...answer };
     }),

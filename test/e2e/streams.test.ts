@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { readResult, runCli } from '../support/cli.ts';
 import { makeFolder } from '../support/files.ts';
+import { httpProxy } from '../support/proxies.ts';
 import { makeWorld, stable } from '../support/world.ts';
 
 test('piped output has no escape codes, and nothing of the progress on stdout', async () => {
@@ -58,7 +59,7 @@ test('--verbose shows each call, and neither token nor key', async () => {
   );
 });
 
-test('FORCE_COLOR colours plain lines, NO_COLOR and --progress plain do not', async () => {
+test('FORCE_COLOR colours plain lines, FORCE_COLOR=0 and NO_COLOR do not', async () => {
   const world = await makeWorld();
   const forced = await world.run(['deploy', '--dry-run'], { environment: { FORCE_COLOR: '1' } });
   expect(forced.stderr).toContain('\u001B[1mService hyeon9mak-service-dev in backend runs');
@@ -154,4 +155,29 @@ describe.skipIf(!existsSync('/dev/full'))('a stream that cannot be written', () 
     expect(end.status).toBe(0);
     expect(readResult(end).outcome).toBe('succeeded');
   });
+});
+
+test('a failure that nobody thought of says how to report it, and holds no secret', async () => {
+  const world = await makeWorld();
+  const host = await httpProxy({ host: new URL(world.sandbox.url).host }, (request, response) => {
+    const target = String(request.headers['x-amz-target']);
+    if (!target.endsWith('.DescribeTaskDefinition')) return false;
+    response.end('{"taskDefinition":null}');
+    return true;
+  });
+  const environment = { AWS_ENDPOINT_URL: `http://${host}`, API_TOKEN: 'taskDefinitionArn' };
+  const end = await world.run(['status', '--json'], { environment });
+  expect(end.status).toBe(0);
+  const failed = await world.run(['render', '--set-env', 'A=b'], { environment });
+  expect(failed.status).toBe(1);
+  expect(failed.stderr.replace(/ecsdeploy [\d.]+, Node .*/, 'VERSIONS')).toMatchInlineSnapshot(`
+    "Error: An error that ecsdeploy does not know: TypeError: Cannot read properties of null (reading '[API_TOKEN]')
+      → this is a bug: please report it on the issues page of ecsdeploy's repository, with these lines
+      → VERSIONS
+      → and with those of the same command with --verbose
+    "
+  `);
+  const verbose = await world.run(['render', '--set-env', 'A=b', '--verbose'], { environment });
+  expect(verbose.stderr).toMatch(/^ {4}at \S+ \(.*\.js:\d+:\d+\)$/m);
+  expect(verbose.stderr).not.toContain('taskDefinitionArn');
 });

@@ -1,4 +1,7 @@
+import { once } from 'node:events';
 import { rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { UpdateImageStorageClassCommand } from '@aws-sdk/client-ecr';
 import {
@@ -319,4 +322,36 @@ test('rollout refuses what its revision lacks', async () => {
     "
   `);
   expect(world.writes()).toEqual([]);
+});
+
+test('without credentials every check that needs them fails, and the others are made', async () => {
+  const world = await makeWorld();
+  const end = await world.run(['verify', '--json'], {
+    environment: { AWS_ACCESS_KEY_ID: undefined, AWS_SECRET_ACCESS_KEY: undefined },
+  });
+  expect(end.status, end.stderr).toBe(3);
+  const { checks = [] } = readResult(end);
+  const failed = checks.filter(({ status }) => status === 'fail').map(({ check }) => check);
+  expect(failed).toEqual(['credentials', 'service', 'repository']);
+  expect(checks.find(({ check }) => check === 'files')).toMatchObject({ status: 'ok' });
+});
+
+test('a network that lets only ECS and ECR through: a deploy goes on with warnings', async () => {
+  const world = await makeWorld();
+  const closed = createServer().listen(0, '127.0.0.1');
+  await once(closed, 'listening');
+  const nowhere = `http://127.0.0.1:${(closed.address() as AddressInfo).port}`;
+  closed.close();
+  const environment = {
+    AWS_ENDPOINT_URL_STS: nowhere,
+    AWS_ENDPOINT_URL_CLOUDWATCH_LOGS: nowhere,
+    AWS_ENDPOINT_URL_SECRETS_MANAGER: nowhere,
+    AWS_ENDPOINT_URL_SSM: nowhere,
+  };
+  const checked = await world.run(['verify'], { environment });
+  expect(checked.status, checked.stderr).toBe(0);
+  expect(checked.stderr).toContain('warn  credentials: AWS could not be reached for sts:');
+  const end = await world.run(['deploy'], { environment });
+  expect(end.status, end.stderr).toBe(0);
+  expect(end.stderr).toMatch(/Warning: .*AWS could not be reached for secretsmanager:/);
 });
