@@ -2,7 +2,6 @@ import type { Change } from './core/changes.ts';
 import type { Finding } from './core/checks.ts';
 import type { Cause } from './core/diagnosis.ts';
 import type { ServiceResult } from './core/result.ts';
-
 import type { EcsDeployError } from './errors.ts';
 
 /** Bytes of one layer on its way to the registry. */

@@ -9,7 +9,6 @@ import { statusOf } from './core/result.ts';
 import type { Outcome, Result } from './core/result.ts';
 import { EcsDeployError, EXIT_STATUS, isAbort } from './errors.ts';
 import type { Event } from './events.ts';
-import { wordOutput } from './report/diff.ts';
 import { writeGithubFiles } from './report/github.ts';
 import type { Reporter } from './report/plain.ts';
 import { isColoured, openReporter } from './report/reporter.ts';
@@ -45,7 +44,7 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
     stream: io.stderr,
     environment: io.environment,
   });
-  const finish = (result: CommandResult, error: Result['error']): number => {
+  const finish = async (result: CommandResult, error: Result['error']): Promise<number> => {
     reporter.end();
     const total = Math.round(performance.now() - start) / 1000;
     const { output, status, seconds, ...facts } = result;
@@ -61,7 +60,10 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
     };
     if (json) io.stdout.write(`${JSON.stringify(document, undefined, 2)}\n`);
     else if (output !== undefined) {
-      io.stdout.write(`${wordOutput(output, isColoured(io.stdout, io.environment))}\n`);
+      const colour = isColoured(io.stdout, io.environment);
+      const isText = typeof output === 'string';
+      const text = isText ? output : (await import('./report/diff.ts')).wordDiff(output, colour);
+      io.stdout.write(`${text}\n`);
     }
     if (io.environment['GITHUB_ACTIONS'] === 'true') {
       try {
@@ -91,7 +93,7 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
       environment: io.environment,
     });
     const action = await loadCommand(invocation.command);
-    return finish(await action(context), null);
+    return await finish(await action(context), null);
   } catch (thrown) {
     const error = withPolicy(toEcsDeployError(thrown, io, verbose), command);
     const { code, message, hint } = error;
@@ -100,7 +102,7 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
     );
     const nothing = { image: null, services: [], seconds: {} };
     const outcome = outcomeOf(error.status);
-    return finish(
+    return await finish(
       { ...nothing, outcome, status: error.status },
       { code, message, hint: hint ?? null },
     );

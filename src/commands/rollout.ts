@@ -13,7 +13,6 @@ import { aboutService, enforce, examine, serviceChecks } from '../steps/checks.t
 import { checkPlace, checkService } from '../steps/definition.ts';
 import { readDefinitionFile } from '../steps/definition-file.ts';
 import { followDeployments, rollOut } from '../steps/rollout.ts';
-
 import { connectAws, optional, since } from '../steps/session.ts';
 import type { Move } from '../steps/watch.ts';
 

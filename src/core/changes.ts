@@ -5,6 +5,7 @@ import {
   isObject,
   memberPath,
   normalise,
+  shownName,
 } from './normal-form.ts';
 import type { JsonObject } from './task-definition.ts';
 
@@ -188,7 +189,7 @@ function valueOfPair(entry: unknown): unknown {
 }
 
 function placeOf(name: string, kind: Kind, { path, label, container }: Place): Place {
-  const shown = /^[\w./:#@-]+$/.test(name) ? name : JSON.stringify(name);
+  const shown = shownName(name);
   return {
     container,
     path: kind === 'members' ? memberPath(path, name) : path,

@@ -1,5 +1,5 @@
-import { isObject } from './normal-form.ts';
 import { misspelt } from './nearest.ts';
+import { isObject, memberPath, shownName } from './normal-form.ts';
 import type { JsonObject } from './task-definition.ts';
 
 /** What a member of the wire's JSON may hold. */
@@ -39,16 +39,14 @@ export function checkMembers(definition: JsonObject, shape: Shape): Deviations {
       }
     } else if (at.kind === 'map') {
       for (const [key, item] of Object.entries(value as JsonObject)) {
-        visit(item, at.of, join(path, key));
+        visit(item, at.of, memberPath(path, shownName(key)));
       }
     } else if (at.kind === 'structure') {
       for (const [name, item] of Object.entries(value as JsonObject)) {
         const member = at.members.get(name);
-        if (member !== undefined) visit(item, member, join(path, name));
-        else {
-          const meant = misspelt(name, [...at.members.keys()]);
-          unknown.push({ path: join(path, name), meant });
-        }
+        const place = memberPath(path, shownName(name));
+        if (member !== undefined) visit(item, member, place);
+        else unknown.push({ path: place, meant: misspelt(name, [...at.members.keys()]) });
       }
     }
   };
@@ -96,9 +94,4 @@ function cure(value: unknown, { kind }: Shape): string {
   }
   const isPlain = typeof value === 'string' && /^(\d+|true|false)$/.test(value);
   return isPlain && (kind === 'number' || kind === 'boolean') ? ': leave the quotes out' : '';
-}
-
-function join(path: string, name: string): string {
-  const shown = /^[\w./:#@-]+$/.test(name) ? name : JSON.stringify(name);
-  return path === '' ? shown : `${path}.${shown}`;
 }

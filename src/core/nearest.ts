@@ -5,13 +5,20 @@ function nearest(name: string, candidates: readonly string[]): string | undefine
   const limit = Math.max(2, Math.floor(name.length / 2));
   const containing = candidates.find((candidate) => name.length > 2 && candidate.includes(name));
   if (containing !== undefined) return containing;
-  const ranked = candidates
-    .map((candidate) => ({
-      candidate,
-      distance: distance(name.toLowerCase(), candidate.toLowerCase()),
-    }))
+  return closest(candidates, limit, (candidate) =>
+    distance(name.toLowerCase(), candidate.toLowerCase()),
+  );
+}
+
+/** The first of the candidates with the least distance, or undefined when that is above the limit. */
+function closest(
+  candidates: readonly string[],
+  limit: number,
+  distanceTo: (candidate: string) => number,
+): string | undefined {
+  const [best] = candidates
+    .map((candidate) => ({ candidate, distance: distanceTo(candidate) }))
     .toSorted((a, b) => a.distance - b.distance);
-  const [best] = ranked;
   return best !== undefined && best.distance <= limit ? best.candidate : undefined;
 }
 
@@ -48,14 +55,10 @@ export function misspelt(name: string, known: readonly string[]): string | undef
   const letters = (text: string) => text.split('').toSorted().join('');
   const wanted = fold(name);
   const limit = Math.min(3, Math.max(1, Math.floor(wanted.length / 4)));
-  const ranked = known
-    .map((candidate) => {
-      const other = fold(candidate);
-      const isShort = wanted.length > 2 && other.startsWith(wanted);
-      const isTwisted = letters(other) === letters(wanted);
-      return { candidate, distance: isShort || isTwisted ? 0 : distance(wanted, other) };
-    })
-    .toSorted((a, b) => a.distance - b.distance);
-  const [best] = ranked;
-  return best !== undefined && best.distance <= limit ? best.candidate : undefined;
+  return closest(known, limit, (candidate) => {
+    const other = fold(candidate);
+    const isShort = wanted.length > 2 && other.startsWith(wanted);
+    const isTwisted = letters(other) === letters(wanted);
+    return isShort || isTwisted ? 0 : distance(wanted, other);
+  });
 }

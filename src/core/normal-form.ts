@@ -75,6 +75,10 @@ export function isObject(value: unknown): value is JsonObject {
 export const memberPath = (path: string, member: string): string =>
   path === '' ? member : `${path}.${member}`;
 
+/** A name as it stands in a path that is shown: quoted where it holds more than names do. */
+export const shownName = (name: string): string =>
+  /^[\w./:#@-]+$/.test(name) ? name : JSON.stringify(name);
+
 /** What tells an entry of a list apart from the others, e.g. `8080/udp`; undefined where nothing does. */
 export function identityOf(path: string, entry: unknown): string | undefined {
   const identity = IDENTITIES.get(path);

@@ -80,30 +80,33 @@ export function chooseContainers(
       hint: `name it with --container NAME or "container" in .ecsdeployrc`,
     });
   }
-  refuse(
-    named
-      .filter((name) => !known.includes(name))
-      .map((name) => missingContainer(definition, name, '--container or "container"')),
-  );
+  requireContainers(definition, named, '--container or "container"');
   return named;
 }
 
 /** Throws `container-missing` when an image is given for a container that is not there. */
 export function checkContainerImages(definition: JsonObject, names: readonly string[]): void {
+  requireContainers(definition, names, '--container-image or "containerImages"');
+}
+
+function requireContainers(
+  definition: JsonObject,
+  names: readonly string[],
+  setting: string,
+): void {
   const known = containerNames(definition);
   refuse(
     names
       .filter((name) => !known.includes(name))
-      .map((name) => missingContainer(definition, name, '--container-image or "containerImages"')),
+      .map(
+        (name) =>
+          new EcsDeployError({
+            code: 'container-missing',
+            message: `The task definition ${String(definition['family'])} has no container "${name}".`,
+            hint: `${suggest(name, known, 'containers')}; set ${setting} in .ecsdeployrc`,
+          }),
+      ),
   );
-}
-
-function missingContainer(definition: JsonObject, name: string, setting: string): EcsDeployError {
-  return new EcsDeployError({
-    code: 'container-missing',
-    message: `The task definition ${String(definition['family'])} has no container "${name}".`,
-    hint: `${suggest(name, containerNames(definition), 'containers')}; set ${setting} in .ecsdeployrc`,
-  });
 }
 
 /** What render changes. */
@@ -143,16 +146,13 @@ function renderVariables(
   container: JsonObject,
   { setEnv, setSecrets, unsetEnv }: Edit,
 ): JsonObject {
-  const isUnset = (name: string) => unsetEnv.includes(name);
+  const gone = [...unsetEnv, ...Object.keys({ ...setEnv, ...setSecrets })];
   return {
     ...container,
-    ...renderList(container, 'environment', 'value', setEnv, [isUnset, inRecord(setSecrets)]),
-    ...renderList(container, 'secrets', 'valueFrom', setSecrets, [isUnset, inRecord(setEnv)]),
+    ...renderList(container, 'environment', 'value', setEnv, gone),
+    ...renderList(container, 'secrets', 'valueFrom', setSecrets, gone),
   };
 }
-
-const inRecord = (record: Readonly<Record<string, string>>) => (name: string) =>
-  Object.hasOwn(record, name);
 
 interface Named {
   readonly name: string;
@@ -164,11 +164,11 @@ function renderList(
   list: 'environment' | 'secrets',
   member: 'value' | 'valueFrom',
   set: Readonly<Record<string, string>>,
-  isRemoved: readonly ((name: string) => boolean)[],
+  removed: readonly string[],
 ): JsonObject {
   const before = (container[list] ?? []) as readonly Named[];
   const kept = before
-    .filter(({ name }) => Object.hasOwn(set, name) || !isRemoved.some((test) => test(name)))
+    .filter(({ name }) => Object.hasOwn(set, name) || !removed.includes(name))
     .map((entry) => {
       const value = own(set, entry.name);
       return value === undefined ? entry : { ...entry, [member]: value };

@@ -1,10 +1,10 @@
 import { appendFileSync } from 'node:fs';
 import { formatChanges } from '../core/changes.ts';
+import type { DiffLine } from '../core/changes.ts';
 import { hasFailedTasks } from '../core/diagnosis.ts';
 import type { Result } from '../core/result.ts';
 import { shortName } from '../core/task-definition.ts';
 import type { Event } from '../events.ts';
-import { markdownDiff } from './diff.ts';
 import type { Reporter, Write } from './plain.ts';
 import { formatSeconds, wordEvent } from './text.ts';
 
@@ -98,4 +98,23 @@ function summary({ command, outcome, image, services, error, seconds }: Result):
   }
   if (error !== null) lines.push(`**${error.code}**: ${error.message}`, '', error.hint ?? '');
   return `${lines.join('\n')}\n`;
+}
+
+/** A diff as Markdown, in a block that GitHub colours. */
+function markdownDiff(lines: readonly DiffLine[]): string {
+  const marks: Readonly<Record<DiffLine['kind'], string>> = {
+    heading: '',
+    removed: '-',
+    added: '+',
+    changed: '!',
+  };
+  const text = lines
+    .map((line) =>
+      line.kind === 'heading' ? line.text : line.text.replace(/^\s+\S/, marks[line.kind]),
+    )
+    .join('\n');
+  // A fence ends at one of its own length.
+  const longest = Math.max(2, ...[...text.matchAll(/`+/g)].map(([ticks]) => ticks.length));
+  const fence = '`'.repeat(longest + 1);
+  return `${fence}diff\n${text}\n${fence}`;
 }
