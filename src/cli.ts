@@ -1,8 +1,8 @@
 import { Command, CommanderError, Option } from 'commander';
-import type { CommandResult, Context } from './context.ts';
+import type { CommandResult, Context } from './commands/context.ts';
 import { EcsDeployError } from './errors.ts';
-import { longFlag, SETTING_KEYS, settingOf } from './settings.ts';
-import type { CommandName, SettingKey } from './settings.ts';
+import { longFlag, SETTING_KEYS, settingOf } from './settings/table.ts';
+import type { CommandName, SettingKey } from './settings/table.ts';
 
 /** What the command line asks for. */
 export interface Invocation {

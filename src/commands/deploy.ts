@@ -1,7 +1,7 @@
 import type { Aws } from '../aws/client.ts';
 import { lastGood, openEcs } from '../aws/ecs.ts';
-import { requireSettings } from '../config.ts';
-import type { CommandResult, Context } from '../context.ts';
+import { requireSettings } from '../settings/config.ts';
+import type { CommandResult, Context } from './context.ts';
 import { diffDefinitions } from '../core/changes.ts';
 import type { Change } from '../core/changes.ts';
 import { sameDefinition } from '../core/normal-form.ts';
@@ -10,17 +10,17 @@ import type { ImageResult } from '../core/result.ts';
 import { chooseContainers, containersOf, shortName } from '../core/task-definition.ts';
 import type { JsonObject } from '../core/task-definition.ts';
 import { allOrRefuse, EcsDeployError, refuse } from '../errors.ts';
-import { aboutService, enforce, examine, serviceChecks } from '../steps/checks.ts';
-import { observeTarget, platformOfDefinition, renderTarget } from '../steps/definition.ts';
-import type { Observed } from '../steps/definition.ts';
-import { findGivenImage, planImage } from '../steps/image.ts';
-import type { GivenImage, ImagePlan } from '../steps/image.ts';
-import { checkPlatform, platformsOf } from '../steps/platform.ts';
-import { produceImage } from '../steps/produce.ts';
-import type { Produced } from '../steps/produce.ts';
-import { registerDrafts } from '../steps/register.ts';
-import { rollOut } from '../steps/rollout.ts';
-import { connectAws, since } from '../steps/session.ts';
+import { aboutService, enforce, examine, serviceChecks } from '../plan/checks.ts';
+import { observeTarget, platformOfDefinition, renderTarget } from '../plan/observe.ts';
+import type { Observed } from '../plan/observe.ts';
+import { findGivenImage, planImage } from '../plan/image.ts';
+import type { GivenImage, ImagePlan } from '../plan/image.ts';
+import { checkPlatform, platformsOf } from '../plan/platform.ts';
+import { produceImage } from '../image/produce.ts';
+import type { Produced } from '../image/produce.ts';
+import { registerDrafts } from '../rollout/register.ts';
+import { rollOut } from '../rollout/move.ts';
+import { connectAws, since } from '../aws/optional.ts';
 import { rolloutResult } from './rollout.ts';
 
 /** The whole path: read everything, plan, refuse what cannot work, then image, revision, rollout. */

@@ -1,19 +1,19 @@
 import type { Service } from '@aws-sdk/client-ecs';
 import { describeRevision, describeService, openEcs, pastRollouts, primaryOf } from '../aws/ecs.ts';
 import type { Ecs } from '../aws/ecs.ts';
-import { requireSettings } from '../config.ts';
-import type { Target } from '../config.ts';
-import type { CommandResult, Context } from '../context.ts';
+import { requireSettings } from '../settings/config.ts';
+import type { Target } from '../settings/config.ts';
+import type { CommandResult, Context } from './context.ts';
 import { diagnoseEvent, groupCauses } from '../core/diagnosis.ts';
-import { formatDiagnosis } from '../core/reports.ts';
-import type { Diagnosis } from '../core/reports.ts';
+import { formatDiagnosis } from '../report/reports.ts';
+import type { Diagnosis } from '../report/reports.ts';
 import { serviceResult } from '../core/result.ts';
 import type { Outcome, ServiceResult } from '../core/result.ts';
 import { shortName } from '../core/task-definition.ts';
 import { allOrRefuse } from '../errors.ts';
-import { findCauses } from '../steps/causes.ts';
-import { currentRecords } from '../steps/sight.ts';
-import { connectAws, optional } from '../steps/session.ts';
+import { findCauses } from '../rollout/failed-tasks.ts';
+import { currentRecords } from '../rollout/poll.ts';
+import { connectAws, optional } from '../aws/optional.ts';
 import { pausedHook } from '../core/verdict.ts';
 
 /** Tells why the latest deployment of each service failed or hangs; changes nothing. */

@@ -1,7 +1,7 @@
-import { requireSettings } from '../config.ts';
-import type { CommandResult, Context } from '../context.ts';
-import { CAUSE_EXPLANATIONS, ERROR_EXPLANATIONS, STATUS_MEANINGS } from '../core/explanations.ts';
-import type { Explanation } from '../core/explanations.ts';
+import { requireSettings } from '../settings/config.ts';
+import type { CommandResult, Context } from './context.ts';
+import { CAUSE_EXPLANATIONS, ERROR_EXPLANATIONS, STATUS_MEANINGS } from '../report/explanations.ts';
+import type { Explanation } from '../report/explanations.ts';
 import { furtherActions, IAM_COMMANDS, policyOf } from '../core/iam.ts';
 import type { IamCommand, PolicyNames } from '../core/iam.ts';
 import { suggest } from '../core/nearest.ts';

@@ -5,16 +5,16 @@ import type { Ecs } from '../aws/ecs.ts';
 import { awsErrorText, isPassing } from '../aws/errors.ts';
 import { logStreamOf, readLog } from '../aws/logs.ts';
 import type { LogPage, LogStream } from '../aws/logs.ts';
-import { requireSettings } from '../config.ts';
-import type { Target } from '../config.ts';
-import type { CommandResult, Context } from '../context.ts';
+import { requireSettings } from '../settings/config.ts';
+import type { Target } from '../settings/config.ts';
+import type { CommandResult, Context } from './context.ts';
 import { logPlaceOf } from '../core/log-place.ts';
 import { suggest } from '../core/nearest.ts';
 import { serviceResult } from '../core/result.ts';
 import type { LogLine } from '../core/result.ts';
 import { containersOf, shortName } from '../core/task-definition.ts';
 import { allOrRefuse, EcsDeployError } from '../errors.ts';
-import { connectAws } from '../steps/session.ts';
+import { connectAws } from '../aws/optional.ts';
 
 /** A service whose logs are read. */
 interface Source {

@@ -1,9 +1,9 @@
-import { requireSettings } from '../config.ts';
-import type { CommandResult, Context } from '../context.ts';
-import { planImage, planLocalImage } from '../steps/image.ts';
-import { taskPlatforms } from '../steps/platform.ts';
-import { produceImage } from '../steps/produce.ts';
-import { connectAws } from '../steps/session.ts';
+import { requireSettings } from '../settings/config.ts';
+import type { CommandResult, Context } from './context.ts';
+import { planImage, planLocalImage } from '../plan/image.ts';
+import { taskPlatforms } from '../plan/platform.ts';
+import { produceImage } from '../image/produce.ts';
+import { connectAws } from '../aws/optional.ts';
 
 /** Builds the image, or takes one that the daemon has, proves and pushes it; prints its reference. */
 export async function push(context: Context): Promise<CommandResult> {

@@ -1,14 +1,14 @@
 import { resolve } from 'node:path';
 import { describeRevision, describeService, openEcs } from '../aws/ecs.ts';
 import type { Ecs } from '../aws/ecs.ts';
-import type { CommandResult, Context } from '../context.ts';
+import type { CommandResult, Context } from './context.ts';
 import { serviceResult } from '../core/result.ts';
 import type { JsonObject, Revision } from '../core/task-definition.ts';
 import { EcsDeployError } from '../errors.ts';
-import { withTags } from '../steps/definition.ts';
-import { parseDefinition, readDefinitionFile } from '../steps/definition-file.ts';
-import { registerDrafts } from '../steps/register.ts';
-import { connectAws, since } from '../steps/session.ts';
+import { withTags } from '../plan/observe.ts';
+import { parseDefinition, readDefinitionFile } from '../plan/definition-file.ts';
+import { registerDrafts } from '../rollout/register.ts';
+import { connectAws, since } from '../aws/optional.ts';
 
 /** Registers a definition from a file or stdin, unless an equal revision exists; prints the ARN. */
 export async function register(context: Context): Promise<CommandResult> {

@@ -1,20 +1,15 @@
 import { openEcs } from '../aws/ecs.ts';
-import { requireSettings } from '../config.ts';
-import type { Config, Target } from '../config.ts';
-import type { CommandResult, Context } from '../context.ts';
+import { requireSettings } from '../settings/config.ts';
+import type { Config, Target } from '../settings/config.ts';
+import type { CommandResult, Context } from './context.ts';
 import { diffDefinitions, formatChanges } from '../core/changes.ts';
 import { serviceResult } from '../core/result.ts';
 import type { ServiceResult } from '../core/result.ts';
 import { isDefinitionFile, shortName } from '../core/task-definition.ts';
 import type { JsonObject } from '../core/task-definition.ts';
 import { EcsDeployError } from '../errors.ts';
-import {
-  definitionOf,
-  observeTarget,
-  renderDefinition,
-  renderTarget,
-} from '../steps/definition.ts';
-import { connectAws } from '../steps/session.ts';
+import { definitionOf, observeTarget, renderDefinition, renderTarget } from '../plan/observe.ts';
+import { connectAws } from '../aws/optional.ts';
 
 /** Prints the definition that `register` takes: the service's own, with the image replaced. */
 export async function render(context: Context): Promise<CommandResult> {

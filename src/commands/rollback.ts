@@ -9,19 +9,19 @@ import {
   primaryOf,
 } from '../aws/ecs.ts';
 import type { Ecs } from '../aws/ecs.ts';
-import { requireSettings } from '../config.ts';
-import type { Target } from '../config.ts';
-import type { CommandResult, Context } from '../context.ts';
+import { requireSettings } from '../settings/config.ts';
+import type { Target } from '../settings/config.ts';
+import type { CommandResult, Context } from './context.ts';
 import { containersOf, shortName } from '../core/task-definition.ts';
 import type { Revision } from '../core/task-definition.ts';
 import { allOrRefuse, EcsDeployError } from '../errors.ts';
-import { checkPlace, checkService } from '../steps/definition.ts';
-import { findGivenImage } from '../steps/image.ts';
-import { rollOut, startMove, unchanged } from '../steps/rollout.ts';
-import { connectAws, optional } from '../steps/session.ts';
-import { currentRecords } from '../steps/sight.ts';
-import { newWatch, takeBack } from '../steps/watch.ts';
-import type { Move } from '../steps/watch.ts';
+import { checkPlace, checkService } from '../plan/observe.ts';
+import { findGivenImage } from '../plan/image.ts';
+import { rollOut, startMove, unchanged } from '../rollout/move.ts';
+import { connectAws, optional } from '../aws/optional.ts';
+import { currentRecords } from '../rollout/poll.ts';
+import { newWatch, takeBack } from '../rollout/watch.ts';
+import type { Move } from '../rollout/watch.ts';
 import { rolloutResult } from './rollout.ts';
 
 /** How one service gets back. */

@@ -1,20 +1,20 @@
 import type { Service } from '@aws-sdk/client-ecs';
 import { describeRevision, describeService, lastGood, openEcs, pastRollouts } from '../aws/ecs.ts';
 import type { Ecs } from '../aws/ecs.ts';
-import { requireSettings } from '../config.ts';
-import type { Config, Target } from '../config.ts';
-import type { CommandResult, Context } from '../context.ts';
+import { requireSettings } from '../settings/config.ts';
+import type { Config, Target } from '../settings/config.ts';
+import type { CommandResult, Context } from './context.ts';
 import { overallOutcome } from '../core/result.ts';
 import type { ServiceResult } from '../core/result.ts';
 import { isDefinitionFile, shortName } from '../core/task-definition.ts';
 import type { Revision } from '../core/task-definition.ts';
 import { allOrRefuse, EcsDeployError, EXIT_STATUS, refuse } from '../errors.ts';
-import { aboutService, enforce, examine, serviceChecks } from '../steps/checks.ts';
-import { checkPlace, checkService } from '../steps/definition.ts';
-import { readDefinitionFile } from '../steps/definition-file.ts';
-import { followDeployments, rollOut } from '../steps/rollout.ts';
-import { connectAws, optional, since } from '../steps/session.ts';
-import type { Move } from '../steps/watch.ts';
+import { aboutService, enforce, examine, serviceChecks } from '../plan/checks.ts';
+import { checkPlace, checkService } from '../plan/observe.ts';
+import { readDefinitionFile } from '../plan/definition-file.ts';
+import { followDeployments, rollOut } from '../rollout/move.ts';
+import { connectAws, optional, since } from '../aws/optional.ts';
+import type { Move } from '../rollout/watch.ts';
 
 /** Moves the services to a revision and follows their deployments; `--watch` only follows. */
 export async function rollout(context: Context): Promise<CommandResult> {

@@ -1,10 +1,10 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { constants, devNull } from 'node:os';
-import type { CommandResult, Context } from '../context.ts';
+import type { CommandResult, Context } from './context.ts';
 import { suggest } from '../core/nearest.ts';
-import { openDocker } from '../docker/daemon.ts';
-import { canReachRegistry } from '../docker/probe.ts';
+import { openDocker } from '../docker/engine/daemon.ts';
+import { canReachRegistry } from '../docker/engine/probe.ts';
 import { EcsDeployError } from '../errors.ts';
 import { startDockerEngine } from '../sandbox/docker-engine.ts';
 import { startSandbox } from '../sandbox/sandbox.ts';

@@ -1,17 +1,17 @@
 import type { Deployment, Service, ServiceDeployment, Task } from '@aws-sdk/client-ecs';
 import { allTasksOf, describeService, openEcs } from '../aws/ecs.ts';
 import type { Ecs } from '../aws/ecs.ts';
-import { requireSettings } from '../config.ts';
-import type { Target } from '../config.ts';
-import type { CommandResult, Context } from '../context.ts';
-import { formatStatus } from '../core/reports.ts';
-import type { DeploymentStatus, ServiceStatus, TaskStatus } from '../core/reports.ts';
+import { requireSettings } from '../settings/config.ts';
+import type { Target } from '../settings/config.ts';
+import type { CommandResult, Context } from './context.ts';
+import { formatStatus } from '../report/reports.ts';
+import type { DeploymentStatus, ServiceStatus, TaskStatus } from '../report/reports.ts';
 import { serviceResult } from '../core/result.ts';
 import { shortName } from '../core/task-definition.ts';
 import { pausedHook } from '../core/verdict.ts';
 import { allOrRefuse } from '../errors.ts';
-import { connectAws, optional } from '../steps/session.ts';
-import { currentRecords } from '../steps/sight.ts';
+import { connectAws, optional } from '../aws/optional.ts';
+import { currentRecords } from '../rollout/poll.ts';
 
 /** Stopped tasks and events that are shown. */
 const STOPPED_SHOWN = 5;

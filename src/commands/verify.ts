@@ -2,16 +2,16 @@ import { openEcs, regionOf } from '../aws/ecs.ts';
 import type { Ecs } from '../aws/ecs.ts';
 import type { Aws } from '../aws/client.ts';
 import { callerIdentity } from '../aws/identity.ts';
-import { requireSettings } from '../config.ts';
-import type { Target } from '../config.ts';
-import type { CommandResult, Context } from '../context.ts';
+import { requireSettings } from '../settings/config.ts';
+import type { Target } from '../settings/config.ts';
+import type { CommandResult, Context } from './context.ts';
 import type { Answer, Finding } from '../core/checks.ts';
 import { containersOf, shortName } from '../core/task-definition.ts';
-import { measureContext } from '../docker/context.ts';
+import { measureContext } from '../docker/context/context.ts';
 import { EcsDeployError } from '../errors.ts';
-import { examine, isBlind, serviceChecks } from '../steps/checks.ts';
-import { observeTarget, renderTarget } from '../steps/definition.ts';
-import type { Observed } from '../steps/definition.ts';
+import { examine, isBlind, serviceChecks } from '../plan/checks.ts';
+import { observeTarget, renderTarget } from '../plan/observe.ts';
+import type { Observed } from '../plan/observe.ts';
 import {
   checkBuild,
   checkEmulation,
@@ -19,9 +19,9 @@ import {
   findDaemon,
   findGivenImage,
   findPlace,
-} from '../steps/image.ts';
-import { checkPlatform, choosePlatform, platformsOf } from '../steps/platform.ts';
-import { connectAws, isWithheld } from '../steps/session.ts';
+} from '../plan/image.ts';
+import { checkPlatform, choosePlatform, platformsOf } from '../plan/platform.ts';
+import { connectAws, isWithheld } from '../aws/optional.ts';
 
 /** Runs every check that a deploy makes before its first write, and shows what each found. */
 export async function verify(context: Context): Promise<CommandResult> {

@@ -2,7 +2,7 @@ import { EXIT_STATUS } from '../errors.ts';
 import type { Change } from './changes.ts';
 import type { Finding } from './checks.ts';
 import type { Cause } from './diagnosis.ts';
-import type { DeploymentStatus, EventStatus, TaskStatus } from './reports.ts';
+import type { DeploymentStatus, EventStatus, TaskStatus } from '../report/reports.ts';
 import type { JsonObject } from './task-definition.ts';
 
 /** How a command, or one service of it, ended. */

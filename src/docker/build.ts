@@ -4,21 +4,21 @@ import { basename, dirname } from 'node:path';
 import { parseImageReference } from '../core/image.ts';
 import { EcsDeployError } from '../errors.ts';
 import type { Emit } from '../events.ts';
-import { forwardAgents } from './agents.ts';
-import { packContext } from './context.ts';
-import { isLost } from './daemon.ts';
-import type { Daemon } from './daemon.ts';
-import { dial } from './dial.ts';
-import { serveFiles } from './file-sync.ts';
+import { forwardAgents } from './buildkit/agents.ts';
+import { packContext } from './context/context.ts';
+import { isLost } from './engine/daemon.ts';
+import type { Daemon } from './engine/daemon.ts';
+import { dial } from './engine/dial.ts';
+import { serveFiles } from './buildkit/file-sync.ts';
 import { daemonLines } from './lines.ts';
 import type { DaemonLine } from './lines.ts';
-import { loginKey } from './logins.ts';
-import type { Login } from './logins.ts';
-import { fieldText, message } from './protobuf.ts';
-import { openSession, RpcError } from './session.ts';
-import type { Methods, Session } from './session.ts';
-import { decodeTrace } from './trace.ts';
-import type { BuildWarning, Vertex } from './trace.ts';
+import { loginKey } from './buildkit/logins.ts';
+import type { Login } from './buildkit/logins.ts';
+import { fieldText, message } from './buildkit/protobuf.ts';
+import { openSession, RpcError } from './buildkit/session.ts';
+import type { Methods, Session } from './buildkit/session.ts';
+import { decodeTrace } from './buildkit/trace.ts';
+import type { BuildWarning, Vertex } from './buildkit/trace.ts';
 
 /** What to build. */
 export interface BuildRequest {

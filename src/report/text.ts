@@ -4,7 +4,7 @@ import type { Finding } from '../core/checks.ts';
 import { hasFailedTasks, isFault } from '../core/diagnosis.ts';
 import type { Cause } from '../core/diagnosis.ts';
 import type { ServiceResult } from '../core/result.ts';
-import { shortenEvent } from '../core/reports.ts';
+import { shortenEvent } from './reports.ts';
 import { shortName } from '../core/task-definition.ts';
 import type { EcsDeployError } from '../errors.ts';
 import type { Event, EventOf, LayerProgress, RolloutCounts } from '../events.ts';

@@ -4,8 +4,8 @@ import { connect, createServer } from 'node:net';
 import type { AddressInfo, Socket } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
-import { openDocker } from '../../src/docker/daemon.ts';
-import { runnablePlatforms } from '../../src/docker/workers.ts';
+import { openDocker } from '../../src/docker/engine/daemon.ts';
+import { runnablePlatforms } from '../../src/docker/buildkit/workers.ts';
 import {
   dockerOptions,
   HAS_DOCKER,

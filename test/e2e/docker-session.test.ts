@@ -4,8 +4,8 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import Docker from 'dockerode';
 import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
-import { openDocker } from '../../src/docker/daemon.ts';
-import { runnablePlatforms } from '../../src/docker/workers.ts';
+import { openDocker } from '../../src/docker/engine/daemon.ts';
+import { runnablePlatforms } from '../../src/docker/buildkit/workers.ts';
 import { readResult } from '../support/cli.ts';
 import type { CliEnd } from '../support/cli.ts';
 import {

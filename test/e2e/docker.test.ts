@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import Docker from 'dockerode';
 import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
-import { canReachRegistry } from '../../src/docker/probe.ts';
-import { openDocker } from '../../src/docker/daemon.ts';
+import { canReachRegistry } from '../../src/docker/engine/probe.ts';
+import { openDocker } from '../../src/docker/engine/daemon.ts';
 import { readResult } from '../support/cli.ts';
 import {
   dockerOptions,

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import { BatchGetImageCommand } from '@aws-sdk/client-ecr';
 import { afterAll, describe, expect, test } from 'vitest';
-import { message } from '../../src/docker/protobuf.ts';
+import { message } from '../../src/docker/buildkit/protobuf.ts';
 import { startDockerEngine } from '../../src/sandbox/docker-engine.ts';
 import { readResult } from '../support/cli.ts';
 import {

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import Docker from 'dockerode';
-import { openDocker } from '../../src/docker/daemon.ts';
+import { openDocker } from '../../src/docker/engine/daemon.ts';
 
 /** Set where a missing daemon, registry or program must fail instead of being skipped. */
 export const REQUIRED = process.env['ECSDEPLOY_TEST_DOCKER'] === '1';

@@ -1,6 +1,6 @@
-import { FILE_KEYS } from '../../src/config.ts';
-import { settingOf } from '../../src/settings.ts';
-import type { SettingKey } from '../../src/settings.ts';
+import { FILE_KEYS } from '../../src/settings/config.ts';
+import { settingOf } from '../../src/settings/table.ts';
+import type { SettingKey } from '../../src/settings/table.ts';
 
 const HEAD = `# Every key of .ecsdeployrc (YAML, or JSON). Copy what you need to .ecsdeployrc in the root of the
 # repository; flags and ECSDEPLOY_* variables win over it.

@@ -1,0 +1,129 @@
+import { createHash } from 'node:crypto';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { homedir, platform } from 'node:os';
+import { join } from 'node:path';
+import { EcsDeployError } from '../../errors.ts';
+
+/** Where a Docker daemon listens. */
+export interface DockerAddress {
+  /** `unix:///…`, `tcp://host:port`, `ssh://user@host` or `npipe://…`. */
+  readonly host: string;
+  /** What named it, for messages: `DOCKER_HOST`, `context colima`, `default`, `OrbStack`. */
+  readonly source: string;
+  readonly tls: { readonly ca: Buffer; readonly cert: Buffer; readonly key: Buffer } | undefined;
+}
+
+/** Variables of the process. */
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+const DEFAULT_SOCKET = '/var/run/docker.sock';
+
+/** A daemon that somebody named for this run. */
+export interface NamedDaemon {
+  readonly host?: string | undefined;
+  readonly context?: string | undefined;
+}
+
+/**
+ * Where the daemon may be, as the docker CLI finds it: a host or a context named for this run,
+ * `DOCKER_HOST`, the context. Where none of them names one, the default socket comes first and then
+ * those of the known distributions that are there.
+ */
+export function dockerAddresses(
+  environment: Environment,
+  named: NamedDaemon,
+): readonly [DockerAddress, ...DockerAddress[]] {
+  const variable = named.context === undefined ? environment['DOCKER_HOST'] : undefined;
+  const host = named.host ?? variable;
+  if (host !== undefined && host !== '') {
+    const folder = environment['DOCKER_CERT_PATH'] ?? configFolder(environment);
+    const tls = (environment['DOCKER_TLS_VERIFY'] ?? '') === '' ? undefined : readTls(folder);
+    return [{ host, source: named.host === undefined ? 'DOCKER_HOST' : '--docker-host', tls }];
+  }
+  const name = named.context ?? (environment['DOCKER_CONTEXT'] || currentContext(environment));
+  if (name !== undefined && name !== 'default') return [contextAddress(name, environment)];
+  if (platform() === 'win32') {
+    return [{ host: 'npipe:////./pipe/docker_engine', source: 'default', tls: undefined }];
+  }
+  const known = knownSockets(environment)
+    .filter(({ path }) => existsSync(path))
+    .map(({ path, source }) => ({ host: `unix://${path}`, source, tls: undefined }));
+  return [{ host: `unix://${DEFAULT_SOCKET}`, source: 'default', tls: undefined }, ...known];
+}
+
+/** Sockets of the known Docker distributions, in docker-facts' order. */
+function knownSockets(environment: Environment): { path: string; source: string }[] {
+  const home = (source: string, path: string) => ({ source, path: join(homedir(), path) });
+  const runtime = environment['XDG_RUNTIME_DIR'];
+  const machines = join(homedir(), '.lima');
+  return [
+    home('Docker Desktop', '.docker/run/docker.sock'),
+    home('OrbStack', '.orbstack/run/docker.sock'),
+    home('Colima', '.colima/default/docker.sock'),
+    home('Rancher Desktop', '.rd/docker.sock'),
+    ...(existsSync(machines) ? readdirSync(machines) : []).map((machine) =>
+      home(`Lima ${machine}`, join('.lima', machine, 'sock/docker.sock')),
+    ),
+    ...(runtime === undefined
+      ? []
+      : [
+          { source: 'rootless Docker', path: join(runtime, 'docker.sock') },
+          { source: 'Podman', path: join(runtime, 'podman/podman.sock') },
+        ]),
+    home('Podman', '.local/share/containers/podman/machine/podman.sock'),
+  ];
+}
+
+/** Where docker keeps its configuration. */
+export function configFolder(environment: Environment): string {
+  return environment['DOCKER_CONFIG'] ?? join(homedir(), '.docker');
+}
+
+function currentContext(environment: Environment): string | undefined {
+  try {
+    const file = readFileSync(join(configFolder(environment), 'config.json'), 'utf8');
+    return (JSON.parse(file) as { currentContext?: string }).currentContext;
+  } catch {
+    return undefined;
+  }
+}
+
+function contextAddress(name: string, environment: Environment): DockerAddress {
+  const contexts = join(configFolder(environment), 'contexts');
+  const id = createHash('sha256').update(name).digest('hex');
+  const source = `context ${name}`;
+  let host: string | undefined;
+  try {
+    const meta = JSON.parse(readFileSync(join(contexts, 'meta', id, 'meta.json'), 'utf8')) as {
+      Endpoints?: { docker?: { Host?: string } };
+    };
+    host = meta.Endpoints?.docker?.Host;
+  } catch (error) {
+    throw new EcsDeployError({
+      code: 'docker-unavailable',
+      message: `There is no docker context "${name}".`,
+      hint: 'choose one that `docker context ls` shows: docker context use NAME, or set DOCKER_HOST',
+      cause: error,
+    });
+  }
+  const tls = join(contexts, 'tls', id, 'docker');
+  return {
+    host: host ?? `unix://${DEFAULT_SOCKET}`,
+    source,
+    tls: existsSync(tls) ? readTls(tls) : undefined,
+  };
+}
+
+function readTls(folder: string): NonNullable<DockerAddress['tls']> {
+  const read = (name: string) => readFileSync(join(folder, `${name}.pem`));
+  try {
+    return { ca: read('ca'), cert: read('cert'), key: read('key') };
+  } catch (error) {
+    throw new EcsDeployError({
+      code: 'docker-unavailable',
+      message: `The TLS files of the Docker daemon cannot be read: ${(error as Error).message}`,
+      hint: 'ca.pem, cert.pem and key.pem belong into DOCKER_CERT_PATH or ~/.docker; without TLS unset DOCKER_TLS_VERIFY',
+      cause: error,
+    });
+  }
+}

@@ -1,0 +1,268 @@
+import { devNull } from 'node:os';
+import fc from 'fast-check';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { connect } from '../../src/aws/client.ts';
+import { definitionShape } from '../../src/aws/definition-shape.ts';
+import { describeRevision, openEcs, registerDefinition } from '../../src/aws/ecs.ts';
+import type { Ecs } from '../../src/aws/ecs.ts';
+import type { Shape } from '../../src/core/members.ts';
+import type { JsonObject } from '../../src/core/task-definition.ts';
+import { startSandbox } from '../../src/sandbox/sandbox.ts';
+import type { Sandbox } from '../../src/sandbox/sandbox.ts';
+import { renderDefinition } from '../../src/plan/observe.ts';
+import { callEcs, describeDefinition } from '../support/ecs-wire.ts';
+import type { Described } from '../support/ecs-wire.ts';
+
+let sandbox: Sandbox;
+let ecs: Ecs;
+
+beforeAll(async () => {
+  sandbox = await startSandbox({ speed: 60, scenarios: [] });
+  const environment = {
+    ...sandbox.environment,
+    AWS_CONFIG_FILE: devNull,
+    AWS_SHARED_CREDENTIALS_FILE: devNull,
+  };
+  for (const [name, value] of Object.entries(environment)) vi.stubEnv(name, value);
+  const aws = await connect({
+    profile: undefined,
+    region: 'ap-northeast-2',
+    environment,
+    ask: undefined,
+    onCall: () => undefined,
+    signal: new AbortController().signal,
+  });
+  ecs = await openEcs(aws);
+});
+
+afterAll(async () => {
+  vi.unstubAllEnvs();
+  await sandbox.close();
+});
+
+const FAMILY = 'property';
+const text = fc.oneof(
+  fc.constantFrom('', ' ', 'a=b', '=', '🚀', 'é', '\u0000', '"\\', '__proto__', 'null'),
+  fc.string({ unit: 'binary', maxLength: 12 }),
+);
+const number = fc.oneof(fc.integer({ min: 0 }), fc.constant(0.5));
+const future = fc.dictionary(
+  fc.stringMatching(/^future[A-Z][a-z]{0,5}$/),
+  fc.jsonValue({ maxDepth: 2 }),
+  { maxKeys: 2 },
+);
+
+const pairs = (member: string, prefix: string) =>
+  fc.uniqueArray(
+    fc
+      .tuple(text, text, future)
+      .map(([name, value, rest]) => ({ ...rest, name: `${prefix}${name}`, [member]: value })),
+    { selector: ({ name }) => name, maxLength: 6 },
+  );
+
+const thousand = text.map((value) =>
+  Array.from({ length: 1000 }, (_, index) => ({ name: `E_${index}`, value: `${value}${index}` })),
+);
+
+/** What ECS checks, or what would need more than one member to agree; all else is arbitrary. */
+const CHECKED: Readonly<Record<string, fc.Arbitrary<unknown>>> = {
+  '.family': fc.constant(FAMILY),
+  '.networkMode': fc.constantFrom('bridge', 'awsvpc', 'host', 'none'),
+  '.requiresCompatibilities': fc.constantFrom([], ['EC2'], ['EXTERNAL', 'FUTURE']),
+  '.cpu': fc.constantFrom('256', '1024'),
+  '.memory': fc.constantFrom('512', '2048'),
+  '.tags': fc.uniqueArray(fc.record({ key: fc.string({ minLength: 1 }), value: text }), {
+    selector: ({ key }) => key,
+    minLength: 1,
+    maxLength: 3,
+  }),
+  '.containerDefinitions.image': fc.stringMatching(/^[a-z]{1,8}:[a-z0-9]{1,8}$/),
+  '.containerDefinitions.memory': fc.integer({ min: 4, max: 4096 }),
+  '.containerDefinitions.dependsOn': fc.constant([]),
+  '.containerDefinitions.essential': fc.constant(true),
+  '.containerDefinitions.environment': fc.oneof(
+    { weight: 15, arbitrary: pairs('value', 'E_') },
+    { weight: 1, arbitrary: thousand },
+  ),
+  '.containerDefinitions.secrets': pairs('valueFrom', 'S_'),
+  '.containerDefinitions.portMappings.hostPort': fc.constant(0),
+  '.containerDefinitions.logConfiguration.logDriver': fc.constantFrom('json-file', 'futureDriver'),
+};
+
+/** Anything of a shape, with members that no SDK knows in every structure. */
+function arbitraryOf(shape: Shape, path = ''): fc.Arbitrary<unknown> {
+  const checked = CHECKED[path];
+  if (checked !== undefined) return checked;
+  switch (shape.kind) {
+    case 'structure': {
+      const members = [...shape.members].map(
+        ([name, member]) => [name, arbitraryOf(member, `${path}.${name}`)] as const,
+      );
+      return fc
+        .tuple(
+          fc.record(Object.fromEntries(members), { requiredKeys: [...(NEEDED[path] ?? [])] }),
+          future,
+        )
+        .map(([known, unknown]) => ({ ...known, ...unknown }));
+    }
+    case 'list':
+      return path === '.containerDefinitions'
+        ? fc
+            .array(arbitraryOf(shape.of, path), { minLength: 1, maxLength: 4 })
+            .map((items) =>
+              items.map((item, index) => ({ ...(item as object), name: `c${index}` })),
+            )
+        : fc.array(arbitraryOf(shape.of, path), { maxLength: 2 });
+    case 'map':
+      return fc.dictionary(text, arbitraryOf(shape.of, `${path}.*`), { maxKeys: 3 });
+    case 'number':
+      return number;
+    case 'boolean':
+      return fc.boolean();
+    default:
+      return text;
+  }
+}
+
+const NEEDED: Readonly<Record<string, readonly string[]>> = {
+  '': ['family', 'containerDefinitions', 'tags'],
+  '.containerDefinitions': ['image', 'memory'],
+};
+
+interface Named extends JsonObject {
+  readonly name: string;
+}
+
+const listOf = (container: JsonObject, member: string) =>
+  (container[member] ?? []) as readonly Named[];
+
+/** What somebody may ask for, of the containers of a definition. */
+function arbitraryEdit({ containerDefinitions }: Described['taskDefinition']) {
+  const names = containerDefinitions.map(({ name }) => String(name));
+  const variables = containerDefinitions.flatMap((container) =>
+    [...listOf(container, 'environment').slice(0, 5), ...listOf(container, 'secrets')].map(
+      ({ name }) => name,
+    ),
+  );
+  const variable = fc.constantFrom(...variables, 'NEW', 'ANOTHER', '__proto__');
+  return fc
+    .record({
+      image: fc.option(fc.constant('app:next'), { nil: undefined }),
+      container: fc.subarray(names),
+      others: fc.dictionary(fc.constantFrom(...names), fc.constantFrom('side:1', 'side:2')),
+      said: fc.uniqueArray(fc.tuple(variable, fc.constantFrom('set', 'secret', 'unset'), text), {
+        selector: ([name]) => name,
+        maxLength: 5,
+      }),
+    })
+    .map(({ image, container, others, said }) => {
+      const of = (kind: string) => said.filter(([, given]) => given === kind);
+      const valuesOf = (kind: string) =>
+        Object.fromEntries(of(kind).map(([name, , value]) => [name, value]));
+      return {
+        image,
+        container,
+        containerImages: Object.fromEntries(
+          Object.entries(others).filter(([name]) => !container.includes(name)),
+        ),
+        setEnv: valuesOf('set'),
+        setSecrets: valuesOf('secret'),
+        unsetEnv: of('unset').map(([name]) => name),
+      };
+    });
+}
+
+type AskedEdit = ReturnType<typeof arbitraryEdit> extends fc.Arbitrary<infer T> ? T : never;
+
+/** The container that was asked for: entries keep their places, new ones come last. */
+function asked(container: JsonObject, edit: AskedEdit): JsonObject {
+  const name = String(container['name']);
+  if (!edit.container.includes(name)) {
+    return Object.hasOwn(edit.containerImages, name)
+      ? { ...container, image: edit.containerImages[name] }
+      : container;
+  }
+  const list = (member: string, value: string, set: JsonObject, other: JsonObject) => {
+    const entries = new Map(listOf(container, member).map((entry) => [entry.name, entry]));
+    for (const gone of [...edit.unsetEnv, ...Object.keys(other)]) entries.delete(gone);
+    for (const [key, given] of Object.entries(set)) {
+      entries.set(key, { ...entries.get(key), name: key, [value]: given });
+    }
+    return container[member] === undefined && entries.size === 0
+      ? {}
+      : { [member]: [...entries.values()] };
+  };
+  return {
+    ...container,
+    ...(edit.image !== undefined && { image: edit.image }),
+    ...list('environment', 'value', edit.setEnv, edit.setSecrets),
+    ...list('secrets', 'valueFrom', edit.setSecrets, edit.setEnv),
+  };
+}
+
+/** The paths of what one has and the other has not, or has otherwise; list indices left out. */
+function beyond(one: unknown, other: unknown, path = ''): string[] {
+  if (typeof one !== 'object' || one === null || typeof other !== 'object' || other === null) {
+    return Object.is(one, other) ? [] : [path];
+  }
+  if (Array.isArray(one)) {
+    if (!Array.isArray(other) || other.length < one.length) return [path];
+    return one.flatMap((item, index) => beyond(item, other[index], path));
+  }
+  return Object.entries(one).flatMap(([name, item]) =>
+    Object.hasOwn(other, name)
+      ? beyond(item, (other as JsonObject)[name], `${path}.${name}`)
+      : [`${path}.${name}`],
+  );
+}
+
+/** What ECS adds to a registered definition (ecs-facts 2.1). */
+const ADDED = new Set(
+  [
+    ...'taskDefinitionArn revision status requiresAttributes compatibilities registeredAt'.split(
+      ' ',
+    ),
+    ...'registeredBy volumes placementConstraints'.split(' '),
+    ...'cpu essential environment mountPoints volumesFrom portMappings systemControls'
+      .concat(' portMappings.protocol portMappings.hostPort')
+      .concat(' healthCheck.interval healthCheck.timeout healthCheck.retries')
+      .split(' ')
+      .map((member) => `containerDefinitions.${member}`),
+  ].map((path) => `.${path}`),
+);
+
+test('render, register and describe change exactly what was asked, whatever a definition holds', async () => {
+  const source = arbitraryOf(await definitionShape()) as fc.Arbitrary<JsonObject>;
+  await fc.assert(
+    fc.asyncProperty(source, fc.nat(), async (arbitrary, seed) => {
+      const registered = JSON.parse(JSON.stringify(arbitrary)) as JsonObject;
+      const { tags, ...definition } = registered;
+      await callEcs(sandbox, 'RegisterTaskDefinition', registered);
+      const before = await describeDefinition(sandbox, FAMILY);
+      expect(before.tags).toEqual(tags);
+      expect(beyond(definition, before.taskDefinition)).toEqual([]);
+      expect(beyond(before.taskDefinition, definition).filter((path) => !ADDED.has(path))).toEqual(
+        [],
+      );
+
+      const [edit] = fc.sample(arbitraryEdit(before.taskDefinition), { seed, numRuns: 1 });
+      if (edit === undefined) throw new Error('no edit');
+      const revision = await describeRevision(ecs, FAMILY);
+      const draft = renderDefinition(edit, revision.definition, edit.image);
+      const { arn } = await registerDefinition(ecs, draft, () => undefined);
+
+      const after = await describeDefinition(sandbox, arn);
+      expect(after.tags).toEqual(before.tags);
+      expect(after.taskDefinition).toEqual({
+        ...before.taskDefinition,
+        taskDefinitionArn: arn,
+        revision: Number(before.taskDefinition['revision']) + 1,
+        registeredAt: expect.any(Number),
+        containerDefinitions: before.taskDefinition.containerDefinitions.map((container) =>
+          asked(container, edit),
+        ),
+      });
+    }),
+    { numRuns: 150 },
+  );
+}, 60_000);
