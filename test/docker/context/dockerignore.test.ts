@@ -61,7 +61,7 @@ interface Fixture {
 }
 
 test('1,500 generated pattern sets keep of 300 files each what docker build keeps', () => {
-  const file = gunzipSync(readFileSync('test/docker/dockerignore.fixture.json.gz'));
+  const file = gunzipSync(readFileSync('test/docker/context/dockerignore.fixture.json.gz'));
   const { lists, sets } = JSON.parse(file.toString('utf8')) as Fixture;
   const differences = sets.filter(({ text, list, kept }) => {
     const paths = lists[list] ?? [];
