@@ -1,0 +1,160 @@
+/** What AWS answers, as our own total types: `aws/` maps every answer to them once, and checks it. */
+
+/** How ECS calls the state of a deployment's rollout; undefined behind a Classic Load Balancer. */
+export type RolloutState = 'IN_PROGRESS' | 'COMPLETED' | 'FAILED';
+
+/** One deployment of a service, as DescribeServices lists it. */
+export interface Deployment {
+  /** `ecs-svc/…` */
+  readonly id: string;
+  /** `PRIMARY`, `ACTIVE` or `INACTIVE`. */
+  readonly status: string;
+  /** ARN of the revision. */
+  readonly taskDefinition: string;
+  readonly rolloutState: RolloutState | undefined;
+  /** Empty where ECS gives none. */
+  readonly reason: string;
+  readonly desired: number;
+  readonly running: number;
+  readonly pending: number;
+  readonly failed: number;
+  /** Server time; the epoch where ECS gives none. */
+  readonly createdAt: Date;
+}
+
+/** One event of a service. */
+export interface ServiceEvent {
+  readonly id: string;
+  /** Server time; undefined where ECS gives none. */
+  readonly createdAt: Date | undefined;
+  readonly message: string;
+}
+
+/** Where a load balancer sends traffic. */
+export interface LoadBalancer {
+  /** Undefined for a Classic Load Balancer. */
+  readonly targetGroup: string | undefined;
+  readonly container: string;
+  readonly port: number;
+}
+
+/** What limits and watches a service's deployments. */
+export interface DeploymentSettings {
+  readonly minimumHealthyPercent: number;
+  readonly maximumPercent: number;
+  /** `ROLLING`, `BLUE_GREEN`, `LINEAR` or `CANARY`. */
+  readonly strategy: string;
+  readonly bakeMinutes: number;
+  /** CloudWatch alarms can fail the deployment. */
+  readonly hasAlarms: boolean;
+  /** The circuit breaker is on and rolls back. */
+  readonly breakerRollsBack: boolean;
+}
+
+/** A service. */
+export interface Service {
+  readonly arn: string;
+  readonly name: string;
+  /** ARN of the cluster. */
+  readonly cluster: string;
+  /** `ACTIVE`, `DRAINING`, `INACTIVE`, or {@link MISSING}. */
+  readonly status: string;
+  /** ARN of the revision that the service is on; empty with an external controller. */
+  readonly taskDefinition: string;
+  readonly desired: number;
+  readonly running: number;
+  readonly pending: number;
+  readonly deployments: readonly Deployment[];
+  /** The newest first. */
+  readonly events: readonly ServiceEvent[];
+  /** `ECS`, `CODE_DEPLOY` or `EXTERNAL`. */
+  readonly controller: string;
+  /** Undefined with a capacity provider strategy. */
+  readonly launchType: string | undefined;
+  readonly capacityProviders: readonly string[];
+  readonly isDaemon: boolean;
+  readonly loadBalancers: readonly LoadBalancer[];
+  readonly settings: DeploymentSettings;
+  /** ARN of the current service deployment; undefined where ECS names none. */
+  readonly currentRollout: string | undefined;
+}
+
+/** Status of a service that DescribeServices does not find. */
+export const MISSING = 'MISSING';
+
+/** A lifecycle hook that holds a service deployment. */
+export interface PauseHook {
+  readonly id: string;
+  /** ISO time at which ECS continues by itself; undefined where ECS gives none. */
+  readonly expiresAt: string | undefined;
+  /** What ECS does then: `CONTINUE` or `ROLLBACK`. */
+  readonly timeoutAction: string | undefined;
+}
+
+/** A service deployment: ECS's own record of one rollout. */
+export interface RolloutRecord {
+  readonly arn: string;
+  /** `ecs-svc/…` of the deployment that it belongs to. */
+  readonly deployment: string;
+  /** E.g. `IN_PROGRESS`, `SUCCESSFUL`, `ROLLBACK_SUCCESSFUL`. */
+  readonly status: string;
+  /** Empty where ECS gives none. */
+  readonly reason: string;
+  readonly createdAt: Date;
+  /** E.g. `BAKE_TIME`; undefined for a rolling deployment. */
+  readonly stage: string | undefined;
+  /** Percentage of the production traffic that the new tasks get, where it is shifted. */
+  readonly traffic: number | undefined;
+  /** Failed tasks, and the number at which the circuit breaker trips. */
+  readonly breaker: { readonly failures: number; readonly threshold: number } | undefined;
+  /** Names of the alarms that fired. */
+  readonly alarms: readonly string[];
+  /** The hook that waits for approval. */
+  readonly paused: PauseHook | undefined;
+  /** Why ECS rolls back; empty where it does not. */
+  readonly rollbackReason: string;
+}
+
+/** A service deployment of the past or the present, with the revision it deployed. */
+export type PastRollout = Pick<RolloutRecord, 'deployment' | 'status' | 'reason' | 'createdAt'> & {
+  /** ARN; undefined where ECS no longer knows it. */
+  readonly taskDefinition: string | undefined;
+};
+
+/** A container of a task. */
+export interface TaskContainer {
+  readonly name: string;
+  readonly exitCode: number | undefined;
+  readonly reason: string | undefined;
+  readonly runtimeId: string | undefined;
+  readonly imageDigest: string | undefined;
+}
+
+/** A task. */
+export interface Task {
+  readonly arn: string;
+  readonly id: string;
+  /** `ecs-svc/…` for a task of a service. */
+  readonly startedBy: string | undefined;
+  /** ARN of its revision. */
+  readonly taskDefinition: string;
+  readonly lastStatus: string;
+  /** `HEALTHY`, `UNHEALTHY` or `UNKNOWN`. */
+  readonly health: string;
+  /** When it came into its present state. */
+  readonly since: Date;
+  readonly stopCode: string | undefined;
+  readonly stoppedReason: string | undefined;
+  readonly containers: readonly TaskContainer[];
+}
+
+/** The service's PRIMARY deployment. */
+export function primaryOf({ deployments }: Pick<Service, 'deployments'>): Deployment | undefined {
+  return deployments.find(({ status }) => status === 'PRIMARY');
+}
+
+/** ARN of the revision that was deployed last with success: a deployment at work may itself fail. */
+export function lastGood({ deployments, taskDefinition }: Service): string {
+  const completed = deployments.find(({ rolloutState }) => rolloutState === 'COMPLETED');
+  return completed?.taskDefinition ?? taskDefinition;
+}
