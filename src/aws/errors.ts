@@ -39,6 +39,11 @@ export function isAmbiguous(error: unknown): boolean {
   return isNetworkError(original) || awsErrorName(error) === 'SyntaxError';
 }
 
+/** Whether AWS has refused: only then it is certain that a call changed nothing. */
+export function isDefinite(error: unknown): boolean {
+  return !isAmbiguous(error);
+}
+
 /** Whether AWS wants fewer calls. */
 export function isThrottling(error: unknown): boolean {
   return /Throttl|TooManyRequests|RequestLimit|SlowDown/.test(awsErrorName(error));

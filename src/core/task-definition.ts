@@ -39,6 +39,13 @@ export function shortName(arn: string): string {
   return arn.slice(arn.lastIndexOf('/') + 1);
 }
 
+/** The family of a revision, by ARN or by `family:revision`; a family stays as it is. */
+export function familyOf(revision: string): string {
+  const name = shortName(revision);
+  const colon = name.indexOf(':');
+  return colon < 0 ? name : name.slice(0, colon);
+}
+
 /** Region and account of an ARN; undefined of a plain name. */
 export function placeOfArn(name: string): { region: string; account: string } | undefined {
   const [arn, , , region = '', account = ''] = name.split(':');

@@ -154,6 +154,10 @@ export const ERROR_EXPLANATIONS: Readonly<Record<ErrorCode, Explanation>> = {
     'No connection to AWS could be made.',
     'check network, region, and `AWS_ENDPOINT_URL` if it is set',
   ),
+  'aws-answer-broken': explain(
+    'AWS, or whatever answered in its place, sent an incomplete answer.',
+    'try again, and check `AWS_ENDPOINT_URL` and proxies',
+  ),
   'aws-rejected': explain(
     'AWS refused a call for another reason, which the message quotes.',
     'mend what it names; `--verbose` shows the calls',

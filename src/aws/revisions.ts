@@ -1,0 +1,126 @@
+import { Readable } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { suggest } from '../core/nearest.ts';
+import { familyOf, shortName, toRegistrable } from '../core/task-definition.ts';
+import type { JsonObject, Revision } from '../core/task-definition.ts';
+import { EcsDeployError } from '../errors.ts';
+import { abort, namesOf, sdk, where, whole } from './ecs.ts';
+import type { Ecs } from './ecs.ts';
+import { awsErrorText } from './errors.ts';
+
+/**
+ * A revision with its tags, every member as ECS sent it: the SDK drops the ones it does not know, so
+ * the answer's own JSON is read (ecs-facts 1.5). Throws `task-definition-missing`.
+ */
+export async function describeRevision(ecs: Ecs, taskDefinition: string): Promise<Revision> {
+  const { DescribeTaskDefinitionCommand } = await sdk();
+  const command = new DescribeTaskDefinitionCommand({ taskDefinition, include: ['TAGS'] });
+  const raw = captureBody(command);
+  await ecs.client.send(command, abort(ecs)).catch(async (error: unknown) => {
+    if (!/Unable to describe task definition|not found/i.test(awsErrorText(error))) throw error;
+    const family = familyOf(taskDefinition);
+    const families = await listFamilies(ecs);
+    throw new EcsDeployError({
+      code: 'task-definition-missing',
+      message: `There is no task definition "${shortName(taskDefinition)}"${await where(ecs)}.`,
+      hint: families?.includes(family)
+        ? `its revisions: aws ecs list-task-definitions --family-prefix ${family}`
+        : suggest(family, families, 'families'),
+      cause: error,
+    });
+  });
+  return toRevision(raw(), 'ecs:DescribeTaskDefinition');
+}
+
+function toRevision(body: string, action: string): Revision {
+  const { taskDefinition, tags } = JSON.parse(body) as {
+    taskDefinition?: JsonObject;
+    tags?: unknown;
+  };
+  const described = whole(taskDefinition, action, 'taskDefinition');
+  return {
+    arn: String(whole(described['taskDefinitionArn'], action, 'taskDefinitionArn')),
+    family: String(whole(described['family'], action, 'family')),
+    revision: Number(described['revision']),
+    status: String(described['status']),
+    definition: toRegistrable(described, tags),
+  };
+}
+
+async function listFamilies(ecs: Ecs): Promise<readonly string[] | undefined> {
+  const { ListTaskDefinitionFamiliesCommand } = await sdk();
+  const command = new ListTaskDefinitionFamiliesCommand({ status: 'ACTIVE', maxResults: 100 });
+  return namesOf(ecs.client.send(command, abort(ecs)), ({ families }) => families);
+}
+
+/** Registration attempts while somebody else registers in the same family. */
+const REGISTER_ATTEMPTS = 8;
+
+/**
+ * Registers a definition as it stands, members unknown to the SDK included, and returns the revision.
+ *
+ * `onRetry` is told when another registration in the family is in the way.
+ */
+export async function registerDefinition(
+  ecs: Ecs,
+  definition: JsonObject,
+  onRetry: () => void,
+): Promise<Revision> {
+  const { RegisterTaskDefinitionCommand } = await sdk();
+  for (let attempt = 1; ; attempt += 1) {
+    const command = new RegisterTaskDefinitionCommand({
+      family: String(definition['family']),
+      containerDefinitions: [],
+    });
+    replaceBody(command, JSON.stringify(definition));
+    const raw = captureBody(command);
+    try {
+      await ecs.client.send(command, abort(ecs));
+      return toRevision(raw(), 'ecs:RegisterTaskDefinition');
+    } catch (error) {
+      const busy = /Too many concurrent attempts/.test(awsErrorText(error));
+      if (!busy || attempt === REGISTER_ATTEMPTS) throw error;
+      onRetry();
+      await sleep(2 ** attempt * 50 + Math.random() * 200, undefined, {
+        signal: ecs.aws.options.signal,
+      });
+    }
+  }
+}
+
+interface Wire {
+  body?: unknown;
+}
+type AnyCommand = { middlewareStack: { add: (middleware: never, options: never) => void } };
+type Handler = (args: { request: Wire }) => Promise<{ response: Wire }>;
+
+function addMiddleware(
+  command: AnyCommand,
+  step: string,
+  priority: string,
+  wrap: (next: Handler) => Handler,
+): void {
+  command.middlewareStack.add(wrap as never, { step, priority } as never);
+}
+
+/** Keeps the text of the command's answer, for members that the SDK's schema lacks. */
+function captureBody(command: AnyCommand): () => string {
+  let text = '';
+  addMiddleware(command, 'deserialize', 'low', (next) => async (args) => {
+    const result = await next(args);
+    const parts: Buffer[] = [];
+    for await (const part of result.response.body as AsyncIterable<Buffer>) parts.push(part);
+    text = Buffer.concat(parts).toString('utf8');
+    result.response.body = Readable.from([Buffer.from(text)]);
+    return result;
+  });
+  return () => text;
+}
+
+/** Sends this text instead of what the SDK's schema made of the input. */
+function replaceBody(command: AnyCommand, body: string): void {
+  addMiddleware(command, 'build', 'high', (next) => (args) => {
+    args.request.body = body;
+    return next(args);
+  });
+}

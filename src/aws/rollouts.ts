@@ -1,0 +1,159 @@
+import type { ServiceDeployment } from '@aws-sdk/client-ecs';
+import type { PastRollout, PauseHook, RolloutRecord, Service } from '../core/ecs.ts';
+import { shortName } from '../core/task-definition.ts';
+import { abort, chunks, sdk, whole } from './ecs.ts';
+import type { Ecs } from './ecs.ts';
+import { awsErrorName, isDefinite } from './errors.ts';
+
+/** DescribeServiceDeployments' limit of ARNs in one call (ecs-facts 1.7). */
+const RECORDS_PER_CALL = 20;
+
+/** ARN of the record that belongs to a deployment; undefined while ECS does not list it. */
+export async function findRecord(
+  ecs: Ecs,
+  service: Service,
+  deployment: string,
+): Promise<string | undefined> {
+  const listed = await listRecords(ecs, service);
+  return listed.find(
+    ({ targetServiceRevisionArn: arn }) => arn !== undefined && deploymentOf(arn) === deployment,
+  )?.serviceDeploymentArn;
+}
+
+async function listRecords(ecs: Ecs, { cluster, name }: Service) {
+  const { ListServiceDeploymentsCommand } = await sdk();
+  const { serviceDeployments } = await ecs.client.send(
+    new ListServiceDeploymentsCommand({ cluster, service: name, maxResults: RECORDS_PER_CALL }),
+    abort(ecs),
+  );
+  return whole(serviceDeployments, 'ecs:ListServiceDeployments', 'serviceDeployments');
+}
+
+/** `ecs-svc/…` of a service revision: both end in the same number (ecs-facts 4.8). */
+function deploymentOf(serviceRevision: string): string {
+  return `ecs-svc/${shortName(serviceRevision)}`;
+}
+
+/** Service deployments by ARN, without those that ECS does not find yet. */
+export async function describeRecords(
+  ecs: Ecs,
+  arns: readonly string[],
+): Promise<readonly RolloutRecord[]> {
+  const { DescribeServiceDeploymentsCommand } = await sdk();
+  const answers = await Promise.all(
+    chunks(arns, RECORDS_PER_CALL).map((part) =>
+      ecs.client.send(
+        new DescribeServiceDeploymentsCommand({ serviceDeploymentArns: part }),
+        abort(ecs),
+      ),
+    ),
+  );
+  return answers.flatMap(({ serviceDeployments }) =>
+    whole(serviceDeployments, DESCRIBE, 'serviceDeployments').map((record) =>
+      toRecord(whole(record, DESCRIBE, 'service deployment')),
+    ),
+  );
+}
+
+const DESCRIBE = 'ecs:DescribeServiceDeployments';
+
+function toRecord(record: ServiceDeployment): RolloutRecord {
+  const { targetServiceRevision: target, deploymentCircuitBreaker: breaker } = record;
+  const stage = record.lifecycleStage;
+  return {
+    arn: whole(record.serviceDeploymentArn, DESCRIBE, 'serviceDeploymentArn'),
+    deployment: deploymentOf(whole(target?.arn, DESCRIBE, 'targetServiceRevision')),
+    status: whole(record.status, DESCRIBE, 'status'),
+    reason: record.statusReason ?? '',
+    createdAt: record.createdAt ?? new Date(0),
+    stage,
+    traffic: stage === undefined ? undefined : target?.requestedProductionTrafficWeight,
+    breaker:
+      breaker?.threshold === undefined
+        ? undefined
+        : { failures: breaker.failureCount ?? 0, threshold: breaker.threshold },
+    alarms: record.alarms?.triggeredAlarmNames ?? [],
+    paused: pausedHook(record),
+    rollbackReason: record.rollback?.reason ?? '',
+  };
+}
+
+function pausedHook({
+  status,
+  lifecycleHookDetails = [],
+}: ServiceDeployment): PauseHook | undefined {
+  if (status !== 'IN_PROGRESS') return undefined;
+  const hook = lifecycleHookDetails.find((item) => item.status === 'AWAITING_ACTION');
+  if (hook?.hookId === undefined) return undefined;
+  return {
+    id: hook.hookId,
+    expiresAt: hook.expiresAt?.toISOString(),
+    timeoutAction: hook.timeoutAction,
+  };
+}
+
+/** Attempts to stop a service deployment while the answers are lost. */
+const STOP_ATTEMPTS = 3;
+
+/**
+ * Asks ECS to roll a service deployment back. `refused`: it cannot, or must not be asked.
+ * `unknown`: an answer was lost, so that ECS may be rolling back.
+ */
+export async function stopRecord(
+  ecs: Ecs,
+  arn: string,
+): Promise<'stopped' | 'refused' | 'unknown'> {
+  const { StopServiceDeploymentCommand } = await sdk();
+  const input = { serviceDeploymentArn: arn, stopType: 'ROLLBACK' } as const;
+  let isLost = false;
+  for (let attempt = 1; attempt <= STOP_ATTEMPTS; attempt += 1) {
+    try {
+      await ecs.once.send(new StopServiceDeploymentCommand(input));
+      return 'stopped';
+    } catch (error) {
+      if (!isDefinite(error)) {
+        isLost = true;
+        continue;
+      }
+      // Once an answer was lost, a conflict may come from the attempt that succeeded.
+      if (isLost) return 'unknown';
+      const refused = /AccessDenied|Conflict|Unsupported|UnknownOperation|NotImplemented/;
+      if (refused.test(awsErrorName(error))) return 'refused';
+      throw error;
+    }
+  }
+  return 'unknown';
+}
+
+/** The latest service deployments of a service, the newest first (ECS keeps 90 days). */
+export async function pastRollouts(ecs: Ecs, service: Service): Promise<readonly PastRollout[]> {
+  const listed = await listRecords(ecs, service);
+  const arns = [...new Set(listed.flatMap((item) => item.targetServiceRevisionArn ?? []))];
+  if (arns.length === 0) return [];
+  const { DescribeServiceRevisionsCommand } = await sdk();
+  const { serviceRevisions } = await ecs.client.send(
+    new DescribeServiceRevisionsCommand({ serviceRevisionArns: arns }),
+    abort(ecs),
+  );
+  const revisions = new Map(
+    whole(serviceRevisions, 'ecs:DescribeServiceRevisions', 'serviceRevisions').map((item) => [
+      item.serviceRevisionArn,
+      item.taskDefinition,
+    ]),
+  );
+  return listed
+    .flatMap(({ status, statusReason, createdAt, targetServiceRevisionArn: arn }) =>
+      arn === undefined || status === undefined
+        ? []
+        : [
+            {
+              deployment: deploymentOf(arn),
+              status,
+              reason: statusReason ?? '',
+              createdAt: createdAt ?? new Date(0),
+              taskDefinition: revisions.get(arn),
+            },
+          ],
+    )
+    .toSorted((a, b) => b.createdAt.getTime() - a.createdAt.getTime());
+}

@@ -1,0 +1,271 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type {
+  Deployment as EcsDeployment,
+  Service as EcsService,
+  UpdateServiceCommandInput,
+} from '@aws-sdk/client-ecs';
+import { primaryOf } from '../core/ecs.ts';
+import type { Deployment, DeploymentSettings, Service } from '../core/ecs.ts';
+import { suggest } from '../core/nearest.ts';
+import { shortName } from '../core/task-definition.ts';
+import { EcsDeployError } from '../errors.ts';
+import { abort, checkRegion, chunks, namesOf, sdk, where, whole } from './ecs.ts';
+import type { Ecs } from './ecs.ts';
+import { awsErrorName, awsErrorText, isDefinite, isThrottling } from './errors.ts';
+
+/** DescribeServices' limit of names in one call (ecs-facts 1.7). */
+const SERVICES_PER_CALL = 10;
+
+const DESCRIBE = 'ecs:DescribeServices';
+
+/** The services of one cluster that exist, in no particular order; throws `cluster-missing`. */
+export async function describeServices(
+  ecs: Ecs,
+  cluster: string,
+  services: readonly string[],
+): Promise<readonly Service[]> {
+  const { DescribeServicesCommand } = await sdk();
+  await checkRegion(ecs, [cluster, ...services]);
+  const answers = await Promise.all(
+    chunks(services, SERVICES_PER_CALL).map((part) =>
+      ecs.client
+        .send(new DescribeServicesCommand({ cluster, services: part }), abort(ecs))
+        .catch((error: unknown) => explainCluster(ecs, cluster, error)),
+    ),
+  );
+  return answers.flatMap((answer) =>
+    whole(answer.services, DESCRIBE, 'services').map((service) =>
+      toService(whole(service, DESCRIBE, 'service'), DESCRIBE),
+    ),
+  );
+}
+
+/** One service; throws `service-missing` with the names of those that exist. */
+export async function describeService(
+  ecs: Ecs,
+  cluster: string,
+  service: string,
+): Promise<Service> {
+  const [found] = await describeServices(ecs, cluster, [service]);
+  if (found !== undefined) return found;
+  throw new EcsDeployError({
+    code: 'service-missing',
+    message: `The cluster "${shortName(cluster)}" has no service "${service}"${await where(ecs)}.`,
+    hint: suggest(service, await listServices(ecs, cluster), 'services'),
+  });
+}
+
+function toService(service: EcsService, action: string): Service {
+  const deployments = (service.deployments ?? []).map((item) =>
+    toDeployment(whole(item, action, 'deployment'), action),
+  );
+  return {
+    arn: whole(service.serviceArn, action, 'serviceArn'),
+    name: whole(service.serviceName, action, 'serviceName'),
+    cluster: whole(service.clusterArn, action, 'clusterArn'),
+    status: whole(service.status, action, 'status'),
+    taskDefinition: service.taskDefinition ?? primaryOf({ deployments })?.taskDefinition ?? '',
+    desired: service.desiredCount ?? 0,
+    running: service.runningCount ?? 0,
+    pending: service.pendingCount ?? 0,
+    deployments,
+    events: (service.events ?? []).flatMap(({ id, createdAt, message }) =>
+      id === undefined || message === undefined ? [] : [{ id, createdAt, message }],
+    ),
+    controller: service.deploymentController?.type ?? 'ECS',
+    launchType: service.launchType,
+    capacityProviders: (service.capacityProviderStrategy ?? []).flatMap(
+      ({ capacityProvider }) => capacityProvider ?? [],
+    ),
+    isDaemon: service.schedulingStrategy === 'DAEMON',
+    loadBalancers: (service.loadBalancers ?? []).flatMap(
+      ({ targetGroupArn, containerName, containerPort }) =>
+        containerName === undefined || containerPort === undefined
+          ? []
+          : [{ targetGroup: targetGroupArn, container: containerName, port: containerPort }],
+    ),
+    settings: toSettings(service),
+    currentRollout: service.currentServiceDeployment,
+  };
+}
+
+/** ECS leaves out what has its default: 100 % and 200 %, a rolling deployment. */
+function toSettings({ deploymentConfiguration = {} }: EcsService): DeploymentSettings {
+  const { minimumHealthyPercent, maximumPercent, strategy, bakeTimeInMinutes, alarms } =
+    deploymentConfiguration;
+  const { enable, rollback } = deploymentConfiguration.deploymentCircuitBreaker ?? {};
+  return {
+    minimumHealthyPercent: minimumHealthyPercent ?? 100,
+    maximumPercent: maximumPercent ?? 200,
+    strategy: strategy ?? 'ROLLING',
+    bakeMinutes: bakeTimeInMinutes ?? 0,
+    hasAlarms: alarms?.enable === true,
+    breakerRollsBack: enable === true && rollback === true,
+  };
+}
+
+function toDeployment(item: EcsDeployment, action: string): Deployment {
+  return {
+    id: whole(item.id, action, 'id of a deployment'),
+    status: whole(item.status, action, 'status of a deployment'),
+    taskDefinition: whole(item.taskDefinition, action, 'taskDefinition of a deployment'),
+    rolloutState: item.rolloutState,
+    reason: item.rolloutStateReason ?? '',
+    desired: item.desiredCount ?? 0,
+    running: item.runningCount ?? 0,
+    pending: item.pendingCount ?? 0,
+    failed: item.failedTasks ?? 0,
+    createdAt: item.createdAt ?? new Date(0),
+  };
+}
+
+async function explainCluster(ecs: Ecs, cluster: string, error: unknown): Promise<never> {
+  if (awsErrorName(error) !== 'ClusterNotFoundException') throw error;
+  const { ListClustersCommand } = await sdk();
+  const known = await namesOf(
+    ecs.client.send(new ListClustersCommand({}), abort(ecs)),
+    ({ clusterArns }) => clusterArns?.map(shortName),
+  );
+  throw new EcsDeployError({
+    code: 'cluster-missing',
+    message: `There is no cluster "${cluster}"${await where(ecs)}.`,
+    hint: `${suggest(cluster, known, 'clusters')}\ncheck the region and the account: ecsdeploy verify shows both`,
+    cause: error,
+  });
+}
+
+async function listServices(ecs: Ecs, cluster: string): Promise<readonly string[] | undefined> {
+  const { ListServicesCommand } = await sdk();
+  const command = new ListServicesCommand({ cluster, maxResults: 100 });
+  return namesOf(ecs.client.send(command, abort(ecs)), ({ serviceArns }) =>
+    serviceArns?.map(shortName),
+  );
+}
+
+/**
+ * What is known once UpdateService was sent. Only a whole refusal of AWS to every attempt, or later
+ * reads, prove that a service did not move; everything else is `unknown`.
+ */
+export type MoveAnswer =
+  | { readonly kind: 'moved'; readonly service: Service }
+  | { readonly kind: 'not-moved'; readonly error: unknown }
+  | { readonly kind: 'unknown'; readonly error: EcsDeployError };
+
+/** What UpdateService changes: nothing but the revision. */
+export interface MoveRequest {
+  /** ARN of the revision. */
+  readonly taskDefinition: string;
+  /** Starts a new deployment even of the revision that runs. */
+  readonly force: boolean;
+  /** Milliseconds between the reads that look for the effect of a lost answer. */
+  readonly poll: number;
+}
+
+const UPDATE_ATTEMPTS = 5;
+/** Reads after the last lost answer that must all show the old state to prove that nothing moved. */
+const PROOF_READS = 4;
+
+/**
+ * Moves a service to a revision. UpdateService has no client token: when an answer is lost, the
+ * service is read before the call is repeated (ecs-facts 1.4). Never throws.
+ */
+export async function updateService(
+  ecs: Ecs,
+  before: Service,
+  request: MoveRequest,
+): Promise<MoveAnswer> {
+  const { signal } = ecs.aws.options;
+  let lost: unknown;
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      const service = await sendUpdate(ecs, before, request);
+      if (hasMoved(before, service, request)) return { kind: 'moved', service };
+      lost = new Error('the answer shows another revision than the one asked for');
+    } catch (error) {
+      if (isThrottling(error)) {
+        if (attempt === UPDATE_ATTEMPTS && lost === undefined) return { kind: 'not-moved', error };
+      } else if (isDefinite(error)) {
+        if (lost === undefined) return { kind: 'not-moved', error };
+        return (await readMove(ecs, before, request, PROOF_READS, lost)) ?? notMoved(error);
+      } else {
+        lost = error;
+      }
+    }
+    const isLast = attempt === UPDATE_ATTEMPTS;
+    if (lost !== undefined) {
+      const known = await readMove(ecs, before, request, isLast ? PROOF_READS : 1, lost);
+      if (known?.kind === 'moved' || signal.aborted) return known ?? unknown(before, lost);
+      // A forced deployment that cannot be ruled out must not be started twice.
+      if (known !== undefined && (isLast || request.force)) return known;
+      if (isLast) return notMoved(lost);
+    }
+    await sleep(attempt * 500 * Math.random(), undefined, { signal }).catch(() => undefined);
+    if (signal.aborted) {
+      return lost === undefined ? notMoved(signal.reason) : unknown(before, lost);
+    }
+  }
+}
+
+const notMoved = (error: unknown): MoveAnswer => ({ kind: 'not-moved', error });
+
+async function sendUpdate(
+  ecs: Ecs,
+  { cluster, name }: Service,
+  { taskDefinition, force }: MoveRequest,
+): Promise<Service> {
+  const { UpdateServiceCommand } = await sdk();
+  const input: UpdateServiceCommandInput = {
+    cluster,
+    service: name,
+    taskDefinition,
+    ...(force ? { forceNewDeployment: true } : {}),
+  };
+  // Not abortable: whoever interrupts must know whether the service was moved.
+  const { service } = await ecs.once.send(new UpdateServiceCommand(input));
+  return toService(whole(service, 'ecs:UpdateService', 'service'), 'ecs:UpdateService');
+}
+
+function hasMoved(before: Service, now: Service, { taskDefinition, force }: MoveRequest): boolean {
+  const isNew = primaryOf(now)?.id !== primaryOf(before)?.id;
+  return now.taskDefinition === taskDefinition && (isNew || !force);
+}
+
+/**
+ * Reads the service after a lost answer: `moved`, `unknown` where a read failed, or undefined where
+ * every read shows the old state.
+ */
+async function readMove(
+  ecs: Ecs,
+  before: Service,
+  request: MoveRequest,
+  reads: number,
+  lost: unknown,
+): Promise<MoveAnswer | undefined> {
+  const { signal } = ecs.aws.options;
+  for (let read = 1; read <= reads; read += 1) {
+    try {
+      if (read > 1) await sleep(request.poll, undefined, { signal });
+      const [now] = await describeServices(ecs, before.cluster, [before.name]);
+      if (now === undefined) return unknown(before, lost);
+      const isNew = primaryOf(now)?.id !== primaryOf(before)?.id;
+      if (isNew && now.taskDefinition === request.taskDefinition) {
+        return { kind: 'moved', service: now };
+      }
+    } catch {
+      return unknown(before, lost);
+    }
+  }
+  return undefined;
+}
+
+function unknown({ cluster, name }: Service, lost: unknown): MoveAnswer {
+  return {
+    kind: 'unknown',
+    error: new EcsDeployError({
+      code: 'sight-lost',
+      message: `The answer to UpdateService of ${name} was lost (${awsErrorText(lost)}): the service may have been changed.`,
+      hint: `see what runs: ecsdeploy status --cluster ${shortName(cluster)} --service ${name}`,
+      cause: lost,
+    }),
+  };
+}

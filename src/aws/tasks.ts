@@ -1,0 +1,73 @@
+import type { Task as EcsTask } from '@aws-sdk/client-ecs';
+import type { Service, Task } from '../core/ecs.ts';
+import { shortName } from '../core/task-definition.ts';
+import { abort, chunks, sdk, whole } from './ecs.ts';
+import type { Ecs } from './ecs.ts';
+
+/** DescribeTasks' limit of tasks in one call (ecs-facts 1.7). */
+const TASKS_PER_CALL = 100;
+
+/** The tasks of one deployment, running or stopped. */
+export async function tasksOf(
+  ecs: Ecs,
+  service: Service,
+  deployment: string,
+  desiredStatus: 'RUNNING' | 'STOPPED',
+): Promise<readonly Task[]> {
+  const tasks = await allTasksOf(ecs, service, desiredStatus);
+  // `startedBy` would have to be the only filter of ListTasks, so it is compared here.
+  return tasks.filter(({ startedBy }) => startedBy === deployment);
+}
+
+/** All tasks of a service, running or stopped (ECS shows stopped ones for an hour). */
+export async function allTasksOf(
+  ecs: Ecs,
+  { cluster, name }: Service,
+  desiredStatus: 'RUNNING' | 'STOPPED',
+): Promise<readonly Task[]> {
+  const { ListTasksCommand, DescribeTasksCommand } = await sdk();
+  const arns: string[] = [];
+  let nextToken: string | undefined;
+  do {
+    const page = await ecs.client.send(
+      new ListTasksCommand({ cluster, serviceName: name, desiredStatus, nextToken }),
+      abort(ecs),
+    );
+    arns.push(...whole(page.taskArns, 'ecs:ListTasks', 'taskArns'));
+    nextToken = page.nextToken;
+  } while (nextToken !== undefined);
+  const answers = await Promise.all(
+    chunks(arns, TASKS_PER_CALL).map((tasks) =>
+      ecs.client.send(new DescribeTasksCommand({ cluster, tasks }), abort(ecs)),
+    ),
+  );
+  return answers.flatMap(({ tasks }) =>
+    whole(tasks, 'ecs:DescribeTasks', 'tasks').map((task) =>
+      toTask(whole(task, 'ecs:DescribeTasks', 'task')),
+    ),
+  );
+}
+
+function toTask(task: EcsTask): Task {
+  const arn = whole(task.taskArn, 'ecs:DescribeTasks', 'taskArn');
+  return {
+    arn,
+    id: shortName(arn),
+    startedBy: task.startedBy,
+    taskDefinition: whole(task.taskDefinitionArn, 'ecs:DescribeTasks', 'taskDefinitionArn'),
+    lastStatus: task.lastStatus ?? 'UNKNOWN',
+    health: task.healthStatus ?? 'UNKNOWN',
+    since: task.stoppedAt ?? task.stoppingAt ?? task.startedAt ?? task.createdAt ?? new Date(0),
+    stopCode: task.stopCode,
+    stoppedReason: task.stoppedReason,
+    containers: (task.containers ?? []).map(
+      ({ name, exitCode, reason, runtimeId, imageDigest }) => ({
+        name: whole(name, 'ecs:DescribeTasks', 'name of a container'),
+        exitCode,
+        reason,
+        runtimeId,
+        imageDigest,
+      }),
+    ),
+  };
+}
