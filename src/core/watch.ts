@@ -1,6 +1,13 @@
 import type { EventOf, RolloutCounts, Event } from '../events.ts';
 import type { EcsDeployError } from '../errors.ts';
-import { causeKey, diagnoseEvent, diagnoseTask, groupCauses, isLogLate } from './diagnosis.ts';
+import {
+  causeKey,
+  diagnoseEvent,
+  diagnoseTask,
+  groupCauses,
+  hasLog,
+  isLogLate,
+} from './diagnosis.ts';
 import type { Cause, FailedTask } from './diagnosis.ts';
 import { primaryOf } from './ecs.ts';
 import type { Deployment, Service, ServiceEvent } from './ecs.ts';
@@ -440,7 +447,6 @@ function addCauses(
   state: WatchState,
   causes: readonly Cause[],
 ): readonly [WatchState, readonly Event[]] {
-  const hasLog = ({ evidence }: Cause) => evidence.some((text) => text.startsWith('| '));
   const news = groupCauses(causes).filter((cause) => {
     const known = state.causes.find((item) =>
       cause.tasks === 0 ? item.code === cause.code : causeKey(item) === causeKey(cause),
