@@ -186,14 +186,13 @@ export function advance(state: WatchState, seen: Seen, seconds: number): Step {
     }
     case 'digests':
       return end(state, { outcome: 'succeeded', reason: '', seconds, digests: seen.digests });
-    case 'end': {
-      const { verdict } = state;
-      // A verdict that is only waiting for details is still the verdict.
-      return verdict.kind === 'waiting'
-        ? end(state, { ...seen, seconds })
-        : finish(state, verdict, [], seconds);
-    }
+    case 'end':
   }
+  const { verdict } = state;
+  // A verdict that only waits for details is still the verdict.
+  return verdict.kind === 'waiting'
+    ? end(state, { ...seen, seconds })
+    : finish(state, verdict, [], seconds);
 }
 
 /** Requests the rollback of a deployment before its first poll. */

@@ -107,7 +107,7 @@ test('under GitHub Actions there are groups, annotations, outputs and a summary'
     + image: "REGISTRY/hyeon9mak-dev:v1"
     \`\`\`
 
-    - **application-exit**: container hyeon9mak-container ended with exit code 1; mend what its last log lines name; more of them: ecsdeploy logs --container hyeon9mak-container
+    - **application-exit**: container hyeon9mak-container ended with exit code 1; see the last log lines above; full log: ecsdeploy logs --container hyeon9mak-container
     "
   `);
 });
