@@ -6,10 +6,10 @@ import { INTERRUPT_POLLS } from '../core/pacing.ts';
 import type { ServiceResult } from '../core/result.ts';
 import { shortName } from '../core/task-definition.ts';
 import { advance, openWatch, requestRollback, resultOf } from '../core/watch.ts';
-import type { WatchedMove, WatchState } from '../core/watch.ts';
+import type { Seen, WatchedMove, WatchState } from '../core/watch.ts';
 import { EcsDeployError, isAbort, refuse } from '../errors.ts';
 import { currentRecords } from './poll.ts';
-import { reportable, withTimeout } from './tools.ts';
+import { orLate, reportable, withTimeout } from './tools.ts';
 import type { RolloutSettings, RolloutTools, TimeLimit } from './tools.ts';
 import { follow, perform, withoutDeployment } from './watch.ts';
 
@@ -139,18 +139,18 @@ function sendMove(
   force: boolean,
 ): Promise<MoveAnswer> {
   const sent = updateService(ecs, service, { taskDefinition: revision, force, poll });
-  const late = new Promise<MoveAnswer>((resolve) => {
-    const error = new EcsDeployError({
-      code: 'sight-lost',
-      message: `AWS has not answered UpdateService of ${service.name}: the service may have been changed.`,
-      hint: `see what runs: ecsdeploy status ${flags(service)}`,
-    });
-    const wait = () =>
-      setTimeout(() => resolve({ kind: 'unknown', error }), poll * INTERRUPT_POLLS).unref();
-    if (signal.aborted) wait();
-    else signal.addEventListener('abort', wait, { once: true });
+  return orLate(signal, poll * INTERRUPT_POLLS, sent, () => ({
+    kind: 'unknown',
+    error: unanswered(service, 'UpdateService'),
+  }));
+}
+
+function unanswered(service: Service, call: string): EcsDeployError {
+  return new EcsDeployError({
+    code: 'sight-lost',
+    message: `AWS has not answered ${call} of ${service.name}: the service may have been changed.`,
+    hint: `see what runs: ecsdeploy status ${flags(service)}`,
   });
-  return Promise.race([sent, late]);
 }
 
 /** Asks ECS to roll back the deployment in progress, or deploys the revision before it. */
@@ -163,6 +163,7 @@ async function stopDeployment(
   const primary = primaryOf(service);
   if (primary === undefined) return startMove(tools, settings, move);
   const records = await currentRecords(tools, service);
+  tools.signal.throwIfAborted();
   const record = records.find(({ deployment }) => deployment === primary.id);
   const opened = openWatch(move, primary, undefined, { ...settings, rollbackAsked: true });
   let [state, events, action] = requestRollback(
@@ -170,7 +171,15 @@ async function stopDeployment(
     'requested by ecsdeploy rollback',
   );
   while (action.kind !== 'wait' && action.kind !== 'end') {
-    const seen = await perform(tools, settings.poll, state, action);
+    const seen = await orLate(
+      tools.signal,
+      settings.poll * INTERRUPT_POLLS,
+      perform(tools, settings.poll, state, action),
+      (): Seen => {
+        const error = unanswered(service, 'StopServiceDeployment');
+        return { kind: 'not-moved-back', error, isLost: true };
+      },
+    );
     if (seen.kind === 'not-moved-back') {
       return { kind: seen.isLost ? 'lost' : 'refused', error: seen.error };
     }

@@ -271,6 +271,19 @@ describe('ways', () => {
   });
 });
 
+test('a rollback that is never answered ends soon after an interrupt, as interrupted', async () => {
+  const world = await makeWorld(
+    [{ name: 'image-gone' }],
+    (action) => action === 'StopServiceDeployment',
+  );
+  await world.run([await world.move()], { noWait: true });
+  await sleep(50);
+  const running = world.run([await world.move({ way: 'stop' })]);
+  await sleep(200);
+  world.interrupt.abort(new EcsDeployError({ code: 'interrupted', message: 'Interrupted.' }));
+  expect(await running).toMatchObject([{ outcome: 'interrupted' }]);
+});
+
 describe('a rollback whose answer is lost', () => {
   test.each(['reset', '503', 'an HTML page'])('%s: the watch goes on to its end', async (name) => {
     const world = await makeWorld([{ name: 'image-gone' }], (action, _, answer, carryOut) => {
