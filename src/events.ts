@@ -152,3 +152,8 @@ export type Emit = (event: Event) => void;
 
 /** The event of one kind. */
 export type EventOf<K extends Event['kind']> = Extract<Event, { readonly kind: K }>;
+
+/** Seconds since a `performance.now()`, to the millisecond. */
+export function secondsSince(start: number): number {
+  return Math.round(performance.now() - start) / 1000;
+}

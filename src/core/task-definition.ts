@@ -46,6 +46,20 @@ export function familyOf(revision: string): string {
   return colon < 0 ? name : name.slice(0, colon);
 }
 
+/**
+ * A revision as the API takes it: `42` is one of `family`. Throws `usage` for a bare family, which
+ * names no revision; `what` says in the message where it was given.
+ */
+export function revisionName(named: string, family: string, what: string): string {
+  if (/^\d+$/.test(named)) return `${family}:${named}`;
+  if (shortName(named).includes(':')) return named;
+  throw new EcsDeployError({
+    code: 'usage',
+    message: `${what}: "${named}" is a family, not a revision.`,
+    hint: `name one of its revisions: ${named}:REVISION, or REVISION alone for the family of the service`,
+  });
+}
+
 /** Region and account of an ARN; undefined of a plain name. */
 export function placeOfArn(name: string): { region: string; account: string } | undefined {
   const [arn, , , region = '', account = ''] = name.split(':');
@@ -186,4 +200,15 @@ function renderList(
   // What nobody asked to change stays as it is, absent or null included.
   const isSame = added.length === 0 && kept.every((entry, index) => entry === before[index]);
   return isSame && kept.length === before.length ? {} : { [list]: [...kept, ...added] };
+}
+
+/** A definition with one image in place of another, wherever it stands. */
+export function replaceImage(definition: JsonObject, image: string, by: string): JsonObject {
+  if (image === by) return definition;
+  return {
+    ...definition,
+    containerDefinitions: containersOf(definition).map((container) =>
+      container['image'] === image ? { ...container, image: by } : container,
+    ),
+  };
 }
