@@ -1,13 +1,14 @@
 import { Command, CommanderError, Option } from 'commander';
 import type { CommandResult, Context } from './commands/context.ts';
 import { EcsDeployError } from './errors.ts';
-import { longFlag, SETTING_KEYS, settingOf } from './settings/table.ts';
-import type { CommandName, SettingKey } from './settings/table.ts';
+import { longFlag, SETTING_KEYS, settingOf } from './settings/lookup.ts';
+import type { Layer } from './settings/lookup.ts';
+import type { CommandName } from './settings/table.ts';
 
 /** What the command line asks for. */
 export interface Invocation {
   readonly command: CommandName;
-  readonly flags: Readonly<Partial<Record<SettingKey, unknown>>>;
+  readonly flags: Layer;
   readonly argument: string | undefined;
   /** What stands behind `--`. */
   readonly rest: readonly string[];

@@ -20,7 +20,7 @@ import { parseImageReference } from '../core/image.ts';
 import { containersOf, shortName } from '../core/task-definition.ts';
 import type { JsonObject } from '../core/task-definition.ts';
 import { EcsDeployError, refuse } from '../errors.ts';
-import type { CheckName } from '../settings/table.ts';
+import type { CheckName } from '../core/check-names.ts';
 import type { Observed } from './observe.ts';
 import { isWithheld } from '../aws/optional.ts';
 
