@@ -65,7 +65,7 @@ export function resolveConfig(sources: Sources): Config {
   const section = sectionOf(file, [flags, variables], problems);
   const directory = file === undefined ? sources.directory : dirname(file.path);
   const sections = [section, file].filter((owner) => owner !== undefined);
-  const layers = [flags, variables, ...sections];
+  const layers: readonly Source[] = [flags, variables, ...sections];
 
   // A section that names one service replaces the list of the file, and the other way round.
   const listOwner = sections.find(
@@ -75,17 +75,14 @@ export function resolveConfig(sources: Sources): Config {
   // A path is relative to where it is written.
   const base = given.taskDefinition === undefined ? directory : sources.directory;
   const targets =
-    listed === undefined
+    listOwner === undefined || listed === undefined
       ? [...new Set((pick(layers, 'service') ?? []) as readonly string[])].map((service) =>
           targetOf(layers, service, base),
         )
-      : selectServices(listed, [flags, variables], problems).map((item) => {
-          const around =
-            file !== undefined && listOwner === file
-              ? [...sections.slice(0, -1), item, file]
-              : [item, ...sections];
-          return targetOf([flags, variables, ...around], serviceOf(item), base);
-        });
+      : selectServices(listed, [flags, variables], problems).map((item) =>
+          // An entry overrides the section that lists it.
+          targetOf(layers.toSpliced(layers.indexOf(listOwner), 0, item), serviceOf(item), base),
+        );
 
   const merged = {
     ...(Object.fromEntries(SETTING_KEYS.map((key) => [key, pick(layers, key)])) as Settings),
