@@ -134,7 +134,7 @@ function makeContext(invocation: Invocation, io: Io, report: (event: Event) => v
     isRead = false;
   });
   return {
-    config: resolveConfig({ flags: invocation.flags, environment, directory }),
+    config: resolveConfig({ ...invocation, environment, directory }),
     argument: invocation.argument,
     rest: invocation.rest,
     // The same warning at every poll would bury the rest.

@@ -1,5 +1,5 @@
-/** The checks that `--skip-check` can leave out. */
-export const SKIPPABLE_CHECKS = [
+/** The checks that `--skip-check` can skip. */
+export const CHECK_NAMES = [
   'member-names',
   'image-platform',
   'image-exists',
@@ -18,10 +18,10 @@ export const SKIPPABLE_CHECKS = [
   'emulation',
 ] as const;
 
-/** A check that can be left out. */
-export type SkippableCheck = (typeof SKIPPABLE_CHECKS)[number];
+/** A check that can be skipped. */
+export type SkippableCheck = (typeof CHECK_NAMES)[number];
 
-/** Any check of a plan: without those that cannot be left out there is nothing to deploy. */
+/** Any check of a plan: without those that cannot be skipped there is nothing to deploy. */
 export type CheckName =
   | SkippableCheck
   | 'credentials'

@@ -1,4 +1,4 @@
-import { SKIPPABLE_CHECKS } from '../core/check-names.ts';
+import { CHECK_NAMES } from '../core/check-names.ts';
 import { EcsDeployError, refuse } from '../errors.ts';
 import type { Emit } from '../events.ts';
 import type { PlanFinding } from './plan.ts';
@@ -25,7 +25,7 @@ export function enforce(
 function errorOf(finding: PlanFinding, left: string): EcsDeployError {
   const { error, check, code = 'check-failed', hint } = finding;
   if (error !== undefined) return error;
-  const isSkippable = (SKIPPABLE_CHECKS as readonly string[]).includes(check);
+  const isSkippable = (CHECK_NAMES as readonly string[]).includes(check);
   const skipping = isSkippable ? `to continue anyway: --skip-check ${check}` : undefined;
   return new EcsDeployError({
     code,

@@ -51,10 +51,10 @@ async function refusal({
 
 test('no config and no flags', async () => {
   expect(await refusal({ args: DEPLOY, files: { '.ecsdeployrc': '' } })).toMatchInlineSnapshot(`
-    "Error: Not set:
-      cluster: give it as --cluster <name>, ECSDEPLOY_CLUSTER, "cluster" in .ecsdeployrc
-      service: give it as --service <name...>, ECSDEPLOY_SERVICE, "service" in .ecsdeployrc
-      repository: give it as --repository <name>, ECSDEPLOY_REPOSITORY, "repository" in .ecsdeployrc
+    "Error: Required settings are missing:
+      cluster: set --cluster <name>, ECSDEPLOY_CLUSTER, or "cluster" in .ecsdeployrc
+      service: set --service <name...>, ECSDEPLOY_SERVICE, or "service" in .ecsdeployrc
+      repository: set --repository <name>, ECSDEPLOY_REPOSITORY, or "repository" in .ecsdeployrc
       → the config file is FOLDER/.ecsdeployrc
     status 2"
   `);
@@ -64,7 +64,7 @@ test('an unknown key', async () => {
   expect(await refusal({ args: DEPLOY, files: { '.ecsdeployrc': `${CONFIG}clutser: x\n` } }))
     .toMatchInlineSnapshot(`
     "Error: FOLDER/.ecsdeployrc:6: unknown key "clutser" (did you mean "cluster"? keys that exist: profile, region, repository, extraTags, platform, timeout, poll, maxFailures, onFailure, build, …)
-      → every key is explained in .ecsdeployrc.example, which comes with ecsdeploy
+      → see .ecsdeployrc.example, which comes with ecsdeploy
     status 2"
   `);
 });
@@ -90,7 +90,8 @@ test('an unknown command', async () => {
 test('no command', async () => {
   expect(await refusal({ args: [] })).toMatchInlineSnapshot(`
     "Error: No command was given.
-      → one of deploy, push, render, register, rollout, rollback, status, diagnose, logs, verify, sandbox, help; see ecsdeploy --help
+      → commands: deploy, push, render, register, rollout, rollback, status, diagnose, logs, verify, sandbox, help
+      → see ecsdeploy --help
     status 2"
   `);
 });
@@ -98,7 +99,7 @@ test('no command', async () => {
 test('an argument too many', async () => {
   expect(await refusal({ args: ['deploy', 'now'] })).toMatchInlineSnapshot(`
     "Error: deploy takes no argument, but 1 was given.
-      → what it works on is named by options, for one --service NAME
+      → use options instead, e.g. --service NAME
       → see ecsdeploy deploy --help
     status 2"
   `);
@@ -106,8 +107,8 @@ test('an argument too many', async () => {
 
 test('a bare number for a duration', async () => {
   expect(await refusal({ args: ['deploy', '--timeout', '30'] })).toMatchInlineSnapshot(`
-    "Error: --timeout: needs a unit: write 30s or 30m
-      → every flag is explained by \`ecsdeploy COMMAND --help\`
+    "Error: --timeout: "30" needs a unit: write 30s or 30m
+      → see ecsdeploy deploy --help
     status 2"
   `);
 });
@@ -125,24 +126,24 @@ test('flags that contradict --watch', async () => {
 
 test('a misspelt choice', async () => {
   expect(await refusal({ args: ['deploy', '--on-failure', 'rolback'] })).toMatchInlineSnapshot(`
-    "Error: --on-failure: must be one of exit, watch, rollback (did you mean "rollback"?)
-      → every flag is explained by \`ecsdeploy COMMAND --help\`
+    "Error: --on-failure: must be one of exit, watch, rollback, not "rolback" (did you mean "rollback"?)
+      → see ecsdeploy deploy --help
     status 2"
   `);
 });
 
 test('a platform that ECS has not', async () => {
   expect(await refusal({ args: ['deploy', '--platform', 'linux/386'] })).toMatchInlineSnapshot(`
-    "Error: --platform: must be linux/amd64 or linux/arm64, the platforms that ECS runs
-      → every flag is explained by \`ecsdeploy COMMAND --help\`
+    "Error: --platform: must be one of linux/amd64, linux/arm64, not "linux/386"
+      → see ecsdeploy deploy --help
     status 2"
   `);
 });
 
 test('an environment that is not there', async () => {
   expect(await refusal({ args: ['deploy', '--env', 'prod'] })).toMatchInlineSnapshot(`
-    "Error: --env: FOLDER/.ecsdeployrc has no environment "prod" (there are no environments at all)
-      → every flag is explained by \`ecsdeploy COMMAND --help\`
+    "Error: --env: FOLDER/.ecsdeployrc does not define the environment "prod" (there are no environments at all)
+      → see ecsdeploy deploy --help
     status 2"
   `);
 });
@@ -412,8 +413,8 @@ test('an image that is not there', async () => {
 
 test('render without an image', async () => {
   expect(await refusal({ args: ['render'] })).toMatchInlineSnapshot(`
-    "Error: Not set:
-      image: give it as --image <reference>, ECSDEPLOY_IMAGE
+    "Error: Required settings are missing:
+      image: set --image <reference> or ECSDEPLOY_IMAGE
       → the config file is FOLDER/.ecsdeployrc
     status 2"
   `);
@@ -492,8 +493,8 @@ test('build secrets without a session', async () => {
 
 test('a secret that is none', async () => {
   expect(await refusal({ args: ['push', '--secret', 'npm'] })).toMatchInlineSnapshot(`
-    "Error: --secret: must be id=NAME,src=FILE or id=NAME,env=VARIABLE
-      → every flag is explained by \`ecsdeploy COMMAND --help\`
+    "Error: --secret: must be id=NAME,src=FILE or id=NAME,env=VARIABLE, not "npm"
+      → see ecsdeploy push --help
     status 2"
   `);
 });
@@ -545,32 +546,32 @@ test('TLS to Docker without its files', async () => {
 
 test('a check that is not there', async () => {
   expect(await refusal({ args: ['push', '--skip-check', 'imge-platform'] })).toMatchInlineSnapshot(`
-    "Error: --skip-check: must be one of member-names, image-platform, image-exists, image-scan, container-port, port-mappings, task-size, execution-role, log-groups, secrets, deployment-in-progress, deployment-percent, latest-revision, rollback-target, build-context, emulation (did you mean "image-platform"?)
-      → every flag is explained by \`ecsdeploy COMMAND --help\`
+    "Error: --skip-check: must be one of member-names, image-platform, image-exists, image-scan, container-port, port-mappings, task-size, execution-role, log-groups, secrets, deployment-in-progress, deployment-percent, latest-revision, rollback-target, build-context, emulation, not "imge-platform" (did you mean "image-platform"?)
+      → see ecsdeploy push --help
     status 2"
   `);
 });
 
 test('an image that is none', async () => {
   expect(await refusal({ args: ['deploy', '--image', 'Bad Image'] })).toMatchInlineSnapshot(`
-    "Error: --image: must be an image reference such as registry/repository:tag
-      → every flag is explained by \`ecsdeploy COMMAND --help\`
+    "Error: --image: must be an image reference such as registry/repository:tag, not "Bad Image"
+      → see ecsdeploy deploy --help
     status 2"
   `);
 });
 
 test('an image with two tags', async () => {
   expect(await refusal({ args: ['deploy', '--image', 'x:y:z'] })).toMatchInlineSnapshot(`
-    "Error: --image: must be an image reference such as registry/repository:tag
-      → every flag is explained by \`ecsdeploy COMMAND --help\`
+    "Error: --image: must be an image reference such as registry/repository:tag, not "x:y:z"
+      → see ecsdeploy deploy --help
     status 2"
   `);
 });
 
 test('a port that is none', async () => {
   expect(await refusal({ args: ['sandbox', '--port', '99999'] })).toMatchInlineSnapshot(`
-    "Error: The sandbox cannot listen on port 99999: ports go from 0 to 65535.
-      → choose another with --port, or leave it out for any free one
+    "Error: --port: must be an integer from 1 to 65535, not "99999"
+      → see ecsdeploy sandbox --help
     status 2"
   `);
 });
@@ -588,7 +589,7 @@ test('a config file that is no YAML', async () => {
     await refusal({ args: DEPLOY, files: { '.ecsdeployrc': 'cluster: [backend\nservice: x\n' } }),
   ).toMatchInlineSnapshot(`
     "Error: FOLDER/.ecsdeployrc:2: Flow sequence in block collection must be sufficiently indented and end with a ]
-      → every key is explained in .ecsdeployrc.example, which comes with ecsdeploy
+      → see .ecsdeployrc.example, which comes with ecsdeploy
     status 2"
   `);
 });
@@ -597,7 +598,7 @@ test('a config file that is a list', async () => {
   expect(await refusal({ args: DEPLOY, files: { '.ecsdeployrc': '- backend\n' } }))
     .toMatchInlineSnapshot(`
     "Error: FOLDER/.ecsdeployrc:1: must hold keys and values, as in .ecsdeployrc.example
-      → every key is explained in .ecsdeployrc.example, which comes with ecsdeploy
+      → see .ecsdeployrc.example, which comes with ecsdeploy
     status 2"
   `);
 });
@@ -606,7 +607,7 @@ test('a config file with tabs', async () => {
   expect(await refusal({ args: DEPLOY, files: { '.ecsdeployrc': 'build:\n\tcontext: .\n' } }))
     .toMatchInlineSnapshot(`
     "Error: FOLDER/.ecsdeployrc:2: Tabs are not allowed as indentation
-      → every key is explained in .ecsdeployrc.example, which comes with ecsdeploy
+      → see .ecsdeployrc.example, which comes with ecsdeploy
     status 2"
   `);
 });
@@ -620,12 +621,12 @@ test('many mistakes in one config file', async () => {
       },
     }),
   ).toMatchInlineSnapshot(`
-    "Error: FOLDER/.ecsdeployrc:6: "timeout": needs a unit: write 30s or 30m
-    FOLDER/.ecsdeployrc:7: "platform": must be linux/amd64 or linux/arm64, the platforms that ECS runs
+    "Error: FOLDER/.ecsdeployrc:6: "timeout": "30" needs a unit: write 30s or 30m
+    FOLDER/.ecsdeployrc:7: "platform": must be one of linux/amd64, linux/arm64, not "linux/x86_64" (did you mean "linux/amd64"?)
     FOLDER/.ecsdeployrc:8: unknown key "dokerfile" (did you mean "dockerfile"? keys that exist: context, dockerfile, target, args, secrets, ssh, before)
-    FOLDER/.ecsdeployrc:9: "maxFailures": must be a whole number from 1
-    FOLDER/.ecsdeployrc:10: "setEnv": must be KEY=VALUE
-      → every key is explained in .ecsdeployrc.example, which comes with ecsdeploy
+    FOLDER/.ecsdeployrc:9: "maxFailures": must be a positive integer, not "none"
+    FOLDER/.ecsdeployrc:10: "setEnv": must be KEY=VALUE, not "A"
+      → see .ecsdeployrc.example, which comes with ecsdeploy
     status 2"
   `);
 });
@@ -633,8 +634,8 @@ test('many mistakes in one config file', async () => {
 test('a key twice', async () => {
   expect(await refusal({ args: DEPLOY, files: { '.ecsdeployrc': `${CONFIG}region: eu-west-1\n` } }))
     .toMatchInlineSnapshot(`
-    "Error: FOLDER/.ecsdeployrc:6: Map keys must be unique
-      → every key is explained in .ecsdeployrc.example, which comes with ecsdeploy
+    "Error: FOLDER/.ecsdeployrc:6: the key "region" is repeated
+      → see .ecsdeployrc.example, which comes with ecsdeploy
     status 2"
   `);
 });
@@ -647,7 +648,7 @@ test('services that name none', async () => {
     }),
   ).toMatchInlineSnapshot(`
     "Error: FOLDER/.ecsdeployrc:3: an entry of "services" needs the key "service"
-      → every key is explained in .ecsdeployrc.example, which comes with ecsdeploy
+      → see .ecsdeployrc.example, which comes with ecsdeploy
     status 2"
   `);
 });
@@ -662,15 +663,15 @@ test('a service that the config does not list', async () => {
     }),
   ).toMatchInlineSnapshot(`
     "Error: --service: "wrker" is not in the config file (did you mean "worker"? services that exist: api, worker)
-      → every flag is explained by \`ecsdeploy COMMAND --help\`
+      → see ecsdeploy deploy --help
     status 2"
   `);
 });
 
 test('a config file that is named and not there', async () => {
   expect(await refusal({ args: ['deploy', '--config', 'prod.yml'] })).toMatchInlineSnapshot(`
-    "Error: The config file FOLDER/prod.yml cannot be read: ENOENT: no such file or directory, open 'FOLDER/prod.yml'
-      → give an existing file with --config, or leave it out to search for .ecsdeployrc
+    "Error: The config file FOLDER/prod.yml does not exist.
+      → give an existing file with --config, or omit the flag to search for .ecsdeployrc
     status 2"
   `);
 });
@@ -682,9 +683,9 @@ test('a variable with a wrong value', async () => {
       environment: { ECSDEPLOY_TIMEOUT: 'soon', ECSDEPLOY_JSON: 'maybe' },
     }),
   ).toMatchInlineSnapshot(`
-    "Error: ECSDEPLOY_JSON: must be true or false
-    ECSDEPLOY_TIMEOUT: must be a duration such as 500ms, 90s, 30m or 1h30m
-      → every key is explained in .ecsdeployrc.example, which comes with ecsdeploy
+    "Error: ECSDEPLOY_JSON: must be true or false, not "maybe"
+    ECSDEPLOY_TIMEOUT: must be a duration such as 500ms, 90s, 30m or 1h30m, not "soon"
+      → see ecsdeploy deploy --help
     status 2"
   `);
 });
@@ -692,8 +693,8 @@ test('a variable with a wrong value', async () => {
 test('an environment variable for a choice', async () => {
   expect(await refusal({ args: DEPLOY, environment: { ECSDEPLOY_ON_FAILURE: 'roll-back' } }))
     .toMatchInlineSnapshot(`
-    "Error: ECSDEPLOY_ON_FAILURE: must be one of exit, watch, rollback (did you mean "rollback"?)
-      → every key is explained in .ecsdeployrc.example, which comes with ecsdeploy
+    "Error: ECSDEPLOY_ON_FAILURE: must be one of exit, watch, rollback, not "roll-back" (did you mean "rollback"?)
+      → see ecsdeploy deploy --help
     status 2"
   `);
 });
@@ -718,7 +719,7 @@ test('a flag without its value', async () => {
 test('a service in place of its flag', async () => {
   expect(await refusal({ args: ['status', 'hyeon9mak-service-dev'] })).toMatchInlineSnapshot(`
     "Error: status takes no argument, but 1 was given.
-      → what it works on is named by options, for one --service NAME
+      → use options instead, e.g. --service NAME
       → see ecsdeploy status --help
     status 2"
   `);
@@ -726,16 +727,16 @@ test('a service in place of its flag', async () => {
 
 test('a build argument without a value', async () => {
   expect(await refusal({ args: ['push', '--build-arg', 'VERSION'] })).toMatchInlineSnapshot(`
-    "Error: --build-arg: must be KEY=VALUE
-      → every flag is explained by \`ecsdeploy COMMAND --help\`
+    "Error: --build-arg: must be KEY=VALUE, not "VERSION"
+      → see ecsdeploy push --help
     status 2"
   `);
 });
 
 test('a variable that is set without a value', async () => {
   expect(await refusal({ args: ['render', '--set-env', 'DEBUG'] })).toMatchInlineSnapshot(`
-    "Error: --set-env: must be KEY=VALUE
-      → every flag is explained by \`ecsdeploy COMMAND --help\`
+    "Error: --set-env: must be KEY=VALUE, not "DEBUG"
+      → see ecsdeploy render --help
     status 2"
   `);
 });
@@ -759,8 +760,8 @@ test('help iam of what is not there', async () => {
 test('rollout to two revisions by argument and flag', async () => {
   expect(await refusal({ args: ['rollout', 'a:1', '--task-definition', 'b:2'] }))
     .toMatchInlineSnapshot(`
-    "Error: rollout is given two revisions: a:1 and --task-definition b:2.
-      → leave one of them out
+    "Error: Two revisions are given: a:1 and --task-definition b:2.
+      → give only one of them
     status 2"
   `);
 });
@@ -993,8 +994,8 @@ test.skipIf(!HAS_GIT)('outside a git repository a tag is needed', async () => {
   const end = await world.run(['push'], { directory: folder });
   expect(end.status).toBe(2);
   expect(end.stderr.replaceAll(folder, 'FOLDER')).toMatchInlineSnapshot(`
-    "Error: No image tag can be made from the commit of FOLDER: it is not in a git repository.
-      → give the tag yourself: --tag TAG
+    "Error: Cannot make an image tag from the commit of FOLDER: the folder is not in a git repository.
+      → set the tag with --tag TAG
     "
   `);
 });
