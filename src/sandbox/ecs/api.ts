@@ -3,7 +3,8 @@ import { awsFault } from '../wire.ts';
 import { beginDeployment, requestRollback } from './deployments.ts';
 import { continueDeployment } from './hooks.ts';
 import { makeService, updateService } from './services.ts';
-import type { Service, ServiceDeployment, Simulation, Tag, Task } from './state.ts';
+import type { Tag } from './definition.ts';
+import type { Service, ServiceDeployment, Simulation, Task } from './state.ts';
 import {
   allServices,
   ecsArn,

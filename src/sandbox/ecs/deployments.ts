@@ -1,3 +1,4 @@
+import type { TaskDefinition } from './definition.ts';
 import type {
   Deployment,
   DeploymentConfiguration,
@@ -7,7 +8,6 @@ import type {
   ServiceDeploymentStatus,
   ServiceSettings,
   Simulation,
-  TaskDefinition,
 } from './state.ts';
 import { announce } from './events.ts';
 import { planLifecycle } from './strategies.ts';

@@ -1,4 +1,4 @@
-import type { ContainerDefinition, TaskDefinition } from './state.ts';
+import type { ContainerDefinition, TaskDefinition } from './definition.ts';
 
 /** What a fault's text can name: the task that it strikes. */
 export interface Victim {

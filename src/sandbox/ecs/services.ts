@@ -1,13 +1,12 @@
 import { awsFault } from '../wire.ts';
 import { beginDeployment, makeDeployment } from './deployments.ts';
+import type { Tag, TaskDefinition } from './definition.ts';
 import type {
   Cluster,
   DeploymentConfiguration,
   Service,
   ServiceSettings,
   Simulation,
-  Tag,
-  TaskDefinition,
 } from './state.ts';
 import { ecsArn, findService, primaryOf } from './lookups.ts';
 import { checkStrategy } from './strategies.ts';

@@ -1,11 +1,6 @@
 import { awsFault } from '../wire.ts';
-import type {
-  ContainerDefinition,
-  Simulation,
-  Tag,
-  TaskDefinition,
-  TaskDefinitionBody,
-} from './state.ts';
+import type { ContainerDefinition, Tag, TaskDefinition, TaskDefinitionBody } from './definition.ts';
+import type { Simulation } from './state.ts';
 import { ecsArn, lastSegment } from './lookups.ts';
 
 /** Registers a new revision of a family from the request's JSON; unknown members are kept. */
