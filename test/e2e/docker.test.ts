@@ -186,7 +186,7 @@ describe.skipIf(!HAS_DOCKER || !HAS_PROGRAM)('with a real Docker daemon', () => 
         Dockerfile: `FROM scratch\nCOPY busybox /bin/sleep\nRUN ["/bin/sleep", "${seconds}"]\n`,
       },
     });
-    const end = await world.run(['deploy', '--progress', 'json'], {
+    const end = await world.spawn(['deploy', '--progress', 'json'], {
       onStderr: (text, child) => {
         if (text.includes(seconds)) child.kill('SIGINT');
       },

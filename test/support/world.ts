@@ -16,8 +16,8 @@ import { startSandbox } from '../../src/sandbox/sandbox.ts';
 import type { Sandbox, SandboxOptions } from '../../src/sandbox/sandbox.ts';
 import { denied, SCENARIOS } from '../../src/sandbox/scenarios.ts';
 import type { ScenarioName } from '../../src/sandbox/scenarios.ts';
-import { runCli } from './cli.ts';
-import type { CliEnd, CliOptions } from './cli.ts';
+import { runCli, spawnCli } from './cli.ts';
+import type { CliEnd, CliOptions, ProcessOptions } from './cli.ts';
 import { makeFolder } from './files.ts';
 
 /** Config of the start world's service. */
@@ -40,6 +40,8 @@ export interface World {
   readonly ecr: ECRClient;
   /** Runs the command in the folder, inside the sandbox. */
   readonly run: (args: readonly string[], options?: CliOptions) => Promise<CliEnd>;
+  /** Runs the built command there, in a process of its own. */
+  readonly spawn: (args: readonly string[], options?: ProcessOptions) => Promise<CliEnd>;
   /** Actions called since the last look that change something. */
   readonly writes: () => string[];
   readonly service: (name?: string) => Promise<Service>;
@@ -96,18 +98,19 @@ export async function makeWorld(options: WorldOptions = {}): Promise<World> {
     credentials: { accessKeyId: 'AKIASANDBOX', secretAccessKey: 'sandbox' },
   };
   const ecs = new ECSClient(client);
+  const inside = <O extends Pick<CliOptions, 'directory' | 'environment'>>(options?: O) => ({
+    directory: folder,
+    ...options,
+    environment: { ...environment, ...options?.environment },
+  });
   let looked = 0;
   return {
     sandbox,
     folder,
     ecs,
     ecr: new ECRClient(client),
-    run: (args, more = {}) =>
-      runCli(args, {
-        directory: folder,
-        ...more,
-        environment: { ...environment, ...more.environment },
-      }),
+    run: (args, more) => runCli(args, inside(more)),
+    spawn: (args, more) => spawnCli(args, inside(more)),
     writes: () => {
       const calls = sandbox.calls.slice(looked);
       looked = sandbox.calls.length;
