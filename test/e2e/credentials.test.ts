@@ -80,17 +80,20 @@ test('an empty profile asks for the standard chain, whatever the config says', a
 });
 
 test('credentials that are about to expire are renewed while the rollout is watched', async () => {
-  // The SDK renews five minutes early: these are good for one second.
-  const keys = `cd "$(dirname "$0")"; echo x >> keys.log
+  const world = await makeWorld({
+    speed: 20,
+    files: {
+      // The SDK renews five minutes early: these are good for one second.
+      'keys.sh': `echo x >> keys.log
 end=$(node -p 'new Date(Date.now() + 301_000).toISOString()')
 echo '{"Version":1,"AccessKeyId":"AKIA","SecretAccessKey":"s","Expiration":"'$end'"}'
-`;
-  const world = await makeWorld({ speed: 20, files: { 'keys.sh': keys } });
-  const script = join(world.folder, 'keys.sh');
+`,
+    },
+  });
   const config = join(world.folder, 'aws-config');
   writeFileSync(
     config,
-    `[profile dev]\nregion = ap-northeast-2\ncredential_process = sh ${script}\n`,
+    '[profile dev]\nregion = ap-northeast-2\ncredential_process = sh keys.sh\n',
   );
   const end = await world.run(['deploy', '--json', '--profile', 'dev'], {
     environment: { ...NO_KEYS, AWS_CONFIG_FILE: config },

@@ -62,7 +62,7 @@ export function runCli(args: readonly string[], options: CliOptions = {}): Promi
   };
   const stdout = collector((text) => onStdout?.(text, { kill }));
   const stderr = collector((text) => onStderr?.(text, { kill }));
-  return withEnvironment(environmentOf(options), async () => {
+  return inside({ environment: environmentOf(options), directory }, async () => {
     const status = await run(args, {
       environment: process.env,
       directory,
@@ -92,33 +92,38 @@ function collector(read: (text: string) => void) {
   return { stream: stream as NodeJS.WriteStream, text: () => all };
 }
 
-/** The runs in progress, which all have the same variables, and the variables of this process. */
-const running = new Set<Promise<unknown>>();
-let [current, own] = ['', process.env];
+/** What of the process the SDK reads by itself. */
+interface Surroundings {
+  readonly environment: NodeJS.ProcessEnv;
+  readonly directory: string;
+}
 
-/** Runs it with these variables in `process.env`, where the SDK reads them; runs with others end first. */
-async function withEnvironment<T>(
-  environment: NodeJS.ProcessEnv,
-  act: () => Promise<T>,
-): Promise<T> {
-  const key = JSON.stringify(environment);
-  while (running.size > 0 && current !== key) await Promise.allSettled(running);
-  if (running.size === 0) {
-    own = { ...process.env };
-    current = key;
-    replaceEnvironment(environment);
+/** The runs in progress, all in the same surroundings. */
+const inProgress = new Set<Promise<unknown>>();
+let taken = '';
+let own: Surroundings;
+
+/** Runs it with the process in these surroundings; runs in others end first. */
+async function inside<T>(surroundings: Surroundings, act: () => Promise<T>): Promise<T> {
+  const key = JSON.stringify(surroundings);
+  while (inProgress.size > 0 && taken !== key) await Promise.allSettled(inProgress);
+  if (inProgress.size === 0) {
+    own = { environment: { ...process.env }, directory: process.cwd() };
+    taken = key;
+    surround(surroundings);
   }
   const acting = act();
-  running.add(acting);
+  inProgress.add(acting);
   try {
     return await acting;
   } finally {
-    running.delete(acting);
-    if (running.size === 0) replaceEnvironment(own);
+    inProgress.delete(acting);
+    if (inProgress.size === 0) surround(own);
   }
 }
 
-function replaceEnvironment(environment: NodeJS.ProcessEnv): void {
+function surround({ environment, directory }: Surroundings): void {
+  process.chdir(directory);
   for (const name of Object.keys(process.env)) delete process.env[name];
   for (const [name, value] of Object.entries(environment))
     if (value !== undefined) process.env[name] = value;
