@@ -7,11 +7,11 @@ import { makeFolder } from '../support/files.ts';
 import { configSchema, exampleConfig } from '../support/generate.ts';
 
 test('.ecsdeployrc.example is what the table of settings says', async () => {
-  await expect(exampleConfig()).toMatchFileSnapshot('../.ecsdeployrc.example');
+  await expect(exampleConfig()).toMatchFileSnapshot('../../.ecsdeployrc.example');
 });
 
 test('the JSON Schema is what the table of settings says', async () => {
-  await expect(configSchema()).toMatchFileSnapshot('../ecsdeployrc.schema.json');
+  await expect(configSchema()).toMatchFileSnapshot('../../ecsdeployrc.schema.json');
 });
 
 test('.ecsdeployrc.example is a valid config, also with every key switched on', () => {
