@@ -1,5 +1,7 @@
 import { execFileSync, spawnSync } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
 import { devNull } from 'node:os';
+import { join } from 'node:path';
 import { ECRClient } from '@aws-sdk/client-ecr';
 import {
   CreateServiceCommand,
@@ -30,6 +32,13 @@ container: hyeon9mak-container
 
 /** A Dockerfile that the stand-in for Docker can build. */
 export const DOCKERFILE = 'FROM scratch\nCOPY app /app\nENTRYPOINT ["/app"]\n';
+
+const PROJECT = {
+  Dockerfile: DOCKERFILE,
+  app: 'program',
+  '.ecsdeployrc': CONFIG,
+  '.dockerignore': '.git\n',
+};
 
 /** A project on disk and a local AWS, for one test. */
 export interface World {
@@ -76,14 +85,13 @@ export async function makeWorld(options: WorldOptions = {}): Promise<World> {
   onTestFinished(async () => {
     await Promise.all([sandbox.close(), engine?.close()]);
   });
+  const isUsual = HAS_GIT && Object.keys(files).length === 0;
   const folder = makeFolder({
-    Dockerfile: DOCKERFILE,
-    app: 'program',
-    '.ecsdeployrc': CONFIG,
-    '.dockerignore': '.git\n',
+    ...PROJECT,
     ...files,
+    ...(isUsual && (repository ??= commitProject())),
   });
-  commitAll(folder);
+  if (!isUsual) commitAll(folder);
   const environment = {
     ...sandbox.environment,
     AWS_CONFIG_FILE: devNull,
@@ -155,13 +163,27 @@ export const HAS_GIT = spawnSync('git', ['--version']).status === 0;
 /** Commits everything in a folder, making it a repository first. */
 export function commitAll(folder: string): void {
   if (!HAS_GIT) return;
-  const git = (...args: string[]) =>
-    execFileSync('git', ['-C', folder, '-c', 'user.name=t', '-c', 'user.email=t@t', ...args], {
-      stdio: 'ignore',
-    });
-  git('init', '--quiet');
-  git('add', '--all');
-  git('commit', '--quiet', '--allow-empty', '--message', 'test');
+  git(folder, 'init', '--quiet', '--template=');
+  git(folder, 'add', '--all');
+  git(folder, 'commit', '--quiet', '--allow-empty', '--message', 'test');
+}
+
+function git(folder: string, ...args: readonly string[]): void {
+  const author = ['-c', 'user.name=t', '-c', 'user.email=t@t'];
+  execFileSync('git', ['-C', folder, ...author, ...args], { stdio: 'ignore' });
+}
+
+/** Files of the repository that holds the usual project: written, they spare three processes. */
+let repository: Readonly<Record<string, Buffer>> | undefined;
+
+function commitProject(): Readonly<Record<string, Buffer>> {
+  const folder = makeFolder(PROJECT);
+  commitAll(folder);
+  git(folder, 'repack', '-adq');
+  const paths = readdirSync(join(folder, '.git'), { recursive: true, encoding: 'utf8' })
+    .filter((path) => /^(HEAD|config|index|refs.heads.\w+|objects.pack.*\..*)$/.test(path))
+    .map((path) => join('.git', path));
+  return Object.fromEntries(paths.map((path) => [path, readFileSync(join(folder, path))]));
 }
 
 /** A text without what differs between runs: ports, hashes, times, folders. */
