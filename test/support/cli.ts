@@ -3,6 +3,7 @@ import type { ChildProcess } from 'node:child_process';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { Readable, Writable } from 'node:stream';
+import { onTestFinished } from 'vitest';
 import type { Result } from '../../src/core/result.ts';
 import { EcsDeployError } from '../../src/errors.ts';
 import { run } from '../../src/run.ts';
@@ -60,6 +61,8 @@ export function runCli(args: readonly string[], options: CliOptions = {}): Promi
     const message = `Interrupted by ${name}.`;
     controller.abort(new EcsDeployError({ code: 'interrupted', message, cause: name }));
   };
+  // One that a test does not wait for must not hold up the next.
+  onTestFinished(() => kill('SIGTERM'));
   const stdout = collector((text) => onStdout?.(text, { kill }));
   const stderr = collector((text) => onStderr?.(text, { kill }));
   return inside({ environment: environmentOf(options), directory }, async () => {
@@ -98,27 +101,34 @@ interface Surroundings {
   readonly directory: string;
 }
 
-/** The runs in progress, all in the same surroundings. */
-const inProgress = new Set<Promise<unknown>>();
-let taken = '';
-let own: Surroundings;
+/** The runs in progress, all in the same surroundings, and the process's own. */
+let shared:
+  | { readonly key: string; readonly runs: Set<Promise<unknown>>; readonly own: Surroundings }
+  | undefined;
 
 /** Runs it with the process in these surroundings; runs in others end first. */
 async function inside<T>(surroundings: Surroundings, act: () => Promise<T>): Promise<T> {
   const key = JSON.stringify(surroundings);
-  while (inProgress.size > 0 && taken !== key) await Promise.allSettled(inProgress);
-  if (inProgress.size === 0) {
-    own = { environment: { ...process.env }, directory: process.cwd() };
-    taken = key;
+  if (shared !== undefined && shared.key !== key) {
+    await Promise.allSettled(shared.runs);
+    return inside(surroundings, act);
+  }
+  if (shared === undefined) {
+    const own = { environment: { ...process.env }, directory: process.cwd() };
+    shared = { key, runs: new Set(), own };
     surround(surroundings);
   }
+  const { runs, own } = shared;
   const acting = act();
-  inProgress.add(acting);
+  runs.add(acting);
   try {
     return await acting;
   } finally {
-    inProgress.delete(acting);
-    if (inProgress.size === 0) surround(own);
+    runs.delete(acting);
+    if (runs.size === 0) {
+      shared = undefined;
+      surround(own);
+    }
   }
 }
 

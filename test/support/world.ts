@@ -106,9 +106,8 @@ export async function makeWorld(options: WorldOptions = {}): Promise<World> {
     credentials: { accessKeyId: 'AKIASANDBOX', secretAccessKey: 'sandbox' },
   };
   const ecs = new ECSClient(client);
-  const inside = <O extends Pick<CliOptions, 'directory' | 'environment'>>(options?: O) => ({
-    directory: folder,
-    ...options,
+  const inside = (options?: Pick<CliOptions, 'directory' | 'environment'>) => ({
+    directory: options?.directory ?? folder,
     environment: { ...environment, ...options?.environment },
   });
   let looked = 0;
@@ -117,8 +116,8 @@ export async function makeWorld(options: WorldOptions = {}): Promise<World> {
     folder,
     ecs,
     ecr: new ECRClient(client),
-    run: (args, more) => runCli(args, inside(more)),
-    spawn: (args, more) => spawnCli(args, inside(more)),
+    run: (args, more) => runCli(args, { ...more, ...inside(more) }),
+    spawn: (args, more) => spawnCli(args, { ...more, ...inside(more) }),
     writes: () => {
       const calls = sandbox.calls.slice(looked);
       looked = sandbox.calls.length;
