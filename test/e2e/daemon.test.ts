@@ -182,7 +182,7 @@ test('a socket that the user may not use: the group to join', async () => {
   // Without its capabilities root may no more than others.
   const through =
     process.getuid?.() === 0 ? ['setpriv', '--bounding-set=-all', '--inh-caps=-all'] : [];
-  const end = await world.run(['push'], {
+  const end = await world.spawn(['push'], {
     environment: { DOCKER_HOST: `unix://${path}` },
     through,
   });

@@ -121,7 +121,7 @@ describe.skipIf(!HAS_DOCKER || !HAS_PROGRAM)('the session of a build', () => {
     const missing = await world.run(args);
     expect(missing.status).toBe(2);
     expect(missing.stderr).toContain('The build secret "variable" has no value: TOKEN is not set.');
-    const end = await world.run([...args, '--json', '--verbose', '--no-cache'], {
+    const end = await world.spawn([...args, '--json', '--verbose', '--no-cache'], {
       environment: { TOKEN: secret },
     });
     expect(end.status, end.stderr).toBe(0);
@@ -190,7 +190,7 @@ process.stdin.pipe(socket).pipe(process.stdout);
       PATH: `${bin}:${process.env['PATH']}`,
       DOCKER_HOST: 'ssh://builder@amd64.example:2222/run/docker.sock',
     };
-    const end = await world.run(['push', '--no-cache'], { environment });
+    const end = await world.spawn(['push', '--no-cache'], { environment });
     expect(end.status, end.stderr).toBe(0);
     expect(end.stderr).toContain('it runs');
     expect(readFileSync(join(bin, 'args'), 'utf8')).toBe(

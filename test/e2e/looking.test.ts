@@ -259,7 +259,7 @@ describe('logs', () => {
   test('-f ends when nobody reads any more', async () => {
     const world = await makeWorld({ scenario: 'crash', speed: 100 });
     let deploy: Promise<unknown> | undefined;
-    const end = await world.run(['logs', '-f', '--poll', '50ms'], {
+    const end = await world.spawn(['logs', '-f', '--poll', '50ms'], {
       onStdout: (_, child) => {
         deploy ??= world.run(['deploy', '-q']);
         child.stdout?.destroy();

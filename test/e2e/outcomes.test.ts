@@ -5,6 +5,7 @@ import { describe, expect, test, vi } from 'vitest';
 import type { Outcome } from '../../src/core/result.ts';
 import { accessDenied, awsFault } from '../../src/sandbox/wire.ts';
 import { readResult } from '../support/cli.ts';
+import type { Running } from '../support/cli.ts';
 import { addService, CONFIG, makeWorld, stable } from '../support/world.ts';
 import type { World } from '../support/world.ts';
 
@@ -246,13 +247,14 @@ async function interfere(
   world: World,
   args: readonly string[],
   act: (kill: (signal: NodeJS.Signals) => void) => unknown,
+  start: 'run' | 'spawn' = 'run',
 ) {
   let acted = false;
-  return world.run(['deploy', '--json', ...args], {
-    onStderr: (text, child) => {
+  return world[start](['deploy', '--json', ...args], {
+    onStderr: (text: string, running: Running) => {
       if (acted || !text.includes('deployment ecs-svc/')) return;
       acted = true;
-      void act((signal) => child.kill(signal));
+      void act((signal) => running.kill(signal));
     },
   });
 }
@@ -282,7 +284,7 @@ test.each(['SIGINT', 'SIGTERM'] as const)(
   '%s stops the watch; the deployment goes on',
   async (signal) => {
     const world = await makeWorld({ speed: 20 });
-    const end = await interfere(world, [], (kill) => kill(signal));
+    const end = await interfere(world, [], (kill) => kill(signal), 'spawn');
     expect(end.status).toBe(130);
     expect(readResult(end)).toMatchObject({
       outcome: 'interrupted',
@@ -327,7 +329,7 @@ describe('an interrupt before the rollout changes nothing', () => {
         '.ecsdeployrc': `${CONFIG}build: { before: ["sh inner; true"] }`,
       },
     });
-    const end = await world.run(['deploy'], {
+    const end = await world.spawn(['deploy'], {
       onStderr: (text, child) => {
         if (/^ {2}started$/m.test(text)) child.kill('SIGINT');
       },

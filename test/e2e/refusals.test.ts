@@ -40,7 +40,9 @@ async function refusal({
 }: Wrong): Promise<string> {
   const world = await makeWorld({ ...options, ...(files && { files }) });
   await prepare?.(world);
-  const end = await world.run(
+  // In one process the SDK reads a file of profiles once.
+  const start = environment?.['AWS_CONFIG_FILE'] === undefined ? world.run : world.spawn;
+  const end = await start(
     args.map((arg) => arg.replace('REGISTRY', world.sandbox.registryHost)),
     { ...(environment && { environment }), ...(stdin !== undefined && { stdin }) },
   );

@@ -8,7 +8,7 @@ import { makeWorld, stable } from '../support/world.ts';
 
 test('piped output has no escape codes, and nothing of the progress on stdout', async () => {
   const world = await makeWorld();
-  const end = await world.run(['deploy']);
+  const end = await world.spawn(['deploy']);
   expect(end.stdout).toBe('');
   expect(end.stderr).not.toContain('\u001B');
   expect(end.stderr).not.toContain('NodeVersionSupportWarning');
@@ -142,7 +142,7 @@ test('every command has a help that names its options', async () => {
 describe.skipIf(!existsSync('/dev/full'))('a stream that cannot be written', () => {
   test('is a failure when it is the result that is lost', async () => {
     const world = await makeWorld();
-    const end = await world.run(['render', '--set-env', 'A=b'], { stdout: '/dev/full' });
+    const end = await world.spawn(['render', '--set-env', 'A=b'], { stdout: '/dev/full' });
     expect(end.status).toBe(1);
     expect(end.stderr).toBe(
       'Error: stdout cannot be written: ENOSPC: no space left on device, write\n',
@@ -151,7 +151,7 @@ describe.skipIf(!existsSync('/dev/full'))('a stream that cannot be written', () 
 
   test('does not end a deploy when it is the progress', async () => {
     const world = await makeWorld();
-    const end = await world.run(['deploy', '--json'], { stderr: '/dev/full' });
+    const end = await world.spawn(['deploy', '--json'], { stderr: '/dev/full' });
     expect(end.status).toBe(0);
     expect(readResult(end).outcome).toBe('succeeded');
   });
@@ -177,7 +177,7 @@ test('a failure that nobody thought of says how to report it, and holds no secre
       → and with those of the same command with --verbose
     "
   `);
-  const verbose = await world.run(['render', '--set-env', 'A=b', '--verbose'], { environment });
+  const verbose = await world.spawn(['render', '--set-env', 'A=b', '--verbose'], { environment });
   expect(verbose.stderr).toMatch(/^ {4}at \S+ \(.*\.js:\d+:\d+\)$/m);
   expect(verbose.stderr).not.toContain('taskDefinitionArn');
 });
