@@ -119,6 +119,8 @@ export function loadCommand(name: CommandName): Promise<Action> {
 export interface HelpOutput {
   readonly write: (text: string) => void;
   readonly columns: number;
+  /** The text of `help errors`. */
+  readonly errorCodes: () => Promise<string>;
 }
 
 /**
@@ -197,9 +199,11 @@ async function writeHelp(
     (command ?? program).outputHelp();
     return;
   }
-  const { helpErrors, unknownTopic } = await import('./commands/help.ts');
-  if (topic !== 'errors') throw unknownTopic(topic, Object.keys(COMMANDS));
-  output.write(`${helpErrors()}\n`);
+  if (topic !== 'errors') {
+    const { unknownTopic } = await import('./commands/help.ts');
+    throw unknownTopic(topic, Object.keys(COMMANDS));
+  }
+  output.write(`${await output.errorCodes()}\n`);
 }
 
 /** What is wrong with a command line, and the nearest one that is right. */
