@@ -120,6 +120,8 @@ export function loadCommand(name: CommandName): Promise<Action> {
 export interface HelpOutput {
   readonly write: (text: string) => void;
   readonly columns: number;
+  /** The text of `help errors`. */
+  readonly errorCodes: () => Promise<string>;
 }
 
 /**
@@ -209,9 +211,11 @@ async function writeHelp(
     (command ?? program).outputHelp();
     return;
   }
-  const { helpErrors, unknownTopic } = await import('./commands/help.ts');
-  if (topic !== 'errors') throw unknownTopic(topic, Object.keys(COMMANDS));
-  output.write(`${helpErrors()}\n`);
+  if (topic !== 'errors') {
+    const { unknownTopic } = await import('./commands/help.ts');
+    throw unknownTopic(topic, Object.keys(COMMANDS));
+  }
+  output.write(`${await output.errorCodes()}\n`);
 }
 
 /** Names that other tools use, and the words of ecsdeploy that mean the same. */

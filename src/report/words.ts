@@ -1,15 +1,14 @@
-import { formatChanges } from '../core/changes.ts';
-import type { DiffLine } from '../core/changes.ts';
 import type { Finding } from '../core/checks.ts';
 import { hasFailedTasks, isFault } from '../core/diagnosis.ts';
 import type { Cause } from '../core/diagnosis.ts';
-import type { ServiceResult } from '../core/result.ts';
-import { shortenEvent } from './reports.ts';
 import { shortName } from '../core/task-definition.ts';
 import type { EcsDeployError } from '../errors.ts';
 import type { Event, EventOf, LayerProgress, RolloutCounts } from '../events.ts';
+import { formatChanges } from './diff.ts';
+import type { DiffLine } from './diff.ts';
+import { formatBytes, formatCount, formatSeconds, shortDigest, shortenEvent } from './format.ts';
 
-/** How a line is meant; the reporters choose mark and colour. */
+/** The kind of a line; the reporters choose its mark and colour. */
 export type Level =
   | 'step'
   | 'success'
@@ -27,10 +26,10 @@ export interface Line {
   readonly text: string;
 }
 
-/** What one event says: lines that stay, and the state that a live display shows meanwhile. */
+/** The words of one event: lines that stay, and the text of the live line. */
 export interface Wording {
   readonly lines: readonly Line[];
-  /** Undefined leaves the live state as it is, `null` ends it. */
+  /** Undefined keeps the live line as it is, `null` ends it. */
   readonly live?: string | null;
 }
 
@@ -60,7 +59,7 @@ const WORDS: Words = {
   'image-present': ({ reference, digest }) =>
     say(
       'success',
-      `${reference} is in the registry already (${shortDigest(digest)}): nothing to build`,
+      `${reference} is already in the registry (${shortDigest(digest)}): nothing to build`,
     ),
   'docker-found': ({ address, source, version, standIn }) =>
     say(
@@ -79,7 +78,7 @@ const WORDS: Words = {
     live: `Building for ${platform}`,
   }),
   'context-sent': ({ files, bytes }) =>
-    say('detail', `  context: ${files} ${files === 1 ? 'file' : 'files'}, ${formatBytes(bytes)}`),
+    say('detail', `  context: ${formatCount(files, 'file')}, ${formatBytes(bytes)}`),
   'build-step': ({ name, state, seconds }) =>
     state === 'started'
       ? { lines: [], live: name }
@@ -92,7 +91,7 @@ const WORDS: Words = {
     lines: [line('success', `Built for ${platform} in ${formatSeconds(seconds)}`)],
     live: null,
   }),
-  'repository-created': ({ uri }) => say('success', `Created the repository ${uri}`),
+  'repository-created': ({ uri }) => say('success', `Created repository ${uri}`),
   'push-started': () => ({
     lines: [line('step', 'Pushing')],
     live: 'Pushing',
@@ -107,22 +106,22 @@ const WORDS: Words = {
     ],
     live: null,
   }),
-  'image-tagged': ({ tags }) => say('success', `Tagged it ${tags.join(', ')} as well`),
+  'image-tagged': ({ tags }) => say('success', `Also tagged ${tags.join(', ')}`),
   registered: ({ revision, seconds }) =>
     say('success', `Registered ${revision} in ${formatSeconds(seconds)}`),
   'register-skipped': ({ revision }) =>
     say('success', `${revision} is the same definition: nothing to register`),
   'register-retried': ({ family }) =>
-    say('detail', `Somebody else registers in the family ${family}: trying again`),
+    say('detail', `Family ${family} is being registered by someone else; retrying`),
   'rollout-started': ({ service, deployment, from, to }) => ({
     lines: [
-      line('step', from === to ? `${service}: ${to} anew` : `${service}: ${from} → ${to}`),
+      line('step', from === to ? `${service}: redeploying ${to}` : `${service}: ${from} → ${to}`),
       line('detail', `  deployment ${deployment}`),
     ],
     live: `${service}: waiting for tasks`,
   }),
   'rollout-unchanged': ({ service, revision }) =>
-    say('success', `${service} runs ${revision} already: nothing to deploy`),
+    say('success', `${service} already runs ${revision}: nothing to deploy`),
   'rollout-progress': (event) => {
     const text = `${event.service}: ${formatCounts(event.counts)}${phaseNote(event)}`;
     return { lines: [line('detail', `  ${text}`)], live: text };
@@ -135,7 +134,7 @@ const WORDS: Words = {
       lines: [
         line('warning', `${service} is paused for approval at ${stage}${end}`),
         line('hint', `approve: ${command} --action CONTINUE`),
-        line('hint', `take it back: ${command} --action ROLLBACK`),
+        line('hint', `roll back: ${command} --action ROLLBACK`),
       ],
       live: `${service}: paused for approval`,
     };
@@ -152,21 +151,15 @@ const WORDS: Words = {
     live: `${service}: rolling back`,
   }),
   'sight-troubled': ({ message }) =>
-    say(
-      'warning',
-      `AWS does not answer (${message}); the deployment goes on, and so does the watch`,
-    ),
-  'sight-regained': () => say('detail', '  AWS answers again'),
+    say('warning', `Cannot reach AWS (${message}); still watching`),
+  'sight-regained': () => say('detail', '  AWS can be reached again'),
   'watch-ended': ({ polls, calls, mostCalls }) =>
-    say('debug', `watched in ${polls} polls with ${calls} calls, at most ${mostCalls} in one`),
-  'service-ended': ({ result, reason, seconds, digests }) => ({
-    lines: endLines(result, reason, seconds, digests),
-    live: null,
-  }),
-  'log-empty': () => say('detail', 'No log line is there: the containers wrote nothing yet.'),
+    say('debug', `${polls} polls with ${calls} calls, at most ${mostCalls} in one poll`),
+  'service-ended': (event) => ({ lines: endLines(event), live: null }),
+  'log-empty': () => say('detail', 'No log lines yet.'),
   'sandbox-started': ({ url, registry, speed, scenarios }) => ({
     lines: [
-      line('step', `Sandbox at ${url}, ${speed} times as fast as the wall clock`),
+      line('step', `Sandbox at ${url}, running simulated time ${speed} times faster`),
       line('detail', '  region ap-northeast-2, cluster backend, service hyeon9mak-service-dev'),
       line('detail', `  registry ${registry}, repository hyeon9mak-dev`),
       ...(scenarios.length === 0 ? [] : [line('detail', `  scenario ${scenarios.join(', ')}`)]),
@@ -175,13 +168,13 @@ const WORDS: Words = {
   'sandbox-stand-in': ({ reason }) =>
     say(
       'detail',
-      `${reason} The sandbox's stand-in for Docker is used: it builds FROM scratch only.`,
+      `${reason} Using the sandbox's stand-in for Docker, which builds FROM scratch only.`,
     ),
   'sandbox-waiting': ({ variables }) => ({
     lines: [
       line('step', 'In another shell:'),
       ...variables.map((variable) => line('detail', `  ${variable}`)),
-      line('step', 'Ctrl-C ends it; its state is gone then.'),
+      line('step', 'Press Ctrl-C to stop; its state is discarded.'),
     ],
   }),
   interrupted: ({ message, hint }) => ({
@@ -194,7 +187,7 @@ const WORDS: Words = {
   }),
 };
 
-/** Words an event. */
+/** The words of an event. */
 export function wordEvent(event: Event): Wording {
   return (WORDS[event.kind] as (event: Event) => Wording)(event);
 }
@@ -204,7 +197,7 @@ function errorLines({ message, hint }: EcsDeployError): Line[] {
   return [line('error', first), ...rest.map((text) => line('detail', text)), ...hintLines(hint)];
 }
 
-/** Findings as a tree, by what was looked at, and how many there are of each kind. */
+/** Findings as a tree, grouped by their subject, and the number of each kind. */
 function findingLines(findings: readonly Finding[]): Line[] {
   const groups = new Set(findings.map(({ about }) => about));
   const lines = [...groups].flatMap((group) => [
@@ -218,7 +211,7 @@ function findingLines(findings: readonly Finding[]): Line[] {
   ]);
   const count = (wanted: Finding['status']) =>
     findings.filter(({ status }) => status === wanted).length;
-  const summary = `${count('ok')} ok, ${count('warn')} to look at, ${count('fail')} failed, ${count('skip')} not checked`;
+  const summary = `${count('ok')} passed, ${formatCount(count('warn'), 'warning')}, ${count('fail')} failed, ${count('skip')} skipped`;
   return [...lines, line('step', summary)];
 }
 
@@ -232,39 +225,40 @@ function causeLines(service: string, cause: Cause): Line[] {
   ];
 }
 
-function endLines(
-  result: ServiceResult,
-  reason: string,
-  seconds: number,
-  digests: readonly string[],
-): Line[] {
+function endLines({
+  result,
+  reason,
+  seconds,
+  digests,
+  rollingBack,
+}: EventOf<'service-ended'>): Line[] {
   const { cluster, service, running, desired } = result;
   const ours = shortName(result.taskDefinition ?? '');
   const previous = shortName(result.previousTaskDefinition ?? '');
   const flags = `--cluster ${cluster} --service ${service}`;
   const cause = result.causes.find(isFault) ?? result.causes[0];
-  const back =
-    previous === '' || previous === ours
-      ? []
-      : [line('hint', `roll back: ecsdeploy rollback ${flags}`)];
   const how = cause === undefined ? [] : hintLines(cause.hint);
-  const onward = [line('hint', `watch on: ecsdeploy rollout ${ours} --watch ${flags}`), ...back];
   const because = cause === undefined ? reason : `${cause.summary} [${cause.code}]`;
   const why = because === '' ? '' : `: ${because}`;
+  const back =
+    previous === '' || previous === ours || rollingBack
+      ? []
+      : [line('hint', `roll back: ecsdeploy rollback ${flags}`)];
+  // After a rollback the service is on another revision, so that naming ours would watch nothing.
+  const watched = rollingBack ? '' : `${ours} `;
+  const onward = [
+    line('hint', `continue watching: ecsdeploy rollout ${watched}--watch ${flags}`),
+    ...back,
+  ];
+  const goesOn = rollingBack ? 'is still being rolled back' : 'continues';
   switch (result.outcome) {
     case 'succeeded': {
-      const tasks = desired === 0 ? 'no task is wanted' : `${running} of ${desired} tasks`;
+      const tasks = desired === 0 ? 'desired count is 0' : `${running} of ${desired} tasks`;
       const proof = [...new Set(digests)].map(shortDigest).join(', ');
+      const proven = `${digests.length} running ${digests.length === 1 ? 'task has' : 'tasks have'} the image ${proof}`;
       return [
         line('success', `${service} runs ${ours} (${tasks}) after ${formatSeconds(seconds)}`),
-        ...(proof === ''
-          ? []
-          : [
-              line(
-                'detail',
-                `  ${digests.length} running ${digests.length === 1 ? 'task has' : 'tasks have'} the image ${proof}`,
-              ),
-            ]),
+        ...(proof === '' ? [] : [line('detail', `  ${proven}`)]),
       ];
     }
     case 'rolled-back':
@@ -278,7 +272,7 @@ function endLines(
       return [
         line(
           'error',
-          `${service}: no verdict within the time limit (--timeout); the deployment goes on${cause === undefined ? '' : why}`,
+          `${service}: the deployment of ${ours} did not finish within --timeout and ${goesOn}${cause === undefined ? '' : why}`,
         ),
         ...how,
         ...onward,
@@ -287,13 +281,13 @@ function endLines(
       return [
         line(
           'warning',
-          `${service}: ${reason}; the deployment of ${ours} (${result.deployment}) goes on`,
+          `${service}: ${reason}; the deployment of ${ours} (${result.deployment}) ${goesOn}`,
         ),
         ...onward,
       ];
     case 'interrupted':
       return [
-        line('warning', `Stopped watching ${service}; the deployment of ${ours} goes on`),
+        line('warning', `Stopped watching ${service}; the deployment of ${ours} ${goesOn}`),
         ...onward,
       ];
     default:
@@ -308,27 +302,23 @@ function endLines(
   }
 }
 
-function phaseNote({
-  phase,
-  stage,
-  traffic,
-  waitsFor,
-  counts,
-}: EventOf<'rollout-progress'>): string {
+type WaitsFor = NonNullable<EventOf<'rollout-progress'>['waitsFor']>;
+
+/** What a rollout waits for once all its tasks run. */
+const WAITS: Readonly<Record<WaitsFor, (counts: RolloutCounts) => string>> = {
+  'old-tasks': ({ old }) => `waiting for ${formatCount(old, 'old task')} to stop`,
+  drain: ({ old }) =>
+    `waiting for ${formatCount(old, 'old task')} to stop, after the deregistration delay of the target group`,
+  bake: () => 'bake time: ECS watches for alarms',
+};
+
+function phaseNote(event: EventOf<'rollout-progress'>): string {
+  const { phase, stage, traffic, waitsFor, counts } = event;
   if (phase === 'rolling-back') return ' (rolling back)';
   if (stage !== undefined) {
     return ` (${stage}${traffic === undefined ? '' : `, ${traffic} % of the traffic`})`;
   }
-  switch (waitsFor) {
-    case 'old-tasks':
-      return ` (${counts.old} old still to stop)`;
-    case 'drain':
-      return ` (${counts.old} old still to stop, after the deregistration delay of the target group)`;
-    case 'bake':
-      return ' (bake time: ECS watches for alarms)';
-    default:
-      return '';
-  }
+  return waitsFor === undefined ? '' : ` (${WAITS[waitsFor](counts)})`;
 }
 
 function formatCounts({ desired, running, pending, failed, limit }: RolloutCounts): string {
@@ -347,26 +337,6 @@ function formatPush(layers: readonly LayerProgress[]): string {
 
 function formatLayers(layers: readonly LayerProgress[]): string {
   const there = layers.filter(({ state }) => state === 'exists').length;
-  const all = `${layers.length} ${layers.length === 1 ? 'layer' : 'layers'}`;
-  return there === 0 ? all : `${all}, ${there} there already`;
-}
-
-/** The first 12 hex digits of a digest, with its algorithm. */
-function shortDigest(digest: string): string {
-  return digest.replace(/^(sha256:[0-9a-f]{12})[0-9a-f]{52}$/, '$1');
-}
-
-/** Bytes with a unit, e.g. `1.5 MB`. */
-function formatBytes(bytes: number): string {
-  if (bytes < 1000) return `${bytes} B`;
-  const units = ['kB', 'MB', 'GB'];
-  const power = Math.min(Math.floor(Math.log10(bytes) / 3), units.length);
-  return `${(bytes / 1000 ** power).toFixed(1)} ${units[power - 1]}`;
-}
-
-/** Seconds as people say them: `0.4s`, `61s`, `3m 20s`. */
-export function formatSeconds(seconds: number): string {
-  if (seconds < 10) return `${seconds.toFixed(1)}s`;
-  if (seconds < 100) return `${Math.round(seconds)}s`;
-  return `${Math.floor(seconds / 60)}m ${Math.round(seconds % 60)}s`;
+  const all = formatCount(layers.length, 'layer');
+  return there === 0 ? all : `${all}, ${there} already there`;
 }
