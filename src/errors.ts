@@ -47,6 +47,7 @@ export const ERROR_STATUS = {
   'credentials-invalid': EXIT_STATUS.aws,
   'permission-denied': EXIT_STATUS.aws,
   'aws-unreachable': EXIT_STATUS.aws,
+  'aws-answer-broken': EXIT_STATUS.aws,
   'aws-rejected': EXIT_STATUS.aws,
   'cluster-missing': EXIT_STATUS.aws,
   'service-missing': EXIT_STATUS.aws,

@@ -17,7 +17,7 @@ import type { Aws } from './client.ts';
 import {
   awsErrorName,
   awsErrorText,
-  isAmbiguous,
+  isDefinite,
   isThrottling,
   translateAwsError,
 } from './errors.ts';
@@ -285,7 +285,7 @@ export async function updateService(
       const answer = await ecs.once.send(new UpdateServiceCommand(input));
       return answer.service ?? before;
     } catch (error) {
-      const ambiguous = isAmbiguous(error);
+      const ambiguous = !isDefinite(error) && !isThrottling(error);
       if (!ambiguous && !isThrottling(error)) throw error;
       if (attempt === 5) {
         if (!ambiguous) throw error;

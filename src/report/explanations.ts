@@ -154,9 +154,13 @@ export const ERROR_EXPLANATIONS: Readonly<Record<ErrorCode, Explanation>> = {
     'No connection to AWS could be made.',
     'check network, region, and `AWS_ENDPOINT_URL` if it is set',
   ),
+  'aws-answer-broken': explain(
+    'AWS sent an answer that is incomplete or no answer of AWS.',
+    'check the network for a proxy that answers in place of AWS, and `AWS_ENDPOINT_URL` if it is set',
+  ),
   'aws-rejected': explain(
-    'AWS refused a call for another reason, which the message quotes.',
-    'mend what it names; `--verbose` shows the calls',
+    'AWS rejected a call for another reason, which the message quotes.',
+    'fix what it names; `--verbose` shows the calls',
   ),
   'cluster-missing': explain(
     'The region and account have no such cluster.',
