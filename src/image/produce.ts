@@ -1,8 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { Aws } from '../aws/client.ts';
-import { createRepository, findImage, loginForHost, registryLogin, tagImage } from '../aws/ecr.ts';
-import type { Repository, StoredImage } from '../aws/ecr.ts';
+import { findImage, tagImage } from '../aws/images.ts';
+import type { StoredImage } from '../aws/images.ts';
+import { createRepository, loginForHost, registryLogin } from '../aws/repositories.ts';
+import type { Repository } from '../aws/repositories.ts';
 import { permissionDenied } from '../aws/errors.ts';
 import type { Context } from '../commands/context.ts';
 import { parseDenial } from '../core/iam.ts';

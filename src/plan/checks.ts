@@ -1,8 +1,9 @@
 import { describeRevision, lastGood, regionOf } from '../aws/ecs.ts';
 import type { Ecs } from '../aws/ecs.ts';
 import type { Aws } from '../aws/client.ts';
-import { describeImage, findImage, repositoryOf } from '../aws/ecr.ts';
+import { describeImage, findImage } from '../aws/images.ts';
 import { hasLogGroup } from '../aws/logs.ts';
+import { repositoryOf } from '../aws/repositories.ts';
 import { hasSecret, knownParameters } from '../aws/secrets.ts';
 import type { Context } from '../commands/context.ts';
 import {

@@ -1,8 +1,10 @@
 import { existsSync, statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { describeImage, findImage, findRepository, isImmutable, repositoryOf } from '../aws/ecr.ts';
-import type { Repository, StoredImage } from '../aws/ecr.ts';
+import { describeImage, findImage } from '../aws/images.ts';
+import type { StoredImage } from '../aws/images.ts';
+import { findRepository, isImmutable, repositoryOf } from '../aws/repositories.ts';
+import type { Repository } from '../aws/repositories.ts';
 import type { Aws } from '../aws/client.ts';
 import type { Context } from '../commands/context.ts';
 import type { Answer } from '../core/checks.ts';
