@@ -186,7 +186,10 @@ async function readEnd(
   ecs: Ecs,
   reading: Reading,
 ): Promise<readonly LogLine[]> {
-  const page = await readLog(ecs, reading.stream, { limit: config.lines, startFromHead: false });
+  const page = await readLog(ecs.aws, reading.stream, {
+    limit: config.lines,
+    startFromHead: false,
+  });
   reading.next = page.next;
   if (page.missing === 'group') {
     emit({
@@ -201,7 +204,7 @@ async function readOn(ecs: Ecs, reading: Reading): Promise<readonly LogLine[]> {
   const lines: LogLine[] = [];
   for (;;) {
     const { next } = reading;
-    const page = await readLog(ecs, reading.stream, { startFromHead: true, nextToken: next });
+    const page = await readLog(ecs.aws, reading.stream, { startFromHead: true, nextToken: next });
     reading.next = page.next;
     lines.push(...linesOf(reading, page));
     // A token that repeats itself is the end of the stream.

@@ -88,7 +88,7 @@ async function verifyAccount(ecs: Ecs): Promise<readonly Finding[]> {
   const { findings } = await attempt(
     'account',
     'credentials',
-    callerIdentity(ecs),
+    callerIdentity(ecs.aws),
     ({ account, arn }) => `${account} in ${region}, as ${arn}`,
     // Networks that let only ECS and ECR through are no reason to refuse.
     isBlind,

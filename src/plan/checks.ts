@@ -4,7 +4,7 @@ import type { Aws } from '../aws/client.ts';
 import { describeImage, findImage } from '../aws/images.ts';
 import { hasLogGroup } from '../aws/logs.ts';
 import { repositoryOf } from '../aws/repositories.ts';
-import { hasSecret, knownParameters } from '../aws/secrets.ts';
+import { missingSecrets } from '../aws/secrets.ts';
 import type { Context } from '../commands/context.ts';
 import {
   checkCapacity,
@@ -23,6 +23,7 @@ import type { JsonObject } from '../core/task-definition.ts';
 import { EcsDeployError, refuse } from '../errors.ts';
 import type { CheckName } from '../settings/table.ts';
 import type { Observed } from './observe.ts';
+import { isPassing } from '../aws/errors.ts';
 import { isWithheld } from '../aws/optional.ts';
 
 /** Checks of one thing, by name; each may look at AWS. */
@@ -30,7 +31,7 @@ export type Checks = Readonly<Partial<Record<CheckName, () => Answer | Promise<A
 
 /** Whether a check could not look: no permission, or no way to that service of AWS. */
 export function isBlind(error: EcsDeployError): boolean {
-  return error.code === 'aws-unreachable' || isWithheld(error);
+  return isPassing(error) || isWithheld(error);
 }
 
 /**
@@ -129,7 +130,7 @@ async function checkLogGroups(ecs: Ecs, definition: JsonObject): Promise<Answer>
   const groups = logGroupsOf(definition);
   if (groups.length === 0) return { status: 'skip', message: 'none is needed' };
   const there = await Promise.all(
-    groups.map(({ group, region }) => hasLogGroup(ecs, group, region)),
+    groups.map(({ group, region }) => hasLogGroup(ecs.aws, group, region)),
   );
   const missing = groups.filter((_, index) => there[index] === false);
   const [first] = missing;
@@ -148,12 +149,11 @@ async function checkSecrets(ecs: Ecs, definition: JsonObject): Promise<Answer> {
   const references = secretsOf(definition);
   if (references.length === 0) return { status: 'skip', message: 'none is used' };
   const own = await regionOf(ecs);
-  const missing = await Promise.all(
-    [...new Set(references.map(({ valueFrom }) => valueFrom))].map(async (valueFrom) =>
-      (await hasReference(ecs, valueFrom)) ? undefined : valueFrom,
-    ),
+  const missing = await missingSecrets(
+    ecs.aws,
+    references.map(({ valueFrom }) => valueFrom),
   );
-  const first = references.find(({ valueFrom }) => missing.includes(valueFrom));
+  const first = references.find(({ valueFrom }) => missing.has(valueFrom));
   if (first !== undefined) return missingSecret(first);
   const elsewhere = references.find(({ valueFrom }) => regionOfArn(valueFrom, own) !== own);
   if (elsewhere === undefined)
@@ -177,14 +177,6 @@ function missingSecret({ container, name, valueFrom }: SecretReference): Answer 
 
 const regionOfArn = (valueFrom: string, own: string): string =>
   valueFrom.startsWith('arn:') ? (valueFrom.split(':')[3] ?? own) : own;
-
-async function hasReference(ecs: Ecs, valueFrom: string): Promise<boolean> {
-  if (/^arn:[^:]+:secretsmanager:/.test(valueFrom)) return hasSecret(ecs, valueFrom);
-  const [, region, path] = /^arn:[^:]+:ssm:([^:]+):\d*:parameter(\/.+)$/.exec(valueFrom) ?? [];
-  // An ARN does not tell whether the name itself begins with the slash.
-  const names = path === undefined ? [valueFrom] : [path, path.slice(1)];
-  return (await knownParameters(ecs, names, region)).size > 0;
-}
 
 /** Whether the service could go back to what it runs now. */
 async function checkRollbackTarget(

@@ -122,7 +122,7 @@ async function readLog(
   stream: LogStream,
 ): Promise<readonly string[]> {
   try {
-    return await lastLogLines(ecs, stream, LOG_LINES);
+    return await lastLogLines(ecs.aws, stream, LOG_LINES);
   } catch (error) {
     if (context.signal.aborted) throw error;
     context.emit({
