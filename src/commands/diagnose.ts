@@ -1,6 +1,5 @@
-import { openEcs } from '../aws/ecs.ts';
 import type { Ecs } from '../aws/ecs.ts';
-import { connectAws, optional } from '../aws/optional.ts';
+import { optional } from '../aws/optional.ts';
 import { describeRevision } from '../aws/revisions.ts';
 import { pastRollouts } from '../aws/rollouts.ts';
 import { describeService } from '../aws/services.ts';
@@ -16,6 +15,7 @@ import { allOrRefuse } from '../errors.ts';
 import { findCauses } from '../rollout/failed-tasks.ts';
 import { requireSettings } from '../settings/config.ts';
 import type { Target } from '../settings/config.ts';
+import { connectTools } from './connect.ts';
 import type { CommandResult, Context } from './context.ts';
 import { currentRecord } from './status.ts';
 
@@ -23,7 +23,7 @@ import { currentRecord } from './status.ts';
 export async function diagnose(context: Context): Promise<CommandResult> {
   const { config } = context;
   requireSettings(config, ['cluster', 'service']);
-  const ecs = await openEcs(await connectAws(context));
+  const { ecs } = await connectTools(context);
   const found = await allOrRefuse(
     config.targets.map((target) => diagnoseService(context, ecs, target)),
   );
@@ -37,7 +37,7 @@ export async function diagnose(context: Context): Promise<CommandResult> {
 }
 
 async function diagnoseService(context: Context, ecs: Ecs, target: Target): Promise<Diagnosis> {
-  const service = await describeService(ecs, target.cluster, target.service);
+  const service = await describeService(ecs, target);
   const [record, past] = await Promise.all([
     currentRecord(context, ecs, service),
     optional(context, 'ecs:ListServiceDeployments', pastRollouts(ecs, service)),

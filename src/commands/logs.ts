@@ -1,10 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { openEcs } from '../aws/ecs.ts';
 import type { Ecs } from '../aws/ecs.ts';
 import { awsErrorText, isPassing } from '../aws/errors.ts';
 import { logStreamOf, readLog } from '../aws/logs.ts';
 import type { LogPage, LogStream } from '../aws/logs.ts';
-import { connectAws } from '../aws/optional.ts';
 import { describeRevision } from '../aws/revisions.ts';
 import { describeService } from '../aws/services.ts';
 import { allTasksOf } from '../aws/tasks.ts';
@@ -17,6 +15,7 @@ import { containersOf, shortName } from '../core/task-definition.ts';
 import { allOrRefuse, EcsDeployError } from '../errors.ts';
 import { requireSettings } from '../settings/config.ts';
 import type { Target } from '../settings/config.ts';
+import { connectTools } from './connect.ts';
 import type { CommandResult, Context } from './context.ts';
 
 /** A service whose logs are read. */
@@ -45,11 +44,11 @@ export async function logs(context: Context): Promise<CommandResult> {
       hint: 'omit one of them',
     });
   }
-  const ecs = await openEcs(await connectAws(context));
+  const { ecs } = await connectTools(context);
   const sources = await allOrRefuse(
     config.targets.map(async (target) => ({
       target,
-      service: await describeService(ecs, target.cluster, target.service),
+      service: await describeService(ecs, target),
     })),
   );
   const readings = new Map<string, Reading>();
@@ -180,7 +179,10 @@ async function readEnd(
   ecs: Ecs,
   reading: Reading,
 ): Promise<readonly LogLine[]> {
-  const page = await readLog(ecs, reading.stream, { limit: config.lines, startFromHead: false });
+  const page = await readLog(ecs.aws, reading.stream, {
+    limit: config.lines,
+    startFromHead: false,
+  });
   reading.next = page.next;
   if (page.missing === 'group') {
     emit({
@@ -195,7 +197,7 @@ async function readOn(ecs: Ecs, reading: Reading): Promise<readonly LogLine[]> {
   const lines: LogLine[] = [];
   for (;;) {
     const { next } = reading;
-    const page = await readLog(ecs, reading.stream, { startFromHead: true, nextToken: next });
+    const page = await readLog(ecs.aws, reading.stream, { startFromHead: true, nextToken: next });
     reading.next = page.next;
     lines.push(...linesOf(reading, page));
     // At the end of the stream, the token stays the same.

@@ -1,7 +1,6 @@
 import { describeRecords } from '../aws/rollouts.ts';
-import { openEcs } from '../aws/ecs.ts';
 import type { Ecs } from '../aws/ecs.ts';
-import { connectAws, optional } from '../aws/optional.ts';
+import { optional } from '../aws/optional.ts';
 import { describeService } from '../aws/services.ts';
 import { allTasksOf } from '../aws/tasks.ts';
 import type { Deployment, RolloutRecord, Service, Task } from '../core/ecs.ts';
@@ -12,6 +11,7 @@ import { shortName } from '../core/task-definition.ts';
 import { allOrRefuse } from '../errors.ts';
 import { requireSettings } from '../settings/config.ts';
 import type { Target } from '../settings/config.ts';
+import { connectTools } from './connect.ts';
 import type { CommandResult, Context } from './context.ts';
 
 /** Stopped tasks and events that are shown. */
@@ -22,7 +22,7 @@ const EVENTS_SHOWN = 5;
 export async function status(context: Context): Promise<CommandResult> {
   const { config } = context;
   requireSettings(config, ['cluster', 'service']);
-  const ecs = await openEcs(await connectAws(context));
+  const { ecs } = await connectTools(context);
   const found = await allOrRefuse(config.targets.map((target) => readStatus(context, ecs, target)));
   return {
     outcome: 'unchanged',
@@ -49,7 +49,7 @@ export async function status(context: Context): Promise<CommandResult> {
 }
 
 async function readStatus(context: Context, ecs: Ecs, target: Target): Promise<ServiceStatus> {
-  const service = await describeService(ecs, target.cluster, target.service);
+  const service = await describeService(ecs, target);
   const [record, running = [], stopped = []] = await Promise.all([
     currentRecord(context, ecs, service),
     optional(context, 'ecs:ListTasks', allTasksOf(ecs, service, 'RUNNING')),
@@ -74,17 +74,6 @@ async function readStatus(context: Context, ecs: Ecs, target: Target): Promise<S
       .toReversed()
       .map(({ createdAt, message }) => ({ createdAt: createdAt?.toISOString() ?? null, message })),
   };
-}
-
-/** The current service deployment of a service; undefined where ECS names none, or denies the read. */
-export async function currentRecord(
-  context: Context,
-  ecs: Ecs,
-  { currentRollout }: Service,
-): Promise<RolloutRecord | undefined> {
-  if (currentRollout === undefined) return undefined;
-  const read = describeRecords(ecs, [currentRollout]);
-  return (await optional(context, 'ecs:DescribeServiceDeployments', read))?.[0];
 }
 
 function deploymentStatus(

@@ -1,5 +1,6 @@
 import type { Service, Task } from '@aws-sdk/client-ecs';
-import { findImage, repositoryOf } from '../aws/ecr.ts';
+import { findImage } from '../aws/images.ts';
+import { repositoryOf } from '../aws/repositories.ts';
 import { tasksOf } from '../aws/ecs.ts';
 import type { Ecs } from '../aws/ecs.ts';
 import { lastLogLines, logStreamOf } from '../aws/logs.ts';
@@ -121,7 +122,7 @@ async function readLog(
   stream: LogStream,
 ): Promise<readonly string[]> {
   try {
-    return await lastLogLines(ecs, stream, LOG_LINES);
+    return await lastLogLines(ecs.aws, stream, LOG_LINES);
   } catch (error) {
     if (context.signal.aborted) throw error;
     context.emit({

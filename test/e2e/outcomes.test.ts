@@ -85,7 +85,7 @@ test('--on-failure rollback that may do nothing says so, and what is left', asyn
   expect(readResult(end).services).toMatchObject([
     { outcome: 'failed', causes: [{ code: 'application-exit' }] },
   ]);
-  expect(end.stderr).toContain('may not call ecs:UpdateService');
+  expect(end.stderr).toContain('is not authorized to call ecs:UpdateService');
 });
 
 test('one task of a cause that no other can mend ends the watch', async () => {

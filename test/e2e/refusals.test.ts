@@ -167,7 +167,7 @@ test('no region', async () => {
     }),
   ).toMatchInlineSnapshot(`
     "Error: No AWS region is set.
-      → give --region NAME, set AWS_REGION, or write "region:" in .ecsdeployrc or the profile
+      → set one with --region NAME, AWS_REGION, or "region:" in .ecsdeployrc or the profile
     status 2"
   `);
 });
@@ -176,7 +176,7 @@ test('another region', async () => {
   expect(await refusal({ args: ['deploy', '--region', 'eu-west-1'] })).toMatchInlineSnapshot(`
     "Error: ECR has no repository "hyeon9mak-dev" in eu-west-1.
       → there are no repositories at all
-      → if it is to be a new one: --create-repository
+      → to create it: --create-repository
     Error: There is no cluster "backend" in eu-west-1.
       → there are no clusters at all
       → is this the right region and account? ecsdeploy verify shows both
@@ -221,7 +221,7 @@ test('a repository that is not there', async () => {
   expect(await refusal({ args: ['deploy', '--repository', 'hyeon9mak'] })).toMatchInlineSnapshot(`
     "Error: ECR has no repository "hyeon9mak" in ap-northeast-2.
       → did you mean "hyeon9mak-dev"? repositories that exist: hyeon9mak-dev
-      → if it is to be a new one: --create-repository
+      → to create it: --create-repository
     status 4"
   `);
 });
@@ -259,16 +259,16 @@ test('a family that is not there', async () => {
 test('everything wrong at once', async () => {
   expect(await refusal({ args: ['deploy', '--cluster', 'x', '--repository', 'y', '--tag', 'a b'] }))
     .toMatchInlineSnapshot(`
-    "Error: ECR has no repository "y" in ap-northeast-2.
-      → repositories that exist: hyeon9mak-dev
-      → if it is to be a new one: --create-repository
-    Error: "a b" is no image tag.
-      → a tag has up to 128 letters, digits, "_", "." and "-", and starts with none of the last two
-    Error: There is no cluster "x" in ap-northeast-2.
-      → clusters that exist: backend
-      → is this the right region and account? ecsdeploy verify shows both
-    status 4"
-  `);
+      "Error: ECR has no repository "y" in ap-northeast-2.
+        → repositories that exist: hyeon9mak-dev
+        → to create it: --create-repository
+      Error: "a b" is no image tag.
+        → a tag has up to 128 letters, digits, "_", "." and "-", and starts with none of the last two
+      Error: There is no cluster "x" in ap-northeast-2.
+        → clusters that exist: backend
+        → is this the right region and account? ecsdeploy verify shows both
+      status 4"
+    `);
 });
 
 test('a Dockerfile that is not there', async () => {
@@ -389,7 +389,7 @@ test('a registry that refuses', async () => {
       [1/1] COPY app /app TIME
     Built for linux/amd64 in TIME
     Pushing
-    Error: arn:aws:iam::111122223333:user/sandbox may not call ecr:InitiateLayerUpload: no identity-based policy allows it.
+    Error: arn:aws:iam::111122223333:user/sandbox is not authorized to call ecr:InitiateLayerUpload: no identity-based policy allows it.
       → add to its policy: { "Effect": "Allow", "Action": "ecr:InitiateLayerUpload", "Resource": "*" }
       → the whole policy: ecsdeploy help iam
     status 4"
@@ -850,7 +850,9 @@ test('a profile that is misspelt', async () => {
   expect(
     await refusal({
       args: ['deploy', '--profile', 'prd'],
-      files: { aws: '[default]\nregion = eu-west-1\n[profile prod]\n[profile dev]\n' },
+      files: {
+        aws: '[default]\nregion = eu-west-1\n[profile prod]\nregion = eu-west-1\n[profile dev]\nregion = eu-west-1\n',
+      },
       environment: { AWS_CONFIG_FILE: 'aws' },
     }),
   ).toMatchInlineSnapshot(`
@@ -887,7 +889,7 @@ test('a profile whose source is not there', async () => {
     }),
   ).toMatchInlineSnapshot(`
     "Error: The profile "chained" gives no AWS credentials: Could not resolve credentials using profile: [gone] in configuration/credentials file(s).
-      → its source_profile "gone" is not there or holds no keys: mend it in ~/.aws/config, or aws configure --profile gone
+      → its source_profile "gone" does not exist or has no keys: fix it in ~/.aws/config, or run: aws configure --profile gone
     status 4"
   `);
 });
@@ -903,7 +905,7 @@ test('a profile that asks for a code where nobody can answer', async () => {
     }),
   ).toMatchInlineSnapshot(`
     "Error: The profile "mfa" gives no AWS credentials: Profile mfa requires multi-factor authentication, but no MFA code callback was provided.
-      → run it on a terminal, where the MFA code can be asked for
+      → run the command in a terminal, which can ask for the MFA code
     status 4"
   `);
 });
@@ -934,7 +936,7 @@ test('a role that may not be assumed', async () => {
         sandbox.fail('sts:AssumeRole', accessDenied('sts:AssumeRole', '111122223333')),
     }),
   ).toMatchInlineSnapshot(`
-    "Error: Profile "chained" gives no AWS credentials: arn:aws:iam::111122223333:user/sandbox may not call sts:AssumeRole: no identity-based policy allows it.
+    "Error: Profile "chained" gives no AWS credentials: arn:aws:iam::111122223333:user/sandbox is not authorized to call sts:AssumeRole: no identity-based policy allows it.
       → add to its policy: { "Effect": "Allow", "Action": "sts:AssumeRole", "Resource": "*" }
       → and name arn:aws:iam::111122223333:user/sandbox as a principal in the trust policy of the role
     status 4"

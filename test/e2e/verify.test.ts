@@ -350,8 +350,8 @@ test('a network that lets only ECS and ECR through: a deploy goes on with warnin
   };
   const checked = await world.run(['verify'], { environment });
   expect(checked.status, checked.stderr).toBe(0);
-  expect(checked.stderr).toContain('warn  credentials: AWS could not be reached for sts:');
+  expect(checked.stderr).toContain('warn  credentials: Cannot reach AWS for sts:');
   const end = await world.run(['deploy'], { environment });
   expect(end.status, end.stderr).toBe(0);
-  expect(end.stderr).toMatch(/Warning: .*AWS could not be reached for secretsmanager:/);
+  expect(end.stderr).toMatch(/Warning: .*Cannot reach AWS for secretsmanager:/);
 });
