@@ -1,7 +1,7 @@
 import type { Ecs } from '../aws/ecs.ts';
 import { optional } from '../aws/optional.ts';
 import { describeRevision } from '../aws/revisions.ts';
-import { pastRollouts } from '../aws/rollouts.ts';
+import { currentRecord, pastRollouts } from '../aws/rollouts.ts';
 import { describeService } from '../aws/services.ts';
 import { diagnoseEvent, groupCauses } from '../core/diagnosis.ts';
 import { primaryOf } from '../core/ecs.ts';
@@ -17,7 +17,6 @@ import { requireSettings } from '../settings/config.ts';
 import type { Target } from '../settings/config.ts';
 import { connectTools } from './connect.ts';
 import type { CommandResult, Context } from './context.ts';
-import { currentRecord } from './status.ts';
 
 /** Explains why the latest deployment of each service failed or hangs; changes nothing. */
 export async function diagnose(context: Context): Promise<CommandResult> {
@@ -39,7 +38,7 @@ export async function diagnose(context: Context): Promise<CommandResult> {
 async function diagnoseService(context: Context, ecs: Ecs, target: Target): Promise<Diagnosis> {
   const service = await describeService(ecs, target);
   const [record, past] = await Promise.all([
-    currentRecord(context, ecs, service),
+    currentRecord({ ecs, emit: context.emit }, service),
     optional(context, 'ecs:ListServiceDeployments', pastRollouts(ecs, service)),
   ]);
   const running = runningByRevision(service);

@@ -1,9 +1,9 @@
-import { describeRecords } from '../aws/rollouts.ts';
 import type { Ecs } from '../aws/ecs.ts';
 import { optional } from '../aws/optional.ts';
+import { currentRecord } from '../aws/rollouts.ts';
 import { describeService } from '../aws/services.ts';
 import { allTasksOf } from '../aws/tasks.ts';
-import type { Deployment, RolloutRecord, Service, Task } from '../core/ecs.ts';
+import type { Deployment, RolloutRecord, Task } from '../core/ecs.ts';
 import { serviceResult } from '../core/result.ts';
 import { servingRevision } from '../core/status.ts';
 import type { DeploymentStatus, ServiceStatus, TaskStatus } from '../core/status.ts';
@@ -51,7 +51,7 @@ export async function status(context: Context): Promise<CommandResult> {
 async function readStatus(context: Context, ecs: Ecs, target: Target): Promise<ServiceStatus> {
   const service = await describeService(ecs, target);
   const [record, running = [], stopped = []] = await Promise.all([
-    currentRecord(context, ecs, service),
+    currentRecord({ ecs, emit: context.emit }, service),
     optional(context, 'ecs:ListTasks', allTasksOf(ecs, service, 'RUNNING')),
     optional(context, 'ecs:ListTasks', allTasksOf(ecs, service, 'STOPPED')),
   ]);

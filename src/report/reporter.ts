@@ -1,4 +1,4 @@
-import type { Settings } from '../settings/table.ts';
+import type { Settings } from '../settings/lookup.ts';
 import { githubReporter } from './github.ts';
 import { jsonReporter } from './json.ts';
 import { plainReporter } from './plain.ts';
