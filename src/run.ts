@@ -138,7 +138,7 @@ function makeContext(
   io: Io,
   report: Emit,
   print: Context['print'],
-): Context {
+): Context<never> {
   const { environment, directory, stdin, stderr, signal } = io;
   const reported = new Set<string>();
   return {

@@ -1,10 +1,11 @@
-import type { Config } from '../settings/config.ts';
 import type { Output, Result } from '../core/result.ts';
 import type { Emit } from '../events.ts';
+import type { ConfigOf } from '../settings/config.ts';
+import type { CommandName } from '../settings/table.ts';
 
-/** What every command gets. */
-export interface Context {
-  readonly config: Config;
+/** What a command gets: of the settings those that it takes; `never` stands for all of them. */
+export interface Context<C extends CommandName = CommandName> {
+  readonly config: ConfigOf<C>;
   /** The positional argument; undefined when none was given. */
   readonly argument: string | undefined;
   /** The words after the argument; for `sandbox`, the command to run. */

@@ -1,4 +1,3 @@
-import type { Ecs } from '../aws/ecs.ts';
 import { optional } from '../aws/optional.ts';
 import { describeRevision } from '../aws/revisions.ts';
 import { currentRecord, pastRollouts } from '../aws/rollouts.ts';
@@ -16,16 +15,15 @@ import { findCauses } from '../rollout/failed-tasks.ts';
 import { requireSettings } from '../settings/config.ts';
 import type { Target } from '../settings/config.ts';
 import { connectTools } from './connect.ts';
+import type { Tools } from './connect.ts';
 import type { CommandResult, Context } from './context.ts';
 
 /** Explains why the latest deployment of each service failed or hangs; changes nothing. */
-export async function diagnose(context: Context): Promise<CommandResult> {
+export async function diagnose(context: Context<'diagnose'>): Promise<CommandResult> {
   const { config } = context;
   requireSettings(config, ['cluster', 'service']);
-  const { ecs } = await connectTools(context);
-  const found = await allOrRefuse(
-    config.targets.map((target) => diagnoseService(context, ecs, target)),
-  );
+  const tools = await connectTools(context);
+  const found = await allOrRefuse(config.targets.map((target) => diagnoseService(tools, target)));
   return {
     outcome: 'unchanged',
     image: null,
@@ -35,11 +33,12 @@ export async function diagnose(context: Context): Promise<CommandResult> {
   };
 }
 
-async function diagnoseService(context: Context, ecs: Ecs, target: Target): Promise<Diagnosis> {
+async function diagnoseService(tools: Tools, target: Target): Promise<Diagnosis> {
+  const { ecs } = tools;
   const service = await describeService(ecs, target);
   const [record, past] = await Promise.all([
-    currentRecord({ ecs, emit: context.emit }, service),
-    optional(context, 'ecs:ListServiceDeployments', pastRollouts(ecs, service)),
+    currentRecord(tools, service),
+    optional(tools, 'ecs:ListServiceDeployments', pastRollouts(ecs, service)),
   ]);
   const running = runningByRevision(service);
   const latest = latestDeployment(service, past?.[0]);
@@ -65,9 +64,9 @@ async function diagnoseService(context: Context, ecs: Ecs, target: Target): Prom
     .map(({ message }) => message)
     .toReversed();
   const ofTasks = await optional(
-    context,
+    tools,
     'ecs:ListTasks',
-    findCauses(context, ecs, service, { id: latest.deployment, definition }, new Set()),
+    findCauses(tools, service, { id: latest.deployment, definition }, new Set()),
   );
   const causes = groupCauses([
     ...(ofTasks ?? []),

@@ -6,7 +6,7 @@ import { suggest } from '../core/nearest.ts';
 import { EcsDeployError } from '../errors.ts';
 
 /** Prints the minimal IAM policy of a command for the names in the config, without calling AWS. */
-export async function help(context: Context): Promise<CommandResult> {
+export async function help(context: Context<'help'>): Promise<CommandResult> {
   const { config, rest, emit } = context;
   const command = readCommand(rest);
   if (config.json) {

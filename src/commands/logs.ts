@@ -34,7 +34,7 @@ interface Reading {
 }
 
 /** Prints the container logs of the tasks, the oldest line first; `--follow` keeps printing. */
-export async function logs(context: Context): Promise<CommandResult> {
+export async function logs(context: Context<'logs'>): Promise<CommandResult> {
   const { config } = context;
   requireSettings(config, ['cluster', 'service']);
   if (config.follow && config.json) {
@@ -82,7 +82,7 @@ export async function logs(context: Context): Promise<CommandResult> {
 
 /** Prints new lines until the user interrupts it or nobody reads stdout any more. */
 async function follow(
-  context: Context,
+  context: Context<'logs'>,
   ecs: Ecs,
   sources: readonly Source[],
   readings: Map<string, Reading>,
@@ -110,7 +110,7 @@ async function follow(
 
 /** Adds the containers of new tasks. */
 async function findReadings(
-  context: Context,
+  context: Context<'logs'>,
   ecs: Ecs,
   sources: readonly Source[],
   readings: Map<string, Reading>,
@@ -175,7 +175,7 @@ function checkContainers({ container, service }: Target, known: readonly string[
 
 /** Reads the last lines of a stream; `readOn` reads those that follow. */
 async function readEnd(
-  { config, emit }: Context,
+  { config, emit }: Context<'logs'>,
   ecs: Ecs,
   reading: Reading,
 ): Promise<readonly LogLine[]> {

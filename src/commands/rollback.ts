@@ -13,7 +13,7 @@ import { movesOf, rolloutResult } from './moves.ts';
  * Takes services back to the last revision that was deployed successfully before, or to the one
  * named; a deployment in progress is stopped.
  */
-export async function rollback(context: Context): Promise<CommandResult> {
+export async function rollback(context: Context<'rollback'>): Promise<CommandResult> {
   const { config } = context;
   requireSettings(config, ['cluster', 'service']);
   const tools = await connectTools(context);

@@ -14,7 +14,7 @@ import { parseScenario, SCENARIO_GROUPS, SCENARIOS } from '../sandbox/scenarios.
 import type { Scenario } from '../sandbox/scenarios.ts';
 
 /** Serves the local AWS until it is interrupted, or runs a command in it and returns its status. */
-export async function sandbox(context: Context): Promise<CommandResult> {
+export async function sandbox(context: Context<'sandbox'>): Promise<CommandResult> {
   const { config, rest } = context;
   if (config.list) return ended(0, listScenarios());
   const local = await startSandbox({
@@ -85,7 +85,7 @@ function portProblem(port: number | undefined, cause: unknown): never {
   });
 }
 
-function externalRegistry({ config, environment }: Context) {
+function externalRegistry({ config, environment }: Context<'sandbox'>) {
   if (config.registry === undefined) return undefined;
   const password = environment['ECSDEPLOY_REGISTRY_PASSWORD'];
   if (password !== undefined) return { host: config.registry, password };
@@ -97,7 +97,7 @@ function externalRegistry({ config, environment }: Context) {
 }
 
 /** Starts the stand-in for Docker; undefined when the daemon of this machine can be used. */
-async function chooseDocker(context: Context, local: Sandbox) {
+async function chooseDocker(context: Context<'sandbox'>, local: Sandbox) {
   const { config, environment, emit } = context;
   if (config.docker === 'stand-in') return startDockerEngine();
   try {
@@ -120,7 +120,7 @@ async function chooseDocker(context: Context, local: Sandbox) {
 const LEAKS = /^AWS_(?!CA_BUNDLE)|^ECSDEPLOY_REGISTRY_PASSWORD$/;
 
 function commandEnvironment(
-  { config, environment }: Context,
+  { config, environment }: Context<'sandbox'>,
   local: Sandbox,
   dockerUrl: string | undefined,
 ): Record<string, string | undefined> {
@@ -142,7 +142,7 @@ function commandEnvironment(
 }
 
 function exports(
-  { environment }: Context,
+  { environment }: Context<'sandbox'>,
   inside: Readonly<Record<string, string | undefined>>,
 ): string[] {
   return Object.entries(inside)
@@ -151,7 +151,7 @@ function exports(
 }
 
 async function runInside(
-  context: Context,
+  context: Context<'sandbox'>,
   command: string,
   args: readonly string[],
   environment: Record<string, string | undefined>,

@@ -1,4 +1,3 @@
-import type { Ecs } from '../aws/ecs.ts';
 import { optional } from '../aws/optional.ts';
 import { currentRecord } from '../aws/rollouts.ts';
 import { describeService } from '../aws/services.ts';
@@ -12,6 +11,7 @@ import { allOrRefuse } from '../errors.ts';
 import { requireSettings } from '../settings/config.ts';
 import type { Target } from '../settings/config.ts';
 import { connectTools } from './connect.ts';
+import type { Tools } from './connect.ts';
 import type { CommandResult, Context } from './context.ts';
 
 /** Stopped tasks and events that are shown. */
@@ -19,11 +19,11 @@ const STOPPED_SHOWN = 5;
 const EVENTS_SHOWN = 5;
 
 /** Shows services as they are: deployments, tasks, recent events. */
-export async function status(context: Context): Promise<CommandResult> {
+export async function status(context: Context<'status'>): Promise<CommandResult> {
   const { config } = context;
   requireSettings(config, ['cluster', 'service']);
-  const { ecs } = await connectTools(context);
-  const found = await allOrRefuse(config.targets.map((target) => readStatus(context, ecs, target)));
+  const tools = await connectTools(context);
+  const found = await allOrRefuse(config.targets.map((target) => readStatus(tools, target)));
   return {
     outcome: 'unchanged',
     image: null,
@@ -48,12 +48,13 @@ export async function status(context: Context): Promise<CommandResult> {
   };
 }
 
-async function readStatus(context: Context, ecs: Ecs, target: Target): Promise<ServiceStatus> {
+async function readStatus(tools: Tools, target: Target): Promise<ServiceStatus> {
+  const { ecs } = tools;
   const service = await describeService(ecs, target);
   const [record, running = [], stopped = []] = await Promise.all([
-    currentRecord({ ecs, emit: context.emit }, service),
-    optional(context, 'ecs:ListTasks', allTasksOf(ecs, service, 'RUNNING')),
-    optional(context, 'ecs:ListTasks', allTasksOf(ecs, service, 'STOPPED')),
+    currentRecord(tools, service),
+    optional(tools, 'ecs:ListTasks', allTasksOf(ecs, service, 'RUNNING')),
+    optional(tools, 'ecs:ListTasks', allTasksOf(ecs, service, 'STOPPED')),
   ]);
   const newest = (tasks: readonly Task[]) =>
     tasks.toSorted((a, b) => b.since.getTime() - a.since.getTime());

@@ -92,7 +92,7 @@ export interface PlanInput {
   readonly checked: boolean;
 }
 
-type PlanSettings = Pick<Config, 'skipCheck' | 'platform' | 'showValues'>;
+type PlanSettings = Pick<Config, 'skipCheck'> & Partial<Pick<Config, 'platform' | 'showValues'>>;
 
 /** Makes the plan of a command; pure. What stands in its way is among the findings. */
 export function plan(config: PlanSettings, { services, image, checked }: PlanInput): Plan {
@@ -148,7 +148,7 @@ interface Part<T> {
 
 function planService(
   check: Check,
-  { skipCheck, showValues }: PlanSettings,
+  { skipCheck, showValues = false }: PlanSettings,
   { target, read }: Observed,
   image: string | undefined,
   checked: boolean,
