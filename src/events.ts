@@ -100,8 +100,14 @@ export type Event =
       readonly stage: string | undefined;
       /** Percentage of the production traffic that the new tasks get, where it is shifted. */
       readonly traffic: number | undefined;
-      /** What the rollout waits for once all tasks run. */
-      readonly waitsFor: 'old-tasks' | 'drain' | 'bake' | undefined;
+      /** What ECS waits for although all new tasks run. */
+      readonly waitsFor: 'health-checks' | 'old-tasks' | 'drain' | 'bake' | undefined;
+      /** ISO time of AWS at which that began; undefined where AWS gives none. */
+      readonly waitsSince: string | undefined;
+      /** Seconds that it takes at most; undefined where AWS gives no limit. */
+      readonly waitsAtMost: number | undefined;
+      /** Old tasks whose connections are draining: ECS no longer counts them as running. */
+      readonly draining: number;
       readonly counts: RolloutCounts;
     }
   | {
@@ -133,8 +139,10 @@ export type Event =
       readonly reason: string;
       readonly seconds: number;
       readonly digests: readonly string[];
-      /** The watch ended while the deployment was being rolled back. */
+      /** ECS was rolling back when the watch ended. */
       readonly rollingBack: boolean;
+      /** The interrupt was meant to detach (`--detach-on-interrupt`). */
+      readonly detached: boolean;
     }
   | { readonly kind: 'log-empty' }
   | {

@@ -66,11 +66,11 @@ async function diagnoseService(tools: Tools, target: Target): Promise<Diagnosis>
   const ofTasks = await optional(
     tools,
     'ecs:ListTasks',
-    findCauses(tools, service, { id: latest.deployment, definition }, new Set()),
+    findCauses(tools, service, { id: latest.deployment, definition }),
   );
   const causes = groupCauses([
     ...(ofTasks ?? []),
-    ...events.flatMap((message) => diagnoseEvent(message) ?? []),
+    ...events.flatMap((message) => diagnoseEvent(message, service) ?? []),
   ]);
   return { ...known, causes, events };
 }

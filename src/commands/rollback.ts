@@ -24,5 +24,9 @@ export async function rollback(context: Context<'rollback'>): Promise<CommandRes
   enforce(tools, planned.findings);
   enforce(tools, await lookUp(tools, planned.lookups));
   const start = performance.now();
-  return rolloutResult(config, await rollOut(tools, config, movesOf(planned)), start);
+  return rolloutResult(
+    config,
+    await rollOut(tools, { ...config, force: false }, movesOf(planned)),
+    start,
+  );
 }

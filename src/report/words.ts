@@ -231,6 +231,7 @@ function endLines({
   seconds,
   digests,
   rollingBack,
+  detached,
 }: EventOf<'service-ended'>): Line[] {
   const { cluster, service, running, desired } = result;
   const ours = shortName(result.taskDefinition ?? '');
@@ -287,7 +288,10 @@ function endLines({
       ];
     case 'interrupted':
       return [
-        line('warning', `Stopped watching ${service}; the deployment of ${ours} ${goesOn}`),
+        line(
+          detached ? 'step' : 'warning',
+          `${detached ? 'Detached from' : 'Stopped watching'} ${service}; the deployment of ${ours} ${goesOn}`,
+        ),
         ...onward,
       ];
     default:
@@ -305,20 +309,23 @@ function endLines({
 type WaitsFor = NonNullable<EventOf<'rollout-progress'>['waitsFor']>;
 
 /** What a rollout waits for once all its tasks run. */
-const WAITS: Readonly<Record<WaitsFor, (counts: RolloutCounts) => string>> = {
-  'old-tasks': ({ old }) => `waiting for ${formatCount(old, 'old task')} to stop`,
-  drain: ({ old }) =>
-    `waiting for ${formatCount(old, 'old task')} to stop, after the deregistration delay of the target group`,
+const WAITS: Readonly<Record<WaitsFor, (event: EventOf<'rollout-progress'>) => string>> = {
+  'health-checks': () => 'waiting for health checks',
+  'old-tasks': ({ counts }) => `waiting for ${formatCount(counts.old, 'old task')} to stop`,
+  drain: ({ counts, draining }) =>
+    `draining ${formatCount(Math.max(counts.old, draining), 'old task')}`,
   bake: () => 'bake time: ECS watches for alarms',
 };
 
 function phaseNote(event: EventOf<'rollout-progress'>): string {
-  const { phase, stage, traffic, waitsFor, counts } = event;
+  const { phase, stage, traffic, waitsFor, waitsAtMost } = event;
   if (phase === 'rolling-back') return ' (rolling back)';
   if (stage !== undefined) {
     return ` (${stage}${traffic === undefined ? '' : `, ${traffic} % of the traffic`})`;
   }
-  return waitsFor === undefined ? '' : ` (${WAITS[waitsFor](counts)})`;
+  if (waitsFor === undefined) return '';
+  const limit = waitsAtMost === undefined ? '' : `, up to ${formatSeconds(waitsAtMost)}`;
+  return ` (${WAITS[waitsFor](event)}${limit})`;
 }
 
 function formatCounts({ desired, running, pending, failed, limit }: RolloutCounts): string {

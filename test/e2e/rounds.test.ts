@@ -61,6 +61,34 @@ test('with an image given, UpdateService is called in the fourth round of calls'
   expect(stderr).not.toContain('Error');
   expect(status).toBe(0);
   const update = rounds.findIndex((actions) => actions.includes('UpdateService'));
-  expect(rounds.slice(0, update + 1)).toMatchInlineSnapshot();
+  expect(rounds.slice(0, update + 1)).toMatchInlineSnapshot(`
+    [
+      [
+        "DescribeRepositories",
+        "DescribeServices",
+      ],
+      [
+        "BatchGetImage",
+        "DescribeTaskDefinition",
+        "DescribeTaskDefinition",
+      ],
+      [
+        "GetDownloadUrlForLayer",
+      ],
+      [
+        "DescribeImages",
+      ],
+      [
+        "DescribeLogGroups",
+        "DescribeRepositories",
+        "DescribeSecret",
+        "RegisterTaskDefinition",
+      ],
+      [
+        "BatchGetImage",
+        "UpdateService",
+      ],
+    ]
+  `);
   expect(update + 1).toBeLessThanOrEqual(4);
 });

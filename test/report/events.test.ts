@@ -56,6 +56,7 @@ const ended = (event: Partial<EventOf<'service-ended'>>): EventOf<'service-ended
   seconds: 1,
   digests: [],
   rollingBack: false,
+  detached: false,
   ...event,
 });
 const textOf = (event: EventOf<'service-ended'>) => wordEvent(event).lines.map(({ text }) => text);
