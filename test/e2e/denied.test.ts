@@ -189,7 +189,7 @@ test('a denied role: the statement is on one line, with its condition', async ()
     {
       "code": "permission-denied",
       "hint": "add to its policy: { "Effect": "Allow", "Action": "iam:PassRole", "Resource": "arn:aws:iam::111122223333:role/ecsTaskExecutionRole", "Condition": { "StringEquals": { "iam:PassedToService": "ecs-tasks.amazonaws.com" } } }
-    the whole policy: ecsdeploy help iam",
+    for the full policy: ecsdeploy help iam",
       "message": "arn:aws:iam::111122223333:user/sandbox is not authorized to call iam:PassRole on arn:aws:iam::111122223333:role/ecsTaskExecutionRole: no identity-based policy allows it.",
     }
   `);
@@ -201,7 +201,7 @@ test('UpdateService denied: the revision that was registered is named, and how t
     "Error: arn:aws:iam::111122223333:user/sandbox is not authorized to call ecs:UpdateService: no identity-based policy allows it. hyeon9mak-task-dev:2 was registered, but not deployed: the service is as it was.
       → add to its policy: { "Effect": "Allow", "Action": "ecs:UpdateService", "Resource": "*" }
       → then go on with the revision that is there: ecsdeploy rollout hyeon9mak-task-dev:2
-      → the whole policy: ecsdeploy help iam
+      → for the full policy: ecsdeploy help iam
     "
   `);
   const { taskDefinition, deployments } = await end.world.service();

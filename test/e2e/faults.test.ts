@@ -161,7 +161,7 @@ describe.each(DAEMONS)('a registry in trouble, $name', ({ skip, options }) => {
     expect(errorOf(end.stderr, world)).toMatchInlineSnapshot(`
       "Error: arn:aws:iam::123456789012:user/ci is not authorized to call ecr:InitiateLayerUpload on arn:aws:ecr:ap-northeast-2:123456789012:repository/hyeon9mak-dev: no identity-based policy allows it.
         → add to its policy: { "Effect": "Allow", "Action": "ecr:InitiateLayerUpload", "Resource": "arn:aws:ecr:ap-northeast-2:123456789012:repository/hyeon9mak-dev" }
-        → the whole policy: ecsdeploy help iam push
+        → for the full policy: ecsdeploy help iam push
       "
     `);
   });

@@ -291,8 +291,8 @@ test.each(['SIGINT', 'SIGTERM'] as const)(
       services: [{ outcome: 'interrupted' }],
     });
     expect(stable(end.stderr, world).split('\n').slice(-4).join('\n')).toMatchInlineSnapshot(`
-      "Warning: Stopped watching hyeon9mak-service-dev; the deployment of hyeon9mak-task-dev:2 goes on
-        → watch on: ecsdeploy rollout hyeon9mak-task-dev:2 --watch --cluster backend --service hyeon9mak-service-dev
+      "Warning: Stopped watching hyeon9mak-service-dev; the deployment of hyeon9mak-task-dev:2 continues
+        → continue watching: ecsdeploy rollout hyeon9mak-task-dev:2 --watch --cluster backend --service hyeon9mak-service-dev
         → roll back: ecsdeploy rollback --cluster backend --service hyeon9mak-service-dev
       "
     `);
@@ -314,7 +314,7 @@ describe('an interrupt before the rollout changes nothing', () => {
       },
     });
     expect(end.status, end.stderr).toBe(130);
-    expect(end.stderr).toContain('Warning: Interrupted before the service was changed.');
+    expect(end.stderr).toContain('Warning: Interrupted. No service was changed.');
     expect(world.writes()).toEqual([]);
   });
 
@@ -455,7 +455,7 @@ test('another registration in the family is waited for', async () => {
   world.sandbox.fail('ecs:RegisterTaskDefinition', awsFault('ClientException', busy), 2);
   const end = await world.run(['deploy', '--json']);
   expect(end.status, end.stderr).toBe(0);
-  expect(end.stderr).toContain('Somebody else registers in the family');
+  expect(end.stderr).toContain('is being registered by someone else; retrying');
 });
 
 test('an UpdateService whose answer is lost is not sent blindly again', async () => {

@@ -122,7 +122,7 @@ test('further tags are given in ECR, also to an image that is there already', as
   const tags = ['--extra-tag', 'latest', '--extra-tag', 'v1'];
   const end = await world.run(['push', '--tag', 'sha', ...tags]);
   expect(end.status, end.stderr).toBe(0);
-  expect(end.stderr).toContain('Tagged it latest, v1 as well');
+  expect(end.stderr).toContain('Also tagged latest, v1');
   const digest = await digestOf(world, 'sha');
   expect([await digestOf(world, 'latest'), await digestOf(world, 'v1')]).toEqual([digest, digest]);
   expect(world.writes()).toEqual(['ecr:PutImage', 'ecr:PutImage']);

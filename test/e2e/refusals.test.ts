@@ -391,7 +391,7 @@ test('a registry that refuses', async () => {
     Pushing
     Error: arn:aws:iam::111122223333:user/sandbox is not authorized to call ecr:InitiateLayerUpload: no identity-based policy allows it.
       → add to its policy: { "Effect": "Allow", "Action": "ecr:InitiateLayerUpload", "Resource": "*" }
-      → the whole policy: ecsdeploy help iam
+      → for the full policy: ecsdeploy help iam
     status 4"
   `);
 });
@@ -581,7 +581,7 @@ test('a port that is none', async () => {
 test('a scenario that is not there', async () => {
   expect(await refusal({ args: ['sandbox', '--scenario', 'crsh'] })).toMatchInlineSnapshot(`
     "Error: --scenario: there is no scenario "crsh".
-      → did you mean "crash"? scenarios that exist: success, load-balancer, slow-drain, desired-zero, autoscaling, image-gone, wrong-platform, wrong-architecture, pull-denied, cross-account, …; ecsdeploy sandbox --list explains them
+      → did you mean "crash"? scenarios that exist: success, load-balancer, slow-drain, desired-zero, autoscaling, image-gone, wrong-platform, wrong-architecture, pull-denied, cross-account, …; to see them explained: ecsdeploy sandbox --list
     status 2"
   `);
 });
@@ -745,7 +745,7 @@ test('a variable that is set without a value', async () => {
 
 test('help on what is not there', async () => {
   expect(await refusal({ args: ['help', 'deply'] })).toMatchInlineSnapshot(`
-    "Error: There is no help on "deply".
+    "Error: There is no help topic "deply".
       → did you mean "deploy"? topics that exist: iam, errors, deploy, push, render, register, rollout, rollback, status, diagnose, …
     status 2"
   `);
@@ -753,7 +753,7 @@ test('help on what is not there', async () => {
 
 test('help iam of what is not there', async () => {
   expect(await refusal({ args: ['help', 'iam', 'sandbox'] })).toMatchInlineSnapshot(`
-    "Error: help iam knows no permissions of "sandbox".
+    "Error: help iam has no policy for "sandbox".
       → commands that exist: deploy, push, render, register, rollout, rollback, status, diagnose, logs, verify
     status 2"
   `);

@@ -16,7 +16,7 @@ test('it runs a command inside and ends with its status', async () => {
   expect(killed.status).toBe(137);
   const missing = await spawnCli([...SANDBOX, '--', 'no-such-program']);
   expect(missing.status).toBe(2);
-  expect(missing.stderr).toContain('no-such-program cannot be run');
+  expect(missing.stderr).toContain('Cannot run no-such-program');
 });
 
 test('the command sees the sandbox and nothing of the AWS settings outside', async () => {
@@ -73,7 +73,7 @@ test('where no Docker daemon answers the stand-in is used, and that is said', as
   const end = await spawnCli(['sandbox', '--', NODE, '-e', ''], { environment });
   expect(end.status).toBe(0);
   expect(end.stderr).toMatch(
-    /^The Docker daemon is not running: unix:\/\/\/nowhere.* stand-in for Docker is used/,
+    /^The Docker daemon is not running: unix:\/\/\/nowhere.* Using the sandbox's stand-in for Docker/,
   );
   const forced = await spawnCli(['sandbox', '--docker', 'daemon', '--', NODE, '-e', ''], {
     environment,
