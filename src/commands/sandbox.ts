@@ -4,7 +4,7 @@ import { constants, devNull } from 'node:os';
 import type { CommandResult, Context } from './context.ts';
 import { suggest } from '../core/nearest.ts';
 import { openDocker } from '../docker/engine/daemon.ts';
-import { canReachRegistry } from '../docker/engine/probe.ts';
+import { canReachRegistry } from '../docker/engine/registry-probe.ts';
 import { EcsDeployError } from '../errors.ts';
 import { startDockerEngine } from '../sandbox/docker-engine.ts';
 import { startSandbox } from '../sandbox/sandbox.ts';

@@ -7,7 +7,7 @@ import type { Target } from '../settings/config.ts';
 import type { CommandResult, Context } from './context.ts';
 import type { Answer, Finding } from '../core/checks.ts';
 import { containersOf, shortName } from '../core/task-definition.ts';
-import { measureContext } from '../docker/context/context.ts';
+import { measureContext } from '../docker/context/check.ts';
 import { EcsDeployError } from '../errors.ts';
 import { examine, isBlind, serviceChecks } from '../plan/checks.ts';
 import { observeTarget, renderTarget } from '../plan/observe.ts';

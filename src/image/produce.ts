@@ -8,14 +8,14 @@ import type { Context } from '../commands/context.ts';
 import { parseDenial } from '../core/iam.ts';
 import type { ImageResult } from '../core/result.ts';
 import { buildImage } from '../docker/build.ts';
-import { inspectImage } from '../docker/engine/images.ts';
-import type { LocalImage } from '../docker/engine/images.ts';
-import { checkContext } from '../docker/context/context.ts';
-import { whileReached } from '../docker/engine/daemon.ts';
+import { inspectImage } from '../docker/engine/inspect-image.ts';
+import type { LocalImage } from '../docker/engine/inspect-image.ts';
+import { checkContext } from '../docker/context/check.ts';
+import { whileConnected } from '../docker/engine/unavailable.ts';
 import type { Daemon } from '../docker/engine/daemon.ts';
-import { userLogin } from '../docker/buildkit/logins.ts';
-import { pushImage } from '../docker/engine/push.ts';
-import type { Pushed } from '../docker/engine/push.ts';
+import { userLogin } from '../docker/engine/logins.ts';
+import { pushImage } from '../docker/engine/push-image.ts';
+import type { Pushed } from '../docker/engine/push-image.ts';
 import { EcsDeployError } from '../errors.ts';
 import { runProcess } from '../processes.ts';
 import { readImage } from '../plan/image.ts';
@@ -66,7 +66,7 @@ export async function produceImage(
   const reference = `${repository.uri}:${tag}`;
   const target = { daemon, repository, tag, reference, platform };
 
-  const { local, seconds } = await whileReached(
+  const { local, seconds } = await whileConnected(
     daemon,
     plan.local === undefined
       ? build(context, aws, plan, target, running)
@@ -75,7 +75,7 @@ export async function produceImage(
 
   const start = performance.now();
   emit({ kind: 'push-started' });
-  const { digest, layers } = await whileReached(daemon, push(context, target, local));
+  const { digest, layers } = await whileConnected(daemon, push(context, target, local));
   const push_ = since(start);
   emit({ kind: 'pushed', digest, seconds: push_, layers });
   const built = plan.local === undefined;

@@ -2,7 +2,7 @@ import type { Aws } from '../aws/client.ts';
 import { openEcs } from '../aws/ecs.ts';
 import type { Context } from '../commands/context.ts';
 import { DEFAULT_PLATFORM } from '../core/image.ts';
-import type { LocalImage } from '../docker/engine/images.ts';
+import type { LocalImage } from '../docker/engine/inspect-image.ts';
 import type { Daemon } from '../docker/engine/daemon.ts';
 import { readProgram } from '../docker/engine/program.ts';
 import { EcsDeployError } from '../errors.ts';

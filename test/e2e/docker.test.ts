@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import Docker from 'dockerode';
 import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
-import { canReachRegistry } from '../../src/docker/engine/probe.ts';
+import { canReachRegistry } from '../../src/docker/engine/registry-probe.ts';
 import { openDocker } from '../../src/docker/engine/daemon.ts';
 import { readResult } from '../support/cli.ts';
 import {

@@ -195,8 +195,8 @@ test('an immutable tag that somebody else pushes meanwhile: the same image is we
   const lost = await other.run(['push', '--tag', 'race'], { environment });
   expect(lost.status).toBe(5);
   expect(complaint(lost.stderr, other)).toMatchInlineSnapshot(`
-    "Error: REGISTRY/hyeon9mak-dev:race could not be pushed: tag invalid: The image tag 'race' already exists in the 'hyeon9mak-dev' repository and cannot be overwritten because the repository is immutable.
-      → the tag holds another image and cannot be overwritten: choose another with --tag
+    "Error: Cannot push REGISTRY/hyeon9mak-dev:race: tag invalid: The image tag 'race' already exists in the 'hyeon9mak-dev' repository and cannot be overwritten because the repository is immutable.
+      → the tag belongs to another image and cannot be overwritten: choose another with --tag
     "
   `);
 });

@@ -272,7 +272,7 @@ test('a Dockerfile that is not there', async () => {
   expect(await refusal({ args: ['deploy', '--dockerfile', 'docker/Dockerfile'] }))
     .toMatchInlineSnapshot(`
     "Error: There is no Dockerfile at FOLDER/docker/Dockerfile.
-      → give it with --dockerfile FILE or "build.dockerfile" in .ecsdeployrc; to deploy an image that exists use --image
+      → set it with --dockerfile FILE or "build.dockerfile" in .ecsdeployrc; to deploy an existing image, use --image
     status 2"
   `);
 });
@@ -280,7 +280,7 @@ test('a Dockerfile that is not there', async () => {
 test('a context that is not there', async () => {
   expect(await refusal({ args: ['deploy', '--context', 'nowhere'] })).toMatchInlineSnapshot(`
     "Error: The build context FOLDER/nowhere is not a folder.
-      → give it with --context DIR or "build.context" in .ecsdeployrc
+      → set it with --context DIR or "build.context" in .ecsdeployrc
     status 2"
   `);
 });
@@ -299,7 +299,7 @@ test('a build that fails', async () => {
       context: 4 files, 171 B
     Error: The build failed: "/missing": not found
       | [1/1] COPY missing /app
-      → check the path in the Dockerfile, and whether .dockerignore leaves it out of the context
+      → check the path in the Dockerfile, and whether .dockerignore excludes it from the context
     status 5"
   `);
 });
@@ -325,10 +325,10 @@ test('no Docker daemon', async () => {
   expect(
     await refusal({ args: DEPLOY, environment: { DOCKER_HOST: 'unix:///nowhere/docker.sock' } }),
   ).toMatchInlineSnapshot(`
-    "Error: No Docker daemon runs: there is no unix:///nowhere/docker.sock (DOCKER_HOST).
+    "Error: The Docker daemon is not running: unix:///nowhere/docker.sock (DOCKER_HOST) does not exist.
       → start it: sudo systemctl start docker (Docker Desktop: systemctl --user start docker-desktop)
-      → if there is none yet: https://docs.docker.com/get-started/get-docker/
-      → to deploy an image that is in a registry no Docker is needed: --image REFERENCE
+      → to install Docker: https://docs.docker.com/get-started/get-docker/
+      → to deploy an image from a registry without Docker: --image REFERENCE
     status 5"
   `);
 });
@@ -336,7 +336,7 @@ test('no Docker daemon', async () => {
 test('a Docker address of another kind', async () => {
   expect(await refusal({ args: DEPLOY, environment: { DOCKER_HOST: 'fd://builder' } }))
     .toMatchInlineSnapshot(`
-    "Error: The Docker address fd://builder (DOCKER_HOST) is of a kind that ecsdeploy does not speak.
+    "Error: ecsdeploy does not support the Docker address fd://builder (DOCKER_HOST).
       → use unix://, tcp:// or ssh://
     status 5"
   `);
@@ -345,10 +345,10 @@ test('a Docker address of another kind', async () => {
 test('a daemon that is named and not there', async () => {
   expect(await refusal({ args: [...DEPLOY, '--docker-host', 'unix:///elsewhere/docker.sock'] }))
     .toMatchInlineSnapshot(`
-    "Error: No Docker daemon runs: there is no unix:///elsewhere/docker.sock (--docker-host).
+    "Error: The Docker daemon is not running: unix:///elsewhere/docker.sock (--docker-host) does not exist.
       → start it: sudo systemctl start docker (Docker Desktop: systemctl --user start docker-desktop)
-      → if there is none yet: https://docs.docker.com/get-started/get-docker/
-      → to deploy an image that is in a registry no Docker is needed: --image REFERENCE
+      → to install Docker: https://docs.docker.com/get-started/get-docker/
+      → to deploy an image from a registry without Docker: --image REFERENCE
     status 5"
   `);
 });
@@ -356,8 +356,8 @@ test('a daemon that is named and not there', async () => {
 test('a context that is named and not there', async () => {
   expect(await refusal({ args: [...DEPLOY, '--docker-context', 'builder'] }))
     .toMatchInlineSnapshot(`
-    "Error: There is no docker context "builder".
-      → choose one that \`docker context ls\` shows: docker context use NAME, or set DOCKER_HOST
+    "Error: There is no Docker context "builder".
+      → choose one of \`docker context ls\` with docker context use NAME, or set DOCKER_HOST
     status 5"
   `);
 });
@@ -366,8 +366,8 @@ test('a docker context that is not there', async () => {
   expect(
     await refusal({ args: DEPLOY, environment: { DOCKER_HOST: '', DOCKER_CONTEXT: 'builder' } }),
   ).toMatchInlineSnapshot(`
-    "Error: There is no docker context "builder".
-      → choose one that \`docker context ls\` shows: docker context use NAME, or set DOCKER_HOST
+    "Error: There is no Docker context "builder".
+      → choose one of \`docker context ls\` with docker context use NAME, or set DOCKER_HOST
     status 5"
   `);
 });
@@ -484,8 +484,8 @@ test('build secrets without a session', async () => {
   ).toMatchInlineSnapshot(`
     "Docker: the sandbox's stand-in at tcp://DOCKER
     Building for linux/amd64
-    Error: The Docker daemon at tcp://DOCKER offers no BuildKit session, which build secrets and ssh agents need.
-      → build with Docker 20.10 or newer, or leave --secret, --ssh and what the config says of them out
+    Error: Build secrets and ssh agents need a BuildKit session, which the Docker daemon at tcp://DOCKER does not offer.
+      → build with Docker 20.10 or newer, or remove --secret, --ssh and their settings in the config
     status 5"
   `);
 });
@@ -537,8 +537,8 @@ test('TLS to Docker without its files', async () => {
       environment: { DOCKER_TLS_VERIFY: '1', DOCKER_CERT_PATH: '/nowhere' },
     }),
   ).toMatchInlineSnapshot(`
-    "Error: The TLS files of the Docker daemon cannot be read: ENOENT: no such file or directory, open '/nowhere/ca.pem'
-      → ca.pem, cert.pem and key.pem belong into DOCKER_CERT_PATH or ~/.docker; without TLS unset DOCKER_TLS_VERIFY
+    "Error: Cannot read the TLS files of the Docker daemon: ENOENT: no such file or directory, open '/nowhere/ca.pem'
+      → put ca.pem, cert.pem and key.pem in DOCKER_CERT_PATH or ~/.docker; to connect without TLS, unset DOCKER_TLS_VERIFY
     status 5"
   `);
 });
@@ -829,8 +829,8 @@ test('an ssh agent that does not run', async () => {
 test('a .dockerignore that cannot be read', async () => {
   expect(await refusal({ args: ['push'], files: { '.dockerignore': 'a[' } }))
     .toMatchInlineSnapshot(`
-    "Error: Docker does not understand the pattern "a[" in FOLDER/.dockerignore, line 1: a [ is not closed.
-      → write \\[ and \\\\ for a [ and a \\ of the name itself, or take the line out
+    "Error: Docker rejects the pattern "a[" in FOLDER/.dockerignore, line 1: a [ is not closed.
+      → to match a literal [ or \\, write \\[ or \\\\; otherwise remove the line
     status 2"
   `);
 });

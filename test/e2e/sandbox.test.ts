@@ -73,7 +73,7 @@ test('where no Docker daemon answers the stand-in is used, and that is said', as
   const end = await runCli(['sandbox', '--', NODE, '-e', ''], { environment });
   expect(end.status).toBe(0);
   expect(end.stderr).toMatch(
-    /^No Docker daemon runs: there is no unix:\/\/\/nowhere.* stand-in for Docker is used/,
+    /^The Docker daemon is not running: unix:\/\/\/nowhere.* stand-in for Docker is used/,
   );
   const forced = await runCli(['sandbox', '--docker', 'daemon', '--', NODE, '-e', ''], {
     environment,

@@ -94,7 +94,7 @@ function keptOf(text: string, paths: readonly string[]): string | null {
 test('a pattern that docker refuses is named, with its line', () => {
   const compile = (text: string) => () => compileIgnoreFile(text, '/app/.dockerignore');
   expect(compile('a\n\n![a-\n')).toThrow(
-    'Docker does not understand the pattern "![a-" in /app/.dockerignore, line 3: a [ is not closed.',
+    'Docker rejects the pattern "![a-" in /app/.dockerignore, line 3: a [ is not closed.',
   );
   expect(compile('!')).toThrow('the pattern "!" in /app/.dockerignore, line 1: nothing follows');
   // Docker finds these out only when it has a path for them.

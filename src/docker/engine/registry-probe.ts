@@ -1,12 +1,12 @@
 import type { Daemon } from './daemon.ts';
-import { daemonLines } from '../lines.ts';
+import { daemonLines } from './lines.ts';
 
-/** What a pull of a missing image says when the registry itself was reached. */
+/** Errors of pulling a missing image that come from the registry. */
 const REACHED = /manifest unknown|not found|name unknown|does not exist/i;
 
 /**
- * Whether the daemon reaches a registry: it is asked for an image that is not there. A daemon in a
- * virtual machine, as on macOS, has a loopback of its own.
+ * Whether the daemon can reach a registry, tried by pulling an image that does not exist. A daemon
+ * in a virtual machine, as on macOS, has its own loopback interface.
  */
 export async function canReachRegistry(
   { docker }: Daemon,

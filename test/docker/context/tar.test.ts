@@ -15,7 +15,8 @@ import { buffer } from 'node:stream/consumers';
 import { extract } from 'tar-stream';
 import type { Header } from 'tar-stream';
 import { expect, test } from 'vitest';
-import { checkContext, packContext } from '../../../src/docker/context/context.ts';
+import { checkContext } from '../../../src/docker/context/check.ts';
+import { packContext } from '../../../src/docker/context/tar.ts';
 import { asNobody, listenAt, makeFolder } from '../../support/files.ts';
 
 /**
@@ -189,7 +190,7 @@ test.each(['secret', 'closed', '.dockerignore'])(
 test.runIf(process.platform === 'linux')('a name that is no UTF-8 is told', async () => {
   const folder = makeFolder({ Dockerfile: '' });
   writeFileSync(Buffer.from(`${folder}/caf\xE9`, 'latin1'), '');
-  await expect(packed(folder)).rejects.toThrow('no valid UTF-8');
+  await expect(packed(folder)).rejects.toThrow('not valid UTF-8');
 });
 
 test('a folder that is left out comes with what is kept in it', async () => {

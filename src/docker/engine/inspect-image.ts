@@ -1,33 +1,32 @@
 import type Docker from 'dockerode';
-import { isAtLeast, platformParameter } from './daemon.ts';
+import { callEngine, isAtLeast, platformParameter } from './api.ts';
 import type { Daemon } from './daemon.ts';
-import { dial } from './dial.ts';
 
-/** An image that the daemon holds. */
+/** An image in the daemon's store. */
 export interface LocalImage {
-  /** As it was asked for. */
+  /** The name that it was looked up by. */
   readonly name: string;
-  /** Digest of its config, on the containerd store that of its manifest. */
+  /** Digest of its config; in the containerd store, of its manifest. */
   readonly id: string;
   /** E.g. `linux/amd64`. */
   readonly platform: string;
-  /** What it starts, and how. */
+  /** The container's defaults: entrypoint, command, environment. */
   readonly config: Docker.ImageInspectInfo['Config'];
 }
 
 /**
- * What the daemon says of an image; undefined when it holds none of that name. Of an index, which
- * the containerd store may hold, newer daemons give the image for `platform` where there is one,
- * else that for this machine.
+ * The daemon's image of that name; undefined when there is none. For an index, which the containerd
+ * store can hold, newer daemons return the image for `platform` if there is one, otherwise the image
+ * for the daemon's machine.
  */
 export async function inspectImage(
-  daemon: Daemon,
+  { docker, apiVersion }: Daemon,
   name: string,
   platform?: string,
 ): Promise<LocalImage | undefined> {
   const inspect = async (options: object): Promise<LocalImage | undefined> => {
     try {
-      const { Id, Os, Architecture, Config } = await dial<Docker.ImageInspectInfo>(daemon.docker, {
+      const { Id, Os, Architecture, Config } = await callEngine<Docker.ImageInspectInfo>(docker, {
         path: `/images/${name}/json?`,
         method: 'GET',
         options,
@@ -40,7 +39,7 @@ export async function inspectImage(
     }
   };
   const exact =
-    platform !== undefined && isAtLeast(daemon.apiVersion, '1.49')
+    platform !== undefined && isAtLeast(apiVersion, '1.49')
       ? await inspect({ platform: platformParameter(platform) })
       : undefined;
   return exact ?? (await inspect({}));

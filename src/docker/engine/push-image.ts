@@ -1,27 +1,28 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { EcsDeployError } from '../../errors.ts';
 import type { Emit, LayerProgress } from '../../events.ts';
-import { isAtLeast, isLost, platformParameter } from './daemon.ts';
+import { callEngine, isAtLeast, platformParameter } from './api.ts';
 import type { Daemon } from './daemon.ts';
-import { dial } from './dial.ts';
-import { daemonLines } from '../lines.ts';
-import type { DaemonLine } from '../lines.ts';
+import { daemonLines } from './lines.ts';
+import type { DaemonLine } from './lines.ts';
+import type { Login } from './logins.ts';
+import { isConnectionLost } from './unavailable.ts';
 
-/** Where and as whom to push. */
+/** What to push where, and with which login. */
 export interface PushRequest {
   /** `registry/repository`, without a tag. */
   readonly repository: string;
   readonly tag: string;
   readonly platform: string;
-  /** Milliseconds before the second attempt; three times as many before each further one. */
+  /** Milliseconds before the first retry; three times as many before each further one. */
   readonly pause: number;
-  /** Asked before each attempt, so that a token that ran out is renewed. */
-  readonly login: () => Promise<{ readonly username: string; readonly password: string }>;
+  /** Called before each attempt, so that an expired token is renewed. */
+  readonly login: () => Promise<Login>;
 }
 
-/** What was pushed. */
+/** A pushed image. */
 export interface Pushed {
-  /** Of the manifest, as the registry took it. */
+  /** Of the manifest, as the registry received it. */
   readonly digest: string;
   readonly layers: readonly LayerProgress[];
 }
@@ -29,11 +30,11 @@ export interface Pushed {
 /** Attempts after the first. */
 const RETRIES = 3;
 
-/** Refusals that another attempt cannot change, in the words of both image stores (docker-facts 3). */
+/** Errors that a retry cannot change, as both image stores word them (docker-facts 3). */
 const FINAL =
   /denied(?!.*expired)|not authorized|name unknown|does not exist|immutable|tag invalid|no basic auth credentials/i;
 
-/** Pushes one tag, again if the registry or the network fails; throws `push-failed`. */
+/** Pushes one tag and retries when the registry or the network fails; throws `push-failed`. */
 export async function pushImage(
   daemon: Daemon,
   request: PushRequest,
@@ -44,8 +45,8 @@ export async function pushImage(
     try {
       return await pushOnce(daemon, request, emit, signal);
     } catch (error) {
-      // What AWS refuses the login for is told by itself.
-      if (signal.aborted || isLost(error) || error instanceof EcsDeployError) throw error;
+      // An EcsDeployError is AWS refusing the login.
+      if (signal.aborted || isConnectionLost(error) || error instanceof EcsDeployError) throw error;
       const message = (error as Error).message;
       if (retry === RETRIES || FINAL.test(message)) throw pushFailed(request, message, error);
       emit({
@@ -65,12 +66,12 @@ async function pushOnce(
 ): Promise<Pushed> {
   const { username, password } = await login();
   const serveraddress = repository.split('/', 1)[0] ?? '';
-  const stream = await dial<NodeJS.ReadableStream>(docker, {
+  const stream = await callEngine<NodeJS.ReadableStream>(docker, {
     path: `/images/${repository}/push?`,
     method: 'POST',
     options: {
       tag,
-      // Older daemons ignore it; newer ones push this platform alone, or refuse (docker-facts 3).
+      // Older daemons ignore it; newer ones push only this platform, or refuse (docker-facts 3).
       ...(isAtLeast(apiVersion, '1.46') && { platform: platformParameter(platform) }),
     },
     authconfig: { username, password, serveraddress },
@@ -78,18 +79,24 @@ async function pushOnce(
     isStream: true,
     statusCodes: { 200: true, 404: 'no such image', 500: 'server error' },
   });
+  return readPush(stream, (layers) => emit({ kind: 'push-progress', layers }));
+}
+
+async function readPush(
+  stream: NodeJS.ReadableStream,
+  report: (layers: readonly LayerProgress[]) => void,
+): Promise<Pushed> {
   const layers = new Map<string, LayerProgress>();
   let digest: string | undefined;
   let failure: string | undefined;
   for await (const line of daemonLines(stream)) {
     failure ??= line.errorDetail?.message ?? line.error;
-    // The status line is the one place where every image store gives the digest.
+    // The status line is the only place where every image store gives the digest.
     digest ??= /: digest: (sha256:[0-9a-f]{64}) size: \d+/.exec(line.status ?? '')?.[1];
     const layer = layerOf(line);
     if (layer === undefined) continue;
-    const known = layers.get(layer.id);
-    layers.set(layer.id, { ...layer, total: layer.total ?? known?.total });
-    emit({ kind: 'push-progress', layers: [...layers.values()] });
+    layers.set(layer.id, { ...layer, total: layer.total ?? layers.get(layer.id)?.total });
+    report([...layers.values()]);
   }
   if (failure !== undefined) throw new Error(failure);
   if (digest === undefined) throw new Error('the daemon ended the push without a digest');
@@ -117,7 +124,7 @@ function pushFailed(
 ): EcsDeployError {
   return new EcsDeployError({
     code: 'push-failed',
-    message: `${repository}:${tag} could not be pushed: ${message}`,
+    message: `Cannot push ${repository}:${tag}: ${message}`,
     hint: hintFor(message),
     cause,
   });
@@ -127,10 +134,10 @@ function hintFor(message: string): string {
   if (/name unknown|repository with name/.test(message))
     return 'create it with --create-repository';
   if (/immutable/.test(message)) {
-    return 'the tag holds another image and cannot be overwritten: choose another with --tag';
+    return 'the tag belongs to another image and cannot be overwritten: choose another with --tag';
   }
   if (/denied|not authorized|authentication|credentials/i.test(message)) {
     return 'the policy needs ecr:BatchCheckLayerAvailability, InitiateLayerUpload, UploadLayerPart, CompleteLayerUpload and PutImage on the repository';
   }
-  return 'check that the Docker daemon can reach the registry; it, not ecsdeploy, makes the connection';
+  return 'check that the Docker daemon can reach the registry: the daemon makes the connection';
 }

@@ -4,43 +4,45 @@ import type { ClientHttp2Session } from 'node:http2';
 import { connect } from 'node:net';
 import { Duplex, Readable } from 'node:stream';
 import { connect as connectTls } from 'node:tls';
-import { isAtLeast } from '../engine/daemon.ts';
+import { isAtLeast } from '../engine/api.ts';
 import type { Daemon } from '../engine/daemon.ts';
+import { socketPath, tcpAddress } from '../engine/endpoint.ts';
 import type { DockerAddress } from '../engine/endpoint.ts';
+import { openSsh } from '../engine/ssh.ts';
 import { readMessages, sender } from './grpc.ts';
 import { fieldBytes, message } from './protobuf.ts';
-import { openSsh } from '../engine/ssh.ts';
 
-/** Milliseconds in which a daemon that speaks gRPC answers. */
+/** Milliseconds in which a daemon with gRPC answers. */
 const TIMEOUT = 3000;
 
 /**
- * Opens the daemon's own gRPC, HTTP/2 on its socket; undefined where it has none, before API 1.53
+ * Opens the daemon's own gRPC, HTTP/2 on its socket; undefined before API 1.53, which introduced it
  * (docker-facts 1.6).
  */
-export function openNative({ address, apiVersion }: Daemon): ClientHttp2Session | undefined {
+export function openDaemonGrpc({ address, apiVersion }: Daemon): ClientHttp2Session | undefined {
   if (!isAtLeast(apiVersion, '1.53')) return undefined;
   return connectHttp2('http://docker', { createConnection: () => openConnection(address) });
 }
 
-function openConnection({ host, tls }: DockerAddress): Duplex {
-  if (host.startsWith('ssh://')) return openSsh(host);
-  if (/^(unix|npipe):\/\//.test(host)) return connect(host.replace(/^\w+:\/\//, ''));
-  const { hostname, port } = new URL(host.replace(/^tcp:/, 'http:'));
-  return tls === undefined
-    ? connect(Number(port || 2375), hostname)
-    : connectTls({ host: hostname, port: Number(port || 2376), ...tls, ALPNProtocols: ['h2'] });
+function openConnection(address: DockerAddress): Duplex {
+  if (address.host.startsWith('ssh://')) return openSsh(address.host);
+  const path = socketPath(address);
+  if (path !== undefined) return connect(path);
+  const target = tcpAddress(address);
+  return address.tls === undefined
+    ? connect(target)
+    : connectTls({ ...target, ...address.tls, ALPNProtocols: ['h2'] });
 }
 
 /**
- * A connection that BuildKit calls back on, inside of a call of `Control.Session`; undefined where
- * the daemon takes no such call.
+ * The connection of a BuildKit session, inside a call of `Control.Session`; undefined when the daemon
+ * rejects the call.
  */
-export async function openTunnel(
+export async function openSessionTunnel(
   daemon: Daemon,
   headers: Readonly<Record<string, string | string[]>>,
 ): Promise<Duplex | undefined> {
-  const client = openNative(daemon);
+  const client = openDaemonGrpc(daemon);
   if (client === undefined) return undefined;
   client.on('error', () => undefined);
   try {
@@ -54,7 +56,7 @@ export async function openTunnel(
     const [answer] = (await once(call, 'response', {
       signal: AbortSignal.timeout(TIMEOUT),
     })) as [Readonly<Record<string, unknown>>];
-    // A status that comes at once is a refusal.
+    // A status in the headers is a refusal.
     if (answer[':status'] !== 200 || answer['grpc-status'] !== undefined)
       throw new Error('refused');
     const send = sender(call);
@@ -73,7 +75,7 @@ export async function openTunnel(
   }
 }
 
-/** What BytesMessages hold. */
+/** The payloads of `BytesMessage`s. */
 async function* bytesOf(packets: AsyncIterable<Buffer>): AsyncGenerator<Uint8Array> {
   for await (const packet of packets) yield fieldBytes(packet, 1);
 }

@@ -1,20 +1,20 @@
 import { connect } from 'node:net';
+import { rpcError } from './grpc.ts';
+import type { Call, Methods } from './grpc.ts';
 import { fieldBytes, fieldText, message } from './protobuf.ts';
-import { RpcError } from './session.ts';
-import type { Call, Methods } from './session.ts';
 
-/** Bytes of one message of what an agent says. */
+/** The field of `BytesMessage` that holds the payload. */
 const DATA = 1;
 
 /**
- * Lets steps with `--mount=type=ssh` talk to ssh agents; `sockets` holds where each id's agent
- * listens (BuildKit's `moby.sshforward.v1`). The keys stay in the agent.
+ * Connects steps with `--mount=type=ssh` to ssh agents, given their sockets by id (BuildKit's
+ * `moby.sshforward.v1`). The keys stay in the agent.
  */
 export function forwardAgents(sockets: ReadonlyMap<string, string>): Methods {
   const find = (id: string) => {
     const socket = sockets.get(id === '' ? 'default' : id);
     if (socket !== undefined) return socket;
-    throw new RpcError('notFound', `no ssh agent is forwarded as ${id}`);
+    throw rpcError('notFound', `no ssh agent is forwarded as ${id}`);
   };
   return {
     '/moby.sshforward.v1.SSH/CheckAgent': async ({ messages, send }) => {
@@ -30,16 +30,16 @@ export function forwardAgents(sockets: ReadonlyMap<string, string>): Methods {
 
 async function forward({ messages, send }: Call, path: string): Promise<void> {
   const socket = connect(path);
-  const asking = async () => {
+  const request = async () => {
     for await (const packet of messages) socket.write(fieldBytes(packet, DATA));
     socket.end();
   };
-  const answering = async () => {
+  const answer = async () => {
     for await (const chunk of socket) await send(message([DATA, chunk as Buffer]));
   };
   try {
-    const answered = answering();
-    await Promise.race([asking().then(() => answered), answered]);
+    const answered = answer();
+    await Promise.race([request().then(() => answered), answered]);
   } finally {
     socket.destroy();
   }

@@ -1,6 +1,6 @@
 import { StringDecoder } from 'node:string_decoder';
 
-/** One JSON line of the daemon; only the members that are read here. */
+/** One JSON line of a daemon's answer, with the members that are read here. */
 export interface DaemonLine {
   readonly id?: string;
   readonly status?: string;
@@ -14,8 +14,8 @@ export interface DaemonLine {
 /**
  * The JSON lines of a daemon's answer, one by one.
  *
- * dockerode's own reader breaks characters at chunk borders and dies of a line that is not JSON
- * (docker-facts 1.4); such a line, a proxy's page for one, is an error of the build here.
+ * dockerode's own reader breaks characters at chunk borders and throws on a line that is not JSON
+ * (docker-facts 1.4). Here such a line, e.g. of a proxy's error page, becomes an `error` line.
  */
 export async function* daemonLines(stream: NodeJS.ReadableStream): AsyncGenerator<DaemonLine> {
   const decoder = new StringDecoder('utf8');
@@ -33,6 +33,6 @@ function parseLine(line: string): DaemonLine {
   try {
     return JSON.parse(line) as DaemonLine;
   } catch {
-    return { error: `the daemon answered no JSON: ${line.slice(0, 200)}` };
+    return { error: `the daemon's answer is not JSON: ${line.slice(0, 200)}` };
   }
 }

@@ -2,9 +2,10 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { EcsDeployError } from '../../errors.ts';
 import { runProcess } from '../../processes.ts';
-import { configFolder } from '../engine/endpoint.ts';
+import { configFolder } from './endpoint.ts';
+import type { Environment } from './endpoint.ts';
 
-/** What opens a registry. */
+/** Credentials for a registry. */
 export interface Login {
   readonly username: string;
   readonly password: string;
@@ -18,33 +19,33 @@ interface DockerConfig {
   readonly credHelpers?: Readonly<Record<string, string>>;
 }
 
-/** Docker Hub answers under several names and keeps its login under this one. */
+/** Docker Hub has several host names; Docker stores its login under this key. */
 const HUB_KEY = 'https://index.docker.io/v1/';
 const HUB_HOSTS = new Set(['docker.io', 'index.docker.io', 'registry-1.docker.io']);
 
-/** The name under which docker stores an identity token instead of a password. */
+/** The user name that marks an identity token in place of a password. */
 const TOKEN_USER = '<token>';
 
 /**
- * The user's own login for a registry host, from where docker keeps it: `DOCKER_AUTH_CONFIG`, a
- * credential helper, the credential store, `auths`. Undefined where there is none.
+ * The user's own login for a registry host, from where Docker stores it: `DOCKER_AUTH_CONFIG`, a
+ * credential helper, the credential store, `auths`. Undefined when there is none.
  */
 export async function userLogin(
-  environment: Readonly<Record<string, string | undefined>>,
+  environment: Environment,
   host: string,
 ): Promise<Login | undefined> {
-  const given = parseConfig(environment['DOCKER_AUTH_CONFIG'] ?? '');
+  const fromVariable = parseConfig(environment['DOCKER_AUTH_CONFIG'] ?? '');
   const config = parseConfig(readConfig(configFolder(environment)));
   const key = loginKey(host);
   const helper = config.credHelpers?.[key] ?? config.credsStore;
   return (
-    fromAuths(given, key) ??
+    fromAuths(fromVariable, key) ??
     (helper === undefined ? undefined : await askHelper(helper, key)) ??
     fromAuths(config, key)
   );
 }
 
-/** The name under which docker keeps the login for a registry host. */
+/** The key under which Docker stores the login for a registry host. */
 export function loginKey(host: string): string {
   return HUB_HOSTS.has(host) ? HUB_KEY : host;
 }
@@ -59,7 +60,7 @@ function fromAuths({ auths = {} }: DockerConfig, key: string): Login | undefined
   return { username: decoded.slice(0, colon), password: decoded.slice(colon + 1) };
 }
 
-/** Asks `docker-credential-NAME get`; a helper that is missing or knows nothing is no error. */
+/** Runs `docker-credential-NAME get`; undefined when the helper is missing or has no login. */
 async function askHelper(name: string, key: string): Promise<Login | undefined> {
   try {
     const { status, stdout } = await runProcess({
@@ -90,8 +91,8 @@ function parseConfig(source: string): DockerConfig {
   } catch (error) {
     throw new EcsDeployError({
       code: 'docker-unsuitable',
-      message: `Docker's configuration is no JSON: ${(error as Error).message}`,
-      hint: 'mend config.json in ~/.docker (or DOCKER_CONFIG), or DOCKER_AUTH_CONFIG',
+      message: `Docker's configuration is not valid JSON: ${(error as Error).message}`,
+      hint: 'fix config.json in ~/.docker (or DOCKER_CONFIG), or DOCKER_AUTH_CONFIG',
       cause: error,
     });
   }

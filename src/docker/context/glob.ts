@@ -6,7 +6,7 @@ const BYTE_ORDER_MARK = '\uFEFF';
  * Compiles a cleaned pattern of moby/patternmatcher. Throws a SyntaxError where moby refuses it;
  * what moby refuses only when it comes to match with it, so does the function that is returned.
  */
-export function compilePattern(pattern: string): (path: string) => boolean {
+export function compileGlob(pattern: string): (path: string) => boolean {
   checkGlob(pattern);
   const { kind, expression } = translate(pattern);
   switch (kind) {

@@ -5,11 +5,11 @@ import type { Readable } from 'node:stream';
 import Docker from 'dockerode';
 import { extract } from 'tar-stream';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { buildImage } from '../../../src/docker/build.ts';
-import { packContext } from '../../../src/docker/context/context.ts';
-import { openDocker } from '../../../src/docker/engine/daemon.ts';
-import { dockerOptions, HAS_DOCKER } from '../../support/docker.ts';
-import { listenAt, makeFolder } from '../../support/files.ts';
+import { buildImage } from '../../src/docker/build.ts';
+import { packContext } from '../../src/docker/context/tar.ts';
+import { openDocker } from '../../src/docker/engine/daemon.ts';
+import { dockerOptions, HAS_DOCKER } from '../support/docker.ts';
+import { listenAt, makeFolder } from '../support/files.ts';
 
 const REFERENCE = `ecsdeploy-test-context:${process.pid}`;
 
@@ -161,7 +161,7 @@ describe.skipIf(!HAS_DOCKER)('a folder with everything', () => {
       '.dockerignore': '*\\gone\n',
     });
     await expect(imageOf(folder)).rejects.toThrow(
-      'Docker does not understand the pattern "*\\gone" in the .dockerignore file',
+      'Docker rejects the pattern "*\\gone" in the .dockerignore file',
     );
   });
 });
