@@ -829,7 +829,7 @@ test('an ssh agent that does not run', async () => {
 test('a .dockerignore that cannot be read', async () => {
   expect(await refusal({ args: ['push'], files: { '.dockerignore': 'a[' } }))
     .toMatchInlineSnapshot(`
-    "Error: Docker rejects the pattern "a[" in FOLDER/.dockerignore, line 1: a [ is not closed.
+    "Error: Docker rejects the pattern "a[" in FOLDER/.dockerignore, line 1: it has an unclosed or invalid [ ], or ends with \\.
       → to match a literal [ or \\, write \\[ or \\\\; otherwise remove the line
     status 2"
   `);
