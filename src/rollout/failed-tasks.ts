@@ -126,8 +126,9 @@ async function platformsOfImage(
 ): Promise<readonly string[] | undefined> {
   try {
     const { tag = 'latest', digest } = parseImageReference(reference);
-    const repository = await repositoryOf(ecs.aws, reference);
-    return repository && (await findImage(repository, { tag, digest }))?.platforms;
+    const named = repositoryOf(ecs.aws, reference);
+    if (named === undefined || !(await named.isOurs)) return undefined;
+    return (await findImage(named.repository, { tag, digest }))?.platforms;
   } catch (error) {
     if (error instanceof EcsDeployError) return undefined;
     throw error;
