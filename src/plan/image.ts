@@ -174,7 +174,7 @@ export async function readStored(
   { emit }: Pick<ObserveTools, 'emit'>,
   repository: Repository,
   wanted: ImageId,
-): Promise<ReadImage['stored']> {
+): Promise<StoredImage | 'missing' | undefined> {
   const found = findImage(repository, wanted).then((image) => image ?? ('missing' as const));
   const image = await optional({ emit }, 'ecr:BatchGetImage', found);
   if (typeof image === 'object' && image.withheld !== undefined) {
