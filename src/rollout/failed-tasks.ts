@@ -51,7 +51,7 @@ export async function readFailedTasks(
       !known.has(task.id),
   );
   return Promise.all(
-    failed.map((task, index) => {
+    failed.map(async (task, index) => {
       const described = describeTask(task, definition);
       return index < TASKS_EXAMINED ? examine(tools, task, described, definition) : described;
     }),

@@ -96,7 +96,7 @@ test('one task of a cause that no other can mend ends the watch', async () => {
   expect(readResult(end).services).toMatchObject([
     { outcome: 'failed', causes: [{ code: 'command-not-found' }] },
   ]);
-  expect(end.stderr).toContain('no further task can do better');
+  expect(end.stderr).toContain('every new task would fail the same way');
 });
 
 test('limits that leave ECS no room are named, and no circuit breaker is waited for', async () => {
@@ -408,7 +408,7 @@ describe('reads that AWS refuses', () => {
     world.sandbox.fail('ecs:DescribeServiceDeployments', unknown);
     const end = await world.run(['deploy', '--json']);
     expect(end.status, end.stderr).toBe(0);
-    expect(end.stderr).toContain('Going on without service deployments');
+    expect(end.stderr).toContain('Continuing without service deployments');
   });
 
   test('in classic mode a rollback is seen all the same', async () => {
@@ -418,7 +418,7 @@ describe('reads that AWS refuses', () => {
     const end = await world.run(['deploy', '--json']);
     expect(end.status, end.stderr).toBe(7);
     expect(end.stderr.match(/ecs:DescribeServiceDeployments/g)?.length).toBeGreaterThan(0);
-    expect(end.stderr.match(/Going on without service deployments/g)).toHaveLength(1);
+    expect(end.stderr.match(/Continuing without service deployments/g)).toHaveLength(1);
   });
 });
 
