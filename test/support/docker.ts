@@ -28,13 +28,16 @@ export function program(change: (bytes: Buffer) => void = () => undefined): Buff
   return bytes;
 }
 
-/** Takes what the tests made out of the daemon. */
+/** Registries of the worlds that use the daemon. */
+export const registries = new Set<string>();
+
+/** Takes what the tests of this process made out of the daemon; others may be at work beside it. */
 export async function removeImages(): Promise<void> {
   const docker = new Docker(dockerOptions());
   const images = await docker.listImages();
   const made = images.filter(({ RepoTags, RepoDigests }) =>
     [...(RepoTags ?? []), ...(RepoDigests ?? [])].some((name) =>
-      /^127\.0\.0\.1:\d+\/hyeon9mak-dev[:@]/.test(name),
+      registries.has(name.split('/')[0] ?? name),
     ),
   );
   await Promise.all(made.map(({ Id }) => docker.getImage(Id).remove({ force: true })));
