@@ -316,7 +316,7 @@ test('a Dockerfile that is none', async () => {
         + image: "REGISTRY/hyeon9mak-dev:COMMIT"
     Building for linux/amd64
       context: 4 files, 168 B
-    Error: The build failed: the sandbox's stand-in for Docker knows no COPPY (Dockerfile line 2): it builds FROM scratch with COPY, ADD, ARG, ENV, CMD, ENTRYPOINT, EXPOSE, LABEL, WORKDIR and USER; start a Docker daemon to build this
+    Error: The build failed: the sandbox's stand-in for Docker does not support COPPY (Dockerfile line 2); it builds FROM scratch with COPY, ADD, ARG, ENV, CMD, ENTRYPOINT, EXPOSE, LABEL, WORKDIR and USER; start a Docker daemon to build this
       | [0/0] COPPY app /app
     status 5"
   `);
