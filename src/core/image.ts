@@ -1,4 +1,4 @@
-/** The parts of an image reference such as `host:5000/team/app:1.2@sha256:…`. */
+/** The parts of an image reference, e.g. `host:5000/team/app:1.2@sha256:…`. */
 export interface ImageReference {
   /** Registry host with its port; undefined for Docker Hub's short names. */
   readonly registry: string | undefined;
@@ -7,7 +7,7 @@ export interface ImageReference {
   readonly digest: string | undefined;
 }
 
-/** Takes an image reference apart by the rules of the distribution reference grammar. */
+/** Parses an image reference according to the grammar of the distribution project. */
 export function parseImageReference(reference: string): ImageReference {
   const [named = '', digest] = reference.split('@', 2);
   const colon = named.lastIndexOf(':');
@@ -24,7 +24,7 @@ export function parseImageReference(reference: string): ImageReference {
   };
 }
 
-/** Account and region of a private ECR registry host; undefined for any other host (ecs-facts 6.1). */
+/** Account and region of a private ECR registry host; undefined for any other host. */
 export function ecrRegistry(host: string): { account: string; region: string } | undefined {
   const match =
     /^(\d{12})\.dkr[.-]ecr(?:-fips)?\.([a-z0-9-]+)\.(?:amazonaws\.com(?:\.cn)?|on\.aws)$/.exec(
@@ -34,7 +34,7 @@ export function ecrRegistry(host: string): { account: string; region: string } |
   return account === undefined || region === undefined ? undefined : { account, region };
 }
 
-/** What ECS runs where a task definition names no `runtimePlatform`. */
+/** The platform of tasks without `runtimePlatform`. */
 export const DEFAULT_PLATFORM = 'linux/amd64';
 
 /** The platform that ECS runs a task definition on. */
