@@ -83,6 +83,7 @@ function licences({ inputs }) {
     ),
   );
   const packages = [...folders].toSorted().map((folder) => ({
+    folder,
     ...JSON.parse(readFileSync(join(root, folder, 'package.json'), 'utf8')),
     text: readdirSync(join(root, folder))
       .filter((name) => /^(?:licen[cs]e|copying|notice)(?:[.-]|$)/i.test(name))
@@ -99,12 +100,25 @@ function licences({ inputs }) {
         repository?.url !== undefined &&
         repository.url === entry.repository?.url,
     );
-    const text = entry.text || sibling?.text || standardText(entry);
+    const text =
+      entry.text || sibling?.text || standardText(entry) || headers(entry, packages, inputs);
     if (text === undefined)
       throw new Error(`${entry.name} has no licence text; add it to scripts/build.js`);
     return `${entry.name} ${entry.version} (${entry.license})\n\n${text}\n`;
   });
   return texts.join(`\n${'-'.repeat(80)}\n`);
+}
+
+/** The notices at the head of a package's bundled files, with the Apache text that they refer to. */
+function headers({ folder, license }, packages, inputs) {
+  const notices = Object.keys(inputs)
+    .filter((path) => path.startsWith(`${folder}/`))
+    .map((path) => /^(?:\/\/.*\n)+/.exec(readFileSync(join(root, path), 'utf8'))?.[0] ?? '');
+  const apache = packages.find((entry) => entry.license === 'Apache-2.0' && entry.text)?.text;
+  const parts = [...new Set(notices), license.includes('Apache-2.0') ? apache : ''];
+  return notices.every((notice) => notice !== '') && parts.every((part) => part !== undefined)
+    ? parts.join('\n').trim()
+    : undefined;
 }
 
 /** The SPDX text of a package that names its licence and author only; undefined for other licences. */

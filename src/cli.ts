@@ -15,17 +15,17 @@ export interface Invocation {
   readonly rest: readonly string[];
 }
 
-type Action = (context: Context) => Promise<CommandResult>;
+type Action<C extends CommandName> = (context: Context<C>) => Promise<CommandResult>;
 
-interface CommandRow {
+interface CommandRow<C extends CommandName> {
   readonly summary: string;
   readonly argument?: readonly [name: string, meaning: string];
   readonly examples: readonly string[];
-  readonly load: () => Promise<Action>;
+  readonly load: () => Promise<Action<C>>;
 }
 
 /** The subcommands; the code of a command is loaded only when it runs. */
-const COMMANDS: Readonly<Record<CommandName, CommandRow>> = {
+const COMMANDS: { readonly [C in CommandName]: CommandRow<C> } = {
   deploy: {
     summary: 'build, push, register and roll out, and follow the deployment to its end',
     examples: [
@@ -112,7 +112,7 @@ const COMMANDS: Readonly<Record<CommandName, CommandRow>> = {
 };
 
 /** Loads the code of a command. */
-export function loadCommand(name: CommandName): Promise<Action> {
+export function loadCommand(name: CommandName): Promise<Action<never>> {
   return COMMANDS[name].load();
 }
 
@@ -120,6 +120,8 @@ export function loadCommand(name: CommandName): Promise<Action> {
 export interface HelpOutput {
   readonly write: (text: string) => void;
   readonly columns: number;
+  /** The text of `help errors`. */
+  readonly errorCodes: () => Promise<string>;
 }
 
 /**
@@ -209,9 +211,11 @@ async function writeHelp(
     (command ?? program).outputHelp();
     return;
   }
-  const { helpErrors, unknownTopic } = await import('./commands/help.ts');
-  if (topic !== 'errors') throw unknownTopic(topic, Object.keys(COMMANDS));
-  output.write(`${helpErrors()}\n`);
+  if (topic !== 'errors') {
+    const { unknownTopic } = await import('./commands/help.ts');
+    throw unknownTopic(topic, Object.keys(COMMANDS));
+  }
+  output.write(`${await output.errorCodes()}\n`);
 }
 
 /** Names that other tools use, and the words of ecsdeploy that mean the same. */

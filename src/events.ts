@@ -8,7 +8,7 @@ import type { EcsDeployError } from './errors.ts';
 export interface LayerProgress {
   readonly id: string;
   readonly current: number;
-  /** Undefined where the daemon does not say. */
+  /** Undefined where the daemon gives none. */
   readonly total: number | undefined;
   readonly state: 'waiting' | 'pushing' | 'pushed' | 'exists';
 }
@@ -28,13 +28,13 @@ export interface RolloutCounts {
   readonly running: number;
   readonly pending: number;
   readonly failed: number;
-  /** Failures at which the circuit breaker trips; undefined without one, and before the first. */
+  /** Failures at which the circuit breaker trips; undefined without a breaker or a failure. */
   readonly limit: number | undefined;
   /** Running tasks of other deployments. */
   readonly old: number;
 }
 
-/** Everything a step can tell, as facts without wording; the reporters word it. */
+/** Everything that a step reports, as facts without wording; `report/` words it. */
 export type Event =
   | {
       readonly kind: 'api-call';
@@ -54,7 +54,7 @@ export type Event =
   | {
       readonly kind: 'docker-found';
       readonly address: string;
-      /** What named it, e.g. `context colima`; `default` of the default socket. */
+      /** The setting that names it, e.g. `context colima`; `default` for the default socket. */
       readonly source: string;
       readonly version: string;
       readonly standIn: boolean;
@@ -100,8 +100,14 @@ export type Event =
       readonly stage: string | undefined;
       /** Percentage of the production traffic that the new tasks get, where it is shifted. */
       readonly traffic: number | undefined;
-      /** What is waited for though all tasks run. */
-      readonly waitsFor: 'old-tasks' | 'drain' | 'bake' | undefined;
+      /** What ECS waits for although all new tasks run. */
+      readonly waitsFor: 'health-checks' | 'old-tasks' | 'drain' | 'bake' | undefined;
+      /** ISO time of AWS at which that began; undefined where AWS gives none. */
+      readonly waitsSince: string | undefined;
+      /** Seconds that it takes at most; undefined where AWS gives no limit. */
+      readonly waitsAtMost: number | undefined;
+      /** Old tasks whose connections are draining: ECS no longer counts them as running. */
+      readonly draining: number;
       readonly counts: RolloutCounts;
     }
   | {
@@ -111,7 +117,7 @@ export type Event =
       readonly hook: string;
       /** ARN of the service deployment. */
       readonly record: string;
-      /** ISO time at which ECS goes on by itself, and how. */
+      /** ISO time at which ECS continues by itself, and what it does then. */
       readonly expiresAt: string | undefined;
       readonly timeoutAction: string | undefined;
     }
@@ -133,6 +139,10 @@ export type Event =
       readonly reason: string;
       readonly seconds: number;
       readonly digests: readonly string[];
+      /** ECS was rolling back when the watch ended. */
+      readonly rollingBack: boolean;
+      /** The interrupt was meant to detach (`--detach-on-interrupt`). */
+      readonly detached: boolean;
     }
   | { readonly kind: 'log-empty' }
   | {
@@ -149,6 +159,9 @@ export type Event =
 
 /** Takes one event. */
 export type Emit = (event: Event) => void;
+
+/** An event with the time at which it happened, as the reporters take it. */
+export type TimedEvent = Event & { readonly at: Date };
 
 /** The event of one kind. */
 export type EventOf<K extends Event['kind']> = Extract<Event, { readonly kind: K }>;

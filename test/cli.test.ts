@@ -3,7 +3,11 @@ import { parseCommandLine } from '../src/cli.ts';
 import { EcsDeployError } from '../src/errors.ts';
 
 const parse = (line: string) =>
-  parseCommandLine(line.split(' '), '1.0.0', { write: () => undefined, columns: 100 });
+  parseCommandLine(line.split(' '), '1.0.0', {
+    write: () => undefined,
+    columns: 100,
+    errorCodes: async () => '',
+  });
 
 /** Message and hint of a command line that is refused. */
 async function refusal(line: string): Promise<string> {

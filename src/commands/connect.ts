@@ -3,6 +3,7 @@ import type { Aws } from '../aws/client.ts';
 import { openEcs } from '../aws/ecs.ts';
 import type { Ecs } from '../aws/ecs.ts';
 import type { Emit } from '../events.ts';
+import type { Config } from '../settings/config.ts';
 import type { Context } from './context.ts';
 
 /** What the parts of a command use of a run. */
@@ -23,7 +24,13 @@ export async function connectTools(context: Context): Promise<Tools> {
     environment,
     ask,
     signal,
+    callTimeout: callTimeout(config),
     onCall: (call) => emit({ kind: 'api-call', ...call }),
   });
   return { aws, ecs: await openEcs(aws), emit, signal, environment };
+}
+
+/** Milliseconds that one call gets: short enough to end within --timeout, long enough for a slow network. */
+function callTimeout({ poll, timeout }: Pick<Config, 'poll' | 'timeout'>): number {
+  return Math.min(Math.max(10 * poll, 3000), 30_000, timeout);
 }

@@ -16,14 +16,14 @@ import type { ImagePlan, Plan } from '../plan/plan.ts';
 import { registerDrafts } from '../rollout/register.ts';
 import { rollOut } from '../rollout/move.ts';
 import { requireSettings } from '../settings/config.ts';
-import type { Config } from '../settings/config.ts';
+import type { ConfigOf } from '../settings/config.ts';
 import { connectTools } from './connect.ts';
 import type { Tools } from './connect.ts';
 import type { CommandResult, Context } from './context.ts';
 import { rolloutResult } from './moves.ts';
 
 /** The whole path: observe, plan, refuse what cannot work, then image, revision, rollout. */
-export async function deploy(context: Context): Promise<CommandResult> {
+export async function deploy(context: Context<'deploy'>): Promise<CommandResult> {
   const { config } = context;
   requireSettings(config, ['cluster', 'service', ...(config.image ? [] : ['repository' as const])]);
   const tools = await connectTools(context);
@@ -79,10 +79,13 @@ export async function deploy(context: Context): Promise<CommandResult> {
   return { ...result, image, seconds: { ...seconds, register, ...result.seconds } };
 }
 
+/** What of the settings a deploy is planned from. */
+type DeploySettings = ConfigOf<'deploy' | 'verify'>;
+
 /** Reads the services and the image side by side. */
 export async function observeDeploy(
   tools: Tools,
-  config: Config,
+  config: DeploySettings,
 ): Promise<{
   readonly services: readonly Observed[];
   /** Undefined when the config names none. */
@@ -97,7 +100,7 @@ export async function observeDeploy(
   return { services, image };
 }
 
-function observeImage(tools: Tools, config: Config): Promise<ObservedImage> | undefined {
+function observeImage(tools: Tools, config: DeploySettings): Promise<ObservedImage> | undefined {
   if (config.image !== undefined) return observeGiven(tools, config, config.image);
   return config.repository === undefined ? undefined : observeBuild(tools, config);
 }
@@ -138,7 +141,11 @@ function imagesOf(definition: Parameters<typeof containersOf>[0]): string[] {
   return containersOf(definition).map(({ image }) => String(image));
 }
 
-function dryRun({ showValues }: Config, { services }: Plan, image: ImagePlan): CommandResult {
+function dryRun(
+  { showValues }: ConfigOf<'deploy'>,
+  { services }: Plan,
+  image: ImagePlan,
+): CommandResult {
   return {
     outcome: 'planned',
     image: plannedImage(image),

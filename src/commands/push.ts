@@ -7,13 +7,13 @@ import type { Observed } from '../plan/observe.ts';
 import { plan } from '../plan/plan.ts';
 import { valueOf } from '../plan/read.ts';
 import { requireSettings } from '../settings/config.ts';
-import type { Config } from '../settings/config.ts';
+import type { ConfigOf } from '../settings/config.ts';
 import { connectTools } from './connect.ts';
 import type { Tools } from './connect.ts';
 import type { CommandResult, Context } from './context.ts';
 
 /** Builds the image, or takes one that the daemon has, proves and pushes it; prints its reference. */
-export async function push(context: Context): Promise<CommandResult> {
+export async function push(context: Context<'push'>): Promise<CommandResult> {
   const { config } = context;
   requireSettings(config, ['repository']);
   const tools = await connectTools(context);
@@ -44,7 +44,10 @@ export async function push(context: Context): Promise<CommandResult> {
  * The services that the config names, to build for the platform their tasks run on; not read when
  * the user names the platform. A service that does not exist yet says nothing.
  */
-async function observePlatforms(tools: Tools, config: Config): Promise<readonly Observed[]> {
+async function observePlatforms(
+  tools: Tools,
+  config: ConfigOf<'push'>,
+): Promise<readonly Observed[]> {
   const targets = config.targets.filter(({ cluster }) => cluster !== '');
   if (config.platform !== undefined || targets.length === 0) return [];
   return observeServices(tools, { targets }, (target, service) =>
@@ -53,7 +56,7 @@ async function observePlatforms(tools: Tools, config: Config): Promise<readonly 
 }
 
 const onePlatform =
-  ({ platform }: Config) =>
+  ({ platform }: ConfigOf<'push'>) =>
   (services: readonly Observed[]): string | undefined => {
     const [first] = services.flatMap(({ read }) => valueOf(read) ?? []);
     if (platform !== undefined || first?.next.kind !== 'render') return platform;

@@ -8,13 +8,13 @@ import { secondsSince } from '../events.ts';
 import { parseDefinition, readDefinitionFile } from '../plan/definition-file.ts';
 import { withTags } from '../plan/observe.ts';
 import { registerDrafts } from '../rollout/register.ts';
-import type { Config } from '../settings/config.ts';
+import type { ConfigOf } from '../settings/config.ts';
 import { connectTools } from './connect.ts';
 import type { Tools } from './connect.ts';
 import type { CommandResult, Context } from './context.ts';
 
 /** Registers a definition from a file or stdin, unless an equal revision exists; prints the ARN. */
-export async function register(context: Context): Promise<CommandResult> {
+export async function register(context: Context<'register'>): Promise<CommandResult> {
   const { argument, directory, config, emit } = context;
   const { skipCheck } = config;
   const given =
@@ -51,7 +51,7 @@ export async function register(context: Context): Promise<CommandResult> {
 /** The revision of the same family that the configured service runs: what `render` started from. */
 async function runningRevision(
   { ecs, emit }: Tools,
-  { targets }: Config,
+  { targets }: ConfigOf<'register'>,
   definition: JsonObject,
 ): Promise<Revision | undefined> {
   for (const target of targets) {

@@ -10,12 +10,12 @@ import { observeServices, observeSource, readDefinition } from '../plan/observe.
 import { plan } from '../plan/plan.ts';
 import { renderDefinition } from '../plan/render.ts';
 import { requireSettings } from '../settings/config.ts';
-import type { Config, Target } from '../settings/config.ts';
+import type { ConfigOf, Target } from '../settings/config.ts';
 import { connectTools } from './connect.ts';
 import type { CommandResult, Context } from './context.ts';
 
 /** Prints the definition that `register` takes: the service's own, with the image replaced. */
-export async function render(context: Context): Promise<CommandResult> {
+export async function render(context: Context<'render'>): Promise<CommandResult> {
   const { config } = context;
   const { taskDefinition, containerImages, ...edit } = config.targets[0] ?? config;
   const isFile = taskDefinition !== undefined && isDefinitionFile(taskDefinition);
@@ -48,7 +48,7 @@ interface Rendered {
   readonly service: ServiceResult;
 }
 
-async function renderOne(context: Context): Promise<Rendered> {
+async function renderOne(context: Context<'render'>): Promise<Rendered> {
   const { config } = context;
   const tools = await connectTools(context);
   const [target, ...others] = config.targets;
@@ -102,7 +102,7 @@ function givenImage(reference: string | undefined): ObservedImage | undefined {
 
 /** The target, with no container where none gets anything: then none has to be chosen. */
 function withContainer<T extends Variables & Pick<Target, 'container'>>(
-  { image }: Config,
+  { image }: ConfigOf<'render'>,
   target: T,
 ): T {
   const isNeeded = target.container !== undefined || image !== undefined || hasVariables(target);

@@ -13,7 +13,7 @@ import { movesOf, rolloutResult } from './moves.ts';
  * Takes services back to the last revision that was deployed successfully before, or to the one
  * named; a deployment in progress is stopped.
  */
-export async function rollback(context: Context): Promise<CommandResult> {
+export async function rollback(context: Context<'rollback'>): Promise<CommandResult> {
   const { config } = context;
   requireSettings(config, ['cluster', 'service']);
   const tools = await connectTools(context);
@@ -24,5 +24,9 @@ export async function rollback(context: Context): Promise<CommandResult> {
   enforce(tools, planned.findings);
   enforce(tools, await lookUp(tools, planned.lookups));
   const start = performance.now();
-  return rolloutResult(config, await rollOut(tools, config, movesOf(planned)), start);
+  return rolloutResult(
+    config,
+    await rollOut(tools, { ...config, force: false }, movesOf(planned)),
+    start,
+  );
 }

@@ -6,13 +6,13 @@ import { plan } from '../plan/plan.ts';
 import { observeRollout } from '../plan/rollout.ts';
 import { rollOut } from '../rollout/move.ts';
 import { requireSettings } from '../settings/config.ts';
-import type { Config } from '../settings/config.ts';
+import type { ConfigOf } from '../settings/config.ts';
 import { connectTools } from './connect.ts';
 import type { CommandResult, Context } from './context.ts';
 import { movesOf, rolloutResult } from './moves.ts';
 
 /** Moves the services to a revision and follows their deployments; `--watch` only follows. */
-export async function rollout(context: Context): Promise<CommandResult> {
+export async function rollout(context: Context<'rollout'>): Promise<CommandResult> {
   const { config } = context;
   requireSettings(config, ['cluster', 'service']);
   refuse(contradictions(config));
@@ -28,7 +28,7 @@ export async function rollout(context: Context): Promise<CommandResult> {
 }
 
 /** Flags that contradict `--watch`, which changes nothing and waits. */
-function contradictions({ watch, force, noWait }: Config): EcsDeployError[] {
+function contradictions({ watch, force, noWait }: ConfigOf<'rollout'>): EcsDeployError[] {
   const others = [force && '--force', noWait && '--no-wait'].filter((flag) => flag !== false);
   return others
     .filter(() => watch)
@@ -46,7 +46,7 @@ async function namedRevision({
   argument,
   config,
   readStdin,
-}: Context): Promise<string | undefined> {
+}: Context<'rollout'>): Promise<string | undefined> {
   // What the settings name can differ between services; what is piped in is for all of them.
   if (argument !== '-' && config.taskDefinition !== '-') return argument;
   const read = (await readStdin()).trim();

@@ -9,14 +9,14 @@ import { failures, plan } from '../plan/plan.ts';
 import type { PlanFinding } from '../plan/plan.ts';
 import { attempt } from '../plan/read.ts';
 import { requireSettings } from '../settings/config.ts';
-import type { Config } from '../settings/config.ts';
+import type { ConfigOf } from '../settings/config.ts';
 import { connectTools } from './connect.ts';
 import type { Tools } from './connect.ts';
 import type { CommandResult, Context } from './context.ts';
 import { observeDeploy } from './deploy.ts';
 
 /** Makes the plan of a deploy, with every check before its first write, and shows what was found. */
-export async function verify(context: Context): Promise<CommandResult> {
+export async function verify(context: Context<'verify'>): Promise<CommandResult> {
   const { config, emit } = context;
   requireSettings(config, ['cluster', 'service']);
   const tools = await connectTools(context);
@@ -63,7 +63,7 @@ async function checkAccount({ aws, ecs }: Tools): Promise<readonly PlanFinding[]
 /** A finding as it is shown: what could not be read for want of a permission is a warning. */
 async function toFinding(
   { error, ...finding }: PlanFinding,
-  { context, dockerfile }: Config,
+  { context, dockerfile }: ConfigOf<'verify'>,
 ): Promise<Finding> {
   if (error !== undefined && isDenied(error)) return { ...finding, status: 'warn' };
   if (finding.check !== 'build-context' || finding.status !== 'ok') return finding;

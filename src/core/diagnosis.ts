@@ -1,3 +1,6 @@
+import type { Service } from './ecs.ts';
+import { shortName } from './task-definition.ts';
+
 /** The codes that name why tasks fail; fixed for scripts. */
 export type CauseCode =
   | 'wrong-architecture'
@@ -21,10 +24,10 @@ export type CauseCode =
   | 'stopped-by-user'
   | 'unknown';
 
-/** What ECS mends by starting another task: no failure of what is deployed. */
+/** What ECS resolves by starting another task: no failure of what is deployed. */
 const PASSING: ReadonlySet<CauseCode> = new Set(['spot-interruption', 'stopped-by-user']);
-/** What no further task can mend. */
-const INCURABLE: ReadonlySet<CauseCode> = new Set([
+/** What fails every further task the same way. */
+const FINAL: ReadonlySet<CauseCode> = new Set([
   'wrong-architecture',
   'image-not-found',
   'command-not-found',
@@ -50,18 +53,20 @@ export interface StoppedContainer {
   readonly log: readonly string[];
   /** Where its log goes instead of CloudWatch, e.g. `splunk`. */
   readonly logPlace?: string | undefined;
-  /** Platforms that its image is built for, where that was looked up, e.g. `linux/arm64`. */
+  /** Platforms of its image, where they were looked up, e.g. `linux/arm64`. */
   readonly imagePlatforms?: readonly string[] | undefined;
 }
 
-/** A task that stopped although nobody wanted it to. */
+/** A task that stopped without being replaced by a newer deployment. */
 export interface FailedTask {
   readonly id: string;
   readonly stopCode: string | undefined;
   readonly stoppedReason: string;
   readonly containers: readonly StoppedContainer[];
-  /** Platform that the task definition asks for, e.g. `linux/amd64`. */
+  /** Platform of the task definition, e.g. `linux/amd64`. */
   readonly platform: string;
+  /** CloudWatch log groups of the task definition. */
+  readonly logGroups: readonly string[];
 }
 
 interface Rule {
@@ -71,85 +76,103 @@ interface Rule {
   readonly hint: string;
 }
 
-const ROUTE_HINT =
-  'give the tasks a route: a public subnet needs assignPublicIp ENABLED, a private one NAT or endpoints for ecr.api, ecr.dkr, logs, secretsmanager, ssm and S3; allow 443 out in the security group';
 const COMMAND_HINT =
   'check command and entryPoint in the task definition, CMD and ENTRYPOINT in the Dockerfile';
-const CAPACITY_HINT =
-  'add instances or another subnet and capacity provider, or ask for higher quotas';
+const BUILD_HINT =
+  'build it for that platform (ecsdeploy push --platform $1), or set runtimePlatform in the task definition';
 
 /**
  * Texts of ECS and of the container runtime, the most specific first (ecs-facts 5.3). They are
- * looked for in the stopped reason, in the containers' reasons and in service events. `$1` stands
- * for the first group, `$container` for the container.
+ * searched in the stopped reason, in the containers' reasons and in service events. `$1` stands for
+ * the first group, `$container` for the container, `$cluster`, `$service` and `$group` for names.
  */
 const RULES: readonly Rule[] = [
   {
     pattern: /does not contain descriptor matching platform '([^']+)'/,
     code: 'wrong-architecture',
-    summary: 'the image has no variant for $1, the platform that the task definition runs on',
-    hint: 'build it for that platform (ecsdeploy push --platform $1), or set runtimePlatform in the task definition',
+    summary: 'the image has no variant for $1, the platform of the task definition',
+    hint: BUILD_HINT,
   },
   {
     pattern: /failed to find a descriptor for platform \{([^}]+)\}/,
     code: 'wrong-architecture',
     summary: 'the image has no variant for $1',
-    hint: 'build it for that platform: ecsdeploy push --platform $1',
+    hint: BUILD_HINT,
   },
   {
-    pattern: /toomanyrequests|pull rate limit/i,
+    pattern:
+      /Windows version \S+-based image is incompatible|operating system does not match the host operating system/,
+    code: 'wrong-architecture',
+    summary: 'the image was built for another operating system than its host runs',
+    hint: 'use a base image of the same Windows version as operatingSystemFamily in runtimePlatform, or change runtimePlatform',
+  },
+  {
+    pattern: /exec format error/,
+    code: 'wrong-architecture',
+    summary: 'the program of $container was built for another CPU',
+    hint: 'build the image for the platform of the task definition (ecsdeploy push --platform), or set runtimePlatform in the task definition',
+  },
+  {
+    pattern: /toomanyrequests|pull rate limit|429 Too Many Requests/i,
     code: 'pull-rate-limited',
     summary: 'the registry limits pulls',
-    hint: 'mirror the image to ECR (or a pull-through cache), or give repositoryCredentials',
+    hint: 'mirror the image to ECR (or a pull-through cache), or set repositoryCredentials',
   },
   {
     pattern: /no space left on device/,
     code: 'disk-full',
     summary: 'the disk of the task is full',
-    hint: 'make the image smaller or raise ephemeralStorage in the task definition',
+    hint: 'make the image smaller, or raise ephemeralStorage in the task definition',
   },
   {
     pattern:
-      /pull access denied|insufficient_scope|role has the permissions to pull images|ecr:(?:BatchGetImage|GetAuthorizationToken|GetDownloadUrlForLayer)/,
+      /pull access denied|insufficient_scope|no basic auth credentials|authentication required|role has the permissions to pull images|ecr:(?:BatchGetImage|GetAuthorizationToken|GetDownloadUrlForLayer)|CannotPull\w*ContainerError.*\b(?:401 Unauthorized|403 Forbidden)/s,
     code: 'image-pull-denied',
-    summary: 'the task may not pull the image',
-    hint: 'give the execution role ecr:GetAuthorizationToken, ecr:BatchGetImage, ecr:GetDownloadUrlForLayer and ecr:BatchCheckLayerAvailability; for another account also a policy of the repository',
+    summary: 'the task is not allowed to pull the image',
+    hint: 'give the execution role ecr:GetAuthorizationToken, ecr:BatchGetImage, ecr:GetDownloadUrlForLayer and ecr:BatchCheckLayerAvailability; for another account also a policy of the repository; some registries answer this way for an image that does not exist',
   },
   {
     pattern: /log group does not exist|cannot find the Amazon CloudWatch log group/,
     code: 'log-group-missing',
     summary: 'the log group of the task definition does not exist',
-    hint: 'create it (aws logs create-log-group --log-group-name NAME), or set awslogs-create-group and allow logs:CreateLogGroup to the execution role',
+    hint: 'create it (aws logs create-log-group --log-group-name $group), or set awslogs-create-group and give the execution role logs:CreateLogGroup',
   },
   {
     pattern: /logs:CreateLog(?:Stream|Group)|awslogs-region is required/,
     code: 'log-group-missing',
     summary: 'the task cannot write to its log group',
-    hint: 'name awslogs-region in the task definition, and allow logs:CreateLogStream and logs:PutLogEvents to the execution role',
+    hint: 'set awslogs-region in the task definition, and give the execution role logs:CreateLogStream and logs:PutLogEvents',
   },
   {
     pattern:
-      /dial (?:tcp|udp)|i\/o timeout|TLS handshake timeout|connection timed out|Client\.Timeout exceeded|request canceled while waiting for connection|context (?:deadline exceeded|canceled)|connection issue between the task|Check your (?:task )?network configuration/,
+      /failed to invoke EFS utils|mount\.nfs4?:|\bmount target\b|CannotCreateVolumeError|\bFSx\b.*\bmount/i,
+    code: 'volume',
+    summary: 'a volume could not be mounted',
+    hint: 'check the security group (NFS 2049), the mount target of the subnet, access point and IAM',
+  },
+  {
+    pattern:
+      /dial (?:tcp|udp)|i\/o timeout|TLS handshake timeout|connection timed out|Client\.Timeout exceeded|request canceled while waiting for connection|context (?:deadline exceeded|canceled)|connection issue between the task|Check your (?:task )?network configuration|(?:ResourceInitialization|CannotPull\w*Container)Error.*signal: killed/s,
     code: 'network-unreachable',
     summary: 'the task has no network route to what it needs to start',
-    hint: ROUTE_HINT,
+    hint: 'give the tasks a route: a public subnet needs assignPublicIp ENABLED, a private one NAT or endpoints for ecr.api, ecr.dkr, logs, secretsmanager, ssm and S3; allow 443 out in the security group',
   },
   {
     pattern:
       /unable to retrieve secret|can['’]t retrieve the secret|did not contain json key|secretsmanager:GetSecretValue|ssm:GetParameters|retrieve secrets? from/,
     code: 'secret-unavailable',
     summary: 'a secret of the task definition could not be read',
-    hint: 'check its ARN, region and JSON key, and that the execution role may read it (secretsmanager:GetSecretValue, ssm:GetParameters, kms:Decrypt)',
+    hint: 'check its ARN, region and JSON key, and that the execution role can read it (secretsmanager:GetSecretValue, ssm:GetParameters, kms:Decrypt)',
   },
   {
     pattern: /failed to download env files/,
     code: 'secret-unavailable',
     summary: 'an environment file of the task definition could not be read',
-    hint: 'check its ARN, and that the execution role may read it (s3:GetObject, s3:GetBucketLocation)',
+    hint: 'check its ARN, and that the execution role can read it (s3:GetObject, s3:GetBucketLocation)',
   },
   {
     pattern:
-      /CannotPullContainerError.*(?:not found|image does not exist|manifest unknown|whether the image exists)/is,
+      /CannotPull\w*ContainerError.*(?:not found|image does not exist|does not exist in the registry|manifest unknown|name unknown|invalid reference format|whether the image exists)/is,
     code: 'image-not-found',
     summary: 'the image is not in the registry',
     hint: 'push it (ecsdeploy push), or deploy a tag that exists; a lifecycle policy may have deleted it',
@@ -158,22 +181,16 @@ const RULES: readonly Rule[] = [
     pattern: /unable to assume the role '([^']+)'/,
     code: 'role-not-assumable',
     summary: 'ECS cannot assume the role $1',
-    hint: "let ecs-tasks.amazonaws.com assume it in the role's trust policy",
+    hint: "allow ecs-tasks.amazonaws.com to assume it in the role's trust policy",
   },
   {
-    pattern: /\bEFS\b|\bfsx|CannotCreateVolumeError|mount target/i,
-    code: 'volume',
-    summary: 'a volume could not be mounted',
-    hint: 'check the security group (NFS 2049), the mount target of the subnet, access point and IAM',
-  },
-  {
-    pattern: /OutOfMemory/i,
+    pattern: /OutOfMemory|OOM-killed|memory limit too low/i,
     code: 'out-of-memory',
     summary: '$container needed more memory than it has',
-    hint: 'raise memory in the task definition (or the heap limit of the application below it)',
+    hint: 'raise memory in the task definition (or lower the heap limit of the application)',
   },
   {
-    pattern: /Spot Task was interrupted|Host EC2/,
+    pattern: /Spot Task was interrupted|Host EC2|maintenance on the underlying infrastructure/,
     code: 'spot-interruption',
     summary: 'AWS took the capacity back',
     hint: 'nothing is wrong with the image; mix FARGATE into the capacity providers if this is too frequent',
@@ -181,124 +198,149 @@ const RULES: readonly Rule[] = [
   {
     pattern: /failed ELB health checks/,
     code: 'load-balancer-health-check',
-    summary: 'the load balancer finds the task unhealthy',
+    summary: 'the health check of the load balancer fails',
     hint: 'check path, port and matcher of the target group, the security group from load balancer to task, and healthCheckGracePeriodSeconds',
   },
   {
     pattern: /failed container health checks/,
     code: 'health-check',
     summary: "the container's own health check fails",
-    hint: 'run its command in the image (is curl there?), and give the application time with startPeriod',
+    hint: 'run its command in the image (does the image have curl?), and give the application time with startPeriod',
   },
   {
     pattern:
       /exec: "[^"]*": permission denied|exec: "[^"]*": is a directory|exec \S+: permission denied/,
     code: 'command-not-found',
-    summary: 'the command of $container may not be run',
+    summary: 'the command of $container is not executable',
     hint: 'make it executable in the image: RUN chmod +x, or COPY --chmod=755',
   },
   {
-    pattern: /executable file not found|no such file or directory.*exec|exec:.*: not found/,
+    pattern:
+      /executable file not found|exec: .*no such file or directory|no such file or directory.*exec|exec:.*: not found/,
     code: 'command-not-found',
     summary: 'the command of $container does not exist in the image',
     hint: COMMAND_HINT,
   },
   {
-    pattern: /dependency graph/,
+    pattern: /dependency graph|Container dependency is unhealthy/,
     code: 'application-exit',
-    summary: 'a container that others depend on did not get ready',
-    hint: 'look at dependsOn in the task definition, and at the log of the container it names',
+    summary: 'a container that others depend on did not become ready',
+    hint: 'check dependsOn in the task definition, and the log of the container that it names',
   },
   {
     pattern: /network interface provisioning|Create Network Interface|RESOURCE:ENI/,
     code: 'no-capacity',
-    summary: 'no network interface could be made for the task',
-    hint: 'free addresses in the subnets, or name larger ones; ECS tries again',
+    summary: 'no network interface could be created for the task',
+    hint: 'free addresses in the subnets, or use larger subnets; ECS tries again',
+  },
+  {
+    pattern: /Capacity is unavailable/,
+    code: 'no-capacity',
+    summary: 'there is no capacity to place a task on',
+    hint: 'wait (ECS tries again), add subnets in other Availability Zones, or mix FARGATE into FARGATE_SPOT',
+  },
+  {
+    pattern: /reached the limit on the number of|above your limit|provisioning capacity limit/i,
+    code: 'no-capacity',
+    summary: 'there is no capacity to place a task on: a quota of the account is reached',
+    hint: 'stop tasks that are no longer needed, or ask for higher quotas in Service Quotas',
   },
   {
     pattern:
-      /Capacity is unavailable|RESOURCE:|NO ACTIVE INSTANCES|EMPTY CAPACITY PROVIDER|insufficient (?:CPU|memory)|No Container Instances|reached the limit on the number of|above your limit|provisioning capacity limit/i,
+      /RESOURCE:|NO ACTIVE INSTANCES|EMPTY CAPACITY PROVIDER|insufficient (?:CPU|memory)|No Container Instances/i,
     code: 'no-capacity',
     summary: 'there is no capacity to place a task on',
-    hint: CAPACITY_HINT,
+    hint: 'add container instances to the cluster, or lower cpu and memory in the task definition',
   },
   {
     pattern: /unable to stop or start tasks during a deployment/,
     code: 'placement-blocked',
     summary: 'minimumHealthyPercent and maximumPercent leave no room to start or stop a task',
-    hint: 'raise maximumPercent or lower minimumHealthyPercent of the service: aws ecs update-service --cluster CLUSTER --service SERVICE --deployment-configuration minimumHealthyPercent=50,maximumPercent=200',
+    hint: 'raise maximumPercent or lower minimumHealthyPercent of the service: aws ecs update-service --cluster $cluster --service $service --deployment-configuration minimumHealthyPercent=50,maximumPercent=200',
   },
   {
     pattern: /reason (\d+) tasks? under protection/,
     code: 'placement-blocked',
     summary: 'scale-in protection keeps $1 old tasks running',
-    hint: 'wait until they end their work, or take the protection off: aws ecs update-task-protection --cluster CLUSTER --tasks TASK --no-protection-enabled',
+    hint: "wait until they finish their work, or remove the protection: aws ecs update-task-protection --cluster $cluster --no-protection-enabled --tasks $(aws ecs list-tasks --cluster $cluster --service-name $service --query 'taskArns[]' --output text)",
   },
   {
     pattern:
-      /MemberOf placement constraint|is missing an attribute|already using a port|\bATTRIBUTE\b|encountered error "AGENT"|TaskFailedToStart: AGENT|not compatible with the selected compute strategy/,
+      /MemberOf placement constraint|is missing an attribute|already using a port|port is already allocated|\bATTRIBUTE\b|encountered error "AGENT"|TaskFailedToStart: AGENT|not compatible with the selected compute strategy/,
     code: 'placement-blocked',
-    summary: 'no container instance may take the task',
+    summary: 'no container instance can run the task',
     hint: 'compare placement constraints, ports and requiresCompatibilities of the task definition with the instances of the cluster',
   },
 ];
 
-/** What exit codes say of themselves (ecs-facts 5.4). */
+/** What exit codes mean by themselves (ecs-facts 5.4). */
 const EXIT_MEANING: Readonly<Record<number, string>> = {
-  0: 'its main process returned: a service must not end',
+  0: 'the main process exited; a service must keep running',
   134: 'it aborted (SIGABRT)',
-  137: 'it was killed (SIGKILL): out of memory, or deaf to SIGTERM until stopTimeout was over',
+  137: 'it was killed (SIGKILL): out of memory, or did not exit within stopTimeout',
   139: 'it crashed (SIGSEGV)',
   143: 'it was ended by SIGTERM',
   255: 'its entry point or the container runtime failed',
 };
 
-const FORMAT_ERROR = /exec format error/;
+/** Stop codes of AWS that are no fault of the task. */
+const TAKEN_BACK = new Set(['SpotInterruption', 'TerminationNotice', 'InfrastructureHealth']);
 
-/** Finds why one task failed; `unknown` keeps AWS's own words as the summary. */
+type Words = Omit<Cause, 'evidence' | 'tasks'>;
+
+/** Finds why one task failed; `unknown` keeps the words of AWS as the summary. */
 export function diagnoseTask(task: FailedTask): Cause {
   const dead = deadContainer(task);
-  const cause = (words: Omit<Cause, 'evidence' | 'tasks'>): Cause => ({
-    ...words,
+  return {
+    ...wordsOf(task, dead),
     evidence: [task.stoppedReason, ...(dead === undefined ? [] : evidenceOf(dead))].filter(
       (text) => text !== '',
     ),
     tasks: 1,
-  });
-  const foreign = task.containers.find((container) => isForeign(container, task.platform));
-  if (foreign !== undefined) {
-    return cause({
-      code: 'wrong-architecture',
-      summary: `the image of container ${foreign.name} was built for another CPU than ${task.platform}`,
-      hint: `build it with --platform ${task.platform}, or set runtimePlatform in the task definition`,
-    });
-  }
-  const reasons = task.containers.filter(({ reason }) => reason !== undefined);
-  const rule =
-    firstRule([task.stoppedReason], dead) ??
-    reasons
-      .map((container) => firstRule([container.reason ?? ''], container))
-      .find((found) => found !== undefined);
-  if (rule !== undefined) return cause(rule);
-  if (task.stopCode === 'UserInitiated') {
-    return cause({
-      code: 'stopped-by-user',
-      summary: 'somebody stopped the task',
-      hint: 'the service starts it again with the revision it belongs to; to end a deployment: ecsdeploy rollback',
-    });
-  }
-  if (dead?.exitCode !== undefined) return cause(exitCause(dead, dead.exitCode));
-  return cause({
-    code: 'unknown',
-    summary: task.stoppedReason || 'ECS gave no reason',
-    hint: 'read the events of the service: ecsdeploy status',
-  });
+  };
 }
 
-function exitCause(
-  { name, log, logPlace }: StoppedContainer,
-  exitCode: number,
-): Omit<Cause, 'evidence' | 'tasks'> {
+function wordsOf(task: FailedTask, dead: StoppedContainer | undefined): Words {
+  const { containers, platform, stoppedReason, stopCode, logGroups } = task;
+  const foreign = containers.find((container) => isForeign(container, platform));
+  if (foreign !== undefined) {
+    return {
+      code: 'wrong-architecture',
+      summary: `the image of container ${foreign.name} was built for another CPU than ${platform}`,
+      hint: `build it with --platform ${platform}, or set runtimePlatform in the task definition`,
+    };
+  }
+  const [group] = logGroups;
+  const names: Names = group === undefined || logGroups.length > 1 ? {} : { group };
+  const rule =
+    firstRule(stoppedReason, dead === undefined ? names : { ...names, container: dead.name }) ??
+    containers
+      .map(({ name, reason }) => firstRule(reason ?? '', { ...names, container: name }))
+      .find((found) => found !== undefined);
+  if (rule !== undefined) return rule;
+  if (stopCode !== undefined && TAKEN_BACK.has(stopCode)) {
+    return {
+      code: 'spot-interruption',
+      summary: 'AWS took the capacity back',
+      hint: 'nothing is wrong with the image; ECS starts another task',
+    };
+  }
+  if (stopCode === 'UserInitiated') {
+    return {
+      code: 'stopped-by-user',
+      summary: 'somebody stopped the task',
+      hint: 'the service starts it again with the same revision; to end a deployment: ecsdeploy rollback',
+    };
+  }
+  if (dead?.exitCode !== undefined) return exitWords(dead, dead.exitCode);
+  return {
+    code: 'unknown',
+    summary: stoppedReason || 'ECS gave no reason',
+    hint: 'read the events of the service: ecsdeploy status',
+  };
+}
+
+function exitWords({ name, log, logPlace }: StoppedContainer, exitCode: number): Words {
   if (exitCode === 126 || exitCode === 127) {
     return {
       code: 'command-not-found',
@@ -312,9 +354,9 @@ function exitCause(
     summary: `container ${name} ended with exit code ${exitCode}${meaning === undefined ? '' : `: ${meaning}`}`,
     hint:
       log.length > 0
-        ? `mend what its last log lines name; more of them: ecsdeploy logs --container ${name}`
+        ? `see the last log lines above; full log: ecsdeploy logs --container ${name}`
         : logPlace === undefined
-          ? `it wrote no log: run the image by hand, and see ecsdeploy logs --container ${name}`
+          ? `it wrote no log: run the image locally, and see ecsdeploy logs --container ${name}`
           : `read its log there: ${logPlace}`,
   };
 }
@@ -322,19 +364,35 @@ function exitCause(
 /** Whether a container's program is proven to be for another CPU: by its log, or by its image. */
 function isForeign(container: StoppedContainer, platform: string): boolean {
   const { log, imagePlatforms } = container;
-  if (log.some((text) => FORMAT_ERROR.test(text))) return true;
+  if (log.some((text) => /exec format error/.test(text))) return true;
   return isSilentStart(container) && imagePlatforms?.includes(platform) === false;
 }
 
-/** Whether a container died as a program for another CPU does, and left no log to tell it by. */
-export function isSilentStart({ exitCode, log }: StoppedContainer): boolean {
+/** Whether a container ended as a program for another CPU does, and left no log that proves it. */
+export function isSilentStart({
+  exitCode,
+  log,
+}: Pick<StoppedContainer, 'exitCode' | 'log'>): boolean {
   return (exitCode === 1 || exitCode === 255) && log.length === 0;
 }
 
-/** Finds the cause that an event of the service names; undefined for events that tell of no failure. */
-export function diagnoseEvent(message: string): Cause | undefined {
+/** Whether the log of a failed task can still arrive and say more than its exit code. */
+export function isLogLate(task: FailedTask): boolean {
+  const dead = deadContainer(task);
+  return (
+    diagnoseTask(task).code === 'application-exit' &&
+    dead?.log.length === 0 &&
+    dead.logPlace === undefined
+  );
+}
+
+/** Finds the cause that an event of the service names; undefined for events without a failure. */
+export function diagnoseEvent(
+  message: string,
+  { cluster, name }: Pick<Service, 'cluster' | 'name'>,
+): Cause | undefined {
   if (!/\b(?:was unable to|could not launch|failed to launch)\b/.test(message)) return undefined;
-  const rule = firstRule([message], undefined);
+  const rule = firstRule(message, { cluster: shortName(cluster), service: name });
   return rule && { ...rule, evidence: [message], tasks: 0 };
 }
 
@@ -343,19 +401,19 @@ export function isFault({ code }: Pick<Cause, 'code'>): boolean {
   return !PASSING.has(code);
 }
 
-/** Whether a cause has failed a task: what an event alone tells may still mend itself. */
+/** Whether a cause has failed a task: one that only an event names can still resolve itself. */
 export function hasFailedTasks(cause: Pick<Cause, 'code' | 'tasks'>): boolean {
   return isFault(cause) && cause.tasks > 0;
 }
 
-/** Whether every further task will end the same way. */
-export function isIncurable({ code }: Pick<Cause, 'code'>): boolean {
-  return INCURABLE.has(code);
+/** Whether every further task will fail the same way. */
+export function isFinal({ code }: Pick<Cause, 'code'>): boolean {
+  return FINAL.has(code);
 }
 
 /**
- * Groups equal causes, adding up their tasks and keeping the evidence that says most. What an event
- * told (of no task) is left out where tasks tell the same.
+ * Groups equal causes, adding up their tasks and keeping the longest evidence. A cause that only an
+ * event names (of no task) is left out where tasks have the same code.
  */
 export function groupCauses(causes: readonly Cause[]): readonly Cause[] {
   const groups = new Map<string, Cause>();
@@ -401,19 +459,25 @@ function evidenceOf(container: StoppedContainer): string[] {
   ];
 }
 
-function firstRule(
-  texts: readonly string[],
-  container: StoppedContainer | undefined,
-): Omit<Rule, 'pattern'> | undefined {
+/** Names that the words of a rule mention; a placeholder where one is not known. */
+type Names = Readonly<Partial<Record<'container' | 'cluster' | 'service' | 'group', string>>>;
+
+const UNKNOWN: Names = { cluster: 'CLUSTER', service: 'SERVICE', group: 'NAME' };
+
+function firstRule(text: string, names: Names): Words | undefined {
   for (const { pattern, code, summary, hint } of RULES) {
-    for (const text of texts) {
-      const match = pattern.exec(text);
-      if (match === null) continue;
-      const who = container === undefined ? 'a container' : `container ${container.name}`;
-      const fill = (words: string) =>
-        words.replaceAll('$1', match[1] ?? '').replaceAll('$container', who);
-      return { code, summary: fill(summary), hint: fill(hint) };
-    }
+    const match = pattern.exec(text);
+    if (match === null) continue;
+    const { container } = names;
+    const words: Readonly<Record<string, string | undefined>> = {
+      ...UNKNOWN,
+      ...names,
+      container: container === undefined ? 'a container' : `container ${container}`,
+      1: match[1],
+    };
+    const fill = (template: string) =>
+      template.replaceAll(/\$(\w+)/g, (_, name: string) => words[name] ?? '');
+    return { code, summary: fill(summary), hint: fill(hint) };
   }
   return undefined;
 }

@@ -1,53 +1,65 @@
-import { isFault, isIncurable } from './diagnosis.ts';
+import { isFault, isFinal } from './diagnosis.ts';
 import type { Cause } from './diagnosis.ts';
+import { DEADLOCK_POLLS, STALLED_POLLS } from './pacing.ts';
 
 /** How a deployment that has no verdict yet is doing. */
-export interface Plight {
+export interface RolloutHealth {
   /** Consecutive failed tasks, as ECS counts them. */
   readonly failedTasks: number;
   readonly causes: readonly Cause[];
   /** Polls in a row in which ECS said that the service's own limits let it do nothing. */
   readonly deadlocked: number;
-  /** A rollback is under way. */
+  /** Polls in a row in which ECS made no new attempt. */
+  readonly stalled: number;
+  /** ECS rolls back. */
   readonly rollingBack: boolean;
-  /** A circuit breaker stands by that will roll back. */
+  /** The circuit breaker is on and rolls back. */
   readonly breakerRollsBack: boolean;
 }
 
-/** When a deployment is given up, and what is done then. */
-export interface Patience {
+/** When to give a deployment up, and how. */
+export interface GiveUpPolicy {
   readonly maxFailures: number;
   readonly onFailure: 'watch' | 'exit' | 'rollback';
 }
 
-/** Polls for which ECS's word that it cannot move is doubted. */
-const DEADLOCK_POLLS = 5;
+/** The end of waiting. */
+export interface GiveUp {
+  readonly reason: string;
+  readonly by: 'exit' | 'rollback';
+}
 
-/** Tasks that failed through what is deployed: what a user stops or Spot takes is none of them. */
+/** Tasks that failed because of what is deployed: without those that a user or Spot stopped. */
 export function failuresOf({
   failedTasks,
   causes,
-}: Pick<Plight, 'failedTasks' | 'causes'>): number {
+}: Pick<RolloutHealth, 'failedTasks' | 'causes'>): number {
   const told = causes.filter(isFault).reduce((sum, { tasks }) => sum + tasks, 0);
-  const excused = causes.some((cause) => !isFault(cause));
-  // ECS counts the excused ones too; where there are any, only what was told is certain.
-  return excused ? told : Math.max(failedTasks, told);
+  // ECS counts the tasks of a user or Spot as well; where there are any, only causes are certain.
+  return causes.every(isFault) ? Math.max(failedTasks, told) : told;
 }
 
-/** Why a deployment is hopeless; undefined while it may still succeed. */
-export function hopelessness(plight: Plight, maxFailures: number): string | undefined {
-  const failures = failuresOf(plight);
-  if (plight.causes.some(isIncurable)) return 'no further task can do better';
-  if (plight.deadlocked >= DEADLOCK_POLLS) return 'ECS can neither start nor stop a task';
+/** Whether and how to give a deployment up; undefined to keep watching. */
+export function giveUp(health: RolloutHealth, policy: GiveUpPolicy): GiveUp | undefined {
+  const reason = reasonToGiveUp(health, policy.maxFailures);
+  const { onFailure } = policy;
+  if (reason === undefined || health.rollingBack || onFailure === 'watch') return undefined;
+  if (onFailure === 'rollback' || !health.breakerRollsBack) return { reason, by: onFailure };
+  // In a deadlock no task fails, so that no circuit breaker ends it.
+  if (health.deadlocked >= DEADLOCK_POLLS) return { reason, by: 'exit' };
+  const isStalled = health.stalled >= STALLED_POLLS && health.causes.some(isFinal);
+  return isStalled
+    ? {
+        reason: 'ECS starts no more tasks, and its circuit breaker has not rolled back',
+        by: 'exit',
+      }
+    : undefined;
+}
+
+function reasonToGiveUp(health: RolloutHealth, maxFailures: number): string | undefined {
+  const failures = failuresOf(health);
+  if (health.causes.some(isFinal)) return 'every new task would fail the same way';
+  if (health.deadlocked >= DEADLOCK_POLLS) return 'ECS can neither start nor stop a task';
   if (failures < maxFailures) return undefined;
   return `${failures} tasks failed, the limit of --max-failures`;
-}
-
-/** What to do about a hopeless deployment; a rollback that ECS will make by itself is awaited. */
-export function chooseCourse(plight: Plight, patience: Patience): 'watch' | 'exit' | 'rollback' {
-  if (plight.rollingBack || patience.onFailure !== 'exit') {
-    return plight.rollingBack ? 'watch' : patience.onFailure;
-  }
-  // No task fails in a deadlock, so that no circuit breaker ever ends it.
-  return plight.breakerRollsBack && plight.deadlocked < DEADLOCK_POLLS ? 'watch' : 'exit';
 }

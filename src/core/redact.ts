@@ -13,6 +13,8 @@ const SECRETS: readonly (readonly [RegExp, string])[] = [
     /\b(password|passwd|secret|token|api[-_]?key)(["']?\s*[:=]\s*["']?)[^\s"',&]+/gi,
     '$1$2[redacted]',
   ],
+  // Signatures, of requests and of presigned URLs.
+  [/\b((?:x-amz-)?(?:signature|credential|security-token)=)[^\s"',&]+/gi, '$1[redacted]'],
   // A login in a URL.
   [/:\/\/[^\s/@]+@/g, '://[redacted]@'],
   // JSON Web Tokens, and tokens of code hosts and npm.
@@ -34,6 +36,10 @@ export function redact(
     .toSorted(([, a = ''], [, b = '']) => b.length - a.length);
   let clean = text;
   for (const [name, value = ''] of values) clean = clean.replaceAll(value, `[${name}]`);
-  for (const [pattern, words] of SECRETS) clean = clean.replaceAll(pattern, words);
-  return clean;
+  return scrub(clean);
+}
+
+/** A text of others without what looks like a secret. */
+export function scrub(text: string): string {
+  return SECRETS.reduce((clean, [pattern, words]) => clean.replaceAll(pattern, words), text);
 }

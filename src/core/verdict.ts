@@ -1,15 +1,12 @@
-import type {
-  Deployment,
-  DeploymentLifecycleHookDetail,
-  Service,
-  ServiceDeployment,
-} from '@aws-sdk/client-ecs';
+import { MISSING, primaryOf } from './ecs.ts';
+import type { Deployment, RolloutRecord, Service } from './ecs.ts';
+import { DOUBTFUL_POLLS, SETTLED_POLLS, STALE_POLLS } from './pacing.ts';
 
-/** The deployment that is judged: what UpdateService answered. */
+/** A deployment that is judged: what UpdateService answered. */
 export interface OurDeployment {
   /** `ecs-svc/…` */
   readonly id: string;
-  /** ARN of the revision it deploys. */
+  /** ARN of the revision that it deploys. */
   readonly taskDefinition: string;
   /** Server time of its creation. */
   readonly createdAt: Date;
@@ -18,15 +15,15 @@ export interface OurDeployment {
 }
 
 /** What one poll saw. */
-export interface Sight {
+export interface Polled {
   readonly service: Service;
-  /** Our service deployment; undefined while it is not listed, or when the API may not be called. */
-  readonly record: ServiceDeployment | undefined;
+  /** Our service deployment; undefined while ECS does not list it, or when the API is denied. */
+  readonly record: RolloutRecord | undefined;
 }
 
-/** What earlier polls left behind; the limits count polls, never seconds of the local clock. */
+/** What earlier polls left behind; it counts polls, never seconds of the local clock. */
 export interface Memory {
-  /** Polls in a row in which something looked final that a late read may still overturn. */
+  /** Polls in a row that looked final, but that a newer read can still contradict. */
   readonly doubtful: number;
 }
 
@@ -34,50 +31,42 @@ export interface Memory {
 export const NO_MEMORY: Memory = { doubtful: 0 };
 
 /**
- * Why a deployment is still waited for: the reads are older than it, it is at work, a pause hook
- * wants somebody's approval, or ECS takes it back.
+ * Why the watch still waits: the reads are older than the deployment, it is in progress, a pause hook
+ * waits for approval, or ECS rolls back.
  */
 export type Phase = 'stale' | 'in-progress' | 'paused' | 'rolling-back';
 
-/** What a sight means: still waiting, or the end of our deployment. */
+/** What the polls mean: keep waiting, or the end of our deployment. */
 export type Verdict =
   | { readonly kind: 'waiting'; readonly phase: Phase }
   | { readonly kind: 'succeeded' }
   | { readonly kind: 'failed'; readonly reason: string }
-  | { readonly kind: 'rolled-back'; readonly reason: string; readonly to: string | undefined }
+  | { readonly kind: 'rolled-back'; readonly reason: string; readonly to: string }
   | { readonly kind: 'superseded'; readonly by: string; readonly taskDefinition: string };
-
-/** Status of a service that DescribeServices does not find. */
-export const MISSING = 'MISSING';
-
-/** Polls for which a read that contradicts UpdateService's answer is taken for stale (60 s at 3 s). */
-export const STALE_POLLS = 20;
-/** Polls for which a state is watched that the record of the service deployment should explain. */
-const DOUBTFUL_POLLS = 5;
 
 type Judgement = readonly [Verdict, Memory];
 
 /**
- * Judges our own deployment, never the service at large (ecs-facts 4.8, 4.9). A success is
+ * Judges our own deployment, never the service as a whole (ecs-facts 4.8, 4.9). A success is
  * SUCCESSFUL of our service deployment, or COMPLETED of our PRIMARY deployment, with the service on
- * our revision; the state of the record wins over the list of deployments.
+ * our revision; the state of the record takes precedence over the list of deployments.
  */
-export function judge(ours: OurDeployment, { service, record }: Sight, memory: Memory): Judgement {
-  const deployments = service.deployments ?? [];
-  const own = deployments.find(({ id }) => id === ours.id);
-  const primary = deployments.find(({ status }) => status === 'PRIMARY');
-  const known = NO_MEMORY;
+export function judge(ours: OurDeployment, polled: Polled, memory: Memory): Judgement {
+  const { service, record } = polled;
+  const own = service.deployments.find(({ id }) => id === ours.id);
+  const primary = primaryOf(service);
   const doubt: Memory = { doubtful: memory.doubtful + 1 };
-  const wait = (phase: Phase, next = known): Judgement => [{ kind: 'waiting', phase }, next];
-  const end = (verdict: Verdict): Judgement => [verdict, known];
-  const alarms = record?.alarms?.triggeredAlarmNames ?? [];
+  const wait = (phase: Phase, next = NO_MEMORY): Judgement => [{ kind: 'waiting', phase }, next];
+  const end = (verdict: Verdict): Judgement => [verdict, NO_MEMORY];
+  const alarms = record?.alarms ?? [];
   const reason =
-    (record?.statusReason ?? own?.rolloutStateReason ?? '') +
-    (alarms.length === 0 ? '' : ` (${alarms.join(', ')})`);
+    (record?.reason || own?.reason || '') + (alarms.length === 0 ? '' : ` (${alarms.join(', ')})`);
   const isOurs = primary?.id === ours.id && service.taskDefinition === ours.taskDefinition;
+  const back = (why: string): Judgement =>
+    end({ kind: 'rolled-back', reason: why, to: service.taskDefinition });
 
-  if (service.status !== undefined && service.status !== 'ACTIVE') {
-    // DescribeServices may miss a service for a moment; a status it gives is certain.
+  if (service.status !== 'ACTIVE') {
+    // DescribeServices can miss a service for a moment; a status that it gives is certain.
     if (service.status === MISSING && doubt.doubtful < DOUBTFUL_POLLS) return wait('stale', doubt);
     return end({ kind: 'failed', reason: `the service is ${service.status}` });
   }
@@ -89,16 +78,16 @@ export function judge(ours: OurDeployment, { service, record }: Sight, memory: M
     case 'ROLLBACK_IN_PROGRESS':
       return wait('rolling-back');
     case 'ROLLBACK_SUCCESSFUL':
-      // A late read still shows our deployment, and would name its revision as the one that is back.
+      // A late read still shows our deployment, and would name its revision as the restored one.
       if (primary?.id === ours.id && doubt.doubtful < DOUBTFUL_POLLS) {
         return wait('rolling-back', doubt);
       }
-      return end({ kind: 'rolled-back', reason, to: service.taskDefinition });
+      return back(reason);
     case 'ROLLBACK_FAILED':
       return end({ kind: 'failed', reason: reason || 'the rollback failed' });
     case 'STOPPED':
       if (primary !== undefined && isNewer(primary, ours)) return end(supersededBy(primary));
-      // A late read may still show our deployment at work that another one has ended.
+      // A late read can still show our deployment in progress although another one has ended it.
       if (own?.rolloutState === 'FAILED' || doubt.doubtful >= STALE_POLLS) {
         return end({ kind: 'failed', reason: reason || 'the deployment was stopped' });
       }
@@ -107,111 +96,83 @@ export function judge(ours: OurDeployment, { service, record }: Sight, memory: M
     default:
   }
 
-  if (own !== undefined && primary === own) {
-    return judgePrimary(own, isOurs, { service, record }, known, doubt);
-  }
-  const rollback = rollbackSigns(ours, own, primary, service);
+  if (own !== undefined && primary === own) return judgePrimary(own, isOurs, polled, doubt);
+  const rollback = rollbackSign(ours, own, primary, service);
   if (rollback !== undefined) {
     if (primary?.rolloutState !== 'COMPLETED') return wait('rolling-back');
-    // With a record, its own terminal state is what ends the watch, unless it never comes.
+    // With a record, its own terminal state ends the watch, unless it never comes.
     if (record !== undefined && doubt.doubtful < STALE_POLLS) return wait('rolling-back', doubt);
-    return end({ kind: 'rolled-back', reason: rollback, to: service.taskDefinition });
+    return back(rollback);
   }
   const limit = primary !== undefined && isNewer(primary, ours) ? DOUBTFUL_POLLS : STALE_POLLS;
   if (primary === undefined || doubt.doubtful < limit) return wait('stale', doubt);
-  // Nobody can deploy an old deployment again but ECS, which rolls back to it.
+  // Only ECS, which rolls back, can deploy an old deployment again.
   return primary.id === ours.previous
-    ? end({
-        kind: 'rolled-back',
-        reason: 'the deployment before it is back',
-        to: service.taskDefinition,
-      })
+    ? back('the previous deployment is active again')
     : end(supersededBy(primary));
 }
 
 function judgePrimary(
   own: Deployment,
   isOurs: boolean,
-  { service, record }: Sight,
-  known: Memory,
+  { service, record }: Polled,
   doubt: Memory,
 ): Judgement {
-  const reason = own.rolloutStateReason ?? 'the deployment failed';
-  const at = (phase: Phase, next = known): Judgement => [{ kind: 'waiting', phase }, next];
-  const atWork = at(pausedHook(record) === undefined ? 'in-progress' : 'paused');
+  const wait = (phase: Phase, next = NO_MEMORY): Judgement => [{ kind: 'waiting', phase }, next];
+  const atWork = wait(record?.paused === undefined ? 'in-progress' : 'paused');
   switch (own.rolloutState) {
     case 'COMPLETED':
-      if (!isOurs) return at('stale');
-      // All tasks are no end while a stop is under way, or while traffic is shifted in stages.
-      if (record?.status === 'STOP_REQUESTED') return at('in-progress');
-      if (isStaged(service)) {
+      if (!isOurs) return wait('stale');
+      // COMPLETED is no end while the deployment is being stopped, or while traffic is shifted.
+      if (record?.status === 'STOP_REQUESTED') return wait('in-progress');
+      if (service.settings.strategy !== 'ROLLING') {
         if (record !== undefined) return atWork;
-        if (doubt.doubtful < DOUBTFUL_POLLS) return at('in-progress', doubt);
+        if (doubt.doubtful < DOUBTFUL_POLLS) return wait('in-progress', doubt);
       }
-      return [{ kind: 'succeeded' }, known];
+      return [{ kind: 'succeeded' }, NO_MEMORY];
     case 'FAILED': {
       // A circuit breaker that rolls back replaces the PRIMARY within a moment.
-      const rollsBack =
-        service.deploymentConfiguration?.deploymentCircuitBreaker?.rollback === true;
+      const rollsBack = service.settings.breakerRollsBack;
       if ((rollsBack || record !== undefined) && doubt.doubtful < DOUBTFUL_POLLS) {
-        return at(rollsBack ? 'rolling-back' : 'in-progress', doubt);
+        return wait(rollsBack ? 'rolling-back' : 'in-progress', doubt);
       }
-      return [{ kind: 'failed', reason }, known];
+      return [{ kind: 'failed', reason: own.reason || 'the deployment failed' }, NO_MEMORY];
     }
     case undefined: {
-      // Behind a Classic Load Balancer ECS gives no rolloutState: counts, twice the same.
-      const settled =
-        own.runningCount === service.desiredCount && (service.deployments ?? []).length === 1;
-      if (settled && doubt.doubtful >= 2) return [{ kind: 'succeeded' }, known];
-      return at('in-progress', settled ? doubt : known);
+      // Behind a Classic Load Balancer ECS gives no rolloutState: the counts decide.
+      const settled = own.running === service.desired && service.deployments.length === 1;
+      if (settled && doubt.doubtful >= SETTLED_POLLS) return [{ kind: 'succeeded' }, NO_MEMORY];
+      return wait('in-progress', settled ? doubt : NO_MEMORY);
     }
     default:
       return atWork;
   }
 }
 
-/** The pause hook of a service deployment that waits for somebody's approval. */
-export function pausedHook(
-  record: ServiceDeployment | undefined,
-): DeploymentLifecycleHookDetail | undefined {
-  if (record?.status !== 'IN_PROGRESS') return undefined;
-  return record.lifecycleHookDetails?.find(({ status }) => status === 'AWAITING_ACTION');
-}
-
-/** Whether the service shifts its traffic in stages, which only the record tells of. */
-function isStaged({ deploymentConfiguration }: Service): boolean {
-  const strategy = deploymentConfiguration?.strategy;
-  return strategy !== undefined && strategy !== 'ROLLING';
-}
-
 function isNewer(deployment: Deployment, ours: OurDeployment): boolean {
   return (
     deployment.id !== ours.id &&
     deployment.id !== ours.previous &&
-    (deployment.createdAt?.getTime() ?? 0) >= ours.createdAt.getTime()
+    deployment.createdAt.getTime() >= ours.createdAt.getTime()
   );
 }
 
-function supersededBy(deployment: Deployment): Verdict {
-  return {
-    kind: 'superseded',
-    by: deployment.id ?? '',
-    taskDefinition: deployment.taskDefinition ?? '',
-  };
+function supersededBy({ id, taskDefinition }: Deployment): Verdict {
+  return { kind: 'superseded', by: id, taskDefinition };
 }
 
 /** Why ECS rolls our deployment back, read from deployments and events; undefined without a sign. */
-function rollbackSigns(
+function rollbackSign(
   ours: OurDeployment,
   own: Deployment | undefined,
   primary: Deployment | undefined,
-  service: Service,
+  { events }: Service,
 ): string | undefined {
-  if (own?.rolloutState === 'FAILED') return own.rolloutStateReason ?? 'the deployment failed';
-  const failed = (service.events ?? []).find(({ message }) =>
-    message?.includes(`(deployment ${ours.id}) deployment failed`),
+  if (own?.rolloutState === 'FAILED') return own.reason || 'the deployment failed';
+  const failed = events.find(({ message }) =>
+    message.includes(`(deployment ${ours.id}) deployment failed`),
   );
-  if (failed?.message !== undefined) return failed.message;
-  const reason = primary?.rolloutStateReason ?? '';
+  if (failed !== undefined) return failed.message;
+  const reason = primary?.reason ?? '';
   return primary?.id !== ours.id && /rolling back to/.test(reason) ? reason : undefined;
 }

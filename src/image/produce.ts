@@ -11,10 +11,11 @@ import { parseDenial } from '../core/iam.ts';
 import type { ImageResult } from '../core/result.ts';
 import { buildImage } from '../docker/build.ts';
 import { checkContext } from '../docker/context/check.ts';
-import { whileReached } from '../docker/engine/daemon.ts';
+
 import type { Daemon } from '../docker/engine/daemon.ts';
 import { inspectImage } from '../docker/engine/inspect-image.ts';
 import type { LocalImage } from '../docker/engine/inspect-image.ts';
+import { whileConnected } from '../docker/engine/unavailable.ts';
 import { userLogin } from '../docker/engine/logins.ts';
 import { readProgram } from '../docker/engine/program.ts';
 import { pushImage } from '../docker/engine/push-image.ts';
@@ -119,7 +120,7 @@ export async function produceImage(
   if (built) await runBefore(tools, config);
   const repository = destination.repository ?? (await makeRepository(tools, config));
   const target = { daemon, repository, tag, reference: `${repository.uri}:${tag}`, platform };
-  const ready = await whileReached(
+  const ready = await whileConnected(
     daemon,
     local === undefined
       ? build(tools, config, labels, target, running)
@@ -127,7 +128,7 @@ export async function produceImage(
   );
   const start = performance.now();
   emit({ kind: 'push-started' });
-  const { digest, layers } = await whileReached(daemon, push(tools, config, target, ready.local));
+  const { digest, layers } = await whileConnected(daemon, push(tools, config, target, ready.local));
   const seconds = secondsSince(start);
   emit({ kind: 'pushed', digest, seconds, layers });
   return {

@@ -52,6 +52,8 @@ export interface BuildPlace {
   readonly hasRun: boolean;
   /** Platforms whose programs the daemon can run; undefined where it does not say. */
   readonly runnable: readonly string[] | undefined;
+  /** Absolute path of the .dockerignore, and whether there is one, also under the Dockerfile's name. */
+  readonly ignoreFile: string;
   readonly hasIgnoreFile: boolean;
   /** `.git` and `node_modules`, as far as the context contains them. */
   readonly heavy: readonly string[];
@@ -233,14 +235,15 @@ async function observeBuildPlace(
   ]);
   const hasRun = /^\s*RUN\s/im.test(source);
   const opened = 'value' in daemon && !daemon.value.standIn ? daemon.value : undefined;
-  const ignoreFiles = [join(context, '.dockerignore'), `${dockerfile}.dockerignore`];
+  const ignoreFile = join(context, '.dockerignore');
   return {
     daemon,
     files,
     dockerfile,
     hasRun,
     runnable: opened !== undefined && hasRun ? await runnablePlatforms(opened) : undefined,
-    hasIgnoreFile: ignoreFiles.some((file) => existsSync(file)),
+    ignoreFile,
+    hasIgnoreFile: existsSync(ignoreFile) || existsSync(`${dockerfile}.dockerignore`),
     heavy: ['.git', 'node_modules'].filter((name) => existsSync(join(context, name))),
   };
 }

@@ -92,7 +92,7 @@ export interface PlanInput {
   readonly checked: boolean;
 }
 
-type PlanSettings = Pick<Config, 'skipCheck' | 'platform' | 'showValues'>;
+type PlanSettings = Pick<Config, 'skipCheck'> & Partial<Pick<Config, 'platform' | 'showValues'>>;
 
 /** Makes the plan of a command; pure. What stands in its way is among the findings. */
 export function plan(config: PlanSettings, { services, image, checked }: PlanInput): Plan {
@@ -148,7 +148,7 @@ interface Part<T> {
 
 function planService(
   check: Check,
-  { skipCheck, showValues }: PlanSettings,
+  { skipCheck, showValues = false }: PlanSettings,
   { target, read }: Observed,
   image: string | undefined,
   checked: boolean,
@@ -304,63 +304,63 @@ function planImage(
   if (image.kind === 'given') return planGiven(check, image, tasks);
   const chosen = attemptNow(() => choosePlatform(named, tasks));
   const platform = valueOf(chosen);
-  const choice = 'error' in chosen ? failures('image-platform', 'image', chosen.error) : [];
+  const choice =
+    'error' in chosen
+      ? failures('image-platform', 'image', chosen.error)
+      : checkTasks(check, {
+          what: 'The image would be built',
+          platforms: [chosen.value],
+          tasks: tasks.length === 0 ? [chosen.value] : tasks,
+          hint: (wanted) =>
+            `build it with --platform ${wanted}, or set runtimePlatform in the task definition`,
+        });
+  const building =
+    image.kind === 'built' && image.build !== undefined
+      ? checkBuild(check, image.build, platform)
+      : [];
   if ('error' in image.destination) {
-    return {
-      plan: undefined,
-      findings: [...choice, ...failures('repository', 'image', image.destination.error)],
-    };
+    const missing = failures('repository', 'image', image.destination.error);
+    return { plan: undefined, findings: [...choice, ...missing, ...building] };
   }
   const destination = image.destination.value;
   const { reference } = destination;
   const { stored } = destination.present;
-  const common = [...choice, ...checkExtras(destination)];
+  const extras = checkExtras(destination);
   if (image.kind === 'local') {
     if ('error' in image.local) {
       const missing = failures('docker', 'build', image.local.error);
-      return { plan: undefined, findings: [...common, ...missing] };
+      return { plan: undefined, findings: [...extras, ...missing] };
     }
     const local = image.local.value;
     if (typeof stored === 'object' && [stored.config, stored.digest].includes(local.id)) {
-      return { plan: useOf(reference, stored, platform ?? null), findings: common };
+      return { plan: useOf(reference, stored, platform ?? null), findings: extras };
     }
     return {
       plan: platform === undefined ? undefined : { kind: 'push', reference, platform },
-      findings: [...common, ...checkImmutable(destination)],
+      findings: [...('error' in chosen ? choice : []), ...extras, ...checkImmutable(destination)],
     };
   }
   if (typeof stored === 'object') {
     return {
       plan: useOf(reference, stored, platform ?? null),
       findings: [
-        ...common,
+        ...('error' in chosen
+          ? choice
+          : checkTasks(check, {
+              what: `${reference} is already in ECR, built`,
+              platforms: stored.platforms,
+              tasks: [chosen.value],
+              hint: (wanted) => `build it under another tag: --platform ${wanted} --tag TAG`,
+            })),
         note('repository', `${reference} exists and is not built again`),
-        ...checkTasks(check, {
-          what: `${reference} is already in ECR, built`,
-          platforms: stored.platforms,
-          tasks: platform === undefined ? tasks : [platform],
-          hint: (wanted) => `build it under another tag: --platform ${wanted} --tag TAG`,
-        }),
+        ...extras,
         ...checkPresent(check, destination.present, destination.repository?.name, reference),
       ],
     };
   }
   return {
     plan: platform === undefined ? undefined : { kind: 'build', reference, platform },
-    findings: [
-      ...common,
-      ...(platform === undefined
-        ? []
-        : checkTasks(check, {
-            what: 'The image would be built',
-            platforms: [platform],
-            tasks: tasks.length === 0 ? [platform] : tasks,
-            hint: (wanted) =>
-              `build it with --platform ${wanted}, or set runtimePlatform in the task definition`,
-          })),
-      note('repository', `${reference} will be built`),
-      ...(image.build === undefined ? [] : checkBuild(check, image.build, platform)),
-    ],
+    findings: [...choice, note('repository', `${reference} will be built`), ...extras, ...building],
   };
 }
 
@@ -567,12 +567,12 @@ function checkEmulation(
 }
 
 /** Whether something keeps history and dependencies out of the build context. */
-function checkIgnoreFile({ hasIgnoreFile, heavy }: BuildPlace): Answer {
+function checkIgnoreFile({ ignoreFile, hasIgnoreFile, heavy }: BuildPlace): Answer {
   if (hasIgnoreFile) return ok('there is a .dockerignore');
   if (heavy.length === 0) return ok('no .dockerignore is needed');
   return {
     status: 'warn',
     message: `There is no .dockerignore: COPY . includes ${heavy.join(' and ')} in the image.`,
-    hint: `list ${heavy.length === 1 ? 'it' : 'them'} in .dockerignore`,
+    hint: `list ${heavy.length === 1 ? 'it' : 'them'} in ${ignoreFile}`,
   };
 }

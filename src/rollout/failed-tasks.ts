@@ -1,87 +1,75 @@
-import type { Service, Task } from '@aws-sdk/client-ecs';
-import { findImage, repositoryOf } from '../aws/ecr.ts';
-import { tasksOf } from '../aws/ecs.ts';
-import type { Ecs } from '../aws/ecs.ts';
+import { findImage } from '../aws/images.ts';
 import { lastLogLines, logStreamOf } from '../aws/logs.ts';
 import type { LogStream } from '../aws/logs.ts';
-import type { Context } from '../commands/context.ts';
+import { repositoryOf } from '../aws/repositories.ts';
+import { tasksOf } from '../aws/tasks.ts';
 import { deadContainer, diagnoseTask, isSilentStart } from '../core/diagnosis.ts';
 import type { Cause, FailedTask, StoppedContainer } from '../core/diagnosis.ts';
-import { parseImageReference } from '../core/image.ts';
+import type { Service, Task } from '../core/ecs.ts';
+import { parseImageReference, platformOf } from '../core/image.ts';
 import { logPlaceOf } from '../core/log-place.ts';
-import { containersOf, shortName } from '../core/task-definition.ts';
+import { containersOf } from '../core/task-definition.ts';
 import type { JsonObject } from '../core/task-definition.ts';
 import { EcsDeployError } from '../errors.ts';
-import { platformOfDefinition } from '../plan/observe.ts';
+import type { RolloutTools } from './tools.ts';
 
-/** Log lines that are quoted of a container that died. */
+/** Log lines that are quoted of a container that ended. */
 const LOG_LINES = 10;
-/** Failed tasks that are looked into at once: equal failures need no more. */
+/** Failed tasks whose logs are read at once: equal failures need no more. */
 const TASKS_EXAMINED = 3;
 
-/** The deployment whose tasks are looked at. */
+/** A deployment whose failed tasks are read. */
 export interface Suspect {
   /** `ecs-svc/…` */
   readonly id: string;
-  /** Definition of its revision, to find logs and platform by. */
+  /** Definition of its revision, which names logs and platform. */
   readonly definition: JsonObject;
 }
 
-/**
- * Finds why tasks of a deployment failed, leaving out those in `known`, to which it adds. A task
- * that left no log yet is put into `late`, when that is given, and explained by the next call: log
- * lines come some seconds after the end.
- */
+/** Why tasks of a deployment failed. */
 export async function findCauses(
-  context: Context,
-  ecs: Ecs,
+  tools: RolloutTools,
   service: Service,
-  { id, definition }: Suspect,
-  known: Set<string>,
-  late?: Set<string>,
+  suspect: Suspect,
 ): Promise<readonly Cause[]> {
-  const tasks = await tasksOf(ecs, service, id, 'STOPPED');
-  const failed = tasks.filter(
-    ({ taskArn = '', stoppedReason }) =>
-      stoppedReason !== undefined &&
-      // Replacing a task is what a deployment does; it is no failure.
-      !stoppedReason.startsWith('Scaling activity initiated') &&
-      !known.has(taskArn),
-  );
-  const causes = await Promise.all(
-    failed.map(async (task, index) => {
-      const { taskArn = '' } = task;
-      const described = describeTask(task, definition);
-      const examined =
-        index < TASKS_EXAMINED
-          ? await examine(context, ecs, task, described, definition)
-          : described;
-      const cause = diagnoseTask(examined);
-      if (late !== undefined && !late.has(taskArn) && mayBeLate(cause, examined)) {
-        late.add(taskArn);
-        return [];
-      }
-      known.add(taskArn);
-      return [cause];
-    }),
-  );
-  return causes.flat();
+  return (await readFailedTasks(tools, service, suspect, new Set())).map(diagnoseTask);
 }
 
-/** Whether a log that has not arrived yet may say more. */
-function mayBeLate({ code }: Cause, task: FailedTask): boolean {
-  const dead = deadContainer(task);
-  return code === 'application-exit' && dead?.log.length === 0 && dead.logPlace === undefined;
+/** The failed tasks of a deployment without the known ones, the first with their last log lines. */
+export async function readFailedTasks(
+  tools: RolloutTools,
+  service: Service,
+  { id, definition }: Suspect,
+  known: ReadonlySet<string>,
+): Promise<readonly FailedTask[]> {
+  const tasks = await tasksOf(tools.ecs, service, id, 'STOPPED');
+  const failed = tasks.filter(
+    (task) =>
+      task.stoppedReason !== undefined &&
+      // A deployment replaces tasks: that is no failure.
+      !task.stoppedReason.startsWith('Scaling activity initiated') &&
+      !known.has(task.id),
+  );
+  return Promise.all(
+    failed.map((task, index) => {
+      const described = describeTask(task, definition);
+      return index < TASKS_EXAMINED ? examine(tools, task, described, definition) : described;
+    }),
+  );
 }
 
 function describeTask(task: Task, definition: JsonObject): FailedTask {
+  const groups = containersOf(definition).flatMap(
+    (container) => logStreamOf(container, task.id, task.id)?.group ?? [],
+  );
   return {
-    id: shortName(task.taskArn ?? ''),
+    id: task.id,
     stopCode: task.stopCode,
     stoppedReason: task.stoppedReason ?? '',
-    platform: platformOfDefinition(definition),
-    containers: (task.containers ?? []).map(({ name, exitCode, reason }) => ({
-      name: name ?? '',
+    platform: platformOf(definition['runtimePlatform']),
+    logGroups: [...new Set(groups)],
+    containers: task.containers.map(({ name, exitCode, reason }) => ({
+      name,
       exitCode,
       reason,
       log: [],
@@ -89,23 +77,22 @@ function describeTask(task: Task, definition: JsonObject): FailedTask {
   };
 }
 
-/** Adds to the container that died its last log lines, or what tells as much where there are none. */
+/** Adds to the container that ended its last log lines, or what says as much where there are none. */
 async function examine(
-  context: Context,
-  ecs: Ecs,
-  { containers = [] }: Task,
+  tools: RolloutTools,
+  { containers }: Task,
   task: FailedTask,
   definition: JsonObject,
 ): Promise<FailedTask> {
   const dead = deadContainer(task);
   const container = containersOf(definition).find(({ name }) => name === dead?.name);
   if (dead?.exitCode === undefined || container === undefined) return task;
-  const { runtimeId } = containers.find(({ name }) => name === dead.name) ?? {};
+  const runtimeId = containers.find(({ name }) => name === dead.name)?.runtimeId;
   const stream = logStreamOf(container, task.id, runtimeId);
-  const log = stream === undefined ? [] : await readLog(context, ecs, dead, stream);
+  const log = stream === undefined ? [] : await readLog(tools, dead, stream);
   const logPlace = stream === undefined ? logPlaceOf(container) : undefined;
   const imagePlatforms = isSilentStart({ ...dead, log })
-    ? await platformsOfImage(ecs, String(container['image']))
+    ? await platformsOfImage(tools, String(container['image']))
     : undefined;
   const found: StoppedContainer = { ...dead, log, logPlace, imagePlatforms };
   return {
@@ -115,16 +102,15 @@ async function examine(
 }
 
 async function readLog(
-  context: Context,
-  ecs: Ecs,
+  { ecs, emit, signal }: RolloutTools,
   { name }: StoppedContainer,
   stream: LogStream,
 ): Promise<readonly string[]> {
   try {
-    return await lastLogLines(ecs, stream, LOG_LINES);
+    return await lastLogLines(ecs.aws, stream, LOG_LINES);
   } catch (error) {
-    if (context.signal.aborted) throw error;
-    context.emit({
+    if (signal.aborted) throw error;
+    emit({
       kind: 'warning',
       message: `The log of container ${name} cannot be read (logs:GetLogEvents on ${stream.group}): ${(error as Error).message}`,
       hint: error instanceof EcsDeployError ? error.hint : undefined,
@@ -133,14 +119,14 @@ async function readLog(
   }
 }
 
-/** Platforms of an image that ECR holds; undefined where nothing can be learnt of it. */
+/** Platforms of an image in ECR; undefined where they cannot be read. */
 async function platformsOfImage(
-  { aws }: Ecs,
+  { ecs }: RolloutTools,
   reference: string,
 ): Promise<readonly string[] | undefined> {
   try {
     const { tag = 'latest', digest } = parseImageReference(reference);
-    const repository = await repositoryOf(aws, reference);
+    const repository = await repositoryOf(ecs.aws, reference);
     return repository && (await findImage(repository, { tag, digest }))?.platforms;
   } catch (error) {
     if (error instanceof EcsDeployError) return undefined;

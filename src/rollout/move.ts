@@ -1,133 +1,244 @@
-import { primaryOf, updateService } from '../aws/ecs.ts';
-import type { Ecs } from '../aws/ecs.ts';
-import type { Context } from '../commands/context.ts';
+import { currentRecord } from '../aws/rollouts.ts';
+import { updateService } from '../aws/services.ts';
+import type { MoveAnswer } from '../aws/services.ts';
+import { primaryOf } from '../core/ecs.ts';
+import type { Deployment, Service } from '../core/ecs.ts';
+import { INTERRUPT_POLLS } from '../core/pacing.ts';
 import type { ServiceResult } from '../core/result.ts';
 import { shortName } from '../core/task-definition.ts';
+import { advance, openWatch, requestRollback, resultOf } from '../core/watch.ts';
+import type { WatchedMove, WatchState } from '../core/watch.ts';
 import { EcsDeployError, refuse } from '../errors.ts';
-import { endWatch, follow, newWatch, resultOf } from './watch.ts';
-import type { Move, Watch } from './watch.ts';
+import { isInterrupt, reportable, withTimeout } from './tools.ts';
+import type { RolloutSettings, RolloutTools, TimeLimit } from './tools.ts';
+import { follow, perform, withoutDeployment } from './watch.ts';
 
-/** Starts a deployment; a result where there is none to follow. */
-type Start = (context: Context, ecs: Ecs, move: Move) => Promise<Watch | ServiceResult>;
+export type { RolloutSettings, RolloutTools } from './tools.ts';
+
+/** One service, the revision that it moves to, and how. */
+export interface Move extends WatchedMove {
+  /**
+   * `move` it with UpdateService, `stop` the deployment in progress with ROLLBACK, `follow` the
+   * PRIMARY deployment and change nothing, or `stay`.
+   */
+  readonly way: 'move' | 'stop' | 'follow' | 'stay';
+}
+
+/** How a move has begun. */
+type Start =
+  | { readonly kind: 'watch'; readonly state: WatchState }
+  | { readonly kind: 'unchanged' }
+  /** AWS has refused: the service was certainly not changed. */
+  | { readonly kind: 'refused'; readonly error: unknown }
+  /** The answer was lost: the service may have been changed. */
+  | { readonly kind: 'lost'; readonly error: EcsDeployError };
 
 /**
- * Moves services to their revisions, side by side, and follows each of these deployments to its
- * verdict. Returns one result per move, in their order; after UpdateService nothing throws any more.
+ * Moves services to their revisions, side by side, and follows each deployment to its verdict.
+ * Returns one result per move, in their order. Throws only when nothing was changed: what AWS refused
+ * for every service, or `interrupted`.
  */
 export async function rollOut(
-  context: Context,
-  ecs: Ecs,
+  given: RolloutTools,
+  settings: RolloutSettings,
   moves: readonly Move[],
-  start: Start = startMove,
 ): Promise<readonly ServiceResult[]> {
+  const limit: TimeLimit = { start: performance.now(), interrupt: given.signal };
+  const tools = withTimeout(given, settings.timeout);
   const started = await Promise.all(
-    moves.map((move) =>
-      start(context, ecs, move).catch((error: unknown) => {
-        if (error instanceof EcsDeployError) return { move, error };
-        throw error;
-      }),
-    ),
+    moves.map(async (move) => ({ move, start: await begin(tools, settings, move) })),
   );
-  const refused = started.filter((item) => 'error' in item);
-  // Where nothing was moved it is a plain refusal; beside services that moved it is a failure.
-  if (!started.some((item) => 'ours' in item)) refuse(refused.map(({ error }) => error));
-  return finish(
-    context,
-    ecs,
-    started.map((item) => {
-      if (!('error' in item)) return item;
-      context.emit({ kind: 'error', error: item.error });
-      return resultOf(item.move, item.error.code === 'sight-lost' ? 'unknown' : 'failed');
-    }),
+  const errors = started.flatMap(({ start }) => (start.kind === 'refused' ? [start.error] : []));
+  const isChanged = started.some(({ start }) => start.kind === 'watch' || start.kind === 'lost');
+  if (errors.length > 0 && !isChanged) throwRefusals(limit, errors);
+  const told = started.map(({ move, start }) =>
+    start.kind === 'watch' ? undefined : tell(tools, limit, move, start),
   );
+  const states = started.flatMap(({ start }) => (start.kind === 'watch' ? [start.state] : []));
+  const followed = await follow(tools, settings, states, limit);
+  return started.map(({ move, start }, index) => {
+    const result = start.kind === 'watch' ? followed.get(start.state) : told[index];
+    return result ?? resultOf(move, 'unknown');
+  });
 }
 
-/** Follows the deployments that run now, and changes nothing. */
-export async function followDeployments(
-  context: Context,
-  ecs: Ecs,
-  moves: readonly Move[],
-): Promise<readonly ServiceResult[]> {
-  const started = moves.map((move) => {
+function begin(tools: RolloutTools, settings: RolloutSettings, move: Move): Promise<Start> {
+  // Only what is read before the first write can throw here.
+  return ways[move.way](tools, settings, move).catch((error: unknown): Start => ({
+    kind: 'refused',
+    error,
+  }));
+}
+
+const ways: Readonly<
+  Record<
+    Move['way'],
+    (tools: RolloutTools, settings: RolloutSettings, move: Move) => Promise<Start>
+  >
+> = {
+  move: startMove,
+  stop: stopDeployment,
+  follow: async (_, settings, move) => {
     const primary = primaryOf(move.service);
     return primary === undefined || primary.rolloutState === 'COMPLETED'
-      ? unchanged(context, move)
-      : newWatch(move, primary, undefined);
-  });
-  return finish(context, ecs, started);
-}
+      ? UNCHANGED
+      : watch(settings, move, primary);
+  },
+  stay: async () => UNCHANGED,
+};
 
-async function finish(
-  context: Context,
-  ecs: Ecs,
-  started: readonly (Watch | ServiceResult)[],
-): Promise<readonly ServiceResult[]> {
-  const watches = started.filter((item) => 'move' in item);
-  const results = context.config.noWait
-    ? new Map(
-        watches.map((watch) => [watch, endWatch(context, watch, 'unknown', 'not waited for', [])]),
-      )
-    : await follow(context, ecs, watches);
-  return started.map((item) =>
-    'move' in item ? (results.get(item) ?? endWatch(context, item, 'unknown', 'lost', [])) : item,
-  );
+const UNCHANGED: Start = { kind: 'unchanged' };
+
+function watch(
+  settings: RolloutSettings,
+  move: Move,
+  deployment: Deployment,
+  previous?: string,
+): Start {
+  const policy = { ...settings, rollbackAsked: false };
+  return { kind: 'watch', state: openWatch(move, deployment, previous, policy) };
 }
 
 /** Moves a service to its revision, unless it runs that already. */
-export async function startMove(
-  context: Context,
-  ecs: Ecs,
+async function startMove(
+  tools: RolloutTools,
+  settings: RolloutSettings,
   move: Move,
-): Promise<Watch | ServiceResult> {
-  const { config, emit } = context;
-  const before = primaryOf(move.service);
-  const runs = move.service.taskDefinition === move.taskDefinition && before !== undefined;
-  // A deployment that failed without a rollback leaves the service on its revision: that is no rest.
-  const force = config.force || (runs && before.rolloutState === 'FAILED');
+): Promise<Start> {
+  const { service, revision } = move;
+  const before = primaryOf(service);
+  const runs = service.taskDefinition === revision && before !== undefined;
+  // A deployment that failed without a rollback leaves the service on its revision.
+  const force = settings.force || (runs && before.rolloutState === 'FAILED');
   if (runs && !force) {
-    return before.rolloutState === 'IN_PROGRESS'
-      ? newWatch(move, before, undefined)
-      : unchanged(context, move);
+    return before.rolloutState === 'IN_PROGRESS' ? watch(settings, move, before) : UNCHANGED;
   }
-  const answer = await updateService(ecs, move.service, {
-    taskDefinition: move.taskDefinition,
-    force,
-  }).catch((error: unknown) => {
-    throw leftBehind(move, error);
-  });
-  const primary = primaryOf(answer);
-  if (primary === undefined || primary.id === before?.id) return unchanged(context, move);
-  emit({
+  tools.signal.throwIfAborted();
+  const answer = await sendMove(tools, settings, move, force);
+  if (answer.kind === 'unknown') return { kind: 'lost', error: answer.error };
+  if (answer.kind === 'not-moved') {
+    return { kind: 'refused', error: leftBehind(move, answer.error) };
+  }
+  const primary = primaryOf(answer.service);
+  if (primary === undefined) return { kind: 'lost', error: withoutDeployment(service.name) };
+  tools.emit({
     kind: 'rollout-started',
-    service: move.service.serviceName ?? '',
-    deployment: primary.id ?? '',
-    from: shortName(move.service.taskDefinition ?? ''),
-    to: shortName(move.taskDefinition),
+    service: service.name,
+    deployment: primary.id,
+    from: shortName(service.taskDefinition),
+    to: shortName(revision),
   });
-  return newWatch({ ...move, service: answer }, primary, before?.id);
+  return watch(settings, { ...move, service: answer.service }, primary, before?.id);
+}
+
+/** Sends UpdateService; a run that is interrupted or out of time waits only a moment for the answer. */
+function sendMove(
+  { ecs, signal }: RolloutTools,
+  { poll }: RolloutSettings,
+  { service, revision }: Move,
+  force: boolean,
+): Promise<MoveAnswer> {
+  const sent = updateService(ecs, service, { taskDefinition: revision, force, poll });
+  const late = new Promise<MoveAnswer>((resolve) => {
+    const error = new EcsDeployError({
+      code: 'sight-lost',
+      message: `AWS has not answered UpdateService of ${service.name}: the service may have been changed.`,
+      hint: `see what runs: ecsdeploy status ${flags(service)}`,
+    });
+    const wait = () =>
+      setTimeout(() => resolve({ kind: 'unknown', error }), poll * INTERRUPT_POLLS).unref();
+    if (signal.aborted) wait();
+    else signal.addEventListener('abort', wait, { once: true });
+  });
+  return Promise.race([sent, late]);
+}
+
+/** Asks ECS to roll back the deployment in progress, or deploys the revision before it. */
+async function stopDeployment(
+  tools: RolloutTools,
+  settings: RolloutSettings,
+  move: Move,
+): Promise<Start> {
+  const { service } = move;
+  const primary = primaryOf(service);
+  if (primary === undefined) return startMove(tools, settings, move);
+  const current = await currentRecord(tools, service);
+  const record = current?.deployment === primary.id ? current : undefined;
+  const opened = openWatch(move, primary, undefined, { ...settings, rollbackAsked: true });
+  let [state, events, action] = requestRollback(
+    { ...opened, polled: { service, record } },
+    'requested by ecsdeploy rollback',
+  );
+  while (action.kind !== 'wait' && action.kind !== 'end') {
+    const seen = await perform(tools, settings.poll, state, action);
+    if (seen.kind === 'not-moved-back') {
+      return { kind: seen.isLost ? 'lost' : 'refused', error: seen.error };
+    }
+    [state, events, action] = advance(state, seen, 0);
+    for (const event of events) tools.emit(event);
+  }
+  return { kind: 'watch', state };
 }
 
 /** A refusal of UpdateService, with the revision that this run has registered for it. */
-function leftBehind({ registered, taskDefinition }: Move, error: unknown): unknown {
-  if (!registered || !(error instanceof EcsDeployError) || error.code === 'sight-lost')
-    return error;
-  const revision = shortName(taskDefinition);
+function leftBehind({ registered, revision, service }: Move, error: unknown): unknown {
+  if (!registered || !(error instanceof EcsDeployError) || isInterrupt(error)) return error;
+  const name = shortName(revision);
   const { code, message, hint, cause } = error;
-  const goOn = `then go on with the revision that is there: ecsdeploy rollout ${revision}`;
+  const onward = `then continue with the registered revision: ecsdeploy rollout ${name} ${flags(service)}`;
   return new EcsDeployError({
     code,
-    message: `${message} ${revision} was registered, but not deployed: the service is as it was.`,
-    hint: hint === undefined ? goOn : `${hint}\n${goOn}`,
+    message: `${message} ${name} was registered, but not deployed: the service is as it was.`,
+    hint: hint === undefined ? onward : `${hint}\n${onward}`,
     cause,
   });
 }
 
-/** Says that a service is where it should be. */
-export function unchanged({ emit }: Context, move: Move): ServiceResult {
-  emit({
-    kind: 'rollout-unchanged',
-    service: move.service.serviceName ?? '',
-    revision: shortName(move.taskDefinition),
-  });
-  return resultOf(move, 'unchanged');
+function throwRefusals({ interrupt }: TimeLimit, errors: readonly unknown[]): void {
+  if (interrupt.aborted && errors.some(isInterrupt)) {
+    throw new EcsDeployError({
+      code: 'interrupted',
+      message: 'Interrupted before the service was changed.',
+      hint: 'run it again: what was built, pushed or registered is reused',
+    });
+  }
+  const foreign = errors.find((error) => !(error instanceof EcsDeployError) && !isInterrupt(error));
+  if (foreign !== undefined) throw foreign as Error;
+  refuse(errors.map(reportable));
+}
+
+/** Tells how a move ended that has no deployment to follow, and makes its result. */
+function tell(
+  { emit }: RolloutTools,
+  { interrupt }: TimeLimit,
+  move: Move,
+  start: Exclude<Start, { kind: 'watch' }>,
+): ServiceResult {
+  const { service, revision } = move;
+  switch (start.kind) {
+    case 'unchanged':
+      emit({ kind: 'rollout-unchanged', service: service.name, revision: shortName(revision) });
+      return resultOf(move, 'unchanged');
+    case 'refused':
+      if (interrupt.aborted && isInterrupt(start.error)) {
+        const message = `Interrupted before ${service.name} was changed.`;
+        emit({ kind: 'interrupted', message, hint: undefined });
+        return resultOf(move, 'interrupted');
+      }
+      emit({ kind: 'error', error: reportable(start.error) });
+      return resultOf(move, 'failed');
+    case 'lost': {
+      const { code, message, hint, cause } = start.error;
+      const back = `to roll back: ecsdeploy rollback ${flags(service)}`;
+      emit({
+        kind: 'error',
+        error: new EcsDeployError({ code, message, hint: `${hint}\n${back}`, cause }),
+      });
+      return resultOf(move, interrupt.aborted ? 'interrupted' : 'unknown');
+    }
+  }
+}
+
+function flags({ cluster, name }: Service): string {
+  return `--cluster ${shortName(cluster)} --service ${name}`;
 }

@@ -1,195 +1,109 @@
-import type { Service, ServiceDeployment } from '@aws-sdk/client-ecs';
-import { describeRecords, describeServices, findRecord, primaryOf } from '../aws/ecs.ts';
-import type { Ecs } from '../aws/ecs.ts';
-import { isThrottling } from '../aws/errors.ts';
-import type { Context } from '../commands/context.ts';
-import { MISSING } from '../core/verdict.ts';
-import type { OurDeployment } from '../core/verdict.ts';
-import { isWithheld, optional } from '../aws/optional.ts';
+import { describeServices } from '../aws/services.ts';
+import { describeRecords, findRecord } from '../aws/rollouts.ts';
+import { isDenied } from '../aws/optional.ts';
+import { MISSING } from '../core/ecs.ts';
+import type { RolloutRecord, Service } from '../core/ecs.ts';
+import { RECORD_POLLS } from '../core/pacing.ts';
+import type { Polled } from '../core/verdict.ts';
+import type { WatchState } from '../core/watch.ts';
+import type { RolloutTools } from './tools.ts';
 
-/** A deployment with what the last look showed of it. */
-export interface Watched {
-  /** The deployment that is judged. */
-  judged: OurDeployment;
-  service: Service;
-  /** Its service deployment; undefined until that is found. */
-  record: ServiceDeployment | undefined;
-  /** ARN of the record where it had to be searched for. */
-  recordArn: string | undefined;
+type Tools = Pick<RolloutTools, 'ecs' | 'emit'>;
+
+/** A deployment with what the last poll saw. */
+export interface Polling {
+  readonly state: Pick<WatchState, 'judged' | 'polled'>;
 }
 
-/** How the looks themselves go. */
-export interface Sight {
-  polls: number;
-  /** Looks in a row that failed. */
-  troubled: number;
-  /** The poll at which trouble was told last. */
-  toldAt: number;
-  /** Doublings of the pause. */
-  slowness: number;
-  /** The last look that failed was throttled. */
-  throttled: boolean;
-  /** Looks in a row at which a verdict seemed near. */
-  near: number;
-  /** False once the service-deployment API was denied: the list of deployments decides alone. */
-  records: boolean;
-  /** Calls of all looks, and of the look that made most. */
-  calls: number;
-  mostCalls: number;
-}
-
-/** The sight before the first look. */
-export function openSight(): Sight {
-  return {
-    polls: 0,
-    troubled: 0,
-    toldAt: -Infinity,
-    slowness: 0,
-    throttled: false,
-    near: 0,
-    records: true,
-    calls: 0,
-    mostCalls: 0,
-  };
-}
-
-/** Polls in which the record of a service deployment is searched for (60 s at 3 s). */
-const RECORD_POLLS = 20;
-/** Polls at the start that come quicker. */
-const QUICK_POLLS = 4;
-/** Polls that come quicker because a verdict is near: it may take its time all the same. */
-const NEAR_POLLS = 10;
-const LONGEST_PAUSE = 60_000;
-
-/** Milliseconds until the next look. */
-export function pauseBefore(poll: number, sight: Sight): number {
-  const near = sight.near > 0 && sight.near <= NEAR_POLLS;
-  const pause = sight.polls < QUICK_POLLS || near ? poll / 3 : poll;
-  return Math.min(pause * 2 ** sight.slowness, LONGEST_PAUSE);
-}
-
-/** Polls in which trouble that comes and goes is told once (5 min at 3 s). */
-const TOLD_POLLS = 100;
-
-/** Notes a look that failed: the next ones come more slowly. Returns whether it is news. */
-export function noteTrouble(sight: Sight, error: unknown): boolean {
-  const isNews = sight.troubled === 0 && sight.polls > sight.toldAt + TOLD_POLLS;
-  if (isNews) sight.toldAt = sight.polls;
-  sight.troubled += 1;
-  sight.slowness = Math.min(sight.slowness + 1, 3);
-  sight.throttled = isThrottling(error);
-  return isNews;
-}
-
-/** Notes a look that succeeded; after throttling the old pace is found step by step. */
-export function noteSuccess(sight: Sight): void {
-  sight.troubled = 0;
-  sight.slowness = sight.throttled ? Math.max(sight.slowness - 1, 0) : 0;
-}
-
-/** Whether all that a rollout or its rollback waits for is ECS's word. */
-export function isNear({ service }: Watched): boolean {
-  const primary = primaryOf(service);
-  const others = (service.deployments ?? []).filter((deployment) => deployment !== primary);
-  return (
-    primary?.rolloutState !== 'COMPLETED' &&
-    (primary?.runningCount ?? 0) >= (service.desiredCount ?? 0) &&
-    (primary?.pendingCount ?? 0) === 0 &&
-    others.every(({ runningCount }) => runningCount === 0)
-  );
+/** What is known of the service-deployment API. */
+export interface RecordReads {
+  /** It is denied or unknown: the list of deployments decides alone. */
+  readonly isDenied: boolean;
+  /** ARNs of records that had to be searched for, by deployment. */
+  readonly found: ReadonlyMap<string, string>;
 }
 
 /**
- * Looks at all deployments: one DescribeServices per cluster and ten services, and one
- * DescribeServiceDeployments per twenty.
+ * Polls all deployments: one DescribeServices per cluster and ten services, and one
+ * DescribeServiceDeployments per twenty. `number` counts the polls from 1.
  */
-export async function look(
-  context: Context,
-  ecs: Ecs,
-  watched: readonly Watched[],
-  sight: Sight,
-): Promise<void> {
-  const before = ecs.aws.calls();
-  sight.polls += 1;
-  try {
-    await Promise.all([
-      lookAtServices(ecs, watched),
-      sight.records && lookAtRecords(context, ecs, watched, sight),
-    ]);
-  } finally {
-    const calls = ecs.aws.calls() - before;
-    sight.calls += calls;
-    sight.mostCalls = Math.max(sight.mostCalls, calls);
-  }
-}
-
-async function lookAtServices(ecs: Ecs, watched: readonly Watched[]): Promise<void> {
-  const clusters = new Set(watched.map(({ service }) => service.clusterArn ?? ''));
-  const reads = [...clusters].map(async (cluster) => {
-    const here = watched.filter(({ service }) => service.clusterArn === cluster);
-    const names = here.map(({ service }) => service.serviceName ?? '');
-    const services = await describeServices(ecs, cluster, names);
-    for (const item of here) {
-      const { serviceName } = item.service;
-      item.service = services.find((service) => service.serviceName === serviceName) ?? {
-        ...item.service,
-        status: MISSING,
-      };
-    }
+export async function poll<T extends Polling>(
+  tools: Tools,
+  watches: readonly T[],
+  reads: RecordReads,
+  number: number,
+): Promise<readonly [readonly (readonly [T, Polled])[], RecordReads]> {
+  const known = watches.map(({ state }) => ({ ...state.polled, deployment: state.judged.id }));
+  const [services, [records, next]] = await Promise.all([
+    readServices(tools, known),
+    readRecords(tools, known, reads, number),
+  ]);
+  const polled = watches.map((watch) => {
+    const { judged, polled: last } = watch.state;
+    const { service } = last;
+    const seen: Polled = {
+      service: services.get(service.arn) ?? { ...service, status: MISSING },
+      // What was read before the API was denied would never change again.
+      record: next.isDenied
+        ? undefined
+        : (records.find(({ deployment }) => deployment === judged.id) ?? last.record),
+    };
+    return [watch, seen] as const;
   });
-  await Promise.all(reads);
+  return [polled, next];
 }
 
-async function lookAtRecords(
-  { emit }: Context,
-  ecs: Ecs,
-  watched: readonly Watched[],
-  sight: Sight,
-): Promise<void> {
+type Known = Polled & { readonly deployment: string };
+
+async function readServices(
+  { ecs }: Tools,
+  watched: readonly Known[],
+): Promise<ReadonlyMap<string, Service>> {
+  const clusters = new Set(watched.map(({ service }) => service.cluster));
+  const reads = [...clusters].map((cluster) => {
+    const here = watched.filter(({ service }) => service.cluster === cluster);
+    return describeServices(
+      ecs,
+      cluster,
+      here.map(({ service }) => service.name),
+    );
+  });
+  const services = (await Promise.all(reads)).flat();
+  return new Map(services.map((service) => [service.arn, service]));
+}
+
+async function readRecords(
+  { ecs, emit }: Tools,
+  watched: readonly Known[],
+  reads: RecordReads,
+  number: number,
+): Promise<readonly [readonly RolloutRecord[], RecordReads]> {
+  if (reads.isDenied) return [[], reads];
   try {
-    const searches = sight.polls > 2 && sight.polls <= RECORD_POLLS && sight.polls % 2 === 1;
+    const searches = number > 2 && number <= RECORD_POLLS && number % 2 === 1;
     const searched = searches
-      ? watched.find(({ record, recordArn }) => record === undefined && recordArn === undefined)
+      ? watched.find(
+          ({ record, deployment }) => record === undefined && !reads.found.has(deployment),
+        )
       : undefined;
     if (searched !== undefined) {
-      // Instead of the look at the others, so that a look stays two calls.
-      searched.recordArn = await findRecord(ecs, searched.service, searched.judged.id);
-      return;
+      // In place of the read of the others, so that a poll stays two calls.
+      const arn = await findRecord(ecs, searched.service, searched.deployment);
+      if (arn === undefined) return [[], reads];
+      return [[], { ...reads, found: new Map([...reads.found, [searched.deployment, arn]]) }];
     }
-    const arns = watched.flatMap((item) => candidateOf(item) ?? []);
-    if (arns.length === 0) return;
-    const records = await describeRecords(ecs, arns);
-    for (const item of watched) {
-      const number = item.judged.id.slice(item.judged.id.lastIndexOf('/'));
-      item.record =
-        records.find(({ targetServiceRevision }) => targetServiceRevision?.arn?.endsWith(number)) ??
-        item.record;
-    }
+    const arns = watched.flatMap(
+      ({ record, deployment, service }) =>
+        record?.arn ?? reads.found.get(deployment) ?? service.currentRollout ?? [],
+    );
+    return [arns.length === 0 ? [] : await describeRecords(ecs, arns), reads];
   } catch (error) {
-    if (!isWithheld(error)) throw error;
-    sight.records = false;
-    // What was read once would never change again.
-    for (const item of watched) item.record = undefined;
+    if (!isDenied(error)) throw error;
     emit({
       kind: 'warning',
-      message: `Going on without service deployments: ${error.message}`,
+      message: `Continuing without service deployments: ${error.message}`,
       hint: error.hint,
     });
+    return [[], { ...reads, isDenied: true }];
   }
-}
-
-/** ARN under which a deployment's record may be found: the service names its current one. */
-function candidateOf({ record, recordArn, service }: Watched): string | undefined {
-  return record?.serviceDeploymentArn ?? recordArn ?? service.currentServiceDeployment;
-}
-
-/** The service deployment that a service names as its current one; none where that may not be read. */
-export async function currentRecords(
-  context: Context,
-  ecs: Ecs,
-  { currentServiceDeployment: arn }: Service,
-): Promise<readonly ServiceDeployment[]> {
-  if (arn === undefined) return [];
-  const read = describeRecords(ecs, [arn]);
-  return (await optional(context, 'ecs:DescribeServiceDeployments', read)) ?? [];
 }

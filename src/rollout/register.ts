@@ -1,54 +1,73 @@
-import { describeRevision, registerDefinition } from '../aws/ecs.ts';
-import type { Ecs } from '../aws/ecs.ts';
-import type { Context } from '../commands/context.ts';
+import { optional } from '../aws/optional.ts';
+import { secondsSince } from '../events.ts';
+import { describeRevision, registerDefinition } from '../aws/revisions.ts';
 import { canonical, sameDefinition } from '../core/normal-form.ts';
 import { shortName } from '../core/task-definition.ts';
 import type { JsonObject, Revision } from '../core/task-definition.ts';
-import { EcsDeployError } from '../errors.ts';
-import { optional, since } from '../aws/optional.ts';
+import { allOrRefuse, EcsDeployError, refuse } from '../errors.ts';
+import type { RolloutTools } from './tools.ts';
+
+type Tools = Pick<RolloutTools, 'ecs' | 'emit'>;
 
 /** A revision that holds the draft. */
 export interface Registration {
   readonly arn: string;
-  /** False when an equal revision was there already. */
+  /** False when an equal revision existed already. */
   readonly registered: boolean;
 }
 
-/** One definition to register, and the revision it was rendered from. */
+/** One definition to register, and the revision that it was rendered from. */
 export interface Draft {
   readonly definition: JsonObject;
   readonly origin: Revision | undefined;
+  /** The family's latest revision as it was observed; read here only when undefined. */
+  readonly latest?: Revision | undefined;
 }
 
 /**
  * Registers each draft once and returns one registration per draft, in their order.
  *
  * A draft that equals the revision it came from, or its family's latest, is not registered again:
- * ECS itself never deduplicates (ecs-facts 2.2).
+ * ECS itself never deduplicates (ecs-facts 2.2). Waits for all; when one fails, the error names the
+ * revisions that were registered.
  */
 export async function registerDrafts(
-  context: Context,
-  ecs: Ecs,
+  tools: Tools,
   drafts: readonly Draft[],
 ): Promise<readonly Registration[]> {
   const known = new Map<string, Promise<Registration>>();
+  const left: string[] = [];
   const registrations = drafts.map((draft) => {
     const key = canonical(draft.definition);
-    const registration = known.get(key) ?? registerDraft(context, ecs, draft);
+    const registration = known.get(key) ?? registerDraft(tools, draft, left);
     known.set(key, registration);
     return registration;
   });
-  return Promise.all(registrations);
+  try {
+    return await allOrRefuse(registrations);
+  } catch (error) {
+    if (left.length === 0 || !(error instanceof EcsDeployError)) throw error;
+    const problems = error.problems.length > 0 ? error.problems : [error];
+    refuse(problems.map((problem, index) => (index === 0 ? naming(problem, left) : problem)));
+    throw error;
+  }
 }
 
-async function registerDraft(
-  context: Context,
-  ecs: Ecs,
-  { definition, origin }: Draft,
-): Promise<Registration> {
-  const { emit } = context;
+function naming({ code, message, hint, cause }: EcsDeployError, left: readonly string[]) {
+  const were = left.length === 1 ? 'was' : 'were';
+  return new EcsDeployError({
+    code,
+    message: `${message} ${left.join(', ')} ${were} registered, but not deployed.`,
+    hint,
+    cause,
+  });
+}
+
+async function registerDraft(tools: Tools, draft: Draft, left: string[]): Promise<Registration> {
+  const { ecs, emit } = tools;
+  const { definition } = draft;
   const family = String(definition['family']);
-  const existing = await equalRevision(context, ecs, family, definition, origin);
+  const existing = await equalRevision(tools, family, draft);
   if (existing !== undefined) {
     emit({ kind: 'register-skipped', revision: shortName(existing.arn) });
     return { arn: existing.arn, registered: false };
@@ -57,26 +76,26 @@ async function registerDraft(
   const { arn } = await registerDefinition(ecs, definition, () =>
     emit({ kind: 'register-retried', family }),
   );
-  emit({ kind: 'registered', revision: shortName(arn), seconds: since(start) });
+  left.push(shortName(arn));
+  emit({ kind: 'registered', revision: shortName(arn), seconds: secondsSince(start) });
   return { arn, registered: true };
 }
 
 async function equalRevision(
-  context: Context,
-  ecs: Ecs,
+  { ecs, emit }: Tools,
   family: string,
-  definition: JsonObject,
-  origin: Revision | undefined,
+  { definition, origin, latest }: Draft,
 ): Promise<Revision | undefined> {
   const usable = (revision: Revision | undefined) =>
     revision?.status === 'ACTIVE' && sameDefinition(definition, revision.definition);
   if (usable(origin)) return origin;
+  if (latest !== undefined) return usable(latest) ? latest : undefined;
   const reading = describeRevision(ecs, family).catch((error: unknown) => {
-    // A family that does not exist yet is about to be made.
+    // A family that does not exist yet is about to be created.
     if (error instanceof EcsDeployError && error.code === 'task-definition-missing')
       return undefined;
     throw error;
   });
-  const latest = await optional(context, `a look at the latest revision of ${family}`, reading);
-  return usable(latest) ? latest : undefined;
+  const read = await optional({ emit }, `the latest revision of ${family}`, reading);
+  return usable(read) ? read : undefined;
 }

@@ -30,10 +30,10 @@ export interface Config extends Omit<Settings, 'service' | 'environment' | 'dock
   readonly targets: readonly Target[];
 }
 
-/** The settings that a command can read. */
+/** The settings that a command can read: those that it takes, and what limits every call. */
 export type ConfigOf<C extends CommandName> = Pick<
   Config,
-  Exclude<keyof Config, SettingKey> | Extract<keyof Config, KeyOf<C>>
+  Exclude<keyof Config, SettingKey> | Extract<keyof Config, KeyOf<C>> | 'poll' | 'timeout'
 >;
 
 /** Where settings come from. */
@@ -125,7 +125,7 @@ export function resolveConfig(sources: Sources): Config {
 
 /** Throws one error that names every required setting that no source gives. */
 export function requireSettings(
-  config: Config,
+  config: Partial<Config> & Pick<Config, 'targets' | 'file' | 'directory'>,
   keys: readonly Exclude<SettingKey, 'environment'>[],
 ): void {
   const missing = keys.filter((key) => {
@@ -145,7 +145,7 @@ export function requireSettings(
   });
 }
 
-function allTargetsHaveCluster({ targets }: Config): boolean {
+function allTargetsHaveCluster({ targets }: Pick<Config, 'targets'>): boolean {
   return targets.length > 0 && targets.every(({ cluster }) => cluster !== '');
 }
 

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { diffDefinitions, formatChanges } from '../../src/core/changes.ts';
+import { diffDefinitions } from '../../src/core/changes.ts';
+import { formatChanges } from '../../src/report/diff.ts';
 import type { ChangeOptions } from '../../src/core/changes.ts';
 import { sameDefinition } from '../../src/core/normal-form.ts';
 import type { JsonObject } from '../../src/core/task-definition.ts';

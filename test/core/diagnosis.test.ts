@@ -1,15 +1,31 @@
 import { describe, expect, test } from 'vitest';
-import { diagnoseEvent, diagnoseTask, groupCauses } from '../../src/core/diagnosis.ts';
-import type { FailedTask } from '../../src/core/diagnosis.ts';
+import {
+  causeKey,
+  deadContainer,
+  diagnoseEvent,
+  diagnoseTask,
+  groupCauses,
+  hasFailedTasks,
+  isFault,
+  isFinal,
+  isLogLate,
+  isSilentStart,
+} from '../../src/core/diagnosis.ts';
+import type { Cause, CauseCode, FailedTask, StoppedContainer } from '../../src/core/diagnosis.ts';
 
 const task = (stoppedReason: string, more: Partial<FailedTask> = {}): FailedTask => ({
   id: '1',
   stopCode: 'TaskFailedToStart',
   stoppedReason,
   platform: 'linux/amd64',
+  logGroups: ['/ecs/app'],
   containers: [],
   ...more,
 });
+
+/** Causes that every further task will fail of. */
+const FINAL = new Set(['wrong-architecture', 'image-not-found', 'command-not-found']);
+const SERVICE = { cluster: 'arn:aws:ecs:r:1:cluster/backend', name: 'api' };
 
 const exited = (exitCode: number, log: readonly string[] = [], reason?: string): FailedTask =>
   task('Essential container in task exited', {
@@ -146,13 +162,125 @@ const STOPPED: readonly (readonly [code: string, reason: string])[] = [
     'The selected task definition is not compatible with the selected compute strategy',
   ],
   ['unknown', 'InternalError: something in ECS'],
+  // Texts of public trackers that had no name, or a wrong one.
+  [
+    'image-pull-denied',
+    'CannotPullContainerError: pull image manifest has been retried 5 time(s): failed to resolve ref r/app:1: unexpected status from HEAD request to https://r/v2/app/manifests/1: 403 Forbidden',
+  ],
+  [
+    'image-pull-denied',
+    'CannotPullECRContainerError: unexpected status from HEAD request to https://r/v2/app/manifests/1: 401 Unauthorized',
+  ],
+  [
+    'image-pull-denied',
+    'CannotPullContainerError: Error response from daemon: Get https://r/v2/app/manifests/1: no basic auth credentials',
+  ],
+  [
+    'image-pull-denied',
+    'CannotPullContainerError: failed to authorize: failed to fetch anonymous token: authentication required',
+  ],
+  [
+    'network-unreachable',
+    'ResourceInitializationError: unable to pull secrets or registry auth: pull command failed: : signal: killed',
+  ],
+  [
+    'network-unreachable',
+    'CannotPullContainerError: failed to resolve ref r/app:1: failed to do request: Head "https://r/v2/app/manifests/1": dial tcp: lookup r: no such host',
+  ],
+  ['network-unreachable', 'CannotPullContainerError: net/http: TLS handshake timeout'],
+  ['network-unreachable', 'CannotPullContainerError: read udp: connection timed out'],
+  [
+    'network-unreachable',
+    'CannotPullContainerError: (Client.Timeout exceeded while awaiting headers)',
+  ],
+  ['network-unreachable', 'CannotPullContainerError: context deadline exceeded'],
+  ['network-unreachable', 'CannotPullContainerError: dial udp 10.0.0.2:53: connect: refused'],
+  [
+    'application-exit',
+    'Container dependency is unhealthy or did not reach the required state: log_router',
+  ],
+  [
+    'wrong-architecture',
+    'CannotPullContainerError: a Windows version 10.0.17763-based image is incompatible with a 10.0.20348 host',
+  ],
+  [
+    'wrong-architecture',
+    'CannotStartContainerError: The container operating system does not match the host operating system.',
+  ],
+  [
+    'wrong-architecture',
+    'CannotPullContainerError: failed to find a descriptor for platform {amd64 linux}',
+  ],
+  ['wrong-architecture', 'CannotStartContainerError: exec /app/run: exec format error: unknown'],
+  [
+    'image-not-found',
+    "CannotPullContainerError: name unknown: The repository with name 'app' does not exist in the registry with id '1'",
+  ],
+  [
+    'image-not-found',
+    "CannotPullContainerError: The repository 'app' does not exist in the registry with id '1'",
+  ],
+  ['image-not-found', 'CannotPullContainerError: Error response from daemon: manifest unknown'],
+  ['image-not-found', 'CannotPullContainerError: image does not exist'],
+  ['image-not-found', 'CannotPullContainerError: Error: invalid reference format'],
+  [
+    'pull-rate-limited',
+    'CannotPullContainerError: unexpected status from HEAD request to https://registry-1.docker.io/v2/library/nginx/manifests/1: 429 Too Many Requests',
+  ],
+  [
+    'command-not-found',
+    'CannotStartContainerError: exec: "/start.sh": stat /start.sh: no such file or directory',
+  ],
+  ['command-not-found', 'CannotStartContainerError: exec: "/app": is a directory: unknown'],
+  ['command-not-found', 'CannotStartContainerError: exec /app/run: permission denied'],
+  ['command-not-found', 'CannotStartContainerError: exec: node: not found'],
+  [
+    'out-of-memory',
+    'CannotStartContainerError: OCI runtime create failed: container init was OOM-killed (memory limit too low?)',
+  ],
+  [
+    'volume',
+    'ResourceInitializationError: failed to invoke EFS utils commands: connection timed out',
+  ],
+  ['volume', 'ResourceInitializationError: no mount target in the subnet'],
+  ['volume', 'ResourceInitializationError: the FSx file system could not be mounted'],
+  [
+    'placement-blocked',
+    'CannotStartContainerError: Bind for 0.0.0.0:80: port is already allocated',
+  ],
+  [
+    'spot-interruption',
+    'ECS is performing maintenance on the underlying infrastructure hosting the task.',
+  ],
+  ['disk-full', 'CannotPullContainerError: failed to register layer: no space left on device'],
+  [
+    'secret-unavailable',
+    'ResourceInitializationError: User is not authorized to perform: ssm:GetParameters',
+  ],
+  [
+    'log-group-missing',
+    'ResourceInitializationError: failed to validate logger args: AccessDeniedException: not authorized to perform: logs:CreateLogGroup',
+  ],
+  [
+    'image-pull-denied',
+    'CannotPullContainerError: not authorized to perform: ecr:GetAuthorizationToken',
+  ],
+  ['image-pull-denied', 'not authorized to perform: ecr:GetDownloadUrlForLayer'],
+  // An image whose name looks like the cause of another row.
+  ['image-not-found', 'CannotPullContainerError: r/efs-sync:fsx: not found'],
+  ['unknown', 'CannotStartContainerError: signal: killed'],
+  ['unknown', 'the file was not found'],
 ];
 
 test.each(STOPPED)('%s: %s', (code, reason) => {
   const cause = diagnoseTask(task(reason));
   expect(cause.code).toBe(code);
-  expect(`${cause.summary} ${cause.hint}`).not.toMatch(/\$|undefined/);
-  expect(cause.evidence).toContain(reason);
+  expect(isFinal(cause)).toBe(FINAL.has(code));
+  expect(`${cause.summary} ${cause.hint}`).not.toMatch(/\$|undefined|CLUSTER|SERVICE|NAME/);
+  expect(cause.summary).not.toBe('');
+  expect(cause.hint).not.toBe('');
+  expect(cause.evidence).toEqual([reason]);
+  expect(cause.tasks).toBe(1);
 });
 
 test.each<[string, FailedTask]>([
@@ -188,6 +316,10 @@ test.each<[string, FailedTask]>([
     task('Host EC2 (instance i-0123) stopped/terminated.', { stopCode: 'TerminationNotice' }),
   ],
   ['stopped-by-user', task('Task stopped by user', { stopCode: 'UserInitiated' })],
+  ['spot-interruption', task('gone', { stopCode: 'SpotInterruption' })],
+  ['spot-interruption', task('gone', { stopCode: 'TerminationNotice' })],
+  ['spot-interruption', task('gone', { stopCode: 'InfrastructureHealth' })],
+  ['unknown', task('gone', { stopCode: undefined })],
 ])('%s: %o', (code, failed) => {
   const cause = diagnoseTask(failed);
   expect(cause.code).toBe(code);
@@ -251,7 +383,7 @@ test('equal failures are one cause with a number', () => {
 
 test('what an event told is left out where a task tells the same', () => {
   const reason = 'CannotPullContainerError: r/app:1: not found';
-  const event = diagnoseEvent(`(service s) was unable to place a task. Reason: ${reason}`);
+  const event = diagnoseEvent(`(service s) was unable to place a task. Reason: ${reason}`, SERVICE);
   expect(event).toMatchObject({ code: 'image-not-found', tasks: 0 });
   const causes = event === undefined ? [] : groupCauses([event, diagnoseTask(task(reason))]);
   expect(causes).toMatchObject([{ code: 'image-not-found', tasks: 1 }]);
@@ -260,7 +392,7 @@ test('what an event told is left out where a task tells the same', () => {
 test('of equal failures the one with a log is quoted', () => {
   const [cause] = groupCauses([exited(1), exited(1, ['boom'])].map(diagnoseTask));
   expect(cause).toMatchObject({ tasks: 2, evidence: expect.arrayContaining(['| boom']) });
-  expect(cause?.hint).toContain('its last log lines');
+  expect(cause?.hint).toContain('the last log lines');
 });
 
 test.each([
@@ -305,5 +437,279 @@ test.each([
     undefined,
   ],
 ])('event: %s', (message, code) => {
-  expect(diagnoseEvent(message)?.code).toBe(code);
+  const cause = diagnoseEvent(message, SERVICE);
+  expect(cause?.code).toBe(code);
+  expect(cause?.evidence ?? [message]).toEqual([message]);
+  expect(`${cause?.summary} ${cause?.hint}`).not.toMatch(/CLUSTER|SERVICE|TASK/);
+});
+
+describe('hints name what is known', () => {
+  test('the cluster and the service', () => {
+    const hintOf = (text: string) => diagnoseEvent(`(service api) ${text}`, SERVICE)?.hint;
+    expect(hintOf('was unable to stop or start tasks during a deployment')).toContain(
+      'aws ecs update-service --cluster backend --service api --deployment-configuration',
+    );
+    expect(hintOf('was unable to scale in due to (reason 2 tasks under protection)')).toContain(
+      "aws ecs update-task-protection --cluster backend --no-protection-enabled --tasks $(aws ecs list-tasks --cluster backend --service-name api --query 'taskArns[]' --output text)",
+    );
+  });
+
+  test.each([
+    ['Capacity is unavailable at this time.', /FARGATE_SPOT/],
+    ["You've reached the limit on the number of vCPUs you can run concurrently.", /quotas/],
+    ['No Container Instances were found in your cluster.', /container instances/],
+  ])('where capacity is missing: %s', (reason, hint) => {
+    const message = `(service api) was unable to place a task. Reason: ${reason}`;
+    expect(diagnoseEvent(message, SERVICE)?.hint).toMatch(hint);
+  });
+
+  test('the log group, where there is only one', () => {
+    const reason =
+      'failed to create Cloudwatch log stream: The specified log group does not exist.';
+    expect(diagnoseTask(task(reason)).hint).toContain('--log-group-name /ecs/app)');
+    for (const logGroups of [[], ['/ecs/app', '/ecs/sidecar']]) {
+      expect(diagnoseTask(task(reason, { logGroups })).hint).toContain('--log-group-name NAME)');
+    }
+  });
+
+  test('the platform, the role and the container of the text', () => {
+    const missing = "image Manifest does not contain descriptor matching platform 'linux/arm64'";
+    expect(diagnoseTask(task(missing))).toMatchObject({
+      summary: 'the image has no variant for linux/arm64, the platform of the task definition',
+      hint: expect.stringContaining('--platform linux/arm64'),
+    });
+    expect(diagnoseTask(task("ECS was unable to assume the role 'arn:r'")).summary).toBe(
+      'ECS cannot assume the role arn:r',
+    );
+    expect(diagnoseTask(task('OutOfMemoryError: killed')).summary).toBe(
+      'a container needed more memory than it has',
+    );
+    const [cause] = [exited(137, [], 'OutOfMemoryError: killed')].map(diagnoseTask);
+    expect(cause?.summary).toBe('container app needed more memory than it has');
+  });
+
+  test('the container whose reason it is, not the one that ended first', () => {
+    const { code, summary } = diagnoseTask(
+      task('Essential container in task exited', {
+        containers: [
+          { name: 'app', exitCode: 1, reason: undefined, log: ['x'] },
+          { name: 'agent', exitCode: 137, reason: 'OutOfMemoryError: killed', log: [] },
+        ],
+      }),
+    );
+    expect([code, summary]).toEqual([
+      'out-of-memory',
+      'container agent needed more memory than it has',
+    ]);
+  });
+});
+
+describe('exit codes', () => {
+  test.each([
+    [
+      0,
+      'container app ended with exit code 0: the main process exited; a service must keep running',
+    ],
+    [1, 'container app ended with exit code 1'],
+    [126, 'the command of container app cannot be run (exit code 126)'],
+    [127, 'the command of container app cannot be run (exit code 127)'],
+    [134, 'container app ended with exit code 134: it aborted (SIGABRT)'],
+    [
+      137,
+      'container app ended with exit code 137: it was killed (SIGKILL): out of memory, or did not exit within stopTimeout',
+    ],
+    [139, 'container app ended with exit code 139: it crashed (SIGSEGV)'],
+    [143, 'container app ended with exit code 143: it was ended by SIGTERM'],
+    [
+      255,
+      'container app ended with exit code 255: its entry point or the container runtime failed',
+    ],
+  ])('%i', (exitCode, summary) => {
+    const containers = [{ name: 'app', exitCode, reason: undefined, log: [] }];
+    expect(diagnoseTask(task('Essential container in task exited', { containers }))).toMatchObject({
+      summary,
+      hint: expect.stringMatching(/ecsdeploy logs --container app|CMD and ENTRYPOINT/),
+    });
+  });
+});
+
+describe('the container that took the task down', () => {
+  const container = (name: string, more: Partial<StoppedContainer> = {}): StoppedContainer => ({
+    name,
+    exitCode: undefined,
+    reason: undefined,
+    log: [],
+    ...more,
+  });
+  test.each<[string, readonly StoppedContainer[], string | undefined]>([
+    ['none', [], undefined],
+    ['none that ended', [container('app')], undefined],
+    [
+      'a bad exit code before those of a stop',
+      [
+        container('agent', { exitCode: 143 }),
+        container('proxy', { exitCode: 137 }),
+        container('init', { exitCode: 0 }),
+        container('app', { exitCode: 1 }),
+      ],
+      'app',
+    ],
+    [
+      'a bad exit code before a reason',
+      [container('agent', { reason: 'r' }), container('app', { exitCode: 2 })],
+      'app',
+    ],
+    [
+      'a reason before SIGKILL',
+      [container('agent', { exitCode: 137 }), container('app', { exitCode: 0, reason: 'r' })],
+      'app',
+    ],
+    [
+      'SIGKILL before other ends',
+      [
+        container('agent', { exitCode: 143 }),
+        container('init', { exitCode: 0 }),
+        container('app', { exitCode: 137 }),
+      ],
+      'app',
+    ],
+    ['an end before none', [container('agent'), container('app', { exitCode: 143 })], 'app'],
+  ])('%s', (_, containers, name) => {
+    expect(deadContainer({ containers })?.name).toBe(name);
+  });
+});
+
+describe('a silent start', () => {
+  test.each<[number | undefined, readonly string[], boolean]>([
+    [1, [], true],
+    [255, [], true],
+    [2, [], false],
+    [0, [], false],
+    [undefined, [], false],
+    [1, ['x'], false],
+    [255, ['x'], false],
+  ])('exit code %s with %o: %s', (exitCode, log, expected) => {
+    expect(isSilentStart({ exitCode, log })).toBe(expected);
+  });
+
+  test('only a silent start is blamed on the image', () => {
+    const app = { name: 'app', reason: undefined, log: [], imagePlatforms: ['linux/arm64'] };
+    const failed = (exitCode: number) =>
+      diagnoseTask(task('Essential container', { containers: [{ ...app, exitCode }] }));
+    expect(failed(2).code).toBe('application-exit');
+    expect(failed(1)).toMatchObject({
+      code: 'wrong-architecture',
+      summary: 'the image of container app was built for another CPU than linux/amd64',
+      hint: 'build it with --platform linux/amd64, or set runtimePlatform in the task definition',
+    });
+  });
+
+  test('one line of several proves it', () => {
+    expect(diagnoseTask(exited(1, ['start', 'exec x: exec format error'])).code).toBe(
+      'wrong-architecture',
+    );
+  });
+});
+
+describe('a log that can still arrive', () => {
+  const app = { name: 'app', exitCode: 1, reason: undefined, log: [] };
+  test.each<[string, FailedTask, boolean]>([
+    ['an exit without a log', exited(1), true],
+    ['an exit with a log', exited(1, ['boom']), false],
+    ['another cause', exited(127), false],
+    [
+      'a log elsewhere',
+      task('Essential container', { containers: [{ ...app, logPlace: 'splunk' }] }),
+      false,
+    ],
+    ['no container', task('dependency graph'), false],
+  ])('%s: %s', (_, failed, expected) => {
+    expect(isLogLate(failed)).toBe(expected);
+  });
+});
+
+describe('evidence', () => {
+  const evidence = (container: Partial<StoppedContainer>, stoppedReason = 'r') =>
+    diagnoseTask(
+      task(stoppedReason, {
+        containers: [
+          { name: 'app', exitCode: undefined, reason: undefined, log: [], ...container },
+        ],
+      }),
+    ).evidence;
+
+  test.each<[Partial<StoppedContainer>, readonly string[]]>([
+    [{ exitCode: 2, reason: 'why' }, ['r', 'container app: exit code 2, why']],
+    [{ reason: 'why' }, ['r', 'container app: never started, why']],
+    [
+      {
+        exitCode: 2,
+        log: ['a'],
+        logPlace: 'splunk',
+        imagePlatforms: ['linux/amd64', 'linux/arm64'],
+      },
+      [
+        'r',
+        'container app: exit code 2',
+        '| a',
+        'its log goes to splunk',
+        'its image is built for linux/amd64, linux/arm64',
+      ],
+    ],
+  ])('%o', (container, expected) => {
+    expect(evidence(container)).toEqual(expected);
+  });
+
+  test('is left out where ECS gives no reason', () => {
+    expect(evidence({ exitCode: 2 }, '')).toEqual(['container app: exit code 2']);
+    expect(diagnoseTask(task(''))).toMatchObject({
+      code: 'unknown',
+      summary: 'ECS gave no reason',
+      hint: 'read the events of the service: ecsdeploy status',
+      evidence: [],
+    });
+    expect(diagnoseTask(task('odd')).summary).toBe('odd');
+  });
+});
+
+describe('groups of causes', () => {
+  const cause = (code: CauseCode, tasks: number, more: Partial<Cause> = {}): Cause => ({
+    code,
+    summary: code,
+    hint: '',
+    evidence: [],
+    tasks,
+    ...more,
+  });
+
+  test('an event is left out only where tasks have its code', () => {
+    const event = cause('no-capacity', 0, { summary: 'event' });
+    expect(groupCauses([event, cause('application-exit', 1)])).toHaveLength(2);
+    expect(groupCauses([event, cause('no-capacity', 2)])).toEqual([cause('no-capacity', 2)]);
+    expect(groupCauses([event])).toEqual([event]);
+    expect(groupCauses([event, event])).toEqual([event]);
+  });
+
+  test('the first evidence stays unless a later one is longer', () => {
+    const first = cause('volume', 1, { evidence: ['a'], hint: 'first' });
+    const second = cause('volume', 1, { evidence: ['b'], hint: 'second' });
+    const longer = cause('volume', 1, { evidence: ['b', 'c'], hint: 'longer' });
+    expect(groupCauses([first, second])).toEqual([{ ...first, tasks: 2 }]);
+    expect(groupCauses([first, longer])).toEqual([{ ...longer, tasks: 2 }]);
+  });
+
+  test('a code alone does not make causes equal', () => {
+    const causes = [cause('volume', 1), cause('volume', 1, { summary: 'other' })];
+    expect(groupCauses(causes)).toEqual(causes);
+    expect(causes.map(causeKey)).toEqual(['volume volume', 'volume other']);
+  });
+
+  test('what a user or Spot stopped is no fault, and what only an event names failed no task', () => {
+    expect(isFault(cause('spot-interruption', 1))).toBe(false);
+    expect(isFault(cause('stopped-by-user', 1))).toBe(false);
+    expect(isFault(cause('no-capacity', 0))).toBe(true);
+    expect(hasFailedTasks(cause('no-capacity', 0))).toBe(false);
+    expect(hasFailedTasks(cause('no-capacity', 1))).toBe(true);
+    expect(hasFailedTasks(cause('spot-interruption', 1))).toBe(false);
+  });
 });

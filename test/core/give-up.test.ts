@@ -1,12 +1,14 @@
 import { describe, expect, test } from 'vitest';
 import type { Cause, CauseCode } from '../../src/core/diagnosis.ts';
-import { chooseCourse, failuresOf, hopelessness } from '../../src/core/give-up.ts';
-import type { Plight } from '../../src/core/give-up.ts';
+import { failuresOf, giveUp } from '../../src/core/give-up.ts';
+import type { GiveUp, RolloutHealth } from '../../src/core/give-up.ts';
+import { DEADLOCK_POLLS, STALLED_POLLS } from '../../src/core/pacing.ts';
 
-const plight = (more: Partial<Plight> = {}): Plight => ({
+const health = (more: Partial<RolloutHealth> = {}): RolloutHealth => ({
   failedTasks: 0,
   causes: [],
   deadlocked: 0,
+  stalled: 0,
   rollingBack: false,
   breakerRollsBack: false,
   ...more,
@@ -20,42 +22,92 @@ const cause = (code: CauseCode, tasks: number): Cause => ({
   tasks,
 });
 
-test.each<[string, Plight, boolean]>([
-  ['nothing failed', plight(), false],
-  ['two failures of three', plight({ failedTasks: 2 }), false],
-  ['three failures that ECS counts', plight({ failedTasks: 3 }), true],
-  ['three that ECS does not count', plight({ causes: [cause('application-exit', 3)] }), true],
+const FINAL = 'every new task would fail the same way';
+const DEADLOCK = 'ECS can neither start nor stop a task';
+
+test.each<[string, RolloutHealth, string | undefined]>([
+  ['nothing failed', health(), undefined],
+  ['two failures of three', health({ failedTasks: 2 }), undefined],
+  [
+    'three failures that ECS counts',
+    health({ failedTasks: 3 }),
+    '3 tasks failed, the limit of --max-failures',
+  ],
+  [
+    'four that ECS does not count',
+    health({ failedTasks: 1, causes: [cause('application-exit', 4)] }),
+    '4 tasks failed, the limit of --max-failures',
+  ],
   [
     'one task of the wrong architecture',
-    plight({ causes: [cause('wrong-architecture', 1)] }),
-    true,
+    health({ causes: [cause('wrong-architecture', 1)] }),
+    FINAL,
   ],
-  ['a missing image that an event tells', plight({ causes: [cause('image-not-found', 0)] }), true],
-  ['Spot took five', plight({ failedTasks: 5, causes: [cause('spot-interruption', 5)] }), false],
-  ['somebody stopped three', plight({ causes: [cause('stopped-by-user', 3)] }), false],
-  ['no capacity', plight({ causes: [cause('no-capacity', 0)] }), false],
-  ['deadlocked for a moment', plight({ deadlocked: 4 }), false],
-  ['deadlocked for good', plight({ deadlocked: 5 }), true],
-])('hopeless: %s', (_, doing, hopeless) => {
-  expect(hopelessness(doing, 3) !== undefined).toBe(hopeless);
+  [
+    'a missing image that an event names, besides others',
+    health({ causes: [cause('no-capacity', 0), cause('image-not-found', 0)] }),
+    FINAL,
+  ],
+  [
+    'Spot took five',
+    health({ failedTasks: 5, causes: [cause('spot-interruption', 5)] }),
+    undefined,
+  ],
+  ['somebody stopped three', health({ causes: [cause('stopped-by-user', 3)] }), undefined],
+  ['no capacity', health({ causes: [cause('no-capacity', 0)] }), undefined],
+  ['deadlocked for a moment', health({ deadlocked: DEADLOCK_POLLS - 1 }), undefined],
+  ['deadlocked for good', health({ deadlocked: DEADLOCK_POLLS }), DEADLOCK],
+  ['stalled without a final cause', health({ stalled: STALLED_POLLS }), undefined],
+])('giving up: %s', (_, doing, reason) => {
+  expect(giveUp(doing, { maxFailures: 3, onFailure: 'exit' })).toEqual(
+    reason === undefined ? undefined : { reason, by: 'exit' },
+  );
 });
 
-test("failures that are nobody's fault are not counted", () => {
+test('failures that a user or Spot caused are not counted', () => {
   const causes = [cause('spot-interruption', 2), cause('application-exit', 1)];
   expect(failuresOf({ failedTasks: 3, causes })).toBe(1);
+  expect(failuresOf({ failedTasks: 3, causes: [cause('application-exit', 1)] })).toBe(3);
 });
 
 describe('what is done then', () => {
-  test.each<['watch' | 'exit' | 'rollback', Partial<Plight>, string]>([
-    ['exit', {}, 'exit'],
-    ['exit', { breakerRollsBack: true }, 'watch'],
-    ['exit', { breakerRollsBack: true, deadlocked: 5 }, 'exit'],
-    ['exit', { rollingBack: true }, 'watch'],
-    ['watch', {}, 'watch'],
-    ['rollback', {}, 'rollback'],
-    ['rollback', { breakerRollsBack: true }, 'rollback'],
-    ['rollback', { rollingBack: true }, 'watch'],
-  ])('--on-failure %s, %o: %s', (onFailure, more, course) => {
-    expect(chooseCourse(plight(more), { maxFailures: 3, onFailure })).toBe(course);
+  const stalled = 'ECS starts no more tasks, and its circuit breaker has not rolled back';
+  test.each<['watch' | 'exit' | 'rollback', Partial<RolloutHealth>, GiveUp | undefined]>([
+    ['exit', {}, { reason: FINAL, by: 'exit' }],
+    ['exit', { breakerRollsBack: true }, undefined],
+    ['exit', { breakerRollsBack: true, deadlocked: DEADLOCK_POLLS - 1 }, undefined],
+    [
+      'exit',
+      { breakerRollsBack: true, deadlocked: DEADLOCK_POLLS, causes: [] },
+      { reason: DEADLOCK, by: 'exit' },
+    ],
+    ['exit', { breakerRollsBack: true, stalled: STALLED_POLLS - 1 }, undefined],
+    ['exit', { breakerRollsBack: true, stalled: STALLED_POLLS }, { reason: stalled, by: 'exit' }],
+    [
+      'exit',
+      {
+        breakerRollsBack: true,
+        stalled: STALLED_POLLS,
+        causes: [cause('application-exit', 3), cause('image-not-found', 1)],
+      },
+      { reason: stalled, by: 'exit' },
+    ],
+    [
+      'exit',
+      {
+        breakerRollsBack: true,
+        stalled: STALLED_POLLS,
+        causes: [cause('application-exit', 3)],
+      },
+      undefined,
+    ],
+    ['exit', { rollingBack: true }, undefined],
+    ['watch', {}, undefined],
+    ['rollback', {}, { reason: FINAL, by: 'rollback' }],
+    ['rollback', { breakerRollsBack: true }, { reason: FINAL, by: 'rollback' }],
+    ['rollback', { rollingBack: true }, undefined],
+  ])('--on-failure %s, %o', (onFailure, more, expected) => {
+    const doing = health({ causes: [cause('image-not-found', 1)], ...more });
+    expect(giveUp(doing, { maxFailures: 3, onFailure })).toEqual(expected);
   });
 });

@@ -32,19 +32,19 @@ function read(message: string, name = 'AccessDeniedException'): string {
 test('a missing permission is reported with the statement to add', () => {
   const reason = ' because no identity-based policy allows the ecs:UpdateService action';
   expect(read(sentence('ecs:UpdateService', SERVICE, reason))).toMatchInlineSnapshot(`
-    "permission-denied: arn:aws:sts::111122223333:assumed-role/deploy/ci may not call ecs:UpdateService on arn:aws:ecs:ap-northeast-2:111122223333:service/web/app: no identity-based policy allows it.
+    "permission-denied: arn:aws:sts::111122223333:assumed-role/deploy/ci is not authorized to call ecs:UpdateService on arn:aws:ecs:ap-northeast-2:111122223333:service/web/app: no identity-based policy allows it.
       → add to its policy: { "Effect": "Allow", "Action": "ecs:UpdateService", "Resource": "arn:aws:ecs:ap-northeast-2:111122223333:service/web/app" }"
   `);
   expect(read(sentence('iam:PassRole', ROLE, ''))).toMatchInlineSnapshot(`
-    "permission-denied: arn:aws:sts::111122223333:assumed-role/deploy/ci may not call iam:PassRole on arn:aws:iam::111122223333:role/ecsTaskExecutionRole.
+    "permission-denied: arn:aws:sts::111122223333:assumed-role/deploy/ci is not authorized to call iam:PassRole on arn:aws:iam::111122223333:role/ecsTaskExecutionRole.
       → add to its policy: { "Effect": "Allow", "Action": "iam:PassRole", "Resource": "arn:aws:iam::111122223333:role/ecsTaskExecutionRole", "Condition": { "StringEquals": { "iam:PassedToService": "ecs-tasks.amazonaws.com" } } }"
   `);
   expect(read(sentence('ecs:UpdateService', undefined, '.'))).toMatchInlineSnapshot(`
-    "permission-denied: arn:aws:sts::111122223333:assumed-role/deploy/ci may not call ecs:UpdateService.
+    "permission-denied: arn:aws:sts::111122223333:assumed-role/deploy/ci is not authorized to call ecs:UpdateService.
       → add to its policy: { "Effect": "Allow", "Action": "ecs:UpdateService", "Resource": "*" }"
   `);
   expect(read('Access Denied', 'AccessDenied')).toMatchInlineSnapshot(`
-    "permission-denied: The identity of profile "dev" may not call ecs:UpdateService.
+    "permission-denied: The identity of profile "dev" is not authorized to call ecs:UpdateService.
       → add to its policy: { "Effect": "Allow", "Action": "ecs:UpdateService", "Resource": "*" }"
   `);
 });
@@ -76,20 +76,20 @@ test.each([
 test('the key policy and the trust policy are named too', () => {
   const reason = ' because no identity-based policy allows the kms:Decrypt action';
   expect(read(sentence('kms:Decrypt', KEY, reason))).toMatchInlineSnapshot(`
-    "permission-denied: arn:aws:sts::111122223333:assumed-role/deploy/ci may not call kms:Decrypt on arn:aws:kms:ap-northeast-2:111122223333:key/0f: no identity-based policy allows it.
+    "permission-denied: arn:aws:sts::111122223333:assumed-role/deploy/ci is not authorized to call kms:Decrypt on arn:aws:kms:ap-northeast-2:111122223333:key/0f: no identity-based policy allows it.
       → add to its policy: { "Effect": "Allow", "Action": "kms:Decrypt", "Resource": "arn:aws:kms:ap-northeast-2:111122223333:key/0f" }
       → the key policy must allow it too"
   `);
   expect(read(sentence('sts:AssumeRole', ROLE, ''), 'AccessDenied')).toMatchInlineSnapshot(`
-    "credentials-missing: Profile "dev" gives no AWS credentials: arn:aws:sts::111122223333:assumed-role/deploy/ci may not call sts:AssumeRole on arn:aws:iam::111122223333:role/ecsTaskExecutionRole.
+    "credentials-missing: Profile "dev" gives no AWS credentials: arn:aws:sts::111122223333:assumed-role/deploy/ci is not authorized to call sts:AssumeRole on arn:aws:iam::111122223333:role/ecsTaskExecutionRole.
       → add to its policy: { "Effect": "Allow", "Action": "sts:AssumeRole", "Resource": "arn:aws:iam::111122223333:role/ecsTaskExecutionRole" }
       → add arn:aws:sts::111122223333:assumed-role/deploy/ci as a principal to the trust policy of the role"
   `);
   expect(read('Not authorized to perform sts:AssumeRoleWithWebIdentity', 'AccessDenied'))
     .toMatchInlineSnapshot(`
-    "credentials-missing: The web identity of this job may not assume its role: Not authorized to perform sts:AssumeRoleWithWebIdentity
-      → let the trust policy of the role name the identity provider, and check its conditions on audience (sts.amazonaws.com) and subject (repository, branch, environment); the role is AWS_ROLE_ARN, or role_arn of the profile"
-  `);
+      "credentials-missing: The web identity of this job cannot assume its role: Not authorized to perform sts:AssumeRoleWithWebIdentity
+        → name the identity provider in the trust policy of the role, and check its conditions on audience (sts.amazonaws.com) and subject (repository, branch, environment); the role is AWS_ROLE_ARN, or role_arn of the profile"
+    `);
 });
 
 const NAMES: PolicyNames = {

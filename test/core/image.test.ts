@@ -17,6 +17,11 @@ test.each([
   ['111122223333.dkr.ecr-fips.us-gov-west-1.amazonaws.com', 'us-gov-west-1'],
   ['111122223333.dkr.ecr.cn-north-1.amazonaws.com.cn', 'cn-north-1'],
   ['111122223333.dkr-ecr.eu-west-1.on.aws', 'eu-west-1'],
+  ['111122223333.dkr-ecr-fips.us-east-1.on.aws', 'us-east-1'],
+  ['111122223333.dkr-ecr.cn-north-1.on.amazonwebservices.com.cn', 'cn-north-1'],
+  ['111122223333.dkr.ecr.eusc-de-east-1.amazonaws.eu', 'eusc-de-east-1'],
+  ['111122223333.dkr.ecr.us-iso-east-1.c2s.ic.gov', 'us-iso-east-1'],
+  ['111122223333.dkr.ecr.us-isob-east-1.sc2s.sgov.gov', 'us-isob-east-1'],
 ])('%s is an ECR registry', (host, region) => {
   expect(ecrRegistry(host)).toEqual({ account: '111122223333', region });
 });
@@ -24,6 +29,7 @@ test.each([
 test.each([
   'public.ecr.aws',
   '127.0.0.1:5000',
+  '111122223333.dkr.ecr.x.amazonaws.com',
   'evil.dkr.ecr.us-east-1.amazonaws.com',
   '111122223333.dkr.ecr.x.amazonaws.com.evil.io',
 ])('%s is not an ECR registry', (host) => {

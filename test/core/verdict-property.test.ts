@@ -1,8 +1,15 @@
-import type { Deployment, Service, ServiceDeployment } from '@aws-sdk/client-ecs';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { judge, NO_MEMORY, STALE_POLLS } from '../../src/core/verdict.ts';
+import type { Deployment, Service } from '../../src/core/ecs.ts';
+import { STALE_POLLS } from '../../src/core/pacing.ts';
+import { judge, NO_MEMORY } from '../../src/core/verdict.ts';
 import type { OurDeployment, Verdict } from '../../src/core/verdict.ts';
+import {
+  deployment,
+  record as recordOf,
+  service as serviceOf,
+  settings,
+} from '../support/ecs-types.ts';
 
 const [T0, T1, T2] = [0, 1, 2].map((hour) => new Date(hour * 3_600_000)) as [Date, Date, Date];
 const ours: OurDeployment = {
@@ -29,26 +36,24 @@ type Entry = readonly [
 /** A state of the API from a few words per deployment; the first is what the service names. */
 function state(record: string | undefined, entries: readonly Entry[], failed = false): State {
   const deployments = entries.map(
-    ([id, revision, status, rolloutState, createdAt, rolloutStateReason]): Deployment => ({
-      id: `ecs-svc/${id}`,
-      taskDefinition: `app:${revision}`,
-      status,
-      rolloutState: rolloutState as Deployment['rolloutState'],
-      createdAt,
-      rolloutStateReason,
-    }),
+    ([id, revision, status, rolloutState, createdAt, reason = '']): Deployment =>
+      deployment(id, {
+        taskDefinition: `app:${revision}`,
+        status,
+        rolloutState: rolloutState as Deployment['rolloutState'],
+        createdAt,
+        reason,
+      }),
   );
   const message = '(service s) (deployment ecs-svc/2) deployment failed: tasks failed to start.';
   return {
     record,
-    service: {
-      status: 'ACTIVE',
-      desiredCount: 1,
-      taskDefinition: deployments[0]?.taskDefinition,
-      deployments,
-      events: failed ? [{ id: 'e', message }] : [],
-      deploymentConfiguration: { deploymentCircuitBreaker: { enable: true, rollback: true } },
-    },
+    service: serviceOf(deployments, {
+      desired: 1,
+      taskDefinition: deployments[0]?.taskDefinition ?? '',
+      events: failed ? [{ id: 'e', createdAt: undefined, message }] : [],
+      settings: settings({ breakerRollsBack: true }),
+    }),
   };
 }
 
@@ -59,7 +64,7 @@ const running = state('IN_PROGRESS', [
 ]);
 
 /** How deployments really end, as the states that the API passes through. */
-const COURSES: Readonly<Record<string, fc.Arbitrary<readonly State[]>>> = {
+const ENDS: Readonly<Record<string, fc.Arbitrary<readonly State[]>>> = {
   succeeded: fc.constantFrom(
     [
       before,
@@ -146,8 +151,8 @@ const polls = fc.array(
 
 type Polls = typeof polls extends fc.Arbitrary<infer T> ? T : never;
 
-/** Watches a course through delayed and reordered reads, at last through true ones, to the verdict. */
-function watch(course: readonly State[], reads: Polls, withRecords: boolean): Verdict {
+/** Watches a states through delayed and reordered reads, at last through true ones, to the verdict. */
+function watch(states: readonly State[], reads: Polls, withRecords: boolean): Verdict {
   let memory = NO_MEMORY;
   let truth = 1;
   const settle = Array.from({ length: 2 * STALE_POLLS }, () => ({
@@ -156,14 +161,14 @@ function watch(course: readonly State[], reads: Polls, withRecords: boolean): Ve
     record: 0,
   }));
   for (const { advance, service, record } of [...reads, ...settle]) {
-    if (advance) truth = Math.min(truth + 1, course.length - 1);
-    const seen = course[Math.max(0, truth - service)];
-    const status = withRecords ? course[Math.max(0, truth - record)]?.record : undefined;
+    if (advance) truth = Math.min(truth + 1, states.length - 1);
+    const seen = states[Math.max(0, truth - service)];
+    const status = withRecords ? states[Math.max(0, truth - record)]?.record : undefined;
     const [verdict, next] = judge(
       ours,
       {
-        service: seen?.service ?? {},
-        record: status === undefined ? undefined : ({ status } as ServiceDeployment),
+        service: seen?.service ?? before.service,
+        record: status === undefined ? undefined : recordOf(status),
       },
       memory,
     );
@@ -229,9 +234,9 @@ const unsuccessful: fc.Arbitrary<State> = fc
 
 test('whatever the API says: no success that it has not told of our own deployment', () => {
   fc.assert(
-    fc.property(fc.array(unsuccessful, { minLength: 1 }), polls, (course, reads) => {
-      expect(watch(course, reads, true).kind).not.toBe('succeeded');
-      expect(watch(course, reads, false).kind).not.toBe('succeeded');
+    fc.property(fc.array(unsuccessful, { minLength: 1 }), polls, (states, reads) => {
+      expect(watch(states, reads, true).kind).not.toBe('succeeded');
+      expect(watch(states, reads, false).kind).not.toBe('succeeded');
     }),
     { numRuns: 5000 },
   );
@@ -245,29 +250,32 @@ test('whatever the API says: no success while the service names another revision
       service: {
         ...service,
         taskDefinition: 'app:1',
-        deployments: service.deployments?.map((item) => ({ ...item, rolloutState: 'COMPLETED' })),
+        deployments: service.deployments.map((item) => ({
+          ...item,
+          rolloutState: 'COMPLETED' as const,
+        })),
       },
     }));
   fc.assert(
-    fc.property(fc.array(elsewhere, { minLength: 1 }), polls, (course, reads) => {
-      expect(watch(course, reads, true).kind).not.toBe('succeeded');
-      expect(watch(course, reads, false).kind).not.toBe('succeeded');
+    fc.property(fc.array(elsewhere, { minLength: 1 }), polls, (states, reads) => {
+      expect(watch(states, reads, true).kind).not.toBe('succeeded');
+      expect(watch(states, reads, false).kind).not.toBe('succeeded');
     }),
     { numRuns: 5000 },
   );
 });
 
 describe.each([true, false])('with records: %s', (withRecords) => {
-  test.each(Object.entries(COURSES))(
+  test.each(Object.entries(ENDS))(
     'what ends %s is judged so, however the reads come',
-    (kind, courses) => {
+    (kind, arbitrary) => {
       fc.assert(
-        fc.property(courses, polls, (course, reads) => {
+        fc.property(arbitrary, polls, (states, reads) => {
           // Early success is told by the record alone.
           fc.pre(
-            withRecords || course.at(-1)?.service.deployments?.[0]?.rolloutState !== 'IN_PROGRESS',
+            withRecords || states.at(-1)?.service.deployments[0]?.rolloutState !== 'IN_PROGRESS',
           );
-          expect(watch(course, reads, withRecords).kind).toBe(kind);
+          expect(watch(states, reads, withRecords).kind).toBe(kind);
         }),
         { numRuns: 2000 },
       );

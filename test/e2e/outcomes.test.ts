@@ -5,6 +5,7 @@ import { describe, expect, test, vi } from 'vitest';
 import type { Outcome } from '../../src/core/result.ts';
 import { accessDenied, awsFault } from '../../src/sandbox/wire.ts';
 import { readResult } from '../support/cli.ts';
+import type { Running } from '../support/cli.ts';
 import { addService, CONFIG, makeWorld, stable } from '../support/world.ts';
 import type { World } from '../support/world.ts';
 
@@ -84,7 +85,7 @@ test('--on-failure rollback that may do nothing says so, and what is left', asyn
   expect(readResult(end).services).toMatchObject([
     { outcome: 'failed', causes: [{ code: 'application-exit' }] },
   ]);
-  expect(end.stderr).toContain('may not call ecs:UpdateService');
+  expect(end.stderr).toContain('is not authorized to call ecs:UpdateService');
 });
 
 test('one task of a cause that no other can mend ends the watch', async () => {
@@ -246,13 +247,14 @@ async function interfere(
   world: World,
   args: readonly string[],
   act: (kill: (signal: NodeJS.Signals) => void) => unknown,
+  start: 'run' | 'spawn' = 'run',
 ) {
   let acted = false;
-  return world.run(['deploy', '--json', ...args], {
-    onStderr: (text, child) => {
+  return world[start](['deploy', '--json', ...args], {
+    onStderr: (text: string, running: Running) => {
       if (acted || !text.includes('deployment ecs-svc/')) return;
       acted = true;
-      void act((signal) => child.kill(signal));
+      void act((signal) => running.kill(signal));
     },
   });
 }
@@ -282,15 +284,15 @@ test.each(['SIGINT', 'SIGTERM'] as const)(
   '%s stops the watch; the deployment goes on',
   async (signal) => {
     const world = await makeWorld({ speed: 20 });
-    const end = await interfere(world, [], (kill) => kill(signal));
+    const end = await interfere(world, [], (kill) => kill(signal), 'spawn');
     expect(end.status).toBe(130);
     expect(readResult(end)).toMatchObject({
       outcome: 'interrupted',
       services: [{ outcome: 'interrupted' }],
     });
     expect(stable(end.stderr, world).split('\n').slice(-4).join('\n')).toMatchInlineSnapshot(`
-      "Warning: Stopped watching hyeon9mak-service-dev; the deployment of hyeon9mak-task-dev:2 goes on
-        → watch on: ecsdeploy rollout hyeon9mak-task-dev:2 --watch --cluster backend --service hyeon9mak-service-dev
+      "Warning: Stopped watching hyeon9mak-service-dev; the deployment of hyeon9mak-task-dev:2 continues
+        → continue watching: ecsdeploy rollout hyeon9mak-task-dev:2 --watch --cluster backend --service hyeon9mak-service-dev
         → roll back: ecsdeploy rollback --cluster backend --service hyeon9mak-service-dev
       "
     `);
@@ -312,7 +314,7 @@ describe('an interrupt before the rollout changes nothing', () => {
       },
     });
     expect(end.status, end.stderr).toBe(130);
-    expect(end.stderr).toContain('Warning: Interrupted before the service was changed.');
+    expect(end.stderr).toContain('Warning: Interrupted. No service was changed.');
     expect(world.writes()).toEqual([]);
   });
 
@@ -327,7 +329,7 @@ describe('an interrupt before the rollout changes nothing', () => {
         '.ecsdeployrc': `${CONFIG}build: { before: ["sh inner; true"] }`,
       },
     });
-    const end = await world.run(['deploy'], {
+    const end = await world.spawn(['deploy'], {
       onStderr: (text, child) => {
         if (/^ {2}started$/m.test(text)) child.kill('SIGINT');
       },
@@ -453,7 +455,7 @@ test('another registration in the family is waited for', async () => {
   world.sandbox.fail('ecs:RegisterTaskDefinition', awsFault('ClientException', busy), 2);
   const end = await world.run(['deploy', '--json']);
   expect(end.status, end.stderr).toBe(0);
-  expect(end.stderr).toContain('Somebody else registers in the family');
+  expect(end.stderr).toContain('is being registered by someone else; retrying');
 });
 
 test('an UpdateService whose answer is lost is not sent blindly again', async () => {

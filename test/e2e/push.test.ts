@@ -122,7 +122,7 @@ test('further tags are given in ECR, also to an image that is there already', as
   const tags = ['--extra-tag', 'latest', '--extra-tag', 'v1'];
   const end = await world.run(['push', '--tag', 'sha', ...tags]);
   expect(end.status, end.stderr).toBe(0);
-  expect(end.stderr).toContain('Tagged it latest, v1 as well');
+  expect(end.stderr).toContain('Also tagged latest, v1');
   const digest = await digestOf(world, 'sha');
   expect([await digestOf(world, 'latest'), await digestOf(world, 'v1')]).toEqual([digest, digest]);
   expect(world.writes()).toEqual(['ecr:PutImage', 'ecr:PutImage']);
@@ -195,8 +195,8 @@ test('an immutable tag that somebody else pushes meanwhile: the same image is we
   const lost = await other.run(['push', '--tag', 'race'], { environment });
   expect(lost.status).toBe(5);
   expect(complaint(lost.stderr, other)).toMatchInlineSnapshot(`
-    "Error: REGISTRY/hyeon9mak-dev:race could not be pushed: tag invalid: The image tag 'race' already exists in the 'hyeon9mak-dev' repository and cannot be overwritten because the repository is immutable.
-      → the tag holds another image and cannot be overwritten: choose another with --tag
+    "Error: Cannot push REGISTRY/hyeon9mak-dev:race: tag invalid: The image tag 'race' already exists in the 'hyeon9mak-dev' repository and cannot be overwritten because the repository is immutable.
+      → the tag belongs to another image and cannot be overwritten: choose another with --tag
     "
   `);
 });

@@ -40,7 +40,9 @@ async function refusal({
 }: Wrong): Promise<string> {
   const world = await makeWorld({ ...options, ...(files && { files }) });
   await prepare?.(world);
-  const end = await world.run(
+  // In one process the SDK reads a file of profiles once.
+  const start = environment?.['AWS_CONFIG_FILE'] === undefined ? world.run : world.spawn;
+  const end = await start(
     args.map((arg) => arg.replace('REGISTRY', world.sandbox.registryHost)),
     { ...(environment && { environment }), ...(stdin !== undefined && { stdin }) },
   );
@@ -165,7 +167,7 @@ test('no region', async () => {
     }),
   ).toMatchInlineSnapshot(`
     "Error: No AWS region is set.
-      → give --region NAME, set AWS_REGION, or write "region:" in .ecsdeployrc or the profile
+      → set one with --region NAME, AWS_REGION, or "region:" in .ecsdeployrc or the profile
     status 2"
   `);
 });
@@ -174,7 +176,7 @@ test('another region', async () => {
   expect(await refusal({ args: ['deploy', '--region', 'eu-west-1'] })).toMatchInlineSnapshot(`
     "Error: ECR has no repository "hyeon9mak-dev" in eu-west-1.
       → there are no repositories at all
-      → if it is to be a new one: --create-repository
+      → to create it: --create-repository
     Error: There is no cluster "backend" in eu-west-1.
       → there are no clusters at all
       → is this the right region and account? ecsdeploy verify shows both
@@ -219,7 +221,7 @@ test('a repository that is not there', async () => {
   expect(await refusal({ args: ['deploy', '--repository', 'hyeon9mak'] })).toMatchInlineSnapshot(`
     "Error: ECR has no repository "hyeon9mak" in ap-northeast-2.
       → did you mean "hyeon9mak-dev"? repositories that exist: hyeon9mak-dev
-      → if it is to be a new one: --create-repository
+      → to create it: --create-repository
     status 4"
   `);
 });
@@ -257,23 +259,23 @@ test('a family that is not there', async () => {
 test('everything wrong at once', async () => {
   expect(await refusal({ args: ['deploy', '--cluster', 'x', '--repository', 'y', '--tag', 'a b'] }))
     .toMatchInlineSnapshot(`
-    "Error: ECR has no repository "y" in ap-northeast-2.
-      → repositories that exist: hyeon9mak-dev
-      → if it is to be a new one: --create-repository
-    Error: "a b" is no image tag.
-      → a tag has up to 128 letters, digits, "_", "." and "-", and starts with none of the last two
-    Error: There is no cluster "x" in ap-northeast-2.
-      → clusters that exist: backend
-      → is this the right region and account? ecsdeploy verify shows both
-    status 4"
-  `);
+      "Error: ECR has no repository "y" in ap-northeast-2.
+        → repositories that exist: hyeon9mak-dev
+        → to create it: --create-repository
+      Error: "a b" is no image tag.
+        → a tag has up to 128 letters, digits, "_", "." and "-", and starts with none of the last two
+      Error: There is no cluster "x" in ap-northeast-2.
+        → clusters that exist: backend
+        → is this the right region and account? ecsdeploy verify shows both
+      status 4"
+    `);
 });
 
 test('a Dockerfile that is not there', async () => {
   expect(await refusal({ args: ['deploy', '--dockerfile', 'docker/Dockerfile'] }))
     .toMatchInlineSnapshot(`
     "Error: There is no Dockerfile at FOLDER/docker/Dockerfile.
-      → give it with --dockerfile FILE or "build.dockerfile" in .ecsdeployrc; to deploy an image that exists use --image
+      → set it with --dockerfile FILE or "build.dockerfile" in .ecsdeployrc; to deploy an existing image, use --image
     status 2"
   `);
 });
@@ -281,7 +283,7 @@ test('a Dockerfile that is not there', async () => {
 test('a context that is not there', async () => {
   expect(await refusal({ args: ['deploy', '--context', 'nowhere'] })).toMatchInlineSnapshot(`
     "Error: The build context FOLDER/nowhere is not a folder.
-      → give it with --context DIR or "build.context" in .ecsdeployrc
+      → set it with --context DIR or "build.context" in .ecsdeployrc
     status 2"
   `);
 });
@@ -300,7 +302,7 @@ test('a build that fails', async () => {
       context: 4 files, 171 B
     Error: The build failed: "/missing": not found
       | [1/1] COPY missing /app
-      → check the path in the Dockerfile, and whether .dockerignore leaves it out of the context
+      → check the path in the Dockerfile, and whether .dockerignore excludes it from the context
     status 5"
   `);
 });
@@ -326,10 +328,10 @@ test('no Docker daemon', async () => {
   expect(
     await refusal({ args: DEPLOY, environment: { DOCKER_HOST: 'unix:///nowhere/docker.sock' } }),
   ).toMatchInlineSnapshot(`
-    "Error: No Docker daemon runs: there is no unix:///nowhere/docker.sock (DOCKER_HOST).
+    "Error: The Docker daemon is not running: unix:///nowhere/docker.sock (DOCKER_HOST) does not exist.
       → start it: sudo systemctl start docker (Docker Desktop: systemctl --user start docker-desktop)
-      → if there is none yet: https://docs.docker.com/get-started/get-docker/
-      → to deploy an image that is in a registry no Docker is needed: --image REFERENCE
+      → to install Docker: https://docs.docker.com/get-started/get-docker/
+      → to deploy an image from a registry without Docker: --image REFERENCE
     status 5"
   `);
 });
@@ -337,7 +339,7 @@ test('no Docker daemon', async () => {
 test('a Docker address of another kind', async () => {
   expect(await refusal({ args: DEPLOY, environment: { DOCKER_HOST: 'fd://builder' } }))
     .toMatchInlineSnapshot(`
-    "Error: The Docker address fd://builder (DOCKER_HOST) is of a kind that ecsdeploy does not speak.
+    "Error: ecsdeploy does not support the Docker address fd://builder (DOCKER_HOST).
       → use unix://, tcp:// or ssh://
     status 5"
   `);
@@ -346,10 +348,10 @@ test('a Docker address of another kind', async () => {
 test('a daemon that is named and not there', async () => {
   expect(await refusal({ args: [...DEPLOY, '--docker-host', 'unix:///elsewhere/docker.sock'] }))
     .toMatchInlineSnapshot(`
-    "Error: No Docker daemon runs: there is no unix:///elsewhere/docker.sock (--docker-host).
+    "Error: The Docker daemon is not running: unix:///elsewhere/docker.sock (--docker-host) does not exist.
       → start it: sudo systemctl start docker (Docker Desktop: systemctl --user start docker-desktop)
-      → if there is none yet: https://docs.docker.com/get-started/get-docker/
-      → to deploy an image that is in a registry no Docker is needed: --image REFERENCE
+      → to install Docker: https://docs.docker.com/get-started/get-docker/
+      → to deploy an image from a registry without Docker: --image REFERENCE
     status 5"
   `);
 });
@@ -357,8 +359,8 @@ test('a daemon that is named and not there', async () => {
 test('a context that is named and not there', async () => {
   expect(await refusal({ args: [...DEPLOY, '--docker-context', 'builder'] }))
     .toMatchInlineSnapshot(`
-    "Error: There is no docker context "builder".
-      → choose one that \`docker context ls\` shows: docker context use NAME, or set DOCKER_HOST
+    "Error: There is no Docker context "builder".
+      → choose one of \`docker context ls\` with docker context use NAME, or set DOCKER_HOST
     status 5"
   `);
 });
@@ -367,8 +369,8 @@ test('a docker context that is not there', async () => {
   expect(
     await refusal({ args: DEPLOY, environment: { DOCKER_HOST: '', DOCKER_CONTEXT: 'builder' } }),
   ).toMatchInlineSnapshot(`
-    "Error: There is no docker context "builder".
-      → choose one that \`docker context ls\` shows: docker context use NAME, or set DOCKER_HOST
+    "Error: There is no Docker context "builder".
+      → choose one of \`docker context ls\` with docker context use NAME, or set DOCKER_HOST
     status 5"
   `);
 });
@@ -387,9 +389,9 @@ test('a registry that refuses', async () => {
       [1/1] COPY app /app TIME
     Built for linux/amd64 in TIME
     Pushing
-    Error: arn:aws:iam::111122223333:user/sandbox may not call ecr:InitiateLayerUpload: no identity-based policy allows it.
+    Error: arn:aws:iam::111122223333:user/sandbox is not authorized to call ecr:InitiateLayerUpload: no identity-based policy allows it.
       → add to its policy: { "Effect": "Allow", "Action": "ecr:InitiateLayerUpload", "Resource": "*" }
-      → the whole policy: ecsdeploy help iam
+      → for the full policy: ecsdeploy help iam
     status 4"
   `);
 });
@@ -485,8 +487,8 @@ test('build secrets without a session', async () => {
   ).toMatchInlineSnapshot(`
     "Docker: the sandbox's stand-in at tcp://DOCKER
     Building for linux/amd64
-    Error: The Docker daemon at tcp://DOCKER offers no BuildKit session, which build secrets and ssh agents need.
-      → build with Docker 20.10 or newer, or leave --secret, --ssh and what the config says of them out
+    Error: Build secrets and ssh agents need a BuildKit session, which the Docker daemon at tcp://DOCKER does not offer.
+      → build with Docker 20.10 or newer, or remove --secret, --ssh and their settings in the config
     status 5"
   `);
 });
@@ -538,8 +540,8 @@ test('TLS to Docker without its files', async () => {
       environment: { DOCKER_TLS_VERIFY: '1', DOCKER_CERT_PATH: '/nowhere' },
     }),
   ).toMatchInlineSnapshot(`
-    "Error: The TLS files of the Docker daemon cannot be read: ENOENT: no such file or directory, open '/nowhere/ca.pem'
-      → ca.pem, cert.pem and key.pem belong into DOCKER_CERT_PATH or ~/.docker; without TLS unset DOCKER_TLS_VERIFY
+    "Error: Cannot read the TLS files of the Docker daemon: ENOENT: no such file or directory, open '/nowhere/ca.pem'
+      → put ca.pem, cert.pem and key.pem in DOCKER_CERT_PATH or ~/.docker; to connect without TLS, unset DOCKER_TLS_VERIFY
     status 5"
   `);
 });
@@ -579,7 +581,7 @@ test('a port that is none', async () => {
 test('a scenario that is not there', async () => {
   expect(await refusal({ args: ['sandbox', '--scenario', 'crsh'] })).toMatchInlineSnapshot(`
     "Error: --scenario: there is no scenario "crsh".
-      → did you mean "crash"? scenarios that exist: success, load-balancer, slow-drain, desired-zero, autoscaling, image-gone, wrong-platform, wrong-architecture, pull-denied, cross-account, …; ecsdeploy sandbox --list explains them
+      → did you mean "crash"? scenarios that exist: success, load-balancer, slow-drain, desired-zero, autoscaling, image-gone, wrong-platform, wrong-architecture, pull-denied, cross-account, …; to see them explained: ecsdeploy sandbox --list
     status 2"
   `);
 });
@@ -743,7 +745,7 @@ test('a variable that is set without a value', async () => {
 
 test('help on what is not there', async () => {
   expect(await refusal({ args: ['help', 'deply'] })).toMatchInlineSnapshot(`
-    "Error: There is no help on "deply".
+    "Error: There is no help topic "deply".
       → did you mean "deploy"? topics that exist: iam, errors, deploy, push, render, register, rollout, rollback, status, diagnose, …
     status 2"
   `);
@@ -751,7 +753,7 @@ test('help on what is not there', async () => {
 
 test('help iam of what is not there', async () => {
   expect(await refusal({ args: ['help', 'iam', 'sandbox'] })).toMatchInlineSnapshot(`
-    "Error: help iam knows no permissions of "sandbox".
+    "Error: help iam has no policy for "sandbox".
       → commands that exist: deploy, push, render, register, rollout, rollback, status, diagnose, logs, verify
     status 2"
   `);
@@ -830,8 +832,8 @@ test('an ssh agent that does not run', async () => {
 test('a .dockerignore that cannot be read', async () => {
   expect(await refusal({ args: ['push'], files: { '.dockerignore': 'a[' } }))
     .toMatchInlineSnapshot(`
-    "Error: Docker does not understand the pattern "a[" in FOLDER/.dockerignore, line 1: a [ is not closed.
-      → write \\[ and \\\\ for a [ and a \\ of the name itself, or take the line out
+    "Error: Docker rejects the pattern "a[" in FOLDER/.dockerignore, line 1: it has an unclosed or invalid [ ], or ends with \\.
+      → to match a literal [ or \\, write \\[ or \\\\; otherwise remove the line
     status 2"
   `);
 });
@@ -848,7 +850,9 @@ test('a profile that is misspelt', async () => {
   expect(
     await refusal({
       args: ['deploy', '--profile', 'prd'],
-      files: { aws: '[default]\nregion = eu-west-1\n[profile prod]\n[profile dev]\n' },
+      files: {
+        aws: '[default]\nregion = eu-west-1\n[profile prod]\nregion = eu-west-1\n[profile dev]\nregion = eu-west-1\n',
+      },
       environment: { AWS_CONFIG_FILE: 'aws' },
     }),
   ).toMatchInlineSnapshot(`
@@ -885,7 +889,7 @@ test('a profile whose source is not there', async () => {
     }),
   ).toMatchInlineSnapshot(`
     "Error: The profile "chained" gives no AWS credentials: Could not resolve credentials using profile: [gone] in configuration/credentials file(s).
-      → its source_profile "gone" is not there or holds no keys: mend it in ~/.aws/config, or aws configure --profile gone
+      → its source_profile "gone" does not exist or has no keys: fix it in ~/.aws/config, or run: aws configure --profile gone
     status 4"
   `);
 });
@@ -901,7 +905,7 @@ test('a profile that asks for a code where nobody can answer', async () => {
     }),
   ).toMatchInlineSnapshot(`
     "Error: The profile "mfa" gives no AWS credentials: Profile mfa requires multi-factor authentication, but no MFA code callback was provided.
-      → run it on a terminal, where the MFA code can be asked for
+      → run the command in a terminal, which can ask for the MFA code
     status 4"
   `);
 });
@@ -932,7 +936,7 @@ test('a role that may not be assumed', async () => {
         sandbox.fail('sts:AssumeRole', accessDenied('sts:AssumeRole', '111122223333')),
     }),
   ).toMatchInlineSnapshot(`
-    "Error: Profile "chained" gives no AWS credentials: arn:aws:iam::111122223333:user/sandbox may not call sts:AssumeRole: no identity-based policy allows it.
+    "Error: Profile "chained" gives no AWS credentials: arn:aws:iam::111122223333:user/sandbox is not authorized to call sts:AssumeRole: no identity-based policy allows it.
       → add to its policy: { "Effect": "Allow", "Action": "sts:AssumeRole", "Resource": "*" }
       → and name arn:aws:iam::111122223333:user/sandbox as a principal in the trust policy of the role
     status 4"

@@ -89,6 +89,7 @@ const place: BuildPlace = {
   dockerfile: '/p/Dockerfile',
   hasRun: false,
   runnable: undefined,
+  ignoreFile: '/p/.dockerignore',
   hasIgnoreFile: true,
   heavy: [],
 };

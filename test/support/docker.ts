@@ -13,6 +13,9 @@ export const HAS_DOCKER =
     () => false,
   ));
 
+// In the middle of a run the variable is the run's own.
+const { DOCKER_HOST = 'unix:///var/run/docker.sock' } = process.env;
+
 const BUSYBOX = '/bin/busybox';
 
 /** Whether there is a program that runs in an empty image. */
@@ -39,6 +42,5 @@ export async function removeImages(): Promise<void> {
 
 /** How dockerode reaches the daemon of the tests. */
 export function dockerOptions(): Docker.DockerOptions {
-  const host = process.env['DOCKER_HOST'] ?? 'unix:///var/run/docker.sock';
-  return { socketPath: host.replace('unix://', '') };
+  return { socketPath: DOCKER_HOST.replace('unix://', '') };
 }

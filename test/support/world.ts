@@ -1,5 +1,7 @@
 import { execFileSync, spawnSync } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
 import { devNull } from 'node:os';
+import { join } from 'node:path';
 import { ECRClient } from '@aws-sdk/client-ecr';
 import {
   CreateServiceCommand,
@@ -16,8 +18,8 @@ import { startSandbox } from '../../src/sandbox/sandbox.ts';
 import type { Sandbox, SandboxOptions } from '../../src/sandbox/sandbox.ts';
 import { denied, SCENARIOS } from '../../src/sandbox/scenarios.ts';
 import type { ScenarioName } from '../../src/sandbox/scenarios.ts';
-import { runCli } from './cli.ts';
-import type { CliEnd, CliOptions } from './cli.ts';
+import { runCli, spawnCli } from './cli.ts';
+import type { CliEnd, CliOptions, ProcessOptions } from './cli.ts';
 import { makeFolder } from './files.ts';
 
 /** Config of the start world's service. */
@@ -31,6 +33,13 @@ container: hyeon9mak-container
 /** A Dockerfile that the stand-in for Docker can build. */
 export const DOCKERFILE = 'FROM scratch\nCOPY app /app\nENTRYPOINT ["/app"]\n';
 
+const PROJECT = {
+  Dockerfile: DOCKERFILE,
+  app: 'program',
+  '.ecsdeployrc': CONFIG,
+  '.dockerignore': '.git\n',
+};
+
 /** A project on disk and a local AWS, for one test. */
 export interface World {
   readonly sandbox: Sandbox;
@@ -40,6 +49,8 @@ export interface World {
   readonly ecr: ECRClient;
   /** Runs the command in the folder, inside the sandbox. */
   readonly run: (args: readonly string[], options?: CliOptions) => Promise<CliEnd>;
+  /** Runs the built command there, in a process of its own. */
+  readonly spawn: (args: readonly string[], options?: ProcessOptions) => Promise<CliEnd>;
   /** Actions called since the last look that change something. */
   readonly writes: () => string[];
   readonly service: (name?: string) => Promise<Service>;
@@ -74,14 +85,13 @@ export async function makeWorld(options: WorldOptions = {}): Promise<World> {
   onTestFinished(async () => {
     await Promise.all([sandbox.close(), engine?.close()]);
   });
+  const isUsual = HAS_GIT && Object.keys(files).length === 0;
   const folder = makeFolder({
-    Dockerfile: DOCKERFILE,
-    app: 'program',
-    '.ecsdeployrc': CONFIG,
-    '.dockerignore': '.git\n',
+    ...PROJECT,
     ...files,
+    ...(isUsual && (repository ??= commitProject())),
   });
-  commitAll(folder);
+  if (!isUsual) commitAll(folder);
   const environment = {
     ...sandbox.environment,
     AWS_CONFIG_FILE: devNull,
@@ -96,18 +106,18 @@ export async function makeWorld(options: WorldOptions = {}): Promise<World> {
     credentials: { accessKeyId: 'AKIASANDBOX', secretAccessKey: 'sandbox' },
   };
   const ecs = new ECSClient(client);
+  const inside = (options?: Pick<CliOptions, 'directory' | 'environment'>) => ({
+    directory: options?.directory ?? folder,
+    environment: { ...environment, ...options?.environment },
+  });
   let looked = 0;
   return {
     sandbox,
     folder,
     ecs,
     ecr: new ECRClient(client),
-    run: (args, more = {}) =>
-      runCli(args, {
-        directory: folder,
-        ...more,
-        environment: { ...environment, ...more.environment },
-      }),
+    run: (args, more) => runCli(args, { ...more, ...inside(more) }),
+    spawn: (args, more) => spawnCli(args, { ...more, ...inside(more) }),
     writes: () => {
       const calls = sandbox.calls.slice(looked);
       looked = sandbox.calls.length;
@@ -152,13 +162,27 @@ export const HAS_GIT = spawnSync('git', ['--version']).status === 0;
 /** Commits everything in a folder, making it a repository first. */
 export function commitAll(folder: string): void {
   if (!HAS_GIT) return;
-  const git = (...args: string[]) =>
-    execFileSync('git', ['-C', folder, '-c', 'user.name=t', '-c', 'user.email=t@t', ...args], {
-      stdio: 'ignore',
-    });
-  git('init', '--quiet');
-  git('add', '--all');
-  git('commit', '--quiet', '--allow-empty', '--message', 'test');
+  git(folder, 'init', '--quiet', '--template=');
+  git(folder, 'add', '--all');
+  git(folder, 'commit', '--quiet', '--allow-empty', '--message', 'test');
+}
+
+function git(folder: string, ...args: readonly string[]): void {
+  const author = ['-c', 'user.name=t', '-c', 'user.email=t@t'];
+  execFileSync('git', ['-C', folder, ...author, ...args], { stdio: 'ignore' });
+}
+
+/** Files of the repository that holds the usual project: written, they spare three processes. */
+let repository: Readonly<Record<string, Buffer>> | undefined;
+
+function commitProject(): Readonly<Record<string, Buffer>> {
+  const folder = makeFolder(PROJECT);
+  commitAll(folder);
+  git(folder, 'repack', '-adq');
+  const paths = readdirSync(join(folder, '.git'), { recursive: true, encoding: 'utf8' })
+    .filter((path) => /^(HEAD|config|index|refs.heads.\w+|objects.pack.*\..*)$/.test(path))
+    .map((path) => join('.git', path));
+  return Object.fromEntries(paths.map((path) => [path, readFileSync(join(folder, path))]));
 }
 
 /** A text without what differs between runs: ports, hashes, times, folders. */

@@ -1,0 +1,108 @@
+/**
+ * Every limit of the watch. All count polls, so that a rollout on a faster clock is judged the same
+ * way; the times in the comments hold for `--poll 3s`.
+ */
+
+/** The first polls come quicker: most mistakes show in the first seconds. */
+const QUICK_POLLS = 4;
+/** Polls that come quicker because only ECS's own completion is outstanding: that can take minutes. */
+const NEAR_POLLS = 10;
+/** How many times quicker. */
+const QUICKNESS = 3;
+/** Doublings of the pause while polls fail or are throttled: 24 s, and the end is not missed by more. */
+const MOST_DOUBLINGS = 3;
+/** Failed polls in a row before the watch ends (at least 10 min): credentials and networks come back. */
+const LOST_POLLS = 200;
+/** Polls in which failures that come and go are told once (5 min). */
+const TOLD_POLLS = 100;
+/** The last poll that searches for the record of a service deployment: ECS lists it late (60 s). */
+export const RECORD_POLLS = 20;
+/** Polls for which a read that contradicts the answer of UpdateService counts as stale (60 s). */
+export const STALE_POLLS = 20;
+/** Polls for a state that the next read usually explains (15 s). */
+export const DOUBTFUL_POLLS = 5;
+/** Equal polls after which counts decide, where ECS gives no rollout state. */
+export const SETTLED_POLLS = 2;
+/** Polls in which failed tasks are read after a sign of one: the API shows them late (15 s). */
+export const SEARCH_POLLS = 5;
+/** Polls in which ECS must say that it can neither start nor stop a task (15 s). */
+export const DEADLOCK_POLLS = 5;
+/**
+ * Polls without a new attempt after which a circuit breaker is no longer awaited (10 min): ECS pauses
+ * up to 6 min between attempts, and was seen to stop them one failure before the breaker trips.
+ */
+export const STALLED_POLLS = 200;
+/** Polls before a rollback is requested again whose answer was lost: the record shows it late (15 s). */
+export const LOST_STOP_POLLS = 5;
+/** Polls for which an interrupted run still waits for the answer to UpdateService (6 s). */
+export const INTERRUPT_POLLS = 2;
+
+/** How the polls themselves go. */
+export interface PollState {
+  readonly polls: number;
+  /** Polls in a row that failed. */
+  readonly failed: number;
+  /** The poll whose failure was told last, and whether the end of the failures is still to be told. */
+  readonly toldAt: number;
+  readonly isTold: boolean;
+  /** Doublings of the pause. */
+  readonly doublings: number;
+  /** The last failure was throttling. */
+  readonly throttled: boolean;
+  /** Polls in a row in which only ECS's own completion was outstanding. */
+  readonly near: number;
+}
+
+/** The state before the first poll. */
+export const NO_POLLS: PollState = {
+  polls: 0,
+  failed: 0,
+  toldAt: -Infinity,
+  isTold: false,
+  doublings: 0,
+  throttled: false,
+  near: 0,
+};
+
+/** Milliseconds before the next poll. */
+export function pauseBefore(poll: number, { polls, near, doublings }: PollState): number {
+  const isQuick = polls < QUICK_POLLS || (near > 0 && near <= NEAR_POLLS);
+  return (isQuick ? poll / QUICKNESS : poll) * 2 ** doublings;
+}
+
+/** The state after a failed poll: whether to tell it, and whether to end the watch. */
+export function afterFailure(
+  state: PollState,
+  throttled: boolean,
+): { readonly state: PollState; readonly isNews: boolean; readonly isLost: boolean } {
+  const polls = state.polls + 1;
+  const isNews = state.failed === 0 && polls > state.toldAt + TOLD_POLLS;
+  return {
+    state: {
+      ...slower(state, throttled),
+      polls,
+      failed: state.failed + 1,
+      toldAt: isNews ? polls : state.toldAt,
+      isTold: isNews || state.isTold,
+    },
+    isNews,
+    isLost: state.failed >= LOST_POLLS,
+  };
+}
+
+/** The state after a poll that AWS answered; the pace recovers step by step after throttling. */
+export function afterAnswer(state: PollState, isNear: boolean): PollState {
+  return {
+    ...state,
+    polls: state.polls + 1,
+    failed: 0,
+    isTold: false,
+    doublings: state.throttled ? Math.max(state.doublings - 1, 0) : 0,
+    near: isNear ? state.near + 1 : 0,
+  };
+}
+
+/** The state with a longer pause, after a call that failed or was throttled. */
+export function slower(state: PollState, throttled: boolean): PollState {
+  return { ...state, throttled, doublings: Math.min(state.doublings + 1, MOST_DOUBLINGS) };
+}

@@ -1,0 +1,582 @@
+import type { EventOf, RolloutCounts, Event } from '../events.ts';
+import type { EcsDeployError } from '../errors.ts';
+import { causeKey, diagnoseEvent, diagnoseTask, groupCauses, isLogLate } from './diagnosis.ts';
+import type { Cause, FailedTask } from './diagnosis.ts';
+import { primaryOf } from './ecs.ts';
+import type { Deployment, Service, ServiceEvent } from './ecs.ts';
+import { failuresOf, giveUp } from './give-up.ts';
+import type { GiveUpPolicy, RolloutHealth } from './give-up.ts';
+import { LOST_STOP_POLLS, SEARCH_POLLS } from './pacing.ts';
+import { serviceResult } from './result.ts';
+import type { Outcome, ServiceResult } from './result.ts';
+import { containersOf, shortName } from './task-definition.ts';
+import type { JsonObject } from './task-definition.ts';
+import { judge, NO_MEMORY } from './verdict.ts';
+import type { Memory, OurDeployment, Polled, Verdict } from './verdict.ts';
+
+/** One service and the revision that it moves to. */
+export interface WatchedMove {
+  /** The service as it was read last. */
+  readonly service: Service;
+  /** ARN of the revision. */
+  readonly revision: string;
+  /** Its definition. */
+  readonly definition: JsonObject;
+  /** ARN of the revision to go back to; undefined where none is known. */
+  readonly previous: string | undefined;
+  readonly registered: boolean;
+  /** Containers whose image was replaced; empty where they are not known. */
+  readonly containers: readonly string[];
+}
+
+/** How a watch behaves, the same from its first poll to its last. */
+export interface WatchPolicy extends GiveUpPolicy {
+  /** The user asked for the rollback: it is no failure. */
+  readonly rollbackAsked: boolean;
+}
+
+/** Everything that a watch knows of one deployment. */
+export interface WatchState {
+  readonly move: WatchedMove;
+  readonly policy: WatchPolicy;
+  /** The deployment that was started. */
+  readonly ours: OurDeployment;
+  /** The deployment that is judged: another one once UpdateService takes ours back. */
+  readonly judged: OurDeployment;
+  readonly polled: Polled;
+  readonly verdict: Verdict;
+  readonly memory: Memory;
+  /** The progress that was told last. */
+  readonly told: string;
+  readonly causes: readonly Cause[];
+  /** What the events of the last poll name; told after the tasks, which say more. */
+  readonly eventCauses: readonly Cause[];
+  /** Ids of failed tasks with a cause, and of those whose log is still to come. */
+  readonly knownTasks: ReadonlySet<string>;
+  readonly lateTasks: ReadonlySet<string>;
+  readonly knownEvents: ReadonlySet<string>;
+  readonly knownHooks: ReadonlySet<string>;
+  /** Most failed tasks that ECS has counted. */
+  readonly failedTasks: number;
+  /** Tasks that events say were started. */
+  readonly startedTasks: number;
+  /** Running and pending tasks at the last poll. */
+  readonly aliveTasks: number;
+  /** Polls in which failed tasks are still read. */
+  readonly searches: number;
+  /** Polls in a row, see {@link RolloutHealth}. */
+  readonly deadlocked: number;
+  readonly stalled: number;
+  /** Old tasks that drain, since when, and whether any old task was told to stop. */
+  readonly draining: { readonly tasks: number; readonly since: Date | undefined };
+  readonly isStopping: boolean;
+  readonly rollingBack: boolean;
+  /** The rollback that was requested, and polls until it is requested again. */
+  readonly rollback: { readonly reason: string; readonly pause: number } | undefined;
+}
+
+/** How a watch ends from outside. */
+export interface Ending {
+  readonly outcome: 'timed-out' | 'unknown' | 'interrupted';
+  readonly reason: string;
+  readonly detached?: boolean;
+}
+
+/** What the loop saw; each answers the action before it. */
+export type Seen =
+  | ({ readonly kind: 'poll' } & Polled)
+  | { readonly kind: 'failed-tasks'; readonly tasks: readonly FailedTask[] }
+  /** Denied for good, or only this time. */
+  | { readonly kind: 'tasks-unreadable'; readonly denied: boolean }
+  | { readonly kind: 'stop-answer'; readonly answer: 'stopped' | 'refused' | 'unknown' }
+  | { readonly kind: 'moved-back'; readonly service: Service; readonly primary: Deployment }
+  | { readonly kind: 'not-moved-back'; readonly error: EcsDeployError; readonly isLost: boolean }
+  | { readonly kind: 'digests'; readonly digests: readonly string[] }
+  | ({ readonly kind: 'end' } & Ending);
+
+/** What the loop does next. */
+export type Action =
+  | { readonly kind: 'wait' }
+  /** Reads the failed tasks of the judged deployment, without the known ones. */
+  | { readonly kind: 'read-failed-tasks'; readonly known: ReadonlySet<string> }
+  /** Asks ECS to roll back the service deployment of this ARN. */
+  | { readonly kind: 'stop-deployment'; readonly record: string }
+  /** Moves the service to the revision before; undefined where none is known. */
+  | { readonly kind: 'move-back'; readonly revision: string | undefined }
+  /** Reads the digests that the tasks of our deployment run. */
+  | { readonly kind: 'read-digests' }
+  | { readonly kind: 'end'; readonly result: ServiceResult };
+
+/** The state after what was seen, what to tell, and what to do. */
+export type Step = readonly [WatchState, readonly Event[], Action];
+
+const WAITING: Verdict = { kind: 'waiting', phase: 'stale' };
+const WAIT: Action = { kind: 'wait' };
+
+/** The state before the first poll of a deployment. */
+export function openWatch(
+  move: WatchedMove,
+  deployment: Deployment,
+  previous: string | undefined,
+  policy: WatchPolicy,
+): WatchState {
+  const { id, taskDefinition, createdAt } = deployment;
+  const ours: OurDeployment = { id, taskDefinition, createdAt, previous };
+  return {
+    move,
+    policy,
+    ours,
+    judged: ours,
+    polled: { service: move.service, record: undefined },
+    verdict: WAITING,
+    memory: NO_MEMORY,
+    told: '',
+    causes: [],
+    eventCauses: [],
+    knownTasks: new Set(),
+    lateTasks: new Set(),
+    knownEvents: new Set(move.service.events.map((event) => event.id)),
+    knownHooks: new Set(),
+    failedTasks: 0,
+    startedTasks: 0,
+    aliveTasks: 0,
+    searches: 0,
+    deadlocked: 0,
+    stalled: 0,
+    draining: { tasks: 0, since: undefined },
+    isStopping: false,
+    rollingBack: false,
+    rollback: undefined,
+  };
+}
+
+/** Decides the next step of a watch. `seconds` is the time since the deployment was started. */
+export function advance(state: WatchState, seen: Seen, seconds: number): Step {
+  switch (seen.kind) {
+    case 'poll':
+      return afterPoll(state, seen, seconds);
+    case 'failed-tasks':
+      return afterTasks(state, seen.tasks, seconds);
+    case 'tasks-unreadable':
+      return afterNoTasks(state, seen.denied, seconds);
+    case 'stop-answer':
+      if (seen.answer === 'stopped') return rollBack(state);
+      // ECS may be rolling back: the next polls show it.
+      return seen.answer === 'unknown' ? [state, [], WAIT] : [state, [], moveBack(state)];
+    case 'moved-back': {
+      const { service, primary } = seen;
+      const { id, taskDefinition, createdAt } = primary;
+      const judged = { id, taskDefinition, createdAt, previous: state.ours.id };
+      const polled = { service, record: undefined };
+      return rollBack({ ...state, judged, polled, memory: NO_MEMORY });
+    }
+    case 'not-moved-back': {
+      const outcome = seen.isLost ? 'unknown' : 'failed';
+      const reason = seen.isLost
+        ? 'the answer to the rollback was lost'
+        : 'it could not be rolled back';
+      return end(state, { outcome, reason, seconds }, [{ kind: 'error', error: seen.error }]);
+    }
+    case 'digests':
+      return end(state, { outcome: 'succeeded', reason: '', seconds, digests: seen.digests });
+    case 'end': {
+      const { verdict } = state;
+      // A verdict that is only waiting for details is still the verdict.
+      return verdict.kind === 'waiting'
+        ? end(state, { ...seen, seconds })
+        : finish(state, verdict, [], seconds);
+    }
+  }
+}
+
+/** Requests the rollback of a deployment before its first poll. */
+export function requestRollback(state: WatchState, reason: string): Step {
+  const next = { ...state, rollback: { reason, pause: LOST_STOP_POLLS } };
+  const record = state.polled.record?.arn;
+  return [next, [], record === undefined ? moveBack(next) : { kind: 'stop-deployment', record }];
+}
+
+/** Whether only ECS's own completion of a rollout or a rollback is outstanding. */
+export function isNear({ polled: { service } }: WatchState): boolean {
+  const primary = primaryOf(service);
+  return (
+    primary !== undefined &&
+    primary.rolloutState !== 'COMPLETED' &&
+    primary.running >= service.desired &&
+    primary.pending === 0 &&
+    service.deployments.every((item) => item === primary || item.running === 0)
+  );
+}
+
+/** The result of a service as far as its move tells. */
+export function resultOf(move: WatchedMove, outcome: Outcome): ServiceResult {
+  const { service } = move;
+  return serviceResult({
+    cluster: shortName(service.cluster),
+    service: service.name,
+    outcome,
+    taskDefinition: move.revision,
+    previousTaskDefinition: move.previous ?? null,
+    registered: move.registered,
+    desired: service.desired,
+    running: service.running,
+  });
+}
+
+function afterPoll(state: WatchState, { service, record }: Polled, seconds: number): Step {
+  const polled: Polled = { service, record };
+  const [verdict, memory] = judge(state.judged, polled, state.memory);
+  const fresh = freshEvents(state, service);
+  const signs = readSigns(state, polled, fresh);
+  const isBad = endsBadly(verdict) && !endsBadly(state.verdict);
+  const searches =
+    (signs.isFailing || isBad) && !state.policy.rollbackAsked ? SEARCH_POLLS : state.searches;
+  const before: WatchState = {
+    ...state,
+    ...signs.counts,
+    polled,
+    verdict,
+    memory,
+    searches,
+    eventCauses: fresh.flatMap(({ message }) => diagnoseEvent(message, service) ?? []),
+    knownEvents:
+      fresh.length === 0
+        ? state.knownEvents
+        : new Set([...state.knownEvents, ...fresh.map(({ id }) => id)]),
+    rollback: state.rollback && { ...state.rollback, pause: state.rollback.pause - 1 },
+  };
+  const [next, events] = tellProgress(before, fresh);
+  if (searches === 0) return decide(next, events, seconds);
+  return [next, events, { kind: 'read-failed-tasks', known: next.knownTasks }];
+}
+
+function endsBadly({ kind }: Verdict): boolean {
+  return kind === 'failed' || kind === 'rolled-back';
+}
+
+/** Events since the last poll, the oldest first. */
+function freshEvents({ knownEvents, ours }: WatchState, { events }: Service) {
+  return events
+    .filter(
+      ({ id, createdAt }) =>
+        !knownEvents.has(id) && (createdAt ?? ours.createdAt).getTime() >= ours.createdAt.getTime(),
+    )
+    .toReversed();
+}
+
+/** Events that name a failing task; an unhealthy target alone does not (ecs-facts 4.5). */
+const FAILURE_WORDS =
+  /unhealthy status|failed container health|unable to|could not launch|failed to launch|deployment failed/;
+const DEADLOCK_WORDS = /unable to stop or start tasks during a deployment/;
+
+/** What a poll says of failing tasks, so that tasks are read only then, and of old ones. */
+function readSigns(state: WatchState, polled: Polled, fresh: readonly ServiceEvent[]) {
+  const own = judgedDeployment({ ...state, polled });
+  const sum = (pattern: RegExp) =>
+    fresh.reduce((total, { message }) => total + Number(pattern.exec(message)?.[1] ?? 0), 0);
+  const mentions = (pattern: RegExp) => fresh.some(({ message }) => pattern.test(message));
+  const failed = Math.max(own?.failed ?? 0, polled.record?.breaker?.failures ?? 0);
+  const started = sum(/ has started (\d+) tasks/);
+  const startedTasks = state.startedTasks + started;
+  const aliveTasks = (own?.running ?? 0) + (own?.pending ?? 0);
+  const isLocked = state.deadlocked > 0 || mentions(DEADLOCK_WORDS);
+  const isStill = started === 0 && failed <= state.failedTasks && aliveTasks === state.aliveTasks;
+  const begun = fresh.findLast(({ message }) => / has begun draining/.test(message));
+  const drained = sum(/ has begun draining connections on (\d+) tasks/);
+  const stopped = sum(/ has stopped (\d+) running tasks/);
+  return {
+    isFailing:
+      failed > state.failedTasks ||
+      aliveTasks < state.aliveTasks ||
+      // More tasks were started than are desired: some did not stay.
+      (started > 0 && startedTasks > polled.service.desired) ||
+      mentions(FAILURE_WORDS),
+    counts: {
+      failedTasks: Math.max(failed, state.failedTasks),
+      startedTasks,
+      aliveTasks,
+      deadlocked: isLocked && aliveTasks === 0 && own !== undefined ? state.deadlocked + 1 : 0,
+      stalled: isStill ? state.stalled + 1 : 0,
+      isStopping: state.isStopping || drained > 0 || stopped > 0,
+      draining: {
+        tasks: Math.max(0, state.draining.tasks + drained - stopped),
+        since: begun?.createdAt ?? state.draining.since,
+      },
+    },
+  };
+}
+
+function judgedDeployment({ polled: { service }, judged }: WatchState): Deployment | undefined {
+  return service.deployments.find(({ id }) => id === judged.id);
+}
+
+function tellProgress(
+  state: WatchState,
+  fresh: readonly ServiceEvent[],
+): readonly [WatchState, readonly Event[]] {
+  const { polled, verdict, judged } = state;
+  const { service, record } = polled;
+  const own = judgedDeployment(state);
+  const failed = Math.max(own?.failed ?? 0, state.failedTasks);
+  const others = service.deployments.filter(({ id }) => id !== judged.id);
+  const counts: RolloutCounts = {
+    desired: service.desired,
+    running: own?.running ?? 0,
+    pending: own?.pending ?? 0,
+    failed,
+    limit: failed > 0 ? record?.breaker?.threshold : undefined,
+    old: others.reduce((sum, { running }) => sum + running, 0),
+  };
+  const phase = verdict.kind === 'waiting' ? verdict.phase : verdict.kind;
+  const progress: EventOf<'rollout-progress'> = {
+    kind: 'rollout-progress',
+    service: service.name,
+    phase,
+    stage: record?.stage,
+    traffic: record?.traffic,
+    draining: state.draining.tasks,
+    ...waiting(state, phase, counts),
+    counts,
+  };
+  const told = JSON.stringify(progress);
+  const isNews = told !== state.told && own !== undefined && phase !== 'stale';
+  const pause = pauseNews(state);
+  const isRollbackNews = phase === 'rolling-back' && !state.rollingBack;
+  const reason = record?.rollbackReason || own?.reason || '';
+  const events: readonly (Event | false | undefined)[] = [
+    // An event with a cause is told as the cause.
+    ...fresh
+      .filter(({ message }) => diagnoseEvent(message, service) === undefined)
+      .map(({ message }) => ({ kind: 'service-event', service: service.name, message }) as const),
+    isNews && progress,
+    pause,
+    isRollbackNews && { kind: 'rolling-back', service: service.name, reason },
+  ];
+  const next: WatchState = {
+    ...state,
+    told,
+    knownHooks: pause === undefined ? state.knownHooks : new Set([...state.knownHooks, pause.hook]),
+    rollingBack: state.rollingBack || isRollbackNews,
+  };
+  return [next, events.filter((event) => typeof event === 'object')];
+}
+
+function pauseNews({ polled, knownHooks }: WatchState): EventOf<'rollout-paused'> | undefined {
+  const { service, record } = polled;
+  if (record?.paused === undefined || knownHooks.has(record.paused.id)) return undefined;
+  const { id, expiresAt, timeoutAction } = record.paused;
+  return {
+    kind: 'rollout-paused',
+    service: service.name,
+    stage: record.stage ?? record.status,
+    hook: id,
+    record: record.arn,
+    expiresAt,
+    timeoutAction,
+  };
+}
+
+type Waiting = Pick<EventOf<'rollout-progress'>, 'waitsFor' | 'waitsSince' | 'waitsAtMost'>;
+
+const NOTHING: Waiting = { waitsFor: undefined, waitsSince: undefined, waitsAtMost: undefined };
+
+/** What a rollout waits for although all new tasks run. */
+function waiting(state: WatchState, phase: string, counts: RolloutCounts): Waiting {
+  const { service } = state.polled;
+  if (phase !== 'in-progress' || counts.running < counts.desired) return NOTHING;
+  const { bakeMinutes, hasAlarms } = service.settings;
+  const hasBalancer = service.loadBalancers.length > 0;
+  const hasChecks = hasBalancer || containersOf(state.move.definition).some(hasHealthCheck);
+  if (hasBalancer && state.draining.tasks > 0) {
+    return { ...NOTHING, waitsFor: 'drain', waitsSince: state.draining.since?.toISOString() };
+  }
+  if (counts.old > 0) {
+    return { ...NOTHING, waitsFor: hasChecks && !state.isStopping ? 'health-checks' : 'old-tasks' };
+  }
+  if (bakeMinutes > 0 || hasAlarms) {
+    return {
+      ...NOTHING,
+      waitsFor: 'bake',
+      waitsAtMost: bakeMinutes > 0 ? bakeMinutes * 60 : undefined,
+    };
+  }
+  const isStarting = hasChecks && !state.isStopping && counts.desired > 0;
+  return isStarting ? { ...NOTHING, waitsFor: 'health-checks' } : NOTHING;
+}
+
+function hasHealthCheck({ healthCheck }: JsonObject): boolean {
+  return healthCheck !== undefined && healthCheck !== null;
+}
+
+function afterTasks(state: WatchState, tasks: readonly FailedTask[], seconds: number): Step {
+  const isLast = state.verdict.kind !== 'waiting';
+  // Log lines arrive some seconds after the end: such a task waits for the next read, once.
+  const late = tasks.filter((task) => !isLast && !state.lateTasks.has(task.id) && isLogLate(task));
+  const known = tasks.filter((task) => !late.includes(task));
+  const knownTasks = new Set([...state.knownTasks, ...known.map(({ id }) => id)]);
+  const isWhole = known.length > 0 && knownTasks.size >= state.failedTasks;
+  const [next, events] = addCauses(
+    {
+      ...state,
+      knownTasks,
+      lateTasks: new Set([...state.lateTasks, ...late.map(({ id }) => id)]),
+      searches: isWhole ? 0 : state.searches - 1,
+    },
+    known.map(diagnoseTask),
+  );
+  return decide(next, events, seconds);
+}
+
+function afterNoTasks(state: WatchState, denied: boolean, seconds: number): Step {
+  if (denied) return decide({ ...state, searches: 0 }, [], seconds);
+  // A failed read is no search: the next poll makes up for it, but a verdict waits only so long.
+  if (!endsBadly(state.verdict)) return decide(state, [], seconds);
+  const next = { ...state, searches: state.searches - 1 };
+  return next.searches > 0 ? [next, [], WAIT] : decide(next, [], seconds);
+}
+
+/** Adds causes to the known ones, and tells each kind when it is first seen, or first has a log. */
+function addCauses(
+  state: WatchState,
+  causes: readonly Cause[],
+): readonly [WatchState, readonly Event[]] {
+  const hasLog = ({ evidence }: Cause) => evidence.some((text) => text.startsWith('| '));
+  const news = groupCauses(causes).filter((cause) => {
+    const known = state.causes.find((item) =>
+      cause.tasks === 0 ? item.code === cause.code : causeKey(item) === causeKey(cause),
+    );
+    return known === undefined || (!hasLog(known) && hasLog(cause));
+  });
+  return [
+    { ...state, causes: groupCauses([...state.causes, ...causes]) },
+    news.map((cause) => ({ kind: 'cause', service: state.polled.service.name, cause })),
+  ];
+}
+
+/** Ends the watch with its verdict, gives the deployment up, or waits. */
+function decide(before: WatchState, told: readonly Event[], seconds: number): Step {
+  const [state, causes] = addCauses(before, before.eventCauses);
+  const events = [...told, ...causes];
+  const { verdict, rollback } = state;
+  if (verdict.kind !== 'waiting') return conclude(state, verdict, events, seconds);
+  if (rollback !== undefined && !state.rollingBack) {
+    return rollback.pause > 0
+      ? [state, events, WAIT]
+      : withEvents(events, requestRollback(state, rollback.reason));
+  }
+  const given = giveUp(healthOf(state), state.policy);
+  if (given === undefined) return [state, events, WAIT];
+  return given.by === 'rollback'
+    ? withEvents(events, requestRollback(state, given.reason))
+    : end(state, { outcome: 'failed', reason: given.reason, seconds }, events);
+}
+
+function healthOf(state: WatchState): RolloutHealth {
+  const { failedTasks, causes, deadlocked, stalled, rollingBack } = state;
+  const { breakerRollsBack } = state.polled.service.settings;
+  return { failedTasks, causes, deadlocked, stalled, rollingBack, breakerRollsBack };
+}
+
+function withEvents(events: readonly Event[], [state, more, action]: Step): Step {
+  return [state, [...events, ...more], action];
+}
+
+function moveBack({ move, ours }: WatchState): Action {
+  const isElsewhere = move.previous !== ours.taskDefinition;
+  return { kind: 'move-back', revision: isElsewhere ? move.previous : undefined };
+}
+
+function rollBack(state: WatchState): Step {
+  const reason = state.rollback?.reason ?? '';
+  const service = state.polled.service.name;
+  return [{ ...state, rollingBack: true }, [{ kind: 'rolling-back', service, reason }], WAIT];
+}
+
+type Final = Exclude<Verdict, { kind: 'waiting' }>;
+
+function conclude(
+  state: WatchState,
+  verdict: Final,
+  events: readonly Event[],
+  seconds: number,
+): Step {
+  const isSuccess = verdict.kind === 'succeeded' && state.judged === state.ours;
+  return isSuccess && !state.policy.rollbackAsked && state.move.containers.length > 0
+    ? [state, events, { kind: 'read-digests' }]
+    : finish(state, verdict, events, seconds);
+}
+
+function finish(
+  state: WatchState,
+  verdict: Final,
+  events: readonly Event[],
+  seconds: number,
+): Step {
+  const as = (outcome: Outcome, reason: string) => end(state, { outcome, reason, seconds }, events);
+  const reason = reasonOf(verdict);
+  if (state.judged !== state.ours) {
+    // The deployment that takes ours back is judged.
+    if (verdict.kind === 'succeeded') return as('rolled-back', reason);
+    const outcome = verdict.kind === 'superseded' ? 'superseded' : 'failed';
+    return as(outcome, `the rollback did not succeed: ${reason}`);
+  }
+  return verdict.kind === 'succeeded' && state.policy.rollbackAsked
+    ? as('failed', 'the deployment completed before it could be stopped')
+    : as(verdict.kind, reason);
+}
+
+function reasonOf(verdict: Final): string {
+  switch (verdict.kind) {
+    case 'superseded':
+      return `${verdict.by} deploys ${shortName(verdict.taskDefinition)} instead`;
+    case 'succeeded':
+      return '';
+    default:
+      return verdict.reason;
+  }
+}
+
+interface End {
+  readonly outcome: Outcome;
+  readonly reason: string;
+  readonly seconds: number;
+  readonly digests?: readonly string[];
+  readonly detached?: boolean;
+}
+
+function end(
+  state: WatchState,
+  { outcome, reason, seconds, digests = [], detached = false }: End,
+  events: readonly Event[] = [],
+): Step {
+  const { polled, ours, move, causes, verdict, rollingBack } = state;
+  const { service } = polled;
+  const isBack = outcome === 'rolled-back';
+  const shown = isBack ? primaryOf(service) : service.deployments.find(({ id }) => id === ours.id);
+  const result: ServiceResult = {
+    ...resultOf(move, outcome),
+    // ECS chooses the revision that it rolls back to.
+    ...(isBack && { previousTaskDefinition: service.taskDefinition }),
+    ...(isBack &&
+      state.policy.rollbackAsked && {
+        outcome: 'succeeded',
+        taskDefinition: service.taskDefinition,
+        previousTaskDefinition: ours.taskDefinition,
+      }),
+    deployment: ours.id,
+    desired: service.desired,
+    running: shown?.running ?? 0,
+    failedTasks: failuresOf(state),
+    causes,
+  };
+  const ended: Event = {
+    kind: 'service-ended',
+    result,
+    reason,
+    seconds,
+    digests,
+    rollingBack: rollingBack && verdict.kind === 'waiting',
+    detached,
+  };
+  return [state, [...events, ended], { kind: 'end', result }];
+}

@@ -1,0 +1,74 @@
+import type { Ecs } from '../aws/ecs.ts';
+import { EcsDeployError } from '../errors.ts';
+import type { Emit } from '../events.ts';
+import type { Config } from '../settings/config.ts';
+
+/** What a rollout works with. */
+export interface RolloutTools {
+  readonly ecs: Ecs;
+  readonly emit: Emit;
+  /** Aborted by an interrupt. */
+  readonly signal: AbortSignal;
+}
+
+/** What a rollout lets the user set; times in milliseconds. */
+export type RolloutSettings = Pick<
+  Config,
+  'poll' | 'timeout' | 'maxFailures' | 'onFailure' | 'force' | 'noWait' | 'detachOnInterrupt'
+>;
+
+/** The time that a rollout has. */
+export interface TimeLimit {
+  /** `performance.now()` when the first service was moved. */
+  readonly start: number;
+  /** Aborted by an interrupt alone; the signal of the tools also by the time limit. */
+  readonly interrupt: AbortSignal;
+}
+
+/** The longest delay of a timer, about 24 days. */
+const LONGEST_TIMER = 2 ** 31 - 1;
+
+/** Tools whose signal, and whose calls, also end with the time limit of `timeout` milliseconds. */
+export function withTimeout(tools: RolloutTools, timeout: number): RolloutTools {
+  const { ecs } = tools;
+  const controller = new AbortController();
+  const { signal } = controller;
+  const over = new EcsDeployError({
+    code: 'aws-unreachable',
+    message: 'AWS did not answer within the time limit (--timeout).',
+    hint: 'check the network, or raise --timeout',
+  });
+  setTimeout(() => controller.abort(over), Math.min(timeout, LONGEST_TIMER)).unref();
+  const interrupt = () => controller.abort(tools.signal.reason);
+  if (tools.signal.aborted) interrupt();
+  tools.signal.addEventListener('abort', interrupt, { once: true });
+  return {
+    ...tools,
+    signal,
+    ecs: { ...ecs, aws: { ...ecs.aws, options: { ...ecs.aws.options, signal } } },
+  };
+}
+
+/** Settles with the work, or rejects as soon as the signal aborts although the work never settles. */
+export function orAbort<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const abort = () => reject(signal.reason as Error);
+    if (signal.aborted) abort();
+    signal.addEventListener('abort', abort, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
+  });
+}
+
+/** An error for users, also of what is a bug: after UpdateService no error may hide the result. */
+export function reportable(error: unknown): EcsDeployError {
+  if (error instanceof EcsDeployError) return error;
+  const message = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+  return new EcsDeployError({ code: 'unexpected', message, cause: error });
+}
+
+/** Whether an error is an interrupt, or a call that an interrupt ended. */
+export function isInterrupt(error: unknown): boolean {
+  return error instanceof EcsDeployError
+    ? error.code === 'interrupted'
+    : error instanceof Error && error.name === 'AbortError';
+}

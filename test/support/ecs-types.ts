@@ -1,0 +1,80 @@
+import type { Deployment, RolloutRecord, Service } from '../../src/core/ecs.ts';
+
+/** Server times of the deployments 1 to 3, an hour apart. */
+export const TIMES = [0, 0, 1, 2].map((hour) => new Date(Date.UTC(2026, 0, 1, hour)));
+
+export const timeOf = (number: number): Date => TIMES[number] ?? new Date(0);
+
+/** Deployment `ecs-svc/NUMBER` of `app:NUMBER`, no longer PRIMARY. */
+export const deployment = (number: number, more: Partial<Deployment> = {}): Deployment => ({
+  id: `ecs-svc/${number}`,
+  status: 'ACTIVE',
+  taskDefinition: `app:${number}`,
+  rolloutState: 'IN_PROGRESS',
+  reason: '',
+  desired: 2,
+  running: 0,
+  pending: 0,
+  failed: 0,
+  createdAt: timeOf(number),
+  ...more,
+});
+
+/** Deployment 2, PRIMARY and in progress. */
+export const own = (more: Partial<Deployment> = {}): Deployment =>
+  deployment(2, { status: 'PRIMARY', ...more });
+
+/** Deployment 1, completed and replaced. */
+export const old = (more: Partial<Deployment> = {}): Deployment =>
+  deployment(1, { rolloutState: 'COMPLETED', ...more });
+
+export const settings = (more: Partial<Service['settings']> = {}): Service['settings'] => ({
+  minimumHealthyPercent: 100,
+  maximumPercent: 200,
+  strategy: 'ROLLING',
+  bakeMinutes: 0,
+  hasAlarms: false,
+  breakerRollsBack: false,
+  ...more,
+});
+
+/** A service with two desired tasks on the revision of its PRIMARY deployment. */
+export const service = (
+  deployments: readonly Deployment[],
+  more: Partial<Service> = {},
+): Service => ({
+  arn: 'arn:aws:ecs:r:1:service/backend/api',
+  name: 'api',
+  cluster: 'arn:aws:ecs:r:1:cluster/backend',
+  status: 'ACTIVE',
+  taskDefinition: deployments.find(({ status }) => status === 'PRIMARY')?.taskDefinition ?? '',
+  desired: 2,
+  running: 0,
+  pending: 0,
+  deployments,
+  events: [],
+  controller: 'ECS',
+  launchType: 'FARGATE',
+  capacityProviders: [],
+  isDaemon: false,
+  loadBalancers: [],
+  settings: settings(),
+  currentRollout: undefined,
+  ...more,
+});
+
+/** The record of deployment 2. */
+export const record = (status: string, more: Partial<RolloutRecord> = {}): RolloutRecord => ({
+  arn: 'arn:record-2',
+  deployment: 'ecs-svc/2',
+  status,
+  reason: '',
+  createdAt: timeOf(2),
+  stage: undefined,
+  traffic: undefined,
+  breaker: undefined,
+  alarms: [],
+  paused: undefined,
+  rollbackReason: '',
+  ...more,
+});
