@@ -938,7 +938,7 @@ test('a role that may not be assumed', async () => {
   ).toMatchInlineSnapshot(`
     "Error: Profile "chained" gives no AWS credentials: arn:aws:iam::111122223333:user/sandbox is not authorized to call sts:AssumeRole: no identity-based policy allows it.
       → add to its policy: { "Effect": "Allow", "Action": "sts:AssumeRole", "Resource": "*" }
-      → and name arn:aws:iam::111122223333:user/sandbox as a principal in the trust policy of the role
+      → add arn:aws:iam::111122223333:user/sandbox as a principal to the trust policy of the role
     status 4"
   `);
 });
