@@ -1,4 +1,4 @@
-// Bundles src/main.ts and its dependencies into dist/, split so that each command loads only what it needs.
+// Bundles src/main.ts and its dependencies into dist/, split so that a command loads only its part.
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';

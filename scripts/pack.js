@@ -1,5 +1,5 @@
-// Creates the tarball to publish: the bundle without dependencies. `npm run pack -- --release` also requires
-// the URL of the repository, to which the published manifest links.
+// Creates the tarball to publish: the bundle without dependencies. `npm run pack -- --release` also
+// requires the URL of the repository, to which the published manifest links.
 import { execFileSync, spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -60,7 +60,7 @@ try {
   rmSync(stage, { recursive: true, force: true });
 }
 
-/** The HTTPS URL of the repository, from GitHub Actions or the git remote `origin`; undefined without both. */
+/** The URL of the repository, from GitHub Actions or the git remote `origin`; undefined without both. */
 function repositoryUrl() {
   const { GITHUB_SERVER_URL = 'https://github.com', GITHUB_REPOSITORY } = process.env;
   if (GITHUB_REPOSITORY) return `${GITHUB_SERVER_URL}/${GITHUB_REPOSITORY}`;

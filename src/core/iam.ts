@@ -40,7 +40,10 @@ export interface Denial {
   readonly explicit: boolean;
 }
 
-/** Parses an error text of IAM (docs/explanation/how-ecs-behaves.md#denied-calls); undefined for other texts. */
+/**
+ * Parses an error text of IAM (docs/explanation/how-ecs-behaves.md#denied-calls); undefined for other
+ * texts.
+ */
 export function parseDenial(text: string): Denial | undefined {
   const [, user, action, resource = '*'] =
     /User: (\S+) is not authorized to perform: ([\w-]+:\w+)(?: on resource: (\S+))?/.exec(text) ??

@@ -14,7 +14,10 @@ export interface Revision {
   readonly definition: JsonObject;
 }
 
-/** Members that only DescribeTaskDefinition has (docs/explanation/how-ecs-behaves.md#what-ecs-adds-to-a-task-definition). */
+/**
+ * Members that only DescribeTaskDefinition has
+ * (docs/explanation/how-ecs-behaves.md#what-ecs-adds-to-a-task-definition).
+ */
 const OUTPUT_ONLY = new Set([
   'taskDefinitionArn',
   'revision',

@@ -134,17 +134,10 @@ async function build({ engine, request, response, query }: Exchange): Promise<vo
         signal,
       },
       engine.cache,
-      ({ digest, name, cached, error }) => {
-        const now = Date.now();
-        step({ digest, name, started: now });
-        step({
-          digest,
-          name,
-          started: now,
-          completed: now,
-          cached,
-          ...(error === undefined ? {} : { error }),
-        });
+      (done) => {
+        const started = Date.now();
+        step({ digest: done.digest, name: done.name, started });
+        step({ ...done, started, completed: started });
       },
     );
     engine.images.set(image.id, image);
@@ -288,7 +281,10 @@ function whenLeft(response: ServerResponse): AbortSignal {
   return controller.signal;
 }
 
-/** The last line of a failed response, whose status is 200 (docs/explanation/how-docker-behaves.md#the-answer-of-a-build). */
+/**
+ * The last line of a failed response, whose status is 200
+ * (docs/explanation/how-docker-behaves.md#the-answer-of-a-build).
+ */
 function failure(error: unknown): object {
   const { message } = error as Error;
   return { errorDetail: { message }, error: message };

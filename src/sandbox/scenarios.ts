@@ -471,13 +471,7 @@ const DEFINITIONS = {
   'token-expired': {
     group: 'API',
     summary: 'the credentials expire during the rollout',
-    trouble: [
-      {
-        actions: /^ecs:/,
-        answer: EXPIRED,
-        after: 10,
-      },
-    ],
+    trouble: [{ actions: /^ecs:/, answer: EXPIRED, after: 10 }],
   },
   'reads-denied': {
     group: 'API',

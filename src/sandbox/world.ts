@@ -105,12 +105,7 @@ function taskDefinition({ container }: WorldParts, image: string): Record<string
           { name: 'SPRING_PROFILES_ACTIVE', value: 'dev' },
           { name: 'JAVA_OPTS', value: '' },
         ],
-        secrets: [
-          {
-            name: 'DATABASE_PASSWORD',
-            valueFrom: SECRET,
-          },
-        ],
+        secrets: [{ name: 'DATABASE_PASSWORD', valueFrom: SECRET }],
         logConfiguration: awslogs('app'),
         ...container,
       },
