@@ -39,16 +39,25 @@ interface Manifest {
   }[];
 }
 
-/** The image under a tag or digest, with its platforms; undefined when the repository has no such image. */
+/** Names an image of a repository; the digest wins. */
+export interface ImageId {
+  readonly tag?: string | undefined;
+  readonly digest?: string | undefined;
+}
+
+const idOf = ({ tag, digest }: ImageId) =>
+  digest === undefined ? { imageTag: tag } : { imageDigest: digest };
+
+/** An image with its platforms; undefined when the repository has no such image. */
 export async function findImage(
   repository: Repository,
-  { tag, digest }: { readonly tag?: string | undefined; readonly digest?: string | undefined },
+  wanted: ImageId,
 ): Promise<StoredImage | undefined> {
   const { BatchGetImageCommand, client, place, options } = await open(repository);
   const { images } = await client.send(
     new BatchGetImageCommand({
       ...place,
-      imageIds: [digest === undefined ? { imageTag: tag } : { imageDigest: digest }],
+      imageIds: [idOf(wanted)],
       acceptedMediaTypes: MANIFEST_TYPES,
     }),
     options,
@@ -107,16 +116,19 @@ export interface ImageDetail {
   readonly findings: Readonly<Record<string, number>> | undefined;
 }
 
-/** Describes an image by its digest. */
+/** Describes an image; undefined when the repository has no such image. */
 export async function describeImage(
   repository: Repository,
-  imageDigest: string,
-): Promise<ImageDetail> {
+  wanted: ImageId,
+): Promise<ImageDetail | undefined> {
   const { DescribeImagesCommand, client, place, options } = await open(repository);
-  const { imageDetails } = await client.send(
-    new DescribeImagesCommand({ ...place, imageIds: [{ imageDigest }] }),
-    options,
-  );
+  const command = new DescribeImagesCommand({ ...place, imageIds: [idOf(wanted)] });
+  const answer = await client.send(command, options).catch((error: unknown) => {
+    if (awsErrorName(error) !== 'ImageNotFoundException') throw error;
+    return undefined;
+  });
+  if (answer === undefined) return undefined;
+  const { imageDetails } = answer;
   const [detail] = imageDetails ?? [];
   if (detail === undefined) throw brokenAnswer('ecr:DescribeImages');
   return {

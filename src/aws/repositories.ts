@@ -195,14 +195,26 @@ export async function createRepository(aws: Aws, named: string): Promise<Reposit
   }
 }
 
-/** Opens the repository of an image reference; undefined when the registry is not this ECR's. */
-export async function repositoryOf(aws: Aws, reference: string): Promise<Repository | undefined> {
-  const { registry, repository } = parseImageReference(reference);
+/**
+ * The repository that an image reference names, and whether its registry is this ECR's: of a host
+ * that does not look like ECR's only ECR itself knows. Undefined for a reference without a host.
+ */
+export function repositoryOf(
+  aws: Aws,
+  reference: string,
+): { readonly repository: Repository; readonly isOurs: Promise<boolean> } | undefined {
+  const { registry, repository: name } = parseImageReference(reference);
   if (registry === undefined) return undefined;
-  const uri = `${registry}/${repository}`;
-  if (ecrRegistry(registry) !== undefined) return findRepository(aws, uri, false);
-  const found = await findRepository(aws, repository, true).catch(() => undefined);
-  return found?.uri === uri ? found : undefined;
+  const uri = `${registry}/${name}`;
+  const ecr = ecrRegistry(registry);
+  const place = { registryId: ecr?.account, region: ecr?.region, mutability: undefined };
+  const isOurs =
+    ecr !== undefined ||
+    findRepository(aws, name, true).then(
+      (found) => found?.uri === uri,
+      () => false,
+    );
+  return { repository: { aws, name, uri, ...place }, isOurs: Promise.resolve(isOurs) };
 }
 
 /** A login for docker, valid for the repository's registry (ecs-facts 6.1). */

@@ -412,19 +412,29 @@ export function isFinal({ code }: Pick<Cause, 'code'>): boolean {
 }
 
 /**
- * Groups equal causes, adding up their tasks and keeping the longest evidence. A cause that only an
- * event names (of no task) is left out where tasks have the same code.
+ * Groups equal causes, adding up their tasks and keeping the evidence with a log, or the longest. A
+ * cause that only an event names (of no task) is left out where tasks have the same code.
  */
 export function groupCauses(causes: readonly Cause[]): readonly Cause[] {
   const groups = new Map<string, Cause>();
   for (const cause of causes) {
     const key = causeKey(cause);
     const known = groups.get(key) ?? { ...cause, tasks: 0 };
-    const { evidence, hint } = cause.evidence.length > known.evidence.length ? cause : known;
+    const { evidence, hint } = saysMore(cause, known) ? cause : known;
     groups.set(key, { ...known, evidence, hint, tasks: known.tasks + cause.tasks });
   }
   const told = new Set(causes.filter(({ tasks }) => tasks > 0).map(({ code }) => code));
   return [...groups.values()].filter(({ code, tasks }) => tasks > 0 || !told.has(code));
+}
+
+function saysMore(cause: Cause, known: Cause): boolean {
+  if (hasLog(cause) !== hasLog(known)) return hasLog(cause);
+  return cause.evidence.length > known.evidence.length;
+}
+
+/** Whether the evidence of a cause quotes log lines. */
+export function hasLog({ evidence }: Pick<Cause, 'evidence'>): boolean {
+  return evidence.some((text) => text.startsWith('| '));
 }
 
 /** What equal causes share. */

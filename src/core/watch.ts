@@ -1,6 +1,13 @@
 import type { EventOf, RolloutCounts, Event } from '../events.ts';
 import type { EcsDeployError } from '../errors.ts';
-import { causeKey, diagnoseEvent, diagnoseTask, groupCauses, isLogLate } from './diagnosis.ts';
+import {
+  causeKey,
+  diagnoseEvent,
+  diagnoseTask,
+  groupCauses,
+  hasLog,
+  isLogLate,
+} from './diagnosis.ts';
 import type { Cause, FailedTask } from './diagnosis.ts';
 import { primaryOf } from './ecs.ts';
 import type { Deployment, Service, ServiceEvent } from './ecs.ts';
@@ -179,14 +186,13 @@ export function advance(state: WatchState, seen: Seen, seconds: number): Step {
     }
     case 'digests':
       return end(state, { outcome: 'succeeded', reason: '', seconds, digests: seen.digests });
-    case 'end': {
-      const { verdict } = state;
-      // A verdict that is only waiting for details is still the verdict.
-      return verdict.kind === 'waiting'
-        ? end(state, { ...seen, seconds })
-        : finish(state, verdict, [], seconds);
-    }
+    case 'end':
   }
+  const { verdict } = state;
+  // A verdict that only waits for details is still the verdict.
+  return verdict.kind === 'waiting'
+    ? end(state, { ...seen, seconds })
+    : finish(state, verdict, [], seconds);
 }
 
 /** Requests the rollback of a deployment before its first poll. */
@@ -440,7 +446,6 @@ function addCauses(
   state: WatchState,
   causes: readonly Cause[],
 ): readonly [WatchState, readonly Event[]] {
-  const hasLog = ({ evidence }: Cause) => evidence.some((text) => text.startsWith('| '));
   const news = groupCauses(causes).filter((cause) => {
     const known = state.causes.find((item) =>
       cause.tasks === 0 ? item.code === cause.code : causeKey(item) === causeKey(cause),

@@ -290,7 +290,7 @@ async function tagFurther(
   { emit }: Pick<ImageTools, 'emit'>,
   { extraTags: tags }: Pick<ImageSettings, 'extraTags'>,
   repository: Repository | undefined,
-  stored: StoredImage | 'missing' | undefined,
+  stored: StoredImage | string | undefined,
 ): Promise<void> {
   if (tags.length === 0 || repository === undefined) return;
   if (typeof stored !== 'object') {

@@ -2,7 +2,8 @@ import { existsSync, statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { describeImage, findImage } from '../aws/images.ts';
-import type { ImageDetail, StoredImage } from '../aws/images.ts';
+import type { ImageDetail, ImageId, StoredImage } from '../aws/images.ts';
+import { awsErrorName } from '../aws/errors.ts';
 import { optional } from '../aws/optional.ts';
 import { findRepository, repositoryOf } from '../aws/repositories.ts';
 import type { Repository } from '../aws/repositories.ts';
@@ -23,7 +24,7 @@ import type { Read } from './read.ts';
 /** An image of ECR, as far as it can be read. */
 export interface ReadImage {
   /** `missing` when the repository has none such; undefined where it cannot be read. */
-  readonly stored: StoredImage | 'missing' | undefined;
+  readonly stored: StoredImage | 'missing' | 'missing-repository' | undefined;
   /** Undefined where it was not read. */
   readonly detail: ImageDetail | undefined;
 }
@@ -132,35 +133,39 @@ export async function observeGiven(
 }
 
 /** Reads an image by its reference; nothing is known of one that ECR does not hold. */
-export async function readGiven(
-  tools: Pick<ObserveTools, 'aws' | 'emit'>,
+async function readGiven(
+  tools: ObserveTools,
   config: Pick<Config, 'skipCheck'>,
   reference: string,
 ): Promise<ReadImage> {
-  const repository = await optional(
-    tools,
-    'ecr:DescribeRepositories',
-    repositoryOf(tools.aws, reference),
-  );
-  if (repository === undefined) return { stored: undefined, detail: undefined };
-  const { tag, digest } = parseImageReference(reference);
-  return readImage(tools, config, repository, { tag: tag ?? 'latest', digest });
+  const named = repositoryOf(tools.aws, reference);
+  const unknown: ReadImage = { stored: undefined, detail: undefined };
+  if (named === undefined) return unknown;
+  const { tag = 'latest', digest } = parseImageReference(reference);
+  // Read before it is known whose registry it is: that saves a round of calls.
+  const [isOurs, read] = await Promise.all([
+    named.isOurs,
+    attempt(readImage(tools, config, named.repository, { tag, digest })),
+  ]);
+  if (!isOurs) return unknown;
+  if ('value' in read) return read.value;
+  if (awsErrorName(read.error) !== 'RepositoryNotFoundException') throw read.error;
+  return { stored: 'missing-repository', detail: undefined };
 }
 
 async function readImage(
   tools: Pick<ObserveTools, 'emit'>,
   { skipCheck }: Pick<Config, 'skipCheck'>,
   repository: Repository,
-  wanted: Parameters<typeof findImage>[1],
+  wanted: ImageId,
 ): Promise<ReadImage> {
-  const isDetailUsed = !['image-exists', 'image-scan'].every((name) =>
-    (skipCheck as readonly string[]).includes(name),
-  );
-  const stored = await readStored(tools, repository, wanted);
-  const detail =
-    typeof stored === 'object' && isDetailUsed
-      ? await optional(tools, 'ecr:DescribeImages', describeImage(repository, stored.digest))
-      : undefined;
+  const isDetailUsed = !(skipCheck.includes('image-exists') && skipCheck.includes('image-scan'));
+  const [stored, detail] = await Promise.all([
+    readStored(tools, repository, wanted),
+    isDetailUsed
+      ? optional(tools, 'ecr:DescribeImages', describeImage(repository, wanted))
+      : undefined,
+  ]);
   return { stored, detail };
 }
 
@@ -168,8 +173,8 @@ async function readImage(
 export async function readStored(
   { emit }: Pick<ObserveTools, 'emit'>,
   repository: Repository,
-  wanted: Parameters<typeof findImage>[1],
-): Promise<ReadImage['stored']> {
+  wanted: ImageId,
+): Promise<StoredImage | 'missing' | undefined> {
   const found = findImage(repository, wanted).then((image) => image ?? ('missing' as const));
   const image = await optional({ emit }, 'ecr:BatchGetImage', found);
   if (typeof image === 'object' && image.withheld !== undefined) {

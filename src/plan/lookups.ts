@@ -1,16 +1,18 @@
 import type { Aws } from '../aws/client.ts';
 import { regionOf } from '../aws/ecs.ts';
 import type { Ecs } from '../aws/ecs.ts';
+import { describeImage } from '../aws/images.ts';
 import { hasLogGroup } from '../aws/logs.ts';
 import { describeRevision } from '../aws/revisions.ts';
+import { repositoryOf } from '../aws/repositories.ts';
 import { missingSecrets } from '../aws/secrets.ts';
 import { ok, skip } from '../core/checks.ts';
 import type { Answer, Finding, LogGroup, SecretReference } from '../core/checks.ts';
+import { parseImageReference } from '../core/image.ts';
 import { containersOf, placeOfArn, shortName } from '../core/task-definition.ts';
 import type { Revision } from '../core/task-definition.ts';
 import { EcsDeployError } from '../errors.ts';
 import type { Emit } from '../events.ts';
-import { readGiven } from './image.ts';
 
 /** A check that needs a read of its own, as data: the plan says what to look up, and by when. */
 export type Lookup = {
@@ -163,14 +165,17 @@ async function findImages(tools: LookupTools, revision: Revision): Promise<Answe
 
 /** The first image that ECR does not hold, or holds archived; images elsewhere count as there. */
 async function lostImage(
-  tools: LookupTools,
+  { aws }: LookupTools,
   images: readonly string[],
 ): Promise<{ readonly image: string; readonly state: string } | undefined> {
   const states = await Promise.all(
     [...new Set(images)].map(async (image) => {
-      const { stored, detail } = await readGiven(tools, { skipCheck: [] }, image);
-      if (stored === 'missing') return { image, state: 'no longer in ECR' };
-      return detail?.archived === true ? { image, state: 'archived' } : undefined;
+      const named = repositoryOf(aws, image);
+      if (named === undefined || !(await named.isOurs)) return undefined;
+      const { tag = 'latest', digest } = parseImageReference(image);
+      const detail = await describeImage(named.repository, { tag, digest });
+      if (detail === undefined) return { image, state: 'no longer in ECR' };
+      return detail.archived ? { image, state: 'archived' } : undefined;
     }),
   );
   return states.find((state) => state !== undefined);

@@ -391,6 +391,14 @@ function planGiven(
     const answer = () => skip(`${reference} could not be checked: ECR does not hold it`);
     return { plan: unknown, findings: [check('image-exists', 'image', answer)] };
   }
+  if (stored === 'missing-repository') {
+    const answer = (): Answer => ({
+      status: 'warn',
+      message: `ECR has no repository for ${reference}: the image could not be checked.`,
+      hint: 'a pull-through cache or a creation template creates it at the first pull; otherwise check the name',
+    });
+    return { plan: unknown, findings: [check('image-exists', 'image', answer)] };
+  }
   if (stored === 'missing') {
     const answer = (): Answer => ({
       status: 'fail',

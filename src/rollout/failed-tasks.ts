@@ -51,7 +51,7 @@ export async function readFailedTasks(
       !known.has(task.id),
   );
   return Promise.all(
-    failed.map((task, index) => {
+    failed.map(async (task, index) => {
       const described = describeTask(task, definition);
       return index < TASKS_EXAMINED ? examine(tools, task, described, definition) : described;
     }),
@@ -126,8 +126,9 @@ async function platformsOfImage(
 ): Promise<readonly string[] | undefined> {
   try {
     const { tag = 'latest', digest } = parseImageReference(reference);
-    const repository = await repositoryOf(ecs.aws, reference);
-    return repository && (await findImage(repository, { tag, digest }))?.platforms;
+    const named = repositoryOf(ecs.aws, reference);
+    if (named === undefined || !(await named.isOurs)) return undefined;
+    return (await findImage(named.repository, { tag, digest }))?.platforms;
   } catch (error) {
     if (error instanceof EcsDeployError) return undefined;
     throw error;

@@ -227,16 +227,12 @@ function tell(
       }
       emit({ kind: 'error', error: reportable(start.error) });
       return resultOf(move, 'failed');
-    case 'lost': {
-      const { code, message, hint, cause } = start.error;
-      const back = `to roll back: ecsdeploy rollback ${flags(service)}`;
-      emit({
-        kind: 'error',
-        error: new EcsDeployError({ code, message, hint: `${hint}\n${back}`, cause }),
-      });
-      return resultOf(move, interrupt.aborted ? 'interrupted' : 'unknown');
-    }
+    case 'lost':
   }
+  const { code, message, hint, cause } = start.error;
+  const back = `${hint}\nto roll back: ecsdeploy rollback ${flags(service)}`;
+  emit({ kind: 'error', error: new EcsDeployError({ code, message, hint: back, cause }) });
+  return resultOf(move, interrupt.aborted ? 'interrupted' : 'unknown');
 }
 
 function flags({ cluster, name }: Service): string {

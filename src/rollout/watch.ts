@@ -165,17 +165,16 @@ export async function perform(
       }
     case 'move-back':
       return moveBack(tools, pause, state, task.revision);
-    case 'read-digests': {
-      const reading = tasksOf(ecs, polled.service, ours.id, 'RUNNING');
-      const what = 'the digests of the running tasks';
-      const tasks = await optional({ emit }, what, reading).catch(() => []);
-      const digests = (tasks ?? [])
-        .flatMap(({ containers }) => containers)
-        .filter(({ name }) => move.containers.includes(name))
-        .flatMap(({ imageDigest }) => imageDigest ?? []);
-      return { kind: 'digests', digests };
-    }
+    case 'read-digests':
   }
+  const reading = tasksOf(ecs, polled.service, ours.id, 'RUNNING');
+  const what = 'the digests of the running tasks';
+  const tasks = await optional({ emit }, what, reading).catch(() => undefined);
+  const digests = (tasks ?? [])
+    .flatMap(({ containers }) => containers)
+    .filter(({ name }) => move.containers.includes(name))
+    .flatMap(({ imageDigest }) => imageDigest ?? []);
+  return { kind: 'digests', digests };
 }
 
 async function moveBack(

@@ -106,6 +106,9 @@ test('a repository is not created in another account than the one named', async 
 
 test('an image of another registry has no repository here', async () => {
   const { aws } = await openEcr();
-  expect(await repositoryOf(aws, 'docker.io/library/app:1')).toBeUndefined();
-  expect((await repositoryOf(aws, `${OWN}/app:1`))?.uri).toBe(`${OWN}/app`);
+  expect(await repositoryOf(aws, 'docker.io/library/app:1')?.isOurs).toBe(false);
+  expect(repositoryOf(aws, 'app:1')).toBeUndefined();
+  const own = repositoryOf(aws, `${OWN}/app:1`);
+  expect(own?.repository.uri).toBe(`${OWN}/app`);
+  expect(await own?.isOurs).toBe(true);
 });

@@ -690,12 +690,15 @@ describe('groups of causes', () => {
     expect(groupCauses([event, event])).toEqual([event]);
   });
 
-  test('the first evidence stays unless a later one is longer', () => {
+  test('the first evidence stays unless a later one has a log, or is longer', () => {
     const first = cause('volume', 1, { evidence: ['a'], hint: 'first' });
     const second = cause('volume', 1, { evidence: ['b'], hint: 'second' });
     const longer = cause('volume', 1, { evidence: ['b', 'c'], hint: 'longer' });
     expect(groupCauses([first, second])).toEqual([{ ...first, tasks: 2 }]);
     expect(groupCauses([first, longer])).toEqual([{ ...longer, tasks: 2 }]);
+    const log = cause('volume', 1, { evidence: ['| a'], hint: 'log' });
+    expect(groupCauses([longer, log])).toEqual([{ ...log, tasks: 2 }]);
+    expect(groupCauses([log, longer])).toEqual([{ ...log, tasks: 2 }]);
   });
 
   test('a code alone does not make causes equal', () => {

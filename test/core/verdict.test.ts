@@ -218,11 +218,9 @@ describe('FAILED of the PRIMARY deployment', () => {
       DOUBTFUL_POLLS,
       'rolling-back',
     ],
-    ['nothing is awaited', false, undefined, 1, ''],
+    ['nothing is awaited', false, undefined, 1, 'stale'],
   ])('%s, but not for ever', (_, rollsBack, of, polls, phase) => {
-    if (polls > 1) {
-      expect(verdictAfter(polls - 1, failed(rollsBack), of)).toEqual({ kind: 'waiting', phase });
-    }
+    expect(verdictAfter(polls - 1, failed(rollsBack), of)).toEqual({ kind: 'waiting', phase });
     expect(watched(50, failed(rollsBack), of)).toEqual([
       { kind: 'failed', reason: 'tasks failed to start' },
       polls,

@@ -200,7 +200,7 @@ test('UpdateService denied: the revision that was registered is named, and how t
   expect(end.stderr.slice(end.stderr.indexOf('Error: '))).toMatchInlineSnapshot(`
     "Error: arn:aws:iam::111122223333:user/sandbox is not authorized to call ecs:UpdateService: no identity-based policy allows it. hyeon9mak-task-dev:2 was registered, but not deployed: the service is as it was.
       → add to its policy: { "Effect": "Allow", "Action": "ecs:UpdateService", "Resource": "*" }
-      → then go on with the revision that is there: ecsdeploy rollout hyeon9mak-task-dev:2
+      → then continue with the registered revision: ecsdeploy rollout hyeon9mak-task-dev:2 --cluster backend --service hyeon9mak-service-dev
       → for the full policy: ecsdeploy help iam
     "
   `);

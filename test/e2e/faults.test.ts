@@ -175,8 +175,17 @@ describe.each(DAEMONS)('a registry in trouble, $name', ({ skip, options }) => {
   });
 
   test.skipIf(skip)('Ctrl-C in the push ends the upload, and there is no tag', async () => {
-    const world = await troubledWorld(options());
-    const held = new Promise<ServerResponse>((answer) => {
+    const { files, ...more } = options();
+    // More than sockets hold: a daemon that has sent everything waits for the answer.
+    const world = await troubledWorld({
+      ...more,
+      files: { ...files, app: randomBytes(16_000_000) },
+    });
+    const held = new Promise<ServerResponse>((resolve) => {
+      const answer = (response: ServerResponse) => {
+        response.req.pause();
+        resolve(response);
+      };
       world.strike({ at: BLOB, times: 1, answer });
     });
     const end = await world.run(['push', '--tag', 'half'], {
@@ -186,6 +195,7 @@ describe.each(DAEMONS)('a registry in trouble, $name', ({ skip, options }) => {
     });
     expect(end.status).toBe(130);
     const upload = await held;
+    upload.req.resume();
     if (!upload.closed) await once(upload, 'close');
     expect(await hasTag(world, 'half')).toBe(false);
   });

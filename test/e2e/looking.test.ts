@@ -113,7 +113,7 @@ describe('diagnose', () => {
         | Error: connect ECONNREFUSED 10.0.1.15:5432
         |     at TCPConnectWrap.afterConnect [as oncomplete] (node:net:1611:16)
         | database is not reachable, giving up
-        → mend what its last log lines name; more of them: ecsdeploy logs --container hyeon9mak-container
+        → see the last log lines above; full log: ecsdeploy logs --container hyeon9mak-container
       "
     `);
     expect(world.writes()).toEqual([]);

@@ -96,7 +96,7 @@ test('one task of a cause that no other can mend ends the watch', async () => {
   expect(readResult(end).services).toMatchObject([
     { outcome: 'failed', causes: [{ code: 'command-not-found' }] },
   ]);
-  expect(end.stderr).toContain('no further task can do better');
+  expect(end.stderr).toContain('every new task would fail the same way');
 });
 
 test('limits that leave ECS no room are named, and no circuit breaker is waited for', async () => {
@@ -127,9 +127,8 @@ describe('an image for another CPU', () => {
     const end = await world.run(['deploy', '--platform', 'linux/arm64']);
     expect(end.status).toBe(3);
     expect(stable(end.stderr, world)).toMatchInlineSnapshot(`
-      "Docker: the sandbox's stand-in at tcp://DOCKER
-      Error: The image would be built for linux/arm64, but the tasks run on linux/amd64: the container would die with "exec format error".
-        → build it with --platform linux/amd64, or set runtimePlatform in the task definition; --skip-check image-platform goes on all the same
+      "Error: The image would be built for linux/arm64, but the tasks run on linux/amd64: the container would fail with "exec format error".
+        → build it with --platform linux/amd64, or set runtimePlatform in the task definition; to continue anyway: --skip-check image-platform
       "
     `);
     expect(world.writes()).toEqual([]);
@@ -146,8 +145,8 @@ describe('an image for another CPU', () => {
     expect(end.status).toBe(3);
     expect(end.stdout).toBe('');
     expect(stable(end.stderr, world).split('\n').slice(-3).join('\n')).toMatchInlineSnapshot(`
-      "Error: Docker built REGISTRY/hyeon9mak-dev:COMMIT for linux/arm64, but the tasks run on linux/amd64: the container would die with "exec format error".
-        → take the --platform out of FROM in the Dockerfile, so that --platform linux/amd64 decides; --skip-check image-platform goes on all the same
+      "Error: Docker built REGISTRY/hyeon9mak-dev:COMMIT for linux/arm64, but the tasks run on linux/amd64: the container would fail with "exec format error".
+        → remove --platform from FROM in the Dockerfile, so that --platform linux/amd64 decides; to continue anyway: --skip-check image-platform
       "
     `);
     expect(world.writes()).toEqual([]);
@@ -236,8 +235,8 @@ test('a tag that is not there is refused; forced past that, the rollout names it
   const again = await world.run(['rollout']);
   expect(again.status).toBe(3);
   expect(stable(again.stderr, world)).toMatchInlineSnapshot(`
-    "Error: The latest revision, hyeon9mak-task-dev:2, was deployed to "hyeon9mak-service-dev" before and failed (ROLLBACK_SUCCESSFUL).
-      → to try it again name it: ecsdeploy rollout hyeon9mak-task-dev:2
+    "Error: The last deployment of the latest revision, hyeon9mak-task-dev:2, to "hyeon9mak-service-dev" failed (ROLLBACK_SUCCESSFUL).
+      → to deploy it anyway, name it: ecsdeploy rollout hyeon9mak-task-dev:2
     "
   `);
 });
@@ -408,7 +407,7 @@ describe('reads that AWS refuses', () => {
     world.sandbox.fail('ecs:DescribeServiceDeployments', unknown);
     const end = await world.run(['deploy', '--json']);
     expect(end.status, end.stderr).toBe(0);
-    expect(end.stderr).toContain('Going on without service deployments');
+    expect(end.stderr).toContain('Continuing without service deployments');
   });
 
   test('in classic mode a rollback is seen all the same', async () => {
@@ -418,7 +417,7 @@ describe('reads that AWS refuses', () => {
     const end = await world.run(['deploy', '--json']);
     expect(end.status, end.stderr).toBe(7);
     expect(end.stderr.match(/ecs:DescribeServiceDeployments/g)?.length).toBeGreaterThan(0);
-    expect(end.stderr.match(/Going on without service deployments/g)).toHaveLength(1);
+    expect(end.stderr.match(/Continuing without service deployments/g)).toHaveLength(1);
   });
 });
 

@@ -118,12 +118,12 @@ test('a bare number for a duration', async () => {
 test('flags that contradict --watch', async () => {
   expect(await refusal({ args: ['rollout', '--watch', '--force', '--no-wait'] }))
     .toMatchInlineSnapshot(`
-    "Error: --watch and --force contradict each other.
-      → --watch follows the deployment that runs and changes nothing: leave one of them out
-    Error: --watch and --no-wait contradict each other.
-      → --watch follows the deployment that runs and changes nothing: leave one of them out
-    status 2"
-  `);
+      "Error: --watch and --force contradict each other.
+        → --watch follows the current deployment and changes nothing: leave out one of them
+      Error: --watch and --no-wait contradict each other.
+        → --watch follows the current deployment and changes nothing: leave out one of them
+      status 2"
+    `);
 });
 
 test('a misspelt choice', async () => {
@@ -174,12 +174,12 @@ test('no region', async () => {
 
 test('another region', async () => {
   expect(await refusal({ args: ['deploy', '--region', 'eu-west-1'] })).toMatchInlineSnapshot(`
-    "Error: ECR has no repository "hyeon9mak-dev" in eu-west-1.
+    "Error: There is no cluster "backend" in eu-west-1.
+      → there are no clusters at all
+      → check the region and the account: ecsdeploy verify shows both
+    Error: ECR has no repository "hyeon9mak-dev" in eu-west-1.
       → there are no repositories at all
       → to create it: --create-repository
-    Error: There is no cluster "backend" in eu-west-1.
-      → there are no clusters at all
-      → is this the right region and account? ecsdeploy verify shows both
     status 4"
   `);
 });
@@ -199,10 +199,9 @@ test('no credentials', async () => {
 
 test('a cluster that is not there', async () => {
   expect(await refusal({ args: ['deploy', '--cluster', 'backnd'] })).toMatchInlineSnapshot(`
-    "Docker: the sandbox's stand-in at tcp://DOCKER
-    Error: There is no cluster "backnd" in ap-northeast-2.
+    "Error: There is no cluster "backnd" in ap-northeast-2.
       → did you mean "backend"? clusters that exist: backend
-      → is this the right region and account? ecsdeploy verify shows both
+      → check the region and the account: ecsdeploy verify shows both
     status 4"
   `);
 });
@@ -210,11 +209,10 @@ test('a cluster that is not there', async () => {
 test('a service that is not there', async () => {
   expect(await refusal({ args: ['deploy', '--service', 'hyeon9mak-service-prod'] }))
     .toMatchInlineSnapshot(`
-    "Docker: the sandbox's stand-in at tcp://DOCKER
-    Error: The cluster "backend" has no service "hyeon9mak-service-prod" in ap-northeast-2.
-      → did you mean "hyeon9mak-service-dev"? services that exist: hyeon9mak-service-dev
-    status 4"
-  `);
+      "Error: The cluster "backend" has no service "hyeon9mak-service-prod" in ap-northeast-2.
+        → did you mean "hyeon9mak-service-dev"? services that exist: hyeon9mak-service-dev
+      status 4"
+    `);
 });
 
 test('a repository that is not there', async () => {
@@ -228,8 +226,7 @@ test('a repository that is not there', async () => {
 
 test('a container that is not there', async () => {
   expect(await refusal({ args: ['deploy', '--container', 'hyeon9mak'] })).toMatchInlineSnapshot(`
-    "Docker: the sandbox's stand-in at tcp://DOCKER
-    Error: The task definition hyeon9mak-task-dev has no container "hyeon9mak".
+    "Error: The task definition hyeon9mak-task-dev has no container "hyeon9mak".
       → did you mean "hyeon9mak-container"? containers that exist: hyeon9mak-container, datadog-agent, log_router; set --container or "container" in .ecsdeployrc
     status 3"
   `);
@@ -239,8 +236,7 @@ test('no container among several', async () => {
   expect(
     await refusal({ args: DEPLOY, files: { '.ecsdeployrc': CONFIG.replace(/container.*\n/, '') } }),
   ).toMatchInlineSnapshot(`
-    "Docker: the sandbox's stand-in at tcp://DOCKER
-    Error: The task definition hyeon9mak-task-dev has 3 containers: hyeon9mak-container, datadog-agent, log_router. Which one gets the image?
+    "Error: The task definition hyeon9mak-task-dev has 3 containers: hyeon9mak-container, datadog-agent, log_router. Which one gets the image?
       → name it with --container NAME or "container" in .ecsdeployrc
     status 2"
   `);
@@ -249,24 +245,23 @@ test('no container among several', async () => {
 test('a family that is not there', async () => {
   expect(await refusal({ args: ['deploy', '--task-definition', 'hyeon9mak-task-prod'] }))
     .toMatchInlineSnapshot(`
-    "Docker: the sandbox's stand-in at tcp://DOCKER
-    Error: There is no task definition "hyeon9mak-task-prod" in ap-northeast-2.
-      → did you mean "hyeon9mak-task-dev"? families that exist: hyeon9mak-task-dev
-    status 4"
-  `);
+      "Error: There is no task definition "hyeon9mak-task-prod" in ap-northeast-2.
+        → did you mean "hyeon9mak-task-dev"? families that exist: hyeon9mak-task-dev
+      status 4"
+    `);
 });
 
 test('everything wrong at once', async () => {
   expect(await refusal({ args: ['deploy', '--cluster', 'x', '--repository', 'y', '--tag', 'a b'] }))
     .toMatchInlineSnapshot(`
-      "Error: ECR has no repository "y" in ap-northeast-2.
+      "Error: There is no cluster "x" in ap-northeast-2.
+        → clusters that exist: backend
+        → check the region and the account: ecsdeploy verify shows both
+      Error: ECR has no repository "y" in ap-northeast-2.
         → repositories that exist: hyeon9mak-dev
         → to create it: --create-repository
-      Error: "a b" is no image tag.
-        → a tag has up to 128 letters, digits, "_", "." and "-", and starts with none of the last two
-      Error: There is no cluster "x" in ap-northeast-2.
-        → clusters that exist: backend
-        → is this the right region and account? ecsdeploy verify shows both
+      Error: "a b" is not a valid image tag.
+        → a tag has up to 128 letters, digits, "_", "." and "-", and does not start with "." or "-"
       status 4"
     `);
 });
@@ -292,12 +287,12 @@ test('a build that fails', async () => {
   expect(
     await refusal({ args: DEPLOY, files: { Dockerfile: 'FROM scratch\nCOPY missing /app\n' } }),
   ).toMatchInlineSnapshot(`
-    "Docker: the sandbox's stand-in at tcp://DOCKER
-    Image REGISTRY/hyeon9mak-dev:COMMIT (to be built)
+    "Image REGISTRY/hyeon9mak-dev:COMMIT (to be built)
     Service hyeon9mak-service-dev in backend runs hyeon9mak-task-dev:1
       container hyeon9mak-container
         - image: "REGISTRY/hyeon9mak-dev:first"
         + image: "REGISTRY/hyeon9mak-dev:COMMIT"
+    Docker: the sandbox's stand-in at tcp://DOCKER
     Building for linux/amd64
       context: 4 files, 171 B
     Error: The build failed: "/missing": not found
@@ -310,18 +305,18 @@ test('a build that fails', async () => {
 test('a Dockerfile that is none', async () => {
   expect(await refusal({ args: DEPLOY, files: { Dockerfile: 'FROM scratch\nCOPPY app /app\n' } }))
     .toMatchInlineSnapshot(`
-    "Docker: the sandbox's stand-in at tcp://DOCKER
-    Image REGISTRY/hyeon9mak-dev:COMMIT (to be built)
-    Service hyeon9mak-service-dev in backend runs hyeon9mak-task-dev:1
-      container hyeon9mak-container
-        - image: "REGISTRY/hyeon9mak-dev:first"
-        + image: "REGISTRY/hyeon9mak-dev:COMMIT"
-    Building for linux/amd64
-      context: 4 files, 168 B
-    Error: The build failed: the sandbox's stand-in for Docker does not support COPPY (Dockerfile line 2); it builds FROM scratch with COPY, ADD, ARG, ENV, CMD, ENTRYPOINT, EXPOSE, LABEL, WORKDIR and USER; start a Docker daemon to build this
-      | [0/0] COPPY app /app
-    status 5"
-  `);
+      "Image REGISTRY/hyeon9mak-dev:COMMIT (to be built)
+      Service hyeon9mak-service-dev in backend runs hyeon9mak-task-dev:1
+        container hyeon9mak-container
+          - image: "REGISTRY/hyeon9mak-dev:first"
+          + image: "REGISTRY/hyeon9mak-dev:COMMIT"
+      Docker: the sandbox's stand-in at tcp://DOCKER
+      Building for linux/amd64
+        context: 4 files, 168 B
+      Error: The build failed: the sandbox's stand-in for Docker does not support COPPY (Dockerfile line 2); it builds FROM scratch with COPY, ADD, ARG, ENV, CMD, ENTRYPOINT, EXPOSE, LABEL, WORKDIR and USER; start a Docker daemon to build this
+        | [0/0] COPPY app /app
+      status 5"
+    `);
 });
 
 test('no Docker daemon', async () => {
@@ -378,28 +373,28 @@ test('a docker context that is not there', async () => {
 test('a registry that refuses', async () => {
   expect(await refusal({ args: DEPLOY, prepare: (world) => denyUpload(world) }))
     .toMatchInlineSnapshot(`
-    "Docker: the sandbox's stand-in at tcp://DOCKER
-    Image REGISTRY/hyeon9mak-dev:COMMIT (to be built)
-    Service hyeon9mak-service-dev in backend runs hyeon9mak-task-dev:1
-      container hyeon9mak-container
-        - image: "REGISTRY/hyeon9mak-dev:first"
-        + image: "REGISTRY/hyeon9mak-dev:COMMIT"
-    Building for linux/amd64
-      context: 4 files, 187 B
-      [1/1] COPY app /app TIME
-    Built for linux/amd64 in TIME
-    Pushing
-    Error: arn:aws:iam::111122223333:user/sandbox is not authorized to call ecr:InitiateLayerUpload: no identity-based policy allows it.
-      → add to its policy: { "Effect": "Allow", "Action": "ecr:InitiateLayerUpload", "Resource": "*" }
-      → for the full policy: ecsdeploy help iam
-    status 4"
-  `);
+      "Image REGISTRY/hyeon9mak-dev:COMMIT (to be built)
+      Service hyeon9mak-service-dev in backend runs hyeon9mak-task-dev:1
+        container hyeon9mak-container
+          - image: "REGISTRY/hyeon9mak-dev:first"
+          + image: "REGISTRY/hyeon9mak-dev:COMMIT"
+      Docker: the sandbox's stand-in at tcp://DOCKER
+      Building for linux/amd64
+        context: 4 files, 187 B
+        [1/1] COPY app /app TIME
+      Built for linux/amd64 in TIME
+      Pushing
+      Error: arn:aws:iam::111122223333:user/sandbox is not authorized to call ecr:InitiateLayerUpload: no identity-based policy allows it.
+        → add to its policy: { "Effect": "Allow", "Action": "ecr:InitiateLayerUpload", "Resource": "*" }
+        → for the full policy: ecsdeploy help iam
+      status 4"
+    `);
 });
 
 test('a tag that is none', async () => {
   expect(await refusal({ args: ['push', '--tag', '-x'] })).toMatchInlineSnapshot(`
-    "Error: "-x" is no image tag.
-      → a tag has up to 128 letters, digits, "_", "." and "-", and starts with none of the last two
+    "Error: "-x" is not a valid image tag.
+      → a tag has up to 128 letters, digits, "_", "." and "-", and does not start with "." or "-"
     status 2"
   `);
 });
@@ -407,10 +402,10 @@ test('a tag that is none', async () => {
 test('an image that is not there', async () => {
   expect(await refusal({ args: ['deploy', '--image', 'REGISTRY/hyeon9mak-dev:nowhere'] }))
     .toMatchInlineSnapshot(`
-    "Error: ECR has no image REGISTRY/hyeon9mak-dev:nowhere.
-      → push it first (ecsdeploy push), or name one that exists; --skip-check image-exists goes on all the same
-    status 3"
-  `);
+      "Error: ECR has no image REGISTRY/hyeon9mak-dev:nowhere.
+        → push it first (ecsdeploy push), or name an existing one; to continue anyway: --skip-check image-exists
+      status 3"
+    `);
 });
 
 test('render without an image', async () => {
@@ -424,31 +419,31 @@ test('render without an image', async () => {
 
 test('register of nothing', async () => {
   expect(await refusal({ args: ['register'] })).toMatchInlineSnapshot(`
-    "Error: stdin holds no task definition: it is empty
-      → it is the JSON that \`ecsdeploy render\` prints, with "family" and "containerDefinitions"
+    "Error: stdin is not a task definition: it is empty.
+      → use the JSON that \`ecsdeploy render\` prints, with "family" and "containerDefinitions"
     status 2"
   `);
 });
 
 test('register of no JSON', async () => {
   expect(await refusal({ args: ['register', '-'], stdin: '{ "family": ' })).toMatchInlineSnapshot(`
-    "Error: stdin holds no task definition: it ends in the middle of something
-      → it is the JSON that \`ecsdeploy render\` prints, with "family" and "containerDefinitions"
+    "Error: stdin is not a task definition: unexpected end of input.
+      → use the JSON that \`ecsdeploy render\` prints, with "family" and "containerDefinitions"
     status 2"
   `);
 });
 
 test('register of something else', async () => {
   expect(await refusal({ args: ['register'], stdin: '{ "family": "x" }' })).toMatchInlineSnapshot(`
-    "Error: stdin holds no task definition: "containerDefinitions" is missing
-      → it is the JSON that \`ecsdeploy render\` prints, with "family" and "containerDefinitions"
+    "Error: stdin is not a task definition: "containerDefinitions" is missing.
+      → use the JSON that \`ecsdeploy render\` prints, with "family" and "containerDefinitions"
     status 2"
   `);
 });
 
 test('register of a file that is not there', async () => {
   expect(await refusal({ args: ['register', 'td.json'] })).toMatchInlineSnapshot(`
-    "Error: The task definition FOLDER/td.json cannot be read: ENOENT: no such file or directory, open 'FOLDER/td.json'
+    "Error: There is no task definition file FOLDER/td.json.
       → give an existing JSON file, or - to read it from stdin
     status 2"
   `);
@@ -464,8 +459,8 @@ test('rollout to a revision that is not there', async () => {
 
 test('rollout to two revisions', async () => {
   expect(await refusal({ args: ['rollout', '-'], stdin: 'a:1\nb:2\n' })).toMatchInlineSnapshot(`
-    "Error: stdin holds more than one revision.
-      → pipe what \`ecsdeploy register\` prints, or name family:revision
+    "Error: stdin has more than one revision.
+      → pipe in what \`ecsdeploy register\` prints, or name family:revision
     status 2"
   `);
 });
@@ -774,9 +769,8 @@ test('a cluster of another region', async () => {
       args: ['deploy', '--cluster', 'arn:aws:ecs:eu-west-1:111122223333:cluster/backend'],
     }),
   ).toMatchInlineSnapshot(`
-    "Docker: the sandbox's stand-in at tcp://DOCKER
-    Error: arn:aws:ecs:eu-west-1:111122223333:cluster/backend is in eu-west-1, but the region is ap-northeast-2.
-      → work there with --region eu-west-1, or give the name in place of the ARN
+    "Error: arn:aws:ecs:eu-west-1:111122223333:cluster/backend is in eu-west-1, but the region is ap-northeast-2.
+      → use --region eu-west-1, or give the name instead of the ARN
     status 2"
   `);
 });
@@ -791,7 +785,7 @@ test('a revision of another account', async () => {
     }),
   ).toMatchInlineSnapshot(`
     "Error: arn:aws:ecs:ap-northeast-2:999988887777:task-definition/hyeon9mak-task-dev:1 is in ap-northeast-2 of account 999988887777, but the service hyeon9mak-service-dev is in ap-northeast-2 of account 111122223333.
-      → register it there first, or name a revision of that place: hyeon9mak-task-dev:1
+      → register it there first, or name a revision in that region and account: hyeon9mak-task-dev:1
     status 2"
   `);
 });
@@ -815,16 +809,16 @@ test('a rollback to a revision that is not there', async () => {
 
 test('a rollback where nothing was before', async () => {
   expect(await refusal({ args: ['rollback'] })).toMatchInlineSnapshot(`
-    "Error: No revision but hyeon9mak-task-dev:1 was deployed to "hyeon9mak-service-dev" successfully.
-      → name one: ecsdeploy rollback --to hyeon9mak-task-dev:REVISION
+    "Error: "hyeon9mak-service-dev" has no earlier successful deployment than hyeon9mak-task-dev:1.
+      → name a revision: ecsdeploy rollback --to hyeon9mak-task-dev:REVISION
     status 3"
   `);
 });
 
 test('an ssh agent that does not run', async () => {
   expect(await refusal({ args: ['push', '--ssh', 'default'] })).toMatchInlineSnapshot(`
-    "Error: The ssh agent "default" cannot be reached: SSH_AUTH_SOCK is not set.
-      → start one and give it the key: eval "$(ssh-agent)" && ssh-add KEYFILE; then --ssh default
+    "Error: Cannot reach the ssh agent "default": SSH_AUTH_SOCK is not set.
+      → start one and add the key: eval "$(ssh-agent)" && ssh-add KEYFILE; then --ssh default
     status 2"
   `);
 });

@@ -153,7 +153,7 @@ describe('is refused before anything is written', () => {
     const end = await world.run(['rollback']);
     expect(end.status).toBe(3);
     expect(end.stderr).toContain('ecs:ListServiceDeployments');
-    expect(end.stderr).toContain(`name one: ecsdeploy rollback --to ${FAMILY}:REVISION`);
+    expect(end.stderr).toContain(`name a revision: ecsdeploy rollback --to ${FAMILY}:REVISION`);
     expect(world.writes()).toEqual([]);
   });
 });

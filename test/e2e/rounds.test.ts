@@ -64,19 +64,15 @@ test('with an image given, UpdateService is called in the fourth round of calls'
   expect(rounds.slice(0, update + 1)).toMatchInlineSnapshot(`
     [
       [
+        "BatchGetImage",
+        "DescribeImages",
         "DescribeRepositories",
         "DescribeServices",
       ],
       [
-        "BatchGetImage",
         "DescribeTaskDefinition",
         "DescribeTaskDefinition",
-      ],
-      [
         "GetDownloadUrlForLayer",
-      ],
-      [
-        "DescribeImages",
       ],
       [
         "DescribeLogGroups",
@@ -85,7 +81,7 @@ test('with an image given, UpdateService is called in the fourth round of calls'
         "RegisterTaskDefinition",
       ],
       [
-        "BatchGetImage",
+        "DescribeImages",
         "UpdateService",
       ],
     ]

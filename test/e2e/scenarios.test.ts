@@ -138,7 +138,7 @@ const ENDS: Readonly<Record<ScenarioName, End>> = {
     outcome: 'unknown',
     says: 'continue watching: ecsdeploy rollout hyeon9mak-task-dev:2 --watch',
   },
-  'reads-denied': rollsBack(undefined, 'Going on without service deployments'),
+  'reads-denied': rollsBack(undefined, 'Continuing without service deployments'),
   'image-vulnerable': succeeds(
     'The scan of REGISTRY/hyeon9mak-dev:first found 2 CRITICAL and 5 HIGH.',
     {

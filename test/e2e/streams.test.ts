@@ -112,7 +112,7 @@ test('under GitHub Actions there are groups, annotations, outputs and a summary'
 
     \`\`\`text
     container hyeon9mak-container ended with exit code 1
-    mend what its last log lines name; more of them: ecsdeploy logs --container hyeon9mak-container
+    see the last log lines above; full log: ecsdeploy logs --container hyeon9mak-container
     \`\`\`
 
     "

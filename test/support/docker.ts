@@ -28,13 +28,16 @@ export function program(change: (bytes: Buffer) => void = () => undefined): Buff
   return bytes;
 }
 
-/** Removes the images of the tests from the daemon. */
+/** Hosts of the registries whose images the tests of this process create in the daemon. */
+export const registries = new Set<string>();
+
+/** Removes the images that the tests of this process created; other processes can use the daemon too. */
 export async function removeImages(): Promise<void> {
   const docker = new Docker(dockerOptions());
   const images = await docker.listImages();
   const made = images.filter(({ RepoTags, RepoDigests }) =>
     [...(RepoTags ?? []), ...(RepoDigests ?? [])].some((name) =>
-      /^127\.0\.0\.1:\d+\/hyeon9mak-dev[:@]/.test(name),
+      registries.has(name.split('/')[0] ?? name),
     ),
   );
   await Promise.all(made.map(({ Id }) => docker.getImage(Id).remove({ force: true })));

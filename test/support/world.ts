@@ -20,6 +20,7 @@ import { denied, SCENARIOS } from '../../src/sandbox/scenarios.ts';
 import type { ScenarioName } from '../../src/sandbox/scenarios.ts';
 import { runCli, spawnCli } from './cli.ts';
 import type { CliEnd, CliOptions, ProcessOptions } from './cli.ts';
+import { registries } from './docker.ts';
 import { makeFolder } from './files.ts';
 
 /** Config of the start world's service. */
@@ -84,6 +85,7 @@ export async function makeWorld(options: WorldOptions = {}): Promise<World> {
   onTestFinished(async () => {
     await Promise.all([sandbox.close(), engine?.close()]);
   });
+  if (options.daemon) registries.add(sandbox.registryHost);
   const isUsual = HAS_GIT && Object.keys(files).length === 0;
   const folder = makeFolder({
     ...PROJECT,
