@@ -1,4 +1,4 @@
-// Bundles src/main.ts and its dependencies into dist/, split so that each command loads only its own part.
+// Bundles src/main.ts and its dependencies into dist/, split so that a command loads only its part.
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -8,8 +8,8 @@ const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
 
 /**
- * Leaves out dockerode's BuildKit session and docker-modem's ssh, which nothing here calls: their gRPC,
- * protobuf and ssh2 would be most of the bundle and of its load time.
+ * Omits dockerode's BuildKit session and docker-modem's SSH, which are never called: their gRPC,
+ * protobuf and ssh2 would be most of the bundle and its load time.
  */
 const withoutUnused = {
   name: 'without-unused',
@@ -21,8 +21,8 @@ const withoutUnused = {
 };
 
 /**
- * Lets docker-modem parse URLs without `url.parse`, for which Node 24 prints a warning in each command
- * that reaches a daemon over tcp or ssh. Only code in node_modules is exempt, which a bundle is not.
+ * Replaces `url.parse` in docker-modem, for which Node 24 prints a warning in each command that
+ * connects to a daemon over TCP or SSH. Node exempts only code in node_modules, not a bundle.
  */
 const withoutLegacyUrls = {
   name: 'without-legacy-urls',
@@ -75,7 +75,7 @@ const { metafile } = await build({
 });
 writeFileSync(join(root, 'dist/THIRD-PARTY-LICENSES'), licences(metafile));
 
-/** The licence and notice texts of every package in the bundle; throws when a package has none. */
+/** The licence and notice texts of all packages in the bundle; throws if a package has none. */
 function licences({ inputs }) {
   const folders = new Set(
     Object.keys(inputs).flatMap(
@@ -92,7 +92,7 @@ function licences({ inputs }) {
       .join('\n\n'),
   }));
   const texts = packages.map((entry) => {
-    // Some packages of a monorepo leave the text to their siblings.
+    // Some packages of a monorepo have no text of their own, but their siblings do.
     const sibling = packages.find(
       ({ text, license, repository }) =>
         text &&

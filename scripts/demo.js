@@ -9,7 +9,7 @@ const deploy = ['deploy'];
 if (process.argv[2] === 'arm64') {
   deploy.push('--platform', 'linux/arm64', '--skip-check', 'image-platform');
 }
-// Without a git commit there is no default tag.
+// Without a git commit the tag has no default.
 const hasCommit = spawnSync('git', ['-C', root, 'rev-parse', 'HEAD']).status === 0;
 if (!hasCommit) deploy.push('--tag', 'demo');
 const [node, ...args] = [...ecsdeploy, 'sandbox', '--', ...ecsdeploy, ...deploy];

@@ -1,5 +1,5 @@
-// Makes the tarball to publish: the bundle without dependencies. `npm run pack -- --release` also requires
-// the URL of the repository, which the published manifest links to.
+// Creates the tarball to publish: the bundle without dependencies. `npm run pack -- --release` also
+// requires the URL of the repository, to which the published manifest links.
 import { execFileSync, spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -23,7 +23,7 @@ try {
   for (const path of [...manifest.files, 'README.md', 'LICENSE']) {
     cpSync(join(root, path), join(stage, path), { recursive: true });
   }
-  // `private` keeps `npm publish` away from the clone, whose manifest names the bundled packages.
+  // `private` prevents `npm publish` in the clone, whose manifest names the bundled packages.
   const { dependencies, devDependencies, scripts, private: _, ...rest } = manifest;
   const published = {
     ...rest,
@@ -38,7 +38,7 @@ try {
   for (const message of messages) process.stderr.write(`${formatMessage(message, pkg)}\n`);
   if (messages.length > 0) process.exitCode = 1;
 
-  // Installed into an empty folder, it must be the only package and must run.
+  // Installed in an empty folder, it must be the only package, and it must run.
   const [{ filename }] = JSON.parse(npm(['pack', '--json', '--pack-destination', root], stage));
   const empty = join(stage, 'installed');
   mkdirSync(empty);
@@ -60,7 +60,7 @@ try {
   rmSync(stage, { recursive: true, force: true });
 }
 
-/** The https URL of the repository: GitHub Actions names it, else git's remote `origin`; undefined without both. */
+/** The URL of the repository, from GitHub Actions or the git remote `origin`; undefined without both. */
 function repositoryUrl() {
   const { GITHUB_SERVER_URL = 'https://github.com', GITHUB_REPOSITORY } = process.env;
   if (GITHUB_REPOSITORY) return `${GITHUB_SERVER_URL}/${GITHUB_REPOSITORY}`;

@@ -9,30 +9,29 @@ import {
 } from './normal-form.ts';
 import type { JsonObject } from './task-definition.ts';
 
-/** One difference between two definitions. */
+/** One difference between two task definitions. */
 export interface Change {
-  /** The container it is in; null for the task's own members. */
+  /** Name of the container; null for members of the task. */
   readonly container: string | null;
   /**
-   * Member path, e.g. `image`, `environment.LOG_LEVEL`, `portMappings[8080].hostPort`; `name` of a
+   * Member path, e.g. `image`, `environment.LOG_LEVEL`, `portMappings[8080].hostPort`; `name` for a
    * container that is added, removed or renamed.
    */
   readonly path: string;
-  /** Undefined where there is none, {@link HIDDEN} where it is confidential. */
+  /** Undefined if there was none, {@link HIDDEN} if it is confidential. */
   readonly before: unknown;
   readonly after: unknown;
 }
 
-/** Stands for a confidential value. */
+/** Shown instead of a confidential value. */
 export const HIDDEN = '•••';
 
-/** How changes are to be shown. */
 export interface ChangeOptions {
-  /** Shows environment values and the credentials of log drivers, too. */
+  /** Whether environment values and log driver credentials are shown. */
   readonly showValues: boolean;
 }
 
-/** The differences that registering `after` in place of `before` would make, ECS's defaults aside. */
+/** The changes from `before` to `after`; values that ECS adds by default are not changes. */
 export function diffDefinitions(
   before: JsonObject,
   after: JsonObject,
@@ -53,7 +52,7 @@ export function diffDefinitions(
   });
 }
 
-/** Where a value stands: in the wire's terms, and as people name it. */
+/** The position of a value: its path on the wire, and the label that is shown. */
 interface Place {
   /** E.g. `containerDefinitions.environment.value`. */
   readonly path: string;
@@ -71,7 +70,7 @@ type Entries = ReadonlyMap<string, unknown>;
 
 const CONTAINERS = 'containerDefinitions';
 
-/** Environment values, and what a log driver's options call a credential. */
+/** Whether a path holds environment values, or a log driver option whose name suggests a credential. */
 function isConfidential(path: string): boolean {
   return (
     /^containerDefinitions\.environment(\.|$)/.test(path) ||
@@ -92,7 +91,7 @@ function byIdentity(list: unknown, path = CONTAINERS): Entries {
   return entries;
 }
 
-/** The containers' differences, in the order of `names` first and what went away last. */
+/** The changes of all containers in the order of `names`; removed containers come last. */
 function compareContainers(old: Entries, now: Entries, names: readonly string[]): Found[] {
   const gone = new Map([...old].filter(([name]) => !now.has(name)));
   const found = names.flatMap((container) => {
@@ -107,7 +106,7 @@ function compareContainers(old: Entries, now: Entries, names: readonly string[])
   ];
 }
 
-/** The container that went away and is this one by another name: of its image, or its equal but for that. */
+/** The name of the removed container that was probably renamed: same image, or same other members. */
 function renamedFrom(entry: unknown, gone: Entries): string | undefined {
   const rest = (container: unknown) => {
     const { name: _, image, ...members } = isObject(container) ? container : {};
@@ -138,7 +137,7 @@ function compare(before: unknown, after: unknown, place: Place): Found[] {
   if (JSON.stringify(before) === JSON.stringify(after)) return [];
   const [old, now] = [before, after].map((value) => entriesOf(value, place.path));
   const whole = [{ ...place, before, after }];
-  // What appears or goes away is shown by its members, as far as it has any.
+  // Values that are added or removed are shown by their members, if they have any.
   if (old === undefined || now === undefined) return whole;
   if (old.kind !== now.kind && before !== undefined && after !== undefined) return whole;
   if (old.entries.size + now.entries.size === 0) return whole;
@@ -148,7 +147,7 @@ function compare(before: unknown, after: unknown, place: Place): Found[] {
   const found = ordered.flatMap((name) => {
     const [oldEntry, newEntry] = [old.entries.get(name), now.entries.get(name)];
     const inside = placeOf(name, kind, place);
-    // An entry of a list appears or goes away as one.
+    // A list entry is added or removed as a whole.
     const asOne = kind !== 'members' && (oldEntry === undefined || newEntry === undefined);
     return asOne
       ? [{ ...inside, before: oldEntry, after: newEntry }]
@@ -157,13 +156,13 @@ function compare(before: unknown, after: unknown, place: Place): Found[] {
   return found.length > 0 ? found : whole;
 }
 
-/** The image first, then by the alphabet. */
+/** Sorts `image` first, then alphabetically. */
 const compareNames = (a: string, b: string): number =>
   Number(b === 'image') - Number(a === 'image') || compareText(a, b);
 
 type Kind = 'members' | 'pairs' | 'entries';
 
-/** What a value consists of; undefined where it is one whole, such as a text or a list of texts. */
+/** The parts of a value; undefined for a value without parts, such as a string or a list of strings. */
 function entriesOf(
   value: unknown,
   path: string,
@@ -181,7 +180,7 @@ function entriesOf(
   return { kind: 'pairs', entries: new Map(values) };
 }
 
-/** The value of a name and a value; the whole entry where it has more, or less. */
+/** The value of a name-value pair; the whole entry if it has other members. */
 function valueOfPair(entry: unknown): unknown {
   const members = entry as JsonObject;
   const value = members['value'] ?? members['valueFrom'];

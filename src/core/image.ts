@@ -1,4 +1,4 @@
-/** The parts of an image reference such as `host:5000/team/app:1.2@sha256:…`. */
+/** The parts of an image reference, e.g. `host:5000/team/app:1.2@sha256:…`. */
 export interface ImageReference {
   /** Registry host with its port; undefined for Docker Hub's short names. */
   readonly registry: string | undefined;
@@ -7,7 +7,7 @@ export interface ImageReference {
   readonly digest: string | undefined;
 }
 
-/** Splits an image reference by the distribution reference grammar. */
+/** Parses an image reference according to the grammar of the distribution project. */
 export function parseImageReference(reference: string): ImageReference {
   const [named = '', digest] = reference.split('@', 2);
   const colon = named.lastIndexOf(':');
@@ -24,7 +24,7 @@ export function parseImageReference(reference: string): ImageReference {
   };
 }
 
-/** How the hosts of ECR's registries end, by partition: the default and the dual-stack endpoints. */
+/** Domains of ECR registries by partition: the default and the dual-stack endpoint. */
 const ECR_SUFFIXES: Readonly<Record<string, readonly string[]>> = {
   aws: ['amazonaws.com', 'on.aws'],
   'aws-cn': ['amazonaws.com.cn', 'on.amazonwebservices.com.cn'],
@@ -44,13 +44,13 @@ const ECR_HOST = new RegExp(
     .replaceAll('.', '\\.')})$`,
 );
 
-/** Account and region of a private ECR registry host; undefined for any other host (ecs-facts 6.1). */
+/** Account and region of a private ECR registry host; undefined for any other host. */
 export function ecrRegistry(host: string): { account: string; region: string } | undefined {
   const [, account, region] = ECR_HOST.exec(host) ?? [];
   return account === undefined || region === undefined ? undefined : { account, region };
 }
 
-/** The platform of a task definition without `runtimePlatform`. */
+/** The platform of tasks without `runtimePlatform`. */
 export const DEFAULT_PLATFORM = 'linux/amd64';
 
 /** The platform that ECS runs a task definition on. */

@@ -1,12 +1,12 @@
-/** Names of variables whose values are secrets. */
+/** Names of environment variables that probably hold secrets. */
 const SECRET_NAME =
   /key|token|secret|passw|credential|auth|session|cookie|private|database_url|dsn/i;
-/** Shorter values occur in too much other text: `true`, `1`, a port. */
+/** Minimum length of a value to replace; shorter ones (`true`, `1`, a port) occur in other places. */
 const SHORTEST = 6;
 
-/** Texts that are secrets whatever their source. */
+/** Patterns of secrets, whatever their source. */
 const SECRETS: readonly (readonly [RegExp, string])[] = [
-  // Access keys, and what signs a request.
+  // AWS access keys and session tokens.
   [/\b(?:AKIA|ASIA)[A-Z0-9]{12,}\b/g, '[access key]'],
   [/\b(authorization|x-amz-security-token)(["']?\s*[:=]\s*["']?)[^\n"',]+/gi, '$1$2[redacted]'],
   [
@@ -17,14 +17,14 @@ const SECRETS: readonly (readonly [RegExp, string])[] = [
   [/\b((?:x-amz-)?(?:signature|credential|security-token)=)[^\s"',&]+/gi, '$1[redacted]'],
   // A login in a URL.
   [/:\/\/[^\s/@]+@/g, '://[redacted]@'],
-  // JSON Web Tokens, and the tokens of code hosts.
+  // JSON Web Tokens, and tokens of code hosts and npm.
   [/\beyJ[\w-]+\.[\w-]+\.[\w-]*/g, '[token]'],
   [/\b(?:gh[pousr]|github_pat|glpat|npm)[_-]\w{16,}/g, '[token]'],
 ];
 
 /**
- * A text for a report that others read: without the values of variables that hold secrets, and
- * without what looks like a secret.
+ * Removes secrets from a text that will be shared: the values of environment variables that hold
+ * secrets, and everything that looks like a secret.
  */
 export function redact(
   text: string,
@@ -32,7 +32,7 @@ export function redact(
 ): string {
   const values = Object.entries(environment)
     .filter(([name, value = '']) => SECRET_NAME.test(name) && value.length >= SHORTEST)
-    // The longest first: one value can be part of another.
+    // Longest first: a value can contain another one.
     .toSorted(([, a = ''], [, b = '']) => b.length - a.length);
   let clean = text;
   for (const [name, value = ''] of values) clean = clean.replaceAll(value, `[${name}]`);

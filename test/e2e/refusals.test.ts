@@ -313,7 +313,7 @@ test('a Dockerfile that is none', async () => {
       Docker: the sandbox's stand-in at tcp://DOCKER
       Building for linux/amd64
         context: 4 files, 168 B
-      Error: The build failed: the sandbox's stand-in for Docker knows no COPPY (Dockerfile line 2): it builds FROM scratch with COPY, ADD, ARG, ENV, CMD, ENTRYPOINT, EXPOSE, LABEL, WORKDIR and USER; start a Docker daemon to build this
+      Error: The build failed: the sandbox's stand-in for Docker does not support COPPY (Dockerfile line 2); it builds FROM scratch with COPY, ADD, ARG, ENV, CMD, ENTRYPOINT, EXPOSE, LABEL, WORKDIR and USER; start a Docker daemon to build this
         | [0/0] COPPY app /app
       status 5"
     `);
@@ -932,7 +932,7 @@ test('a role that may not be assumed', async () => {
   ).toMatchInlineSnapshot(`
     "Error: Profile "chained" gives no AWS credentials: arn:aws:iam::111122223333:user/sandbox is not authorized to call sts:AssumeRole: no identity-based policy allows it.
       → add to its policy: { "Effect": "Allow", "Action": "sts:AssumeRole", "Resource": "*" }
-      → and name arn:aws:iam::111122223333:user/sandbox as a principal in the trust policy of the role
+      → add arn:aws:iam::111122223333:user/sandbox as a principal to the trust policy of the role
     status 4"
   `);
 });

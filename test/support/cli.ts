@@ -17,26 +17,26 @@ export interface CliEnd {
 
 /** A run in progress. */
 export interface Running {
-  /** Sends it SIGINT or SIGTERM. */
+  /** Sends SIGINT or SIGTERM. */
   readonly kill: (signal: NodeJS.Signals) => void;
 }
 
-/** What surrounds a run. */
+/** The environment of a run. */
 export interface CliOptions<R extends Running = Running> {
   readonly environment?: Readonly<Record<string, string | undefined>>;
   readonly directory?: string;
   readonly stdin?: string;
-  /** Called with each piece of stderr, to act in the middle of a run. */
+  /** Called with each chunk of stderr, to act during a run. */
   readonly onStderr?: (text: string, running: R) => void;
   /** The same for stdout. */
   readonly onStdout?: (text: string, running: R) => void;
 }
 
-/** What surrounds a run in a process of its own. */
+/** The environment of a run in its own process. */
 export interface ProcessOptions extends CliOptions<ChildProcess> {
   /** Command and arguments that run it, e.g. `nice -n 10`. */
   readonly through?: readonly string[];
-  /** Files to write a stream to instead of collecting it. */
+  /** Path of a file that receives the stream. */
   readonly stdout?: string;
   readonly stderr?: string;
 }
@@ -45,7 +45,7 @@ const BIN = resolve('bin/ecsdeploy.js');
 const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string };
 const { versions, platform, arch } = process;
 
-/** Variables of this machine that a run may see; nothing of the user's AWS or Docker settings. */
+/** Variables that a run inherits: none of the user's AWS or Docker settings. */
 const KEPT = ['PATH', 'HOME', 'TMPDIR'];
 const kept = Object.fromEntries(KEPT.map((name) => [name, process.env[name]]));
 
@@ -61,7 +61,7 @@ export function runCli(args: readonly string[], options: CliOptions = {}): Promi
     const message = `Interrupted by ${name}.`;
     controller.abort(new EcsDeployError({ code: 'interrupted', message, cause: name }));
   };
-  // One that a test does not wait for must not hold up the next.
+  // A run that a test does not await must not delay the next one.
   onTestFinished(() => kill('SIGTERM'));
   const stdout = collector((text) => onStdout?.(text, { kill }));
   const stderr = collector((text) => onStderr?.(text, { kill }));
@@ -81,7 +81,7 @@ export function runCli(args: readonly string[], options: CliOptions = {}): Promi
   });
 }
 
-/** A stream that keeps what is written; like a pipe it is no terminal, and is read a little later. */
+/** A stream that collects its input; like a pipe, it is not a terminal and is read with a delay. */
 function collector(read: (text: string) => void) {
   let all = '';
   const stream = new Writable({
@@ -95,18 +95,18 @@ function collector(read: (text: string) => void) {
   return { stream: stream as NodeJS.WriteStream, text: () => all };
 }
 
-/** What of the process the SDK reads by itself. */
+/** Environment variables that the SDK reads from the process. */
 interface Surroundings {
   readonly environment: NodeJS.ProcessEnv;
   readonly directory: string;
 }
 
-/** The runs in progress, all in the same surroundings, and the process's own. */
+/** The runs in progress, which share one environment, and the original environment of the process. */
 let shared:
   | { readonly key: string; readonly runs: Set<Promise<unknown>>; readonly own: Surroundings }
   | undefined;
 
-/** Runs it with the process in these surroundings; runs in others end first. */
+/** Runs a function in an environment of the process, once runs in other environments have ended. */
 async function inside<T>(surroundings: Surroundings, act: () => Promise<T>): Promise<T> {
   const key = JSON.stringify(surroundings);
   if (shared !== undefined && shared.key !== key) {
@@ -139,7 +139,7 @@ function surround({ environment, directory }: Surroundings): void {
     if (value !== undefined) process.env[name] = value;
 }
 
-/** Runs the built command in a process of its own, as a user does. */
+/** Runs the built command in its own process, as a user does. */
 export function spawnCli(args: readonly string[], options: ProcessOptions = {}): Promise<CliEnd> {
   const { directory, stdin = '', through = [], onStderr, onStdout } = options;
   const files = [options.stdout, options.stderr].map((path) =>
@@ -160,7 +160,7 @@ export function spawnCli(args: readonly string[], options: ProcessOptions = {}):
     stderr += text;
     onStderr?.(text, child);
   });
-  // A command that does not read its stdin may be gone before it is written.
+  // A command that does not read its stdin can exit before stdin is written.
   child.stdin?.on('error', () => undefined).end(stdin);
   return new Promise((done, fail) => {
     child.once('error', fail);

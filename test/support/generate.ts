@@ -2,11 +2,11 @@ import { FILE_KEYS } from '../../src/settings/config-file.ts';
 import { settingOf } from '../../src/settings/lookup.ts';
 import type { SettingKey } from '../../src/settings/lookup.ts';
 
-const HEAD = `# All keys of .ecsdeployrc (YAML or JSON). Copy what you need to .ecsdeployrc in the root of the
-# repository. Flags and ECSDEPLOY_* variables override the file.
+const HEAD = `# All keys of .ecsdeployrc (YAML or JSON). Copy the keys that you need to .ecsdeployrc in the root of
+# the repository. Flags and ECSDEPLOY_* variables override the file.
 `;
 
-/** The text of .ecsdeployrc.example, from the table of settings. */
+/** The content of .ecsdeployrc.example, from the table of settings. */
 export function exampleConfig(): string {
   const rows = (keys: readonly string[], indent = '') =>
     keys.map((key) => exampleRow(key as SettingKey, indent)).join('\n');

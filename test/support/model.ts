@@ -5,7 +5,7 @@ const ARN = 'arn:aws:ecs:ap-northeast-2:111122223333';
 /** ARN of a revision, e.g. of `app:2`. */
 export const revisionArn = (name: string): string => `${ARN}:task-definition/${name}`;
 
-/** A completed deployment of `app:1`, but for what is given. */
+/** A completed deployment of `app:1`; `given` overrides members. */
 export function aDeployment(given: Partial<Deployment> = {}): Deployment {
   return {
     id: 'ecs-svc/1',
@@ -22,7 +22,7 @@ export function aDeployment(given: Partial<Deployment> = {}): Deployment {
   };
 }
 
-/** An active Fargate service that runs `app:1` in two tasks, but for what is given. */
+/** An active Fargate service with two tasks of `app:1`; `given` and `settings` override members. */
 export function aService(
   given: Partial<Service> = {},
   settings: Partial<DeploymentSettings> = {},

@@ -31,7 +31,7 @@ service: hyeon9mak-service-dev
 container: hyeon9mak-container
 `;
 
-/** A Dockerfile that the stand-in for Docker can build. */
+/** A Dockerfile that the Docker stand-in can build. */
 export const DOCKERFILE = 'FROM scratch\nCOPY app /app\nENTRYPOINT ["/app"]\n';
 
 const PROJECT = {
@@ -50,31 +50,30 @@ export interface World {
   readonly ecr: ECRClient;
   /** Runs the command in the folder, inside the sandbox. */
   readonly run: (args: readonly string[], options?: CliOptions) => Promise<CliEnd>;
-  /** Runs the built command there, in a process of its own. */
+  /** Runs the built command in the same way, in its own process. */
   readonly spawn: (args: readonly string[], options?: ProcessOptions) => Promise<CliEnd>;
-  /** Actions called since the last look that change something. */
+  /** Returns the actions since the last call that write. */
   readonly writes: () => string[];
   readonly service: (name?: string) => Promise<Service>;
   readonly runningTasks: () => Promise<Task[]>;
 }
 
-/** How a world is made. */
 export interface WorldOptions {
   readonly files?: Readonly<Record<string, string | Buffer>>;
   readonly faults?: readonly Fault[];
   readonly scenario?: ScenarioName;
-  /** Actions that may not be called, e.g. `ecs:ListTasks`, or `/^logs:/`. */
+  /** Actions that are denied, e.g. `ecs:ListTasks`, or `/^logs:/`. */
   readonly denied?: readonly (string | RegExp)[];
   readonly speed?: number;
-  /** Docker of this machine instead of the stand-in. */
+  /** Uses Docker on this machine instead of the stand-in. */
   readonly daemon?: true;
-  /** A registry to put behind ECR instead of the built-in one. */
+  /** The registry behind ECR; the built-in one if undefined. */
   readonly registry?: SandboxOptions['registry'];
 }
 
 const READS = /^(ecr|ecs|logs|sts|secretsmanager|ssm):(Describe|List|Get|Batch(Get|Check))/;
 
-/** Starts a sandbox and a stand-in for Docker, and makes a project; all gone when the test ends. */
+/** Creates a project, a sandbox and a stand-in for Docker, which exist until the test ends. */
 export async function makeWorld(options: WorldOptions = {}): Promise<World> {
   const { files = {}, faults = [], scenario = 'success', speed = 600 } = options;
   const sandbox = await startSandbox({
@@ -158,10 +157,10 @@ export async function addService({ ecs }: World, serviceName: string): Promise<v
   );
 }
 
-/** Whether this machine has git; without it the tests give the tag themselves. */
+/** Whether this machine has git; without it the tests set the tag. */
 export const HAS_GIT = spawnSync('git', ['--version']).status === 0;
 
-/** Commits everything in a folder, making it a repository first. */
+/** Initialises a repository in a folder and commits everything. */
 export function commitAll(folder: string): void {
   if (!HAS_GIT) return;
   git(folder, 'init', '--quiet', '--template=');
@@ -174,7 +173,7 @@ function git(folder: string, ...args: readonly string[]): void {
   execFileSync('git', ['-C', folder, ...author, ...args], { stdio: 'ignore' });
 }
 
-/** Files of the repository that holds the usual project: written, they spare three processes. */
+/** Files of a repository with the default project; writing them avoids three git processes. */
 let repository: Readonly<Record<string, Buffer>> | undefined;
 
 function commitProject(): Readonly<Record<string, Buffer>> {
@@ -187,7 +186,7 @@ function commitProject(): Readonly<Record<string, Buffer>> {
   return Object.fromEntries(paths.map((path) => [path, readFileSync(join(folder, path))]));
 }
 
-/** A text without what differs between runs: ports, hashes, times, folders. */
+/** Replaces what differs between runs: ports, hashes, times, folders. */
 export function stable(
   text: string,
   { folder, sandbox }: Pick<World, 'folder' | 'sandbox'>,

@@ -1,6 +1,6 @@
-// Task definitions, as clients register them and as the simulation keeps them.
+// Task definitions, as clients register them and as the simulation stores them.
 
-/** A container of a task definition; members that the sandbox does not know are kept. */
+/** A container of a task definition; unknown members are kept. */
 export interface ContainerDefinition {
   readonly name: string;
   readonly image: string;
@@ -21,7 +21,6 @@ export interface ContainerDefinition {
   readonly [member: string]: unknown;
 }
 
-/** A port of a container. */
 interface PortMapping {
   readonly containerPort?: number;
   readonly hostPort?: number;
@@ -38,13 +37,12 @@ interface HealthCheck {
   readonly [member: string]: unknown;
 }
 
-/** Where a container's output goes. */
 interface LogConfiguration {
   readonly logDriver: string;
   readonly options?: Readonly<Record<string, string>>;
 }
 
-/** What RegisterTaskDefinition takes, without tags. */
+/** The input of RegisterTaskDefinition without tags. */
 export interface TaskDefinitionBody {
   readonly family: string;
   readonly containerDefinitions: readonly ContainerDefinition[];
@@ -71,13 +69,12 @@ export interface TaskDefinition {
   readonly body: TaskDefinitionBody;
   readonly tags: readonly Tag[];
   readonly registeredAt: number;
-  /** Part of the start world: faults spare its tasks. */
+  /** Part of the start world: its tasks are exempt from faults. */
   readonly original: boolean;
   status: 'ACTIVE' | 'INACTIVE';
   deregisteredAt?: number;
 }
 
-/** A tag of a resource. */
 export interface Tag {
   readonly key: string;
   readonly value?: string;
