@@ -247,10 +247,7 @@ function afterPoll(state: WatchState, { service, record }: Polled, seconds: numb
     memory,
     searches,
     eventCauses: fresh.flatMap(({ message }) => diagnoseEvent(message, service) ?? []),
-    knownEvents:
-      fresh.length === 0
-        ? state.knownEvents
-        : new Set([...state.knownEvents, ...fresh.map(({ id }) => id)]),
+    knownEvents: new Set([...state.knownEvents, ...fresh.map(({ id }) => id)]),
     rollback: state.rollback && { ...state.rollback, pause: state.rollback.pause - 1 },
   };
   const [next, events] = tellProgress(before, fresh);
@@ -322,17 +319,16 @@ function tellProgress(
   state: WatchState,
   fresh: readonly ServiceEvent[],
 ): readonly [WatchState, readonly RolloutEvent[]] {
-  const { polled, verdict, judged } = state;
+  const { polled, verdict, judged, failedTasks } = state;
   const { service, record } = polled;
   const own = judgedDeployment(state);
-  const failed = Math.max(own?.failed ?? 0, state.failedTasks);
   const others = service.deployments.filter(({ id }) => id !== judged.id);
   const counts: RolloutCounts = {
     desired: service.desired,
     running: own?.running ?? 0,
     pending: own?.pending ?? 0,
-    failed,
-    limit: failed > 0 ? record?.breaker?.threshold : undefined,
+    failed: failedTasks,
+    limit: failedTasks > 0 ? record?.breaker?.threshold : undefined,
     old: others.reduce((sum, { running }) => sum + running, 0),
   };
   const phase = verdict.kind === 'waiting' ? verdict.phase : verdict.kind;

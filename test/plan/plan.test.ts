@@ -94,10 +94,7 @@ const place: BuildPlace = {
   heavy: [],
 };
 
-function built(
-  present: StoredImage | undefined,
-  build?: BuildPlace,
-): ObservedImage {
+function built(present: StoredImage | undefined, build?: BuildPlace): ObservedImage {
   const destination: Destination = {
     reference: IMAGE,
     tag: 'new',
