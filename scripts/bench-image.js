@@ -1,4 +1,4 @@
-// The figures of `npm run bench -- image`: building and pushing with the machine's own daemon.
+// The measurements of `npm run bench -- image`: builds and pushes with the daemon of this machine.
 import { spawnSync } from 'node:child_process';
 import { randomBytes, randomInt } from 'node:crypto';
 import { once } from 'node:events';
@@ -9,7 +9,7 @@ import { GetAuthorizationTokenCommand } from '@aws-sdk/client-ecr';
 import { openDaemonProxy, openSlowRegistry } from './bench-proxies.js';
 import { pushed } from './bench-tools.js';
 
-/** Parts by name; each answers rows of the table. */
+/** Parts by name; each returns rows of the table. */
 export const IMAGE_PARTS = { cold, warm, big, cancel };
 
 const DOCKERFILE = ['Dockerfile', ['FROM scratch\nCOPY . /app\n']];
@@ -51,8 +51,8 @@ async function big(bench) {
 }
 
 /**
- * Builds fresh projects, by turns with ecsdeploy and with the classic builder: fresh content in a
- * fresh folder is cold, and nobody's cache has to be emptied. The push is not part of the wall time.
+ * Builds new projects, alternately with ecsdeploy and with the classic builder. New content in a new
+ * folder is a cold build and needs no emptied cache. The wall time does not include the push.
  */
 async function compare(bench, what, files) {
   const hasCli = spawnSync('docker', ['--version']).status === 0;
@@ -60,7 +60,7 @@ async function compare(bench, what, files) {
   const classic = [];
   const byTurns = [
     async (project) => {
-      // Of its own, so that the registry does not keep the layers of every run in memory.
+      // One sandbox per run, so that its registry does not keep the layers of every run in memory.
       const world = await bench.sandbox();
       const figures = await pushed(bench, world, project);
       await world.close();
@@ -103,7 +103,7 @@ async function buildClassic(bench, project) {
 function ratioRow(what, wall, classic, limit) {
   const target = `≤ ${limit} × docker build`;
   if (classic.length === 0) {
-    return { what: `${what}: wall`, value: `${wall.toFixed(1)} s; there is no docker CLI`, target };
+    return { what: `${what}: wall`, value: `${wall.toFixed(1)} s; no docker CLI found`, target };
   }
   const theirs = median(classic);
   const ratio = wall / theirs;
@@ -138,10 +138,10 @@ async function warm(bench) {
   const bytes = median(changed, 'bytes');
   const [build, push] = [median(unchanged, 'build'), median(unchanged, 'push')];
   return [
-    atMost('20,000 files, unchanged: the whole command', seconds(median(unchanged, 'seconds')), 1),
-    { what: '  of it building and pushing', value: `${build.toFixed(2)} s + ${push.toFixed(2)} s` },
+    atMost('20,000 files, unchanged: whole command', seconds(median(unchanged, 'seconds')), 1),
+    { what: '  build and push', value: `${build.toFixed(2)} s + ${push.toFixed(2)} s` },
     atMost(
-      `20,000 files, one of ${FILE} B changed: sent beside the ${stats} B of stats`,
+      `20,000 files, one of ${FILE} B changed: sent in addition to ${stats} B of stats`,
       { value: bytes, text: `${bytes} B` },
       Math.floor(1.1 * FILE),
       'B',
@@ -150,27 +150,27 @@ async function warm(bench) {
   ];
 }
 
-/** A run that sent another number of files measured something else. */
+/** Throws if a run sent another number of files: it measured something else. */
 async function expectFiles(count, run) {
   const figures = await run;
   if (figures.files === count) return figures;
-  throw new Error(`${figures.files} files were sent instead of ${count}`);
+  throw new Error(`${figures.files} files were sent, expected ${count}`);
 }
 
 async function cancel(bench) {
   return [...(await cancelBuilds(bench)), ...(await cancelPushes(bench))];
 }
 
-/** Seconds within which everything has ended after Ctrl-C. */
+/** Target in seconds from Ctrl-C until everything has ended. */
 const CANCELLED = 0.5;
 
-/** A program that needs no libraries, for a step in an empty image. */
+/** A static program, for a step in an empty image. */
 const BUSYBOX = '/bin/busybox';
 
 async function cancelBuilds(bench) {
-  const what = 'Ctrl-C in a step: process, step and session gone (worst)';
+  const what = 'Ctrl-C in a step: process, step and session ended (worst)';
   if (spawnSync(BUSYBOX, ['true']).status !== 0 || !existsSync('/proc/self/cmdline')) {
-    return [{ what, value: `no ${BUSYBOX} and /proc here`, target: `≤ ${CANCELLED} s` }];
+    return [{ what, value: `skipped: needs ${BUSYBOX} and /proc`, target: `≤ ${CANCELLED} s` }];
   }
   const world = await bench.sandbox();
   const proxy = await openDaemonProxy(bench);
@@ -204,7 +204,7 @@ async function cancelBuilds(bench) {
     await bench.sweep(project);
   }
   await world.close();
-  return [worst(what, times), none('Ctrl-C in a step: images under its tag', images)];
+  return [worst(what, times), none('Ctrl-C in a step: images with its tag', images)];
 }
 
 async function cancelPushes(bench) {
@@ -225,7 +225,7 @@ async function cancelPushes(bench) {
     const begun = performance.now();
     child.kill('SIGINT');
     registry.letGo();
-    // An upload that goes on is as good as 30 s.
+    // An upload that continues counts as 30 s.
     const never = sleep(30_000, undefined, { ref: false }).then(() => performance.now());
     const ended = await Promise.all([exit, Promise.race([registry.cut, never])]);
     times.push(ended.map((time) => (time - begun) / 1000));
@@ -236,8 +236,8 @@ async function cancelPushes(bench) {
   }
   await world.close();
   return [
-    worst('Ctrl-C in a push: process and upload gone (worst)', times),
-    none('Ctrl-C in a push: images under its tag in ECR', images),
+    worst('Ctrl-C in a push: process and upload ended (worst)', times),
+    none('Ctrl-C in a push: images with its tag in ECR', images),
   ];
 }
 
@@ -246,17 +246,17 @@ async function expectInterrupted(end) {
   if (status !== 130) throw new Error(`the interrupted push ended with status ${status}`);
 }
 
-/** Looks every few milliseconds until there is something, at most 30 s and while the child lives. */
+/** Polls every 5 ms until `look` returns a value; throws after 30 s or when the child has exited. */
 async function until(look, child) {
   for (const begun = performance.now(); performance.now() - begun < 30_000; await sleep(5)) {
     const found = look();
     if (found) return found;
     if (typeof child?.exitCode === 'number') break;
   }
-  throw new Error('what was waited for did not come');
+  throw new Error('timed out while waiting');
 }
 
-/** The id of the process with this command line; undefined while there is none. */
+/** The id of the process with this command line; undefined if there is none. */
 function findProcess(command) {
   const wanted = command.join(' ');
   return readdirSync('/proc').find((name) => /^\d+$/.test(name) && commandOf(name) === wanted);
@@ -296,7 +296,7 @@ function atMost(what, { value, text }, limit, unit = 's') {
 
 const seconds = (value) => ({ value, text: `${value.toFixed(2)} s` });
 
-/** The middle one of some numbers, or of that member of some records. */
+/** The median of numbers, or of a member of records. */
 function median(items, key) {
   const sorted = items
     .map((item) => (key === undefined ? item : item[key]))

@@ -1,24 +1,24 @@
-// Proxies of the benchmarks: one that counts what goes to the daemon, one that holds up a registry.
+// Proxies of the benchmarks: one counts bytes to the daemon, one slows down uploads to a registry.
 import { EventEmitter, once } from 'node:events';
 import { createServer as createHttpServer, request as httpRequest } from 'node:http';
 import { connect, createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { daemonAddress } from './bench-tools.js';
 
-/** Bytes of an HTTP/2 frame before its content, and the type of those that carry messages. */
+/** Length of an HTTP/2 frame header in bytes, and the type of DATA frames. */
 const FRAME = { head: 9, data: 0 };
-/** Bytes of the one frame that answers BuildKit for the session's health. */
+/** Length in bytes of the frame that answers a health check of BuildKit. */
 const HEALTH = 16;
 
 /**
- * Opens a socket in front of the daemon's that counts what is sent over BuildKit sessions: the frames
- * that carry messages, not HTTP/2's own and the answers to health checks, which come with time.
+ * Opens a socket in front of the daemon's that counts the bytes sent over BuildKit sessions: only DATA
+ * frames, without the responses to health checks, whose number depends on the time.
  */
 export async function openDaemonProxy(bench) {
   const { socketPath, ...tcp } = daemonAddress(bench.host);
   const open = new Set();
   let bytes = 0;
-  /** Counts the whole frames and leaves the rest. */
+  /** Counts the complete frames and returns the rest. */
   const takeFrames = (chunk) => {
     let at = 0;
     while (at + FRAME.head <= chunk.length) {
@@ -36,14 +36,14 @@ export async function openDaemonProxy(bench) {
     open.add(daemon);
     client.on('data', (chunk) => {
       if (frames !== undefined) frames = takeFrames(Buffer.concat([frames, chunk]));
-      // Another request may have come before it on the same connection.
+      // Other requests can precede it on the same connection.
       if (/^POST \S*\/session[ ?]/.test(chunk.toString('latin1', 0, 100))) frames = Buffer.alloc(0);
     });
     client.pipe(daemon).pipe(client);
     daemon.on('end', () => open.delete(daemon));
     daemon.on('error', () => client.destroy()).on('close', () => open.delete(daemon));
     client.on('error', () => daemon.end());
-    // What a client that is gone no longer takes must not hide the daemon's own end.
+    // After the client has disconnected, unread data must not hide that the daemon closes.
     client.on('close', () => daemon.resume());
   });
   server.listen(bench.path());
@@ -51,9 +51,9 @@ export async function openDaemonProxy(bench) {
   bench.onClose(() => server.close());
   return {
     url: `unix://${server.address()}`,
-    /** Connections that the daemon has not ended. */
+    /** Connections that the daemon has not closed. */
     open,
-    /** Bytes since the last look. */
+    /** Returns the bytes since the last call. */
     take: () => {
       const taken = bytes;
       bytes = 0;
@@ -62,10 +62,10 @@ export async function openDaemonProxy(bench) {
   };
 }
 
-/** Bytes of an upload after which it is held up. */
+/** Bytes of an upload after which it is slowed down. */
 const FREE_BYTES = 4 << 20;
 
-/** Opens a registry in front of another on which big uploads hardly get on until they are let go. */
+/** Opens a proxy for a registry that slows down big uploads until `letGo` is called. */
 export async function openSlowRegistry(bench, host) {
   const [hostname, port] = host.split(':');
   const seen = new EventEmitter();
@@ -97,7 +97,7 @@ export async function openSlowRegistry(bench, host) {
   bench.onClose(() => server.close());
   return {
     host: `127.0.0.1:${server.address().port}`,
-    /** Resolves when an upload is held up. */
+    /** Resolves when an upload is slowed down. */
     held,
     /** Resolves to the time at which the daemon cut an upload. */
     cut,

@@ -1,4 +1,4 @@
-// What the benchmarks stand on: a sandbox, projects, runs of the built command, and their removal.
+// Tools of the benchmarks: sandboxes, projects, runs of the built command, and clean-up.
 import { spawn } from 'node:child_process';
 import { EventEmitter, once } from 'node:events';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -11,12 +11,12 @@ import Docker from 'dockerode';
 
 const BIN = join(dirname(fileURLToPath(import.meta.url)), '../bin/ecsdeploy.js');
 
-/** A repository of the sandbox's world. */
+/** The repository of the sandbox. */
 const REPOSITORY = 'hyeon9mak-dev';
 
 /**
- * Loaded into a run before everything else: at its end it writes what it used, in seconds and bytes.
- * Linux's `ru_maxrss` begins at that of the parent, so the peak is taken from /proc where there is one.
+ * Loaded into a run before everything else; writes its CPU seconds and peak memory in bytes at exit.
+ * On Linux `ru_maxrss` starts at the parent's value, so that the peak comes from /proc if it exists.
  */
 const METER = `data:text/javascript,${encodeURIComponent(`
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -30,7 +30,7 @@ process.on('exit', () => {
   writeFileSync(process.env.BENCH_USAGE, JSON.stringify(usage));
 });`)}`;
 
-/** Opens the daemon of DOCKER_HOST; whatever is made through the answer goes with its `close`. */
+/** Connects to the daemon of DOCKER_HOST; `close` removes everything that was created with the bench. */
 export async function openBench(runs, say) {
   const controller = new AbortController();
   const { signal } = controller;
@@ -60,9 +60,9 @@ export async function openBench(runs, say) {
     docker,
     host,
     version: `${Version} (${Driver})`,
-    /** A name that is used once. */
+    /** A unique name. */
     name: () => `bench-${Date.now().toString(36)}-${Math.random().toString(36).slice(2, 8)}`,
-    /** Takes the name of an image that is going to be made. */
+    /** Registers the name of an image for removal. */
     own: (reference) => {
       tags.add(reference);
       return reference;
@@ -75,7 +75,7 @@ export async function openBench(runs, say) {
       child.once('close', () => children.delete(child));
       return child;
     },
-    /** Makes a folder with these files, `[path, parts]`, and flushes them to the disk. */
+    /** Creates a folder with files (`[path, parts]`) and flushes them to disk. */
     project: async (files) => {
       const project = join(folder, bench.name());
       for (const [path, parts] of files) {
@@ -90,7 +90,7 @@ export async function openBench(runs, say) {
     path: () => join(folder, bench.name()),
     sandbox: (registry) => openSandbox(bench, registry),
     push: (world, project, dockerHost = host) => startPush(bench, world, project, dockerHost),
-    /** Removes a project, the images made, and the build cache that came since the bench began. */
+    /** Removes a project, the created images, and the build cache created since the start. */
     sweep: async (project) => {
       if (project !== undefined) rmSync(project, { recursive: true, force: true });
       for (const reference of tags) await removeImage(docker, reference);
@@ -98,7 +98,7 @@ export async function openBench(runs, say) {
       await pruneRecords(docker, foreign);
     },
     close: async () => {
-      say('Removing what was made');
+      say('Cleaning up');
       for (const close of closers) close();
       const gone = [...children].map((child) => once(child, 'close'));
       for (const child of children) child.kill('SIGTERM');
@@ -115,7 +115,7 @@ export function daemonAddress(dockerHost) {
   const { protocol, hostname, port, pathname } = new URL(dockerHost);
   if (protocol === 'unix:') return { socketPath: pathname };
   if (protocol === 'tcp:') return { host: hostname, port: Number(port || 2375) };
-  throw new Error(`DOCKER_HOST=${dockerHost}: the bench speaks unix:// and tcp:// only`);
+  throw new Error(`DOCKER_HOST=${dockerHost}: the bench supports only unix:// and tcp://`);
 }
 
 async function removeImage(docker, reference) {
@@ -131,21 +131,21 @@ async function cacheRecords(docker) {
 }
 
 /**
- * Prunes the records that came meanwhile, one by one: a prune of the whole cache would hit the user's
- * own. One that came from somebody else's build at the same time goes too, unless it is in use.
+ * Prunes new cache records one by one, because pruning the whole cache would remove the user's own.
+ * Records of someone else's build at the same time are removed too, unless they are in use.
  */
 async function pruneRecords(docker, foreign) {
   for (let before = Infinity; ;) {
     const records = await cacheRecords(docker);
     const made = records.filter(({ ID, InUse }) => !foreign.has(ID) && !InUse);
-    // What others are made of goes in a later round.
+    // Records that others depend on are removed in a later round.
     if (made.length === 0 || made.length >= before) return;
     before = made.length;
     for (const { ID } of made) await pruneRecord(docker, ID);
   }
 }
 
-/** dockerode's own call takes no filter. */
+/** Prunes one record; dockerode's own method has no filter. */
 function pruneRecord({ modem }, id) {
   const options = { all: true, filters: JSON.stringify({ id: [id] }) };
   const request = { path: '/build/prune?', method: 'POST', options, statusCodes: { 200: true } };
@@ -154,7 +154,7 @@ function pruneRecord({ modem }, id) {
   });
 }
 
-/** Starts a sandbox beside the daemon; with a registry of `{host, password}` instead of its own. */
+/** Starts a sandbox; `registry` (`{ host, password }`) replaces its own registry. */
 async function openSandbox(bench, registry) {
   const args = ['sandbox', '--docker', 'daemon', '--progress', 'json'];
   const environment = { ...process.env, DOCKER_HOST: bench.host };
@@ -176,7 +176,7 @@ async function openSandbox(bench, registry) {
   return {
     ...world,
     ecr,
-    /** Whether ECR holds an image of this tag. */
+    /** Whether ECR has an image with this tag. */
     holds: async (imageTag) => {
       const query = { repositoryName: REPOSITORY, imageIds: [{ imageTag }] };
       const { images } = await ecr.send(new BatchGetImageCommand(query));
@@ -189,7 +189,7 @@ async function openSandbox(bench, registry) {
   };
 }
 
-/** The registry's host and the environment that the sandbox tells when it is ready. */
+/** The registry's host and the environment variables that the sandbox prints when it is ready. */
 async function readWorld(child, environment) {
   let registry = '';
   for await (const line of createInterface({ input: child.stderr })) {
@@ -204,8 +204,8 @@ async function readWorld(child, environment) {
 }
 
 /**
- * Starts `ecsdeploy push` of a project under a new tag. Each of its events is an `event` of
- * `events`; `end` resolves to status, result, wall seconds, CPU seconds and peak memory in bytes.
+ * Starts `ecsdeploy push` of a project with a new tag. `events` emits each event of the command as
+ * `event`; `end` resolves to status, result, wall seconds, CPU seconds and peak memory in bytes.
  */
 function startPush(bench, world, project, dockerHost) {
   const tag = bench.name();
@@ -235,12 +235,12 @@ function startPush(bench, world, project, dockerHost) {
       result: JSON.parse(stdout),
     };
   });
-  // Of a bench that is interrupted nobody may be waiting for it yet.
+  // If the bench is interrupted, this promise can reject before anything awaits it.
   end.catch(() => undefined);
   return { child, reference, tag, events, exit, end };
 }
 
-/** Pushes a project and expects success: wall seconds, CPU seconds, peak bytes, files sent. */
+/** Pushes a project; returns wall and CPU seconds, peak bytes and files sent. Throws if the push fails. */
 export async function pushed(bench, world, project, dockerHost) {
   const run = bench.push(world, project, dockerHost);
   let files = NaN;

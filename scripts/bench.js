@@ -1,4 +1,4 @@
-// Measures what the project promises: `npm run bench -- image`; exit status 1 when a target is missed.
+// Compares measurements with their targets: `npm run bench -- image`; exit status 1 if one is missed.
 import { loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
 import { openBench } from './bench-tools.js';
@@ -6,9 +6,9 @@ import { IMAGE_PARTS } from './bench-image.js';
 
 const HELP = `npm run bench -- image [--runs N] [--only PART]...
 
-Measures ecsdeploy push on the Docker daemon of DOCKER_HOST, inside the sandbox. Takes minutes, some GB of
-disk and memory; removes the files, images and build cache that it made. --runs N: how often each figure
-is taken (3); the median counts, of cancelling the worst. Parts: ${Object.keys(IMAGE_PARTS).join(', ')}.
+Measures ecsdeploy push with the Docker daemon of DOCKER_HOST in the sandbox. Takes minutes and some GB of
+disk and memory; removes the files, images and build cache that it creates. --runs N: runs per measurement
+(default: 3); the median counts, for cancel the worst. Parts: ${Object.keys(IMAGE_PARTS).join(', ')}.
 `;
 
 const { values, positionals } = parseArgs({
@@ -34,9 +34,9 @@ if (values.help || !isAsked) {
 process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED = 'true';
 const say = (line) => void process.stderr.write(`${line}\n`);
 const load = loadavg()[0] ?? 0;
-if (load > 1) say(`The machine is busy (load ${load.toFixed(1)}): measure again when it is quiet.`);
+if (load > 1) say(`The machine is busy (load ${load.toFixed(1)}); measure again when it is idle.`);
 const bench = await openBench(runs, say).catch((error) => {
-  say(`The Docker daemon cannot be used: ${error.message}`);
+  say(`Cannot use the Docker daemon: ${error.message}`);
   process.exit(1);
 });
 try {
@@ -53,7 +53,7 @@ try {
   await bench.close();
 }
 
-/** Rows with their columns aligned; a figure without a target explains the one above it. */
+/** Formats rows with aligned columns; a row without a target explains the one above. */
 function table(rows) {
   const verdict = { true: 'met', false: 'MISSED', undefined: '' };
   const lines = [

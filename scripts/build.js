@@ -1,5 +1,5 @@
-// Bundles src/main.ts and everything it needs into dist/, split so that each command loads only its own.
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+// Bundles src/main.ts and its dependencies into dist/, split so that a command loads only its part.
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
@@ -8,8 +8,8 @@ const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
 
 /**
- * Leaves out what nothing here calls: dockerode's BuildKit session and docker-modem's ssh, which come
- * with gRPC, protobuf and ssh2 and would be most of the bundle and of the time to load it.
+ * Omits dockerode's BuildKit session and docker-modem's SSH, which are never called: their gRPC,
+ * protobuf and ssh2 would be most of the bundle and its load time.
  */
 const withoutUnused = {
   name: 'without-unused',
@@ -17,6 +17,31 @@ const withoutUnused = {
     const unused =
       /[\\/](?:dockerode[\\/]lib[\\/](?:buildkit|session)|docker-modem[\\/]lib[\\/]ssh)\.js$/;
     onLoad({ filter: unused }, () => ({ contents: 'module.exports = {};' }));
+  },
+};
+
+/**
+ * Replaces `url.parse` in docker-modem, for which Node 24 prints a warning in each command that
+ * connects to a daemon over TCP or SSH. Node exempts only code in node_modules, not a bundle.
+ */
+const withoutLegacyUrls = {
+  name: 'without-legacy-urls',
+  setup: ({ onLoad }) => {
+    const parse = (text) => {
+      if (!URL.canParse(text)) return {};
+      const { hostname, port, pathname, search } = new URL(text);
+      return { hostname: hostname.replace(/^\[|\]$/g, ''), port, path: pathname + search };
+    };
+    const resolve = (base, path) => new URL(path, base).href;
+    onLoad({ filter: /[\\/]docker-modem[\\/]lib[\\/]modem\.js$/ }, ({ path }) => {
+      const source = readFileSync(path, 'utf8');
+      const contents = source.replace(
+        "url = require('url')",
+        `url = { ...require('url'), parse: ${parse}, resolve: ${resolve} }`,
+      );
+      if (contents === source) throw new Error(`${path} does not load url any more`);
+      return { contents };
+    });
   },
 };
 
@@ -30,7 +55,7 @@ const { metafile } = await build({
   format: 'esm',
   platform: 'node',
   target: 'node20.19',
-  // The SDK's ES modules: a split CommonJS bundle would lose their named exports.
+  // A split bundle loses the named exports of the SDK's CommonJS modules.
   mainFields: ['module', 'main'],
   metafile: true,
   define: { ECSDEPLOY_VERSION: JSON.stringify(version) },
@@ -45,30 +70,73 @@ const { metafile } = await build({
       'const __dirname = __dirnameOf(__filename);',
     ].join(' '),
   },
-  plugins: [withoutUnused],
+  plugins: [withoutUnused, withoutLegacyUrls],
   logLevel: 'warning',
 });
 writeFileSync(join(root, 'dist/THIRD-PARTY-LICENSES'), licences(metafile));
 
-/** The licence texts of every package that is in the bundle. */
+/** The licence and notice texts of all packages in the bundle; throws if a package has none. */
 function licences({ inputs }) {
   const folders = new Set(
     Object.keys(inputs).flatMap(
       (path) => /^node_modules\/(?:.*\/node_modules\/)?(?:@[^/]+\/)?[^/]+/.exec(path)?.[0] ?? [],
     ),
   );
-  const texts = [...folders].sort().map((folder) => {
-    const manifest = JSON.parse(readFileSync(join(root, folder, 'package.json'), 'utf8'));
-    const text = ['LICENSE', 'LICENSE.md', 'LICENSE.txt', 'license', 'LICENCE', 'COPYING']
-      .map((name) => {
-        try {
-          return readFileSync(join(root, folder, name), 'utf8');
-        } catch {
-          return undefined;
-        }
-      })
-      .find((found) => found !== undefined);
-    return `${manifest.name} ${manifest.version} (${manifest.license})\n\n${text ?? ''}`;
+  const packages = [...folders].toSorted().map((folder) => ({
+    folder,
+    ...JSON.parse(readFileSync(join(root, folder, 'package.json'), 'utf8')),
+    text: readdirSync(join(root, folder))
+      .filter((name) => /^(?:licen[cs]e|copying|notice)(?:[.-]|$)/i.test(name))
+      .toSorted()
+      .map((name) => readFileSync(join(root, folder, name), 'utf8').trim())
+      .join('\n\n'),
+  }));
+  const texts = packages.map((entry) => {
+    // Some packages of a monorepo have no text of their own, but their siblings do.
+    const sibling = packages.find(
+      ({ text, license, repository }) =>
+        text &&
+        license === entry.license &&
+        repository?.url !== undefined &&
+        repository.url === entry.repository?.url,
+    );
+    const text =
+      entry.text || sibling?.text || standardText(entry) || headers(entry, packages, inputs);
+    if (text === undefined)
+      throw new Error(`${entry.name} has no licence text; add it to scripts/build.js`);
+    return `${entry.name} ${entry.version} (${entry.license})\n\n${text}\n`;
   });
   return texts.join(`\n${'-'.repeat(80)}\n`);
+}
+
+/** The notices at the head of a package's bundled files, with the Apache text that they refer to. */
+function headers({ folder, license }, packages, inputs) {
+  const notices = Object.keys(inputs)
+    .filter((path) => path.startsWith(`${folder}/`))
+    .map((path) => /^(?:\/\/.*\n)+/.exec(readFileSync(join(root, path), 'utf8'))?.[0] ?? '');
+  const apache = packages.find((entry) => entry.license === 'Apache-2.0' && entry.text)?.text;
+  const parts = [...new Set(notices), license.includes('Apache-2.0') ? apache : ''];
+  return notices.every((notice) => notice !== '') && parts.every((part) => part !== undefined)
+    ? parts.join('\n').trim()
+    : undefined;
+}
+
+/** The SPDX text of a package that names its licence and author only; undefined for other licences. */
+function standardText({ license, author }) {
+  const name = author?.name ?? author;
+  if (license !== 'ISC' || name === undefined) return undefined;
+  return `ISC License
+
+Copyright (c) ${name}
+
+Permission to use, copy, modify, and/or distribute this software for any purpose with or without fee
+is hereby granted, provided that the above copyright notice and this permission notice appear in all
+copies.
+
+THE SOFTWARE IS PROVIDED "AS IS" AND THE AUTHOR DISCLAIMS ALL WARRANTIES WITH REGARD TO THIS
+SOFTWARE INCLUDING ALL IMPLIED WARRANTIES OF MERCHANTABILITY AND FITNESS. IN NO EVENT SHALL THE
+AUTHOR BE LIABLE FOR ANY SPECIAL, DIRECT, INDIRECT, OR CONSEQUENTIAL DAMAGES OR ANY DAMAGES
+WHATSOEVER RESULTING FROM LOSS OF USE, DATA OR PROFITS, WHETHER IN AN ACTION OF CONTRACT, NEGLIGENCE
+OR OTHER TORTIOUS ACTION, ARISING OUT OF OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS
+SOFTWARE.`;
 }

@@ -1,4 +1,4 @@
-// A whole deploy in the sandbox: `npm run demo`; `npm run demo -- arm64` deploys an image for the wrong CPU.
+// Deploys in the sandbox: `npm run demo`; `npm run demo -- arm64` deploys an image for the wrong CPU.
 import { spawnSync } from 'node:child_process';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -9,7 +9,7 @@ const deploy = ['deploy'];
 if (process.argv[2] === 'arm64') {
   deploy.push('--platform', 'linux/arm64', '--skip-check', 'image-platform');
 }
-// The tag is the commit's; where there is no git it has to be given.
+// Without a git commit the tag has no default.
 const hasCommit = spawnSync('git', ['-C', root, 'rev-parse', 'HEAD']).status === 0;
 if (!hasCommit) deploy.push('--tag', 'demo');
 const [node, ...args] = [...ecsdeploy, 'sandbox', '--', ...ecsdeploy, ...deploy];

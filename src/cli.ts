@@ -1,31 +1,33 @@
 import { Command, CommanderError, Option } from 'commander';
 import type { CommandResult, Context } from './commands/context.ts';
+import { misspelt } from './core/nearest.ts';
 import { EcsDeployError } from './errors.ts';
-import { longFlag, SETTING_KEYS, settingOf } from './settings/table.ts';
-import type { CommandName, SettingKey } from './settings/table.ts';
+import { longFlag, SETTING_KEYS, settingOf } from './settings/lookup.ts';
+import type { Layer } from './settings/lookup.ts';
+import type { CommandName } from './settings/table.ts';
 
-/** What the command line asks for. */
+/** A command line that was read. */
 export interface Invocation {
   readonly command: CommandName;
-  readonly flags: Readonly<Partial<Record<SettingKey, unknown>>>;
+  readonly flags: Layer;
   readonly argument: string | undefined;
-  /** What stands behind `--`. */
+  /** The words after the argument; for `sandbox`, the command to run. */
   readonly rest: readonly string[];
 }
 
-type Action = (context: Context) => Promise<CommandResult>;
+type Action<C extends CommandName> = (context: Context<C>) => Promise<CommandResult>;
 
-interface CommandRow {
+interface CommandRow<C extends CommandName> {
   readonly summary: string;
   readonly argument?: readonly [name: string, meaning: string];
   readonly examples: readonly string[];
-  readonly load: () => Promise<Action>;
+  readonly load: () => Promise<Action<C>>;
 }
 
-/** The subcommands; what a command needs is loaded only when it runs. */
-const COMMANDS: Readonly<Record<CommandName, CommandRow>> = {
+/** The subcommands; the code of a command is loaded only when it runs. */
+const COMMANDS: { readonly [C in CommandName]: CommandRow<C> } = {
   deploy: {
-    summary: 'build, push, register and roll out, followed to the verdict',
+    summary: 'build, push, register and roll out, and follow the deployment to its end',
     examples: [
       'ecsdeploy deploy',
       'ecsdeploy deploy --env prod --dry-run',
@@ -34,12 +36,12 @@ const COMMANDS: Readonly<Record<CommandName, CommandRow>> = {
     load: async () => (await import('./commands/deploy.ts')).deploy,
   },
   push: {
-    summary: 'build the image for the platform and push it; prints its reference',
+    summary: 'build and push the image, and print its reference',
     examples: ['IMAGE=$(ecsdeploy push)'],
     load: async () => (await import('./commands/push.ts')).push,
   },
   render: {
-    summary: 'print the task definition that the service runs, with the image replaced',
+    summary: 'print the task definition of the service with the image replaced',
     examples: [
       'ecsdeploy render --image "$IMAGE" --diff',
       'ecsdeploy render --image "$IMAGE" | ecsdeploy register -',
@@ -47,49 +49,48 @@ const COMMANDS: Readonly<Record<CommandName, CommandRow>> = {
     load: async () => (await import('./commands/render.ts')).render,
   },
   register: {
-    summary: 'register a task definition as a new revision; prints its ARN',
-    argument: ['[file]', 'JSON file of the task definition; - or nothing reads stdin'],
+    summary: 'register a task definition as a new revision, and print its ARN',
+    argument: ['[file]', 'JSON file of the task definition (default: -, which reads stdin)'],
     examples: ['ecsdeploy register task-definition.json'],
     load: async () => (await import('./commands/register.ts')).register,
   },
   rollout: {
-    summary: 'move the service to a revision and follow the deployment to its verdict',
+    summary: 'move the service to a revision, and follow the deployment to its end',
     argument: [
       '[revision]',
-      "family:revision or ARN; - reads it from stdin (default: the family's latest)",
+      'family:revision or ARN; - reads it from stdin (default: the latest of the family)',
     ],
     examples: ['ecsdeploy rollout', 'ecsdeploy rollout app:41', 'ecsdeploy rollout --watch'],
     load: async () => (await import('./commands/rollout.ts')).rollout,
   },
   rollback: {
-    summary: 'go back to the last revision that was deployed successfully',
+    summary: 'roll back to the last successfully deployed revision',
     examples: ['ecsdeploy rollback', 'ecsdeploy rollback --to app:41'],
     load: async () => (await import('./commands/rollback.ts')).rollback,
   },
   status: {
-    summary: 'show the service: deployments, tasks, the latest events',
+    summary: 'show the deployments, tasks and recent events of the service',
     examples: ['ecsdeploy status', 'ecsdeploy status --json'],
     load: async () => (await import('./commands/status.ts')).status,
   },
   diagnose: {
-    summary: 'tell why the latest deployment failed or hangs, and what to do',
+    summary: 'explain why the latest deployment failed or hangs, and what to do',
     examples: ['ecsdeploy diagnose'],
     load: async () => (await import('./commands/diagnose.ts')).diagnose,
   },
   logs: {
-    summary: "print the container logs of the service's tasks",
+    summary: 'print the container logs of the tasks',
     examples: ['ecsdeploy logs --container app', 'ecsdeploy logs -f'],
     load: async () => (await import('./commands/logs.ts')).logs,
   },
   verify: {
-    summary:
-      'check everything that a deploy would check before its first write, and change nothing',
+    summary: 'run all checks of a deploy without changing anything',
     examples: ['ecsdeploy verify', 'ecsdeploy verify --env prod --image REGISTRY/REPOSITORY:TAG'],
     load: async () => (await import('./commands/verify.ts')).verify,
   },
   sandbox: {
-    summary: 'a local ECS, ECR and CloudWatch Logs to try everything without an AWS account',
-    argument: ['[command...]', 'command to run inside it, behind --'],
+    summary: 'run a local ECS, ECR and CloudWatch Logs to try everything without an AWS account',
+    argument: ['[command...]', 'command to run in the sandbox, after --'],
     examples: [
       'ecsdeploy sandbox -- ecsdeploy deploy',
       'ecsdeploy sandbox --scenario crash -- ecsdeploy deploy',
@@ -98,8 +99,8 @@ const COMMANDS: Readonly<Record<CommandName, CommandRow>> = {
     load: async () => (await import('./commands/sandbox.ts')).sandbox,
   },
   help: {
-    summary: 'print the help of a command, the IAM policy it needs, or every error code',
-    argument: ['[topic...]', 'a command; iam, and of which command (default: deploy); or errors'],
+    summary: 'print the help of a command, the IAM policy that it needs, or every error code',
+    argument: ['[topic...]', 'a command; iam, with a command (default: deploy); or errors'],
     examples: [
       'ecsdeploy help rollout',
       'ecsdeploy help iam push',
@@ -111,18 +112,20 @@ const COMMANDS: Readonly<Record<CommandName, CommandRow>> = {
 };
 
 /** Loads the code of a command. */
-export function loadCommand(name: CommandName): Promise<Action> {
+export function loadCommand(name: CommandName): Promise<Action<never>> {
   return COMMANDS[name].load();
 }
 
-/** Where help goes, and how wide it may be. */
+/** Where help is written, and how wide it can be. */
 export interface HelpOutput {
   readonly write: (text: string) => void;
   readonly columns: number;
+  /** The text of `help errors`. */
+  readonly errorCodes: () => Promise<string>;
 }
 
 /**
- * Reads the command line; undefined when it asked for help or the version, which are written then.
+ * Reads the command line; undefined when it asks for help or the version, which are written.
  *
  * Throws an {@link EcsDeployError} of code `usage`.
  */
@@ -154,6 +157,7 @@ export async function parseCommandLine(
     command.addHelpText('after', `\nExamples:\n${examples.map((line) => `  ${line}`).join('\n')}`);
     command.action(async () => {
       const [argument, ...rest] = command.args;
+      if (name === 'sandbox') checkSandboxed(argument, argv);
       if (name === 'help' && argument !== 'iam') return writeHelp(program, argument, output);
       const flags = readFlags(command);
       if (name === 'rollout') checkRevision(argument, flags.taskDefinition);
@@ -175,18 +179,28 @@ export async function parseCommandLine(
   return invocation;
 }
 
-/** Throws where the argument and `--task-definition` name two revisions: only one can be meant. */
+/** Throws when a command of our own follows `sandbox` without `--` and `ecsdeploy` before it. */
+function checkSandboxed(word: string | undefined, argv: readonly string[]): void {
+  if (word === undefined || argv.includes('--') || !Object.hasOwn(COMMANDS, word)) return;
+  throw new EcsDeployError({
+    code: 'usage',
+    message: `"${word}" is a command of ecsdeploy, not a program that the sandbox can run.`,
+    hint: `run it in the sandbox: ecsdeploy sandbox -- ecsdeploy ${argv.slice(argv.indexOf(word)).join(' ')}`,
+  });
+}
+
+/** Throws when the argument and `--task-definition` name two different revisions. */
 function checkRevision(argument: string | undefined, flag: unknown): void {
   if (argument === undefined || typeof flag !== 'string') return;
   if (argument === flag || argument.startsWith(`${flag}:`)) return;
   throw new EcsDeployError({
     code: 'usage',
-    message: `rollout is given two revisions: ${argument} and --task-definition ${flag}.`,
-    hint: 'leave one of them out',
+    message: `Two revisions are given: ${argument} and --task-definition ${flag}.`,
+    hint: 'give only one of them',
   });
 }
 
-/** Writes the help of a command, of all, or of every error code. */
+/** Writes the help of a command, the overview of all commands, or every error code. */
 async function writeHelp(
   program: Command,
   topic: string | undefined,
@@ -197,32 +211,48 @@ async function writeHelp(
     (command ?? program).outputHelp();
     return;
   }
-  const { helpErrors, unknownTopic } = await import('./commands/help.ts');
-  if (topic !== 'errors') throw unknownTopic(topic, Object.keys(COMMANDS));
-  output.write(`${helpErrors()}\n`);
+  if (topic !== 'errors') {
+    const { unknownTopic } = await import('./commands/help.ts');
+    throw unknownTopic(topic, Object.keys(COMMANDS));
+  }
+  output.write(`${await output.errorCodes()}\n`);
 }
 
-/** What is wrong with a command line, and the nearest one that is right. */
+/** Names that other tools use, and the words of ecsdeploy that mean the same. */
+const SYNONYMS = new Map([
+  ['version', '--version'],
+  ['ps', 'status'],
+  ['ls', 'status'],
+  ['list', 'status'],
+  ['up', 'deploy'],
+  ['check', 'verify'],
+  ['undo', 'rollback'],
+]);
+
+/** Explains what is wrong with a command line, and suggests the nearest valid word. */
 function usageError(cause: CommanderError, argv: readonly string[]): EcsDeployError {
   const names = Object.keys(COMMANDS);
   const command = argv.find((word) => names.includes(word));
+  const help = command === undefined ? 'ecsdeploy --help' : `ecsdeploy ${command} --help`;
+  const usage = (message: string, ...hints: readonly string[]) =>
+    new EcsDeployError({ code: 'usage', message, hint: hints.join('\n'), cause });
   if (cause.code === 'commander.help') {
-    return new EcsDeployError({
-      code: 'usage',
-      message: 'No command was given.',
-      hint: `one of ${names.join(', ')}; see ecsdeploy --help`,
-      cause,
-    });
+    return usage('No command was given.', `commands: ${names.join(', ')}`, `see ${help}`);
+  }
+  const [, unknown] = /^error: unknown command '(.*?)'/s.exec(cause.message) ?? [];
+  if (unknown !== undefined) {
+    const near = SYNONYMS.get(unknown) ?? misspelt(unknown, names);
+    const hints = near === undefined ? [] : [`did you mean ${near}?`];
+    return usage(`Unknown command '${unknown}'.`, ...hints, `see ${help}`);
   }
   const [, takes, given] =
     /^error: too many arguments for '\w+'\. Expected (\d) .* got (\d+)/.exec(cause.message) ?? [];
   if (takes !== undefined) {
-    return new EcsDeployError({
-      code: 'usage',
-      message: `${command} takes ${takes === '0' ? 'no argument' : 'one argument'}, but ${given} ${given === '1' ? 'was' : 'were'} given.`,
-      hint: `what it works on is named by options, for one --service NAME\nsee ecsdeploy ${command} --help`,
-      cause,
-    });
+    return usage(
+      `${command} takes ${takes === '0' ? 'no argument' : 'one argument'}, but ${given} ${given === '1' ? 'was' : 'were'} given.`,
+      'use options instead, e.g. --service NAME',
+      `see ${help}`,
+    );
   }
   const [, message = '', near] =
     /^error: (.*?)(?:\n\(Did you mean (.*)\?\))?$/s.exec(cause.message) ?? [];
@@ -230,25 +260,22 @@ function usageError(cause: CommanderError, argv: readonly string[]): EcsDeployEr
   const owners = SETTING_KEYS.filter((key) => longFlag(key) === option).flatMap(
     (key) => settingOf(key).commands ?? [],
   );
-  const see = command === undefined ? 'ecsdeploy --help' : `ecsdeploy ${command} --help`;
-  return new EcsDeployError({
-    code: 'usage',
-    message: `${message.charAt(0).toUpperCase()}${message.slice(1).replace(/(?<!\.)$/, '.')}`,
-    hint: [
-      ...(option !== undefined && owners.length > 0
-        ? [`${option} is an option of ${owners.join(', ')}`]
-        : near === undefined
-          ? []
-          : [`did you mean ${near}?`]),
-      `see ${see}`,
-    ].join('\n'),
-    cause,
-  });
+  const inner = argv.slice(argv.indexOf('sandbox') + 1).find((word) => names.includes(word));
+  if (command === 'sandbox' && option !== undefined) checkSandboxed(inner, argv);
+  return usage(
+    `${message.charAt(0).toUpperCase()}${message.slice(1).replace(/(?<!\.)$/, '.')}`,
+    ...(option !== undefined && owners.length > 0
+      ? [`${option} is an option of ${owners.join(', ')}`]
+      : near === undefined
+        ? []
+        : [`did you mean ${near}?`]),
+    `see ${help}`,
+  );
 }
 
 /**
- * Whether `--service A B` may name two services: not where B may be the command, or its argument.
- * There one option takes one value, or several with commas between them.
+ * Whether `--service A B` can name two services: not where B could be the command or its argument.
+ * There, the option takes one value each time.
  */
 function mayTakeMany(argv: readonly string[]): boolean {
   const at = argv.findIndex((word) => Object.hasOwn(COMMANDS, word));
@@ -266,7 +293,7 @@ function addOptions(
     if (flags === undefined || !takes(commands)) continue;
     const option = new Option(flags, meaning);
     option.variadic &&= many;
-    // Values are read and checked with those of the other sources, all problems at once.
+    // `resolveConfig` reads the values of all sources, so that it can report all problems at once.
     if (reader.many === true && !option.variadic) {
       option.argParser<string[] | undefined>((value, previous) => [...(previous ?? []), value]);
     }
@@ -282,7 +309,7 @@ function readFlags(command: Command): Invocation['flags'] {
       const option = options.find(({ flags }) => flags === settingOf(key).flags);
       if (option === undefined) return [];
       const value = values[option.attributeName()];
-      // commander holds `--no-wait` as `wait: false`.
+      // commander stores `--no-wait` as `wait: false`.
       if (option.negate) return value === false ? [[key, true]] : [];
       return value === undefined ? [] : [[key, value]];
     }),

@@ -1,4 +1,4 @@
-/** Exit statuses of the command, fixed for scripts: 2 to 5 mean that the service was not changed. */
+/** Exit statuses of the command, fixed for scripts: 2 to 5 mean that no service was changed. */
 export const EXIT_STATUS = {
   succeeded: 0,
   unexpected: 1,
@@ -12,6 +12,9 @@ export const EXIT_STATUS = {
   sightLost: 9,
   interrupted: 130,
 } as const;
+
+/** One of {@link EXIT_STATUS}. */
+export type ExitStatus = (typeof EXIT_STATUS)[keyof typeof EXIT_STATUS];
 
 /** Every error code with the exit status it ends in. */
 export const ERROR_STATUS = {
@@ -61,23 +64,23 @@ export const ERROR_STATUS = {
   'digest-mismatch': EXIT_STATUS.docker,
   'sight-lost': EXIT_STATUS.sightLost,
   interrupted: EXIT_STATUS.interrupted,
-} as const;
+} as const satisfies Readonly<Record<string, ExitStatus>>;
 
 /** A code of {@link ERROR_STATUS}. */
 export type ErrorCode = keyof typeof ERROR_STATUS;
 
-/** What an {@link EcsDeployError} is made of. */
+/** The parts of an {@link EcsDeployError}. */
 export interface ErrorParts {
   readonly code: ErrorCode;
   /** What happened, naming the thing and the place. */
   readonly message: string;
-  /** What to do about it, with the command or the flag. */
+  /** What to do, with the command or the flag. */
   readonly hint?: string | undefined;
   /** The error that this one translates. */
   readonly cause?: unknown;
 }
 
-/** An error that a user can act on; anything else that reaches the top is a bug of ours. */
+/** An error that a user can act on; any other error that reaches the top is a bug. */
 export class EcsDeployError extends Error {
   readonly code: ErrorCode;
   readonly hint: string | undefined;
@@ -92,12 +95,12 @@ export class EcsDeployError extends Error {
     this.problems = problems;
   }
 
-  get status(): number {
+  get status(): ExitStatus {
     return ERROR_STATUS[this.code];
   }
 }
 
-/** Throws nothing for no problem, the problem itself for one, and all of them together for more. */
+/** Throws the problem, or one error with all of them; returns when there is none. */
 export function refuse(problems: readonly EcsDeployError[]): void {
   const [first] = problems;
   if (first === undefined) return;
@@ -107,7 +110,7 @@ export function refuse(problems: readonly EcsDeployError[]): void {
   throw new EcsDeployError({ code: first.code, message, hint: hints.join('\n') }, problems);
 }
 
-/** Waits for all and returns their values; what failed is reported together, not the first alone. */
+/** Waits for all and returns their values; throws all failures together. */
 export async function allOrRefuse<T extends readonly Promise<unknown>[]>(
   promises: readonly [...T],
 ): Promise<{ -readonly [K in keyof T]: Awaited<T[K]> }> {
@@ -122,12 +125,4 @@ export async function allOrRefuse<T extends readonly Promise<unknown>[]>(
   }
   refuse([...problems.values()]);
   return ends.map((end) => (end as PromiseFulfilledResult<unknown>).value) as never;
-}
-
-/** Whether an abort caused the error: ours (Ctrl-C), or the platform's own `AbortError`. */
-export function isAbort(error: unknown): boolean {
-  return (
-    (error instanceof EcsDeployError && error.code === 'interrupted') ||
-    (error instanceof Error && (error.name === 'AbortError' || error.name === 'TimeoutError'))
-  );
 }

@@ -1,14 +1,12 @@
 import type { Change } from './core/changes.ts';
 import type { Finding } from './core/checks.ts';
-import type { Cause } from './core/diagnosis.ts';
-import type { ServiceResult } from './core/result.ts';
-import type { EcsDeployError } from './errors.ts';
+import type { RolloutEvent } from './core/rollout-events.ts';
 
 /** Bytes of one layer on its way to the registry. */
 export interface LayerProgress {
   readonly id: string;
   readonly current: number;
-  /** Undefined where the daemon does not say. */
+  /** Undefined where the daemon gives none. */
   readonly total: number | undefined;
   readonly state: 'waiting' | 'pushing' | 'pushed' | 'exists';
 }
@@ -22,19 +20,7 @@ export interface ServicePlan {
   readonly changes: readonly Change[];
 }
 
-/** Counts of one deployment, as ECS gives them. */
-export interface RolloutCounts {
-  readonly desired: number;
-  readonly running: number;
-  readonly pending: number;
-  readonly failed: number;
-  /** Failures at which the circuit breaker trips; undefined without one, and before the first. */
-  readonly limit: number | undefined;
-  /** Running tasks of other deployments. */
-  readonly old: number;
-}
-
-/** Everything a step can tell, as facts without wording; the reporters word it. */
+/** Everything that a step reports, as facts without wording; `report/` words it. */
 export type Event =
   | {
       readonly kind: 'api-call';
@@ -54,7 +40,7 @@ export type Event =
   | {
       readonly kind: 'docker-found';
       readonly address: string;
-      /** What named it, e.g. `context colima`; `default` of the default socket. */
+      /** The setting that names it, e.g. `context colima`; `default` for the default socket. */
       readonly source: string;
       readonly version: string;
       readonly standIn: boolean;
@@ -92,38 +78,7 @@ export type Event =
       readonly to: string;
     }
   | { readonly kind: 'rollout-unchanged'; readonly service: string; readonly revision: string }
-  | {
-      readonly kind: 'rollout-progress';
-      readonly service: string;
-      readonly phase: string;
-      /** Lifecycle stage of the service deployment, e.g. `BAKE_TIME`. */
-      readonly stage: string | undefined;
-      /** Percentage of the production traffic that the new tasks get, where it is shifted. */
-      readonly traffic: number | undefined;
-      /** What ECS waits for although all new tasks run. */
-      readonly waitsFor: 'health-checks' | 'old-tasks' | 'drain' | 'bake' | undefined;
-      /** ISO time of AWS at which that began; undefined where AWS gives none. */
-      readonly waitsSince: string | undefined;
-      /** Seconds that it takes at most; undefined where AWS gives no limit. */
-      readonly waitsAtMost: number | undefined;
-      /** Old tasks whose connections are draining: ECS no longer counts them as running. */
-      readonly draining: number;
-      readonly counts: RolloutCounts;
-    }
-  | {
-      readonly kind: 'rollout-paused';
-      readonly service: string;
-      readonly stage: string;
-      readonly hook: string;
-      /** ARN of the service deployment. */
-      readonly record: string;
-      /** ISO time at which ECS continues by itself, and how. */
-      readonly expiresAt: string | undefined;
-      readonly timeoutAction: string | undefined;
-    }
-  | { readonly kind: 'service-event'; readonly service: string; readonly message: string }
-  | { readonly kind: 'cause'; readonly service: string; readonly cause: Cause }
-  | { readonly kind: 'rolling-back'; readonly service: string; readonly reason: string }
+  | RolloutEvent
   | { readonly kind: 'sight-troubled'; readonly message: string }
   | { readonly kind: 'sight-regained' }
   | {
@@ -132,17 +87,6 @@ export type Event =
       /** API calls of all polls together, and of the poll that made most. */
       readonly calls: number;
       readonly mostCalls: number;
-    }
-  | {
-      readonly kind: 'service-ended';
-      readonly result: ServiceResult;
-      readonly reason: string;
-      readonly seconds: number;
-      readonly digests: readonly string[];
-      /** ECS was rolling back when the watch ended. */
-      readonly rollingBack: boolean;
-      /** The interrupt was meant to detach (`--detach-on-interrupt`). */
-      readonly detached: boolean;
     }
   | { readonly kind: 'log-empty' }
   | {
@@ -154,11 +98,18 @@ export type Event =
     }
   | { readonly kind: 'sandbox-stand-in'; readonly reason: string }
   | { readonly kind: 'sandbox-waiting'; readonly variables: readonly string[] }
-  | { readonly kind: 'interrupted'; readonly message: string; readonly hint: string | undefined }
-  | { readonly kind: 'error'; readonly error: EcsDeployError };
+  | { readonly kind: 'interrupted'; readonly message: string; readonly hint: string | undefined };
 
 /** Takes one event. */
 export type Emit = (event: Event) => void;
 
+/** An event with the time at which it happened, as the reporters take it. */
+export type TimedEvent = Event & { readonly at: Date };
+
 /** The event of one kind. */
 export type EventOf<K extends Event['kind']> = Extract<Event, { readonly kind: K }>;
+
+/** Seconds since a `performance.now()`, to the millisecond. */
+export function secondsSince(start: number): number {
+  return Math.round(performance.now() - start) / 1000;
+}

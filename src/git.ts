@@ -4,16 +4,16 @@ import { join } from 'node:path';
 import { EcsDeployError } from './errors.ts';
 import { runProcess } from './processes.ts';
 
-/** What identifies the source of an image. */
+/** The commit that an image is built from. */
 export interface Source {
-  /** `<sha>`, or `<sha>-dirty-<8 hex of the changes>` with uncommitted changes. */
+  /** `<sha>`, or with uncommitted changes `<sha>-dirty-<8 hex digits of their hash>`. */
   readonly tag: string;
   readonly commit: string;
   /** URL of the remote `origin` without credentials; undefined when there is none. */
   readonly remote: string | undefined;
 }
 
-/** Reads commit and uncommitted changes of the work tree a folder is in; throws `tag-unknown`. */
+/** Reads the commit and the uncommitted changes of a folder's work tree; throws `tag-unknown`. */
 export async function readSource(directory: string): Promise<Source> {
   const git = (...args: string[]) => runProcess({ command: 'git', args, directory });
   const head = await git('rev-parse', 'HEAD', '--show-toplevel').catch((error: unknown) =>
@@ -24,21 +24,32 @@ export async function readSource(directory: string): Promise<Source> {
     const reason = /unknown revision|ambiguous argument/.test(head.tail.join(' '))
       ? 'the repository has no commit yet'
       : /dubious ownership/.test(head.tail.join(' '))
-        ? 'git does not trust the owner of the folder (git config --global --add safe.directory …)'
-        : 'it is not in a git repository';
+        ? `git does not trust the owner of the folder (git config --global --add safe.directory ${directory})`
+        : 'the folder is not in a git repository';
     return noSource(directory, reason, undefined);
   }
   const [status, remote] = await Promise.all([
     git('-C', root, 'status', '--porcelain=v1', '-z', '--untracked-files=all'),
     git('remote', 'get-url', 'origin'),
   ]);
-  const url = remote.status === 0 ? remote.stdout.trim().replace(/\/\/[^/@]*@/, '//') : undefined;
+  const url = remote.status === 0 ? withoutCredentials(remote.stdout.trim()) : undefined;
   if (status.stdout === '') return { tag: commit, commit, remote: url };
   const changes = await hashChanges(root, status.stdout);
   return { tag: `${commit}-dirty-${changes.slice(0, 8)}`, commit, remote: url };
 }
 
-/** Digest of the diff against HEAD and of every file git does not know yet. */
+/** Removes user names and passwords, the query and the fragment; the user of `git@host:path` stays. */
+function withoutCredentials(url: string): string {
+  return (
+    url
+      // A password can contain "@" and even "/"; a colon before digits and "/" is a port.
+      .replace(/(?<=^[a-z0-9+.-]+:\/\/)(?:[^/@]*:(?!\d+\/).*|[^/]*)@/i, '')
+      .replace(/^[^/]*:[^/]*@/, '')
+      .replace(/[?#].*$/, '')
+  );
+}
+
+/** Hashes the diff against HEAD and every untracked file. */
 async function hashChanges(root: string, status: string): Promise<string> {
   const hash = createHash('sha256');
   const diff = await runProcess({
@@ -54,7 +65,7 @@ async function hashChanges(root: string, status: string): Promise<string> {
     try {
       for await (const chunk of createReadStream(join(root, path))) hash.update(chunk as Buffer);
     } catch {
-      // What cannot be read, a socket for one, is in no image either.
+      // A file that cannot be read, such as a socket, cannot get into the image either.
     }
   }
   return hash.digest('hex');
@@ -63,8 +74,8 @@ async function hashChanges(root: string, status: string): Promise<string> {
 function noSource(directory: string, reason: string, cause: unknown): never {
   throw new EcsDeployError({
     code: 'tag-unknown',
-    message: `No image tag can be made from the commit of ${directory}: ${reason}.`,
-    hint: 'give the tag yourself: --tag TAG',
+    message: `Cannot make an image tag from the commit of ${directory}: ${reason}.`,
+    hint: 'set the tag with --tag TAG',
     cause,
   });
 }

@@ -2,6 +2,7 @@ import { EcsDeployError, EXIT_STATUS } from './errors.ts';
 import { run } from './run.ts';
 
 declare const ECSDEPLOY_VERSION: string;
+declare const ECSDEPLOY_BUGS: string | undefined;
 
 // The SDK would print a notice about Node 20 on stderr at every start.
 process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] = 'true';
@@ -13,30 +14,39 @@ function interrupt(name: NodeJS.Signals): void {
   controller.abort(new EcsDeployError({ code: 'interrupted', message, cause: name }));
 }
 // `on`, not `once`: beside ora, `once` would let the second signal kill without a clean-up.
-for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, interrupt);
-// A progress that nobody can read must not end a deploy; a result that cannot be written is a failure.
+for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, interrupt);
+// Progress that cannot be written does not end a deploy; a result that cannot be written is a failure.
 process.stderr.on('error', () => undefined);
-let lost: NodeJS.ErrnoException | undefined;
+let lost: string | undefined;
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  // A reader that has seen enough (`| head`) has lost nothing.
-  if (error.code !== 'EPIPE') lost = error;
+  // A reader that stops early (`| head`) has lost nothing.
+  if (error.code !== 'EPIPE') lost = error.message;
 });
 
 const status = await run(process.argv.slice(2), {
   environment: process.env,
-  directory: process.cwd(),
+  get directory() {
+    try {
+      return process.cwd();
+    } catch (cause) {
+      const message = 'The current folder does not exist any more.';
+      const hint = 'change to a folder that exists, and run it again';
+      throw new EcsDeployError({ code: 'usage', message, hint, cause });
+    }
+  },
   stdin: process.stdin,
   stdout: process.stdout,
   stderr: process.stderr,
   signal: controller.signal,
   interrupt: () => interrupt('SIGINT'),
   version: ECSDEPLOY_VERSION,
+  bugs: typeof ECSDEPLOY_BUGS === 'undefined' ? undefined : ECSDEPLOY_BUGS,
   versions: { node: process.versions.node, platform: process.platform, arch: process.arch },
 });
-// Sockets that are kept alive must not hold the process; what was written must get out first.
+// Connections that are kept alive must not hold the process, but all output must be written first.
 process.stdout.write('', () => {
   setImmediate(() => {
-    const problem = lost === undefined ? '' : `Error: stdout cannot be written: ${lost.message}\n`;
+    const problem = lost === undefined ? '' : `Error: Cannot write to stdout: ${lost}\n`;
     process.stderr.write(problem, () =>
       process.exit(problem === '' ? status : status || EXIT_STATUS.unexpected),
     );

@@ -3,41 +3,41 @@ import { kill, platform } from 'node:process';
 
 /** How a child process ended. */
 export interface ProcessEnd {
-  /** Exit status; 128 plus the number for a signal is not made up: it is null then. */
+  /** Exit status; null when a signal ended the process. */
   readonly status: number | null;
   readonly stdout: string;
   /** The last lines of both streams, oldest first. */
   readonly tail: readonly string[];
 }
 
-/** What to run. */
+/** A process to run. */
 export interface ProcessRequest {
   readonly command: string;
-  /** Absent: `command` is a line for the shell. */
+  /** When absent, `command` is a line for the shell. */
   readonly args?: readonly string[];
   readonly directory: string;
-  /** What it reads on stdin; nothing when absent. */
+  /** Written to its stdin; nothing when absent. */
   readonly input?: string;
   readonly signal?: AbortSignal;
-  /** Told each line of stdout and stderr. */
+  /** Called with each line of stdout and stderr. */
   readonly onLine?: (line: string) => void;
 }
 
 const TAIL = 20;
-/** Milliseconds that an aborted process has to end by itself. */
+/** Milliseconds between SIGTERM and SIGKILL for an aborted process. */
 const GRACE = 3000;
 
-/** Runs a process to its end without a terminal; rejects when it cannot be started or is aborted. */
+/** Runs a process without a terminal until it ends; rejects if it cannot start or is aborted. */
 export function runProcess(request: ProcessRequest): Promise<ProcessEnd> {
   const { command, args, directory, input, signal, onLine } = request;
   const child = spawn(command, args ?? [], {
     cwd: directory,
     shell: args === undefined,
     stdio: 'pipe',
-    // A shell's children must end with it on Ctrl-C, so that they are a group of their own.
+    // The shell and its children form a process group, so that a signal reaches all of them.
     detached: args === undefined && platform !== 'win32',
   });
-  // A process may end without reading it.
+  // A process can end before it reads its stdin.
   child.stdin.on('error', () => undefined).end(input);
   const tail: string[] = [];
   let stdout = '';
@@ -69,7 +69,7 @@ export function runProcess(request: ProcessRequest): Promise<ProcessEnd> {
         if (child.pid !== undefined && args === undefined) kill(-child.pid, name);
         else child.kill(name);
       } catch {
-        // The group has ended; what it left behind is none of it.
+        // The group has already ended.
       }
     };
     let grace: NodeJS.Timeout | undefined;
@@ -77,7 +77,7 @@ export function runProcess(request: ProcessRequest): Promise<ProcessEnd> {
       send('SIGTERM');
       grace = setTimeout(() => {
         send('SIGKILL');
-        // A daemon that was left behind may hold the pipes; this run does not wait for it.
+        // A daemon that the process started can keep the pipes open; do not wait for it.
         child.stdout.destroy();
         child.stderr.destroy();
       }, GRACE);

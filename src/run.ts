@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { createInterface } from 'node:readline/promises';
 import { text as readAll } from 'node:stream/consumers';
 import { loadCommand, parseCommandLine } from './cli.ts';
@@ -5,112 +6,119 @@ import type { Invocation } from './cli.ts';
 import { resolveConfig } from './settings/config.ts';
 import type { CommandResult, Context } from './commands/context.ts';
 import { redact } from './core/redact.ts';
-import { statusOf } from './core/result.ts';
-import type { Outcome, Result } from './core/result.ts';
-import { EcsDeployError, EXIT_STATUS, isAbort } from './errors.ts';
-import type { Event } from './events.ts';
+import { outcomeOfError, statusOf } from './core/result.ts';
+import type { Output, Result } from './core/result.ts';
+import { EcsDeployError, EXIT_STATUS } from './errors.ts';
+import type { Emit } from './events.ts';
 import { writeGithubFiles } from './report/github.ts';
-import type { Reporter } from './report/plain.ts';
 import { isColoured, openReporter } from './report/reporter.ts';
 
-/** Everything of the process that a run touches. */
+/** Everything of the process that a run uses. */
 export interface Io {
-  /** Read, and `AWS_PROFILE` written, so that the SDK sees the profile that was chosen. */
+  /** `AWS_PROFILE` is also written: the SDK reads the chosen profile there. */
   readonly environment: Record<string, string | undefined>;
+  /** The current folder, absolute; reading it may throw. */
   readonly directory: string;
   readonly stdin: NodeJS.ReadStream;
   readonly stdout: NodeJS.WriteStream;
   readonly stderr: NodeJS.WriteStream;
-  /** Aborted by the first Ctrl-C or SIGTERM. */
+  /** Aborted by the first Ctrl-C, SIGTERM or SIGHUP. */
   readonly signal: AbortSignal;
-  /** What Ctrl-C does; at a prompt the terminal gives it to whoever asks. */
+  /** Does what Ctrl-C does: at a prompt, the terminal reports Ctrl-C to the prompt only. */
   readonly interrupt: () => void;
   readonly version: string;
-  /** What it runs on. */
+  /** Where to report a bug; undefined in a build without that address. */
+  readonly bugs?: string | undefined;
   readonly versions: { readonly node: string; readonly platform: string; readonly arch: string };
 }
 
 /** Runs one command line and returns its exit status; the only place that prints results and errors. */
 export async function run(argv: readonly string[], io: Io): Promise<number> {
+  const { environment, stdout, stderr } = io;
   const start = performance.now();
-  // A wrong flag cannot say what was wanted, but the presence of others can.
+  // An invalid command line gives no config, but its valid flags still apply to the error.
   const words = argv.slice(0, argv.includes('--') ? argv.indexOf('--') : undefined);
   let json = words.includes('--json');
   let verbose = words.some((word) => word === '--verbose' || word === '-v');
   let command = '';
-  let reporter: Reporter = await openReporter({
-    progress: wantsJsonLines(words, io.environment) ? 'json' : 'plain',
+  let reporter = await openReporter({
+    progress: asksForJsonLines(words, environment) ? 'json' : 'plain',
     verbose: false,
-    stream: io.stderr,
-    environment: io.environment,
+    stream: stderr,
+    environment,
   });
+  const emit: Emit = (event) => reporter.report({ ...event, at: new Date() });
+  let isRead = true;
+  const noteLoss = () => {
+    isRead = false;
+  };
+  stdout.once('error', noteLoss);
+  const print = async (output: Output) => {
+    const { formatOutput } = await import('./report/output.ts');
+    stdout.write(`${await formatOutput(output, isColoured(stdout, environment))}\n`);
+    return isRead;
+  };
   const finish = async (result: CommandResult, error: Result['error']): Promise<number> => {
     reporter.end();
-    const total = Math.round(performance.now() - start) / 1000;
-    const { output, status, seconds, ...facts } = result;
+    const { output, status, outcome, image, services, logs, checks, seconds } = result;
     const document: Result = {
-      outcome: facts.outcome,
+      outcome,
       command,
-      image: facts.image,
-      services: facts.services,
-      ...(facts.logs && { logs: facts.logs }),
-      ...(facts.checks && { checks: facts.checks }),
+      image,
+      services,
+      ...(logs && { logs }),
+      ...(checks && { checks }),
       error,
-      seconds: { ...seconds, total },
+      seconds: { ...seconds, total: Math.round(performance.now() - start) / 1000 },
     };
-    if (json) io.stdout.write(`${JSON.stringify(document, undefined, 2)}\n`);
-    else if (output !== undefined) {
-      const colour = isColoured(io.stdout, io.environment);
-      const isText = typeof output === 'string';
-      const text = isText ? output : (await import('./report/diff.ts')).wordDiff(output, colour);
-      io.stdout.write(`${text}\n`);
-    }
-    if (io.environment['GITHUB_ACTIONS'] === 'true') {
+    if (json) stdout.write(`${JSON.stringify(document, undefined, 2)}\n`);
+    else if (output !== undefined) await print(output);
+    if (environment['GITHUB_ACTIONS'] === 'true') {
       try {
-        writeGithubFiles(document, io.environment);
+        writeGithubFiles(document, environment);
       } catch (cause) {
-        // The deployment has its verdict; a summary that is missing does not change it.
-        const message = `The outputs for GitHub could not be written: ${(cause as Error).message}`;
-        reporter.report({ kind: 'warning', message });
+        // The result stands without its summary.
+        const message = `Cannot write the outputs for GitHub: ${(cause as Error).message}`;
+        emit({ kind: 'warning', message });
       }
     }
-    return status ?? statusOf(facts.outcome);
+    return status ?? statusOf(outcome);
   };
   try {
     const invocation = await parseCommandLine(argv, io.version, {
-      write: (text) => void io.stdout.write(text),
-      columns: io.stdout.columns ?? 100,
+      write: (text) => void stdout.write(text),
+      columns: stdout.columns ?? 100,
+      errorCodes: async () => (await import('./report/explanations.ts')).helpErrors(),
     });
     if (invocation === undefined) return EXIT_STATUS.succeeded;
-    command = invocation.command;
-    const context = makeContext(invocation, io, (event) => reporter.report(event));
+    ({ command } = invocation);
+    const context = makeContext(invocation, io, emit, print);
     const { config } = context;
     ({ json, verbose } = config);
     reporter = await openReporter({
       progress: config.quiet ? 'quiet' : config.progress,
-      verbose: config.verbose,
-      stream: io.stderr,
-      environment: io.environment,
+      verbose,
+      stream: stderr,
+      environment,
     });
     const action = await loadCommand(invocation.command);
     return await finish(await action(context), null);
   } catch (thrown) {
     const error = withPolicy(toEcsDeployError(thrown, io, verbose), command);
-    const { code, message, hint } = error;
-    reporter.report(
+    const { code, message, hint, status } = error;
+    emit(
       code === 'interrupted' ? { kind: 'interrupted', message, hint } : { kind: 'error', error },
     );
-    const nothing = { image: null, services: [], seconds: {} };
-    const outcome = outcomeOf(error.status);
-    return await finish(
-      { ...nothing, outcome, status: error.status },
-      { code, message, hint: hint ?? null },
-    );
+    const outcome = outcomeOfError(status);
+    const result = { outcome, status, image: null, services: [], seconds: {} };
+    return await finish(result, { code, message, hint: hint ?? null });
+  } finally {
+    stdout.off('error', noteLoss);
   }
 }
 
-/** Whether stderr is to be JSON, told before the command line is read. */
-function wantsJsonLines(words: readonly string[], environment: Io['environment']): boolean {
+/** Whether stderr should be JSON, as far as that is known before the command line is parsed. */
+function asksForJsonLines(words: readonly string[], environment: Io['environment']): boolean {
   const at = words.indexOf('--progress');
   const given =
     words.find((word) => word.startsWith('--progress='))?.slice('--progress='.length) ??
@@ -118,46 +126,46 @@ function wantsJsonLines(words: readonly string[], environment: Io['environment']
   return given === 'json';
 }
 
-/** Adds to a permission that is missing where all of them stand. */
+/** Points a missing permission to `help iam`, which prints all permissions of a command. */
 function withPolicy(error: EcsDeployError, command: string): EcsDeployError {
   if (error.code !== 'permission-denied' || !/"Allow"/.test(error.hint ?? '')) return error;
   const { code, message, hint, cause, problems } = error;
-  const policy = `the whole policy: ecsdeploy help iam${command === 'deploy' ? '' : ` ${command}`}`;
+  const policy = `for the full policy: ecsdeploy help iam${command === 'deploy' ? '' : ` ${command}`}`;
   return new EcsDeployError({ code, message, hint: `${hint}\n${policy}`, cause }, problems);
 }
 
-function makeContext(invocation: Invocation, io: Io, report: (event: Event) => void): Context {
+function makeContext(
+  invocation: Invocation,
+  io: Io,
+  report: Emit,
+  print: Context['print'],
+): Context<never> {
   const { environment, directory, stdin, stderr, signal } = io;
-  const said = new Set<string>();
-  let isRead = true;
-  io.stdout.once('error', () => {
-    isRead = false;
-  });
+  // Every call listens to it while it is under way: Node would take many of them for a leak.
+  setMaxListeners(0, signal);
+  const reported = new Set<string>();
   return {
-    config: resolveConfig({ flags: invocation.flags, environment, directory }),
+    config: resolveConfig({ ...invocation, environment, directory }),
     argument: invocation.argument,
     rest: invocation.rest,
-    // The same warning at every poll would bury the rest.
+    // A warning that every poll repeats is reported once.
     emit: (event) => {
       if (event.kind === 'warning') {
-        if (said.has(event.message)) return;
-        said.add(event.message);
+        if (reported.has(event.message)) return;
+        reported.add(event.message);
       }
       report(event);
     },
     signal,
     environment,
     directory,
-    print: (line) => {
-      io.stdout.write(`${line}\n`);
-      return isRead;
-    },
+    print,
     readStdin: async () => {
       if (!stdin.isTTY) return readAll(stdin);
       throw new EcsDeployError({
         code: 'usage',
         message: `${invocation.command} reads stdin, but nothing is piped into it.`,
-        hint: `pipe into it, or give an argument: see ecsdeploy ${invocation.command} --help`,
+        hint: `pipe the input into it, or use an argument: see ecsdeploy ${invocation.command} --help`,
       });
     },
     ask:
@@ -176,15 +184,20 @@ function makeContext(invocation: Invocation, io: Io, report: (event: Event) => v
 }
 
 function toEcsDeployError(thrown: unknown, io: Io, verbose: boolean): EcsDeployError {
-  if (io.signal.aborted || isAbort(thrown)) {
+  if (thrown instanceof EcsDeployError && thrown !== io.signal.reason) {
+    // These say themselves what is known of the service; after Ctrl-C, other errors follow from it.
+    const isCertain = thrown.code === 'interrupted' || thrown.code === 'sight-lost';
+    if (isCertain || !io.signal.aborted) return thrown;
+  }
+  if (io.signal.aborted) {
     return new EcsDeployError({
       code: 'interrupted',
-      message: 'Interrupted before the service was changed.',
-      hint: 'run it again: what was built, pushed or registered is found and not done twice',
+      // Once a service may have been changed, a rollout ends in a result and does not throw.
+      message: 'Interrupted. No service was changed.',
+      hint: 'run it again: images and revisions that already exist are reused',
       cause: thrown,
     });
   }
-  if (thrown instanceof EcsDeployError) return thrown;
   const {
     name,
     message,
@@ -194,18 +207,12 @@ function toEcsDeployError(thrown: unknown, io: Io, verbose: boolean): EcsDeployE
   const { node, platform, arch } = io.versions;
   return new EcsDeployError({
     code: 'unexpected',
-    message: `An error that ecsdeploy does not know: ${text}`,
+    message: `Unexpected error: ${text}`,
     hint: [
-      "this is a bug: please report it on the issues page of ecsdeploy's repository, with these lines",
+      `please report this bug at ${io.bugs ?? "the project's issue tracker"}, with the lines above and below`,
       `ecsdeploy ${io.version}, Node ${node}, ${platform} ${arch}`,
-      ...(verbose ? [] : ['and with those of the same command with --verbose']),
+      ...(verbose ? [] : ['run it again with --verbose, and add its output to the report']),
     ].join('\n'),
     cause: thrown,
   });
-}
-
-function outcomeOf(status: number): Outcome {
-  if (status === EXIT_STATUS.interrupted) return 'interrupted';
-  if (status === EXIT_STATUS.sightLost) return 'unknown';
-  return status === EXIT_STATUS.unexpected ? 'failed' : 'refused';
 }

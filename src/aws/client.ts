@@ -1,12 +1,16 @@
-import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import type { CloudWatchLogsClient } from '@aws-sdk/client-cloudwatch-logs';
 import type { ECRClient } from '@aws-sdk/client-ecr';
 import type { ECSClient } from '@aws-sdk/client-ecs';
+import type { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+import type { SSMClient } from '@aws-sdk/client-ssm';
+import type { STSClient } from '@aws-sdk/client-sts';
+import type { NodeHttpHandler } from '@smithy/node-http-handler';
 import type { AwsCredentialIdentityProvider } from '@smithy/types';
 import { suggest } from '../core/nearest.ts';
 import { EcsDeployError } from '../errors.ts';
-import { translateAwsError } from './errors.ts';
+import { isBrokenAnswer, isRefusal, translateAwsError } from './errors.ts';
 
 /** One finished API call; `failure` is the exception's name. */
 export interface ApiCallReport {
@@ -24,6 +28,8 @@ export interface AwsOptions {
   readonly ask: ((question: string) => Promise<string>) | undefined;
   readonly onCall: (call: ApiCallReport) => void;
   readonly signal: AbortSignal;
+  /** Milliseconds that one attempt of a call may take, its answer included; 30,000 by default. */
+  readonly callTimeout?: number;
 }
 
 /** Settings that every client of a run shares. */
@@ -34,13 +40,18 @@ export interface Aws {
   readonly profile: string | undefined;
   readonly region: string | undefined;
   readonly credentials: AwsCredentialIdentityProvider;
+  readonly requestHandler: NodeHttpHandler;
+  /** Milliseconds by which the clock of AWS is ahead of this machine's, as the last answer told. */
+  readonly clock: { offset: number };
+  /** Clients that are open, by service and region. */
+  readonly clients: Map<string, unknown>;
 }
 
 /**
- * Chooses credentials and region for a run; nothing is asked of AWS yet.
+ * Chooses credentials and region for a run; makes no call yet.
  *
  * A named profile is also put into `AWS_PROFILE`: the SDK reads a profile's `endpoint_url` from
- * there only (ecs-facts 1.6). Throws `profile-unknown`.
+ * there only (ecs-facts 1.6). Throws `profile-unknown` and `config-invalid`.
  */
 export async function connect(given: AwsOptions): Promise<Aws> {
   let calls = 0;
@@ -52,20 +63,23 @@ export async function connect(given: AwsOptions): Promise<Aws> {
     },
   };
   const { environment } = options;
+  checkEndpoints(environment);
   const profile = (options.profile ?? environment['AWS_PROFILE']) || undefined;
   if (options.profile === '') delete environment['AWS_PROFILE'];
   if (profile !== undefined) {
-    checkProfile(profile, environment);
+    await checkProfile(profile, environment);
     environment['AWS_PROFILE'] = profile;
   }
-  const { fromIni, fromNodeProviderChain } = await import('@aws-sdk/credential-providers');
-  const { ask } = options;
+  const [{ fromIni, fromNodeProviderChain }, { httpHandler, SILENT }] = await Promise.all([
+    import('@aws-sdk/credential-providers'),
+    import('./http.ts'),
+  ]);
+  const { ask, callTimeout = 30_000 } = options;
   const mfaCodeProvider =
-    ask === undefined ? undefined : (serial: string) => ask(`MFA code of ${serial}: `);
+    ask === undefined ? undefined : (serial: string) => ask(`MFA code for ${serial}: `);
+  const init = { logger: SILENT, ...(mfaCodeProvider && { mfaCodeProvider }) };
   const credentials =
-    profile === undefined
-      ? fromNodeProviderChain({ ...(mfaCodeProvider && { mfaCodeProvider }) })
-      : fromIni({ profile, ...(mfaCodeProvider && { mfaCodeProvider }) });
+    profile === undefined ? fromNodeProviderChain(init) : fromIni({ profile, ...init });
   return {
     options,
     calls: () => calls,
@@ -73,13 +87,16 @@ export async function connect(given: AwsOptions): Promise<Aws> {
     // The SDK knows AWS_REGION only; CI images often set the AWS CLI's variable.
     region: options.region ?? environment['AWS_REGION'] ?? environment['AWS_DEFAULT_REGION'],
     credentials: memoise(credentials),
+    requestHandler: httpHandler(callTimeout),
+    clock: { offset: 0 },
+    clients: new Map(),
   };
 }
 
-/** Credentials are taken for expired this long before they are, as the SDK does. */
+/** Credentials count as expired this long before they expire, as in the SDK. */
 const EARLY_MILLISECONDS = 300_000;
 
-/** Clients of one run share one resolution of the credentials, so that an MFA code is asked for once. */
+/** All clients share one resolution of the credentials, so that an MFA code is asked for once. */
 function memoise(provider: AwsCredentialIdentityProvider): AwsCredentialIdentityProvider {
   let current: ReturnType<AwsCredentialIdentityProvider> | undefined;
   let expires = Infinity;
@@ -100,61 +117,146 @@ function memoise(provider: AwsCredentialIdentityProvider): AwsCredentialIdentity
   };
 }
 
-function checkProfile(profile: string, environment: AwsOptions['environment']): void {
+function checkEndpoints(environment: AwsOptions['environment']): void {
+  for (const [name, value] of Object.entries(environment)) {
+    if (!/^AWS_ENDPOINT_URL(?:_|$)/.test(name) || !value || URL.canParse(value)) continue;
+    throw new EcsDeployError({
+      code: 'config-invalid',
+      message: `${name} is not a URL: "${value}".`,
+      hint: `set it to a URL such as http://127.0.0.1:4566, or unset ${name}`,
+    });
+  }
+}
+
+async function checkProfile(
+  profile: string,
+  environment: AwsOptions['environment'],
+): Promise<void> {
+  const { loadSharedConfigFiles } = await import('@smithy/core/config');
   const folder = join(homedir(), '.aws');
-  const files = [
-    environment['AWS_CONFIG_FILE'] ?? join(folder, 'config'),
-    environment['AWS_SHARED_CREDENTIALS_FILE'] ?? join(folder, 'credentials'),
-  ];
-  const known = new Set(files.flatMap((file) => profilesOf(file)));
+  const configFilepath = environment['AWS_CONFIG_FILE'] ?? join(folder, 'config');
+  const filepath = environment['AWS_SHARED_CREDENTIALS_FILE'] ?? join(folder, 'credentials');
+  const { configFile, credentialsFile } = await loadSharedConfigFiles({ configFilepath, filepath });
+  // The loader gives sections of other kinds as "sso-session.NAME" and "services.NAME".
+  const configured = Object.keys(configFile).filter(
+    (name) => !/^(sso-session|services)\./.test(name),
+  );
+  const known = new Set([...configured, ...Object.keys(credentialsFile)]);
   if (known.has(profile)) return;
   throw new EcsDeployError({
     code: 'profile-unknown',
-    message: `The profile "${profile}" is neither in ${files.join(' nor in ')}.`,
+    message: `The profile "${profile}" is neither in ${configFilepath} nor in ${filepath}.`,
     hint: `${suggest(profile, [...known], 'profiles')}; name one with --profile, or create it: aws configure --profile ${profile}`,
   });
 }
 
-function profilesOf(file: string): string[] {
-  try {
-    const sections = readFileSync(file, 'utf8').matchAll(
-      /^\s*\[\s*(?:profile\s+)?([^\]]+?)\s*\]/gm,
-    );
-    return [...sections].flatMap(([, name]) =>
-      name === undefined || /^(sso-session|services) /.test(name) ? [] : [name],
-    );
-  } catch {
-    return [];
-  }
-}
-
-/** HTTP limits: the SDK has none of its own, and a lost packet must not hang a deploy (ecs-facts 1.4). */
-const REQUEST_HANDLER = { connectionTimeout: 5000, requestTimeout: 30_000 };
-
-function clientConfig(aws: Aws, region: string | undefined) {
-  return {
-    credentials: aws.credentials,
-    requestHandler: REQUEST_HANDLER,
-    ...((region ?? aws.region) === undefined ? {} : { region: region ?? aws.region }),
-  };
-}
-
 /** An ECS client of the run's region; `maxAttempts` 1 for calls that must not be repeated blindly. */
-export async function ecsClient(aws: Aws, maxAttempts = 4): Promise<ECSClient> {
-  const { ECSClient } = await import('@aws-sdk/client-ecs');
-  return observed(new ECSClient({ ...clientConfig(aws, undefined), maxAttempts }), 'ecs', aws);
+export function ecsClient(aws: Aws, maxAttempts = 4): Promise<ECSClient> {
+  return open(aws, 'ecs', { maxAttempts }, async (config) => {
+    const { ECSClient } = await import('@aws-sdk/client-ecs');
+    return new ECSClient(config);
+  });
 }
 
 /** An ECR client of the run's region, or of the region that a registry host names. */
-export async function ecrClient(aws: Aws, region?: string): Promise<ECRClient> {
-  const { ECRClient } = await import('@aws-sdk/client-ecr');
-  return observed(new ECRClient({ ...clientConfig(aws, region), maxAttempts: 4 }), 'ecr', aws);
+export function ecrClient(aws: Aws, region?: string): Promise<ECRClient> {
+  return open(aws, 'ecr', { region }, async (config) => {
+    const { ECRClient } = await import('./sdk/ecr.ts');
+    return new ECRClient(config);
+  });
 }
 
-/** Reports every call, and translates every error where the action is known. */
-function observed<C extends ECSClient | ECRClient>(client: C, service: string, aws: Aws): C {
-  const stack: Pick<ECSClient['middlewareStack'], 'add'> = client.middlewareStack;
-  stack.add(
+/** A CloudWatch Logs client of the run's region, or of the one named. */
+export function logsClient(aws: Aws, region?: string): Promise<CloudWatchLogsClient> {
+  return open(aws, 'logs', { region }, async (config) => {
+    const { CloudWatchLogsClient } = await import('./sdk/logs.ts');
+    return new CloudWatchLogsClient(config);
+  });
+}
+
+/** A Secrets Manager client of the run's region, or of the one named. */
+export function secretsManagerClient(aws: Aws, region?: string): Promise<SecretsManagerClient> {
+  return open(aws, 'secretsmanager', { region }, async (config) => {
+    const { SecretsManagerClient } = await import('./sdk/secrets-manager.ts');
+    return new SecretsManagerClient(config);
+  });
+}
+
+/** A Systems Manager client of the run's region, or of the one named. */
+export function ssmClient(aws: Aws, region?: string): Promise<SSMClient> {
+  return open(aws, 'ssm', { region }, async (config) => {
+    const { SSMClient } = await import('./sdk/ssm.ts');
+    return new SSMClient(config);
+  });
+}
+
+/** An STS client of the run's region. */
+export function stsClient(aws: Aws): Promise<STSClient> {
+  return open(aws, 'sts', {}, async (config) => {
+    const { STSClient } = await import('./sdk/sts.ts');
+    return new STSClient(config);
+  });
+}
+
+type AnyClient = Pick<ECSClient, 'middlewareStack'> & { readonly config: object };
+
+interface Place {
+  /** The run's own when undefined. */
+  readonly region?: string | undefined;
+  readonly maxAttempts?: number;
+}
+
+/** Opens a client once for each service, region and patience. */
+async function open<C extends { readonly config: object }>(
+  aws: Aws,
+  service: string,
+  { region = aws.region, maxAttempts = 4 }: Place,
+  make: (config: ReturnType<typeof configOf>) => Promise<C>,
+): Promise<C> {
+  if (region !== aws.region) checkRegion(region);
+  const key = `${service} ${region} ${maxAttempts}`;
+  const opened = aws.clients.get(key) as Promise<C> | undefined;
+  if (opened !== undefined) return opened;
+  const opening = make(configOf(aws, region, maxAttempts)).then((client) => {
+    observe(client as unknown as AnyClient, service, aws);
+    return client;
+  });
+  aws.clients.set(key, opening);
+  return opening;
+}
+
+function configOf(
+  { credentials, requestHandler }: Aws,
+  region: string | undefined,
+  maxAttempts: number,
+) {
+  return {
+    credentials,
+    requestHandler,
+    maxAttempts,
+    ...(region === undefined ? {} : { region }),
+  };
+}
+
+/** A region out of a file, an ARN or an answer becomes a part of a host name that gets signed calls. */
+function checkRegion(region: string | undefined): void {
+  if (region === undefined || /^[a-z]{2,5}(-[a-z]+)+-\d+$/.test(region)) return;
+  throw new EcsDeployError({
+    code: 'task-definition-invalid',
+    message: `"${region}" is not an AWS region.`,
+    hint: 'fix the region in the log configuration or in the ARN of the task definition',
+  });
+}
+
+/** Shares the clock, reports every call, and translates every error where the action is known. */
+function observe({ config, middlewareStack }: AnyClient, service: string, aws: Aws): void {
+  Object.defineProperty(config, 'systemClockOffset', {
+    get: () => aws.clock.offset,
+    set: (offset: number) => {
+      aws.clock.offset = offset;
+    },
+  });
+  middlewareStack.add(
     (next, context) => async (args) => {
       const action = `${service}:${String(context.commandName).replace(/Command$/, '')}`;
       const start = performance.now();
@@ -170,10 +272,26 @@ function observed<C extends ECSClient | ECRClient>(client: C, service: string, a
         return result;
       } catch (error) {
         report(error instanceof Error ? error.name : 'Error');
-        throw translateAwsError(error, action, { profile: aws.profile });
+        throw translateAwsError(error, action, {
+          profile: aws.profile,
+          isLost: context['ecsdeployLost'] === true,
+        });
       }
     },
     { step: 'initialize', priority: 'high', name: 'ecsdeployObserved' },
   );
-  return client;
+  middlewareStack.add(
+    (next, context) => async (args) => {
+      try {
+        return await next(args);
+      } catch (error) {
+        // A later attempt may be refused definitely: AWS may have acted on this one all the same.
+        if (!isRefusal(error)) context['ecsdeployLost'] = true;
+        // The SDK repeats calls whose connection broke, but not those whose answer did.
+        if (isBrokenAnswer(error)) Object.assign(error as object, { $retryable: {} });
+        throw error;
+      }
+    },
+    { step: 'finalizeRequest', priority: 'low', name: 'ecsdeployAttempt' },
+  );
 }

@@ -1,47 +1,63 @@
 import { parseDenial, wayOutOf } from '../core/iam.ts';
 import type { Denial } from '../core/iam.ts';
+import { scrub } from '../core/redact.ts';
 import { EcsDeployError } from '../errors.ts';
 
-/** What is known about who asks, for messages. */
-export interface Caller {
+/** What is known about a call that failed. */
+export interface Call {
   readonly profile: string | undefined;
+  /** A request was sent, and AWS may have acted on it: no attempt's answer says that it did not. */
+  readonly isLost?: boolean;
 }
 
-const NETWORK_CODES = new Set([
-  'ECONNREFUSED',
-  'ECONNRESET',
-  'ENOTFOUND',
-  'EAI_AGAIN',
-  'ETIMEDOUT',
-  'EHOSTUNREACH',
-  'ENETUNREACH',
-  'EPIPE',
-]);
+/** The members that errors of the SDK and of Node have. */
+interface Foreign {
+  readonly name?: string;
+  readonly code?: string;
+  /** Which side AWS blames; only a whole exception of AWS has it. */
+  readonly $fault?: 'client' | 'server';
+  readonly $metadata?: { readonly httpStatusCode?: number };
+  /** There when something answered. */
+  readonly $response?: unknown;
+}
+
+/** Errors behind which a request may have reached AWS. */
+const LOST = new WeakSet<object>();
+
+/** The error that an {@link EcsDeployError} translates. */
+function originOf(error: unknown): unknown {
+  return error instanceof EcsDeployError && error.cause !== undefined
+    ? originOf(error.cause)
+    : error;
+}
 
 /** Name of an AWS exception, also under an {@link EcsDeployError} that translates it. */
 export function awsErrorName(error: unknown): string {
-  const original = error instanceof EcsDeployError ? error.cause : error;
-  return original instanceof Error ? original.name : '';
+  const origin = originOf(error);
+  return origin instanceof Error ? origin.name : '';
 }
 
-/** The message AWS gave, also under an {@link EcsDeployError} that translates it. */
+/** The message AWS gave without secrets, also under an {@link EcsDeployError} that translates it. */
 export function awsErrorText(error: unknown): string {
-  const original = error instanceof EcsDeployError ? error.cause : error;
-  return original instanceof Error ? original.message : String(original);
+  const origin = originOf(error);
+  const text = origin instanceof Error ? origin.message || origin.name : String(origin);
+  return scrub(
+    text
+      .replace(/\s*Deserialization error: to see the raw response[^]*$/, '')
+      // The command line of a credential_process can hold secrets.
+      .replaceAll(/Command failed: [^\n]*\n?/g, 'its credential_process failed: ')
+      .trim()
+      .replace(/:$/, '.'),
+  );
 }
 
-/** Whether AWS may have acted although its answer was lost: a broken connection or a server fault. */
-export function isAmbiguous(error: unknown): boolean {
-  const original = error instanceof EcsDeployError ? error.cause : error;
-  const status = (original as { $metadata?: { httpStatusCode?: number } }).$metadata
-    ?.httpStatusCode;
-  if (status !== undefined) return status >= 500;
-  return isNetworkError(original) || awsErrorName(error) === 'SyntaxError';
-}
-
-/** Whether AWS has refused: only then it is certain that a call changed nothing. */
+/** Whether AWS certainly did not act: it refused the call, or the call was never sent. */
 export function isDefinite(error: unknown): boolean {
-  return !isAmbiguous(error);
+  if (!(error instanceof EcsDeployError) || error.code === 'aws-answer-broken') return false;
+  const { cause } = error;
+  return cause instanceof EcsDeployError
+    ? isDefinite(cause)
+    : cause === undefined || !LOST.has(cause as object);
 }
 
 /** Whether AWS wants fewer calls. */
@@ -49,24 +65,56 @@ export function isThrottling(error: unknown): boolean {
   return /Throttl|TooManyRequests|RequestLimit|SlowDown/.test(awsErrorName(error));
 }
 
-/** Whether a later attempt of the same read may succeed: network, throttling, server faults, HTML. */
+/** Whether a later attempt of the same read may succeed: no whole answer, throttling, server faults. */
 export function isPassing(error: unknown): boolean {
-  return isAmbiguous(error) || isThrottling(error) || /^Unknown(Error)?$/.test(awsErrorName(error));
+  if (!(error instanceof EcsDeployError)) return false;
+  const status = (originOf(error) as Foreign).$metadata?.httpStatusCode ?? 0;
+  return (
+    error.code === 'aws-unreachable' ||
+    error.code === 'aws-answer-broken' ||
+    isThrottling(error) ||
+    status >= 500
+  );
 }
 
+/** Whether an error of the SDK is a whole exception of AWS that says: this call is not carried out. */
+export function isRefusal(error: unknown): boolean {
+  const { $metadata } = error as Foreign;
+  const status = $metadata?.httpStatusCode ?? 0;
+  return isException(error as Foreign) && status >= 400 && status < 500 && !isThrottling(error);
+}
+
+/** Whether something answered, but not with an answer of AWS. */
+export function isBrokenAnswer(error: unknown): boolean {
+  const { code = '', $response } = error as Foreign;
+  return !isException(error as Foreign) && ($response !== undefined || code.startsWith('HPE_'));
+}
+
+function isException({ name = '', $fault }: Foreign): boolean {
+  return $fault !== undefined && !/^Unknown(Error)?$/.test(name);
+}
+
+const BROKEN_HINT =
+  'check the network for a proxy that answers in place of AWS, and AWS_ENDPOINT_URL if it is set';
+
+const NETWORK_CODES =
+  /^(E(CONN|HOST|NET|PIPE|PROTO|TIMEDOUT|AI_AGAIN|NOTFOUND)|CERT_|ERR_(TLS|SSL)|UNABLE_TO_|SELF_SIGNED|DEPTH_ZERO)/;
+
 function isNetworkError(error: unknown): boolean {
-  const { code, name } = (error ?? {}) as { code?: string; name?: string };
-  return NETWORK_CODES.has(code ?? '') || name === 'TimeoutError';
+  const { code = '', name } = error as Foreign;
+  return NETWORK_CODES.test(code) || name === 'TimeoutError';
 }
 
 /** Turns an error of the SDK into one that names the action, the reason and the way out. */
-export function translateAwsError(error: unknown, action: string, caller: Caller): unknown {
+export function translateAwsError(error: unknown, action: string, call: Call): unknown {
+  if (call.isLost === true) LOST.add(error as object);
   if (error instanceof EcsDeployError || !(error instanceof Error)) return error;
-  if (error.name === 'AbortError') return error;
-  const { name, message } = error;
+  const { name } = error;
+  if (name === 'AbortError') return error;
+  const message = awsErrorText(error);
   const cause = error;
-  const login = loginCommand(message, caller);
-  const who = nameOf(caller);
+  const login = loginCommand(message, call);
+  const who = nameOf(call);
   const fromProvider = /ProviderError/.test(name);
   // "Signature expired" is about the clock of this machine, not about the credentials.
   if (/ExpiredToken/.test(name) || (fromProvider && /\bexpired\b/i.test(message))) {
@@ -95,35 +143,61 @@ export function translateAwsError(error: unknown, action: string, caller: Caller
     return new EcsDeployError({
       code: 'region-missing',
       message: 'No AWS region is set.',
-      hint: 'give --region NAME, set AWS_REGION, or write "region:" in .ecsdeployrc or the profile',
+      hint: 'set one with --region NAME, AWS_REGION, or "region:" in .ecsdeployrc or the profile',
       cause,
     });
   }
-  // A provider that cannot read a file, the token of a web identity for one, throws the file's error.
+  if ('code' in error && error.code === 'ERR_INVALID_URL') {
+    return new EcsDeployError({
+      code: 'config-invalid',
+      message: `The endpoint for ${action} is not a URL${'input' in error ? `: "${scrub(String(error.input))}"` : ''}.`,
+      hint: 'fix endpoint_url in ~/.aws/config',
+      cause,
+    });
+  }
+  // A provider that cannot read a file, such as the token of a web identity, throws the file's error.
   if (fromProvider || 'path' in error) {
-    return credentialsMissing(message, login, caller, cause);
+    return credentialsMissing(message, login, call, cause);
   }
   if (
     /^(AccessDenied|AccessDeniedException|UnauthorizedOperation|UnauthorizedException)$/.test(name)
   ) {
-    return denied(message, action, caller, cause);
+    return denied(message, action, call, cause);
+  }
+  if (isBrokenAnswer(error)) {
+    const status = (error as Foreign).$metadata?.httpStatusCode;
+    return new EcsDeployError({
+      code: 'aws-answer-broken',
+      message: `The answer to ${action} is incomplete or not from AWS (${status === undefined ? '' : `status ${status}, `}${message}).`,
+      hint: BROKEN_HINT,
+      cause,
+    });
   }
   if (isNetworkError(error)) {
     return new EcsDeployError({
       code: 'aws-unreachable',
-      message: `AWS could not be reached for ${action}: ${message || name}`,
+      message: `Cannot reach AWS for ${action}: ${message}`,
       hint: 'check the network, the region, and AWS_ENDPOINT_URL if it is set',
       cause,
     });
   }
   return new EcsDeployError({
     code: 'aws-rejected',
-    message: `AWS refused ${action}: ${message || name} (${name})`,
+    message: `AWS rejected ${action}: ${message} (${name})`,
     cause,
   });
 }
 
-/** The refusal that a text of IAM tells of, also one that came through the registry. */
+/** An answer of AWS that lacks what every answer to this call has. */
+export function brokenAnswer(action: string): EcsDeployError {
+  return new EcsDeployError({
+    code: 'aws-answer-broken',
+    message: `The answer to ${action} is incomplete or not from AWS.`,
+    hint: BROKEN_HINT,
+  });
+}
+
+/** The error for a denial of IAM, also for one that came through the registry. */
 export function permissionDenied(denial: Denial, cause: unknown, who = 'This identity') {
   const { user = who, action, resource, policy, explicit } = denial;
   const why = explicit
@@ -133,20 +207,20 @@ export function permissionDenied(denial: Denial, cause: unknown, who = 'This ide
       : `: no ${policy} allows it`;
   return new EcsDeployError({
     code: 'permission-denied',
-    message: `${user} may not call ${action}${resource === '*' ? '' : ` on ${resource}`}${why}.`,
+    message: `${user} is not authorized to call ${action}${resource === '*' ? '' : ` on ${resource}`}${why}.`,
     hint: wayOutOf(denial),
     cause,
   });
 }
 
-function denied(message: string, action: string, caller: Caller, cause: Error): EcsDeployError {
-  const who = `The identity of ${nameOf(caller)}`;
+function denied(message: string, action: string, call: Call, cause: Error): EcsDeployError {
+  const who = `The identity of ${nameOf(call)}`;
   const unknown = { user: undefined, policy: undefined, policyArn: undefined, explicit: false };
   if (/sts:AssumeRoleWith(?:WebIdentity|SAML)/.test(message)) {
     return new EcsDeployError({
       code: 'credentials-missing',
-      message: `The web identity of this job may not assume its role: ${message}`,
-      hint: 'let the trust policy of the role name the identity provider, and check its conditions on audience (sts.amazonaws.com) and subject (repository, branch, environment); the role is AWS_ROLE_ARN, or role_arn of the profile',
+      message: `The web identity of this job cannot assume its role: ${message}`,
+      hint: 'name the identity provider in the trust policy of the role, and check its conditions on audience (sts.amazonaws.com) and subject (repository, branch, environment); the role is AWS_ROLE_ARN, or role_arn of the profile',
       cause,
     });
   }
@@ -156,7 +230,7 @@ function denied(message: string, action: string, caller: Caller, cause: Error): 
   // Without the role there are no credentials, and no call can be made at all.
   return new EcsDeployError({
     code: 'credentials-missing',
-    message: `${nameOf(caller)} gives no AWS credentials: ${error.message}`.replace(/^./, (first) =>
+    message: `${nameOf(call)} gives no AWS credentials: ${error.message}`.replace(/^./, (first) =>
       first.toUpperCase(),
     ),
     hint: error.hint,
@@ -164,53 +238,50 @@ function denied(message: string, action: string, caller: Caller, cause: Error): 
   });
 }
 
-function nameOf({ profile }: Caller): string {
+function nameOf({ profile }: Call): string {
   return profile === undefined ? 'the standard credential chain' : `profile "${profile}"`;
 }
 
 function credentialsMissing(
   message: string,
   login: string,
-  { profile }: Caller,
+  { profile }: Call,
   cause: Error,
 ): EcsDeployError {
   if (profile !== undefined) {
     return new EcsDeployError({
       code: 'credentials-missing',
-      // The command line of a credential_process may hold what nobody else should read.
-      message: `The profile "${profile}" gives no AWS credentials: ${message
-        .replace(/^Command failed: .*\n?/, 'its credential_process failed: ')
-        .trim()
-        .replace(/:$/, '.')}`,
+      message: `The profile "${profile}" gives no AWS credentials: ${message}`,
       hint: login,
       cause,
     });
   }
-  const found = /Could not load credentials from any providers/.test(message);
+  const isEmpty = /Could not load credentials from any providers/.test(message);
   return new EcsDeployError({
     code: 'credentials-missing',
-    message: found ? 'No AWS credentials were found.' : `No AWS credentials: ${message}`,
+    message: isEmpty ? 'No AWS credentials were found.' : `No AWS credentials: ${message}`,
     hint: 'name a profile of ~/.aws (--profile NAME, AWS_PROFILE), run `aws configure` or `aws sso login`, or let the CI job assume a role',
     cause,
   });
 }
 
-/** The command that mends credentials, by what their provider says. */
-function loginCommand(message: string, { profile }: Caller): string {
+/** The command that renews the credentials, by what their provider says. */
+function loginCommand(message: string, { profile }: Call): string {
   const suffix = profile === undefined ? '' : ` --profile ${profile}`;
   const source = /credentials using profile: \[([^\]]+)\]/.exec(message)?.[1];
   if (source !== undefined && source !== profile) {
-    return `its source_profile "${source}" is not there or holds no keys: mend it in ~/.aws/config, or aws configure --profile ${source}`;
+    return `its source_profile "${source}" does not exist or has no keys: fix it in ~/.aws/config, or run: aws configure --profile ${source}`;
   }
+  if (/aws login|login_session|Failed to load token from/.test(message))
+    return `run: aws login${suffix}`;
   if (/\bSSO\b|sso login/i.test(message)) return `run: aws sso login${suffix}`;
-  if (/aws login/.test(message)) return `run: aws login${suffix}`;
   if (/multi-factor/.test(message)) {
-    return 'run it on a terminal, where the MFA code can be asked for';
+    return 'run the command in a terminal, which can ask for the MFA code';
   }
-  if (/Command failed|credential_process/.test(message)) {
+  if (/credential_process/.test(message)) {
     return `run the credential_process of the profile by hand, or see: aws configure list${suffix}`;
   }
-  if (/cycle/.test(message)) return 'mend source_profile in ~/.aws/config';
+  if (/cycle/.test(message)) return 'fix source_profile in ~/.aws/config';
   if (profile === undefined) {
     return 'renew them (in CI: assume the role again), or name another profile with --profile NAME';
   }

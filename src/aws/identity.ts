@@ -1,5 +1,6 @@
-import type { Ecs } from './ecs.ts';
-import { callSigned } from './signed.ts';
+import { stsClient } from './client.ts';
+import type { Aws } from './client.ts';
+import { brokenAnswer } from './errors.ts';
 
 /** Who the credentials belong to. */
 export interface Identity {
@@ -8,10 +9,15 @@ export interface Identity {
   readonly arn: string;
 }
 
-/** Asks STS, which nobody can be denied. */
-export async function callerIdentity(ecs: Ecs): Promise<Identity> {
-  const call = { service: 'sts', operation: 'GetCallerIdentity', input: {} } as const;
-  const answer = await callSigned(ecs, call);
-  const member = (name: string) => new RegExp(`<${name}>([^<]+)`).exec(answer)?.[1] ?? '';
-  return { account: member('Account'), arn: member('Arn') };
+/** Asks STS, which no policy can deny. */
+export async function callerIdentity(aws: Aws): Promise<Identity> {
+  const [{ GetCallerIdentityCommand }, client] = await Promise.all([
+    import('./sdk/sts.ts'),
+    stsClient(aws),
+  ]);
+  const { Account: account, Arn: arn } = await client.send(new GetCallerIdentityCommand({}), {
+    abortSignal: aws.options.signal,
+  });
+  if (account === undefined || arn === undefined) throw brokenAnswer('sts:GetCallerIdentity');
+  return { account, arn };
 }

@@ -1,7 +1,7 @@
 import type { JsonObject } from '../core/task-definition.ts';
-import type { Ecs } from './ecs.ts';
-import { awsErrorName, awsErrorText } from './errors.ts';
-import { callSigned } from './signed.ts';
+import { logsClient } from './client.ts';
+import type { Aws } from './client.ts';
+import { awsErrorName, awsErrorText, brokenAnswer } from './errors.ts';
 
 /** Where one container of a task writes its log. */
 export interface LogStream {
@@ -22,7 +22,7 @@ export function logStreamOf(
   };
   const group = options?.['awslogs-group'];
   const prefix = options?.['awslogs-stream-prefix'];
-  // On EC2 a stream may have no prefix, and is named like the container then.
+  // On EC2 the prefix is optional; without it the stream has the name of the container.
   const stream =
     prefix === undefined ? runtimeId : `${prefix}/${String(container['name'])}/${taskId}`;
   if (logDriver !== 'awslogs' || group === undefined || stream === undefined) return undefined;
@@ -40,60 +40,66 @@ export interface LogEvent {
 export interface LogPage {
   /** The oldest first. */
   readonly events: readonly LogEvent[];
-  /** Names what comes behind; the same again where nothing does. Undefined where there is no stream. */
+  /** Token of the events that follow; it stays the same at the end. Undefined without a stream. */
   readonly next: string | undefined;
-  /** The container never wrote, or its group does not exist. */
+  /** What does not exist: the log group, or a stream that the container never wrote to. */
   readonly missing: 'group' | 'stream' | undefined;
 }
 
 const STREAM_MISSING: LogPage = { events: [], next: undefined, missing: 'stream' };
 const GROUP_MISSING: LogPage = { ...STREAM_MISSING, missing: 'group' };
 
-/** The last lines of a log stream, oldest first; empty when there is no such group or stream. */
-export async function lastLogLines(ecs: Ecs, stream: LogStream, limit: number): Promise<string[]> {
-  const { events } = await readLog(ecs, stream, { limit, startFromHead: false });
+/** The last lines of a log stream, oldest first; empty without the group or the stream. */
+export async function lastLogLines(aws: Aws, stream: LogStream, limit: number): Promise<string[]> {
+  const { events } = await readLog(aws, stream, { limit, startFromHead: false });
   return events.map(({ message }) => message);
 }
 
-/** Reads a part of a log stream: its end, its beginning, or what comes behind `nextToken`. */
+/** Reads a part of a log stream: its end, its beginning, or what follows `nextToken`. */
 export async function readLog(
-  ecs: Ecs,
-  stream: LogStream,
+  aws: Aws,
+  { group, stream, region }: LogStream,
   part: {
     readonly limit?: number;
     readonly startFromHead: boolean;
     readonly nextToken?: string | undefined;
   },
 ): Promise<LogPage> {
-  const call = {
-    service: 'logs',
-    operation: 'GetLogEvents',
-    region: stream.region,
-    input: { logGroupName: stream.group, logStreamName: stream.stream, ...part },
-  } as const;
-  const text = await callSigned(ecs, call).catch((error: unknown) => {
+  const [{ GetLogEventsCommand }, client] = await Promise.all([
+    import('./sdk/logs.ts'),
+    logsClient(aws, region),
+  ]);
+  const command = new GetLogEventsCommand({ logGroupName: group, logStreamName: stream, ...part });
+  try {
+    const answer = await client.send(command, { abortSignal: aws.options.signal });
+    if (answer.events === undefined) throw brokenAnswer('logs:GetLogEvents');
+    const events = answer.events.flatMap(({ timestamp, message }) =>
+      timestamp === undefined || message === undefined
+        ? []
+        : { timestamp, message: message.trimEnd() },
+    );
+    return { events, next: answer.nextForwardToken, missing: undefined };
+  } catch (error) {
     if (awsErrorName(error) !== 'ResourceNotFoundException') throw error;
     return /log group/.test(awsErrorText(error)) ? GROUP_MISSING : STREAM_MISSING;
-  });
-  if (typeof text !== 'string') return text;
-  const answer = JSON.parse(text) as { events?: LogEvent[]; nextForwardToken?: string };
-  const events = (answer.events ?? []).map(({ timestamp, message }) => ({
-    timestamp,
-    message: message.trimEnd(),
-  }));
-  return { events, next: answer.nextForwardToken, missing: undefined };
+  }
 }
 
-/** Whether a log group is there. */
+/** Whether a log group exists. */
 export async function hasLogGroup(
-  ecs: Ecs,
+  aws: Aws,
   group: string,
   region: string | undefined,
 ): Promise<boolean> {
-  const input = { logGroupNamePrefix: group };
-  const call = { service: 'logs', operation: 'DescribeLogGroups', region, input } as const;
-  const { logGroups = [] } = JSON.parse(await callSigned(ecs, call)) as {
-    logGroups?: { logGroupName: string }[];
-  };
+  const [{ DescribeLogGroupsCommand }, client] = await Promise.all([
+    import('./sdk/logs.ts'),
+    logsClient(aws, region),
+  ]);
+  // Groups come in the order of their names: the one that is nothing but the prefix is the first.
+  const { logGroups } = await client.send(
+    new DescribeLogGroupsCommand({ logGroupNamePrefix: group }),
+    { abortSignal: aws.options.signal },
+  );
+  if (logGroups === undefined) throw brokenAnswer('logs:DescribeLogGroups');
   return logGroups.some(({ logGroupName }) => logGroupName === group);
 }

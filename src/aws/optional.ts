@@ -1,23 +1,9 @@
-import { connect } from './client.ts';
-import type { Aws } from './client.ts';
-import { awsErrorName } from './errors.ts';
-import type { Context } from '../commands/context.ts';
 import { EcsDeployError } from '../errors.ts';
+import type { Emit } from '../events.ts';
+import { awsErrorName } from './errors.ts';
 
-/** Connects to AWS with the profile and region of a run; throws `profile-unknown`. */
-export function connectAws({ config, environment, ask, emit, signal }: Context): Promise<Aws> {
-  return connect({
-    profile: config.profile,
-    region: config.region,
-    environment,
-    ask,
-    signal,
-    onCall: (call) => emit({ kind: 'api-call', ...call }),
-  });
-}
-
-/** Whether a call may not be made, or is none that this AWS (an emulator, a region) knows. */
-export function isWithheld(error: unknown): error is EcsDeployError {
+/** Whether a call is denied, or unknown to this AWS (an emulator, a region). */
+export function isDenied(error: unknown): error is EcsDeployError {
   return (
     error instanceof EcsDeployError &&
     (error.code === 'permission-denied' ||
@@ -25,26 +11,21 @@ export function isWithheld(error: unknown): error is EcsDeployError {
   );
 }
 
-/** Awaits a read that may be withheld: one warning names the permission, and undefined is the answer. */
+/** Awaits a read that can be denied: one warning names the permission, and undefined is the answer. */
 export async function optional<T>(
-  { emit }: Pick<Context, 'emit'>,
-  action: string,
+  { emit }: { readonly emit: Emit },
+  what: string,
   read: Promise<T>,
 ): Promise<T | undefined> {
   try {
     return await read;
   } catch (error) {
-    if (!isWithheld(error)) throw error;
+    if (!isDenied(error)) throw error;
     emit({
       kind: 'warning',
-      message: `Going on without ${action}: ${error.message}`,
+      message: `Continuing without ${what}: ${error.message}`,
       hint: error.hint,
     });
     return undefined;
   }
-}
-
-/** Seconds since a `performance.now()`, to the millisecond. */
-export function since(start: number): number {
-  return Math.round(performance.now() - start) / 1000;
 }

@@ -72,7 +72,7 @@ export async function registerDefinition(
       family: String(definition['family']),
       containerDefinitions: [],
     });
-    replaceBody(command, JSON.stringify(definition));
+    replaceBody(command, JSON.stringify(withoutEmptyTags(definition)));
     const raw = captureBody(command);
     try {
       await ecs.client.send(command, abort(ecs));
@@ -86,6 +86,13 @@ export async function registerDefinition(
       });
     }
   }
+}
+
+/** ECS refuses an empty list of tags; without one the revision has none. */
+function withoutEmptyTags({ tags, ...definition }: JsonObject): JsonObject {
+  return tags === undefined || (Array.isArray(tags) && tags.length === 0)
+    ? definition
+    : { ...definition, tags };
 }
 
 interface Wire {

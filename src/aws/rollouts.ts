@@ -1,9 +1,11 @@
 import type { ServiceDeployment } from '@aws-sdk/client-ecs';
 import type { PastRollout, PauseHook, RolloutRecord, Service } from '../core/ecs.ts';
 import { shortName } from '../core/task-definition.ts';
+import type { Emit } from '../events.ts';
 import { abort, chunks, sdk, whole } from './ecs.ts';
 import type { Ecs } from './ecs.ts';
 import { awsErrorName, isDefinite } from './errors.ts';
+import { optional } from './optional.ts';
 
 /** DescribeServiceDeployments' limit of ARNs in one call (ecs-facts 1.7). */
 const RECORDS_PER_CALL = 20;
@@ -53,6 +55,16 @@ export async function describeRecords(
       toRecord(whole(record, DESCRIBE, 'service deployment')),
     ),
   );
+}
+
+/** The record of the service's current deployment; undefined where there is none, or it is denied. */
+export async function currentRecord(
+  { ecs, emit }: { readonly ecs: Ecs; readonly emit: Emit },
+  { currentRollout }: Service,
+): Promise<RolloutRecord | undefined> {
+  if (currentRollout === undefined) return undefined;
+  const read = describeRecords(ecs, [currentRollout]);
+  return (await optional({ emit }, 'ecs:DescribeServiceDeployments', read))?.[0];
 }
 
 const DESCRIBE = 'ecs:DescribeServiceDeployments';

@@ -40,19 +40,49 @@ export async function describeServices(
   );
 }
 
+/** Names a service where it runs. */
+export interface ServiceName {
+  readonly cluster: string;
+  readonly service: string;
+}
+
 /** One service; throws `service-missing` with the names of those that exist. */
-export async function describeService(
+export function describeService(ecs: Ecs, name: ServiceName): Promise<Service> {
+  return readServices(ecs, [name])(name);
+}
+
+/**
+ * Reads services with one call per cluster and ten names; the function returned gives each of them,
+ * or throws `service-missing` with the names of those that exist.
+ */
+export function readServices(
   ecs: Ecs,
-  cluster: string,
-  service: string,
-): Promise<Service> {
-  const [found] = await describeServices(ecs, cluster, [service]);
-  if (found !== undefined) return found;
-  throw new EcsDeployError({
-    code: 'service-missing',
-    message: `The cluster "${shortName(cluster)}" has no service "${service}"${await where(ecs)}.`,
-    hint: suggest(service, await listServices(ecs, cluster), 'services'),
-  });
+  names: readonly ServiceName[],
+): (name: ServiceName) => Promise<Service> {
+  const reads = new Map(
+    [...new Set(names.map(({ cluster }) => cluster))].map((cluster) => {
+      const services = names.filter((name) => name.cluster === cluster);
+      return [
+        cluster,
+        describeServices(
+          ecs,
+          cluster,
+          services.map(({ service }) => service),
+        ),
+      ];
+    }),
+  );
+  return async ({ cluster, service }) => {
+    const found = (await reads.get(cluster))?.find(
+      ({ arn, name }) => name === service || arn === service,
+    );
+    if (found !== undefined) return found;
+    throw new EcsDeployError({
+      code: 'service-missing',
+      message: `The cluster "${shortName(cluster)}" has no service "${service}"${await where(ecs)}.`,
+      hint: suggest(service, await listServices(ecs, cluster), 'services'),
+    });
+  };
 }
 
 function toService(service: EcsService, action: string): Service {

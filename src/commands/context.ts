@@ -1,34 +1,34 @@
-import type { Config } from '../settings/config.ts';
-import type { DiffLine } from '../core/changes.ts';
-import type { Result } from '../core/result.ts';
+import type { Output, Result } from '../core/result.ts';
 import type { Emit } from '../events.ts';
+import type { ConfigOf } from '../settings/config.ts';
+import type { CommandName } from '../settings/table.ts';
 
-/** What every command gets. */
-export interface Context {
-  readonly config: Config;
+/** What a command gets: of the settings those that it takes; `never` stands for all of them. */
+export interface Context<C extends CommandName = CommandName> {
+  readonly config: ConfigOf<C>;
   /** The positional argument; undefined when none was given. */
   readonly argument: string | undefined;
-  /** What stands behind `--`. */
+  /** The words after the argument; for `sandbox`, the command to run. */
   readonly rest: readonly string[];
   readonly emit: Emit;
-  /** Aborted by the first Ctrl-C or SIGTERM. */
+  /** Aborted by the first Ctrl-C, SIGTERM or SIGHUP. */
   readonly signal: AbortSignal;
-  /** Environment variables; the SDK reads the process's own, which in the program are the same. */
+  /** Environment variables; the SDK reads the process's own, which are the same in the program. */
   readonly environment: Record<string, string | undefined>;
   /** The current folder, absolute. */
   readonly directory: string;
-  /** Writes a line to stdout before the end of the command; false once nobody reads it any more. */
-  readonly print: (line: string) => boolean;
+  /** Writes to stdout before the command ends; resolves to false when nobody reads stdout any more. */
+  readonly print: (output: Output) => Promise<boolean>;
   readonly readStdin: () => Promise<string>;
-  /** Asks on the terminal; undefined when there is none to ask on. */
+  /** Asks on the terminal; undefined without a terminal. */
   readonly ask: ((question: string) => Promise<string>) | undefined;
 }
 
 /** How a command ended, for the exit status, `--json` and stdout. */
 export type CommandResult = Omit<Result, 'command' | 'seconds' | 'error'> & {
   readonly seconds: Omit<Result['seconds'], 'total'>;
-  /** What goes to stdout without `--json`, a diff coloured on a terminal; nothing when undefined. */
-  readonly output?: string | readonly DiffLine[] | undefined;
-  /** Exit status where it is not the outcome's own. */
+  /** Written to stdout without `--json`; nothing when undefined. */
+  readonly output?: Output | undefined;
+  /** Exit status where it is not the one of the outcome. */
   readonly status?: number | undefined;
 };

@@ -1,195 +1,173 @@
-import type { Aws } from '../aws/client.ts';
-import { lastGood, openEcs } from '../aws/ecs.ts';
-import { requireSettings } from '../settings/config.ts';
-import type { CommandResult, Context } from './context.ts';
-import { diffDefinitions } from '../core/changes.ts';
-import type { Change } from '../core/changes.ts';
-import { sameDefinition } from '../core/normal-form.ts';
-import { serviceResult } from '../core/result.ts';
 import type { ImageResult } from '../core/result.ts';
-import { chooseContainers, containersOf, shortName } from '../core/task-definition.ts';
-import type { JsonObject } from '../core/task-definition.ts';
-import { allOrRefuse, EcsDeployError, refuse } from '../errors.ts';
-import { aboutService, enforce, examine, serviceChecks } from '../plan/checks.ts';
-import { observeTarget, platformOfDefinition, renderTarget } from '../plan/observe.ts';
-import type { Observed } from '../plan/observe.ts';
-import { findGivenImage, planImage } from '../plan/image.ts';
-import type { GivenImage, ImagePlan } from '../plan/image.ts';
-import { checkPlatform, platformsOf } from '../plan/platform.ts';
+import { serviceResult } from '../core/result.ts';
+import { sameDefinition } from '../core/normal-form.ts';
+import { containersOf, replaceImage, shortName } from '../core/task-definition.ts';
+import { allOrRefuse } from '../errors.ts';
+import { secondsSince } from '../events.ts';
 import { produceImage } from '../image/produce.ts';
-import type { Produced } from '../image/produce.ts';
+import { enforce } from '../plan/enforce.ts';
+import { observeBuild, observeGiven } from '../plan/image.ts';
+import type { ObservedImage } from '../plan/image.ts';
+import { lookUp } from '../plan/lookups.ts';
+import { observeServices, observeSource } from '../plan/observe.ts';
+import type { Observed } from '../plan/observe.ts';
+import { plan } from '../plan/plan.ts';
+import type { ImagePlan, Plan } from '../plan/plan.ts';
 import { registerDrafts } from '../rollout/register.ts';
 import { rollOut } from '../rollout/move.ts';
-import { connectAws, since } from '../aws/optional.ts';
-import { rolloutResult } from './rollout.ts';
+import { requireSettings } from '../settings/config.ts';
+import type { ConfigOf } from '../settings/config.ts';
+import { connectTools } from './connect.ts';
+import type { Tools } from './connect.ts';
+import type { CommandResult, Context } from './context.ts';
+import { rolloutResult } from './moves.ts';
 
-/** The whole path: read everything, plan, refuse what cannot work, then image, revision, rollout. */
-export async function deploy(context: Context): Promise<CommandResult> {
-  const { config, emit } = context;
-  requireSettings(config, [
-    'cluster',
-    'service',
-    ...(config.image === undefined ? (['repository'] as const) : []),
-  ]);
-  const aws = await connectAws(context);
-  const ecs = await openEcs(aws);
-  const observing = config.targets.map((target) => observeTarget(context, ecs, target));
-  const examining = observing.map(async (read) => {
-    const item = await read;
-    // All but the image is known already.
-    const checks = serviceChecks(aws, ecs, item, renderTarget(context, item, undefined));
-    return examine(context, aboutService(item.service), checks);
-  });
-  const [source, observed, findings] = await allOrRefuse([
-    planSource(context, aws, platformsOf(observing)),
-    allOrRefuse(observing),
-    allOrRefuse(examining),
-  ]);
-  const planned = planDefinitions(context, source, observed);
-  const { scan } = source;
-  const scanned = await examine(
-    context,
-    '',
-    scan === undefined ? {} : { 'image-scan': () => scan },
-  );
-  enforce(context, [...findings.flat(), ...scanned]);
-  const changes = observed.map(({ running }, index) =>
-    diffDefinitions(running.definition, planned[index] ?? {}, config),
-  );
-  emit({
-    kind: 'plan',
-    image: source.reference,
-    builds: builds(source),
-    services: observed.map(({ target, running }, index) => ({
-      cluster: shortName(target.cluster),
-      service: target.service,
-      from: shortName(running.arn),
-      changes: changes[index] ?? [],
-    })),
-  });
-  if (config.dryRun) return dryRun(context, source, observed, planned, changes);
+/** The whole path: observe, plan, refuse what cannot work, then image, revision, rollout. */
+export async function deploy(context: Context<'deploy'>): Promise<CommandResult> {
+  const { config } = context;
+  requireSettings(config, ['cluster', 'service', ...(config.image ? [] : ['repository' as const])]);
+  const tools = await connectTools(context);
+  const observed = await observeDeploy(tools, config);
+  const planned = plan(config, { ...observed, checked: true });
+  const checks = startLookups(tools, planned);
+  enforce(tools, [...planned.findings, ...(await checks['before-write'])]);
+  const { image: source } = planned;
+  if (source === undefined || observed.image === undefined) throw new Error('there is no image');
+  if (config.dryRun) {
+    const rest = await Promise.all([checks['before-move'], checks.late]);
+    enforce(tools, rest.flat());
+    tellPlan(tools, planned, source);
+    return dryRun(config, planned, source);
+  }
+  tellPlan(tools, planned, source);
+  // They can only warn, whenever they arrive.
+  const warned = checks.late.then((findings) => enforce(tools, findings)).catch(() => undefined);
 
-  const { image, seconds } = await takeImage(context, aws, source, observed);
+  const running = planned.services.flatMap((item) => imagesOf(item.running.definition));
+  const { image, seconds } = await produceImage(tools, config, source, observed.image, running);
   const registerStart = performance.now();
-  const drafts = observed.map((item) => ({
-    definition: renderTarget(context, item, image.reference),
+  const drafts = planned.services.map((item) => ({
+    ...item,
+    definition: replaceImage(item.definition, source.reference, image.reference),
     origin: item.running,
   }));
-  const registrations = await registerDrafts(context, ecs, drafts);
-  const register = since(registerStart);
-  const rolloutStart = performance.now();
-  const services = await rollOut(
-    context,
-    ecs,
-    observed.map(({ service, source: definition, target }, index) => ({
-      service,
-      taskDefinition: registrations[index]?.arn ?? '',
-      previous: lastGood(service),
-      definition: drafts[index]?.definition ?? {},
-      registered: registrations[index]?.registered ?? false,
-      containers: chooseContainers(definition, target.container),
-    })),
+  const [registrations, proven] = await allOrRefuse([
+    registerDrafts(tools, drafts),
+    checks['before-move'],
+  ]);
+  const register = secondsSince(registerStart);
+  const made = registrations.flatMap(({ arn, registered }) => (registered ? shortName(arn) : []));
+  enforce(
+    tools,
+    proven,
+    made.length === 0 ? '' : ` ${made.join(', ')} was registered; no service was changed.`,
   );
-  const changed = services.map((service, index) => ({ ...service, changes: changes[index] ?? [] }));
-  const result = rolloutResult(context, changed, rolloutStart);
+  const moves = drafts.flatMap((item, index) => {
+    const registration = registrations[index];
+    return registration === undefined
+      ? []
+      : [{ ...item, revision: registration.arn, registered: registration.registered }];
+  });
+  const rolloutStart = performance.now();
+  const services = await rollOut(tools, config, moves);
+  const results = services.map((service, index) => ({
+    ...service,
+    changes: moves[index]?.changes ?? [],
+  }));
+  await warned;
+  const result = rolloutResult(config, results, rolloutStart);
   return { ...result, image, seconds: { ...seconds, register, ...result.seconds } };
 }
 
-/** An image to build or to find built, or one that the user named. */
-type Source = ImagePlan | GivenImage;
+/** What of the settings a deploy is planned from. */
+type DeploySettings = ConfigOf<'deploy' | 'verify'>;
 
-const builds = (source: Source) => 'tag' in source && source.existing === undefined;
-
-function planSource(
-  context: Context,
-  aws: Aws,
-  tasks: Promise<readonly string[]>,
-): Promise<Source> {
-  const { image } = context.config;
-  return image === undefined ? planImage(context, aws, tasks) : findGivenImage(context, aws, image);
+/** Reads the services and the image side by side. */
+export async function observeDeploy(
+  tools: Tools,
+  config: DeploySettings,
+): Promise<{
+  readonly services: readonly Observed[];
+  /** Undefined when the config names none. */
+  readonly image: ObservedImage | undefined;
+}> {
+  const [services, image] = await Promise.all([
+    observeServices(tools, config, (target, service) =>
+      observeSource(tools, config, target, service),
+    ),
+    observeImage(tools, config),
+  ]);
+  return { services, image };
 }
 
-/**
- * The definitions to register; refuses, before anything is written and all at once, what ECS would
- * not take and what it would take and the tasks would die of.
- */
-function planDefinitions(
-  context: Context,
-  source: Source,
-  observed: readonly Observed[],
-): readonly JsonObject[] {
-  const problems: EcsDeployError[] = [];
-  const definitions = observed.map((item) => {
-    try {
-      const wanted = platformOfDefinition(item.source);
-      const hint = `build it with --platform ${wanted}, or set runtimePlatform in the task definition`;
-      checkPlatform(context, {
-        ...('tag' in source
-          ? { what: 'The image would be built', platforms: [source.platform] }
-          : { what: `${source.reference} is built`, platforms: source.stored?.platforms }),
-        wanted,
-        hint,
-      });
-      return renderTarget(context, item, source.reference);
-    } catch (error) {
-      if (!(error instanceof EcsDeployError)) throw error;
-      problems.push(error);
-      return {};
-    }
-  });
-  refuse(problems);
-  return definitions;
+function observeImage(tools: Tools, config: DeploySettings): Promise<ObservedImage> | undefined {
+  if (config.image !== undefined) return observeGiven(tools, config, config.image);
+  return config.repository === undefined ? undefined : observeBuild(tools, config);
 }
 
-async function takeImage(
-  context: Context,
-  aws: Aws,
-  source: Source,
-  observed: readonly Observed[],
-): Promise<Produced> {
-  const running = observed.flatMap(({ running: { definition } }) =>
-    containersOf(definition).map(({ image }) => String(image)),
-  );
-  if ('tag' in source) return produceImage(context, aws, source, [...new Set(running)]);
-  return { image: imageResult(source), seconds: {} };
-}
-
-function imageResult(source: Source): ImageResult {
-  const stored = 'tag' in source ? source.existing : source.stored;
+/** Starts the look-ups of a plan; each group ends when it is needed. */
+function startLookups(tools: Tools, { lookups }: Plan) {
+  const group = (by: (typeof lookups)[number]['by']) => {
+    const findings = lookUp(
+      tools,
+      lookups.filter((lookup) => lookup.by === by),
+    );
+    // Whoever needs them awaits them; until then a failure is not unhandled.
+    findings.catch(() => undefined);
+    return findings;
+  };
   return {
-    reference: source.reference,
-    digest: stored?.digest ?? null,
-    platform: 'tag' in source ? source.platform : (stored?.platforms?.[0] ?? null),
-    built: false,
-    pushed: false,
+    'before-write': group('before-write'),
+    'before-move': group('before-move'),
+    late: group('late'),
   };
 }
 
+function tellPlan({ emit }: Tools, { services }: Plan, image: ImagePlan): void {
+  emit({
+    kind: 'plan',
+    image: image.reference,
+    builds: image.kind === 'build',
+    services: services.map(({ target, running, changes }) => ({
+      cluster: shortName(target.cluster),
+      service: target.service,
+      from: shortName(running.arn),
+      changes,
+    })),
+  });
+}
+
+function imagesOf(definition: Parameters<typeof containersOf>[0]): string[] {
+  return containersOf(definition).map(({ image }) => String(image));
+}
+
 function dryRun(
-  { config }: Context,
-  source: Source,
-  observed: readonly Observed[],
-  planned: readonly JsonObject[],
-  changes: readonly (readonly Change[])[],
+  { showValues }: ConfigOf<'deploy'>,
+  { services }: Plan,
+  image: ImagePlan,
 ): CommandResult {
   return {
     outcome: 'planned',
-    image: imageResult(source),
-    services: observed.map(({ target, service, running }, index) =>
+    image: plannedImage(image),
+    services: services.map(({ target, service, running, definition, changes }) =>
       serviceResult({
         cluster: shortName(target.cluster),
         service: target.service,
         outcome: 'planned',
-        taskDefinition: sameDefinition(planned[index] ?? {}, running.definition)
-          ? running.arn
-          : null,
+        taskDefinition: sameDefinition(definition, running.definition) ? running.arn : null,
         previousTaskDefinition: running.arn,
-        desired: service.desiredCount ?? 0,
-        running: service.runningCount ?? 0,
-        changes: changes[index] ?? [],
-        ...(config.showValues && { definition: planned[index] ?? {} }),
+        desired: service.desired,
+        running: service.running,
+        changes,
+        ...(showValues && { definition }),
       }),
     ),
     seconds: {},
   };
+}
+
+function plannedImage(image: ImagePlan): ImageResult {
+  const { reference, platform } = image;
+  const digest = image.kind === 'use' ? image.digest : null;
+  return { reference, digest, platform, built: false, pushed: false };
 }

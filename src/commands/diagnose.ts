@@ -1,152 +1,149 @@
-import type { Service } from '@aws-sdk/client-ecs';
-import { describeRevision, describeService, openEcs, pastRollouts, primaryOf } from '../aws/ecs.ts';
-import type { Ecs } from '../aws/ecs.ts';
-import { requireSettings } from '../settings/config.ts';
-import type { Target } from '../settings/config.ts';
-import type { CommandResult, Context } from './context.ts';
+import { optional } from '../aws/optional.ts';
+import { describeRevision } from '../aws/revisions.ts';
+import { currentRecord, pastRollouts } from '../aws/rollouts.ts';
+import { describeService } from '../aws/services.ts';
 import { diagnoseEvent, groupCauses } from '../core/diagnosis.ts';
-import { formatDiagnosis } from '../report/reports.ts';
-import type { Diagnosis } from '../report/reports.ts';
+import { primaryOf } from '../core/ecs.ts';
+import type { PastRollout, Service } from '../core/ecs.ts';
 import { serviceResult } from '../core/result.ts';
 import type { Outcome, ServiceResult } from '../core/result.ts';
+import { runningByRevision, servingRevision } from '../core/status.ts';
+import type { DeploymentState, Diagnosis, Subject } from '../core/status.ts';
 import { shortName } from '../core/task-definition.ts';
 import { allOrRefuse } from '../errors.ts';
 import { findCauses } from '../rollout/failed-tasks.ts';
-import { currentRecords } from '../rollout/poll.ts';
-import { connectAws, optional } from '../aws/optional.ts';
-import { pausedHook } from '../core/verdict.ts';
+import { requireSettings } from '../settings/config.ts';
+import type { Target } from '../settings/config.ts';
+import { connectTools } from './connect.ts';
+import type { Tools } from './connect.ts';
+import type { CommandResult, Context } from './context.ts';
 
-/** Tells why the latest deployment of each service failed or hangs; changes nothing. */
-export async function diagnose(context: Context): Promise<CommandResult> {
+/** Explains why the latest deployment of each service failed or hangs; changes nothing. */
+export async function diagnose(context: Context<'diagnose'>): Promise<CommandResult> {
   const { config } = context;
   requireSettings(config, ['cluster', 'service']);
-  const ecs = await openEcs(await connectAws(context));
-  const found = await allOrRefuse(config.targets.map((target) => examine(context, ecs, target)));
+  const tools = await connectTools(context);
+  const found = await allOrRefuse(config.targets.map((target) => diagnoseService(tools, target)));
   return {
     outcome: 'unchanged',
     image: null,
-    services: found.map(({ result }) => result),
+    services: found.map(resultOf),
     seconds: {},
-    output: found.map(({ diagnosis }) => formatDiagnosis(diagnosis)).join('\n\n'),
+    output: { kind: 'diagnosis', services: found },
   };
 }
 
-async function examine(
-  context: Context,
-  ecs: Ecs,
-  target: Target,
-): Promise<{ readonly diagnosis: Diagnosis; readonly result: ServiceResult }> {
-  const service = await describeService(ecs, target.cluster, target.service);
-  const latest = await latestDeployment(context, ecs, service);
+async function diagnoseService(tools: Tools, target: Target): Promise<Diagnosis> {
+  const { ecs } = tools;
+  const service = await describeService(ecs, target);
+  const [record, past] = await Promise.all([
+    currentRecord(tools, service),
+    optional(tools, 'ecs:ListServiceDeployments', pastRollouts(ecs, service)),
+  ]);
+  const running = runningByRevision(service);
+  const latest = latestDeployment(service, past?.[0]);
+  const isIncomplete =
+    latest.state === 'succeeded' && (running.get(latest.taskDefinition) ?? 0) < service.desired;
+  const isPaused = record?.paused !== undefined && record.deployment === latest.deployment;
   const known = {
-    service: service.serviceName ?? '',
-    running: service.runningCount ?? 0,
-    desired: service.desiredCount ?? 0,
+    service: service.name,
+    cluster: shortName(service.cluster),
+    desired: service.desired,
+    serving: servingRevision(service, record),
+    running,
+    subject: {
+      ...latest,
+      state: isIncomplete ? ('incomplete' as const) : latest.state,
+      pausedAt: isPaused ? record.stage : undefined,
+    },
   };
-  const result = serviceResult({
-    ...known,
-    cluster: shortName(service.clusterArn ?? ''),
-    outcome: latest.outcome,
-    taskDefinition: latest.taskDefinition,
-    deployment: latest.id,
-  });
-  const current = shortName(service.taskDefinition ?? '');
-  if (latest.outcome === 'succeeded' && known.running >= known.desired) {
-    return {
-      diagnosis: { ...known, current, subject: undefined, causes: [], events: [] },
-      result,
-    };
-  }
+  if (known.subject.state === 'succeeded') return { ...known, causes: [], events: [] };
   const { definition } = await describeRevision(ecs, latest.taskDefinition);
-  const events = (service.events ?? [])
-    .filter(({ createdAt }) => (createdAt ?? latest.createdAt) >= latest.createdAt)
-    .map(({ message }) => message ?? '')
+  const events = service.events
+    .filter(({ createdAt = latest.createdAt }) => createdAt >= latest.createdAt)
+    .map(({ message }) => message)
     .toReversed();
   const ofTasks = await optional(
-    context,
+    tools,
     'ecs:ListTasks',
-    findCauses(context, ecs, service, { id: latest.id, definition }, new Set()),
+    findCauses(tools, service, { id: latest.deployment, definition }),
   );
   const causes = groupCauses([
     ...(ofTasks ?? []),
-    ...events.flatMap((message) => diagnoseEvent(message) ?? []),
+    ...events.flatMap((message) => diagnoseEvent(message, service) ?? []),
   ]);
-  const failedTasks = causes.reduce((sum, { tasks }) => sum + tasks, 0);
-  return {
-    diagnosis: {
-      ...known,
-      current,
-      subject: {
-        deployment: latest.id,
-        revision: shortName(latest.taskDefinition),
-        state:
-          latest.outcome === 'succeeded' ? 'succeeded, but tasks of it are missing' : latest.state,
-        createdAt: latest.createdAt,
-        reason: latest.reason,
-      },
-      causes,
-      events,
-    },
-    result: { ...result, causes, failedTasks },
-  };
+  return { ...known, causes, events };
 }
 
-interface Latest {
-  readonly id: string;
-  /** ARN of the revision it deployed. */
-  readonly taskDefinition: string;
-  readonly createdAt: Date;
-  readonly outcome: Outcome;
-  readonly state: string;
-  readonly reason: string;
-}
-
-/** How service deployments end, and what that is called. */
-const STATES: Readonly<Record<string, readonly [Outcome, string]>> = {
-  SUCCESSFUL: ['succeeded', 'succeeded'],
-  ROLLBACK_SUCCESSFUL: ['rolled-back', 'failed and was rolled back'],
-  ROLLBACK_REQUESTED: ['unknown', 'is to be rolled back'],
-  ROLLBACK_IN_PROGRESS: ['unknown', 'failed and is being rolled back'],
-  ROLLBACK_FAILED: ['failed', 'failed, and so did its rollback'],
-  STOPPED: ['failed', 'failed or was superseded, and was not rolled back'],
+/** How the JSON names the state of a deployment. */
+const OUTCOMES: Readonly<Record<DeploymentState, Outcome>> = {
+  succeeded: 'succeeded',
+  incomplete: 'succeeded',
+  'in-progress': 'unknown',
+  failed: 'failed',
+  stopped: 'failed',
+  'rollback-requested': 'unknown',
+  'rolling-back': 'unknown',
+  'rolled-back': 'rolled-back',
+  'rollback-failed': 'failed',
 };
-const AT_WORK: readonly [Outcome, string] = ['unknown', 'is in progress'];
 
-/** The newest deployment: as its record says, or where that may not be read as the list says. */
-async function latestDeployment(context: Context, ecs: Ecs, service: Service): Promise<Latest> {
-  const past = await optional(context, 'ecs:ListServiceDeployments', pastRollouts(ecs, service));
-  const newest = past?.[0];
-  const primary = primaryOf(service);
+function resultOf({
+  service,
+  cluster,
+  desired,
+  serving,
+  running,
+  subject,
+  causes,
+}: Diagnosis): ServiceResult {
+  return serviceResult({
+    service,
+    cluster,
+    desired,
+    serving,
+    causes,
+    outcome: OUTCOMES[subject.state],
+    taskDefinition: subject.taskDefinition,
+    deployment: subject.deployment,
+    running: running.get(subject.taskDefinition) ?? 0,
+    failedTasks: causes.reduce((sum, { tasks }) => sum + tasks, 0),
+  });
+}
+
+/** How ECS ends a service deployment; every other status is one in progress. */
+const ENDS: ReadonlyMap<string, DeploymentState> = new Map([
+  ['SUCCESSFUL', 'succeeded'],
+  ['ROLLBACK_SUCCESSFUL', 'rolled-back'],
+  ['ROLLBACK_REQUESTED', 'rollback-requested'],
+  ['ROLLBACK_IN_PROGRESS', 'rolling-back'],
+  ['ROLLBACK_FAILED', 'rollback-failed'],
+  ['STOPPED', 'stopped'],
+]);
+
+/** The newest deployment: from its record, or without one from the service's list. */
+function latestDeployment(
+  service: Service,
+  newest: PastRollout | undefined,
+): Omit<Subject, 'pausedAt'> {
   if (newest?.taskDefinition !== undefined) {
-    const [outcome, state] = STATES[newest.status ?? ''] ?? AT_WORK;
-    const [record] = outcome === 'unknown' ? await currentRecords(context, ecs, service) : [];
-    const hook = pausedHook(record);
+    const { deployment, taskDefinition, createdAt, reason, status } = newest;
     return {
-      id: newest.deployment,
-      taskDefinition: newest.taskDefinition,
-      createdAt: newest.createdAt,
-      outcome,
-      state,
-      reason:
-        hook === undefined
-          ? newest.reason
-          : `paused for approval at ${record?.lifecycleStage}; ecsdeploy rollout --watch shows how to approve it`,
+      deployment,
+      taskDefinition,
+      createdAt,
+      reason,
+      state: ENDS.get(status) ?? 'in-progress',
     };
   }
-  const failed = service.deployments?.find(({ rolloutState }) => rolloutState === 'FAILED');
-  const shown = failed ?? primary;
-  const [outcome, state] =
-    shown?.rolloutState === 'COMPLETED'
-      ? (['succeeded', 'succeeded'] as const)
-      : failed === undefined
-        ? AT_WORK
-        : (['failed', 'failed'] as const);
+  const failed = service.deployments.find(({ rolloutState }) => rolloutState === 'FAILED');
+  const shown = failed ?? primaryOf(service);
+  const isComplete = shown?.rolloutState === 'COMPLETED';
   return {
-    id: shown?.id ?? '',
-    taskDefinition: shown?.taskDefinition ?? service.taskDefinition ?? '',
+    deployment: shown?.id ?? '',
+    taskDefinition: shown?.taskDefinition ?? service.taskDefinition,
     createdAt: shown?.createdAt ?? new Date(0),
-    outcome,
-    state,
-    reason: shown?.rolloutStateReason ?? '',
+    reason: shown?.reason ?? '',
+    state: isComplete ? 'succeeded' : failed === undefined ? 'in-progress' : 'failed',
   };
 }

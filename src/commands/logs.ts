@@ -1,20 +1,22 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Service, Task } from '@aws-sdk/client-ecs';
-import { allTasksOf, describeRevision, describeService, openEcs } from '../aws/ecs.ts';
 import type { Ecs } from '../aws/ecs.ts';
 import { awsErrorText, isPassing } from '../aws/errors.ts';
 import { logStreamOf, readLog } from '../aws/logs.ts';
 import type { LogPage, LogStream } from '../aws/logs.ts';
-import { requireSettings } from '../settings/config.ts';
-import type { Target } from '../settings/config.ts';
-import type { CommandResult, Context } from './context.ts';
+import { describeRevision } from '../aws/revisions.ts';
+import { describeService } from '../aws/services.ts';
+import { allTasksOf } from '../aws/tasks.ts';
+import type { Service, Task } from '../core/ecs.ts';
 import { logPlaceOf } from '../core/log-place.ts';
 import { suggest } from '../core/nearest.ts';
 import { serviceResult } from '../core/result.ts';
-import type { LogLine } from '../core/result.ts';
+import type { LogLine, Output } from '../core/result.ts';
 import { containersOf, shortName } from '../core/task-definition.ts';
 import { allOrRefuse, EcsDeployError } from '../errors.ts';
-import { connectAws } from '../aws/optional.ts';
+import { requireSettings } from '../settings/config.ts';
+import type { Target } from '../settings/config.ts';
+import { connectTools } from './connect.ts';
+import type { CommandResult, Context } from './context.ts';
 
 /** A service whose logs are read. */
 interface Source {
@@ -27,26 +29,26 @@ interface Reading {
   readonly task: string;
   readonly container: string;
   readonly stream: LogStream;
-  /** Where the next look begins; undefined at the beginning of the stream. */
+  /** Token of the next read; undefined at the beginning of the stream. */
   next: string | undefined;
 }
 
-/** Prints the container logs of the services' tasks, the oldest line first; `--follow` goes on. */
-export async function logs(context: Context): Promise<CommandResult> {
+/** Prints the container logs of the tasks, the oldest line first; `--follow` keeps printing. */
+export async function logs(context: Context<'logs'>): Promise<CommandResult> {
   const { config } = context;
   requireSettings(config, ['cluster', 'service']);
   if (config.follow && config.json) {
     throw new EcsDeployError({
       code: 'usage',
-      message: '--follow and --json contradict each other: the one document comes at the end.',
-      hint: 'leave one of them out',
+      message: '--follow and --json cannot be combined: --json prints one document at the end.',
+      hint: 'omit one of them',
     });
   }
-  const ecs = await openEcs(await connectAws(context));
+  const { ecs } = await connectTools(context);
   const sources = await allOrRefuse(
     config.targets.map(async (target) => ({
       target,
-      service: await describeService(ecs, target.cluster, target.service),
+      service: await describeService(ecs, target),
     })),
   );
   const readings = new Map<string, Reading>();
@@ -55,37 +57,35 @@ export async function logs(context: Context): Promise<CommandResult> {
     [...readings.values()].map((reading) => readEnd(context, ecs, reading)),
   );
   const lines = inOrder(pages.flat()).slice(-config.lines);
-  const form = (line: LogLine) => formatLine(line, readings);
   const result = {
     image: null,
     services: sources.map(({ target, service }) =>
       serviceResult({
-        cluster: shortName(service.clusterArn ?? ''),
+        cluster: shortName(service.cluster),
         service: target.service,
         outcome: 'unchanged',
-        desired: service.desiredCount ?? 0,
-        running: service.runningCount ?? 0,
+        desired: service.desired,
+        running: service.running,
       }),
     ),
     seconds: {},
   };
   if (!config.follow) {
     if (lines.length === 0) context.emit({ kind: 'log-empty' });
-    const output = lines.length === 0 ? undefined : lines.map(form).join('\n');
+    const output = lines.length === 0 ? undefined : outputOf(lines, readings);
     return { ...result, outcome: 'unchanged', logs: lines, output };
   }
-  const isRead = lines.every((line) => context.print(form(line)));
-  if (isRead) await follow(context, ecs, sources, readings, form);
+  const isRead = lines.length === 0 || (await context.print(outputOf(lines, readings)));
+  if (isRead) await follow(context, ecs, sources, readings);
   return { ...result, outcome: context.signal.aborted ? 'interrupted' : 'unchanged' };
 }
 
-/** Prints what is written until the user or the reader has enough. */
+/** Prints new lines until the user interrupts it or nobody reads stdout any more. */
 async function follow(
-  context: Context,
+  context: Context<'logs'>,
   ecs: Ecs,
   sources: readonly Source[],
   readings: Map<string, Reading>,
-  form: (line: LogLine) => string,
 ): Promise<void> {
   const { config, signal, print, emit } = context;
   for (let isTroubled = false; ;) {
@@ -95,24 +95,22 @@ async function follow(
       const pages = await Promise.all(
         [...readings.values()].map((reading) => readOn(ecs, reading)),
       );
-      for (const line of inOrder(pages.flat())) if (!print(form(line))) return;
+      const lines = inOrder(pages.flat());
+      if (lines.length > 0 && !(await print(outputOf(lines, readings)))) return;
       isTroubled = false;
     } catch (error) {
       if (signal.aborted) return;
       if (!isPassing(error)) throw error;
       if (!isTroubled)
-        emit({
-          kind: 'warning',
-          message: `AWS does not answer (${awsErrorText(error)}); trying on`,
-        });
+        emit({ kind: 'warning', message: `Cannot reach AWS (${awsErrorText(error)}); retrying` });
       isTroubled = true;
     }
   }
 }
 
-/** Adds the containers of tasks that were not known yet. */
+/** Adds the containers of new tasks. */
 async function findReadings(
-  context: Context,
+  context: Context<'logs'>,
   ecs: Ecs,
   sources: readonly Source[],
   readings: Map<string, Reading>,
@@ -125,7 +123,7 @@ async function findReadings(
       ]);
       for (const [revision, tasks] of byRevision([...stopped, ...running])) {
         const fresh = tasks.filter(
-          ({ taskArn }) => ![...readings.keys()].some((key) => key.startsWith(`${taskArn}/`)),
+          ({ arn }) => ![...readings.keys()].some((key) => key.startsWith(`${arn}/`)),
         );
         if (fresh.length === 0) continue;
         const { definition } = await describeRevision(ecs, revision);
@@ -141,19 +139,14 @@ async function findReadings(
           if (place !== undefined) {
             context.emit({
               kind: 'warning',
-              message: `The log of container ${name} goes to ${place}: AWS cannot show it.`,
+              message: `The log of container ${name} is not in CloudWatch Logs; it goes to ${place}.`,
             });
           }
-          for (const { taskArn = '', containers: parts = [] } of fresh) {
+          for (const { arn, id, containers: parts } of fresh) {
             const { runtimeId } = parts.find((part) => part.name === name) ?? {};
-            const stream = logStreamOf(container, shortName(taskArn), runtimeId);
+            const stream = logStreamOf(container, id, runtimeId);
             if (stream === undefined) continue;
-            readings.set(`${taskArn}/${name}`, {
-              task: shortName(taskArn),
-              container: name,
-              stream,
-              next: undefined,
-            });
+            readings.set(`${arn}/${name}`, { task: id, container: name, stream, next: undefined });
           }
         }
       }
@@ -164,7 +157,7 @@ async function findReadings(
 function byRevision(tasks: readonly Task[]): Map<string, Task[]> {
   const groups = new Map<string, Task[]>();
   for (const task of tasks) {
-    const revision = task.taskDefinitionArn ?? '';
+    const { taskDefinition: revision } = task;
     groups.set(revision, [...(groups.get(revision) ?? []), task]);
   }
   return groups;
@@ -180,18 +173,21 @@ function checkContainers({ container, service }: Target, known: readonly string[
   });
 }
 
-/** The last lines of a stream; those that come later are left to `readOn`. */
+/** Reads the last lines of a stream; `readOn` reads those that follow. */
 async function readEnd(
-  { config, emit }: Context,
+  { config, emit }: Context<'logs'>,
   ecs: Ecs,
   reading: Reading,
 ): Promise<readonly LogLine[]> {
-  const page = await readLog(ecs, reading.stream, { limit: config.lines, startFromHead: false });
+  const page = await readLog(ecs.aws, reading.stream, {
+    limit: config.lines,
+    startFromHead: false,
+  });
   reading.next = page.next;
   if (page.missing === 'group') {
     emit({
       kind: 'warning',
-      message: `There is no log group ${reading.stream.group}, which container ${reading.container} should write to.`,
+      message: `The log group ${reading.stream.group} of container ${reading.container} does not exist.`,
     });
   }
   return linesOf(reading, page);
@@ -201,10 +197,10 @@ async function readOn(ecs: Ecs, reading: Reading): Promise<readonly LogLine[]> {
   const lines: LogLine[] = [];
   for (;;) {
     const { next } = reading;
-    const page = await readLog(ecs, reading.stream, { startFromHead: true, nextToken: next });
+    const page = await readLog(ecs.aws, reading.stream, { startFromHead: true, nextToken: next });
     reading.next = page.next;
     lines.push(...linesOf(reading, page));
-    // A token that repeats itself is the end of the stream.
+    // At the end of the stream, the token stays the same.
     if (page.next === next || page.events.length === 0) return lines;
   }
 }
@@ -222,12 +218,8 @@ function inOrder(lines: readonly LogLine[]): LogLine[] {
   return lines.toSorted((a, b) => a.time.localeCompare(b.time));
 }
 
-/** The task's id in short, the container where there are several, and the line as it was written. */
-function formatLine(
-  { task, container, message }: LogLine,
-  readings: ReadonlyMap<string, Reading>,
-): string {
-  const containers = new Set([...readings.values()].map((reading) => reading.container));
-  const who = containers.size > 1 ? `${task.slice(0, 8)} ${container}` : task.slice(0, 8);
-  return `${who}  ${message}`;
+/** Lines for stdout, which name their container where several are shown. */
+function outputOf(lines: readonly LogLine[], readings: ReadonlyMap<string, Reading>): Output {
+  const containers = new Set([...readings.values()].map(({ container }) => container));
+  return { kind: 'logs', lines, withContainer: containers.size > 1 };
 }

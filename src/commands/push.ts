@@ -1,25 +1,71 @@
-import { requireSettings } from '../settings/config.ts';
-import type { CommandResult, Context } from './context.ts';
-import { planImage, planLocalImage } from '../plan/image.ts';
-import { taskPlatforms } from '../plan/platform.ts';
+import { isDenied } from '../aws/optional.ts';
+import { platformOf } from '../core/image.ts';
 import { produceImage } from '../image/produce.ts';
-import { connectAws } from '../aws/optional.ts';
+import { enforce } from '../plan/enforce.ts';
+import { observeBuild, observeLocal } from '../plan/image.ts';
+import { observeServices, observeSource } from '../plan/observe.ts';
+import type { Observed } from '../plan/observe.ts';
+import { plan } from '../plan/plan.ts';
+import { valueOf } from '../plan/read.ts';
+import { requireSettings } from '../settings/config.ts';
+import type { ConfigOf } from '../settings/config.ts';
+import { connectTools } from './connect.ts';
+import type { Tools } from './connect.ts';
+import type { CommandResult, Context } from './context.ts';
 
 /** Builds the image, or takes one that the daemon has, proves and pushes it; prints its reference. */
-export async function push(context: Context): Promise<CommandResult> {
-  requireSettings(context.config, ['repository']);
-  const aws = await connectAws(context);
-  const { image: local } = context.config;
-  const tasks = taskPlatforms(context, aws);
-  const plan = await (local === undefined
-    ? planImage(context, aws, tasks)
-    : planLocalImage(context, aws, local, tasks));
-  const { image, seconds } = await produceImage(context, aws, plan);
+export async function push(context: Context<'push'>): Promise<CommandResult> {
+  const { config } = context;
+  requireSettings(config, ['repository']);
+  const tools = await connectTools(context);
+  const observing = observePlatforms(tools, config);
+  const [services, observed] = await Promise.all([
+    observing,
+    config.image === undefined
+      ? observeBuild(tools, config)
+      : observeLocal(tools, config, config.image, observing.then(onePlatform(config))),
+  ]);
+  const planned = plan(config, { services, image: observed, checked: false });
+  enforce(
+    tools,
+    planned.findings.filter(({ about }) => !about.startsWith('service ')),
+  );
+  if (planned.image === undefined) throw new Error('there is no image');
+  const { image, seconds } = await produceImage(tools, config, planned.image, observed);
   return {
     outcome: image.pushed ? 'succeeded' : 'unchanged',
     image,
     services: [],
     seconds,
-    output: image.reference,
+    output: { kind: 'text', text: image.reference },
   };
 }
+
+/**
+ * The services that the config names, to build for the platform their tasks run on; not read when
+ * the user names the platform. A service that does not exist yet says nothing.
+ */
+async function observePlatforms(
+  tools: Tools,
+  config: ConfigOf<'push'>,
+): Promise<readonly Observed[]> {
+  const targets = config.targets.filter(({ cluster }) => cluster !== '');
+  if (config.platform !== undefined || targets.length === 0) return [];
+  const services = await observeServices(tools, { targets }, (target, service) =>
+    observeSource(tools, config, target, service),
+  );
+  for (const { read } of services) {
+    if (!('error' in read) || !isDenied(read.error)) continue;
+    const message = `Continuing without the platform of the tasks: ${read.error.message}`;
+    tools.emit({ kind: 'warning', message, hint: read.error.hint });
+  }
+  return services;
+}
+
+const onePlatform =
+  ({ platform }: ConfigOf<'push'>) =>
+  (services: readonly Observed[]): string | undefined => {
+    const [first] = services.flatMap(({ read }) => valueOf(read) ?? []);
+    if (platform !== undefined || first?.next.kind !== 'render') return platform;
+    return platformOf(first.next.source['runtimePlatform']);
+  };

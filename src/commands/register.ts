@@ -1,29 +1,35 @@
 import { resolve } from 'node:path';
-import { describeRevision, describeService, openEcs } from '../aws/ecs.ts';
-import type { Ecs } from '../aws/ecs.ts';
-import type { CommandResult, Context } from './context.ts';
+import { describeRevision } from '../aws/revisions.ts';
+import { describeService } from '../aws/services.ts';
 import { serviceResult } from '../core/result.ts';
 import type { JsonObject, Revision } from '../core/task-definition.ts';
 import { EcsDeployError } from '../errors.ts';
-import { withTags } from '../plan/observe.ts';
+import { secondsSince } from '../events.ts';
 import { parseDefinition, readDefinitionFile } from '../plan/definition-file.ts';
+import { withTags } from '../plan/observe.ts';
 import { registerDrafts } from '../rollout/register.ts';
-import { connectAws, since } from '../aws/optional.ts';
+import type { ConfigOf } from '../settings/config.ts';
+import { connectTools } from './connect.ts';
+import type { Tools } from './connect.ts';
+import type { CommandResult, Context } from './context.ts';
 
 /** Registers a definition from a file or stdin, unless an equal revision exists; prints the ARN. */
-export async function register(context: Context): Promise<CommandResult> {
-  const { argument, directory } = context;
+export async function register(context: Context<'register'>): Promise<CommandResult> {
+  const { argument, directory, config, emit } = context;
+  const { skipCheck } = config;
   const given =
     argument === undefined || argument === '-'
-      ? await parseDefinition(context, await context.readStdin(), 'stdin')
-      : await readDefinitionFile(context, resolve(directory, argument));
+      ? await parseDefinition({ emit, skipCheck }, await context.readStdin(), 'stdin')
+      : await readDefinitionFile({ emit, skipCheck }, resolve(directory, argument));
   const start = performance.now();
-  const ecs = await openEcs(await connectAws(context));
-  const origin = await runningRevision(context, ecs, given);
+  const tools = await connectTools(context);
+  const origin = await runningRevision(tools, config, given);
   const definition = withTags(given, origin);
-  const [registration] = await registerDrafts(context, ecs, [{ definition, origin }]);
-  const outcome = registration?.registered === true ? 'succeeded' : 'unchanged';
-  const [target] = context.config.targets;
+  const [registration] = await registerDrafts(tools, [{ definition, origin }]);
+  if (registration === undefined) throw new Error('nothing was registered');
+  const { arn, registered } = registration;
+  const outcome = registered ? 'succeeded' : 'unchanged';
+  const [target] = config.targets;
   return {
     outcome,
     image: null,
@@ -32,33 +38,33 @@ export async function register(context: Context): Promise<CommandResult> {
         cluster: target?.cluster ?? '',
         service: target?.service ?? '',
         outcome,
-        taskDefinition: registration?.arn ?? null,
+        taskDefinition: arn,
         previousTaskDefinition: origin?.arn ?? null,
-        registered: registration?.registered ?? false,
+        registered,
       }),
     ],
-    seconds: { register: since(start) },
-    output: registration?.arn,
+    seconds: { register: secondsSince(start) },
+    output: { kind: 'text', text: arn },
   };
 }
 
 /** The revision of the same family that the configured service runs: what `render` started from. */
 async function runningRevision(
-  { config, emit }: Context,
-  ecs: Ecs,
+  { ecs, emit }: Tools,
+  { targets }: ConfigOf<'register'>,
   definition: JsonObject,
 ): Promise<Revision | undefined> {
-  for (const { cluster, service } of config.targets) {
-    if (cluster === '') continue;
+  for (const target of targets) {
+    if (target.cluster === '') continue;
     try {
-      const { taskDefinition } = await describeService(ecs, cluster, service);
-      const running = await describeRevision(ecs, taskDefinition ?? '');
+      const { taskDefinition } = await describeService(ecs, target);
+      const running = await describeRevision(ecs, taskDefinition);
       if (running.family === definition['family']) return running;
     } catch (error) {
       if (!(error instanceof EcsDeployError) || error.code === 'credentials-missing') throw error;
       // Only a comparison is lost: registering needs no service.
       if (error.code !== 'permission-denied') continue;
-      const message = `Going on without a look at the revision that "${service}" runs: ${error.message}`;
+      const message = `Continuing without the revision that "${target.service}" runs: ${error.message}`;
       emit({ kind: 'warning', message, hint: error.hint });
     }
   }

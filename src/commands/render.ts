@@ -1,18 +1,21 @@
-import { openEcs } from '../aws/ecs.ts';
-import { requireSettings } from '../settings/config.ts';
-import type { Config, Target } from '../settings/config.ts';
-import type { CommandResult, Context } from './context.ts';
-import { diffDefinitions, formatChanges } from '../core/changes.ts';
+import { diffDefinitions } from '../core/changes.ts';
 import { serviceResult } from '../core/result.ts';
 import type { ServiceResult } from '../core/result.ts';
 import { isDefinitionFile, shortName } from '../core/task-definition.ts';
 import type { JsonObject } from '../core/task-definition.ts';
 import { EcsDeployError } from '../errors.ts';
-import { definitionOf, observeTarget, renderDefinition, renderTarget } from '../plan/observe.ts';
-import { connectAws } from '../aws/optional.ts';
+import { enforce } from '../plan/enforce.ts';
+import type { ObservedImage } from '../plan/image.ts';
+import { observeServices, observeSource, readDefinition } from '../plan/observe.ts';
+import { plan } from '../plan/plan.ts';
+import { renderDefinition } from '../plan/render.ts';
+import { requireSettings } from '../settings/config.ts';
+import type { ConfigOf, Target } from '../settings/config.ts';
+import { connectTools } from './connect.ts';
+import type { CommandResult, Context } from './context.ts';
 
 /** Prints the definition that `register` takes: the service's own, with the image replaced. */
-export async function render(context: Context): Promise<CommandResult> {
+export async function render(context: Context<'render'>): Promise<CommandResult> {
   const { config } = context;
   const { taskDefinition, containerImages, ...edit } = config.targets[0] ?? config;
   const isFile = taskDefinition !== undefined && isDefinitionFile(taskDefinition);
@@ -27,7 +30,9 @@ export async function render(context: Context): Promise<CommandResult> {
     image: null,
     services: [{ ...service, changes, definition: after }],
     seconds: {},
-    output: config.diff ? formatChanges(changes) : JSON.stringify(after, undefined, 2),
+    output: config.diff
+      ? { kind: 'diff', changes }
+      : { kind: 'text', text: JSON.stringify(after, undefined, 2) },
   };
 }
 
@@ -43,9 +48,9 @@ interface Rendered {
   readonly service: ServiceResult;
 }
 
-async function renderOne(context: Context): Promise<Rendered> {
+async function renderOne(context: Context<'render'>): Promise<Rendered> {
   const { config } = context;
-  const ecs = await openEcs(await connectAws(context));
+  const tools = await connectTools(context);
   const [target, ...others] = config.targets;
   if (others.length > 0) {
     throw new EcsDeployError({
@@ -56,29 +61,48 @@ async function renderOne(context: Context): Promise<Rendered> {
   }
   const outcome = 'succeeded';
   if (target === undefined || target.cluster === '') {
-    const before = await definitionOf(context, ecs, config.taskDefinition ?? '');
-    const after = renderDefinition(withContainer(config, config), before, config.image);
+    const { taskDefinition = '', skipCheck, image } = config;
+    const before = await readDefinition(tools, skipCheck, taskDefinition);
+    const after = renderDefinition(withContainer(config, config), before, image);
     return { before, after, service: serviceResult({ cluster: '', service: '', outcome }) };
   }
-  const observed = await observeTarget(context, ecs, withContainer(config, target));
-  const { running, service } = observed;
+  const targets = [withContainer(config, target)];
+  const services = await observeServices(tools, { targets }, (item, service) =>
+    observeSource(tools, config, item, service),
+  );
+  const image = givenImage(config.image);
+  const planned = plan(config, { services, image, checked: false });
+  enforce(tools, planned.findings);
+  const [rendered] = planned.services;
+  if (rendered === undefined) throw new Error('nothing was rendered');
+  const { service, running, definition } = rendered;
   return {
     before: running.definition,
-    after: renderTarget(context, observed, config.image),
+    after: definition,
     service: serviceResult({
       cluster: shortName(target.cluster),
       service: target.service,
       outcome,
       previousTaskDefinition: running.arn,
-      desired: service.desiredCount ?? 0,
-      running: service.runningCount ?? 0,
+      desired: service.desired,
+      running: service.running,
     }),
   };
 }
 
-/** The target, of which none of several containers must be chosen where none of them gets anything. */
+/** The image as it is named: `render` does not ask a registry about it. */
+function givenImage(reference: string | undefined): ObservedImage | undefined {
+  if (reference === undefined) return undefined;
+  return {
+    kind: 'given',
+    reference,
+    read: { value: { stored: undefined, detail: undefined } },
+  };
+}
+
+/** The target, with no container where none gets anything: then none has to be chosen. */
 function withContainer<T extends Variables & Pick<Target, 'container'>>(
-  { image }: Config,
+  { image }: ConfigOf<'render'>,
   target: T,
 ): T {
   const isNeeded = target.container !== undefined || image !== undefined || hasVariables(target);

@@ -4,16 +4,17 @@ import { constants, devNull } from 'node:os';
 import type { CommandResult, Context } from './context.ts';
 import { suggest } from '../core/nearest.ts';
 import { openDocker } from '../docker/engine/daemon.ts';
-import { canReachRegistry } from '../docker/engine/probe.ts';
+import { canReachRegistry } from '../docker/engine/registry-probe.ts';
 import { EcsDeployError } from '../errors.ts';
 import { startDockerEngine } from '../sandbox/docker-engine.ts';
+import type { DockerEngine } from '../sandbox/docker-engine.ts';
 import { startSandbox } from '../sandbox/sandbox.ts';
 import type { Sandbox } from '../sandbox/sandbox.ts';
 import { parseScenario, SCENARIO_GROUPS, SCENARIOS } from '../sandbox/scenarios.ts';
 import type { Scenario } from '../sandbox/scenarios.ts';
 
-/** Serves the local AWS until it is interrupted, or runs a command inside it and ends with its status. */
-export async function sandbox(context: Context): Promise<CommandResult> {
+/** Serves the local AWS until it is interrupted, or runs a command in it and returns its status. */
+export async function sandbox(context: Context<'sandbox'>): Promise<CommandResult> {
   const { config, rest } = context;
   if (config.list) return ended(0, listScenarios());
   const local = await startSandbox({
@@ -22,19 +23,20 @@ export async function sandbox(context: Context): Promise<CommandResult> {
     port: config.port,
     registry: externalRegistry(context),
   }).catch((error: unknown) => portProblem(config.port, error));
-  const engine = await chooseDocker(context, local);
-  const environment = commandEnvironment(context, local, engine?.url);
-  context.emit({
-    kind: 'sandbox-started',
-    url: local.url,
-    registry: local.registryHost,
-    speed: config.speed,
-    scenarios: config.scenario,
-  });
+  let engine: DockerEngine | undefined;
   try {
+    engine = await chooseDocker(context, local);
+    const environment = commandEnvironment(context, local, engine?.url);
+    context.emit({
+      kind: 'sandbox-started',
+      url: local.url,
+      registry: local.registryHost,
+      speed: config.speed,
+      scenarios: config.scenario,
+    });
     const [command, ...args] = rest;
     if (command !== undefined) return ended(await runInside(context, command, args, environment));
-    context.print(local.url);
+    await context.print({ kind: 'text', text: local.url });
     context.emit({ kind: 'sandbox-waiting', variables: exports(context, environment) });
     if (!context.signal.aborted) await once(context.signal, 'abort');
     return ended(0);
@@ -43,8 +45,9 @@ export async function sandbox(context: Context): Promise<CommandResult> {
   }
 }
 
-function ended(status: number, output?: string): CommandResult {
+function ended(status: number, text?: string): CommandResult {
   const outcome = status === 0 ? 'succeeded' : 'failed';
+  const output = text === undefined ? undefined : ({ kind: 'text', text } as const);
   return { outcome, status, image: null, services: [], seconds: {}, output };
 }
 
@@ -67,7 +70,7 @@ function readScenario(text: string): Scenario {
   throw new EcsDeployError({
     code: 'usage',
     message: `--scenario: there is no scenario "${text}".`,
-    hint: `${suggest(text, Object.keys(SCENARIOS), 'scenarios')}; ecsdeploy sandbox --list explains them`,
+    hint: `${suggest(text, Object.keys(SCENARIOS), 'scenarios')}; to see them explained: ecsdeploy sandbox --list`,
   });
 }
 
@@ -76,25 +79,25 @@ function portProblem(port: number | undefined, cause: unknown): never {
   if (port === undefined || !/^ERR_SOCKET_BAD_PORT$|^EA/.test(code)) throw cause;
   throw new EcsDeployError({
     code: 'usage',
-    message: `The sandbox cannot listen on port ${port}: ${code === 'ERR_SOCKET_BAD_PORT' ? 'ports go from 0 to 65535' : (cause as Error).message}.`,
-    hint: 'choose another with --port, or leave it out for any free one',
+    message: `The sandbox cannot listen on port ${port}: ${code === 'ERR_SOCKET_BAD_PORT' ? 'a port must be from 0 to 65535' : (cause as Error).message}.`,
+    hint: 'choose another port with --port, or omit it to use any free port',
     cause,
   });
 }
 
-function externalRegistry({ config, environment }: Context) {
+function externalRegistry({ config, environment }: Context<'sandbox'>) {
   if (config.registry === undefined) return undefined;
   const password = environment['ECSDEPLOY_REGISTRY_PASSWORD'];
   if (password !== undefined) return { host: config.registry, password };
   throw new EcsDeployError({
     code: 'usage',
-    message: '--registry needs the password of the user AWS there.',
+    message: '--registry needs the password of the user AWS of that registry.',
     hint: 'set ECSDEPLOY_REGISTRY_PASSWORD',
   });
 }
 
-/** The stand-in to use for Docker, or undefined when the daemon of this machine can be used. */
-async function chooseDocker(context: Context, local: Sandbox) {
+/** Starts the stand-in for Docker; undefined when the daemon of this machine can be used. */
+async function chooseDocker(context: Context<'sandbox'>, local: Sandbox) {
   const { config, environment, emit } = context;
   if (config.docker === 'stand-in') return startDockerEngine();
   try {
@@ -103,8 +106,8 @@ async function chooseDocker(context: Context, local: Sandbox) {
       return undefined;
     throw new EcsDeployError({
       code: 'docker-unsuitable',
-      message: `The Docker daemon at ${daemon.address.host} cannot reach the sandbox's registry at ${local.registryHost}; it seems to run in a virtual machine.`,
-      hint: 'leave --docker out to use the stand-in',
+      message: `The Docker daemon at ${daemon.address.host} cannot reach the sandbox's registry at ${local.registryHost}; the daemon probably runs in a virtual machine.`,
+      hint: 'omit --docker to use the stand-in',
     });
   } catch (error) {
     if (config.docker === 'daemon' || !(error instanceof EcsDeployError)) throw error;
@@ -113,11 +116,11 @@ async function chooseDocker(context: Context, local: Sandbox) {
   }
 }
 
-/** Variables that would lead a command out of the sandbox, or to another service inside it. */
+/** Variables that would make a command leave the sandbox, or use another service in it. */
 const LEAKS = /^AWS_(?!CA_BUNDLE)|^ECSDEPLOY_REGISTRY_PASSWORD$/;
 
 function commandEnvironment(
-  { config, environment }: Context,
+  { config, environment }: Context<'sandbox'>,
   local: Sandbox,
   dockerUrl: string | undefined,
 ): Record<string, string | undefined> {
@@ -125,13 +128,13 @@ function commandEnvironment(
   return {
     ...Object.fromEntries(kept),
     ...local.environment,
-    // No profile of the user's, so that nothing real can be reached by mistake.
+    // Without the user's profiles, a command cannot reach a real account by mistake.
     AWS_CONFIG_FILE: devNull,
     AWS_SHARED_CREDENTIALS_FILE: devNull,
     AWS_EC2_METADATA_DISABLED: 'true',
     AWS_PAGER: '',
     ECSDEPLOY_PROFILE: '',
-    // The look that is taken every 3 s on the wall clock, on the sandbox's.
+    // The default of 3 s, on the clock of the sandbox.
     ECSDEPLOY_POLL:
       environment['ECSDEPLOY_POLL'] ?? `${Math.max(10, Math.round(3000 / config.speed))}ms`,
     ...(dockerUrl === undefined ? {} : { DOCKER_HOST: dockerUrl }),
@@ -139,7 +142,7 @@ function commandEnvironment(
 }
 
 function exports(
-  { environment }: Context,
+  { environment }: Context<'sandbox'>,
   inside: Readonly<Record<string, string | undefined>>,
 ): string[] {
   return Object.entries(inside)
@@ -148,7 +151,7 @@ function exports(
 }
 
 async function runInside(
-  context: Context,
+  context: Context<'sandbox'>,
   command: string,
   args: readonly string[],
   environment: Record<string, string | undefined>,
@@ -157,18 +160,18 @@ async function runInside(
   const child = spawn(command, args, { cwd: directory, env: environment, stdio: 'inherit' });
   const forward = () => {
     const { cause } = signal.reason as EcsDeployError;
-    // A terminal sends Ctrl-C to the child by itself, and twice would mean "at once".
+    // A terminal also sends Ctrl-C to the child; a second one would end it at once.
     if (cause !== 'SIGINT' || context.ask === undefined) child.kill(cause as NodeJS.Signals);
   };
   signal.addEventListener('abort', forward, { once: true });
   return new Promise((resolve, reject) => {
     child.once('error', (error) => {
-      const message = `${command} cannot be run: ${error.message}`;
-      const hint = 'behind -- stands a program and its arguments; for a shell line: sh -c "…"';
+      const message = `Cannot run ${command}: ${error.message}`;
+      const hint = 'after --, give a program and its arguments; for a shell command: sh -c "…"';
       reject(new EcsDeployError({ code: 'usage', message, hint, cause: error }));
     });
     child.once('close', (status, name) =>
-      // As a shell says it.
+      // The status that a shell reports.
       resolve(status ?? 128 + (name === null ? 0 : constants.signals[name])),
     );
   });

@@ -1,132 +1,124 @@
-import type { Deployment, Service, ServiceDeployment, Task } from '@aws-sdk/client-ecs';
-import { allTasksOf, describeService, openEcs } from '../aws/ecs.ts';
-import type { Ecs } from '../aws/ecs.ts';
+import { optional } from '../aws/optional.ts';
+import { currentRecord } from '../aws/rollouts.ts';
+import { describeService } from '../aws/services.ts';
+import { allTasksOf } from '../aws/tasks.ts';
+import type { Deployment, RolloutRecord, Task } from '../core/ecs.ts';
+import { serviceResult } from '../core/result.ts';
+import { servingRevision } from '../core/status.ts';
+import type { DeploymentStatus, ServiceStatus, TaskStatus } from '../core/status.ts';
+import { shortName } from '../core/task-definition.ts';
+import { allOrRefuse } from '../errors.ts';
 import { requireSettings } from '../settings/config.ts';
 import type { Target } from '../settings/config.ts';
+import { connectTools } from './connect.ts';
+import type { Tools } from './connect.ts';
 import type { CommandResult, Context } from './context.ts';
-import { formatStatus } from '../report/reports.ts';
-import type { DeploymentStatus, ServiceStatus, TaskStatus } from '../report/reports.ts';
-import { serviceResult } from '../core/result.ts';
-import { shortName } from '../core/task-definition.ts';
-import { pausedHook } from '../core/verdict.ts';
-import { allOrRefuse } from '../errors.ts';
-import { connectAws, optional } from '../aws/optional.ts';
-import { currentRecords } from '../rollout/poll.ts';
 
 /** Stopped tasks and events that are shown. */
 const STOPPED_SHOWN = 5;
 const EVENTS_SHOWN = 5;
 
-/** Shows services as they are: deployments, tasks, the latest events. */
-export async function status(context: Context): Promise<CommandResult> {
+/** Shows services as they are: deployments, tasks, recent events. */
+export async function status(context: Context<'status'>): Promise<CommandResult> {
   const { config } = context;
   requireSettings(config, ['cluster', 'service']);
-  const ecs = await openEcs(await connectAws(context));
-  const found = await allOrRefuse(config.targets.map((target) => readStatus(context, ecs, target)));
+  const tools = await connectTools(context);
+  const found = await allOrRefuse(config.targets.map((target) => readStatus(tools, target)));
   return {
     outcome: 'unchanged',
     image: null,
-    services: found.map(({ service, cluster, desired, running, deployments, tasks, events }) =>
-      serviceResult({
-        cluster,
+    services: found.map((shown) => {
+      const { service, cluster, desired, running, serving, deployments, tasks, events } = shown;
+      return serviceResult({
         service,
+        cluster,
         outcome: 'unchanged',
         deployment: deployments[0]?.id ?? null,
         desired,
         running,
+        serving,
         failedTasks: deployments[0]?.failedTasks ?? 0,
         deployments,
         tasks,
         events,
-      }),
-    ),
+      });
+    }),
     seconds: {},
-    output: found.map(formatStatus).join('\n\n'),
+    output: { kind: 'status', services: found },
   };
 }
 
-async function readStatus(context: Context, ecs: Ecs, target: Target): Promise<ServiceStatus> {
-  const service = await describeService(ecs, target.cluster, target.service);
-  const [records, running = [], stopped = []] = await Promise.all([
-    currentRecords(context, ecs, service),
-    optional(context, 'ecs:ListTasks', allTasksOf(ecs, service, 'RUNNING')),
-    optional(context, 'ecs:ListTasks', allTasksOf(ecs, service, 'STOPPED')),
+async function readStatus(tools: Tools, target: Target): Promise<ServiceStatus> {
+  const { ecs } = tools;
+  const service = await describeService(ecs, target);
+  const [record, running = [], stopped = []] = await Promise.all([
+    currentRecord(tools, service),
+    optional(tools, 'ecs:ListTasks', allTasksOf(ecs, service, 'RUNNING')),
+    optional(tools, 'ecs:ListTasks', allTasksOf(ecs, service, 'STOPPED')),
   ]);
   const newest = (tasks: readonly Task[]) =>
-    tasks.toSorted((a, b) => timeOf(b).getTime() - timeOf(a).getTime());
+    tasks.toSorted((a, b) => b.since.getTime() - a.since.getTime());
   return {
-    service: service.serviceName ?? '',
-    cluster: shortName(service.clusterArn ?? ''),
-    status: service.status ?? '',
-    desired: service.desiredCount ?? 0,
-    running: service.runningCount ?? 0,
-    pending: service.pendingCount ?? 0,
-    deployments: (service.deployments ?? []).map((deployment) =>
-      deploymentStatus(deployment, recordOf(deployment, records)),
+    service: service.name,
+    cluster: shortName(service.cluster),
+    status: service.status,
+    desired: service.desired,
+    running: service.running,
+    pending: service.pending,
+    serving: servingRevision(service, record),
+    deployments: service.deployments.map((deployment) =>
+      deploymentStatus(deployment, record?.deployment === deployment.id ? record : undefined),
     ),
     tasks: [...newest(running), ...newest(stopped).slice(0, STOPPED_SHOWN)].map(taskStatus),
-    events: eventsOf(service),
+    events: service.events
+      .slice(0, EVENTS_SHOWN)
+      .toReversed()
+      .map(({ createdAt, message }) => ({ createdAt: createdAt?.toISOString() ?? null, message })),
   };
-}
-
-function eventsOf({ events = [] }: Service) {
-  return events
-    .slice(0, EVENTS_SHOWN)
-    .toReversed()
-    .map(({ createdAt, message }) => ({
-      createdAt: createdAt?.toISOString() ?? null,
-      message: message ?? '',
-    }));
-}
-
-function recordOf(
-  { id = '' }: Deployment,
-  records: readonly ServiceDeployment[],
-): ServiceDeployment | undefined {
-  const number = id.slice(id.lastIndexOf('/'));
-  return records.find(({ targetServiceRevision }) => targetServiceRevision?.arn?.endsWith(number));
 }
 
 function deploymentStatus(
   deployment: Deployment,
-  record: ServiceDeployment | undefined,
+  record: RolloutRecord | undefined,
 ): DeploymentStatus {
-  const breaker = record?.deploymentCircuitBreaker;
+  const { id, status, rolloutState, desired, running, pending } = deployment;
   return {
-    id: deployment.id ?? '',
-    status: deployment.status ?? '',
-    taskDefinition: shortName(deployment.taskDefinition ?? ''),
-    rolloutState: deployment.rolloutState ?? null,
-    desired: deployment.desiredCount ?? 0,
-    running: deployment.runningCount ?? 0,
-    pending: deployment.pendingCount ?? 0,
-    failedTasks: deployment.failedTasks ?? 0,
-    createdAt: deployment.createdAt?.toISOString() ?? null,
+    id,
+    status,
+    taskDefinition: shortName(deployment.taskDefinition),
+    rolloutState: rolloutState ?? null,
+    desired,
+    running,
+    pending,
+    failedTasks: deployment.failed,
+    createdAt: deployment.createdAt.toISOString(),
     serviceDeployment:
       record === undefined
         ? null
         : {
-            status: record.status ?? '',
-            stage: record.lifecycleStage ?? null,
-            failures: breaker?.failureCount ?? null,
-            threshold: breaker?.threshold ?? null,
-            pausedBy: pausedHook(record)?.hookId ?? null,
+            status: record.status,
+            stage: record.stage ?? null,
+            failures: record.breaker?.failures ?? null,
+            threshold: record.breaker?.threshold ?? null,
+            pausedBy: record.paused?.id ?? null,
           },
   };
 }
 
-function taskStatus(task: Task): TaskStatus {
+function taskStatus({
+  id,
+  taskDefinition,
+  lastStatus,
+  health,
+  since,
+  stoppedReason,
+}: Task): TaskStatus {
   return {
-    id: shortName(task.taskArn ?? ''),
-    taskDefinition: shortName(task.taskDefinitionArn ?? ''),
-    lastStatus: task.lastStatus ?? '',
-    health: task.healthStatus ?? 'UNKNOWN',
-    since: timeOf(task).toISOString(),
-    stoppedReason: task.stoppedReason ?? null,
+    id,
+    taskDefinition: shortName(taskDefinition),
+    lastStatus,
+    health,
+    since: since.toISOString(),
+    stoppedReason: stoppedReason ?? null,
   };
-}
-
-/** When a task came into its present state, as far as ECS says. */
-function timeOf({ stoppedAt, stoppingAt, startedAt, createdAt }: Task): Date {
-  return stoppedAt ?? stoppingAt ?? startedAt ?? createdAt ?? new Date(0);
 }

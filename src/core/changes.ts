@@ -9,30 +9,29 @@ import {
 } from './normal-form.ts';
 import type { JsonObject } from './task-definition.ts';
 
-/** One difference between two definitions. */
+/** One difference between two task definitions. */
 export interface Change {
-  /** The container it is in; null for the task's own members. */
+  /** Name of the container; null for members of the task. */
   readonly container: string | null;
   /**
-   * Member path, e.g. `image`, `environment.LOG_LEVEL`, `portMappings[8080].hostPort`; `name` of a
+   * Member path, e.g. `image`, `environment.LOG_LEVEL`, `portMappings[8080].hostPort`; `name` for a
    * container that is added, removed or renamed.
    */
   readonly path: string;
-  /** Undefined where there is none, {@link HIDDEN} where it may not be shown. */
+  /** Undefined if there was none, {@link HIDDEN} if it is confidential. */
   readonly before: unknown;
   readonly after: unknown;
 }
 
-/** Stands for a value that may not be shown. */
-const HIDDEN = '•••';
+/** Shown instead of a confidential value. */
+export const HIDDEN = '•••';
 
-/** How changes are to be shown. */
 export interface ChangeOptions {
-  /** Shows environment values and the credentials of log drivers, too. */
+  /** Whether environment values and log driver credentials are shown. */
   readonly showValues: boolean;
 }
 
-/** The differences that registering `after` in place of `before` would make, ECS's defaults aside. */
+/** The changes from `before` to `after`; values that ECS adds by default are not changes. */
 export function diffDefinitions(
   before: JsonObject,
   after: JsonObject,
@@ -53,7 +52,7 @@ export function diffDefinitions(
   });
 }
 
-/** Where a value stands: in the wire's terms, and as people name it. */
+/** The position of a value: its path on the wire, and the label that is shown. */
 interface Place {
   /** E.g. `containerDefinitions.environment.value`. */
   readonly path: string;
@@ -71,7 +70,7 @@ type Entries = ReadonlyMap<string, unknown>;
 
 const CONTAINERS = 'containerDefinitions';
 
-/** Environment values, and what a log driver's options call a credential. */
+/** Whether a path holds environment values, or a log driver option whose name suggests a credential. */
 function isConfidential(path: string): boolean {
   return (
     /^containerDefinitions\.environment(\.|$)/.test(path) ||
@@ -92,7 +91,7 @@ function byIdentity(list: unknown, path = CONTAINERS): Entries {
   return entries;
 }
 
-/** The containers' differences, in the order of `names` first and what went away last. */
+/** The changes of all containers in the order of `names`; removed containers come last. */
 function compareContainers(old: Entries, now: Entries, names: readonly string[]): Found[] {
   const gone = new Map([...old].filter(([name]) => !now.has(name)));
   const found = names.flatMap((container) => {
@@ -107,7 +106,7 @@ function compareContainers(old: Entries, now: Entries, names: readonly string[])
   ];
 }
 
-/** The container that went away and is this one by another name: of its image, or its equal but for that. */
+/** The name of the removed container that was probably renamed: same image, or same other members. */
 function renamedFrom(entry: unknown, gone: Entries): string | undefined {
   const rest = (container: unknown) => {
     const { name: _, image, ...members } = isObject(container) ? container : {};
@@ -138,7 +137,7 @@ function compare(before: unknown, after: unknown, place: Place): Found[] {
   if (JSON.stringify(before) === JSON.stringify(after)) return [];
   const [old, now] = [before, after].map((value) => entriesOf(value, place.path));
   const whole = [{ ...place, before, after }];
-  // What appears or goes away is shown by its members, as far as it has any.
+  // Values that are added or removed are shown by their members, if they have any.
   if (old === undefined || now === undefined) return whole;
   if (old.kind !== now.kind && before !== undefined && after !== undefined) return whole;
   if (old.entries.size + now.entries.size === 0) return whole;
@@ -148,7 +147,7 @@ function compare(before: unknown, after: unknown, place: Place): Found[] {
   const found = ordered.flatMap((name) => {
     const [oldEntry, newEntry] = [old.entries.get(name), now.entries.get(name)];
     const inside = placeOf(name, kind, place);
-    // An entry of a list appears or goes away as one.
+    // A list entry is added or removed as a whole.
     const asOne = kind !== 'members' && (oldEntry === undefined || newEntry === undefined);
     return asOne
       ? [{ ...inside, before: oldEntry, after: newEntry }]
@@ -157,13 +156,13 @@ function compare(before: unknown, after: unknown, place: Place): Found[] {
   return found.length > 0 ? found : whole;
 }
 
-/** The image first, then by the alphabet. */
+/** Sorts `image` first, then alphabetically. */
 const compareNames = (a: string, b: string): number =>
   Number(b === 'image') - Number(a === 'image') || compareText(a, b);
 
 type Kind = 'members' | 'pairs' | 'entries';
 
-/** What a value consists of; undefined where it is one whole, such as a text or a list of texts. */
+/** The parts of a value; undefined for a value without parts, such as a string or a list of strings. */
 function entriesOf(
   value: unknown,
   path: string,
@@ -181,7 +180,7 @@ function entriesOf(
   return { kind: 'pairs', entries: new Map(values) };
 }
 
-/** The value of a name and a value; the whole entry where it has more, or less. */
+/** The value of a name-value pair; the whole entry if it has other members. */
 function valueOfPair(entry: unknown): unknown {
   const members = entry as JsonObject;
   const value = members['value'] ?? members['valueFrom'];
@@ -195,84 +194,4 @@ function placeOf(name: string, kind: Kind, { path, label, container }: Place): P
     path: kind === 'members' ? memberPath(path, name) : path,
     label: kind === 'entries' ? `${label}[${shown}]` : memberPath(label, shown),
   };
-}
-
-/** One line of a diff. */
-export interface DiffLine {
-  readonly kind: 'heading' | 'removed' | 'added' | 'changed';
-  /** With its mark and its indentation. */
-  readonly text: string;
-}
-
-/** Changes as lines that people read, grouped by container; one line says so when there are none. */
-export function formatChanges(changes: readonly Change[]): readonly DiffLine[] {
-  if (changes.length === 0) return [{ kind: 'heading', text: 'no changes' }];
-  const groups = new Set(changes.map(({ container }) => container));
-  return [...groups].flatMap((group) => {
-    const own = changes.filter(({ container }) => container === group);
-    return [
-      { kind: 'heading' as const, text: heading(group, own) },
-      ...own.filter((change) => !isOwnName(change)).flatMap(formatChange),
-    ];
-  });
-}
-
-const isOwnName = ({ container, path }: Change): boolean => container !== null && path === 'name';
-
-function heading(container: string | null, changes: readonly Change[]): string {
-  if (container === null) return 'task definition';
-  const name = changes.find(isOwnName);
-  if (name === undefined) return `container ${container}`;
-  if (name.before === undefined) return `container ${container} (added)`;
-  if (name.after === undefined) return `container ${container} (removed)`;
-  return `container ${container} (renamed from ${name.before as string})`;
-}
-
-function formatChange({ path, before, after }: Change): DiffLine[] {
-  if (before === HIDDEN && after === HIDDEN) {
-    return [{ kind: 'changed', text: `  ~ ${path}: ${HIDDEN}` }];
-  }
-  const [old, now] = shorten(textOf(before), textOf(after));
-  return [
-    ...(before === undefined ? [] : [{ kind: 'removed' as const, text: `  - ${path}: ${old}` }]),
-    ...(after === undefined ? [] : [{ kind: 'added' as const, text: `  + ${path}: ${now}` }]),
-  ];
-}
-
-/** JSON of a value, without characters that steer a terminal or turn the direction of writing. */
-function textOf(value: unknown = HIDDEN): string {
-  if (value === HIDDEN) return HIDDEN;
-  return JSON.stringify(value).replaceAll(
-    /[\u007F-\u009F\u2028-\u202E\u2066-\u2069]/g,
-    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  );
-}
-
-/** Characters of a value that are shown at most. */
-const ROOM = 120;
-/** Characters that are shown around what differs. */
-const AROUND = 20;
-
-/** Cuts two values to what differs between them, and either of them to both of its ends. */
-function shorten(before: string, after: string): readonly [string, string] {
-  const [old, now] = [Array.from(before), Array.from(after)];
-  if (old.length <= ROOM && now.length <= ROOM) return [before, after];
-  const shorter = Math.min(old.length, now.length);
-  let head = 0;
-  while (head < shorter && old[head] === now[head]) head += 1;
-  let tail = 0;
-  while (tail < shorter - head && old.at(-1 - tail) === now.at(-1 - tail)) tail += 1;
-  const cut = (text: readonly string[]) => {
-    const [start, end] = [Math.max(0, head - AROUND), text.length - Math.max(0, tail - AROUND)];
-    const part = bothEnds(text.slice(start, end));
-    return `${start > 0 ? '…' : ''}${part}${end < text.length ? '…' : ''}`;
-  };
-  return [cut(old), cut(now)];
-}
-
-function bothEnds(text: readonly string[]): string {
-  if (text.length <= ROOM) return text.join('');
-  const half = ROOM / 2;
-  const left = text.length - ROOM;
-  return `${text.slice(0, half).join('')} … ${left} characters … ${text.slice(-half).join('')}`;
 }

@@ -1,5 +1,7 @@
-import type { Service } from '@aws-sdk/client-ecs';
-import { containersOf } from './task-definition.ts';
+import type { ErrorCode } from '../errors.ts';
+import type { CheckName } from './check-names.ts';
+import type { Service } from './ecs.ts';
+import { containersOf, shortName } from './task-definition.ts';
 import type { JsonObject } from './task-definition.ts';
 
 /** What a check found. */
@@ -8,23 +10,27 @@ export interface Answer {
   /** What was found, naming the thing. */
   readonly message: string;
   readonly hint?: string | undefined;
+  /** Code of the error that a failure ends in; `check-failed` when absent. */
+  readonly code?: ErrorCode;
 }
 
-/** An answer with the check that gave it and what was looked at. */
+/** An answer with the check that gave it and what was checked. */
 export interface Finding extends Answer {
-  readonly check: string;
-  /** Groups the tree, e.g. `service api in backend`; may be empty where there is none. */
+  readonly check: CheckName;
+  /** Groups the tree, e.g. `service api in backend`. */
   readonly about: string;
 }
 
-const ok = (message: string): Answer => ({ status: 'ok', message });
-const skip = (message: string): Answer => ({ status: 'skip', message });
+/** An answer that needs no attention. */
+export const ok = (message: string): Answer => ({ status: 'ok', message });
+/** An answer of a check that does not apply. */
+export const skip = (message: string): Answer => ({ status: 'skip', message });
 
 /** Tasks of a service that run on Fargate, by what the service or its definition says. */
 export function isFargate(service: Service, definition: JsonObject): boolean {
-  const { launchType, capacityProviderStrategy = [] } = service;
-  if (capacityProviderStrategy.length > 0) {
-    return capacityProviderStrategy.some((item) => item.capacityProvider?.startsWith('FARGATE'));
+  const { launchType, capacityProviders } = service;
+  if (capacityProviders.length > 0) {
+    return capacityProviders.some((provider) => provider.startsWith('FARGATE'));
   }
   if (launchType !== undefined) return launchType === 'FARGATE';
   const compatible = definition['requiresCompatibilities'];
@@ -184,34 +190,75 @@ export function logGroupsOf(definition: JsonObject): readonly LogGroup[] {
 }
 
 /** Whether a rolling deployment has room to start or to stop a task. */
-export function checkCapacity(service: Service): Answer {
-  const { desiredCount = 0, schedulingStrategy, deploymentConfiguration = {} } = service;
-  const {
-    minimumHealthyPercent: min = 100,
-    maximumPercent: max = 200,
-    strategy,
-  } = deploymentConfiguration;
-  if (strategy !== undefined && strategy !== 'ROLLING') return skip(`${strategy} deployments`);
-  if (schedulingStrategy === 'DAEMON') return skip('a daemon service');
-  const most = Math.floor((desiredCount * max) / 100);
-  const least = Math.ceil((desiredCount * min) / 100);
+export function checkCapacity({ cluster, name, desired, isDaemon, settings }: Service): Answer {
+  const { minimumHealthyPercent: min, maximumPercent: max, strategy } = settings;
+  if (strategy !== 'ROLLING') return skip(`${strategy} deployments`);
+  if (isDaemon) return skip('a daemon service');
+  const most = Math.floor((desired * max) / 100);
+  const least = Math.ceil((desired * min) / 100);
   const room = `${least} to ${most} tasks run during a deployment`;
-  if (desiredCount === 0 || most > desiredCount || least < desiredCount) return ok(room);
+  if (desired === 0 || most > desired || least < desired) return ok(room);
   return {
     status: 'fail',
-    message: `A deployment cannot move: with ${desiredCount} ${desiredCount === 1 ? 'task' : 'tasks'}, minimumHealthyPercent ${min} and maximumPercent ${max} ECS may neither start a task nor stop one.`,
-    hint: `give it room: aws ecs update-service --cluster ${service.clusterArn} --service ${service.serviceName} --deployment-configuration minimumHealthyPercent=100,maximumPercent=200`,
+    message: `A deployment cannot make progress: with ${desired} ${desired === 1 ? 'task' : 'tasks'}, minimumHealthyPercent ${min} and maximumPercent ${max}, ECS can neither start nor stop a task.`,
+    hint: `allow it: aws ecs update-service --cluster ${cluster} --service ${name} --deployment-configuration minimumHealthyPercent=100,maximumPercent=200`,
   };
 }
 
-/** Whether a deployment goes on that a new one would supersede. */
-export function checkInProgress({ deployments = [] }: Service): Answer {
+/** Whether a deployment is in progress that a new one would supersede. */
+export function checkInProgress({ deployments }: Service): Answer {
   const running = deployments.find(({ rolloutState }) => rolloutState === 'IN_PROGRESS');
   if (running === undefined) return ok('no deployment is in progress');
-  const revision = running.taskDefinition?.split('/').pop() ?? '';
   return {
     status: 'warn',
-    message: `The deployment ${running.id} of ${revision} is in progress: a new one supersedes it.`,
-    hint: 'let it end first: ecsdeploy rollout --watch',
+    message: `The deployment ${running.id} of ${shortName(running.taskDefinition)} is in progress: a new one supersedes it.`,
+    hint: 'to wait for it first: ecsdeploy rollout --watch',
+  };
+}
+
+/** Whether the load balancer's container and port are in the definition: UpdateService requires it. */
+export function checkLoadBalancers({ name, loadBalancers }: Service, draft: JsonObject): Answer {
+  for (const { container: wanted, port } of loadBalancers) {
+    const container = containersOf(draft).find((item) => item['name'] === wanted);
+    const mappings = (container?.['portMappings'] ?? []) as readonly Mapping[];
+    if (mappings.some(({ containerPort }) => containerPort === port)) continue;
+    return {
+      status: 'fail',
+      code: 'container-port',
+      message: `The load balancer of "${name}" sends traffic to port ${port} of container "${wanted}", which the task definition does not have.`,
+      hint: 'keep the name and the port mapping of that container, or change the load balancer of the service first',
+    };
+  }
+  return loadBalancers.length === 0 ? skip('no load balancer') : ok('container and port are there');
+}
+
+/** Whether the service runs its family's latest revision; `latest` is undefined where it cannot be read. */
+export function checkLatest(running: string, latest: string | undefined): Answer {
+  if (latest === undefined) return skip('the latest revision could not be read');
+  if (latest === running) return ok(shortName(running));
+  return {
+    status: 'warn',
+    message: `The service runs ${shortName(running)}, but the latest revision is ${shortName(latest)}: it was registered without being deployed, or it was rolled back.`,
+    hint: `the new revision is made from ${shortName(running)}; to use the latest: --task-definition ${shortName(latest)}`,
+  };
+}
+
+/** Whether the image has the platform that the tasks run on. */
+export function checkPlatform(image: {
+  /** The image with its verb, e.g. `The image would be built`. */
+  readonly what: string;
+  /** Undefined where they could not be read. */
+  readonly platforms: readonly string[] | undefined;
+  readonly wanted: string;
+  readonly hint: string;
+}): Answer {
+  const { what, platforms, wanted, hint } = image;
+  if (platforms === undefined) return skip('the platform of the image could not be read');
+  if (platforms.includes(wanted)) return ok(wanted);
+  return {
+    status: 'fail',
+    code: 'image-platform',
+    message: `${what} for ${platforms.join(', ')}, but the tasks run on ${wanted}: the container would fail with "exec format error".`,
+    hint,
   };
 }

@@ -1,6 +1,6 @@
 import { ecrRegistry, parseImageReference } from './image.ts';
 
-/** One statement of an IAM policy, in the words of IAM. */
+/** One statement of an IAM policy. */
 export interface Statement {
   readonly Sid?: string;
   readonly Effect: 'Allow';
@@ -11,10 +11,10 @@ export interface Statement {
   >;
 }
 
-/** Roles may be passed to tasks only, not to whatever else runs in the account. */
+/** Roles can be passed only to ECS tasks, not to other services. */
 const TO_TASKS = { StringEquals: { 'iam:PassedToService': 'ecs-tasks.amazonaws.com' } };
 
-/** The statement that allows one action, on one line, to be put into a policy as it stands. */
+/** The policy statement that allows an action, as JSON on one line. */
 function allowStatement(action: string, resource: string): string {
   const statement: Statement = {
     Effect: 'Allow',
@@ -25,22 +25,25 @@ function allowStatement(action: string, resource: string): string {
   return JSON.stringify(statement, undefined, 1).replaceAll(/\n\s*/g, ' ');
 }
 
-/** What IAM said when it denied an action. */
+/** What IAM reports about a denied action. */
 export interface Denial {
-  /** ARN of who asked; undefined where IAM does not say. */
+  /** ARN of the caller; undefined if IAM does not report it. */
   readonly user: string | undefined;
   readonly action: string;
-  /** `*` where IAM names none. */
+  /** `*` if IAM does not report it. */
   readonly resource: string;
-  /** Kind of the policy that lacks the permission, or denies it: `identity-based policy`. */
+  /** Type of the policy that lacks or denies the permission, e.g. `identity-based policy`. */
   readonly policy: string | undefined;
-  /** ARN of that policy, where IAM names it. */
+  /** ARN of the policy, if IAM reports it. */
   readonly policyArn: string | undefined;
-  /** A policy denies it in so many words: no other policy can allow it. */
+  /** Whether the policy has a Deny statement, which no other policy can override. */
   readonly explicit: boolean;
 }
 
-/** Takes a text of IAM apart (ecs-facts 7.2); undefined for other texts. */
+/**
+ * Parses an error text of IAM (docs/explanation/how-ecs-behaves.md#denied-calls); undefined for other
+ * texts.
+ */
 export function parseDenial(text: string): Denial | undefined {
   const [, user, action, resource = '*'] =
     /User: (\S+) is not authorized to perform: ([\w-]+:\w+)(?: on resource: (\S+))?/.exec(text) ??
@@ -55,36 +58,38 @@ export function parseDenial(text: string): Denial | undefined {
   return { user, action, resource, policy: explicit ? denying : lacking, policyArn, explicit };
 }
 
-/** Who can change a policy that is not the identity's own. */
+const ASK_ORGANIZATION =
+  'it applies to the whole account: ask an administrator of the AWS organization';
+
+/** What to do about policies other than those of the identity, by type in lower case. */
 const OWNERS: Readonly<Record<string, string>> = {
-  'service control policy':
-    'it is set for the whole account: ask those who administer the AWS organization',
-  'resource control policy':
-    'it is set for the whole account: ask those who administer the AWS organization',
-  'permissions boundary': 'ask those who set the boundary of the user or role',
+  'service control policy': ASK_ORGANIZATION,
+  'resource control policy': ASK_ORGANIZATION,
+  'permissions boundary': 'ask the administrator who sets the boundary of the user or role',
   'session policy':
-    'it was given when the role was assumed: assume it without, or with a wider one',
-  'vpc endpoint policy': 'change the policy of the VPC endpoint that the call goes through',
+    'it was passed when the role was assumed: assume the role without it, or with a wider one',
+  'vpc endpoint policy': 'change the policy of the VPC endpoint that the call uses',
 };
 
-/** What to do about a denial, one way a line. */
+/** What to do about a denied action, one step per line. */
 export function wayOutOf({ user, action, resource, policy, policyArn, explicit }: Denial): string {
   const kind = policy?.toLowerCase() ?? '';
   const statement = allowStatement(action, resource);
   if (explicit) {
     const named = policyArn === undefined ? '' : ` (${policyArn})`;
     const owner =
-      OWNERS[kind] ?? 'take the action or the resource out of its Deny statement, or its condition';
-    return `a statement that allows it does not help: the ${policy ?? 'policy'}${named} denies it\n${owner}`;
+      OWNERS[kind] ??
+      'remove the action or the resource from its Deny statement, or change the condition';
+    return `an Allow statement does not help: the ${policy ?? 'policy'}${named} denies the call\n${owner}`;
   }
   if (kind === 'resource-based policy') {
     return `add to the policy of the resource, with "Principal": { "AWS": "${user}" }: ${statement}`;
   }
-  const key = action.startsWith('kms:') ? ['the policy of the key must allow it as well'] : [];
+  const key = action.startsWith('kms:') ? ['the key policy must allow it too'] : [];
   const trust = action.startsWith('sts:AssumeRole')
-    ? [`and name ${user} as a principal in the trust policy of the role`]
+    ? [`add ${user} as a principal to the trust policy of the role`]
     : [];
-  const place = kind in OWNERS ? `the ${policy} must allow it as well: ` : 'add to its policy: ';
+  const place = kind in OWNERS ? `the ${policy} must allow it too: ` : 'add to its policy: ';
   return [`${place}${statement}`, ...key, ...trust].join('\n');
 }
 
@@ -105,33 +110,33 @@ export const IAM_COMMANDS = [
 /** A command of {@link IAM_COMMANDS}. */
 export type IamCommand = (typeof IAM_COMMANDS)[number];
 
-/** What an action is allowed on, and how the README calls it. */
+/** The resources of actions, and their names in the README. */
 const RESOURCES = {
-  Anything: '`*`: IAM knows no narrower resource',
+  Anything: '`*` (IAM supports no narrower resource)',
   Service: 'the service',
   ServiceDeployments: 'its service deployments',
   ServiceRevisions: 'its service revisions',
   Tasks: 'the tasks of the cluster',
-  Cluster: '`*`, on the condition `ecs:cluster`',
+  Cluster: '`*`, with the condition `ecs:cluster`',
   TaskDefinitions: 'the task definitions',
-  Roles: 'its task role and execution role, on the condition `iam:PassedToService`',
+  Roles: 'its task role and execution role, with the condition `iam:PassedToService`',
   Repository: 'the repository',
   Logs: 'the log groups',
   Secrets: 'the secrets of the task definition',
 } as const;
 
-/** Settings without which an action is never called. */
+/** Settings that an action depends on. */
 type Occasion = 'createRepository' | 'onFailure';
 
-/** One action, and the commands that need it or do better with it. */
+/** One action, and the commands that require it or use it if allowed. */
 interface Permission {
   readonly action: string;
   readonly on: keyof typeof RESOURCES;
-  /** Commands that are refused without it. */
+  /** Commands that fail without it. */
   readonly needed: readonly IamCommand[];
-  /** Commands that go on without it, with a warning. */
+  /** Commands that continue without it, with a warning. */
   readonly optional?: readonly IamCommand[];
-  /** The only occasion on which it is called, as the setting and as the user reads it. */
+  /** The only case in which it is called: the setting, and its description. */
   readonly only?: { readonly setting?: Occasion; readonly words: string };
 }
 
@@ -140,7 +145,7 @@ const PUSHERS: readonly IamCommand[] = ['deploy', 'push'];
 const LOOKERS: readonly IamCommand[] = ['rollout', 'diagnose'];
 const CHECKERS: readonly IamCommand[] = ['deploy', 'rollout', 'verify'];
 
-/** Every action that is called, with the commands that call it. */
+/** All actions, with the commands that call them. */
 export const PERMISSIONS: readonly Permission[] = [
   {
     action: 'ecs:DescribeServices',
@@ -248,24 +253,24 @@ export const PERMISSIONS: readonly Permission[] = [
   { action: 'ssm:DescribeParameters', on: 'Anything', needed: [], optional: CHECKERS },
 ];
 
-/** The names that a policy is made for, as far as the config says them. */
+/** The names that a policy is limited to, if the config has them. */
 export interface PolicyNames {
   readonly region: string | undefined;
   /** Names or ARNs. */
   readonly targets: readonly { readonly cluster: string; readonly service: string }[];
   /** Name or URI. */
   readonly repository: string | undefined;
-  /** Settings that call for more. */
+  /** Settings in use that need additional actions. */
   readonly occasions: ReadonlySet<Occasion>;
 }
 
-/** A policy document, as `aws iam create-policy` takes it. */
+/** A policy document for `aws iam create-policy`. */
 export interface Policy {
   readonly Version: '2012-10-17';
   readonly Statement: readonly Statement[];
 }
 
-/** The minimal policy of a command: what it needs, and apart from it what it does better with. */
+/** The minimal policy of a command: statements that it needs, and optional ones. */
 export function policyOf(command: IamCommand, names: PolicyNames): Policy {
   const places = resourcesOf(names);
   const statements = (['needed', 'optional'] as const).flatMap((kind) => {
@@ -289,12 +294,12 @@ function isCalled({ only }: Permission, occasions: ReadonlySet<Occasion>): boole
   return only?.setting === undefined || occasions.has(only.setting);
 }
 
-/** What a command calls only on occasions that these names do not hold, one sentence each. */
+/** The actions that a command needs only with settings that are not in use, one sentence each. */
 export function furtherActions(command: IamCommand, { occasions }: PolicyNames): readonly string[] {
   return PERMISSIONS.filter(
     (row) =>
       !isCalled(row, occasions) && [...row.needed, ...(row.optional ?? [])].includes(command),
-  ).map(({ action, only }) => `with ${only?.words} it calls ${action} as well`);
+  ).map(({ action, only }) => `${only?.words} also needs ${action}`);
 }
 
 type Place = Pick<Statement, 'Resource' | 'Condition'>;
@@ -321,7 +326,7 @@ function resourcesOf(names: PolicyNames): Readonly<Record<keyof typeof RESOURCES
     ServiceDeployments: ecs((cluster, service) => `service-deployment/${cluster}/${service}/*`),
     ServiceRevisions: ecs((cluster, service) => `service-revision/${cluster}/${service}/*`),
     Tasks: ecs((cluster) => `task/${cluster}/*`),
-    // Names with `*` are compared as patterns by this operator.
+    // This operator compares names with `*` as patterns.
     Cluster: { Resource: '*', Condition: { ArnLike: { 'ecs:cluster': ofCluster } } },
     TaskDefinitions: { Resource: `arn:${partition}:ecs:${region}:${account}:task-definition/*` },
     Roles: { Resource: `arn:${partition}:iam::${account}:role/*`, Condition: TO_TASKS },
@@ -333,7 +338,7 @@ function resourcesOf(names: PolicyNames): Readonly<Record<keyof typeof RESOURCES
   };
 }
 
-/** Partition, region and account of an ECS name; `*` for what neither it nor the config says. */
+/** Partition, region and account of an ECS name or ARN; `*` for unknown ones. */
 function placeOf(name: string, { region: chosen }: PolicyNames) {
   const [, , , region = chosen ?? '*', account = '*'] = name.startsWith('arn:')
     ? name.split(':')
@@ -355,7 +360,7 @@ function single(texts: readonly string[]): string | readonly string[] {
   return different.length === 1 ? (different[0] ?? '*') : different;
 }
 
-/** The table of permissions in Markdown: one row per action. */
+/** The table of permissions in Markdown, one row per action. */
 export function permissionTable(): string {
   const list = (commands: readonly IamCommand[]) =>
     commands.map((command) => `\`${command}\``).join(', ');

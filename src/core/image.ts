@@ -1,4 +1,4 @@
-/** The parts of an image reference such as `host:5000/team/app:1.2@sha256:…`. */
+/** The parts of an image reference, e.g. `host:5000/team/app:1.2@sha256:…`. */
 export interface ImageReference {
   /** Registry host with its port; undefined for Docker Hub's short names. */
   readonly registry: string | undefined;
@@ -7,7 +7,7 @@ export interface ImageReference {
   readonly digest: string | undefined;
 }
 
-/** Takes an image reference apart by the rules of the distribution reference grammar. */
+/** Parses an image reference according to the grammar of the distribution project. */
 export function parseImageReference(reference: string): ImageReference {
   const [named = '', digest] = reference.split('@', 2);
   const colon = named.lastIndexOf(':');
@@ -24,17 +24,33 @@ export function parseImageReference(reference: string): ImageReference {
   };
 }
 
-/** Account and region of a private ECR registry host; undefined for any other host (ecs-facts 6.1). */
+/** Domains of ECR registries by partition: the default and the dual-stack endpoint. */
+const ECR_SUFFIXES: Readonly<Record<string, readonly string[]>> = {
+  aws: ['amazonaws.com', 'on.aws'],
+  'aws-cn': ['amazonaws.com.cn', 'on.amazonwebservices.com.cn'],
+  'aws-eusc': ['amazonaws.eu', 'on.amazonwebservices.eu'],
+  'aws-iso': ['c2s.ic.gov'],
+  'aws-iso-b': ['sc2s.sgov.gov'],
+  'aws-iso-e': ['cloud.adc-e.uk'],
+  'aws-iso-f': ['csp.hci.ic.gov'],
+};
+
+const ECR_HOST = new RegExp(
+  `^(\\d{12})\\.dkr[.-]ecr(?:-fips)?\\.([a-z]{2,5}(?:-[a-z]+)+-\\d+)\\.(?:${Object.values(
+    ECR_SUFFIXES,
+  )
+    .flat()
+    .join('|')
+    .replaceAll('.', '\\.')})$`,
+);
+
+/** Account and region of a private ECR registry host; undefined for any other host. */
 export function ecrRegistry(host: string): { account: string; region: string } | undefined {
-  const match =
-    /^(\d{12})\.dkr[.-]ecr(?:-fips)?\.([a-z0-9-]+)\.(?:amazonaws\.com(?:\.cn)?|on\.aws)$/.exec(
-      host,
-    );
-  const [, account, region] = match ?? [];
+  const [, account, region] = ECR_HOST.exec(host) ?? [];
   return account === undefined || region === undefined ? undefined : { account, region };
 }
 
-/** What ECS runs where a task definition names no `runtimePlatform`. */
+/** The platform of tasks without `runtimePlatform`. */
 export const DEFAULT_PLATFORM = 'linux/amd64';
 
 /** The platform that ECS runs a task definition on. */

@@ -1,6 +1,6 @@
 import type { JsonObject } from './task-definition.ts';
 
-/** Options of log drivers that name where a log goes. */
+/** Log driver options that name the destination. */
 const DESTINATIONS = [
   'Name',
   'Host',
@@ -10,7 +10,7 @@ const DESTINATIONS = [
   'syslog-address',
 ];
 
-/** Where a container's log goes, e.g. `awsfirelens (Name datadog)`; undefined for CloudWatch. */
+/** The destination of a container's log, e.g. `awsfirelens (Name datadog)`; undefined for CloudWatch. */
 export function logPlaceOf(container: JsonObject): string | undefined {
   const { logDriver, options = {} } = (container['logConfiguration'] ?? {}) as {
     logDriver?: string;

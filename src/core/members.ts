@@ -2,29 +2,29 @@ import { misspelt } from './nearest.ts';
 import { isObject, memberPath, shownName } from './normal-form.ts';
 import type { JsonObject } from './task-definition.ts';
 
-/** What a member of the wire's JSON may hold. */
+/** The shape of a JSON value on the wire. */
 export type Shape =
   | { readonly kind: 'string' | 'number' | 'boolean' | 'anything' }
-  /** A map has keys of the user's own, e.g. `dockerLabels`. */
+  /** The keys of a map are the user's own, e.g. in `dockerLabels`. */
   | { readonly kind: 'list' | 'map'; readonly of: Shape }
   | { readonly kind: 'structure'; readonly members: ReadonlyMap<string, Shape> };
 
-/** A member that the shape does not have. */
+/** A member that is not in the shape. */
 export interface UnknownMember {
   /** E.g. `containerDefinitions[0].enviroment`. */
   readonly path: string;
-  /** The member it is probably meant to be; undefined where none is near. */
+  /** The member that was probably meant; undefined if none is similar. */
   readonly meant: string | undefined;
 }
 
-/** What stands in a definition and not in its shape. */
+/** The differences between a definition and its shape. */
 export interface Deviations {
   readonly unknown: readonly UnknownMember[];
-  /** Values of another type, each with its path, what it must be and what it is. */
+  /** One message for each value of a wrong type: its path, the expected and the actual type. */
   readonly mistyped: readonly string[];
 }
 
-/** Compares a definition with the shape that ECS takes, at every depth; values are never told. */
+/** Compares a definition with its shape at every depth; messages never contain values. */
 export function checkMembers(definition: JsonObject, shape: Shape): Deviations {
   const unknown: UnknownMember[] = [];
   const mistyped: string[] = [];

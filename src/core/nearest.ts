@@ -1,6 +1,6 @@
 import { distance } from 'fastest-levenshtein';
 
-/** The candidate nearest to a misspelt name, or undefined when none is near enough to suggest. */
+/** The candidate most similar to a name; undefined if none is similar enough. */
 function nearest(name: string, candidates: readonly string[]): string | undefined {
   const limit = Math.max(2, Math.floor(name.length / 2));
   const containing = candidates.find((candidate) => name.length > 2 && candidate.includes(name));
@@ -10,7 +10,7 @@ function nearest(name: string, candidates: readonly string[]): string | undefine
   );
 }
 
-/** The first of the candidates with the least distance, or undefined when that is above the limit. */
+/** The first candidate with the smallest distance; undefined if the distance exceeds the limit. */
 function closest(
   candidates: readonly string[],
   limit: number,
@@ -22,22 +22,22 @@ function closest(
   return best !== undefined && best.distance <= limit ? best.candidate : undefined;
 }
 
-/** `did you mean "api"?`, with a blank before it; nothing where none is near. */
+/** ` (did you mean "api"?)`; an empty string if no candidate is similar. */
 export function didYouMean(name: string, candidates: readonly string[]): string {
   const near = nearest(name, candidates);
   return near === undefined ? '' : ` (did you mean "${near}"?)`;
 }
 
 /**
- * Names what exists, the nearest first: `did you mean "api"? there are: api, worker`. Undefined
- * candidates are those that may not be listed.
+ * Suggests existing names: `did you mean "api"? services that exist: api, worker`. `candidates` is
+ * undefined if the permission to list them is missing; `what` is their plural noun.
  */
 export function suggest(
   name: string,
   candidates: readonly string[] | undefined,
   what: string,
 ): string {
-  if (candidates === undefined) return `which ${what} exist may not be listed: check the name`;
+  if (candidates === undefined) return `check the name; the permission to list ${what} is missing`;
   if (candidates.length === 0) return `there are no ${what} at all`;
   const near = nearest(name, candidates);
   const listed = candidates.slice(0, 10).join(', ') + (candidates.length > 10 ? ', …' : '');
@@ -47,8 +47,8 @@ export function suggest(
 }
 
 /**
- * The one of `known` that a name is probably a slip of: it differs in case, in `_` and `-`, in a few
- * letters or their order, or it is its beginning.
+ * The name in `known` that was probably meant: it differs in case, `_` and `-`, a few letters or
+ * their order, or begins with `name`. Undefined if there is none.
  */
 export function misspelt(name: string, known: readonly string[]): string | undefined {
   const fold = (text: string) => text.toLowerCase().replaceAll(/[-_]/g, '');

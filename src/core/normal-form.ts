@@ -1,16 +1,16 @@
 import type { JsonObject } from './task-definition.ts';
 
-/** How the entries of a list are told apart. */
+/** How the entries of a list are identified. */
 interface Identity {
-  /** The members that name an entry. */
+  /** The members that identify an entry. */
   readonly by: readonly string[];
-  /** An entry is a name and one value, e.g. of `environment`. */
+  /** Whether an entry is a name-value pair, as in `environment`. */
   readonly pair?: true;
 }
 
 /**
- * Lists whose order means nothing to ECS, which also answers some of them in another order than they
- * were sent (Terraform's provider orders containers, environment and secrets before it compares).
+ * Lists whose order has no meaning in ECS, by path. ECS returns some of them in another order than
+ * they were sent; Terraform's provider also sorts containers, environment and secrets to compare.
  */
 export const IDENTITIES: ReadonlyMap<string, Identity> = new Map<string, Identity>([
   ['tags', { by: ['key'], pair: true }],
@@ -30,7 +30,7 @@ export const IDENTITIES: ReadonlyMap<string, Identity> = new Map<string, Identit
   ['containerDefinitions.ulimits', { by: ['name'] }],
 ]);
 
-/** What ECS fills in when a member is left out (ecs-facts 2.1). */
+/** Defaults of ECS (docs/explanation/how-ecs-behaves.md#what-ecs-adds-to-a-task-definition). */
 const DEFAULTS: ReadonlyMap<string, unknown> = new Map<string, unknown>([
   ['containerDefinitions.cpu', 0],
   ['containerDefinitions.essential', true],
@@ -41,7 +41,7 @@ const DEFAULTS: ReadonlyMap<string, unknown> = new Map<string, unknown>([
   ['containerDefinitions.healthCheck.retries', 3],
 ]);
 
-/** Objects that say nothing when they are empty; elsewhere `{}` may be a switch. */
+/** Objects that have no meaning when empty; elsewhere `{}` can enable a feature. */
 const EMPTY_OBJECTS = new Set([
   'volumes.host',
   'containerDefinitions.dockerLabels',
@@ -49,37 +49,37 @@ const EMPTY_OBJECTS = new Set([
   'containerDefinitions.firelensConfiguration.options',
 ]);
 
-/** Whether registering `draft` would make a revision equal to `existing`, ECS's defaults aside. */
+/** Whether ECS would register `draft` as a revision equal to `existing`. */
 export function sameDefinition(draft: JsonObject, existing: JsonObject): boolean {
   return canonical(draft) === canonical(existing);
 }
 
-/** One text for all definitions that ECS would register alike. */
+/** A string that is equal for all definitions that ECS would register alike. */
 export function canonical(definition: JsonObject): string {
   return JSON.stringify(normalise(definition));
 }
 
-/** A definition without what ECS fills in, keys sorted, and lists where their order means nothing. */
+/** A definition without ECS defaults; keys and lists without a meaningful order are sorted. */
 export function normalise(definition: JsonObject): JsonObject {
-  // Host ports equal container ports in these modes, so ECS fills them in.
+  // In these modes the host port equals the container port, and ECS adds it.
   const hostPorts = ['awsvpc', 'host'].includes(String(definition['networkMode']));
   return normaliseAt(definition, '', hostPorts) as JsonObject;
 }
 
-/** Whether a value of the wire is an object with members. */
+/** Whether a JSON value is an object (not null, not an array). */
 export function isObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** The path of a member, list indices left out, e.g. `containerDefinitions.environment`. */
+/** The path of a member, e.g. `containerDefinitions.environment`. */
 export const memberPath = (path: string, member: string): string =>
   path === '' ? member : `${path}.${member}`;
 
-/** A name as it stands in a path that is shown: quoted where it holds more than names do. */
+/** A name for display in a path; quoted if it has unusual characters. */
 export const shownName = (name: string): string =>
   /^[\w./:#@-]+$/.test(name) ? name : JSON.stringify(name);
 
-/** What tells an entry of a list apart from the others, e.g. `8080/udp`; undefined where nothing does. */
+/** The identity of a list entry, e.g. `8080/udp`; undefined if the list is not in {@link IDENTITIES}. */
 export function identityOf(path: string, entry: unknown): string | undefined {
   const identity = IDENTITIES.get(path);
   if (identity === undefined || !isObject(entry)) return undefined;
@@ -117,12 +117,12 @@ function isAbsent(item: unknown, at: string): boolean {
   return EMPTY_OBJECTS.has(at) && isObject(item) && Object.keys(item).length === 0;
 }
 
-/** The task's `1 vCPU` and `2GB` as ECS answers them: in CPU units and MiB. */
+/** Converts the task's `1 vCPU` and `2GB` to CPU units and MiB, as ECS returns them. */
 function inUnits(item: unknown, at: string): unknown {
   if (typeof item !== 'string' || (at !== 'cpu' && at !== 'memory')) return item;
   const [, amount] = (at === 'cpu' ? /^([\d.]+)\s*vcpu$/i : /^([\d.]+)\s*gb$/i).exec(item) ?? [];
   return amount === undefined ? item : String(Number(amount) * 1024);
 }
 
-/** Orders texts by their code units: unlike a locale's order it calls no two texts the same. */
+/** Compares strings by code units; unlike a locale's order, different strings are never equal. */
 export const compareText = (a: string, b: string): number => (a < b ? -1 : Number(a > b));

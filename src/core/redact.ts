@@ -1,28 +1,30 @@
-/** Names of variables whose values nobody else should read. */
+/** Names of environment variables that probably hold secrets. */
 const SECRET_NAME =
   /key|token|secret|passw|credential|auth|session|cookie|private|database_url|dsn/i;
-/** Shorter values stand for too much else: `true`, `1`, a port. */
+/** Minimum length of a value to replace; shorter ones (`true`, `1`, a port) occur in other places. */
 const SHORTEST = 6;
 
-/** Texts that are secrets wherever they come from. */
+/** Patterns of secrets, whatever their source. */
 const SECRETS: readonly (readonly [RegExp, string])[] = [
-  // Keys of AWS, and what a session of them is signed with.
+  // AWS access keys and session tokens.
   [/\b(?:AKIA|ASIA)[A-Z0-9]{12,}\b/g, '[access key]'],
   [/\b(authorization|x-amz-security-token)(["']?\s*[:=]\s*["']?)[^\n"',]+/gi, '$1$2[redacted]'],
   [
     /\b(password|passwd|secret|token|api[-_]?key)(["']?\s*[:=]\s*["']?)[^\s"',&]+/gi,
     '$1$2[redacted]',
   ],
+  // Signatures, of requests and of presigned URLs.
+  [/\b((?:x-amz-)?(?:signature|credential|security-token)=)[^\s"',&]+/gi, '$1[redacted]'],
   // A login in a URL.
   [/:\/\/[^\s/@]+@/g, '://[redacted]@'],
-  // JSON Web Tokens, and the tokens of code hosts.
+  // JSON Web Tokens, and tokens of code hosts and npm.
   [/\beyJ[\w-]+\.[\w-]+\.[\w-]*/g, '[token]'],
   [/\b(?:gh[pousr]|github_pat|glpat|npm)[_-]\w{16,}/g, '[token]'],
 ];
 
 /**
- * A text for a report that others read: without the values of variables that hold secrets, and
- * without what looks like one.
+ * Removes secrets from a text that will be shared: the values of environment variables that hold
+ * secrets, and everything that looks like a secret.
  */
 export function redact(
   text: string,
@@ -30,10 +32,14 @@ export function redact(
 ): string {
   const values = Object.entries(environment)
     .filter(([name, value = '']) => SECRET_NAME.test(name) && value.length >= SHORTEST)
-    // The longest first, so that none is left of which another is a part.
+    // Longest first: a value can contain another one.
     .toSorted(([, a = ''], [, b = '']) => b.length - a.length);
   let clean = text;
   for (const [name, value = ''] of values) clean = clean.replaceAll(value, `[${name}]`);
-  for (const [pattern, words] of SECRETS) clean = clean.replaceAll(pattern, words);
-  return clean;
+  return scrub(clean);
+}
+
+/** A text of others without what looks like a secret. */
+export function scrub(text: string): string {
+  return SECRETS.reduce((clean, [pattern, words]) => clean.replaceAll(pattern, words), text);
 }

@@ -1,8 +1,15 @@
 import { EXIT_STATUS } from '../errors.ts';
+import type { ExitStatus } from '../errors.ts';
 import type { Change } from './changes.ts';
 import type { Finding } from './checks.ts';
 import type { Cause } from './diagnosis.ts';
-import type { DeploymentStatus, EventStatus, TaskStatus } from '../report/reports.ts';
+import type {
+  DeploymentStatus,
+  Diagnosis,
+  EventStatus,
+  ServiceStatus,
+  TaskStatus,
+} from './status.ts';
 import type { JsonObject } from './task-definition.ts';
 
 /** How a command, or one service of it, ended. */
@@ -36,6 +43,8 @@ export interface ServiceResult {
   readonly taskDefinition: string | null;
   /** ARN of the revision that ran before. */
   readonly previousTaskDefinition: string | null;
+  /** ARN of the revision that takes the traffic now; null where that is not known, or none does. */
+  readonly serving: string | null;
   readonly registered: boolean;
   /** `ecs-svc/…`; null when no deployment was started. */
   readonly deployment: string | null;
@@ -43,11 +52,11 @@ export interface ServiceResult {
   readonly running: number;
   readonly failedTasks: number;
   readonly causes: readonly Cause[];
-  /** What differs from the revision that runs, of `render` and `deploy`; confidential values hidden. */
+  /** Of `render` and `deploy`: the changes to the running revision, with confidential values hidden. */
   readonly changes?: readonly Change[];
-  /** What `render` prints; of a dry run only with `--show-values`: it holds environment values. */
+  /** What `render` prints. A dry run has it with `--show-values` only: it holds environment values. */
   readonly definition?: JsonObject;
-  /** What `status` shows besides. */
+  /** Members of `status` only. */
   readonly deployments?: readonly DeploymentStatus[];
   readonly tasks?: readonly TaskStatus[];
   readonly events?: readonly EventStatus[];
@@ -55,11 +64,12 @@ export interface ServiceResult {
 
 type Known = Pick<ServiceResult, 'cluster' | 'service' | 'outcome'> & Partial<ServiceResult>;
 
-/** The result of a service of which only this much is known: no deployment, no task, no failure. */
+/** The result of a service with defaults for what is not known: no deployment, no task, no failure. */
 export function serviceResult(known: Known): ServiceResult {
   return {
     taskDefinition: null,
     previousTaskDefinition: null,
+    serving: null,
     registered: false,
     deployment: null,
     desired: 0,
@@ -79,6 +89,19 @@ export interface LogLine {
   readonly time: string;
   readonly message: string;
 }
+
+/** What a command prints on stdout, as data; `report/` words it. */
+export type Output =
+  | { readonly kind: 'text'; readonly text: string }
+  | { readonly kind: 'diff'; readonly changes: readonly Change[] }
+  | { readonly kind: 'status'; readonly services: readonly ServiceStatus[] }
+  | { readonly kind: 'diagnosis'; readonly services: readonly Diagnosis[] }
+  | {
+      readonly kind: 'logs';
+      readonly lines: readonly LogLine[];
+      /** Whether each line names its container. */
+      readonly withContainer: boolean;
+    };
 
 /** Wall seconds of each phase that ran. */
 export type Seconds = Readonly<
@@ -103,39 +126,51 @@ export interface Result {
   readonly seconds: Seconds;
 }
 
-const STATUS: Readonly<Record<Outcome, number>> = {
-  succeeded: EXIT_STATUS.succeeded,
-  unchanged: EXIT_STATUS.succeeded,
-  planned: EXIT_STATUS.succeeded,
-  failed: EXIT_STATUS.failed,
-  'rolled-back': EXIT_STATUS.rolledBack,
-  superseded: EXIT_STATUS.superseded,
-  'timed-out': EXIT_STATUS.sightLost,
-  unknown: EXIT_STATUS.sightLost,
-  interrupted: EXIT_STATUS.interrupted,
-  refused: EXIT_STATUS.refused,
-};
+/**
+ * How each outcome ends the command, and how grave it is. Where services end differently, the gravest
+ * decides: the first of the exit statuses 6, 7, 9, 8 that occurs.
+ */
+const OUTCOMES = {
+  interrupted: { status: EXIT_STATUS.interrupted, gravity: 9 },
+  failed: { status: EXIT_STATUS.failed, gravity: 8 },
+  'rolled-back': { status: EXIT_STATUS.rolledBack, gravity: 7 },
+  'timed-out': { status: EXIT_STATUS.sightLost, gravity: 6 },
+  unknown: { status: EXIT_STATUS.sightLost, gravity: 5 },
+  superseded: { status: EXIT_STATUS.superseded, gravity: 4 },
+  refused: { status: EXIT_STATUS.refused, gravity: 3 },
+  succeeded: { status: EXIT_STATUS.succeeded, gravity: 2 },
+  planned: { status: EXIT_STATUS.succeeded, gravity: 1 },
+  unchanged: { status: EXIT_STATUS.succeeded, gravity: 0 },
+} as const satisfies Readonly<
+  Record<Outcome, { readonly status: ExitStatus; readonly gravity: number }>
+>;
 
-/** Which outcome speaks for all services: the gravest, in the order that the exit statuses fix. */
-const GRAVITY: readonly Outcome[] = [
-  'interrupted',
-  'failed',
-  'rolled-back',
-  'timed-out',
-  'unknown',
-  'superseded',
-  'refused',
-  'succeeded',
-  'planned',
-  'unchanged',
-];
-
-/** The outcome of a run over several services. */
+/** The outcome of a run over several services: the gravest; `unknown` where there is none. */
 export function overallOutcome(outcomes: readonly Outcome[]): Outcome {
-  return GRAVITY.find((outcome) => outcomes.includes(outcome)) ?? 'unchanged';
+  const [gravest = 'unknown'] = outcomes.toSorted(
+    (a, b) => OUTCOMES[b].gravity - OUTCOMES[a].gravity,
+  );
+  return gravest;
 }
 
 /** The exit status of an outcome. */
-export function statusOf(outcome: Outcome): number {
-  return STATUS[outcome];
+export function statusOf(outcome: Outcome): ExitStatus {
+  return OUTCOMES[outcome].status;
+}
+
+/** The outcome of a command that ends with an error of this exit status. */
+export function outcomeOfError(status: ExitStatus): Outcome {
+  switch (status) {
+    case EXIT_STATUS.usage:
+    case EXIT_STATUS.refused:
+    case EXIT_STATUS.aws:
+    case EXIT_STATUS.docker:
+      return 'refused';
+    case EXIT_STATUS.sightLost:
+      return 'unknown';
+    case EXIT_STATUS.interrupted:
+      return 'interrupted';
+    default:
+      return 'failed';
+  }
 }

@@ -1,20 +1,23 @@
 import { EcsDeployError, refuse } from '../errors.ts';
 import { suggest } from './nearest.ts';
 
-/** A JSON object of the wire; unknown members included. */
+/** A JSON object from the wire, including members that the SDK does not know. */
 export type JsonObject = { readonly [member: string]: unknown };
 
-/** A revision as ECS describes it. */
+/** A revision of a task definition. */
 export interface Revision {
   readonly arn: string;
   readonly family: string;
   readonly revision: number;
   readonly status: string;
-  /** Everything that can be registered again, tags included, members unknown to us included. */
+  /** All members that can be registered again, including tags and unknown members. */
   readonly definition: JsonObject;
 }
 
-/** Members that DescribeTaskDefinition adds and RegisterTaskDefinition does not take (ecs-facts 2.1). */
+/**
+ * Members that only DescribeTaskDefinition has
+ * (docs/explanation/how-ecs-behaves.md#what-ecs-adds-to-a-task-definition).
+ */
 const OUTPUT_ONLY = new Set([
   'taskDefinitionArn',
   'revision',
@@ -27,49 +30,62 @@ const OUTPUT_ONLY = new Set([
   'deleteRequestedAt',
 ]);
 
-/** What can be registered again of a described task definition; `tags` come beside it on the wire. */
+/** The members of a described task definition that can be registered again, with its tags. */
 export function toRegistrable(described: JsonObject, tags: unknown): JsonObject {
   const kept = Object.entries(described).filter(([member]) => !OUTPUT_ONLY.has(member));
   const definition = Object.fromEntries(kept);
   return Array.isArray(tags) && tags.length > 0 ? { ...definition, tags } : definition;
 }
 
-/** `family:revision` of a task definition ARN; what is not an ARN stays as it is. */
+/** `family:revision` of a task definition ARN; other names are returned unchanged. */
 export function shortName(arn: string): string {
   return arn.slice(arn.lastIndexOf('/') + 1);
 }
 
-/** The family of a revision, by ARN or by `family:revision`; a family stays as it is. */
+/** The family in an ARN or `family:revision`; a family is returned unchanged. */
 export function familyOf(revision: string): string {
   const name = shortName(revision);
   const colon = name.indexOf(':');
   return colon < 0 ? name : name.slice(0, colon);
 }
 
-/** Region and account of an ARN; undefined of a plain name. */
+/**
+ * A revision as the API accepts it: `42` is a revision of `family`. Throws `usage` for a family
+ * without a revision; `what` names the setting in the message.
+ */
+export function revisionName(named: string, family: string, what: string): string {
+  if (/^\d+$/.test(named)) return `${family}:${named}`;
+  if (shortName(named).includes(':')) return named;
+  throw new EcsDeployError({
+    code: 'usage',
+    message: `${what}: "${named}" is a family, not a revision.`,
+    hint: `name one of its revisions: ${named}:REVISION, or REVISION alone for the family of the service`,
+  });
+}
+
+/** Region and account of an ARN; undefined for a name. */
 export function placeOfArn(name: string): { region: string; account: string } | undefined {
   const [arn, , , region = '', account = ''] = name.split(':');
   return arn === 'arn' ? { region, account } : undefined;
 }
 
-/** Whether a task definition is named by a file: neither families nor revisions have such names. */
+/** Whether a name is a file: families and revisions have neither dots nor slashes. */
 export function isDefinitionFile(named: string): boolean {
   return !named.startsWith('arn:') && /[./\\]/.test(named);
 }
 
-/** The containers of a definition, in its order. */
+/** The containers of a definition, in order. */
 export function containersOf(definition: JsonObject): readonly JsonObject[] {
   const list = definition['containerDefinitions'];
   return Array.isArray(list) ? (list as JsonObject[]) : [];
 }
 
-/** The names of a definition's containers, in its order. */
 function containerNames(definition: JsonObject): readonly string[] {
   return containersOf(definition).map((container) => String(container['name']));
 }
 
 /**
- * The containers that get the image: the named ones, or the only one.
+ * The names of the containers to update: the named ones, or the only one.
  *
  * Throws `container-ambiguous` (several, none named) and `container-missing`.
  */
@@ -91,7 +107,7 @@ export function chooseContainers(
   return named;
 }
 
-/** Throws `container-missing` when an image is given for a container that is not there. */
+/** Throws `container-missing` if an image is given for a container that does not exist. */
 export function checkContainerImages(definition: JsonObject, names: readonly string[]): void {
   requireContainers(definition, names, '--container-image or "containerImages"');
 }
@@ -116,22 +132,22 @@ function requireContainers(
   );
 }
 
-/** What render changes. */
+/** The changes to a task definition. */
 export interface Edit {
   /** The containers that get `image` and the variables. */
   readonly containers: readonly string[];
-  /** Undefined leaves the images as they are. */
+  /** Undefined keeps the current images. */
   readonly image: string | undefined;
-  /** Images of further containers, by name. */
+  /** Images of other containers, by name. */
   readonly containerImages: Readonly<Record<string, string>>;
   readonly setEnv: Readonly<Record<string, string>>;
-  /** ARNs of secrets or parameters, or names of parameters, by variable. */
+  /** ARNs of secrets or parameters, or names of parameters, by variable name. */
   readonly setSecrets: Readonly<Record<string, string>>;
-  /** Variables to remove, values and secrets alike. */
+  /** Names of variables to remove, whether plain or secret. */
   readonly unsetEnv: readonly string[];
 }
 
-/** Replaces images and environment entries of the named containers; everything else is kept. */
+/** Replaces images and variables of the named containers; everything else stays unchanged. */
 export function render(definition: JsonObject, edit: Edit): JsonObject {
   return {
     ...definition,
@@ -148,7 +164,7 @@ export function render(definition: JsonObject, edit: Edit): JsonObject {
 const own = (record: Readonly<Record<string, string>>, name: string): string | undefined =>
   Object.hasOwn(record, name) ? record[name] : undefined;
 
-/** Sets and removes variables; ECS refuses one that has both a value and a secret. */
+/** Sets and removes variables; ECS rejects a variable with both a value and a secret. */
 function renderVariables(
   container: JsonObject,
   { setEnv, setSecrets, unsetEnv }: Edit,
@@ -165,7 +181,7 @@ interface Named {
   readonly name: string;
 }
 
-/** One list of a container with entries replaced where they stand, removed, and added at its end. */
+/** Replaces entries of a list in place, removes entries, and adds new ones at the end. */
 function renderList(
   container: JsonObject,
   list: 'environment' | 'secrets',
@@ -183,7 +199,18 @@ function renderList(
   const added = Object.entries(set)
     .filter(([name]) => !before.some((entry) => entry.name === name))
     .map(([name, value]) => ({ name, [member]: value }));
-  // What nobody asked to change stays as it is, absent or null included.
+  // Without a change the list stays as it is, even if absent or null.
   const isSame = added.length === 0 && kept.every((entry, index) => entry === before[index]);
   return isSame && kept.length === before.length ? {} : { [list]: [...kept, ...added] };
+}
+
+/** Replaces one image by another in all containers. */
+export function replaceImage(definition: JsonObject, image: string, by: string): JsonObject {
+  if (image === by) return definition;
+  return {
+    ...definition,
+    containerDefinitions: containersOf(definition).map((container) =>
+      container['image'] === image ? { ...container, image: by } : container,
+    ),
+  };
 }

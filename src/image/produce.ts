@@ -1,27 +1,62 @@
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { Aws } from '../aws/client.ts';
-import { createRepository, findImage, loginForHost, registryLogin, tagImage } from '../aws/ecr.ts';
-import type { Repository, StoredImage } from '../aws/ecr.ts';
 import { permissionDenied } from '../aws/errors.ts';
-import type { Context } from '../commands/context.ts';
+import { findImage, tagImage } from '../aws/images.ts';
+import type { StoredImage } from '../aws/images.ts';
+import { createRepository, loginForHost, registryLogin } from '../aws/repositories.ts';
+import type { Repository } from '../aws/repositories.ts';
+import { checkPlatform } from '../core/checks.ts';
 import { parseDenial } from '../core/iam.ts';
 import type { ImageResult } from '../core/result.ts';
 import { buildImage } from '../docker/build.ts';
-import { inspectImage } from '../docker/engine/images.ts';
-import type { LocalImage } from '../docker/engine/images.ts';
-import { checkContext } from '../docker/context/context.ts';
-import { whileReached } from '../docker/engine/daemon.ts';
+import { checkContext } from '../docker/context/check.ts';
+
 import type { Daemon } from '../docker/engine/daemon.ts';
-import { userLogin } from '../docker/buildkit/logins.ts';
-import { pushImage } from '../docker/engine/push.ts';
-import type { Pushed } from '../docker/engine/push.ts';
+import { inspectImage } from '../docker/engine/inspect-image.ts';
+import type { LocalImage } from '../docker/engine/inspect-image.ts';
+import { whileConnected } from '../docker/engine/unavailable.ts';
+import { userLogin } from '../docker/engine/logins.ts';
+import { readProgram } from '../docker/engine/program.ts';
+import { pushImage } from '../docker/engine/push-image.ts';
+import type { Pushed } from '../docker/engine/push-image.ts';
 import { EcsDeployError } from '../errors.ts';
+import { secondsSince } from '../events.ts';
+import type { Emit } from '../events.ts';
+import { enforce } from '../plan/enforce.ts';
+import { readStored } from '../plan/image.ts';
+import type { ObservedImage } from '../plan/image.ts';
+import type { ImagePlan } from '../plan/plan.ts';
+import { valueOf } from '../plan/read.ts';
 import { runProcess } from '../processes.ts';
-import { readImage } from '../plan/image.ts';
-import type { ImagePlan } from '../plan/image.ts';
-import { proveImage } from '../plan/platform.ts';
-import { since } from '../aws/optional.ts';
+import type { Config } from '../settings/config.ts';
+
+/** What building and pushing needs of a run. */
+export interface ImageTools {
+  readonly aws: Aws;
+  readonly emit: Emit;
+  readonly signal: AbortSignal;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+}
+
+/** What of the config building and pushing follows. */
+export type ImageSettings = Pick<
+  Config,
+  | 'repository'
+  | 'extraTags'
+  | 'directory'
+  | 'context'
+  | 'dockerfile'
+  | 'target'
+  | 'args'
+  | 'secrets'
+  | 'ssh'
+  | 'before'
+  | 'noCache'
+  | 'pull'
+  | 'skipCheck'
+  | 'poll'
+>;
 
 /** Wall seconds of building and pushing. */
 export type ImageSeconds = Readonly<Partial<Record<'build' | 'push', number>>>;
@@ -44,45 +79,67 @@ interface Target {
 
 /**
  * Builds and pushes what the plan says, or nothing when the image is there; proves platform and
- * digest. In CI, where a daemon starts empty, layers of the images that run are taken over.
+ * digest. In CI, where a daemon starts empty, layers of the `running` images are reused.
  */
 export async function produceImage(
-  context: Context,
-  aws: Aws,
+  tools: ImageTools,
+  config: ImageSettings,
   plan: ImagePlan,
+  observed: ObservedImage,
   running: readonly string[] = [],
 ): Promise<Produced> {
-  const { emit } = context;
-  const { platform, existing, repository: found, daemon, tag } = plan;
-  if (daemon === undefined) {
-    const digest = existing?.digest ?? null;
-    emit({ kind: 'image-present', reference: plan.reference, digest: digest ?? '' });
-    if (found !== undefined) await tagFurther(context, found, existing);
-    const image = { reference: plan.reference, digest, platform, built: false, pushed: false };
-    return { image, seconds: {} };
+  const { emit } = tools;
+  const destination = observed.kind === 'given' ? undefined : valueOf(observed.destination);
+  if (plan.kind === 'use') {
+    const { reference, digest, platform } = plan;
+    if (destination !== undefined) {
+      emit({ kind: 'image-present', reference, digest: digest ?? '' });
+      const { stored } = destination.present;
+      await tagFurther(tools, config, destination.repository, stored);
+    }
+    return { image: { reference, digest, platform, built: false, pushed: false }, seconds: {} };
   }
-  if (plan.local === undefined) await runBefore(context);
-  const repository = found ?? (await makeRepository(context, aws));
-  const reference = `${repository.uri}:${tag}`;
-  const target = { daemon, repository, tag, reference, platform };
-
-  const { local, seconds } = await whileReached(
+  const daemon = daemonOf(observed);
+  if (destination === undefined || daemon === undefined) {
+    throw new Error(`nothing was observed that could ${plan.kind} ${plan.reference}`);
+  }
+  const { host, source } = daemon.address;
+  emit({
+    kind: 'docker-found',
+    address: host,
+    source,
+    version: daemon.version,
+    standIn: daemon.standIn,
+  });
+  const { platform } = plan;
+  const { tag, labels } = destination;
+  const built = plan.kind === 'build';
+  const local = observed.kind === 'local' ? valueOf(observed.local) : undefined;
+  if (local !== undefined)
+    await proveImage(config, daemon, { verb: 'has', local, wanted: platform });
+  if (built) await runBefore(tools, config);
+  const repository = destination.repository ?? (await makeRepository(tools, config));
+  const target = { daemon, repository, tag, reference: `${repository.uri}:${tag}`, platform };
+  const ready = await whileConnected(
     daemon,
-    plan.local === undefined
-      ? build(context, aws, plan, target, running)
-      : nameLocally(target, plan.local),
+    local === undefined
+      ? build(tools, config, labels, target, running)
+      : nameLocally(target, local),
   );
-
   const start = performance.now();
   emit({ kind: 'push-started' });
-  const { digest, layers } = await whileReached(daemon, push(context, target, local));
-  const push_ = since(start);
-  emit({ kind: 'pushed', digest, seconds: push_, layers });
-  const built = plan.local === undefined;
+  const { digest, layers } = await whileConnected(daemon, push(tools, config, target, ready.local));
+  const seconds = secondsSince(start);
+  emit({ kind: 'pushed', digest, seconds, layers });
   return {
-    image: { reference, digest, platform, built, pushed: true },
-    seconds: { ...seconds, push: push_ },
+    image: { reference: target.reference, digest, platform, built, pushed: true },
+    seconds: { ...ready.seconds, push: seconds },
   };
+}
+
+function daemonOf(observed: ObservedImage): Daemon | undefined {
+  if (observed.kind === 'local') return valueOf(observed.local)?.daemon;
+  return observed.kind === 'built' ? valueOf(observed.build?.daemon) : undefined;
 }
 
 /** An image of the daemon that is ready to be pushed, and what it took. */
@@ -100,33 +157,34 @@ async function nameLocally(
 }
 
 async function build(
-  context: Context,
-  aws: Aws,
-  { labels }: ImagePlan,
+  tools: ImageTools,
+  config: ImageSettings,
+  labels: Readonly<Record<string, string>>,
   { daemon, repository, reference, platform }: Target,
   running: readonly string[],
 ): Promise<Ready> {
-  const { config, environment, emit, signal } = context;
+  const { aws, environment, emit, signal } = tools;
+  const { context, dockerfile, target, args, noCache, pull } = config;
   const start = performance.now();
-  if (config.before.length > 0) await checkContext(config.context, config.dockerfile);
+  if (config.before.length > 0) await checkContext(context, dockerfile);
   emit({ kind: 'build-started', platform });
   await buildImage(
     daemon,
     {
       reference,
       platform,
-      context: config.context,
-      dockerfile: config.dockerfile,
-      target: config.target,
-      args: config.args,
+      context,
+      dockerfile,
+      target,
+      args,
       labels,
-      noCache: config.noCache,
-      pull: config.pull,
+      noCache,
+      pull,
       cacheFrom: environment['CI']
         ? running.filter((image) => image.startsWith(`${repository.uri}:`))
         : undefined,
-      secrets: readSecrets(context),
-      agents: agentSockets(context),
+      secrets: secretReaders(config, environment),
+      agents: agentSockets(config, environment),
       login: async (host) =>
         (await loginForHost(aws, repository, host)) ?? userLogin(environment, host),
     },
@@ -134,43 +192,78 @@ async function build(
     signal,
   );
   const local = await inspectImage(daemon, reference, platform);
-  await proveImage(context, daemon, { reference, verb: 'built', local, wanted: platform });
   if (local === undefined) throw new Error(`the daemon built ${reference}, but does not have it`);
-  const seconds = since(start);
+  await proveImage(config, daemon, { verb: 'built', local, wanted: platform });
+  const seconds = secondsSince(start);
   emit({ kind: 'built', platform: local.platform, seconds });
   return { local, seconds: { build: seconds } };
 }
 
+/** Proves the platform by the image's config, and by its program: the config can be wrong. */
+async function proveImage(
+  { skipCheck }: Pick<ImageSettings, 'skipCheck'>,
+  daemon: Daemon,
+  {
+    verb,
+    local,
+    wanted,
+  }: { readonly verb: 'built' | 'has'; readonly local: LocalImage; readonly wanted: string },
+): Promise<void> {
+  if (skipCheck.includes('image-platform')) return;
+  const prove = (what: string, platforms: readonly string[] | undefined, hint: string) => {
+    const answer = checkPlatform({ what, platforms, wanted, hint });
+    enforce({ emit: () => undefined }, [{ check: 'image-platform', about: 'image', ...answer }]);
+  };
+  prove(
+    `Docker ${verb} ${local.name}`,
+    [local.platform],
+    verb === 'built'
+      ? `remove --platform from FROM in the Dockerfile, so that --platform ${wanted} decides`
+      : `build it with --platform ${wanted}`,
+  );
+  const program = await readProgram(daemon, local);
+  prove(
+    `${program?.path} in ${local.name} is compiled`,
+    program && [`linux/${program.architecture}`],
+    `build it inside the image with --platform ${wanted}, or copy in a program for that CPU`,
+  );
+}
+
 /** Pushes an image and proves that the registry has it under its tag, and what else is to be tagged. */
-async function push(context: Context, target: Target, local: LocalImage): Promise<Pushed> {
-  const { emit, signal } = context;
+async function push(
+  tools: ImageTools,
+  config: ImageSettings,
+  target: Target,
+  local: LocalImage,
+): Promise<Pushed> {
+  const { emit, signal } = tools;
   const { daemon, repository, tag, reference, platform } = target;
   const login = () => registryLogin(repository);
-  const { skipCheck, poll } = context.config;
-  // As every limit of ours it goes with --poll: a second where it is left alone.
+  const { skipCheck, poll } = config;
+  // Like every pause it is a multiple of --poll: one second by default.
   const request = { repository: repository.uri, tag, platform, pause: poll / 3, login };
   const pushed = await pushImage(daemon, request, emit, signal).catch(async (error: unknown) => {
     const there = await sameImage(repository, tag, local, error);
     if (there === undefined) throw refusalOf(error) ?? error;
     return { digest: there.digest, layers: [] };
   });
-  const found = await readImage(context, repository, { tag });
+  const found = await readStored(tools, repository, { tag });
   const stored = found === 'missing' ? undefined : found;
   const wrong = (message: string, hint: string) =>
     new EcsDeployError({ code: 'digest-mismatch', message, hint });
   if (stored !== undefined && stored.digest !== pushed.digest) {
     throw wrong(
       `${reference} was pushed as ${pushed.digest}, but ECR holds ${stored.digest} under that tag.`,
-      'somebody else pushed the same tag at the same time: run it again with another --tag',
+      'someone else pushed the same tag at the same time: run it again with another --tag',
     );
   }
   if (stored?.platforms?.includes(platform) === false && !skipCheck.includes('image-platform')) {
     throw wrong(
       `${reference} was pushed for ${platform}, but ECR holds an image for ${stored.platforms.join(', ')}.`,
-      'run it again with another --tag; if that does not help, this is a bug of the Docker daemon',
+      'run it again with another --tag; if that does not help, it is a bug in the Docker daemon',
     );
   }
-  await tagFurther(context, repository, stored);
+  await tagFurther(tools, config, repository, stored);
   return pushed;
 }
 
@@ -194,56 +287,69 @@ async function sameImage(
 
 /** Gives the image its further tags, without the daemon. */
 async function tagFurther(
-  { config: { extraTags: tags }, emit }: Context,
-  repository: Repository,
-  stored: StoredImage | undefined,
+  { emit }: Pick<ImageTools, 'emit'>,
+  { extraTags: tags }: Pick<ImageSettings, 'extraTags'>,
+  repository: Repository | undefined,
+  stored: StoredImage | string | undefined,
 ): Promise<void> {
-  if (tags.length === 0) return;
-  if (stored === undefined) {
+  if (tags.length === 0 || repository === undefined) return;
+  if (typeof stored !== 'object') {
     throw new EcsDeployError({
       code: 'permission-denied',
-      message: `The image was pushed, but not tagged ${tags.join(', ')}: that needs ecr:BatchGetImage.`,
-      hint: 'allow ecr:BatchGetImage on the repository, or leave --extra-tag out',
+      message: `The image was pushed, but not tagged ${tags.join(', ')}: this requires ecr:BatchGetImage.`,
+      hint: 'allow ecr:BatchGetImage on the repository, or leave out --extra-tag',
     });
   }
   await Promise.all(tags.map((tag) => tagImage(repository, stored, tag)));
   emit({ kind: 'image-tagged', tags });
 }
 
-function agentSockets({ config, environment }: Context): Map<string, string> {
+function agentSockets(
+  { ssh, directory }: ImageSettings,
+  environment: ImageTools['environment'],
+): Map<string, string> {
   return new Map(
-    config.ssh.map(({ id, socket = environment['SSH_AUTH_SOCK'] ?? '' }) => [
+    ssh.map(({ id, socket = environment['SSH_AUTH_SOCK'] ?? '' }) => [
       id,
-      resolve(config.directory, socket),
+      resolve(directory, socket),
     ]),
   );
 }
 
-/** The build's secrets, each to be read when a step asks for it. */
-function readSecrets({ config, environment }: Context): Map<string, () => Promise<Buffer>> {
+/** The build's secrets, each read when a step asks for it. */
+function secretReaders(
+  { secrets, directory }: ImageSettings,
+  environment: ImageTools['environment'],
+): Map<string, () => Promise<Buffer>> {
   return new Map(
-    config.secrets.map(({ id, src, env }) => [
+    secrets.map(({ id, src, env }) => [
       id,
       async () =>
         env === undefined
-          ? readFile(resolve(config.directory, src ?? id))
+          ? readFile(resolve(directory, src ?? id))
           : Buffer.from(environment[env] ?? ''),
     ]),
   );
 }
 
-async function makeRepository({ config, emit }: Context, aws: Aws): Promise<Repository> {
-  const made = await createRepository(aws, config.repository ?? '');
+async function makeRepository(
+  { aws, emit }: ImageTools,
+  { repository = '' }: ImageSettings,
+): Promise<Repository> {
+  const made = await createRepository(aws, repository);
   emit({ kind: 'repository-created', uri: made.uri });
   return made;
 }
 
-async function runBefore({ config, emit, signal }: Context): Promise<void> {
-  for (const command of config.before) {
+async function runBefore(
+  { emit, signal }: ImageTools,
+  { before, directory }: ImageSettings,
+): Promise<void> {
+  for (const command of before) {
     emit({ kind: 'before-started', command });
     const { status, tail } = await runProcess({
       command,
-      directory: config.directory,
+      directory,
       signal,
       onLine: (line) => emit({ kind: 'before-output', line }),
     });
@@ -252,7 +358,7 @@ async function runBefore({ config, emit, signal }: Context): Promise<void> {
     throw new EcsDeployError({
       code: 'before-failed',
       message: `"${command}" (build.before) ended with ${status === null ? 'a signal' : `status ${status}`}.${quoted}`,
-      hint: `run it by hand in ${config.directory}`,
+      hint: `run it by hand in ${directory}`,
     });
   }
 }

@@ -1,28 +1,51 @@
 import { readFile } from 'node:fs/promises';
 import { definitionShape } from '../aws/definition-shape.ts';
-import type { Context } from '../commands/context.ts';
-import { explainJson } from '../core/json.ts';
 import { checkMembers } from '../core/members.ts';
 import { isObject } from '../core/normal-form.ts';
 import { containersOf, toRegistrable } from '../core/task-definition.ts';
 import type { JsonObject } from '../core/task-definition.ts';
 import { EcsDeployError } from '../errors.ts';
+import type { ErrorParts } from '../errors.ts';
+import type { Emit } from '../events.ts';
+import type { Config } from '../settings/config.ts';
 
-type Told = Pick<Context, 'config' | 'emit'>;
+/** What reading a definition needs of a run. */
+interface DefinitionTools {
+  readonly emit: Emit;
+  readonly skipCheck: Config['skipCheck'];
+}
 
 /** Reads a task definition from a JSON file, UTF-8 or UTF-16; throws `task-definition-invalid`. */
-export async function readDefinitionFile(told: Told, path: string): Promise<JsonObject> {
-  const bytes = await readFile(path).catch((error: unknown) => {
-    throw new EcsDeployError({
-      code: 'task-definition-invalid',
-      message: `The task definition ${path} cannot be read: ${(error as Error).message}`,
+export async function readDefinitionFile(
+  tools: DefinitionTools,
+  path: string,
+): Promise<JsonObject> {
+  const bytes = await readFile(path).catch((error: NodeJS.ErrnoException) => {
+    throw invalid({
+      message:
+        error.code === 'ENOENT'
+          ? `There is no task definition file ${path}.`
+          : `Cannot read the task definition file ${path} (${error.code ?? error.message}).`,
       hint: 'give an existing JSON file, or - to read it from stdin',
       cause: error,
     });
   });
+  return parseDefinition(tools, decode(bytes, path), path);
+}
+
+/** Text is sent as it was read, so bytes that are not text are refused instead of replaced. */
+function decode(bytes: Uint8Array, path: string): string {
   // What `>` of a Windows PowerShell writes.
   const isWide = bytes[0] === 0xff && bytes[1] === 0xfe;
-  return parseDefinition(told, new TextDecoder(isWide ? 'utf-16le' : 'utf-8').decode(bytes), path);
+  try {
+    return new TextDecoder(isWide ? 'utf-16le' : 'utf-8', { fatal: true }).decode(bytes);
+  } catch (error) {
+    throw invalid({
+      message: `The task definition file ${path} is not UTF-8.`,
+      hint: 'save it as UTF-8, e.g. iconv -f latin1 -t utf-8',
+      cause: error,
+    });
+  }
 }
 
 /**
@@ -30,77 +53,78 @@ export async function readDefinitionFile(told: Told, path: string): Promise<Json
  * have it, or as `describe-task-definition` answers.
  *
  * Throws `task-definition-invalid` with every misspelt member and every value of a wrong type; a
- * member that is unknown to the SDK, and like no other, is passed on with a warning.
+ * member that is unknown to the SDK, and like no other, is sent as it is, with a warning.
  */
 export async function parseDefinition(
-  told: Told,
+  tools: DefinitionTools,
   source: string,
   place: string,
 ): Promise<JsonObject> {
-  const definition = readText(source, place);
-  await checkDefinition(told, definition, place);
+  const definition = await readText(source, place);
+  const containers = containersOf(definition);
   if (typeof definition['family'] !== 'string' || definition['family'] === '') {
-    throw noDefinition(place, '"family" is missing');
+    throw notDefinition(place, '"family" is missing');
   }
-  if (containersOf(definition).length === 0) {
-    throw noDefinition(place, '"containerDefinitions" is missing');
-  }
+  if (containers.length === 0) throw notDefinition(place, '"containerDefinitions" is missing');
+  await checkDefinition(tools, definition, place);
   return definition;
 }
 
-function readText(source: string, place: string): JsonObject {
+async function readText(source: string, place: string): Promise<JsonObject> {
   const text = source.replace(/^\uFEFF/, '');
   let parsed: unknown;
   try {
     parsed = JSON.parse(text);
   } catch {
     // The error quotes the text around it, which may be a secret.
-    throw noDefinition(place, explainJson(text));
+    const { explainJson } = await import('./json-problem.ts');
+    throw notDefinition(place, explainJson(text));
   }
-  if (!isObject(parsed)) throw noDefinition(place, 'it is no JSON object');
+  if (!isObject(parsed)) throw notDefinition(place, 'expected a JSON object');
   const described = parsed['taskDefinition'];
-  if (!isObject(described)) return toRegistrable(parsed, undefined);
-  const { tags } = parsed;
-  return { ...toRegistrable(described, undefined), ...(Array.isArray(tags) && { tags }) };
+  if (isObject(described)) return toRegistrable(described, parsed['tags']);
+  // ECS writes an empty list for a revision without tags; in a file of one's own it removes them.
+  const isAnswer = 'taskDefinitionArn' in parsed;
+  const { tags, ...rest } = parsed;
+  return isAnswer ? toRegistrable(rest, tags) : toRegistrable(parsed, undefined);
 }
 
-function noDefinition(place: string, why: string): EcsDeployError {
-  return new EcsDeployError({
-    code: 'task-definition-invalid',
-    message: `${place} holds no task definition: ${why}`,
-    hint: 'it is the JSON that `ecsdeploy render` prints, with "family" and "containerDefinitions"',
+const invalid = (parts: Omit<ErrorParts, 'code'>) =>
+  new EcsDeployError({ code: 'task-definition-invalid', ...parts });
+
+function notDefinition(place: string, why: string): EcsDeployError {
+  return invalid({
+    message: `${place} is not a task definition: ${why}.`,
+    hint: 'use the JSON that `ecsdeploy render` prints, with "family" and "containerDefinitions"',
   });
 }
 
 async function checkDefinition(
-  { config, emit }: Told,
+  { skipCheck, emit }: DefinitionTools,
   definition: JsonObject,
   place: string,
 ): Promise<void> {
   const { unknown, mistyped } = checkMembers(definition, await definitionShape());
-  const misspelt = config.skipCheck.includes('member-names')
+  const misspelt = skipCheck.includes('member-names')
     ? []
     : unknown.filter(({ meant }) => meant !== undefined);
   const problems = [
-    ...misspelt.map(
-      ({ path, meant }) => `${path}: ECS has no such member; did you mean "${meant}"?`,
-    ),
+    ...misspelt.map(({ path, meant }) => `${path}: unknown member; did you mean "${meant}"?`),
     ...mistyped,
   ];
   if (problems.length > 0) {
-    throw new EcsDeployError({
-      code: 'task-definition-invalid',
-      message: `The task definition ${place} is not as ECS takes it:\n${problems.map((line) => `  ${line}`).join('\n')}`,
+    throw invalid({
+      message: `The task definition ${place} is not valid:\n${problems.map((line) => `  ${line}`).join('\n')}`,
       hint:
         misspelt.length > 0
-          ? 'ECS would leave out silently what it does not know; if it is newer than this version of ecsdeploy: --skip-check member-names'
+          ? 'ECS silently drops members that it does not know; if a member is newer than this version of ecsdeploy: --skip-check member-names'
           : undefined,
     });
   }
   if (unknown.length === 0) return;
   emit({
     kind: 'warning',
-    message: `${place} has members that this version of ecsdeploy does not know; they are passed on: ${unknown.map(({ path }) => path).join(', ')}`,
-    hint: 'ECS leaves out silently what it does not know either: check how they are spelt',
+    message: `${place} has members that this version of ecsdeploy does not know; they are sent unchanged: ${unknown.map(({ path }) => path).join(', ')}`,
+    hint: 'ECS silently drops members that it does not know: check their spelling',
   });
 }

@@ -1,203 +1,212 @@
 import { existsSync, statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { describeImage, findImage, findRepository, isImmutable, repositoryOf } from '../aws/ecr.ts';
-import type { Repository, StoredImage } from '../aws/ecr.ts';
-import type { Aws } from '../aws/client.ts';
-import type { Context } from '../commands/context.ts';
-import type { Answer } from '../core/checks.ts';
+import { describeImage, findImage } from '../aws/images.ts';
+import type { ImageDetail, ImageId, StoredImage } from '../aws/images.ts';
+import { awsErrorName } from '../aws/errors.ts';
+import { optional } from '../aws/optional.ts';
+import { findRepository, repositoryOf } from '../aws/repositories.ts';
+import type { Repository } from '../aws/repositories.ts';
 import { isTag, parseImageReference } from '../core/image.ts';
-import { inspectImage } from '../docker/engine/images.ts';
-import type { LocalImage } from '../docker/engine/images.ts';
-import { checkContext } from '../docker/context/context.ts';
+import { runnablePlatforms } from '../docker/buildkit/workers.ts';
+import { checkContext } from '../docker/context/check.ts';
 import { openDocker } from '../docker/engine/daemon.ts';
 import type { Daemon } from '../docker/engine/daemon.ts';
-import { runnablePlatforms } from '../docker/buildkit/workers.ts';
-import { allOrRefuse, EcsDeployError, refuse } from '../errors.ts';
+import { inspectImage } from '../docker/engine/inspect-image.ts';
+import type { LocalImage } from '../docker/engine/inspect-image.ts';
+import { allOrRefuse, EcsDeployError } from '../errors.ts';
 import { readSource } from '../git.ts';
-import { enforce, examine } from './checks.ts';
-import { checkPlatform, choosePlatform, proveImage } from './platform.ts';
-import { optional } from '../aws/optional.ts';
+import type { Config } from '../settings/config.ts';
+import type { ObserveTools } from './observe.ts';
+import { attempt } from './read.ts';
+import type { Read } from './read.ts';
 
-/** What is going to happen to the image. */
-export interface ImagePlan {
-  /** `registry/repository:tag`; the registry is missing while the repository is yet to be created. */
+/** An image of ECR, as far as it can be read. */
+export interface ReadImage {
+  /** `missing` when the repository has none such; undefined where it cannot be read. */
+  readonly stored: StoredImage | 'missing' | 'missing-repository' | undefined;
+  /** Undefined where it was not read. */
+  readonly detail: ImageDetail | undefined;
+}
+
+/** Where an image is pushed to, and what is there already. */
+export interface Destination {
+  /** `registry/repository:tag`; without a registry while the repository does not exist. */
   readonly reference: string;
   readonly tag: string;
-  readonly platform: string;
+  readonly labels: Readonly<Record<string, string>>;
   /** Undefined when it has to be created. */
   readonly repository: Repository | undefined;
-  /** The image that is there already under this tag: nothing is built or pushed then. */
-  readonly existing: StoredImage | undefined;
-  /** What its scan found. */
-  readonly scan: Answer | undefined;
-  readonly labels: Readonly<Record<string, string>>;
-  /** The daemon that builds and pushes; undefined when neither is done. */
-  readonly daemon: Daemon | undefined;
-  /** The daemon's image to push; undefined when one is built. */
-  readonly local: LocalImage | undefined;
+  readonly present: ReadImage;
+  /** What the further tags name now. */
+  readonly extras: readonly { readonly tag: string; readonly stored: StoredImage | undefined }[];
 }
 
-/**
- * Finds repository, tag and daemon, and whether the image is there already; nothing is written.
- * `tasks` are the platforms that the tasks run on, as far as that is known.
- *
- * Throws every problem at once: repository, work tree, Dockerfile, daemon, platform.
- */
-export async function planImage(
-  context: Context,
-  aws: Aws,
-  tasks: Promise<readonly string[]>,
-): Promise<ImagePlan> {
-  const { config } = context;
-  const place = await findPlace(context, aws);
-  const { reference, existing } = place;
-  const platform = choosePlatform(config.platform, await tasks);
-  if (existing !== undefined) {
-    checkPlatform(context, {
-      what: `${reference} is in ECR already, built`,
-      platforms: existing.platforms,
-      wanted: platform,
-      hint: `build it anew under another tag: --platform ${platform} --tag TAG`,
-    });
-    return { ...place, platform, daemon: undefined, local: undefined };
-  }
-  const [daemon] = await allOrRefuse([findDaemon(context), checkBuild(context)]);
-  tellDaemon(context, daemon);
-  const [emulation, ignoring] = [
-    await checkEmulation(context, daemon, platform),
-    checkIgnoreFile(context.config),
-  ];
-  enforce(
-    context,
-    await examine(context, '', {
-      emulation: () => emulation,
-      'build-context': () => ignoring,
-    }),
-  );
-  return { ...place, platform, daemon, local: undefined };
+/** What a build on this machine would use. */
+export interface BuildPlace {
+  readonly daemon: Read<Daemon>;
+  /** Context, Dockerfile, secrets and ssh agents. */
+  readonly files: Read<void>;
+  /** Absolute. */
+  readonly dockerfile: string;
+  /** The Dockerfile runs programs. */
+  readonly hasRun: boolean;
+  /** Platforms whose programs the daemon can run; undefined where it does not say. */
+  readonly runnable: readonly string[] | undefined;
+  /** Absolute path of the .dockerignore, and whether there is one, also under the Dockerfile's name. */
+  readonly ignoreFile: string;
+  readonly hasIgnoreFile: boolean;
+  /** `.git` and `node_modules`, as far as the context contains them. */
+  readonly heavy: readonly string[];
 }
 
-/**
- * The same for an image that the daemon has: it is proven here, and pushed unless the repository
- * has it under that tag. The tag is the image's own unless another is named.
- *
- * Throws `image-missing`, `image-platform`, `tag-immutable`.
- */
-export async function planLocalImage(
-  context: Context,
-  aws: Aws,
-  image: string,
-  tasks: Promise<readonly string[]>,
-): Promise<ImagePlan> {
-  const { config } = context;
-  const { repository: name, tag: own } = parseImageReference(image);
-  const tag = config.tag ?? (name === 'sha256' ? undefined : own);
-  const chosen = tasks.then((found) => choosePlatform(config.platform, found));
-  const [place, [daemon, local], platform] = await allOrRefuse([
-    findPlace(context, aws, tag),
-    findLocal(context, image, chosen),
-    chosen,
+/** The image of a run as it was read. */
+export type ObservedImage =
+  | { readonly kind: 'given'; readonly reference: string; readonly read: Read<ReadImage> }
+  | {
+      readonly kind: 'built';
+      readonly destination: Read<Destination>;
+      /** Undefined when nothing has to be built. */
+      readonly build: BuildPlace | undefined;
+    }
+  | {
+      readonly kind: 'local';
+      readonly name: string;
+      readonly destination: Read<Destination>;
+      readonly local: Read<LocalImage & { readonly daemon: Daemon }>;
+    };
+
+type ImageSettings = Pick<
+  Config,
+  | 'repository'
+  | 'tag'
+  | 'extraTags'
+  | 'createRepository'
+  | 'directory'
+  | 'context'
+  | 'dockerfile'
+  | 'secrets'
+  | 'ssh'
+  | 'before'
+  | 'dockerHost'
+  | 'dockerContext'
+  | 'skipCheck'
+>;
+
+/** Reads where the image goes, whether it is there, and what a build on this machine would use. */
+export async function observeBuild(
+  tools: ObserveTools,
+  config: ImageSettings,
+): Promise<ObservedImage> {
+  const destination = await attempt(observeDestination(tools, config, config.tag));
+  const isPresent = 'value' in destination && typeof destination.value.present.stored === 'object';
+  return {
+    kind: 'built',
+    destination,
+    build: isPresent ? undefined : await observeBuildPlace(tools, config),
+  };
+}
+
+/** Reads an image of the daemon and where it goes; its own tag is used unless another is named. */
+export async function observeLocal(
+  tools: ObserveTools,
+  config: ImageSettings,
+  name: string,
+  platform: Promise<string | undefined>,
+): Promise<ObservedImage> {
+  const { repository, tag } = parseImageReference(name);
+  const own = repository === 'sha256' ? undefined : tag;
+  const [destination, local] = await Promise.all([
+    attempt(observeDestination(tools, config, config.tag ?? own)),
+    attempt(findLocal(tools, config, name, platform)),
   ]);
-  tellDaemon(context, daemon);
-  const { existing, reference, repository } = place;
-  if (existing !== undefined && [existing.config, existing.digest].includes(local.id)) {
-    return { ...place, platform, daemon: undefined, local };
-  }
-  await proveImage(context, daemon, { reference: image, verb: 'has', local, wanted: platform });
-  if (existing !== undefined && repository !== undefined && isImmutable(repository, place.tag)) {
-    throw immutable(reference, existing, 'choose another tag with --tag');
-  }
-  return { ...place, existing: undefined, platform, daemon, local };
+  return { kind: 'local', name, destination, local };
 }
 
-/** Where an image goes, and what is there. */
-export async function findPlace(
-  context: Context,
-  aws: Aws,
-  named = context.config.tag,
-): Promise<Omit<ImagePlan, 'platform' | 'daemon' | 'local'>> {
-  const { config } = context;
-  const { directory } = config;
-  const source = named === undefined ? commitTag(directory) : namedTag(directory, named);
-  const [repository, { tag, labels }] = await allOrRefuse([
-    findRepository(aws, config.repository ?? '', config.createRepository),
-    source,
+/** Reads the image that `--image` names, where ECR holds it. */
+export async function observeGiven(
+  tools: ObserveTools,
+  config: Pick<Config, 'skipCheck'>,
+  reference: string,
+): Promise<ObservedImage> {
+  return { kind: 'given', reference, read: await attempt(readGiven(tools, config, reference)) };
+}
+
+/** Reads an image by its reference; nothing is known of one that ECR does not hold. */
+async function readGiven(
+  tools: ObserveTools,
+  config: Pick<Config, 'skipCheck'>,
+  reference: string,
+): Promise<ReadImage> {
+  const named = repositoryOf(tools.aws, reference);
+  const unknown: ReadImage = { stored: undefined, detail: undefined };
+  if (named === undefined) return unknown;
+  const { tag = 'latest', digest } = parseImageReference(reference);
+  // Read before it is known whose registry it is: that saves a round of calls.
+  const [isOurs, read] = await Promise.all([
+    named.isOurs,
+    attempt(readImage(tools, config, named.repository, { tag, digest })),
   ]);
-  const reference = `${repository?.uri ?? config.repository}:${tag}`;
-  if (repository === undefined) {
-    return { reference, tag, labels, repository, existing: undefined, scan: undefined };
-  }
-  const [existing, ...others] = await Promise.all(
-    [tag, ...config.extraTags].map(async (wanted) => {
-      // A further tag is given to what is read here: without it that would fail after the push.
-      if (config.extraTags.length > 0) return findImage(repository, { tag: wanted });
-      const found = await readImage(context, repository, { tag: wanted });
-      return found === 'missing' ? undefined : found;
-    }),
-  );
-  const scan = existing && (await checkStored(context, repository, existing, reference));
-  refuse(
-    config.extraTags.flatMap((extra, index) => {
-      const other = others[index];
-      if (other === undefined || other.digest === existing?.digest) return [];
-      const hint = `leave --extra-tag ${extra} out, or take it out of the immutable tags: aws ecr put-image-tag-mutability --repository-name ${repository.name} --image-tag-mutability IMMUTABLE_WITH_EXCLUSION --image-tag-mutability-exclusion-filters filterType=WILDCARD,filter=${extra}`;
-      return isImmutable(repository, extra)
-        ? [immutable(`${repository.uri}:${extra}`, other, hint)]
-        : [];
-    }),
-  );
-  return { reference, tag, labels, repository, existing, scan };
+  if (!isOurs) return unknown;
+  if ('value' in read) return read.value;
+  if (awsErrorName(read.error) !== 'RepositoryNotFoundException') throw read.error;
+  return { stored: 'missing-repository', detail: undefined };
 }
 
-/**
- * An image of ECR as far as it may be read, with a warning for what may not; undefined where it may
- * not be read at all, `missing` where there is none.
- */
-export async function readImage(
-  context: Pick<Context, 'emit'>,
+async function readImage(
+  tools: Pick<ObserveTools, 'emit'>,
+  { skipCheck }: Pick<Config, 'skipCheck'>,
   repository: Repository,
-  wanted: Parameters<typeof findImage>[1],
+  wanted: ImageId,
+): Promise<ReadImage> {
+  const isDetailUsed = !(skipCheck.includes('image-exists') && skipCheck.includes('image-scan'));
+  const [stored, detail] = await Promise.all([
+    readStored(tools, repository, wanted),
+    isDetailUsed
+      ? optional(tools, 'ecr:DescribeImages', describeImage(repository, wanted))
+      : undefined,
+  ]);
+  return { stored, detail };
+}
+
+/** An image of ECR with one warning for each permission that is missing. */
+export async function readStored(
+  { emit }: Pick<ObserveTools, 'emit'>,
+  repository: Repository,
+  wanted: ImageId,
 ): Promise<StoredImage | 'missing' | undefined> {
   const found = findImage(repository, wanted).then((image) => image ?? ('missing' as const));
-  const image = await optional(context, 'ecr:BatchGetImage', found);
+  const image = await optional({ emit }, 'ecr:BatchGetImage', found);
   if (typeof image === 'object' && image.withheld !== undefined) {
-    await optional(context, 'the platform of the image', Promise.reject(image.withheld));
+    await optional({ emit }, 'the platform of the image', Promise.reject(image.withheld));
   }
   return image;
 }
 
-function immutable(reference: string, { digest }: StoredImage, hint: string): EcsDeployError {
-  return new EcsDeployError({
-    code: 'tag-immutable',
-    message: `${reference} is another image already (${digest}), and the tags of its repository are immutable.`,
-    hint,
-  });
-}
-
-/** Opens the daemon that the settings name. */
-export function findDaemon({ config, environment }: Context): Promise<Daemon> {
-  return openDocker(environment, { host: config.dockerHost, context: config.dockerContext });
-}
-
-function tellDaemon({ emit }: Context, { address, version, standIn }: Daemon): void {
-  const { host, source } = address;
-  emit({ kind: 'docker-found', address: host, source, version, standIn });
-}
-
-async function findLocal(
-  context: Context,
-  image: string,
-  platform: Promise<string>,
-): Promise<[Daemon, LocalImage]> {
-  const daemon = await findDaemon(context);
-  const local = await inspectImage(daemon, image, await platform);
-  if (local !== undefined) return [daemon, local];
-  throw new EcsDeployError({
-    code: 'image-missing',
-    message: `The Docker daemon at ${daemon.address.host} has no image ${image}.`,
-    hint: 'docker image ls shows those it has; without --image one is built',
-  });
+async function observeDestination(
+  tools: ObserveTools,
+  config: ImageSettings,
+  named: string | undefined,
+): Promise<Destination> {
+  const { directory, extraTags, createRepository, repository: name = '' } = config;
+  const [repository, { tag, labels }] = await allOrRefuse([
+    findRepository(tools.aws, name, createRepository),
+    named === undefined ? commitTag(directory) : namedTag(directory, named),
+  ]);
+  const reference = `${repository?.uri ?? name}:${tag}`;
+  if (repository === undefined) {
+    const present = { stored: undefined, detail: undefined };
+    return { reference, tag, labels, repository, present, extras: [] };
+  }
+  const [present, ...extras] = await Promise.all([
+    readImage(tools, config, repository, { tag }),
+    ...extraTags.map(async (extra) => ({
+      tag: extra,
+      // A further tag cannot be given unless images can be read, so this read is required.
+      stored: await findImage(repository, { tag: extra }),
+    })),
+  ]);
+  return { reference, tag, labels, repository, present, extras };
 }
 
 async function commitTag(directory: string) {
@@ -214,15 +223,66 @@ async function namedTag(directory: string, tag: string) {
   }
   throw new EcsDeployError({
     code: 'tag-unknown',
-    message: `"${tag}" is no image tag.`,
-    hint: 'a tag has up to 128 letters, digits, "_", "." and "-", and starts with none of the last two',
+    message: `"${tag}" is not a valid image tag.`,
+    hint: 'a tag has up to 128 letters, digits, "_", "." and "-", and does not start with "." or "-"',
   });
 }
 
-/** Throws what a build lacks on this machine: secrets, context, Dockerfile. */
-export async function checkBuild({ config, environment }: Context): Promise<void> {
-  for (const { id, src, env } of config.secrets) {
-    const path = resolve(config.directory, src ?? id);
+async function observeBuildPlace(
+  { environment }: ObserveTools,
+  config: ImageSettings,
+): Promise<BuildPlace> {
+  const { context, dockerfile } = config;
+  const [daemon, files, source] = await Promise.all([
+    attempt(findDaemon(environment, config)),
+    attempt(checkFiles(environment, config)),
+    readFile(dockerfile, 'utf8').catch(() => ''),
+  ]);
+  const hasRun = /^\s*RUN\s/im.test(source);
+  const opened = 'value' in daemon && !daemon.value.standIn ? daemon.value : undefined;
+  const ignoreFile = join(context, '.dockerignore');
+  return {
+    daemon,
+    files,
+    dockerfile,
+    hasRun,
+    runnable: opened !== undefined && hasRun ? await runnablePlatforms(opened) : undefined,
+    ignoreFile,
+    hasIgnoreFile: existsSync(ignoreFile) || existsSync(`${dockerfile}.dockerignore`),
+    heavy: ['.git', 'node_modules'].filter((name) => existsSync(join(context, name))),
+  };
+}
+
+function findDaemon(
+  environment: ObserveTools['environment'],
+  { dockerHost, dockerContext }: Pick<Config, 'dockerHost' | 'dockerContext'>,
+): Promise<Daemon> {
+  return openDocker(environment, { host: dockerHost, context: dockerContext });
+}
+
+async function findLocal(
+  { environment }: ObserveTools,
+  config: ImageSettings,
+  name: string,
+  platform: Promise<string | undefined>,
+): Promise<LocalImage & { readonly daemon: Daemon }> {
+  const daemon = await findDaemon(environment, config);
+  const local = await inspectImage(daemon, name, await platform);
+  if (local !== undefined) return { ...local, daemon };
+  throw new EcsDeployError({
+    code: 'image-missing',
+    message: `The Docker daemon at ${daemon.address.host} has no image ${name}.`,
+    hint: 'list its images with docker image ls; without --image one is built',
+  });
+}
+
+/** Throws what a build needs and this machine does not have: secrets, ssh agents, context, Dockerfile. */
+async function checkFiles(
+  environment: ObserveTools['environment'],
+  { secrets, ssh, directory, before, context, dockerfile }: ImageSettings,
+): Promise<void> {
+  for (const { id, src, env } of secrets) {
+    const path = resolve(directory, src ?? id);
     const isThere = env === undefined ? existsSync(path) : environment[env] !== undefined;
     if (isThere) continue;
     throw new EcsDeployError({
@@ -231,128 +291,15 @@ export async function checkBuild({ config, environment }: Context): Promise<void
       hint: 'give it with --secret id=NAME,src=FILE or id=NAME,env=VARIABLE',
     });
   }
-  for (const { id, socket = environment['SSH_AUTH_SOCK'] ?? '' } of config.ssh) {
-    const path = socket === '' ? undefined : resolve(config.directory, socket);
+  for (const { id, socket = environment['SSH_AUTH_SOCK'] ?? '' } of ssh) {
+    const path = socket === '' ? undefined : resolve(directory, socket);
     if (path !== undefined && statSync(path, { throwIfNoEntry: false })?.isSocket()) continue;
     throw new EcsDeployError({
       code: 'secret-missing',
-      message: `The ssh agent "${id}" cannot be reached: ${path === undefined ? 'SSH_AUTH_SOCK is not set' : `${path} is no socket`}.`,
-      hint: 'start one and give it the key: eval "$(ssh-agent)" && ssh-add KEYFILE; then --ssh default',
+      message: `Cannot reach the ssh agent "${id}": ${path === undefined ? 'SSH_AUTH_SOCK is not set' : `${path} is not a socket`}.`,
+      hint: 'start one and add the key: eval "$(ssh-agent)" && ssh-add KEYFILE; then --ssh default',
     });
   }
-  // Commands that run before the build may make the files that are looked for here.
-  if (config.before.length === 0) await checkContext(config.context, config.dockerfile);
+  // Commands that run before the build may make the files that are checked here.
+  if (before.length === 0) await checkContext(context, dockerfile);
 }
-
-/** Whether this BuildKit can run steps for the platform; just the build knows whether it must. */
-export async function checkEmulation(
-  { config }: Context,
-  daemon: Daemon,
-  platform: string,
-): Promise<Answer> {
-  const source = await readFile(config.dockerfile, 'utf8').catch(() => '');
-  if (daemon.standIn || !/^\s*RUN\s/im.test(source)) {
-    return { status: 'skip', message: 'no step runs a program' };
-  }
-  const platforms = await runnablePlatforms(daemon);
-  if (platforms === undefined) return { status: 'skip', message: 'this daemon does not say' };
-  if (platform === `linux/${daemon.architecture}`) return { status: 'ok', message: platform };
-  const cross =
-    "let the step's stage say FROM --platform=$BUILDPLATFORM and compile for the other CPU";
-  const elsewhere = 'build on a machine of that CPU (--docker-host ssh://HOST)';
-  if (platforms.includes(platform)) {
-    return {
-      status: 'warn',
-      message: `This Docker emulates ${platform}: RUN steps take several times as long.`,
-      hint: `to be faster ${cross}, or ${elsewhere}`,
-    };
-  }
-  return {
-    status: 'warn',
-    message: `This Docker runs programs for ${platforms.join(' and ')} only: a RUN step for ${platform} will fail with "exec format error".`,
-    hint: `register emulation (docker run --privileged --rm tonistiigi/binfmt --install ${platform.replace('linux/', '')}), ${elsewhere}, or ${cross}`,
-  };
-}
-
-/** Whether something keeps history and dependencies out of the build context. */
-export function checkIgnoreFile({ context, dockerfile }: Context['config']): Answer {
-  const files = [join(context, '.dockerignore'), `${dockerfile}.dockerignore`];
-  if (files.some((file) => existsSync(file)))
-    return { status: 'ok', message: 'there is a .dockerignore' };
-  const found = ['.git', 'node_modules'].filter((name) => existsSync(join(context, name)));
-  if (found.length === 0) return { status: 'ok', message: 'no .dockerignore is needed' };
-  return {
-    status: 'warn',
-    message: `There is no .dockerignore, but ${found.join(' and ')}: COPY . takes all of it into the image.`,
-    hint: `name them in ${files[0]}`,
-  };
-}
-
-/** The image that `--image` names, checked against ECR where that is its registry. */
-export async function findGivenImage(
-  context: Context,
-  aws: Aws,
-  reference: string,
-): Promise<GivenImage> {
-  const { tag, digest } = parseImageReference(reference);
-  const repository = await optional(
-    context,
-    'ecr:DescribeRepositories',
-    repositoryOf(aws, reference),
-  );
-  if (repository === undefined) return { reference, stored: undefined };
-  const stored = await readImage(context, repository, { tag: tag ?? 'latest', digest });
-  if (stored === 'missing') {
-    if (context.config.skipCheck.includes('image-exists')) return { reference, stored: undefined };
-    throw new EcsDeployError({
-      code: 'image-missing',
-      message: `ECR has no image ${reference}.`,
-      hint: 'push it first (ecsdeploy push), or name one that exists; --skip-check image-exists goes on all the same',
-    });
-  }
-  if (stored === undefined) return { reference, stored };
-  const scan = await checkStored(context, repository, stored, reference);
-  return { reference, stored, scan };
-}
-
-/** An image that exists already. */
-export interface GivenImage {
-  readonly reference: string;
-  /** What ECR says of it; undefined when ECR does not hold it or may not be asked. */
-  readonly stored: StoredImage | undefined;
-  /** What its scan found. */
-  readonly scan?: Answer;
-}
-
-/** Refuses an image that ECR has archived, and answers what its scan found. */
-async function checkStored(
-  context: Context,
-  repository: Repository,
-  { digest }: StoredImage,
-  reference: string,
-): Promise<Answer> {
-  const { skipCheck } = context.config;
-  const unknown: Answer = { status: 'skip', message: 'it was not scanned' };
-  if (skipCheck.includes('image-exists') && skipCheck.includes('image-scan')) return unknown;
-  const described = describeImage(repository, digest);
-  const detail = await optional(context, 'ecr:DescribeImages', described);
-  if (detail?.archived === true && !skipCheck.includes('image-exists')) {
-    throw new EcsDeployError({
-      code: 'image-archived',
-      message: `ECR has archived ${reference}: tasks cannot pull it.`,
-      hint: `restore it: aws ecr update-image-storage-class --repository-name ${repository.name} --image-id imageDigest=${digest} --target-storage-class STANDARD; --skip-check image-exists goes on all the same`,
-    });
-  }
-  if (detail?.findings === undefined) return unknown;
-  const { findings } = detail;
-  const grave = GRAVE.filter((severity) => (findings[severity] ?? 0) > 0);
-  if (grave.length === 0) return { status: 'ok', message: 'nothing grave was found' };
-  return {
-    status: 'warn',
-    message: `The scan of ${reference} found ${grave.map((severity) => `${findings[severity]} ${severity}`).join(' and ')}.`,
-    hint: `see what: aws ecr describe-image-scan-findings --repository-name ${repository.name} --image-id imageDigest=${digest}`,
-  };
-}
-
-/** Severities of ECR's scan that are worth a warning. */
-const GRAVE = ['CRITICAL', 'HIGH'];

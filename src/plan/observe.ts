@@ -1,96 +1,143 @@
-import type { Service } from '@aws-sdk/client-ecs';
-import { describeRevision, describeService } from '../aws/ecs.ts';
+import type { Aws } from '../aws/client.ts';
 import type { Ecs } from '../aws/ecs.ts';
-import type { Target } from '../settings/config.ts';
-import type { Context } from '../commands/context.ts';
-import { platformOf } from '../core/image.ts';
-import {
-  checkContainerImages,
-  chooseContainers,
-  containersOf,
-  isDefinitionFile,
-  placeOfArn,
-  render,
-  shortName,
-} from '../core/task-definition.ts';
+import { optional } from '../aws/optional.ts';
+import { describeRevision } from '../aws/revisions.ts';
+import { readServices } from '../aws/services.ts';
+import type { Service } from '../core/ecs.ts';
+import { familyOf, isDefinitionFile, placeOfArn, shortName } from '../core/task-definition.ts';
 import type { JsonObject, Revision } from '../core/task-definition.ts';
 import { allOrRefuse, EcsDeployError } from '../errors.ts';
+import type { Emit } from '../events.ts';
+import type { Config, Target } from '../settings/config.ts';
 import { readDefinitionFile } from './definition-file.ts';
+import { attempt } from './read.ts';
+import type { Read } from './read.ts';
 
-/** A service with the definition that its next revision is made from. */
-export interface Observed {
-  readonly target: Target;
-  readonly service: Service;
-  /** The revision that the service runs. */
-  readonly running: Revision;
-  /** What is rendered: the running revision unless the user named another definition. */
-  readonly source: JsonObject;
+/** What observing needs of a run. */
+export interface ObserveTools {
+  readonly aws: Aws;
+  readonly ecs: Ecs;
+  readonly emit: Emit;
+  readonly environment: Readonly<Record<string, string | undefined>>;
 }
 
-/** Reads a service and the definition to start from; throws what is missing, with what exists. */
-export async function observeTarget(context: Context, ecs: Ecs, target: Target): Promise<Observed> {
-  const service = await describeService(ecs, target.cluster, target.service);
+/** How a service gets to its next revision: UpdateService, a stop, watching only, or nothing. */
+export type Way = 'move' | 'stop' | 'follow' | 'stay';
+
+/** What a service is to run next: a definition that is rendered, or a revision that exists. */
+export type Next =
+  | { readonly kind: 'render'; readonly source: JsonObject }
+  | { readonly kind: 'revision'; readonly revision: Revision; readonly way: Way };
+
+/** A service as it was read. */
+export interface ObservedService {
+  readonly service: Service;
+  /** The revision that it runs. */
+  readonly running: Revision;
+  /** The latest revision of that family; undefined where it cannot be read. */
+  readonly latest: Revision | undefined;
+  readonly next: Next;
+}
+
+/** A target with what was read of it. */
+export interface Observed {
+  readonly target: Target;
+  readonly read: Read<ObservedService>;
+}
+
+/** Reads every service of the config, each as `observeOne` has it. */
+export function observeServices(
+  tools: ObserveTools,
+  { targets }: Pick<Config, 'targets'>,
+  observeOne: (target: Target, service: Promise<Service>) => Promise<ObservedService>,
+): Promise<readonly Observed[]> {
+  const readService = readServices(tools.ecs, targets);
+  return Promise.all(
+    targets.map(async (target) => ({
+      target,
+      read: await attempt(observeOne(target, readService(target))),
+    })),
+  );
+}
+
+/** Reads a service and the definition that its next revision is rendered from. */
+export async function observeSource(
+  tools: ObserveTools,
+  { skipCheck }: Pick<Config, 'skipCheck'>,
+  { taskDefinition: named }: Target,
+  reading: Promise<Service>,
+): Promise<ObservedService> {
+  const service = await reading;
   checkService(service);
-  checkPlace(service, target.taskDefinition ?? '');
-  const [running, named] = await allOrRefuse([
-    describeRevision(ecs, service.taskDefinition ?? ''),
-    namedDefinition(context, ecs, target.taskDefinition, service.taskDefinition),
+  checkPlace(service, named);
+  const { ecs } = tools;
+  const family = familyOf(service.taskDefinition);
+  const isOther = named !== undefined && named !== family;
+  const [running, latest, definition] = await allOrRefuse([
+    describeRevision(ecs, service.taskDefinition),
+    latestOf(tools, family),
+    isOther ? readDefinition(tools, skipCheck, named) : Promise.resolve(undefined),
   ]);
-  const source = named === undefined ? running.definition : withTags(named, running);
-  return { target, service, running, source };
+  const source = definition === undefined ? running.definition : withTags(definition, running);
+  return { service, running, latest, next: { kind: 'render', source } };
+}
+
+/** The definition that a family, a revision, an ARN or a file names. */
+export async function readDefinition(
+  { ecs, emit }: Pick<ObserveTools, 'ecs' | 'emit'>,
+  skipCheck: Config['skipCheck'],
+  named: string,
+): Promise<JsonObject> {
+  if (isDefinitionFile(named)) return readDefinitionFile({ emit, skipCheck }, named);
+  return (await describeRevision(ecs, named)).definition;
+}
+
+/** The latest revision of a family; undefined where there is none, or it cannot be read. */
+async function latestOf(
+  { ecs, emit }: Pick<ObserveTools, 'ecs' | 'emit'>,
+  family: string,
+): Promise<Revision | undefined> {
+  const reading = describeRevision(ecs, family).catch((error: unknown) => {
+    if (error instanceof EcsDeployError && error.code === 'task-definition-missing')
+      return undefined;
+    throw error;
+  });
+  return optional({ emit }, `the latest revision of ${family}`, reading);
 }
 
 /**
- * A definition with the tags of the revision it follows: a file that says nothing of tags, as most
- * do, does not mean to take them away. `"tags": []` does.
+ * A definition with the tags of the revision it follows: a file without tags, as most are, does not
+ * mean to remove them. `"tags": []` does.
  */
 export function withTags(definition: JsonObject, before: Revision | undefined): JsonObject {
   const tags = before?.family === definition['family'] ? before?.definition['tags'] : undefined;
   return tags === undefined || 'tags' in definition ? definition : { ...definition, tags };
 }
 
-/** The definition that the user named, when it is not simply the one the service runs. */
-async function namedDefinition(
-  context: Context,
-  ecs: Ecs,
-  named: string | undefined,
-  running: string | undefined,
-): Promise<JsonObject | undefined> {
-  if (named === undefined) return undefined;
-  // A family says which definition is meant; its revision is the one that the service runs.
-  if (shortName(running ?? '').split(':')[0] === named) return undefined;
-  if (isDefinitionFile(named)) return readDefinitionFile(context, named);
-  return (await describeRevision(ecs, named)).definition;
-}
-
-/** The definition to render without a service: named by family, revision, ARN or file. */
-export async function definitionOf(context: Context, ecs: Ecs, named: string): Promise<JsonObject> {
-  return (await namedDefinition(context, ecs, named, undefined)) ?? {};
-}
-
-/** Throws `arn-elsewhere` where a revision cannot be of the service: ECS keeps both in one place. */
-export function checkPlace({ serviceArn = '' }: Service, revision: string): void {
-  const [here, there] = [placeOfArn(serviceArn), placeOfArn(revision)];
+/** Throws `arn-elsewhere` when a revision is in another region or account than the service. */
+export function checkPlace({ arn }: Service, revision: string | undefined): void {
+  const [here, there] = [placeOfArn(arn), placeOfArn(revision ?? '')];
   if (here === undefined || there === undefined) return;
   if (here.region === there.region && here.account === there.account) return;
   throw new EcsDeployError({
     code: 'arn-elsewhere',
-    message: `${revision} is in ${there.region} of account ${there.account}, but the service ${shortName(serviceArn)} is in ${here.region} of account ${here.account}.`,
-    hint: `register it there first, or name a revision of that place: ${shortName(revision)}`,
+    message: `${revision} is in ${there.region} of account ${there.account}, but the service ${shortName(arn)} is in ${here.region} of account ${here.account}.`,
+    hint: `register it there first, or name a revision in that region and account: ${shortName(revision ?? '')}`,
   });
 }
 
-/** Throws `service-inactive` or `deployment-controller` where UpdateService would be refused. */
-export function checkService(service: Service): void {
-  const name = service.serviceName ?? '';
-  if (service.status !== 'ACTIVE') {
+/** Throws `service-inactive` or `deployment-controller` when UpdateService would be refused. */
+export function checkService({ name, status, controller }: Service): void {
+  if (status !== 'ACTIVE') {
     throw new EcsDeployError({
       code: 'service-inactive',
-      message: `The service "${name}" is ${service.status}: it is being deleted.`,
+      message:
+        status === 'INACTIVE'
+          ? `The service "${name}" is INACTIVE: it was deleted.`
+          : `The service "${name}" is ${status}: it is being deleted.`,
       hint: 'create it again, or name another with --service',
     });
   }
-  const controller = service.deploymentController?.type ?? 'ECS';
   if (controller !== 'ECS') {
     throw new EcsDeployError({
       code: 'deployment-controller',
@@ -98,63 +145,7 @@ export function checkService(service: Service): void {
       hint:
         controller === 'CODE_DEPLOY'
           ? 'start the deployment in CodeDeploy, or migrate the service to the ECS deployment controller'
-          : 'only its own controller can move it',
+          : 'only its own controller can deploy it',
     });
   }
-}
-
-/**
- * Renders a target's next definition and checks what UpdateService would refuse.
- *
- * Throws `container-ambiguous`, `container-missing`, `container-port`.
- */
-export function renderTarget(
-  { config }: Context,
-  { target, service, source }: Omit<Observed, 'running'>,
-  image: string | undefined,
-): JsonObject {
-  const draft = renderDefinition(target, source, image);
-  if (!config.skipCheck.includes('container-port')) checkPorts(service, draft);
-  return draft;
-}
-
-/** Puts images, environment and secrets into the containers of a definition. */
-export function renderDefinition(
-  target: Omit<Target, 'cluster' | 'service' | 'taskDefinition'>,
-  source: JsonObject,
-  image: string | undefined,
-): JsonObject {
-  const { container, containerImages, setEnv, setSecrets, unsetEnv } = target;
-  const variables = { setEnv, setSecrets, unsetEnv };
-  checkContainerImages(source, Object.keys(containerImages));
-  const containers = chooseContainers(source, container);
-  const twice = containers.find((name) => Object.hasOwn(containerImages, name));
-  if (image !== undefined && twice !== undefined) {
-    throw new EcsDeployError({
-      code: 'usage',
-      message: `The container "${twice}" gets two images: ${image} and ${containerImages[twice]}.`,
-      hint: 'leave it out of --container-image ("containerImages"), or choose another with --container',
-    });
-  }
-  return render(source, { containers, image, containerImages, ...variables });
-}
-
-/** The load balancer's container and port must be in the definition, or UpdateService is refused. */
-function checkPorts(service: Service, draft: JsonObject): void {
-  for (const { containerName, containerPort } of service.loadBalancers ?? []) {
-    const container = containersOf(draft).find(({ name }) => name === containerName);
-    const ports = (container?.['portMappings'] ?? []) as readonly { containerPort?: number }[];
-    if (container !== undefined && ports.some((port) => port.containerPort === containerPort))
-      continue;
-    throw new EcsDeployError({
-      code: 'container-port',
-      message: `The load balancer of "${service.serviceName}" sends to port ${containerPort} of container "${containerName}", which the task definition does not have.`,
-      hint: 'keep the name and the port mapping of that container, or change the load balancer of the service first',
-    });
-  }
-}
-
-/** The platform that a definition's tasks run on. */
-export function platformOfDefinition(definition: JsonObject): string {
-  return platformOf(definition['runtimePlatform']);
 }

@@ -1,16 +1,17 @@
-import type { ErrorCode } from '../errors.ts';
 import type { CauseCode } from '../core/diagnosis.ts';
+import { ERROR_STATUS } from '../errors.ts';
+import type { ErrorCode, ExitStatus } from '../errors.ts';
 
-/** What a code means, in one sentence, and what to do about it. */
-export interface Explanation {
+/** The meaning of a code, in one sentence, and what to do. */
+interface Explanation {
   readonly means: string;
   readonly remedy: string;
 }
 
 const explain = (means: string, remedy: string): Explanation => ({ means, remedy });
 
-/** What every exit status means. */
-export const STATUS_MEANINGS: Readonly<Record<number, string>> = {
+/** The meaning of every exit status. */
+export const STATUS_MEANINGS: Readonly<Record<ExitStatus, string>> = {
   0: 'succeeded, unchanged or planned',
   1: 'unexpected failure: a bug, please report it',
   2: 'usage or configuration',
@@ -20,282 +21,305 @@ export const STATUS_MEANINGS: Readonly<Record<number, string>> = {
   6: 'the rollout failed; the service is left as ECS left it',
   7: 'the rollout failed and the service is back on its previous revision',
   8: 'superseded by another deployment',
-  9: 'timed out, or sight of it was lost; the deployment goes on',
+  9: 'timed out, or AWS could no longer be reached; the deployment continues',
   130: 'interrupted',
 };
 
 /** Every error code, for `ecsdeploy help errors` and the README. */
-export const ERROR_EXPLANATIONS: Readonly<Record<ErrorCode, Explanation>> = {
+const ERROR_EXPLANATIONS: Readonly<Record<ErrorCode, Explanation>> = {
   unexpected: explain(
-    'ecsdeploy met an error that it does not know: a bug.',
-    'report it with the lines that it prints, and those of `--verbose`',
+    'An unexpected error occurred: a bug.',
+    'report it with the lines printed by the same command with `--verbose`',
   ),
   usage: explain(
-    'The command line names something that is not there, or contradicts itself.',
-    '`ecsdeploy COMMAND --help` lists arguments and options',
+    'The command line names something that does not exist, or contradicts itself.',
+    'see the arguments and options: `ecsdeploy COMMAND --help`',
   ),
   'setting-missing': explain(
-    'The command needs a setting that nothing gives.',
-    'give it as the flag, the variable or the key that the message names',
+    'A required setting is missing.',
+    'set it with the flag, the variable or the key that the message names',
   ),
   'config-invalid': explain(
-    'A flag, a variable or the config file holds a value or a key that cannot be.',
-    'mend the lines that the message names; `.ecsdeployrc.example` explains every key',
+    'A flag, a variable or the config file has an invalid value or an unknown key.',
+    'fix the lines that the message names; `.ecsdeployrc.example` explains every key',
   ),
   'config-not-found': explain(
     'The config file that `--config` names cannot be read.',
-    'name one that exists, or leave `--config` out',
+    'name a file that exists, or omit `--config`',
   ),
   'region-missing': explain(
     'No AWS region is set.',
-    'give `--region`, set `AWS_REGION`, or write `region:` in the config or the profile',
+    'use `--region`, set `AWS_REGION`, or add `region:` to the config file or the profile',
   ),
   'profile-unknown': explain(
-    'No file of `~/.aws` has the profile.',
-    'name one that exists, or create it: `aws configure --profile NAME`',
+    'The files in `~/.aws` do not have the profile.',
+    'name a profile that exists, or create it: `aws configure --profile NAME`',
   ),
   'arn-elsewhere': explain(
-    'An ARN names another region or account than the one that is worked in.',
-    'use the name in place of the ARN, or change `--region` or `--profile`',
+    'An ARN names another region or account than the one in use.',
+    'use the name instead of the ARN, or change `--region` or `--profile`',
   ),
   'tag-unknown': explain(
-    'No image tag can be made from the commit, or the one that is given is none.',
-    'give one with `--tag`',
+    'The commit gives no image tag, or the given tag is not valid.',
+    'set the tag with `--tag`',
   ),
   'dockerfile-missing': explain(
-    'There is no Dockerfile where it is looked for.',
+    'The Dockerfile does not exist.',
     'name it with `--dockerfile` or `build.dockerfile`',
   ),
   'context-missing': explain(
-    'The build context is no folder.',
+    'The build context is not a folder.',
     'name it with `--context` or `build.context`',
   ),
   'secret-missing': explain(
-    'A build secret has no value: its file or variable is not there.',
-    'make the file or set the variable, or change `--secret`',
+    'A build secret has no value: its file or variable does not exist.',
+    'create the file or set the variable, or change `--secret`',
   ),
   'task-definition-invalid': explain(
-    'A file or stdin holds no task definition.',
-    'give the JSON that `ecsdeploy render` prints',
+    'A file or stdin does not contain a task definition.',
+    'use JSON as `ecsdeploy render` prints it',
   ),
   'dockerignore-invalid': explain(
-    'A pattern of `.dockerignore` cannot be read.',
-    'mend the line that the message names',
+    'A pattern in `.dockerignore` is not valid.',
+    'fix the line that the message names',
   ),
   'container-ambiguous': explain(
-    'The task definition has several containers, and none is named.',
-    'name the one that gets the image with `--container`',
+    'The task definition has several containers, and no container is chosen.',
+    'choose the container that gets the image with `--container`',
   ),
   'container-missing': explain(
-    'The task definition has no container of that name.',
-    'take one of those that the message lists',
+    'The task definition has no container with this name.',
+    'use a container that the message lists',
   ),
   'container-port': explain(
-    'The load balancer of the service sends to a container and port that the task definition lacks.',
-    'keep the name and the port mapping of that container',
+    'The task definition lacks the container or port that the load balancer of the service uses.',
+    'keep the name and the port mapping of this container',
   ),
   'check-failed': explain(
-    'A check found what would make the deployment fail; `ecsdeploy verify` shows all of them.',
-    'do what the message says, or leave the check out: `--skip-check NAME`',
+    'A check found a problem that would make the deployment fail; `ecsdeploy verify` shows all checks.',
+    'follow the message, or skip the check: `--skip-check NAME`',
   ),
   'image-platform': explain(
-    'The image is for another CPU than the tasks run on.',
+    'The image is built for another CPU architecture than the tasks run on.',
     'build it with `--platform`, or set `runtimePlatform` in the task definition',
   ),
   'image-missing': explain(
     'The image is not in the registry, or not in the Docker daemon.',
-    'push it first, or name one that exists',
+    'push it first, or name an image that exists',
   ),
   'image-archived': explain(
-    'ECR has archived the image, and tasks cannot pull it.',
+    'ECR has archived the image, so that tasks cannot pull it.',
     'restore it with the command that the message gives',
   ),
   'tag-immutable': explain(
-    'The tag holds another image already and cannot be moved.',
-    'choose another with `--tag`',
+    'The tag already names another image and is immutable.',
+    'choose another tag with `--tag`',
   ),
   'service-inactive': explain(
-    'The service is being deleted.',
-    'create it again, or name another with `--service`',
+    'The service was deleted or is being deleted.',
+    'create it again, or name another service with `--service`',
   ),
   'deployment-controller': explain(
-    'Not ECS itself deploys the service, but CodeDeploy or an external controller.',
-    'deploy it there, or migrate it to the ECS deployment controller',
+    'CodeDeploy or an external controller deploys the service, not ECS itself.',
+    'deploy it there, or migrate the service to the ECS deployment controller',
   ),
   'revision-failed': explain(
-    'The latest revision failed on this service before, or there is no deployment of it to watch.',
-    'name the revision to insist: `ecsdeploy rollout FAMILY:REVISION`',
+    'The latest revision already failed on this service, or it has no deployment to watch.',
+    'to deploy it anyway, name the revision: `ecsdeploy rollout FAMILY:REVISION`',
   ),
   'revision-inactive': explain(
-    'The revision was deregistered: ECS starts no new tasks of it.',
-    'choose an active one',
+    'The revision was deregistered, so that ECS starts no new tasks from it.',
+    'choose an active revision',
   ),
   'rollback-impossible': explain(
-    'No revision is known that was deployed successfully before.',
-    'name one: `ecsdeploy rollback --to FAMILY:REVISION`',
+    'The service has no earlier successful deployment.',
+    'name the revision: `ecsdeploy rollback --to FAMILY:REVISION`',
   ),
   'credentials-missing': explain(
-    'No AWS credentials were found, or their source gives none.',
-    'run the command that the message names, for one `aws sso login --profile NAME`',
+    'No AWS credentials were found, or their source returned an error.',
+    'run the command that the message names, e.g. `aws sso login --profile NAME`',
   ),
   'credentials-expired': explain(
-    'The AWS credentials were good and are not any more.',
-    'log in again: `aws sso login --profile NAME`; in CI assume the role again',
+    'The AWS credentials have expired.',
+    'log in again: `aws sso login --profile NAME`; in CI, assume the role again',
   ),
   'credentials-invalid': explain(
-    'AWS does not accept the credentials: wrong keys, or a wrong clock.',
-    'check the keys, and the clock of the machine',
+    'AWS does not accept the credentials: the keys or the clock of this machine are wrong.',
+    'check the keys and the clock',
   ),
   'permission-denied': explain(
-    'A policy lacks the permission for a call, or denies it.',
-    'add the statement that the message prints; `ecsdeploy help iam COMMAND` prints the whole policy',
+    'No policy allows a call, or a policy denies it.',
+    'add the statement that the message prints; for the full policy: `ecsdeploy help iam COMMAND`',
   ),
   'aws-unreachable': explain(
-    'No connection to AWS could be made.',
-    'check network, region, and `AWS_ENDPOINT_URL` if it is set',
+    'Cannot connect to AWS.',
+    'check the network and the region, and `AWS_ENDPOINT_URL` if it is set',
   ),
   'aws-answer-broken': explain(
-    'AWS, or whatever answered in its place, sent an incomplete answer.',
-    'try again, and check `AWS_ENDPOINT_URL` and proxies',
+    'AWS, or a proxy in between, sent an incomplete or invalid answer.',
+    'try again; check `AWS_ENDPOINT_URL` and the proxies',
   ),
   'aws-rejected': explain(
-    'AWS refused a call for another reason, which the message quotes.',
-    'mend what it names; `--verbose` shows the calls',
+    'AWS rejected a call for another reason, which the message quotes.',
+    'fix what it names; `--verbose` shows the calls',
   ),
   'cluster-missing': explain(
-    'The region and account have no such cluster.',
-    'take one of those that the message lists, or another region or profile',
+    'The cluster does not exist in the region and account.',
+    'use a cluster that the message lists, or another region or profile',
   ),
   'service-missing': explain(
-    'The cluster has no such service.',
-    'take one of those that the message lists',
+    'The service does not exist in the cluster.',
+    'use a service that the message lists',
   ),
   'repository-missing': explain(
-    'ECR has no such repository.',
-    'take one of those that the message lists, or create it with `--create-repository`',
+    'The repository does not exist in ECR.',
+    'use a repository that the message lists, or create it with `--create-repository`',
   ),
   'task-definition-missing': explain(
-    'There is no such family or revision.',
-    'take one of those that the message lists',
+    'The family or revision does not exist.',
+    'use a family or revision that the message lists',
   ),
   'docker-unavailable': explain(
-    'No Docker daemon answers.',
-    'start it, or name another with `DOCKER_HOST` or `--docker-host`',
+    'Cannot connect to a Docker daemon.',
+    'start the daemon, or name another one with `DOCKER_HOST` or `--docker-host`',
   ),
   'docker-unsuitable': explain(
-    'The Docker daemon lacks something that this build needs.',
-    'do what the message says, or use another daemon',
+    'The Docker daemon lacks a feature that this build needs.',
+    'follow the message, or use another daemon',
   ),
   'before-failed': explain(
-    'A command of `build.before` failed.',
-    'run it by hand in the folder of the config file',
+    'A command in `build.before` failed.',
+    'run the command by hand in the folder of the config file',
   ),
   'build-failed': explain(
     'The build failed; the message quotes the step and its last lines.',
-    'mend the Dockerfile, or what it copies and runs',
+    'fix the Dockerfile, or the files and commands that it uses',
   ),
   'push-failed': explain(
-    'The registry or the way to it failed, also after retries.',
+    'The push failed, also after retries.',
     'check that the Docker daemon can reach the registry',
   ),
   'digest-mismatch': explain(
-    'ECR holds another image under the tag than the one that was pushed.',
+    'The tag in ECR names another image than the one that was pushed.',
     'run it again with another `--tag`',
   ),
   'sight-lost': explain(
-    'AWS could not be asked any more what became of the deployment, which goes on.',
-    'watch on: `ecsdeploy rollout --watch`',
+    'AWS could no longer be reached; the deployment continues.',
+    'continue watching: `ecsdeploy rollout --watch`',
   ),
   interrupted: explain(
-    'Ctrl-C, or a signal of the CI system.',
-    'run it again, or watch on: `ecsdeploy rollout --watch`',
+    'Ctrl-C or a signal ended the command.',
+    'run it again, or continue watching: `ecsdeploy rollout --watch`',
   ),
 };
 
 /** Every code of a cause, for `ecsdeploy help errors` and the README. */
-export const CAUSE_EXPLANATIONS: Readonly<Record<CauseCode, Explanation>> = {
+const CAUSE_EXPLANATIONS: Readonly<Record<CauseCode, Explanation>> = {
   'wrong-architecture': explain(
-    'The image is for another CPU than the task runs on.',
+    'The image is built for another CPU architecture than the task runs on.',
     'build it with `--platform`, or set `runtimePlatform`',
   ),
-  'image-not-found': explain('The registry has no such image.', 'push it, or name one that exists'),
+  'image-not-found': explain(
+    'The image is not in the registry.',
+    'push it, or name an image that exists',
+  ),
   'image-pull-denied': explain(
-    'The execution role may not pull the image.',
-    'give it the ECR reads; for another account also a policy of the repository',
+    'The execution role is not allowed to pull the image.',
+    'allow the role to read from ECR; for another account, add a policy to the repository',
   ),
   'network-unreachable': explain(
-    'The task reaches neither registry nor AWS.',
-    'give it a route: a public IP, NAT, or VPC endpoints',
+    'The task cannot reach the registry or AWS.',
+    'add a route: a public IP, NAT, or VPC endpoints',
   ),
   'pull-rate-limited': explain(
-    'The registry limits pulls.',
+    'The registry limits the rate of pulls.',
     'mirror the image to ECR, or use a pull-through cache',
   ),
   'secret-unavailable': explain(
-    'A secret of the task definition cannot be read.',
-    'check its name and JSON key, and the permissions of the execution role',
+    'The task cannot read a secret of its task definition.',
+    'check the name and JSON key of the secret, and the permissions of the execution role',
   ),
   'log-group-missing': explain(
     'The task cannot write to its log group.',
-    'create the group, or let `awslogs-create-group` and the execution role do so',
+    'create the log group, or set `awslogs-create-group` and allow the execution role to create it',
   ),
   'out-of-memory': explain(
-    'A container used more memory than it may.',
-    'raise its memory, or find the leak',
+    'A container exceeded its memory limit.',
+    'raise its memory, or fix the leak',
   ),
   'application-exit': explain(
-    'The program ended by itself.',
-    'read its last log lines: `ecsdeploy logs`',
+    'The main process of a container exited.',
+    'see its last log lines: `ecsdeploy logs`',
   ),
   'command-not-found': explain(
-    'The program to start is not in the image, or cannot be run.',
+    'The command is not in the image, or is not executable.',
     'check `command` and `entryPoint`, CMD and ENTRYPOINT',
   ),
   'health-check': explain(
     'The health check of a container fails.',
-    'run its command in the container; raise `startPeriod` if it only starts slowly',
+    'run its command in the container; raise `startPeriod` if the application starts slowly',
   ),
   'load-balancer-health-check': explain(
-    'The load balancer finds the tasks unhealthy.',
-    'check path, port and expected status of the target group, and the security groups',
+    'The load balancer reports the tasks as unhealthy.',
+    'check the path, port and expected status of the target group, and the security groups',
   ),
   'no-capacity': explain(
-    'There is no room for the tasks.',
-    'add instances, subnets or capacity providers, or ask for higher quotas',
+    'There is no capacity for the tasks.',
+    'add instances, subnets or capacity providers, or request higher quotas',
   ),
   'placement-blocked': explain(
-    'No instance fulfils the placement constraints.',
-    'change the constraints, or add instances that fulfil them',
+    'No container instance meets the placement constraints.',
+    'change the constraints, or add instances that meet them',
   ),
   'role-not-assumable': explain(
-    'ECS may not assume the task role or the execution role.',
-    'let its trust policy name `ecs-tasks.amazonaws.com`',
+    'ECS cannot assume the task role or the execution role.',
+    'add `ecs-tasks.amazonaws.com` to the trust policy of the role',
   ),
   volume: explain(
     'A volume cannot be mounted.',
-    'check file system, mount targets and security groups',
+    'check the file system, mount targets and security groups',
   ),
   'disk-full': explain(
     'The disk of the task is full.',
     'make the image smaller, or raise `ephemeralStorage`',
   ),
   'spot-interruption': explain(
-    'Spot capacity was taken back; ECS starts another task.',
-    'nothing, or use on-demand capacity',
+    'AWS reclaimed the Spot capacity; ECS starts another task.',
+    'nothing to fix; use on-demand capacity to avoid it',
   ),
-  'stopped-by-user': explain('Somebody stopped the task.', 'nothing, if that was meant'),
+  'stopped-by-user': explain('A user stopped the task.', 'nothing to fix if it was intended'),
   unknown: explain(
-    'None of the known reasons; the evidence quotes what ECS says.',
-    'read the evidence, and report it so that it gets a name',
+    'The reason is not a known one; the evidence quotes ECS.',
+    'read the evidence, and report it so that it gets a code',
   ),
 };
 
+/** Every code of an error and of a cause: its meaning and what to do. */
+export function helpErrors(): string {
+  const codes = Object.keys(ERROR_EXPLANATIONS) as ErrorCode[];
+  const groups = Object.entries(STATUS_MEANINGS).flatMap(([status, meaning]) => {
+    const here = codes.filter((code) => ERROR_STATUS[code] === Number(status));
+    return [`${status}: ${meaning}`, ...here.map((code) => block(code, ERROR_EXPLANATIONS[code]))];
+  });
+  const causes = Object.entries(CAUSE_EXPLANATIONS).map(([code, words]) => block(code, words));
+  return [
+    'Exit statuses, and the error codes of each:',
+    ...groups,
+    'Why tasks fail, as rollout, deploy and diagnose report it:',
+    ...causes,
+  ].join('\n\n');
+}
+
+function block(code: string, { means, remedy }: Explanation): string {
+  return `  ${code}\n    ${means}\n    → ${remedy}`.replaceAll('`', '');
+}
+
 /** The error codes in Markdown: one row per code. */
-export function errorTable(statusOf: (code: ErrorCode) => number): string {
+export function errorTable(): string {
   const codes = Object.keys(ERROR_EXPLANATIONS) as ErrorCode[];
   const rows = codes.map((code) => {
     const { means, remedy } = ERROR_EXPLANATIONS[code];
-    return `| \`${code}\` | ${statusOf(code)} | ${means} | ${remedy} |`;
+    return `| \`${code}\` | ${ERROR_STATUS[code]} | ${means} | ${remedy} |`;
   });
   return [
     '| code | status | what happened | what to do |',

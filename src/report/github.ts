@@ -1,12 +1,13 @@
 import { appendFileSync } from 'node:fs';
-import { formatChanges } from '../core/changes.ts';
-import type { DiffLine } from '../core/changes.ts';
 import { hasFailedTasks } from '../core/diagnosis.ts';
-import type { Result } from '../core/result.ts';
+import type { Result, ServiceResult } from '../core/result.ts';
 import { shortName } from '../core/task-definition.ts';
 import type { Event } from '../events.ts';
+import { formatChanges } from './diff.ts';
+import type { DiffLine } from './diff.ts';
+import { formatSeconds } from './format.ts';
 import type { Reporter, Write } from './plain.ts';
-import { formatSeconds, wordEvent } from './text.ts';
+import { wordEvent } from './words.ts';
 
 const GROUPS: Readonly<Partial<Record<Event['kind'], string>>> = {
   'before-started': 'Before the build',
@@ -15,7 +16,7 @@ const GROUPS: Readonly<Partial<Record<Event['kind'], string>>> = {
 };
 const GROUP_ENDS = new Set<Event['kind']>(['built', 'pushed', 'error', 'interrupted']);
 
-/** Adds GitHub Actions' groups and annotations to another reporter's lines. */
+/** Adds GitHub Actions' groups and annotations to the lines of another reporter. */
 export function githubReporter(write: Write, inner: Reporter): Reporter {
   let open = false;
   const close = () => {
@@ -47,25 +48,34 @@ export function githubReporter(write: Write, inner: Reporter): Reporter {
   };
 }
 
-/** Workflow commands end at the line's end, so line breaks and `%` are encoded. */
+/** Encodes `%` and line breaks: a workflow command ends with its line. */
 function escapeData(text: string): string {
   return text.replaceAll('%', '%25').replaceAll('\r', '%0D').replaceAll('\n', '%0A');
 }
 
-/** Appends the result to the step's outputs and to the job's summary, where GitHub names the files. */
+/** Commands that only show something: they leave outputs and summary to the command that deploys. */
+const SHOWING = new Set(['status', 'diagnose', 'logs', 'help', 'sandbox']);
+
+/**
+ * Appends the result to the step's outputs and to the job's summary, where GitHub names the files.
+ * Outputs without a value are left as an earlier command of the step set them.
+ */
 export function writeGithubFiles(
   result: Result,
   environment: Readonly<Record<string, string | undefined>>,
 ): void {
-  const outputs: Readonly<Record<string, string>> = {
+  if (SHOWING.has(result.command)) return;
+  const outputs: Readonly<Record<string, string | null | undefined>> = {
     outcome: result.outcome,
-    image: result.image?.reference ?? '',
-    digest: result.image?.digest ?? '',
-    'task-definition': result.services[0]?.taskDefinition ?? '',
+    image: result.image?.reference,
+    digest: result.image?.digest,
+    'task-definition': result.services[0]?.taskDefinition,
   };
   const { GITHUB_OUTPUT: outputFile, GITHUB_STEP_SUMMARY: summaryFile } = environment;
   if (outputFile) {
-    const lines = Object.entries(outputs).map(([name, value]) => `${name}=${value}\n`);
+    const lines = Object.entries(outputs).flatMap(([name, value]) =>
+      value ? [`${name}=${value}\n`] : [],
+    );
     appendFileSync(outputFile, lines.join(''));
   }
   if (summaryFile) appendFileSync(summaryFile, summary(result));
@@ -79,14 +89,12 @@ function summary({ command, outcome, image, services, error, seconds }: Result):
     lines.push(
       '| service | outcome | revision | tasks | failed |',
       '| --- | --- | --- | --- | --- |',
+      ...named.map(
+        (item) =>
+          `| ${item.service} | ${item.outcome} | ${shortName(item.taskDefinition ?? '')} | ${tasksOf(item)} | ${item.failedTasks} |`,
+      ),
+      '',
     );
-    for (const item of named) {
-      const revision = shortName(item.taskDefinition ?? '');
-      lines.push(
-        `| ${item.service} | ${item.outcome} | ${revision} | ${item.running} of ${item.desired} | ${item.failedTasks} |`,
-      );
-    }
-    lines.push('');
   }
   for (const { service, changes = [] } of services) {
     if (changes.length === 0) continue;
@@ -94,10 +102,18 @@ function summary({ command, outcome, image, services, error, seconds }: Result):
     lines.push(markdownDiff(formatChanges(changes)), '');
   }
   for (const { code, summary: text, hint } of services.flatMap(({ causes }) => causes)) {
-    lines.push(`- **${code}**: ${text}; ${hint}`);
+    lines.push(`**${code}**`, '', fenced(`${text}\n${hint}`), '');
   }
-  if (error !== null) lines.push(`**${error.code}**: ${error.message}`, '', error.hint ?? '');
+  if (error !== null) {
+    lines.push(`**${error.code}**`, '', fenced(`${error.message}\n${error.hint ?? ''}`.trim()));
+  }
   return `${lines.join('\n')}\n`;
+}
+
+/** Running tasks, after a rollback with the revision that they run. */
+function tasksOf({ outcome, running, desired, previousTaskDefinition: back }: ServiceResult) {
+  const count = `${running} of ${desired}`;
+  return outcome === 'rolled-back' && back !== null ? `${count} on ${shortName(back)}` : count;
 }
 
 /** A diff as Markdown, in a block that GitHub colours. */
@@ -113,8 +129,13 @@ function markdownDiff(lines: readonly DiffLine[]): string {
       line.kind === 'heading' ? line.text : line.text.replace(/^\s+\S/, marks[line.kind]),
     )
     .join('\n');
-  // A fence ends at one of its own length.
+  return fenced(text, 'diff');
+}
+
+/** A code block, in which Markdown and HTML of others are plain text. */
+function fenced(text: string, language = 'text'): string {
+  // A fence ends at a line with as many backticks.
   const longest = Math.max(2, ...[...text.matchAll(/`+/g)].map(([ticks]) => ticks.length));
   const fence = '`'.repeat(longest + 1);
-  return `${fence}diff\n${text}\n${fence}`;
+  return `${fence}${language}\n${text}\n${fence}`;
 }

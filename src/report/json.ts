@@ -1,20 +1,27 @@
+import type { Event, EventOf } from '../events.ts';
 import type { Reporter, Write } from './plain.ts';
 
-/** One JSON object per event and line. */
+/** Version of the lines that `--progress json` prints; kinds and members are only ever added. */
+const VERSION = 1;
+
+/** Kinds of events with a member that JSON cannot hold. */
+type Foreign = {
+  [K in Event['kind']]: Extract<EventOf<K>[keyof EventOf<K>], Error> extends never ? never : K;
+}[Event['kind']];
+
+/** The members that these events have in JSON; such an event without a row does not compile. */
+const MEMBERS: { readonly [K in Foreign]: (event: EventOf<K>) => object } = {
+  error: ({ error: { code, message, hint } }) => ({ code, message, hint }),
+};
+
+/** One JSON object per event and line: version, time, kind, then the members of the event. */
 export function jsonReporter(write: Write, verbose: boolean): Reporter {
   return {
-    report: (event) => {
-      if (event.kind === 'api-call' && !verbose) return;
-      const fact =
-        event.kind === 'error'
-          ? {
-              kind: 'error',
-              code: event.error.code,
-              message: event.error.message,
-              hint: event.error.hint,
-            }
-          : event;
-      write(`${JSON.stringify(fact)}\n`);
+    report: ({ at, ...event }) => {
+      const { kind } = event;
+      if (kind === 'api-call' && !verbose) return;
+      const members = kind === 'error' ? MEMBERS[kind](event) : event;
+      write(`${JSON.stringify({ v: VERSION, at: at.toISOString(), kind, ...members })}\n`);
     },
     end: () => undefined,
   };

@@ -1,14 +1,14 @@
 import { hasFailedTasks } from '../core/diagnosis.ts';
-import type { Event } from '../events.ts';
-import { wordEvent } from './text.ts';
-import type { Level, Line } from './text.ts';
+import type { Event, TimedEvent } from '../events.ts';
+import { wordEvent } from './words.ts';
+import type { Level, Line } from './words.ts';
 
 /** Writes text to stderr. */
 export type Write = (text: string) => void;
 
-/** Takes every event of a run; `end` gives the terminal back. */
+/** Reports every event of a run; `end` releases the terminal. */
 export interface Reporter {
-  readonly report: (event: Event) => void;
+  readonly report: (event: TimedEvent) => void;
   readonly end: () => void;
 }
 
@@ -41,16 +41,16 @@ function isTrouble(event: Event): boolean {
   return ['checked', 'error', 'interrupted', 'rolling-back', 'rollout-paused'].includes(event.kind);
 }
 
-/** How lines are written that stay. */
+/** How plain lines are written. */
 export interface PlainOptions {
   readonly verbose: boolean;
-  /** Keeps what went wrong, and nothing else. */
+  /** Reports failures only. */
   readonly quiet: boolean;
-  /** Colours where the user insists on them (FORCE_COLOR). */
+  /** Colours the lines where the user forces colours (FORCE_COLOR). */
   readonly paint?: ((line: Line) => string) | undefined;
 }
 
-/** One plain line per line of wording, without escape codes unless they are asked for. */
+/** Writes the lines of an event without escape codes, unless `paint` adds them. */
 export function plainReporter(
   write: Write,
   { verbose, quiet, paint = plainLine }: PlainOptions,

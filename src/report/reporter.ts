@@ -1,17 +1,18 @@
+import type { Settings } from '../settings/lookup.ts';
 import { githubReporter } from './github.ts';
 import { jsonReporter } from './json.ts';
 import { plainReporter } from './plain.ts';
 import type { Reporter } from './plain.ts';
 
-/** What the choice of a reporter depends on. */
+/** What decides how events are reported. */
 export interface ReporterOptions {
-  readonly progress: 'auto' | 'terminal' | 'plain' | 'json' | 'quiet';
+  readonly progress: Settings['progress'];
   readonly verbose: boolean;
   readonly stream: NodeJS.WriteStream;
   readonly environment: Readonly<Record<string, string | undefined>>;
 }
 
-/** Chooses how stderr tells the events: live on a terminal, plain lines elsewhere. */
+/** Chooses how stderr shows the events: live on a terminal, plain lines elsewhere. */
 export async function openReporter(options: ReporterOptions): Promise<Reporter> {
   const { progress, verbose, stream, environment } = options;
   const write = (text: string) => void stream.write(text);

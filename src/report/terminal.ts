@@ -3,10 +3,10 @@ import type { Ora } from 'ora';
 import type { Event } from '../events.ts';
 import type { Reporter } from './plain.ts';
 import { diffStyles } from './diff.ts';
-import { wordEvent } from './text.ts';
-import type { Level, Line } from './text.ts';
+import { wordEvent } from './words.ts';
+import type { Level, Line } from './words.ts';
 
-/** Events that a terminal shows in the live line only, without --verbose. */
+/** Events that a terminal shows in the live line only, unless --verbose is given. */
 const PASSING = new Set<Event['kind']>([
   'before-output',
   'build-started',
@@ -37,7 +37,7 @@ export async function terminalReporter(
       );
       if (shown.length > 0) {
         const text = shown.map(paint).join('');
-        // The live line moves down: what stays is written above it.
+        // Lines that stay are written above the live line.
         spinner?.clear();
         stream.write(text);
         spinner?.render();
@@ -53,7 +53,7 @@ export async function terminalReporter(
   };
 }
 
-/** Puts the mark and the colours of its level to a line. */
+/** Adds the mark and the colours of its level to a line. */
 export function paintLine(colour: boolean): (line: Line) => string {
   const chalk = new Chalk({ level: colour ? 1 : 0 });
   const styles: Readonly<Record<Level, (text: string) => string>> = {

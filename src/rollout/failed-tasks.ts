@@ -1,6 +1,7 @@
-import { findImage, repositoryOf } from '../aws/ecr.ts';
+import { findImage } from '../aws/images.ts';
 import { lastLogLines, logStreamOf } from '../aws/logs.ts';
 import type { LogStream } from '../aws/logs.ts';
+import { repositoryOf } from '../aws/repositories.ts';
 import { tasksOf } from '../aws/tasks.ts';
 import { deadContainer, diagnoseTask, isSilentStart } from '../core/diagnosis.ts';
 import type { Cause, FailedTask, StoppedContainer } from '../core/diagnosis.ts';
@@ -106,7 +107,7 @@ async function readLog(
   stream: LogStream,
 ): Promise<readonly string[]> {
   try {
-    return await lastLogLines(ecs, stream, LOG_LINES);
+    return await lastLogLines(ecs.aws, stream, LOG_LINES);
   } catch (error) {
     if (signal.aborted) throw error;
     emit({
@@ -125,8 +126,9 @@ async function platformsOfImage(
 ): Promise<readonly string[] | undefined> {
   try {
     const { tag = 'latest', digest } = parseImageReference(reference);
-    const repository = await repositoryOf(ecs.aws, reference);
-    return repository && (await findImage(repository, { tag, digest }))?.platforms;
+    const named = repositoryOf(ecs.aws, reference);
+    if (named === undefined || !(await named.isOurs)) return undefined;
+    return (await findImage(named.repository, { tag, digest }))?.platforms;
   } catch (error) {
     if (error instanceof EcsDeployError) return undefined;
     throw error;

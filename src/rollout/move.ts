@@ -1,3 +1,4 @@
+import { currentRecord } from '../aws/rollouts.ts';
 import { updateService } from '../aws/services.ts';
 import type { MoveAnswer } from '../aws/services.ts';
 import { primaryOf } from '../core/ecs.ts';
@@ -7,9 +8,8 @@ import type { ServiceResult } from '../core/result.ts';
 import { shortName } from '../core/task-definition.ts';
 import { advance, openWatch, requestRollback, resultOf } from '../core/watch.ts';
 import type { Seen, WatchedMove, WatchState } from '../core/watch.ts';
-import { EcsDeployError, isAbort, refuse } from '../errors.ts';
-import { currentRecords } from './poll.ts';
-import { orLate, reportable, withTimeout } from './tools.ts';
+import { EcsDeployError, refuse } from '../errors.ts';
+import { isInterrupt, orLate, reportable, withTimeout } from './tools.ts';
 import type { RolloutSettings, RolloutTools, TimeLimit } from './tools.ts';
 import { follow, perform, withoutDeployment } from './watch.ts';
 
@@ -162,9 +162,9 @@ async function stopDeployment(
   const { service } = move;
   const primary = primaryOf(service);
   if (primary === undefined) return startMove(tools, settings, move);
-  const records = await currentRecords(tools, service);
+  const current = await currentRecord(tools, service);
   tools.signal.throwIfAborted();
-  const record = records.find(({ deployment }) => deployment === primary.id);
+  const record = current?.deployment === primary.id ? current : undefined;
   const opened = openWatch(move, primary, undefined, { ...settings, rollbackAsked: true });
   let [state, events, action] = requestRollback(
     { ...opened, polled: { service, record } },
@@ -191,7 +191,7 @@ async function stopDeployment(
 
 /** A refusal of UpdateService, with the revision that this run has registered for it. */
 function leftBehind({ registered, revision, service }: Move, error: unknown): unknown {
-  if (!registered || !(error instanceof EcsDeployError) || isAbort(error)) return error;
+  if (!registered || !(error instanceof EcsDeployError) || isInterrupt(error)) return error;
   const name = shortName(revision);
   const { code, message, hint, cause } = error;
   const onward = `then continue with the registered revision: ecsdeploy rollout ${name} ${flags(service)}`;
@@ -204,14 +204,14 @@ function leftBehind({ registered, revision, service }: Move, error: unknown): un
 }
 
 function throwRefusals({ interrupt }: TimeLimit, errors: readonly unknown[]): void {
-  if (interrupt.aborted && errors.some(isAbort)) {
+  if (interrupt.aborted && errors.some(isInterrupt)) {
     throw new EcsDeployError({
       code: 'interrupted',
       message: 'Interrupted before the service was changed.',
       hint: 'run it again: what was built, pushed or registered is reused',
     });
   }
-  const foreign = errors.find((error) => !(error instanceof EcsDeployError) && !isAbort(error));
+  const foreign = errors.find((error) => !(error instanceof EcsDeployError) && !isInterrupt(error));
   if (foreign !== undefined) throw foreign as Error;
   refuse(errors.map(reportable));
 }
@@ -229,7 +229,7 @@ function tell(
       emit({ kind: 'rollout-unchanged', service: service.name, revision: shortName(revision) });
       return resultOf(move, 'unchanged');
     case 'refused':
-      if (interrupt.aborted && isAbort(start.error)) {
+      if (interrupt.aborted && isInterrupt(start.error)) {
         const message = `Interrupted before ${service.name} was changed.`;
         emit({ kind: 'interrupted', message, hint: undefined });
         return resultOf(move, 'interrupted');

@@ -1,6 +1,6 @@
 import { describeServices } from '../aws/services.ts';
 import { describeRecords, findRecord } from '../aws/rollouts.ts';
-import { isWithheld, optional } from '../aws/optional.ts';
+import { isDenied } from '../aws/optional.ts';
 import { MISSING } from '../core/ecs.ts';
 import type { RolloutRecord, Service } from '../core/ecs.ts';
 import { RECORD_POLLS } from '../core/pacing.ts';
@@ -98,7 +98,7 @@ async function readRecords(
     );
     return [arns.length === 0 ? [] : await describeRecords(ecs, arns), reads];
   } catch (error) {
-    if (!isWithheld(error)) throw error;
+    if (!isDenied(error)) throw error;
     emit({
       kind: 'warning',
       message: `Continuing without service deployments: ${error.message}`,
@@ -106,14 +106,4 @@ async function readRecords(
     });
     return [[], { ...reads, isDenied: true }];
   }
-}
-
-/** The service deployment that a service names as its current one; none where the API is denied. */
-export async function currentRecords(
-  { ecs, emit }: Tools,
-  { currentRollout }: Service,
-): Promise<readonly RolloutRecord[]> {
-  if (currentRollout === undefined) return [];
-  const read = describeRecords(ecs, [currentRollout]);
-  return (await optional({ emit }, 'ecs:DescribeServiceDeployments', read)) ?? [];
 }

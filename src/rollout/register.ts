@@ -1,4 +1,5 @@
-import { optional, since } from '../aws/optional.ts';
+import { optional } from '../aws/optional.ts';
+import { secondsSince } from '../events.ts';
 import { describeRevision, registerDefinition } from '../aws/revisions.ts';
 import { canonical, sameDefinition } from '../core/normal-form.ts';
 import { shortName } from '../core/task-definition.ts';
@@ -76,7 +77,7 @@ async function registerDraft(tools: Tools, draft: Draft, left: string[]): Promis
     emit({ kind: 'register-retried', family }),
   );
   left.push(shortName(arn));
-  emit({ kind: 'registered', revision: shortName(arn), seconds: since(start) });
+  emit({ kind: 'registered', revision: shortName(arn), seconds: secondsSince(start) });
   return { arn, registered: true };
 }
 

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { Ecs } from '../aws/ecs.ts';
 import { EcsDeployError } from '../errors.ts';
 import type { Emit } from '../events.ts';
@@ -33,6 +34,8 @@ export function withTimeout(tools: RolloutTools, timeout: number): RolloutTools 
   const { ecs } = tools;
   const controller = new AbortController();
   const { signal } = controller;
+  // As many calls listen to it as to the signal of the run.
+  setMaxListeners(0, signal);
   const over = new EcsDeployError({
     code: 'aws-unreachable',
     message: 'AWS did not answer within the time limit (--timeout).',
@@ -84,4 +87,11 @@ export function reportable(error: unknown): EcsDeployError {
   if (error instanceof EcsDeployError) return error;
   const message = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
   return new EcsDeployError({ code: 'unexpected', message, cause: error });
+}
+
+/** Whether an error is an interrupt, or a call that an interrupt ended. */
+export function isInterrupt(error: unknown): boolean {
+  return error instanceof EcsDeployError
+    ? error.code === 'interrupted'
+    : error instanceof Error && error.name === 'AbortError';
 }

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { awsErrorText, isPassing, isThrottling } from '../aws/errors.ts';
-import { optional, since } from '../aws/optional.ts';
+import { optional } from '../aws/optional.ts';
+import { secondsSince } from '../events.ts';
 import { stopRecord } from '../aws/rollouts.ts';
 import { updateService } from '../aws/services.ts';
 import { tasksOf } from '../aws/tasks.ts';
@@ -41,7 +42,7 @@ export async function follow(
   const watches: readonly Watch[] = opened.map((state) => ({ state, result: undefined }));
   const findPending = () => watches.filter(({ result }) => result === undefined);
   const step = (watch: Watch, seen: Seen): Action => {
-    const [state, events, action] = advance(watch.state, seen, since(start));
+    const [state, events, action] = advance(watch.state, seen, secondsSince(start));
     watch.state = state;
     for (const event of events) emit(event);
     if (action.kind === 'end') watch.result = action.result;

@@ -1,4 +1,4 @@
-/** One step of a build, as BuildKit tells it. */
+/** One step of a build, as BuildKit reports it. */
 export interface TraceVertex {
   readonly digest: string;
   readonly name: string;

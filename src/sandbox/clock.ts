@@ -1,14 +1,14 @@
-/** A clock that runs `speed` times as fast as the wall's, with timers on that clock. */
+/** A clock that runs `speed` times as fast as the wall clock, with its own timers. */
 export interface Clock {
   /** The simulated time in epoch seconds with a millisecond fraction, as AWS sends timestamps. */
   readonly now: () => number;
-  /** Runs `action` after that many simulated seconds unless the clock is stopped. */
+  /** Runs `action` after this many simulated seconds, unless the clock is stopped before. */
   readonly after: (seconds: number, action: () => void) => void;
-  /** Drops every pending timer and takes no more. */
+  /** Drops all pending timers and accepts no new ones. */
   readonly stop: () => void;
 }
 
-/** Starts a clock at the present time. */
+/** Starts a clock at the current time. */
 export function startClock(speed: number): Clock {
   const start = Date.now();
   const timers = new Set<NodeJS.Timeout>();

@@ -22,20 +22,19 @@ interface Entry {
   readonly linkname: string;
 }
 
-/** Entries by path, without slashes at its ends; every folder has one. */
+/** Entries by path (no leading or trailing slash); every folder has an entry. */
 type Tree = ReadonlyMap<string, Entry>;
 
-/** A layer with its digests. */
 export interface Layer {
   readonly diffId: string;
-  /** Compressed, as it is pushed. */
+  /** Compressed with gzip, as it is pushed. */
   readonly bytes: Buffer;
   readonly digest: string;
 }
 
-/** An image the stand-in has built. */
+/** An image that the stand-in has built. */
 export interface BuiltImage {
-  /** Digest of the config. */
+  /** Digest of the image config. */
   readonly id: string;
   readonly os: string;
   readonly architecture: string;
@@ -55,9 +54,8 @@ export interface ImageSettings {
   readonly User: string;
 }
 
-/** What to build. */
 export interface StandInBuild {
-  /** Tar of the context, uncompressed. */
+  /** The context as an uncompressed tar archive. */
   readonly context: NodeJS.ReadableStream;
   readonly dockerfile: string;
   readonly platform: string;
@@ -66,11 +64,11 @@ export interface StandInBuild {
   /** Name or number of the stage to build; the last one when undefined. */
   readonly target: string | undefined;
   readonly noCache: boolean;
-  /** Ends the build before its next instruction. */
+  /** Aborts the build before the next instruction. */
   readonly signal: AbortSignal;
 }
 
-/** One step that was done, for the progress. */
+/** One completed or failed step, for the progress output. */
 export interface BuildStep {
   readonly digest: string;
   readonly name: string;
@@ -81,19 +79,18 @@ export interface BuildStep {
 interface Stage {
   readonly name: string | undefined;
   readonly platform: string;
-  /** How many steps it has. */
+  /** Number of steps in total. */
   readonly steps: number;
   readonly layers: Layer[];
   readonly history: { readonly created_by: string; readonly empty_layer?: true }[];
   readonly tree: Map<string, Entry>;
   settings: ImageSettings;
-  /** Number of the step that is done, from 1. */
+  /** Number of the current step, from 1. */
   step: number;
-  /** Digest of everything so far. */
+  /** Cache key: digest of all instructions and layers so far. */
   key: string;
 }
 
-/** An instruction with what it needs of the build. */
 interface Step extends Instruction {
   readonly stage: Stage;
   readonly stages: readonly Stage[];
@@ -107,7 +104,11 @@ const PATH = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 
 const isStep = ({ name }: Instruction) => /^(ADD|COPY|RUN|WORKDIR)$/.test(name);
 
-/** Builds an image of `FROM scratch` stages; every step done before is told as cached. */
+/**
+ * Builds an image of `FROM scratch` stages; a step whose key is in `cache` is reported as cached.
+ *
+ * Throws an `Error` with BuildKit's text, or one that names an unsupported instruction and its line.
+ */
 export async function buildFromScratch(
   build: StandInBuild,
   cache: Set<string>,
@@ -126,7 +127,7 @@ export async function buildFromScratch(
   const global = platformArguments(platform);
   let local: Record<string, string> = {};
   for (const [index, instruction] of instructions.entries()) {
-    // Lets the progress out and the news in that the client has gone.
+    // Lets pending progress be sent and a disconnect of the client be noticed.
     await setImmediate(undefined, { signal });
     const { name, text, line } = instruction;
     const stage = stages.at(-1);
@@ -179,7 +180,7 @@ export async function buildFromScratch(
   return finishImage(last, build.labels);
 }
 
-/** The arguments that BuildKit gives; the stand-in itself is a machine with linux/amd64. */
+/** BuildKit's predefined arguments; the stand-in itself runs as linux/amd64. */
 function platformArguments(platform: string): Record<string, string> {
   const [os = '', architecture = '', variant = ''] = platform.split('/');
   return {
@@ -218,11 +219,11 @@ function findStage(stages: readonly Stage[], wanted: string | undefined): Stage 
 
 function refuse(what: string, line: number): never {
   throw new Error(
-    `the sandbox's stand-in for Docker knows no ${what} (Dockerfile line ${line}): it builds FROM scratch with COPY, ADD, ARG, ENV, CMD, ENTRYPOINT, EXPOSE, LABEL, WORKDIR and USER; start a Docker daemon to build this`,
+    `the sandbox's stand-in for Docker does not support ${what} (Dockerfile line ${line}); it builds FROM scratch with COPY, ADD, ARG, ENV, CMD, ENTRYPOINT, EXPOSE, LABEL, WORKDIR and USER; start a Docker daemon to build this`,
   );
 }
 
-/** Does one instruction; answers the layer that it made. */
+/** Executes one instruction and returns the layer that it created, if any. */
 async function apply(step: Step): Promise<Layer | undefined> {
   const { name, stage } = step;
   if (name === 'COPY' || name === 'ADD') return copy(step);
@@ -231,7 +232,7 @@ async function apply(step: Step): Promise<Layer | undefined> {
   return undefined;
 }
 
-/** What an instruction changes in the image's config. */
+/** The image settings that an instruction changes. */
 function changes({ name, text, line, stage, variables }: Step): Partial<ImageSettings> {
   const { settings } = stage;
   switch (name) {
@@ -301,7 +302,7 @@ async function copy(step: Step): Promise<Layer> {
   return makeLayer(made);
 }
 
-/** The entries that one source of a COPY names, under the names they get. */
+/** The entries that one source of a COPY selects, under their target paths. */
 function select(source: Tree, path: string, base: string, intoFolder: boolean): [string, Entry][] {
   const wanted = inTree(path);
   const pattern = new RegExp(
@@ -331,7 +332,7 @@ function select(source: Tree, path: string, base: string, intoFolder: boolean): 
   );
 }
 
-/** Where a path leads when it names a symbolic link. */
+/** The path that a symbolic link leads to, after at most `hops` links. */
 function followLinks(tree: Tree, path: string, hops = 10): string {
   const entry = tree.get(path);
   if (entry?.type !== 'symlink' || hops === 0) return path;
@@ -342,12 +343,12 @@ function followLinks(tree: Tree, path: string, hops = 10): string {
   );
 }
 
-/** A path as trees have it: absolute, normal, without the leading slash. */
+/** A path as trees hold it: absolute and normalised, without the leading slash. */
 function inTree(path: string): string {
   return posix.resolve('/', path).slice(1);
 }
 
-/** Adds the folders above a path that neither tree has. */
+/** Adds the parent folders of a path that are missing in both trees. */
 function addFolders(tree: Map<string, Entry>, path: string, other: Tree = tree): void {
   for (const { index } of path.matchAll(/\//g)) {
     const folder = path.slice(0, index);
@@ -389,7 +390,7 @@ function finishImage(stage: Stage, labels: Readonly<Record<string, string>>): Bu
   return { id: digestOf(config), os, architecture, config, settings, layers: stage.layers };
 }
 
-/** Reads an archive; hard links become files, devices and the like are left out. */
+/** Reads a tar archive; hard links become files, and special files such as devices are ignored. */
 async function readTar(stream: NodeJS.ReadableStream): Promise<Tree> {
   const tree = new Map<string, Entry>();
   const reader = extract();
@@ -402,13 +403,13 @@ async function readTar(stream: NodeJS.ReadableStream): Promise<Tree> {
     if (name === '') continue;
     if (type === 'link') {
       const linked = tree.get(inTree(linkname ?? ''));
-      if (linked === undefined) throw new Error(`the context links ${name} to no file before it`);
+      if (linked === undefined)
+        throw new Error(`the target of the hard link ${name} is not in the context before it`);
       tree.set(name, linked);
     } else if (type === 'file' || type === 'directory' || type === 'symlink') {
       tree.set(name, { type, mode, content, linkname: linkname ?? '' });
     }
   }
-  // What is added on the way needs no folders itself.
   for (const name of tree.keys()) addFolders(tree, name);
   return tree;
 }

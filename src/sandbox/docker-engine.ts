@@ -14,13 +14,13 @@ export interface DockerEngine {
   readonly close: () => Promise<void>;
 }
 
-/** The Engine API version whose shapes are answered. */
+/** The Engine API version of the responses. */
 const API_VERSION = '1.41';
 
 interface Engine {
   /** Images by id and by reference with tag. */
   readonly images: Map<string, BuiltImage>;
-  /** Keys of build steps that were done before. */
+  /** Keys of completed build steps. */
   readonly cache: Set<string>;
 }
 
@@ -62,7 +62,7 @@ const ROUTES: readonly Route[] = [
   ['POST', /^\/images\/(.+)\/push$/, push],
 ];
 
-/** Serves a stand-in for the Docker Engine API on loopback, for machines that have no Docker. */
+/** Serves a stand-in for the Docker Engine API on loopback, for machines without Docker. */
 export async function startDockerEngine(): Promise<DockerEngine> {
   const engine: Engine = { images: new Map(), cache: new Set() };
   const server = createServer((request, response) => {
@@ -134,17 +134,10 @@ async function build({ engine, request, response, query }: Exchange): Promise<vo
         signal,
       },
       engine.cache,
-      ({ digest, name, cached, error }) => {
-        const now = Date.now();
-        step({ digest, name, started: now });
-        step({
-          digest,
-          name,
-          started: now,
-          completed: now,
-          cached,
-          ...(error === undefined ? {} : { error }),
-        });
+      (done) => {
+        const started = Date.now();
+        step({ digest: done.digest, name: done.name, started });
+        step({ ...done, started, completed: started });
       },
     );
     engine.images.set(image.id, image);
@@ -216,10 +209,10 @@ async function pushImage(
 ): Promise<{ digest: string; size: number }> {
   const [, host = '', repository = '', tagName = ''] =
     /^([^/]+)\/(.+):([^:]+)$/.exec(reference) ?? [];
-  // The login would go over the net in clear text.
+  // To another machine the login would be sent in clear text.
   if (!/^(127\.0\.0\.1|localhost|\[::1\])(:\d+)?$/.test(host)) {
     throw new Error(
-      `the sandbox's stand-in for Docker pushes to registries of this machine only, not to ${reference}`,
+      `the sandbox's stand-in for Docker pushes only to registries on this machine, not to ${reference}`,
     );
   }
   const registry = createRegistryClient({ host, ...login, signal });
@@ -281,14 +274,17 @@ function readJson(text: string | null): Record<string, string> {
   }
 }
 
-/** Aborted when the client has gone (or has its whole answer). */
+/** A signal that aborts when the client disconnects or has received the whole response. */
 function whenLeft(response: ServerResponse): AbortSignal {
   const controller = new AbortController();
   response.once('close', () => controller.abort());
   return controller.signal;
 }
 
-/** The line that tells of a failure: the status is 200 whatever happens (docker-facts 1.4). */
+/**
+ * The last line of a failed response, whose status is 200
+ * (docs/explanation/how-docker-behaves.md#the-answer-of-a-build).
+ */
 function failure(error: unknown): object {
   const { message } = error as Error;
   return { errorDetail: { message }, error: message };

@@ -2,7 +2,7 @@
 export interface Instruction {
   /** Upper case, e.g. `COPY`. */
   readonly name: string;
-  /** What stands behind the name, continuations joined. */
+  /** The text after the name, continuation lines joined. */
   readonly text: string;
   /** Line in the file, from 1. */
   readonly line: number;
@@ -11,7 +11,7 @@ export interface Instruction {
 /** Values of ARG and ENV by name. */
 export type Variables = Readonly<Record<string, string | undefined>>;
 
-/** Splits a Dockerfile into instructions: comments (directives too) are left out, lines joined. */
+/** Splits a Dockerfile into instructions: drops comments and directives, joins continuation lines. */
 export function parseDockerfile(source: string): readonly Instruction[] {
   const statements: { text: string; readonly line: number; goesOn: boolean }[] = [];
   for (const [index, raw] of source
@@ -36,8 +36,8 @@ const REFERENCE = /\\(.)|\$(?:(\w+)|\{(\w+)(?:(:?)([-+?])((?:\$\{[^}]*\}|[^}])*)
 /**
  * Replaces `$NAME`, `${NAME}` and `${NAME:-word}`, also with `+` or `?` and without the colon.
  *
- * A backslash is taken off the characters of `escapable` and left before others. Throws for what
- * else stands in braces, and for `?` without a value.
+ * A backslash is removed before the characters of `escapable` and kept before others. Throws for
+ * other modifiers in braces, and for `?` without a value.
  */
 export function substitute(text: string, variables: Variables, escapable = /./s): string {
   return text.replaceAll(
@@ -70,7 +70,7 @@ const PART = /"((?:\\.|[^"\\])*)"|'([^']*)'|((?:\\.|\$\{[^}]*\}|[^"'\\])+)/gs;
 /**
  * The words of an instruction: its JSON list, or split at blanks with quotes respected.
  *
- * Variables are replaced in each word by itself, except in single quotes. Throws for an open quote.
+ * Variables are replaced within each word, except in single quotes. Throws for an unclosed quote.
  */
 export function words(text: string, variables: Variables): readonly string[] {
   const list = jsonForm(text);
@@ -97,7 +97,7 @@ function jsonForm(text: string): readonly string[] | undefined {
   }
 }
 
-/** Command words as an image config holds them: the shell form goes through `/bin/sh -c`. */
+/** A command as image configs hold it: the shell form is wrapped in `/bin/sh -c`. */
 export function commandForm(text: string): readonly string[] {
   return jsonForm(text) ?? ['/bin/sh', '-c', text];
 }
@@ -114,7 +114,7 @@ export function keyValues(text: string, variables: Variables): (readonly [string
   });
 }
 
-/** Key and value of `KEY=VALUE`; no value where there is no `=`. */
+/** Key and value of `KEY=VALUE`; the value is undefined without `=`. */
 export function splitPair(pair: string): readonly [key: string, value: string | undefined] {
   const equals = pair.indexOf('=');
   return equals === -1 ? [pair, undefined] : [pair.slice(0, equals), pair.slice(equals + 1)];

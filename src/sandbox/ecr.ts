@@ -5,31 +5,30 @@ import { digestOf } from './registry.ts';
 import { awsFault } from './wire.ts';
 import type { HttpHandler, Operation, Operations } from './wire.ts';
 
-/** What the simulated ECR is made of. */
+/** What the simulated ECR needs. */
 export interface EcrOptions {
   readonly account: string;
-  /** The region of its repositories; every other one is empty. */
+  /** The region of the repositories; all other regions are empty. */
   readonly region: string;
   readonly clock: Clock;
-  /** The registry behind it: the one truth about tags and manifests. */
+  /** The registry behind ECR, which holds all tags and manifests. */
   readonly registry: RegistryClient;
   /** `host:port` of that registry. */
   readonly registryHost: string;
-  /** Password of the user `AWS` there. */
+  /** Password of the user `AWS` in that registry. */
   readonly password: string;
-  /** What the scan of every image finds, by severity; undefined where nothing is scanned. */
+  /** Number of findings in the scan of every image, by severity; undefined if images are not scanned. */
   readonly findings?: Readonly<Record<string, number>> | undefined;
-  /** Where download URLs point to: the sandbox's own address. */
+  /** Base of the download URLs: the sandbox's own address. */
   readonly endpoint: string;
 }
 
-/** A simulated ECR. */
 export interface Ecr {
   readonly operations: Operations;
   readonly createRepository: (name: string, immutable?: boolean) => void;
   readonly repositoryExists: (name: string) => boolean;
-  readonly mayOverwrite: (repository: string, tag: string) => boolean;
-  /** Serves the URLs of GetDownloadUrlForLayer, which need no login. */
+  readonly canOverwrite: (repository: string, tag: string) => boolean;
+  /** Serves the URLs that GetDownloadUrlForLayer returns; they need no login. */
   readonly handle: HttpHandler;
 }
 
@@ -37,11 +36,11 @@ interface RepositoryState {
   readonly name: string;
   readonly createdAt: number;
   mutability: string;
-  /** Tags that are treated the other way round, with `*` as a wildcard. */
+  /** Patterns (`*` is a wildcard) of tags to which the opposite mutability applies. */
   exclusions: readonly string[];
-  /** When each digest was first seen here. */
+  /** Time at which each digest was first seen, in epoch seconds. */
   readonly pushedAt: Map<string, number>;
-  /** Digests of images that are archived. */
+  /** Digests of archived images. */
   readonly archived: Set<string>;
 }
 
@@ -54,7 +53,7 @@ const NAME = /^(?:[a-z0-9]+(?:[._-][a-z0-9]+)*\/)*[a-z0-9]+(?:[._-][a-z0-9]+)*$/
 const MUTABILITY = /^(IM)?MUTABLE(_WITH_EXCLUSION)?$/;
 const DOWNLOADS = '/ecr-layers/';
 
-/** Makes an ECR without repositories, over a registry (ecs-facts 6). */
+/** Creates an ECR without repositories on top of a registry (docs/explanation/how-ecs-behaves.md#ecr). */
 export function createEcr(options: EcrOptions): Ecr {
   const { account, clock, registry, registryHost } = options;
   const repositories = new Map<string, RepositoryState>();
@@ -77,7 +76,7 @@ export function createEcr(options: EcrOptions): Ecr {
   };
   const find = (name: unknown): RepositoryState =>
     repositories.get(String(name)) ?? notHere(name, account);
-  const mayOverwrite = (name: string, tag: string): boolean => {
+  const canOverwrite = (name: string, tag: string): boolean => {
     const { mutability = '', exclusions = [] } = repositories.get(name) ?? {};
     const isExcluded = exclusions.some((filter) => matches(filter, tag));
     return mutability.startsWith('IMMUTABLE') === isExcluded;
@@ -284,7 +283,7 @@ export function createEcr(options: EcrOptions): Ecr {
           `Image with digest '${digest}' and tag '${String(imageTag ?? null)}' already exists in the repository with name '${repository.name}' in registry with id '${account}'`,
         );
       }
-      if (existing !== undefined && !mayOverwrite(repository.name, reference)) {
+      if (existing !== undefined && !canOverwrite(repository.name, reference)) {
         throw awsFault(
           'ImageTagAlreadyExistsException',
           `The image tag '${reference}' already exists in the '${repository.name}' repository and cannot be overwritten because the repository is immutable.`,
@@ -319,7 +318,7 @@ export function createEcr(options: EcrOptions): Ecr {
           if (name === 'CreateRepository') {
             throw awsFault(
               'InvalidParameterException',
-              `The sandbox has repositories in ${options.region} only.`,
+              `The sandbox has repositories only in ${options.region}.`,
             );
           }
           const [wanted] = (repositoryNames as unknown[] | undefined) ?? [resourceArn];
@@ -331,7 +330,7 @@ export function createEcr(options: EcrOptions): Ecr {
       Object.assign(create(name), { mutability: immutable ? 'IMMUTABLE' : 'MUTABLE' });
     },
     repositoryExists: (name) => repositories.has(name),
-    mayOverwrite,
+    canOverwrite,
     handle: async (request, response) => {
       const [, name, digest] =
         /^\/ecr-layers\/(.+)\/(sha256:[0-9a-f]{64})$/.exec(request.url ?? '') ?? [];
@@ -377,7 +376,7 @@ function describeMutability({ mutability, exclusions }: Mutability) {
   };
 }
 
-/** Whether a tag is one that a filter with `*` names. */
+/** Whether a tag matches a filter, in which `*` is a wildcard. */
 function matches(filter: string, tag: string): boolean {
   const parts = filter.split('*').map((part) => part.replaceAll(/[^\w-]/g, '\\$&'));
   return new RegExp(`^${parts.join('.*')}$`).test(tag);

@@ -1,8 +1,8 @@
-/** What a task learns when it pulls an image reference for a platform. */
+/** The result of pulling an image reference for a platform. */
 export type PulledImage =
   | {
       readonly kind: 'found';
-      /** Digest that the reference resolves to (of the index when it is one). */
+      /** Digest that the reference resolves to; that of the index for a multi-platform image. */
       readonly digest: string;
       /** `architecture` of the image's config, e.g. `amd64`. */
       readonly architecture: string;
@@ -12,7 +12,7 @@ export type PulledImage =
   | { readonly kind: 'not-found' }
   | { readonly kind: 'no-platform' };
 
-/** Resolves an image reference as the container agent does; an index is searched for `architecture`. */
+/** Resolves an image reference as the container agent does, and selects `architecture` in an index. */
 export type PullImage = (
   reference: string,
   architecture: 'amd64' | 'arm64',

@@ -4,7 +4,7 @@ import { awsFault } from './wire.ts';
 
 /** Where containers write their output. */
 export interface LogStore {
-  /** Writes a line, at `time` (epoch seconds) or now; dropped when the group does not exist. */
+  /** Writes a line at `time` (epoch seconds; default: now); drops it if the group does not exist. */
   readonly append: (group: string, stream: string, message: string, time?: number) => void;
   readonly createGroup: (name: string) => void;
   readonly hasGroup: (name: string) => boolean;
@@ -44,7 +44,7 @@ type Groups = ReadonlyMap<string, Group>;
 
 const NO_GROUPS: Groups = new Map();
 
-/** Makes an empty log store; with a place, every other region's is empty for ever. */
+/** Creates an empty log store; with a place, the stores of all other regions stay empty. */
 export function createLogs(clock: Clock, place?: LogPlace): Logs {
   const groups = new Map<string, Group>();
   const arn = (group: Group): string =>
@@ -178,7 +178,7 @@ function isWithin(timestamp: number, input: Input): boolean {
   return timestamp >= start && timestamp < end;
 }
 
-/** The part of a stream that GetLogEvents returns: a token says where, else the head or the tail. */
+/** The page of a stream that GetLogEvents returns: from the token, else from the head or the tail. */
 function window(length: number, limit: number, input: Input): [number, number] {
   const { nextToken } = input;
   const token = typeof nextToken === 'string' ? /^([fb])\/(\d+)$/.exec(nextToken) : null;
@@ -208,7 +208,7 @@ function page<T>(
   };
 }
 
-/** A filter pattern of plain or quoted terms, all of which a message must contain. */
+/** A predicate from a filter pattern of plain or quoted terms; a message must contain all of them. */
 function textFilter(pattern: string): (message: string) => boolean {
   const terms = [...pattern.matchAll(/"([^"]*)"|(\S+)/g)].map(([, quoted, bare]) => quoted ?? bare);
   return (message) => terms.every((term) => message.includes(term ?? ''));

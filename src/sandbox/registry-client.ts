@@ -5,25 +5,24 @@ import { digestOf } from './registry.ts';
 
 /** A distribution registry and the login for it. */
 export interface RegistryAccess {
-  /** `host:port`; spoken to over HTTP, so on loopback only. */
+  /** `host:port` on loopback: the protocol is plain HTTP. */
   readonly host: string;
   readonly username: string;
   readonly password: string;
-  /** Ends whatever is under way. */
+  /** Aborts all requests. */
   readonly signal?: AbortSignal;
 }
 
-/** A manifest as a registry holds it. */
 export interface StoredManifest {
   readonly digest: string;
   readonly mediaType: string;
-  /** Its JSON, byte for byte. */
+  /** JSON, byte for byte. */
   readonly text: string;
 }
 
-/** A registry over its HTTP API, the embedded one or any other. */
+/** A client for the HTTP API of the embedded registry or any other. */
 export interface RegistryClient {
-  /** A manifest by tag or digest; undefined when there is none. */
+  /** A manifest by tag or digest; undefined if it does not exist. */
   readonly getManifest: (
     repository: string,
     reference: string,
@@ -36,7 +35,7 @@ export interface RegistryClient {
   readonly getBlob: (repository: string, digest: string) => Promise<Buffer | undefined>;
   readonly hasBlob: (repository: string, digest: string) => Promise<boolean>;
   readonly putBlob: (repository: string, bytes: Buffer) => Promise<void>;
-  /** Deletes a manifest by its digest, and with it the tags that point to it. */
+  /** Deletes a manifest by its digest, together with its tags. */
   readonly deleteManifest: (repository: string, digest: string) => Promise<void>;
   readonly listTags: (repository: string) => Promise<readonly string[]>;
 }
@@ -49,7 +48,10 @@ export const MANIFEST_TYPES = [
   'application/vnd.docker.distribution.manifest.v2+json',
 ] as const;
 
-/** Opens a registry; nothing is sent yet. Its refusals are thrown in docker's words (docker-facts 3). */
+/**
+ * Creates a client; nothing is sent yet. Its methods throw an `Error` with Docker's text when the
+ * registry refuses (docs/explanation/how-docker-behaves.md#what-a-push-answers).
+ */
 export function createRegistryClient({
   host,
   username,
@@ -139,7 +141,7 @@ async function refusalOf(response: Response, anonymous: boolean): Promise<Error>
   if (error !== undefined) {
     return new Error(`${error.code.toLowerCase().replaceAll('_', ' ')}: ${error.message}`);
   }
-  // The answer to a HEAD has no body to tell more.
+  // The response to a HEAD request has no body with details.
   if (status === 401) return new Error('unauthorized: authentication required');
   if (status === 403) return new Error('denied: requested access to the resource is denied');
   return new Error(`received unexpected HTTP status: ${status} ${statusText}`);
@@ -167,8 +169,8 @@ interface ImageConfig {
 }
 
 /**
- * Pulls as the container agent does: an index is searched for the architecture, a single manifest is
- * taken whatever its config says. Images of other registries (the sidecars') are taken to exist for
+ * Pulls as the container agent does: selects the architecture in an index, and accepts a single
+ * manifest for any architecture. Images in other registries (sidecars) are assumed to exist for
  * every platform.
  */
 export function createImagePuller(access: RegistryAccess): PullImage {
@@ -201,7 +203,7 @@ export function createImagePuller(access: RegistryAccess): PullImage {
   };
 }
 
-/** An image to make out of nothing. */
+/** An image of one layer to build. */
 export interface SeedImage {
   readonly repository: string;
   readonly tag: string;
@@ -212,7 +214,7 @@ export interface SeedImage {
   readonly entrypoint: readonly string[];
 }
 
-/** Builds a genuine OCI image of one layer and pushes it. */
+/** Builds an OCI image of one layer and pushes it. */
 export async function pushSeedImage(client: RegistryClient, image: SeedImage): Promise<void> {
   const archive = pack();
   for (const [name, content] of Object.entries(image.files)) {

@@ -2,15 +2,15 @@ import { createHash, randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Gate, HttpHandler } from './wire.ts';
 
-/** What the registry asks of ECR, and who may enter. */
+/** What the registry needs from ECR, and the password for it. */
 export interface RegistryOptions {
   readonly account: string;
   /** Password of the user `AWS`. */
   readonly password: string;
   readonly repositoryExists: (name: string) => boolean;
-  /** Whether a tag that points elsewhere may be moved. */
-  readonly mayOverwrite: (repository: string, tag: string) => boolean;
-  /** Refuses, as IAM does, the actions behind an upload: `ecr:InitiateLayerUpload`, `ecr:PutImage`. */
+  /** Whether an existing tag can be moved to another image. */
+  readonly canOverwrite: (repository: string, tag: string) => boolean;
+  /** Throws if IAM denies an action of an upload: `ecr:InitiateLayerUpload`, `ecr:PutImage`. */
   readonly gate: Gate;
 }
 
@@ -23,7 +23,7 @@ interface Store {
   readonly blobs: Map<string, Buffer>;
   readonly manifests: Map<string, Manifest>;
   readonly tags: Map<string, string>;
-  /** What has come of each upload that has begun. */
+  /** Bytes received so far, by upload. */
   readonly uploads: Map<string, Buffer>;
 }
 
@@ -32,7 +32,7 @@ interface Exchange {
   readonly response: ServerResponse;
   readonly url: URL;
   readonly name: string;
-  /** The last part of the path: tag, digest or upload. */
+  /** The last segment of the path: a tag, a digest or the id of an upload. */
   readonly reference: string;
   readonly store: Store;
   readonly options: RegistryOptions;
@@ -53,7 +53,7 @@ const ROUTES: Readonly<Record<string, Act>> = {
   'GET tags': sendTags,
 };
 
-/** The permissions behind a write; the last piece of a layer may come with its end. */
+/** The IAM actions behind a write; the request that completes a layer can carry its last part. */
 const ACTIONS: Readonly<Record<string, readonly string[]>> = {
   'POST blobs/uploads': ['ecr:InitiateLayerUpload'],
   'PATCH blobs/uploads': ['ecr:UploadLayerPart'],
@@ -75,7 +75,7 @@ const refusal = (status: number, code: string, message: string): RegistryError =
   message,
 });
 
-/** `sha256:…` of some bytes. */
+/** The `sha256:…` digest of bytes or a UTF-8 string. */
 export function digestOf(bytes: string | Buffer): string {
   return `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
 }
@@ -133,7 +133,7 @@ export function createRegistry(options: RegistryOptions): { readonly handle: Htt
         await answer(request, response);
       } catch (error) {
         const { status = 500, code = 'UNKNOWN', message } = error as Partial<RegistryError>;
-        // An upload that is refused is still on its way: read it, so that the answer is seen.
+        // The client reads the response only after it has sent the whole upload.
         request.resume();
         response.writeHead(status, { 'content-type': 'application/json' });
         response.end(JSON.stringify({ errors: [{ code, message: message ?? String(error) }] }));
@@ -250,7 +250,7 @@ async function putManifest(exchange: Exchange): Promise<void> {
     throw refusal(400, 'DIGEST_INVALID', 'The manifest does not have the digest of its path.');
   }
   const known = store.tags.get(reference);
-  if (known !== undefined && known !== digest && !options.mayOverwrite(name, reference)) {
+  if (known !== undefined && known !== digest && !options.canOverwrite(name, reference)) {
     throw refusal(
       400,
       'TAG_INVALID',
@@ -264,7 +264,7 @@ async function putManifest(exchange: Exchange): Promise<void> {
     throw refusal(
       400,
       'MANIFEST_BLOB_UNKNOWN',
-      `The manifest names ${missing}, which is not there.`,
+      `The manifest refers to ${missing}, which does not exist.`,
     );
   }
   const mediaType = request.headers['content-type'] ?? 'application/vnd.oci.image.manifest.v1+json';
@@ -290,7 +290,7 @@ interface Descriptor {
   readonly digest: string;
 }
 
-/** Digests that a manifest or an index needs in the repository. */
+/** Digests that a manifest or an index refers to. */
 function referencesOf(body: Buffer): string[] {
   try {
     const { config, layers, manifests } = JSON.parse(body.toString('utf8')) as {
@@ -302,7 +302,7 @@ function referencesOf(body: Buffer): string[] {
       ({ digest }) => digest,
     );
   } catch {
-    throw refusal(400, 'MANIFEST_INVALID', 'The manifest is no JSON.');
+    throw refusal(400, 'MANIFEST_INVALID', 'The manifest is not valid JSON.');
   }
 }
 

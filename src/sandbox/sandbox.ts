@@ -15,40 +15,39 @@ import { serve } from './wire.ts';
 import type { ApiCall, AwsFault, HttpHandler, Operations } from './wire.ts';
 import { ACCOUNT, buildWorld, REGION } from './world.ts';
 
-/** How a sandbox is started. */
 export interface SandboxOptions {
-  /** How many times faster than the wall clock its tasks live. */
+  /** Simulated seconds per second of the wall clock. */
   readonly speed: number;
-  /** What is rehearsed. */
+  /** The scenarios to play, combined. */
   readonly scenarios?: readonly Scene[];
-  /** Port to listen on; any free one when undefined. */
+  /** Port to listen on; a free one if undefined. */
   readonly port?: number | undefined;
-  /** A distribution registry to put behind ECR; the built-in one when undefined. */
+  /** The registry (OCI distribution) behind ECR; the built-in one if undefined. */
   readonly registry?: { readonly host: string; readonly password: string } | undefined;
 }
 
 /** A running sandbox. */
 export interface Sandbox {
-  /** `http://127.0.0.1:PORT`: every AWS API, and the registry. */
+  /** `http://127.0.0.1:PORT`: all AWS APIs and the built-in registry. */
   readonly url: string;
   /** `host:port` of the registry behind ECR. */
   readonly registryHost: string;
-  /** Password of the user `AWS` there. */
+  /** Password of the user `AWS` in that registry. */
   readonly registryPassword: string;
-  /** Variables with which the AWS CLI, an SDK or ecsdeploy talks to it. */
+  /** Environment variables that point the AWS CLI, an SDK or ecsdeploy to the sandbox. */
   readonly environment: Readonly<Record<string, string>>;
   /** Every API call so far, in order, each with the sandbox's time in epoch seconds. */
   readonly calls: readonly (ApiCall & { readonly at: number })[];
-  /** Answers this exception to an action (`ecs:ListTasks`) from now on, as many times as given. */
+  /** Fails the next calls of an action (`ecs:ListTasks`); all of them without `times`. */
   readonly fail: (action: string, fault: AwsFault, times?: number) => void;
-  /** Answers an action never from now on. */
+  /** Leaves all further calls of an action without a response. */
   readonly hold: (action: string) => void;
-  /** Adds a fault. */
+  /** Adds a fault to those of the scenarios. */
   readonly arm: (fault: Fault) => void;
   readonly close: () => Promise<void>;
 }
 
-/** Starts the local AWS with the seed's world in it; its state ends with it. */
+/** Starts the local AWS with the start world. The state is kept in memory only. */
 export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
   const clock = startClock(options.speed);
   const services: Record<string, Operations> = {};
@@ -93,7 +92,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
     account: ACCOUNT,
     password: registryPassword,
     repositoryExists: ecr.repositoryExists,
-    mayOverwrite: ecr.mayOverwrite,
+    canOverwrite: ecr.canOverwrite,
     gate,
   });
   const logs = createLogs(clock, { account: ACCOUNT, region: REGION });

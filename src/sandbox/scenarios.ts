@@ -4,22 +4,22 @@ import { accessDenied, awsFault, CUT, HTML } from './wire.ts';
 import type { AwsFault } from './wire.ts';
 import { ACCOUNT, APPLICATION, REGION } from './world.ts';
 
-/** Trouble with the API: what answers instead of it, and when. */
+/** Trouble with the API: the responses to some calls are replaced. */
 export interface Trouble {
-  /** Actions that it strikes, e.g. `/^ecs:Describe/`. */
+  /** Affected actions, e.g. `/^ecs:Describe/`. */
   readonly actions: RegExp;
   readonly answer: AwsFault | ((action: string) => AwsFault);
-  /** Seconds after the first UpdateService at which it begins; from the start when absent. */
+  /** Begins this many seconds after the first UpdateService; at the start of the sandbox if undefined. */
   readonly after?: number;
-  /** Seconds that it lasts; for good when absent. */
+  /** Duration in seconds; unlimited if undefined. */
   readonly seconds?: number;
-  /** Calls that it strikes; all when absent. */
+  /** Number of affected calls; unlimited if undefined. */
   readonly times?: number;
 }
 
-/** What somebody else does, or ECS by itself. */
+/** An action of someone else, or of ECS itself. */
 export type Act =
-  /** Deploys a revision with another environment, the one that ran before, or the same anew. */
+  /** Deploys a revision with another environment, the previous revision, or the same one again. */
   | 'deploy-another'
   | 'deploy-the-old'
   | 'deploy-the-same'
@@ -29,14 +29,14 @@ export type Act =
   | 'delete-service'
   | 'delete-repository'
   | 'archive-the-image'
-  /** A target fails its check once, and passes the next. */
+  /** A target fails one health check and passes the next. */
   | 'fail-a-check'
   | { readonly desiredCount: number };
 
 /** A situation to rehearse. */
 export interface Scenario {
   readonly summary: string;
-  /** Heading under which it is listed. */
+  /** The group in which it is listed. */
   readonly group:
     | 'success'
     | 'image'
@@ -49,20 +49,20 @@ export interface Scenario {
     | 'API'
     | 'before';
   readonly faults?: readonly Fault[];
-  /** Members of CreateService that the start world's service gets. */
+  /** Additional members of CreateService for the start world's service. */
   readonly service?: Readonly<Record<string, unknown>>;
-  /** The service's first deployment has failed: there is nothing to roll back to. */
+  /** Whether the first deployment of the service has failed, so that there is no rollback candidate. */
   readonly hasFailed?: boolean;
-  /** Members that its application container gets. */
+  /** Additional members of its application container. */
   readonly container?: Readonly<Record<string, unknown>>;
   readonly trouble?: readonly Trouble[];
-  /** What happens so many seconds after the first UpdateService; at 0 before it. */
+  /** Actions `at` seconds after the first UpdateService; with 0, when the sandbox starts. */
   readonly acts?: readonly { readonly at: number; readonly act: Act }[];
-  /** Seconds for which reads show the service as it was before UpdateService. */
+  /** Seconds for which reads return the state from before UpdateService. */
   readonly staleSeconds?: number;
-  /** Seconds for which a target drains. */
+  /** Seconds for which targets drain. */
   readonly drainSeconds?: number;
-  /** What the scan of every image finds, by severity. */
+  /** Number of findings in the scan of every image, by severity. */
   readonly scanFindings?: Readonly<Record<string, number>>;
 }
 
@@ -127,7 +127,7 @@ const EXPIRED = awsFault(
 const BUSY_FAMILY =
   'Too many concurrent attempts to create a new revision of the specified family.';
 
-/** An action, e.g. `ecs:ListTasks`, or all that match, that the caller may not call. */
+/** Denies an action, e.g. `ecs:ListTasks`, or all actions that match. */
 export function denied(actions: string | RegExp): Trouble {
   return {
     actions: typeof actions === 'string' ? new RegExp(`^${actions}$`) : actions,
@@ -136,26 +136,26 @@ export function denied(actions: string | RegExp): Trouble {
 }
 
 const DEFINITIONS = {
-  success: { group: 'success', summary: 'everything goes well; also the default' },
+  success: { group: 'success', summary: 'the deployment succeeds (the default)' },
   'load-balancer': {
     group: 'success',
-    summary: 'the service stands behind a load balancer',
+    summary: 'the service is behind a load balancer',
     service: BEHIND_LOAD_BALANCER,
   },
   'slow-drain': {
     group: 'success',
-    summary: 'the target group drains old targets for five minutes',
+    summary: 'old targets drain for five minutes',
     service: BEHIND_LOAD_BALANCER,
     drainSeconds: 300,
   },
   'desired-zero': {
     group: 'success',
-    summary: 'the service wants no task',
+    summary: 'the desired count is 0',
     service: { desiredCount: 0 },
   },
   autoscaling: {
     group: 'success',
-    summary: 'autoscaling wants four tasks during the rollout, then three',
+    summary: 'autoscaling sets the desired count to four during the rollout, then to three',
     acts: [
       { at: 10, act: { desiredCount: 4 } },
       { at: 60, act: { desiredCount: 3 } },
@@ -168,22 +168,22 @@ const DEFINITIONS = {
   },
   'wrong-platform': {
     group: 'image',
-    summary: "the image is an index without the tasks' platform",
+    summary: "the image is a multi-platform image without the tasks' platform",
     faults: [{ name: 'wrong-platform' }],
   },
   'wrong-architecture': {
     group: 'image',
-    summary: 'the image has one platform, and it is for another CPU',
+    summary: 'the image is a single-platform image for another CPU',
     faults: [{ name: 'wrong-architecture' }],
   },
   'pull-denied': {
     group: 'image',
-    summary: 'the execution role may not pull the image',
+    summary: 'the execution role is not allowed to pull the image',
     faults: [{ name: 'pull-denied' }],
   },
   'cross-account': {
     group: 'image',
-    summary: 'the image is in another account, whose repository lets nobody in',
+    summary: 'the image is in another account whose repository denies access',
     faults: [{ name: 'cross-account' }],
   },
   'rate-limited': {
@@ -203,12 +203,12 @@ const DEFINITIONS = {
   },
   stall: {
     group: 'image',
-    summary: 'the image is gone, and after two attempts nothing more happens, for ever',
+    summary: 'the image is deleted, and ECS stops trying after two attempts without an outcome',
     faults: [{ name: 'image-gone' }, { name: 'stall' }],
   },
   'secret-denied': {
     group: 'start',
-    summary: 'the execution role may not read a secret',
+    summary: 'the execution role is not allowed to read a secret',
     faults: [{ name: 'secret-denied' }],
   },
   'secret-missing': {
@@ -218,7 +218,7 @@ const DEFINITIONS = {
   },
   'secret-key-missing': {
     group: 'start',
-    summary: 'a secret lacks the JSON key that is asked for',
+    summary: 'a secret does not have the requested JSON key',
     faults: [{ name: 'secret-key-missing' }],
   },
   'log-group-missing': {
@@ -243,30 +243,30 @@ const DEFINITIONS = {
   },
   crash: {
     group: 'run',
-    summary: 'the application exits with code 1 right after its start (or crash=CODE)',
+    summary: 'the application exits with code 1 at startup (another code: crash=CODE)',
     faults: [{ name: 'crash' }],
   },
   'crash-no-rollback': {
     group: 'run',
-    summary: 'the same, and the circuit breaker does not roll back',
+    summary: 'the application crashes, and the circuit breaker does not roll back',
     faults: [{ name: 'crash' }],
     service: breaker(true, false),
   },
   'crash-loop': {
     group: 'run',
-    summary: 'the same without a circuit breaker: ECS tries for ever',
+    summary: 'the application crashes without a circuit breaker: ECS retries forever',
     faults: [{ name: 'crash' }],
     service: breaker(false, false),
   },
   'never-starts': {
     group: 'run',
-    summary: 'no task ever runs, and there is no circuit breaker to end it',
+    summary: 'no task ever starts, and there is no circuit breaker',
     faults: [{ name: 'secret-denied' }],
     service: breaker(false, false),
   },
   'no-rollback-candidate': {
     group: 'run',
-    summary: 'the same, and no deployment was ever completed: nothing to roll back to',
+    summary: 'the application crashes, and there is no earlier successful deployment',
     faults: [{ name: 'crash' }],
     hasFailed: true,
   },
@@ -277,12 +277,12 @@ const DEFINITIONS = {
   },
   'out-of-memory': {
     group: 'run',
-    summary: 'the application is killed for its use of memory',
+    summary: 'the application is killed because it exceeds its memory',
     faults: [{ name: 'out-of-memory' }],
   },
   'spot-interruption': {
     group: 'run',
-    summary: 'Fargate Spot takes the first new task away; the next one stays',
+    summary: 'Fargate Spot interrupts the first new task; the next one keeps running',
     faults: [{ name: 'spot-interruption' }],
   },
   unhealthy: {
@@ -293,13 +293,13 @@ const DEFINITIONS = {
   },
   'load-balancer-unhealthy': {
     group: 'health',
-    summary: "the load balancer's health check gets a 502",
+    summary: "the load balancer's health check receives status 502",
     service: BEHIND_LOAD_BALANCER,
     faults: [{ name: 'load-balancer-unhealthy' }],
   },
   'unhealthy-once': {
     group: 'health',
-    summary: "a target fails one of the load balancer's checks, then all is well",
+    summary: 'a target fails one health check of the load balancer, then recovers',
     service: BEHIND_LOAD_BALANCER,
     acts: [{ at: 30, act: 'fail-a-check' }],
   },
@@ -316,12 +316,12 @@ const DEFINITIONS = {
   },
   'vcpu-limit': {
     group: 'capacity',
-    summary: "the account's limit of vCPUs is reached",
+    summary: "the account's vCPU limit is reached",
     faults: [{ name: 'vcpu-limit' }],
   },
   deadlock: {
     group: 'capacity',
-    summary: 'minimum and maximum healthy percent are both 100: no task can move',
+    summary: 'minimum and maximum healthy percent are both 100: no task can be replaced',
     service: configured({ minimumHealthyPercent: 100, maximumPercent: 100 }),
   },
   'protected-tasks': {
@@ -331,12 +331,12 @@ const DEFINITIONS = {
   },
   bake: {
     group: 'strategy',
-    summary: 'five minutes of bake time after the tasks have taken over',
+    summary: 'a bake time of five minutes',
     service: configured({ bakeTimeInMinutes: 5 }),
   },
   alarm: {
     group: 'strategy',
-    summary: 'an alarm fires in the bake time, and ECS rolls back',
+    summary: 'an alarm fires during the bake time, and ECS rolls back',
     service: configured({
       alarms: { alarmNames: ['backend-5xx'], enable: true, rollback: true },
     }),
@@ -344,7 +344,7 @@ const DEFINITIONS = {
   },
   'early-success': {
     group: 'strategy',
-    summary: 'half of the tasks are enough; the rest starts later',
+    summary: 'the deployment succeeds with half of the tasks; the others start later',
     service: configured({
       earlySuccessCriteria: {
         enable: true,
@@ -355,12 +355,12 @@ const DEFINITIONS = {
   },
   'blue-green': {
     group: 'strategy',
-    summary: 'blue/green in stages, with a bake time of one minute',
+    summary: 'blue/green with a bake time of one minute',
     service: strategy('BLUE_GREEN', { bakeTimeInMinutes: 1 }),
   },
   'blue-green-crash': {
     group: 'strategy',
-    summary: 'blue/green, and the green tasks crash: blue serves on',
+    summary: 'blue/green; the green tasks crash, and the blue tasks keep serving',
     service: strategy('BLUE_GREEN'),
     faults: [{ name: 'crash' }],
   },
@@ -373,7 +373,7 @@ const DEFINITIONS = {
   },
   canary: {
     group: 'strategy',
-    summary: 'a tenth of the traffic first, the rest a minute later',
+    summary: '10 % of the traffic shifts first, the rest a minute later',
     service: strategy('CANARY', {
       canaryConfiguration: { canaryPercent: 10, canaryBakeTimeInMinutes: 1 },
     }),
@@ -385,50 +385,50 @@ const DEFINITIONS = {
   },
   'pause-timeout': {
     group: 'strategy',
-    summary: 'nobody approves within a minute, and ECS rolls back',
+    summary: 'no one approves within a minute, and ECS rolls back',
     service: strategy('BLUE_GREEN', {
       lifecycleHooks: [pause({ timeoutInMinutes: 1, action: 'ROLLBACK' })],
     }),
   },
   'hook-failed': {
     group: 'strategy',
-    summary: 'a Lambda hook refuses the deployment',
+    summary: 'a Lambda hook fails the deployment',
     service: strategy('BLUE_GREEN', { lifecycleHooks: [LAMBDA_HOOK] }),
     faults: [{ name: 'hook-failed' }],
   },
   superseded: {
     group: 'people',
-    summary: 'somebody else deploys another revision in between',
+    summary: 'someone else deploys another revision during the rollout',
     acts: [{ at: 15, act: 'deploy-another' }],
   },
   'superseded-by-the-old': {
     group: 'people',
-    summary: 'somebody else deploys the revision from before in between',
+    summary: 'someone else deploys the previous revision during the rollout',
     acts: [{ at: 15, act: 'deploy-the-old' }],
   },
   'superseded-by-the-same': {
     group: 'people',
-    summary: 'somebody else deploys the same revision anew in between',
+    summary: 'someone else deploys the same revision again during the rollout',
     acts: [{ at: 15, act: 'deploy-the-same' }],
   },
   'old-task-stopped': {
     group: 'people',
-    summary: 'somebody stops an old task by hand: the old revision starts another',
+    summary: 'someone stops an old task: ECS replaces it with the old revision',
     acts: [{ at: 5, act: 'stop-an-old-task' }],
   },
   'stopped-in-the-console': {
     group: 'people',
-    summary: 'somebody stops the deployment with a rollback',
+    summary: 'someone stops the deployment and rolls it back',
     acts: [{ at: 15, act: 'stop-the-deployment' }],
   },
   'stale-reads': {
     group: 'API',
-    summary: 'for fifteen seconds reads show the service as it was before',
+    summary: 'reads return the previous state for fifteen seconds',
     staleSeconds: 15,
   },
   throttled: {
     group: 'API',
-    summary: 'AWS throttles the watch for a while',
+    summary: 'AWS throttles the polling for a while',
     trouble: [
       {
         actions: /^ecs:DescribeServices$/,
@@ -440,7 +440,7 @@ const DEFINITIONS = {
   },
   'server-errors': {
     group: 'API',
-    summary: 'ECS answers 500 for half a minute',
+    summary: 'ECS responds with status 500 for half a minute',
     trouble: [
       {
         actions: WATCH_READS,
@@ -452,12 +452,12 @@ const DEFINITIONS = {
   },
   'html-errors': {
     group: 'API',
-    summary: 'a proxy answers 503 with a page for half a minute',
+    summary: 'a proxy responds with status 503 and an HTML page for half a minute',
     trouble: [{ actions: WATCH_READS, answer: HTML, after: 5, seconds: 30 }],
   },
   resets: {
     group: 'API',
-    summary: 'connections are reset now and then',
+    summary: 'connections are reset from time to time',
     trouble: [
       { actions: WATCH_READS, answer: CUT, after: 5, times: 9 },
       { actions: WATCH_READS, answer: CUT, after: 40, times: 9 },
@@ -465,23 +465,17 @@ const DEFINITIONS = {
   },
   'network-out': {
     group: 'API',
-    summary: 'every connection is cut for half a minute',
+    summary: 'all connections fail for half a minute',
     trouble: [{ actions: /^ecs:/, answer: CUT, after: 5, seconds: 30 }],
   },
   'token-expired': {
     group: 'API',
-    summary: 'the credentials expire during the watch, for good',
-    trouble: [
-      {
-        actions: /^ecs:/,
-        answer: EXPIRED,
-        after: 10,
-      },
-    ],
+    summary: 'the credentials expire during the rollout',
+    trouble: [{ actions: /^ecs:/, answer: EXPIRED, after: 10 }],
   },
   'reads-denied': {
     group: 'API',
-    summary: 'a crash, and only the calls of the smallest policy are allowed',
+    summary: 'the application crashes, and optional permissions are missing',
     faults: [{ name: 'crash' }],
     trouble: [
       'ecs:ListServiceDeployments',
@@ -493,7 +487,7 @@ const DEFINITIONS = {
   },
   'image-vulnerable': {
     group: 'before',
-    summary: 'the scan of every image finds something grave',
+    summary: 'image scans report critical findings',
     scanFindings: { CRITICAL: 2, HIGH: 5, LOW: 40 },
   },
   'login-expired': {
@@ -503,7 +497,7 @@ const DEFINITIONS = {
   },
   'revision-inactive': {
     group: 'before',
-    summary: 'somebody deregisters the new revision before it is deployed',
+    summary: 'someone deregisters the new revision before it is deployed',
     trouble: [
       {
         actions: /^ecs:UpdateService$/,
@@ -513,7 +507,7 @@ const DEFINITIONS = {
   },
   'busy-family': {
     group: 'before',
-    summary: 'others register in the same family at the same moment',
+    summary: 'someone else registers a revision of the family at the same time',
     trouble: [
       {
         actions: /^ecs:RegisterTaskDefinition$/,
@@ -524,7 +518,7 @@ const DEFINITIONS = {
   },
   'pass-role-denied': {
     group: 'before',
-    summary: 'the deployer may not pass the execution role',
+    summary: 'the caller is not allowed to pass the execution role',
     trouble: [
       {
         actions: /^ecs:RegisterTaskDefinition$/,
@@ -553,7 +547,7 @@ const DEFINITIONS = {
   },
   'archived-image': {
     group: 'before',
-    summary: 'ECR has archived the first image: ecsdeploy deploy --image …:first',
+    summary: 'the first image is archived in ECR: ecsdeploy deploy --image …:first',
     acts: [{ at: 0, act: 'archive-the-image' }],
   },
   'repository-missing': {
@@ -563,27 +557,26 @@ const DEFINITIONS = {
   },
 } satisfies Readonly<Record<string, Scenario>>;
 
-/** Name of a scenario. */
 export type ScenarioName = keyof typeof DEFINITIONS;
 
-/** The situations that can be rehearsed, by the name that `ecsdeploy sandbox --scenario` takes. */
+/** All scenarios by name (`ecsdeploy sandbox --scenario NAME`). */
 export const SCENARIOS: Readonly<Record<ScenarioName, Scenario>> = DEFINITIONS;
 
-/** The heading of each group of scenarios, in the order of a rollout's life. */
+/** The heading of each group, in the order in which the groups are listed. */
 export const SCENARIO_GROUPS: Readonly<Record<Scenario['group'], string>> = {
-  before: 'Refused before the service is changed, or nearly',
-  success: 'It goes well',
+  before: 'Before the service changes',
+  success: 'Successful deployments',
   image: 'The image cannot be pulled or run',
   start: 'The task cannot be started',
   run: 'The application fails',
   health: 'Health checks fail',
-  capacity: 'There is no room',
-  strategy: 'Bake times, alarms, traffic shifts, hooks',
-  people: 'Other people interfere',
-  API: 'The API itself has trouble',
+  capacity: 'There is no capacity',
+  strategy: 'Bake times, alarms, traffic shifts and hooks',
+  people: 'Other people make changes',
+  API: 'The API fails',
 };
 
-/** Reads `NAME`, or `NAME=CODE` for a scenario whose application exits; undefined when there is none. */
+/** Parses `NAME`, or `NAME=CODE` for a scenario with an exit code; undefined for an unknown scenario. */
 export function parseScenario(text: string): Scenario | undefined {
   const [name = ''] = text.split('=');
   if (!Object.hasOwn(SCENARIOS, name)) return undefined;
@@ -593,10 +586,10 @@ export function parseScenario(text: string): Scenario | undefined {
   return fault && { ...scenario, faults: [fault] };
 }
 
-/** What several scenarios set together; where two set the same, the last one counts. */
+/** The effects of one or more scenarios. */
 export type Scene = Omit<Scenario, 'summary' | 'group'>;
 
-/** Puts scenarios together. */
+/** Combines scenarios; the last one wins where two set the same member. */
 export function combine(scenarios: readonly Scene[]): Scene {
   return scenarios.reduce<Scene>(
     (scene, more) => ({

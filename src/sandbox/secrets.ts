@@ -8,7 +8,7 @@ export interface Secrets {
   readonly createSecret: (arn: string) => void;
 }
 
-/** Makes stores that are empty; each region has its own secrets, whose ARNs name it. */
+/** Creates empty stores; secrets and parameters belong to one region. */
 export function createSecrets(account: string): Secrets {
   const secrets = new Map<string, { deleted: boolean }>();
   const parameters = new Set<string>();

@@ -11,13 +11,13 @@ import {
   SERVICE_NAME,
 } from './world.ts';
 
-/** Plays what a scene holds besides the world it starts with. */
+/** Plays the parts of a scene that happen while the sandbox runs. */
 export interface Stage {
-  /** Throws what answers instead of the action. */
+  /** Throws if the scene's trouble affects the action. */
   readonly gate: (action: string) => void;
-  /** ECS as the scene's callers see it. */
+  /** The ECS operations, with stale reads and the acts of others. */
   readonly operations: Operations;
-  /** Does what happens before anything else. */
+  /** Performs the acts that precede the first call. */
   readonly open: () => Promise<void>;
 }
 
@@ -30,10 +30,10 @@ interface StageParts {
 const SERVICE = { cluster: CLUSTER_NAME, service: SERVICE_NAME };
 const PROTECTION_MINUTES = 10;
 
-/** Calls ECS from inside; the wire's JSON is read as it is. */
+/** Calls an ECS operation in process; the result is the wire's JSON. */
 type Call = (name: string, input: Record<string, unknown>) => Promise<any>; // oxlint-disable-line typescript/no-explicit-any
 
-/** Sets the stage for a scene; its times count from the first UpdateService of the service. */
+/** Creates the stage for a scene, whose times count from the first UpdateService. */
 export function createStage(scene: Scene, { clock, ecs, ecr }: StageParts): Stage {
   const { staleSeconds = 0, trouble = [], acts = [] } = scene;
   const left = new Map(trouble.map((item) => [item, item.times ?? Infinity]));
@@ -65,7 +65,7 @@ export function createStage(scene: Scene, { clock, ecs, ecr }: StageParts): Stag
     if (movedAt !== undefined) return answer;
     movedAt = clock.now();
     for (const { at, act } of acts) {
-      // What comes too late to be done has no effect.
+      // An act that is no longer possible has no effect.
       if (at > 0) clock.after(at, () => void perform(call, ecr, ecs, act).catch(() => undefined));
     }
     return answer;
@@ -111,7 +111,7 @@ async function perform(call: Call, ecr: Operations, ecs: Ecs, act: Act): Promise
         ...taskDefinition,
         containerDefinitions: taskDefinition.containerDefinitions.map((container: object) => ({
           ...container,
-          environment: [{ name: 'DEPLOYED_BY', value: 'somebody else' }],
+          environment: [{ name: 'DEPLOYED_BY', value: 'someone else' }],
         })),
       });
       await call('UpdateService', { ...SERVICE, taskDefinition: other.taskDefinitionArn });

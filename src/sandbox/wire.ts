@@ -3,23 +3,23 @@ import { createServer } from 'node:http';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-/** One AWS API request as the sandbox saw it; `action` is written as in IAM (`ecs:UpdateService`). */
+/** One AWS API request that the sandbox received; `action` is written as in IAM (`ecs:UpdateService`). */
 export interface ApiCall {
   readonly action: string;
   readonly input: Readonly<Record<string, unknown>>;
-  /** HTTP status of the answer. */
+  /** HTTP status of the response. */
   readonly status: number;
 }
 
-/** What an operation knows of its request besides the input. */
+/** What an operation knows about its request besides the input. */
 export interface CallContext {
-  /** Region of the credential scope that the request was signed for. */
+  /** Region of the request's credential scope. */
   readonly region: string;
 }
 
-/** Answers one API operation: the request's JSON in, the response's JSON out. */
+/** Implements one API operation: request JSON in, response JSON out; throws an {@link AwsFault}. */
 export type Operation = (
-  // The wire's JSON: every operation reads the members it models.
+  // JSON from the wire: every operation reads only the members that it models.
   input: Record<string, any>, // oxlint-disable-line typescript/no-explicit-any
   context: CallContext,
 ) => unknown;
@@ -27,7 +27,7 @@ export type Operation = (
 /** The operations of one service by name, e.g. `UpdateService`. */
 export type Operations = Readonly<Record<string, Operation>>;
 
-/** Answers a request that is not an AWS API call; false when the path is not its own. */
+/** Handles a request that is not an AWS API call; resolves to false for the paths of others. */
 export type HttpHandler = (request: IncomingMessage, response: ServerResponse) => Promise<boolean>;
 
 /** An error as AWS sends it: exception name, message, HTTP status. */
@@ -35,12 +35,12 @@ export interface AwsFault extends Error {
   readonly status: number;
 }
 
-/** Makes the error that an operation throws to answer with an AWS exception (HTTP 400 unless given). */
+/** Creates the error that an operation throws to respond with an AWS exception. */
 export function awsFault(name: string, message: string, status = 400): AwsFault {
   return Object.assign(new Error(message), { name, status });
 }
 
-/** The exception with which IAM denies an action (ecs-facts 7.2). */
+/** The exception with which IAM denies an action (docs/explanation/how-ecs-behaves.md#denied-calls). */
 export function accessDenied(action: string, account: string, resource = '*'): AwsFault {
   return awsFault(
     'AccessDeniedException',
@@ -48,21 +48,21 @@ export function accessDenied(action: string, account: string, resource = '*'): A
   );
 }
 
-/** Refuses a call with a proxy's page instead of an answer of AWS. */
+/** Responds with the HTML page of a proxy instead of a response of AWS. */
 export const HTML = awsFault('Html', '<html><body>503 Service Unavailable</body></html>', 503);
-/** Cuts the connection instead of answering. */
+/** Closes the connection instead of responding. */
 export const CUT = awsFault('Cut', 'the connection is cut', 0);
 
-/** Decides, before an operation runs, whether it is refused (an {@link awsFault}), waits or goes on. */
+/** Runs before every operation: throws an {@link AwsFault} to refuse it, or resolves to let it run. */
 export type Gate = (action: string) => void | Promise<void>;
 
-/** What the server needs: services by IAM prefix, other handlers, and the gate before each call. */
+/** What the server needs; `services` are keyed by IAM prefix. */
 export interface ServerParts {
   readonly services: Readonly<Record<string, Operations>>;
   readonly handlers: readonly HttpHandler[];
   readonly gate: Gate;
   readonly onCall: (call: ApiCall) => void;
-  /** Account that STS names. */
+  /** Account id that STS returns. */
   readonly account: string;
   readonly port?: number;
 }
@@ -83,7 +83,7 @@ export async function serve(parts: ServerParts): Promise<{ server: Server; port:
       else sendFault(response, toFault(error));
     });
   });
-  // Idle keep-alive sockets of a finished client must not hold the process.
+  // Idle keep-alive sockets of a finished client must not keep the process alive.
   server.keepAliveTimeout = 5000;
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
@@ -133,7 +133,7 @@ async function answer(
   }
 }
 
-/** Answers the AWS Query operations of STS that a credential chain uses; anybody may assume any role. */
+/** Handles the AWS Query operations of STS that a credential chain uses; every role can be assumed. */
 async function answerSts(
   { account, gate, onCall }: ServerParts,
   action: string,
@@ -154,7 +154,7 @@ async function answerSts(
     await gate(`sts:${action}`);
   } catch (error) {
     const { name, message, status } = toFault(error);
-    // STS spells the same denial without "Exception" (ecs-facts 7.2).
+    // STS names the same denial without "Exception" (docs/explanation/how-ecs-behaves.md#denied-calls).
     const code = name.replace(/^AccessDeniedException$/, 'AccessDenied');
     response.writeHead(status, { 'content-type': 'text/xml' });
     response.end(
@@ -196,7 +196,6 @@ function credentialRegion(request: IncomingMessage): string {
   return scope?.[1] ?? 'us-east-1';
 }
 
-/** Reads a request's body as UTF-8 text. */
 async function readBody(request: IncomingMessage): Promise<string> {
   const chunks: Buffer[] = [];
   for await (const chunk of request) chunks.push(chunk as Buffer);

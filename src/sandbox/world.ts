@@ -5,38 +5,37 @@ import { pushSeedImage } from './registry-client.ts';
 import type { RegistryClient } from './registry-client.ts';
 import type { Secrets } from './secrets.ts';
 
-/** Account of the sandbox's world. */
+/** Account id of the start world. */
 export const ACCOUNT = '111122223333';
-/** Names of the start world. */
 export const CLUSTER_NAME = 'backend';
 export const SERVICE_NAME = 'hyeon9mak-service-dev';
-/** The container of the application, beside its sidecars. */
+/** The application container; the others are sidecars. */
 export const APPLICATION = 'hyeon9mak-container';
 export const REPOSITORY_NAME = 'hyeon9mak-dev';
-/** Tag of the image that the service starts with. */
+/** Tag of the image that the service runs at the start. */
 export const FIRST_TAG = 'first';
-/** The revision that the service starts with. */
+/** The revision that the service runs at the start. */
 export const FIRST_REVISION = 'hyeon9mak-task-dev:1';
-/** The one region in which the sandbox's world exists. */
+/** The region of the start world; all other regions are empty. */
 export const REGION = 'ap-northeast-2';
 
-/** The secret that the application gets. */
+/** The secret of the application container. */
 const SECRET = `arn:aws:secretsmanager:${REGION}:${ACCOUNT}:secret:hyeon9mak/database-AbCdEf`;
 
-/** What the world is built with. */
+/** What the start world is built from. */
 export interface WorldParts {
   readonly ecs: Ecs;
   readonly ecr: Ecr;
   readonly logs: Logs;
   readonly secrets: Secrets;
   readonly registry: RegistryClient;
-  /** `host:port`, as image references name it. */
+  /** `host:port` in image references. */
   readonly registryHost: string;
-  /** Members of CreateService that the service gets besides. */
+  /** Additional members of CreateService. */
   readonly service: Readonly<Record<string, unknown>>;
-  /** Members that the application container gets besides. */
+  /** Additional members of the application container. */
   readonly container: Readonly<Record<string, unknown>>;
-  /** The service's first deployment has failed. */
+  /** Whether the first deployment of the service has failed. */
   readonly hasFailed: boolean;
 }
 
@@ -106,12 +105,7 @@ function taskDefinition({ container }: WorldParts, image: string): Record<string
           { name: 'SPRING_PROFILES_ACTIVE', value: 'dev' },
           { name: 'JAVA_OPTS', value: '' },
         ],
-        secrets: [
-          {
-            name: 'DATABASE_PASSWORD',
-            valueFrom: SECRET,
-          },
-        ],
+        secrets: [{ name: 'DATABASE_PASSWORD', valueFrom: SECRET }],
         logConfiguration: awslogs('app'),
         ...container,
       },

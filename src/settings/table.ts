@@ -1,15 +1,26 @@
-import { isTag, parseImageReference } from '../core/image.ts';
-import { didYouMean } from '../core/nearest.ts';
-
-/** Reads one setting's value from a flag, an environment variable or the config file. */
-export interface Reader<T> {
-  /** Returns the value or throws an Error that says what was expected. */
-  readonly read: (value: unknown) => T;
-  /** Whether the flag may be given several times, its values adding up. */
-  readonly many?: true;
-  /** JSON Schema of what the config file may hold. */
-  readonly schema: Readonly<Record<string, unknown>>;
-}
+import { CHECK_NAMES } from '../core/check-names.ts';
+import {
+  agents,
+  anyOf,
+  containerImages,
+  count,
+  definition,
+  duration,
+  name,
+  names,
+  oneOf,
+  pairs,
+  platform,
+  port,
+  reference,
+  secretReferences,
+  secrets,
+  tags,
+  text,
+  texts,
+  yes,
+} from './readers.ts';
+import type { Reader } from './readers.ts';
 
 /** Subcommands that take options. */
 export type CommandName =
@@ -26,309 +37,53 @@ export type CommandName =
   | 'sandbox'
   | 'help';
 
-/** One setting: everything that flags, help, config file, schema and example derive from. */
-export interface Setting<T> {
+/** One setting: flags, help, config file, schema and example all derive from it. */
+export interface Setting<T, C extends CommandName = CommandName> {
   readonly reader: Reader<T>;
   readonly meaning: string;
-  /** In commander's notation; none when the setting is of the config file only. */
+  /** In the notation of commander; absent when only the config file gives the setting. */
   readonly flags?: string;
-  /** Where the value stands in the config file; none when it is of one run only. */
+  /** The part of the config file that holds the value; absent when the file cannot give it. */
   readonly file?: 'top' | 'build' | 'service';
   readonly default?: NoInfer<T>;
-  /** Maps of several sources are merged key by key; elsewhere the strongest source wins whole. */
+  /** Maps of several sources are merged by key; otherwise the strongest source replaces the rest. */
   readonly merge?: true;
-  /** Subcommands that take the flag; all when absent. */
-  readonly commands?: readonly CommandName[];
+  /** Subcommands that take the setting, and the only ones that can read it; all when absent. */
+  readonly commands?: readonly C[];
   /** Value shown in `.ecsdeployrc.example`. */
   readonly example?: string;
 }
 
-function setting<T>(
-  row: Setting<T> & { readonly default: NoInfer<T> },
-): Setting<T> & { readonly default: T };
-function setting<T>(row: Setting<T>): Setting<T>;
+function setting<T, const C extends CommandName = CommandName>(
+  row: Setting<T, C> & { readonly default: NoInfer<T> },
+): Setting<T, C> & { readonly default: T };
+function setting<T, const C extends CommandName = CommandName>(row: Setting<T, C>): Setting<T, C>;
 function setting<T>(row: Setting<T>): Setting<T> {
   return row;
 }
 
-const text: Reader<string> = {
-  schema: { type: 'string' },
-  read: (value) => {
-    if (typeof value !== 'string') throw new Error('must be a text');
-    return value;
-  },
-};
+const BUILDERS = ['push', 'deploy', 'verify'] as const;
+const RENDERERS = ['render', 'deploy', 'verify'] as const;
+const MOVERS = ['rollout', 'deploy', 'rollback'] as const;
 
-/** A text in which the empty text has a meaning of its own. */
-const name: Reader<string> = {
-  schema: { type: 'string', minLength: 1 },
-  read: (value) => {
-    const read = text.read(value);
-    if (read === '') throw new Error('must not be empty');
-    return read;
-  },
-};
-
-/** An image reference as the distribution grammar has it, roughly: no blanks, no control characters. */
-const reference: Reader<string> = {
-  schema: name.schema,
-  read: (value) => {
-    const read = name.read(value);
-    const { repository, tag } = parseImageReference(read);
-    if (
-      /^[a-z0-9][\w.\-/:@]*$/i.test(read) &&
-      !repository.includes(':') &&
-      (tag === undefined || isTag(tag))
-    ) {
-      return read;
-    }
-    throw new Error('must be an image reference such as registry/repository:tag');
-  },
-};
-
-const names: Reader<readonly string[]> = {
-  many: true,
-  schema: { oneOf: [name.schema, { type: 'array', items: name.schema }] },
-  read: (value) => {
-    const list = Array.isArray(value) ? value : text.read(value).split(',');
-    return list.map((item) => name.read(typeof item === 'string' ? item.trim() : item));
-  },
-};
-
-const tags: Reader<readonly string[]> = {
-  ...names,
-  read: (value) => {
-    const wrong = names.read(value).find((tag) => !isTag(tag));
-    if (wrong !== undefined) throw new Error(`"${wrong}" is no image tag`);
-    return names.read(value);
-  },
-};
-
-const texts: Reader<readonly string[]> = {
-  schema: { type: 'array', items: { type: 'string' } },
-  read: (value) => {
-    if (!Array.isArray(value)) return [text.read(value)];
-    return value.map((item) => text.read(item));
-  },
-};
-
-const yes: Reader<boolean> = {
-  schema: { type: 'boolean' },
-  read: (value) => {
-    if (typeof value === 'boolean') return value;
-    if (value === '1' || value === 'true') return true;
-    if (value === '0' || value === 'false' || value === '') return false;
-    throw new Error('must be true or false');
-  },
-};
-
-const count: Reader<number> = {
-  schema: { type: 'integer', minimum: 1 },
-  read: (value) => {
-    const read = typeof value === 'string' && /^\d+$/.test(value) ? Number(value) : value;
-    if (typeof read !== 'number' || !Number.isInteger(read) || read < 1) {
-      throw new Error('must be a whole number from 1');
-    }
-    return read;
-  },
-};
-
-const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
-
-/** Milliseconds of `500ms`, `90s`, `30m`, `1h30m`. */
-const duration: Reader<number> = {
-  schema: { type: 'string', pattern: '^(\\d+(ms|s|m|h))+$' },
-  read: (value) => {
-    if (typeof value === 'number' || (typeof value === 'string' && /^\d+$/.test(value))) {
-      throw new Error(`needs a unit: write ${value}s or ${value}m`);
-    }
-    if (typeof value !== 'string' || !/^(\d+(ms|s|m|h))+$/.test(value)) {
-      throw new Error('must be a duration such as 500ms, 90s, 30m or 1h30m');
-    }
-    let total = 0;
-    for (const [, amount, unit] of value.matchAll(/(\d+)(ms|s|m|h)/g)) {
-      total += Number(amount) * (UNITS[unit ?? ''] ?? 0);
-    }
-    if (total === 0) throw new Error('must be longer than nothing');
-    return total;
-  },
-};
-
-/** `KEY=VALUE` texts, or a map of the config file. */
-const pairs: Reader<Readonly<Record<string, string>>> = {
-  many: true,
-  schema: { type: 'object', additionalProperties: { type: ['string', 'number', 'boolean'] } },
-  read: (value) => readPairs(value, 'KEY=VALUE'),
-};
-
-function readPairs(value: unknown, form: string): Readonly<Record<string, string>> {
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
-    return Object.fromEntries(
-      Object.entries(value).map(([key, item]) => {
-        if (typeof item === 'object') throw new Error(`holds no plain value under "${key}"`);
-        return [key, String(item)];
-      }),
-    );
-  }
-  const list = Array.isArray(value) ? value : [value];
-  return Object.fromEntries(
-    list.map((item) => {
-      const [, key, rest] = /^([^=]+)=(.*)$/s.exec(String(item)) ?? [];
-      if (key === undefined || rest === undefined) throw new Error(`must be ${form}`);
-      return [key, rest];
-    }),
-  );
-}
-
-/** Image references by container name. */
-const containerImages: Reader<Readonly<Record<string, string>>> = {
-  ...pairs,
-  schema: { type: 'object', additionalProperties: reference.schema },
-  read: (value) => readEach(value, 'NAME=IMAGE', reference),
-};
-
-/** ARNs of secrets or parameters, or names of parameters, by variable. */
-const secretReferences: Reader<Readonly<Record<string, string>>> = {
-  ...pairs,
-  schema: { type: 'object', additionalProperties: name.schema },
-  read: (value) => readEach(value, 'NAME=ARN', name),
-};
-
-function readEach(
-  value: unknown,
-  form: string,
-  reader: Reader<string>,
-): Readonly<Record<string, string>> {
-  return Object.fromEntries(
-    Object.entries(readPairs(value, form)).map(([key, item]) => {
-      try {
-        return [key, reader.read(item)];
-      } catch (error) {
-        throw new Error(`"${key}" ${(error as Error).message}`, { cause: error });
-      }
-    }),
-  );
-}
-
-/** Where a build secret comes from; its value is read only when the build asks for it. */
-export interface BuildSecret {
-  readonly id: string;
-  readonly src?: string;
-  readonly env?: string;
-}
-
-const secrets: Reader<readonly BuildSecret[]> = {
-  many: true,
-  schema: { type: 'array', items: { type: ['string', 'object'] } },
-  read: (value) => {
-    const list = Array.isArray(value) ? value : [value];
-    return list.map((item) => {
-      const parts =
-        typeof item === 'string'
-          ? Object.fromEntries(item.split(',').map((part) => part.split('=', 2)))
-          : item;
-      const { id, src, env, ...rest } = parts as Record<string, unknown>;
-      if (
-        typeof id !== 'string' ||
-        Object.keys(rest).length > 0 ||
-        (src === undefined) === (env === undefined)
-      ) {
-        throw new Error('must be id=NAME,src=FILE or id=NAME,env=VARIABLE');
-      }
-      return src === undefined ? { id, env: text.read(env) } : { id, src: text.read(src) };
-    });
-  },
-};
-
-/** An ssh agent that steps may use; without a socket the user's own. */
-export interface ForwardedAgent {
-  readonly id: string;
-  readonly socket?: string;
-}
-
-const agents: Reader<readonly ForwardedAgent[]> = {
-  many: true,
-  schema: names.schema,
-  read: (value) =>
-    names.read(value).map((text) => {
-      const [, id, socket] = /^([\w.-]+)(?:=(.+))?$/.exec(text) ?? [];
-      if (id === undefined) throw new Error('must be ID or ID=SOCKET, e.g. default');
-      return socket === undefined ? { id } : { id, socket };
-    }),
-};
-
-function oneOf<const T extends string>(...choices: readonly T[]): Reader<T> {
-  return {
-    schema: { enum: choices },
-    read: (value) => {
-      const found = choices.find((choice) => choice === value);
-      if (found === undefined) {
-        throw new Error(
-          `must be one of ${choices.join(', ')}${didYouMean(String(value), choices)}`,
-        );
-      }
-      return found;
-    },
-  };
-}
-
-const PLATFORM_PATTERN = /^linux\/(amd64|arm64)$/;
-
-const platform: Reader<string> = {
-  schema: { enum: ['linux/amd64', 'linux/arm64'] },
-  read: (value) => {
-    if (typeof value !== 'string' || !PLATFORM_PATTERN.test(value)) {
-      throw new Error('must be linux/amd64 or linux/arm64, the platforms that ECS runs');
-    }
-    return value;
-  },
-};
-
-const BUILDERS: readonly CommandName[] = ['push', 'deploy', 'verify'];
-const RENDERERS: readonly CommandName[] = ['render', 'deploy', 'verify'];
-const MOVERS: readonly CommandName[] = ['rollout', 'deploy', 'rollback'];
-
-/** Names of the checks, which `--skip-check` knows. */
-const CHECKS = [
-  'member-names',
-  'image-platform',
-  'image-exists',
-  'image-scan',
-  'container-port',
-  'port-mappings',
-  'task-size',
-  'execution-role',
-  'log-groups',
-  'secrets',
-  'deployment-in-progress',
-  'deployment-percent',
-  'latest-revision',
-  'rollback-target',
-  'build-context',
-  'emulation',
-] as const;
-
-/** Name of a check that may be left out. */
-export type CheckName = (typeof CHECKS)[number];
-
-/** The one table of settings. */
+/** The settings; each row is the only place that names its flag, config key and meaning. */
 export const SETTINGS = {
-  // Of every command
+  // For every command
   config: setting({
     reader: name,
     flags: '-c, --config <file>',
-    meaning: 'config file (default: .ecsdeployrc, from here up to the root of the repository)',
+    meaning: 'config file (default: .ecsdeployrc here or above, up to the repository root)',
   }),
   environment: setting({
     reader: name,
     flags: '-e, --env <name>',
-    meaning: 'environment of the config file, e.g. prod',
+    meaning: 'environment in the config file, e.g. prod',
   }),
   service: setting({
     reader: names,
     flags: '-s, --service <name...>',
     file: 'service',
-    meaning: 'ECS service; with several in the config: those to work on (default: all)',
+    meaning: 'ECS service; selects from the services in the config file (default: all)',
     example: 'hyeon9mak-service-dev',
   }),
   cluster: setting({
@@ -342,7 +97,7 @@ export const SETTINGS = {
     reader: text,
     flags: '-p, --profile <name>',
     file: 'top',
-    meaning: "profile of ~/.aws; empty: the standard credential chain (CI's OIDC, keys, roles)",
+    meaning: 'AWS profile in ~/.aws; empty for the default credential chain (OIDC, keys, roles)',
     example: 'default',
   }),
   region: setting({
@@ -356,25 +111,25 @@ export const SETTINGS = {
     reader: yes,
     flags: '--json',
     default: false,
-    meaning: 'print one JSON document with the result on stdout',
+    meaning: 'print the result as one JSON document on stdout',
   }),
   progress: setting({
     reader: oneOf('auto', 'terminal', 'plain', 'json', 'quiet'),
     flags: '--progress <style>',
     default: 'auto',
-    meaning: 'what stderr shows: auto, terminal, plain, json or quiet',
+    meaning: 'output on stderr: auto, terminal, plain, json or quiet (default: auto)',
   }),
   quiet: setting({
     reader: yes,
     flags: '-q, --quiet',
     default: false,
-    meaning: 'the same as --progress quiet: errors only',
+    meaning: 'print errors only, as --progress quiet does',
   }),
   verbose: setting({
     reader: yes,
     flags: '-v, --verbose',
     default: false,
-    meaning: 'show each API call with its time',
+    meaning: 'show each API call and how long it takes',
   }),
 
   // The image
@@ -382,15 +137,15 @@ export const SETTINGS = {
     reader: name,
     flags: '--repository <name>',
     file: 'top',
-    commands: BUILDERS,
-    meaning: 'ECR repository: its name, or a full registry/repository URI',
+    commands: [...BUILDERS, 'help'],
+    meaning: 'ECR repository, as a name or a registry/repository URI',
     example: 'hyeon9mak-dev',
   }),
   tag: setting({
     reader: name,
     flags: '--tag <tag>',
     commands: BUILDERS,
-    meaning: "image tag (default: the commit's SHA, with -dirty-… for uncommitted changes)",
+    meaning: 'image tag (default: the commit SHA, with -dirty-… for uncommitted changes)',
   }),
   extraTags: setting({
     reader: tags,
@@ -398,7 +153,7 @@ export const SETTINGS = {
     file: 'top',
     default: [],
     commands: BUILDERS,
-    meaning: 'another tag for the image, e.g. latest (repeatable)',
+    meaning: 'additional image tag, e.g. latest (repeatable)',
     example: '[latest]',
   }),
   platform: setting({
@@ -407,7 +162,7 @@ export const SETTINGS = {
     file: 'top',
     commands: BUILDERS,
     meaning:
-      'platform to build for, whatever CPU this machine has: linux/amd64 or linux/arm64 (default: the one that the tasks run on, else linux/amd64)',
+      'platform to build for: linux/amd64 or linux/arm64 (default: the platform of the tasks, else linux/amd64)',
     example: 'linux/amd64',
   }),
   context: setting({
@@ -416,7 +171,7 @@ export const SETTINGS = {
     file: 'build',
     default: '.',
     commands: BUILDERS,
-    meaning: 'build context; in the config file relative to that file',
+    meaning: 'build context; in the config file, relative to that file',
     example: '.',
   }),
   dockerfile: setting({
@@ -424,7 +179,7 @@ export const SETTINGS = {
     flags: '--dockerfile <file>',
     file: 'build',
     commands: BUILDERS,
-    meaning: 'Dockerfile; in the config file relative to the context (default: Dockerfile)',
+    meaning: 'Dockerfile; in the config file, relative to the context (default: Dockerfile)',
     example: 'Dockerfile',
   }),
   target: setting({
@@ -432,7 +187,7 @@ export const SETTINGS = {
     flags: '--target <stage>',
     file: 'build',
     commands: BUILDERS,
-    meaning: 'build stage to stop at',
+    meaning: 'build stage to build',
     example: 'production',
   }),
   args: setting({
@@ -460,26 +215,26 @@ export const SETTINGS = {
     file: 'build',
     default: [],
     commands: BUILDERS,
-    meaning:
-      'ssh agent for steps with --mount=type=ssh: default is that of SSH_AUTH_SOCK (repeatable)',
+    meaning: 'SSH agent for steps with --mount=type=ssh; "default" uses SSH_AUTH_SOCK (repeatable)',
     example: '[default]',
   }),
   dockerHost: setting({
     reader: name,
     flags: '--docker-host <address>',
     commands: BUILDERS,
-    meaning: 'Docker daemon to build with: unix://, tcp:// or ssh:// (default: as docker chooses)',
+    meaning: 'Docker daemon to build with: unix://, tcp:// or ssh:// (default: as the docker CLI)',
   }),
   dockerContext: setting({
     reader: name,
     flags: '--docker-context <name>',
     commands: BUILDERS,
-    meaning: 'docker context to build with (default: as docker chooses)',
+    meaning: 'Docker context to build with (default: as the docker CLI)',
   }),
   before: setting({
     reader: texts,
     file: 'build',
     default: [],
+    commands: BUILDERS,
     meaning: 'shell commands to run before the build, in the folder of the config file',
     example: '["./gradlew clean build"]',
   }),
@@ -488,21 +243,21 @@ export const SETTINGS = {
     flags: '--no-cache',
     default: false,
     commands: BUILDERS,
-    meaning: 'build every step again',
+    meaning: 'build every step without the cache',
   }),
   pull: setting({
     reader: yes,
     flags: '--pull',
     default: false,
     commands: BUILDERS,
-    meaning: 'look for newer base images',
+    meaning: 'pull newer base images',
   }),
   createRepository: setting({
     reader: yes,
     flags: '--create-repository',
     default: false,
-    commands: BUILDERS,
-    meaning: 'create the ECR repository when it does not exist',
+    commands: [...BUILDERS, 'help'],
+    meaning: 'create the ECR repository if it does not exist',
   }),
 
   // The task definition
@@ -511,22 +266,23 @@ export const SETTINGS = {
     flags: '--image <reference>',
     commands: [...RENDERERS, 'push'],
     meaning:
-      'image that is in a registry already, of push: that the Docker daemon has; nothing is built',
+      'deploy this existing image instead of building; with push: an image of the Docker daemon',
   }),
   container: setting({
     reader: names,
     flags: '--container <name>',
     file: 'service',
     commands: [...RENDERERS, 'logs'],
-    meaning: 'container that gets the image, or whose log is shown; needed when there are several',
+    meaning:
+      'container to update, or whose log to show; required if there are several (repeatable)',
     example: 'hyeon9mak-container',
   }),
   taskDefinition: setting({
-    reader: name,
+    reader: definition,
     flags: '--task-definition <definition>',
     file: 'service',
     commands: ['render', 'rollout', 'deploy', 'verify'],
-    meaning: 'family, family:revision, ARN or JSON file (default: the one the service runs)',
+    meaning: 'family, family:revision, ARN or JSON file (default: what the service runs)',
     example: 'hyeon9mak-task-dev',
   }),
   setEnv: setting({
@@ -547,7 +303,7 @@ export const SETTINGS = {
     merge: true,
     commands: RENDERERS,
     meaning:
-      'environment variable from a secret: its ARN, or ARN or name of a parameter (repeatable)',
+      'environment variable from a secret or a parameter, as an ARN or a parameter name (repeatable)',
     example: '{ DB_PASSWORD: /prod/db-password }',
   }),
   unsetEnv: setting({
@@ -556,7 +312,7 @@ export const SETTINGS = {
     file: 'service',
     default: [],
     commands: RENDERERS,
-    meaning: 'environment variable to remove from the container, value or secret (repeatable)',
+    meaning: 'environment variable or secret to remove from the container (repeatable)',
     example: '[DEBUG]',
   }),
   containerImages: setting({
@@ -566,7 +322,7 @@ export const SETTINGS = {
     default: {},
     merge: true,
     commands: RENDERERS,
-    meaning: 'image of another container, e.g. a sidecar, by its name (repeatable)',
+    meaning: 'image of another container, e.g. a sidecar (repeatable)',
     example: '{ datadog-agent: "public.ecr.aws/datadog/agent:7" }',
   }),
   diff: setting({
@@ -574,14 +330,14 @@ export const SETTINGS = {
     flags: '--diff',
     default: false,
     commands: ['render'],
-    meaning: 'print what changes instead of the task definition',
+    meaning: 'print the changes instead of the task definition',
   }),
   showValues: setting({
     reader: yes,
     flags: '--show-values',
     default: false,
     commands: ['render', 'deploy'],
-    meaning: 'show environment values in what changes, which are hidden otherwise',
+    meaning: 'show the values of environment variables, which are hidden by default',
   }),
 
   // The rollout
@@ -590,59 +346,55 @@ export const SETTINGS = {
     flags: '--dry-run',
     default: false,
     commands: ['deploy'],
-    meaning: 'show the plan and write nothing',
+    meaning: 'show the plan without changing anything',
   }),
   skipCheck: setting({
-    reader: {
-      ...names,
-      read: (value) => names.read(value).map((check) => oneOf(...CHECKS).read(check)),
-    },
+    reader: anyOf(...CHECK_NAMES),
     flags: '--skip-check <name>',
     default: [],
     commands: ['push', 'render', 'register', 'deploy', 'rollout', 'rollback', 'verify'],
-    meaning: `leave out a check: ${CHECKS.join(', ')} (repeatable)`,
+    meaning: `check to skip: ${CHECK_NAMES.join(', ')} (repeatable)`,
   }),
   force: setting({
     reader: yes,
     flags: '--force',
     default: false,
     commands: ['rollout', 'deploy'],
-    meaning: 'start a new deployment even of the revision that runs',
+    meaning: 'start a new deployment even if the revision already runs',
   }),
   watch: setting({
     reader: yes,
     flags: '--watch',
     default: false,
     commands: ['rollout'],
-    meaning: 'follow the deployment that runs and change nothing',
+    meaning: 'follow the current deployment without changing anything',
   }),
   to: setting({
     reader: name,
     flags: '--to <revision>',
     commands: ['rollback'],
-    meaning:
-      'family:revision or ARN to go back to (default: the last that was deployed successfully)',
+    meaning: 'family:revision or ARN to roll back to (default: the last successfully deployed one)',
   }),
   follow: setting({
     reader: yes,
     flags: '-f, --follow',
     default: false,
     commands: ['logs'],
-    meaning: 'go on with what is written from now on, also by tasks that start later',
+    meaning: 'keep printing new lines, also of new tasks',
   }),
   lines: setting({
     reader: count,
     flags: '-n, --lines <number>',
     default: 100,
     commands: ['logs'],
-    meaning: 'newest lines to begin with (default: 100)',
+    meaning: 'number of recent lines to show (default: 100)',
   }),
   noWait: setting({
     reader: yes,
     flags: '--no-wait',
     default: false,
     commands: MOVERS,
-    meaning: 'end after UpdateService, without a verdict',
+    meaning: "don't wait for the deployment to finish",
   }),
   timeout: setting({
     reader: duration,
@@ -659,7 +411,7 @@ export const SETTINGS = {
     file: 'top',
     default: 3000,
     commands: [...MOVERS, 'logs'],
-    meaning: 'time between two looks (default: 3s)',
+    meaning: 'polling interval (default: 3s)',
     example: '3s',
   }),
   maxFailures: setting({
@@ -668,7 +420,7 @@ export const SETTINGS = {
     file: 'top',
     default: 3,
     commands: MOVERS,
-    meaning: 'failed tasks after which the rollout counts as failed (default: 3)',
+    meaning: 'number of failed tasks after which the rollout fails (default: 3)',
     example: '3',
   }),
   onFailure: setting({
@@ -676,8 +428,8 @@ export const SETTINGS = {
     flags: '--on-failure <action>',
     file: 'top',
     default: 'exit',
-    commands: MOVERS,
-    meaning: 'when it has failed: exit, watch on, or rollback (default: exit)',
+    commands: [...MOVERS, 'help'],
+    meaning: 'what to do when the rollout fails: exit, watch or rollback (default: exit)',
     example: 'exit',
   }),
   detachOnInterrupt: setting({
@@ -685,7 +437,7 @@ export const SETTINGS = {
     flags: '--detach-on-interrupt',
     default: false,
     commands: MOVERS,
-    meaning: 'Ctrl-C stops the watch and leaves the deployment running (that is the default)',
+    meaning: 'on Ctrl-C, stop watching and leave the deployment running (the default)',
   }),
 
   // The sandbox
@@ -694,14 +446,14 @@ export const SETTINGS = {
     flags: '--speed <n>',
     default: 60,
     commands: ['sandbox'],
-    meaning: 'how many times faster than the wall clock its tasks live (default: 60)',
+    meaning: 'run simulated time N times faster (default: 60)',
   }),
   scenario: setting({
     reader: names,
     flags: '--scenario <name>',
     default: [],
     commands: ['sandbox'],
-    meaning: 'situation to rehearse (repeatable); see --list',
+    meaning: 'situation to simulate; see --list (repeatable)',
   }),
   list: setting({
     reader: yes,
@@ -715,60 +467,18 @@ export const SETTINGS = {
     flags: '--docker <which>',
     default: 'auto',
     commands: ['sandbox'],
-    meaning: 'Docker for the command: the daemon, its stand-in, or auto (default)',
+    meaning: 'Docker that the command uses: auto, daemon or stand-in (default: auto)',
   }),
   registry: setting({
     reader: name,
     flags: '--registry <host:port>',
     commands: ['sandbox'],
-    meaning:
-      'registry behind its ECR instead of the built-in one; user AWS, password in ECSDEPLOY_REGISTRY_PASSWORD',
+    meaning: 'external registry for its ECR; user AWS, password in ECSDEPLOY_REGISTRY_PASSWORD',
   }),
   port: setting({
-    reader: count,
+    reader: port,
     flags: '--port <n>',
     commands: ['sandbox'],
-    meaning: 'port to listen on (default: any free one)',
+    meaning: 'port to listen on (default: any free port)',
   }),
 } as const;
-
-/** A key of {@link SETTINGS}. */
-export type SettingKey = keyof typeof SETTINGS;
-
-type ValueOf<S> = S extends { reader: Reader<infer T> }
-  ? S extends { default: unknown }
-    ? T
-    : T | undefined
-  : never;
-
-/** Every setting's value after all sources were merged; undefined where nothing gave one. */
-export type Settings = { readonly [K in SettingKey]: ValueOf<(typeof SETTINGS)[K]> };
-
-/** The row of a key, with its types forgotten: for code that handles every setting alike. */
-export function settingOf(key: SettingKey): Setting<unknown> {
-  return SETTINGS[key];
-}
-
-/** Every key of the table, in its order. */
-export const SETTING_KEYS = Object.keys(SETTINGS) as readonly SettingKey[];
-
-/** The long flag of a setting without its argument, e.g. `--set-env`. */
-export function longFlag(key: SettingKey): string | undefined {
-  return /--[a-z-]+/.exec(settingOf(key).flags ?? '')?.[0];
-}
-
-/** The environment variable of a setting, e.g. `ECSDEPLOY_SET_ENV`; none for a setting without a flag. */
-export function variableOf(key: SettingKey): string | undefined {
-  const flag = longFlag(key);
-  return flag === undefined
-    ? undefined
-    : `ECSDEPLOY_${flag.slice(2).toUpperCase().replaceAll('-', '_')}`;
-}
-
-/** How a missing setting can be given, for messages. */
-export function waysToGive(key: SettingKey): string {
-  const { file } = settingOf(key);
-  const ways = [settingOf(key).flags?.replace(/^-\w, /, ''), variableOf(key)];
-  if (file !== undefined) ways.push(`"${file === 'build' ? 'build.' : ''}${key}" in .ecsdeployrc`);
-  return ways.filter((way) => way !== undefined).join(', ');
-}

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { diffDefinitions, formatChanges } from '../../src/core/changes.ts';
+import { diffDefinitions } from '../../src/core/changes.ts';
+import { formatChanges } from '../../src/report/diff.ts';
 import type { ChangeOptions } from '../../src/core/changes.ts';
 import { sameDefinition } from '../../src/core/normal-form.ts';
 import type { JsonObject } from '../../src/core/task-definition.ts';
@@ -67,7 +68,7 @@ const edited: JsonObject = {
   ],
 };
 
-test('the diff goes by container and field, the image first, and hides what is confidential', () => {
+test('the diff is grouped by container and field, starts with the image, and hides confidential values', () => {
   expect(diff(edited)).toMatchInlineSnapshot(`
     "task definition
       + cpu: "512"
@@ -92,7 +93,7 @@ test('the diff goes by container and field, the image first, and hides what is c
   );
 });
 
-test('--show-values shows it', () => {
+test('--show-values shows confidential values', () => {
   const lines = diff(edited, { showValues: true }).split('\n');
   expect(lines.filter((line) => /environment|token/.test(line))).toMatchInlineSnapshot(`
     [
@@ -106,16 +107,16 @@ test('--show-values shows it', () => {
   `);
 });
 
-test('a line says so when nothing changes', () => {
+test('the diff of equal definitions is one line', () => {
   expect(diff(definition)).toBe('no changes');
 });
 
-describe('containers that come, go and change their names', () => {
+describe('added, removed and renamed containers', () => {
   test.each([
     ['added', [app, agent, { name: 'proxy', image: 'envoy:1', essential: false }]],
     ['removed', [app]],
-    ['renamed, its image the same', [{ ...app, name: 'web', command: ['run'] }, agent]],
-    ['renamed, all but its image the same', [{ ...app, name: 'web', image: 'other:2' }, agent]],
+    ['renamed, with the same image', [{ ...app, name: 'web', command: ['run'] }, agent]],
+    ['renamed, with another image', [{ ...app, name: 'web', image: 'other:2' }, agent]],
     ['replaced', [app, { name: 'tracer', image: 'xray:3', cpu: 20 }]],
     ['in another order', [agent, app]],
   ])('%s', (_, containerDefinitions) => {
@@ -123,12 +124,12 @@ describe('containers that come, go and change their names', () => {
   });
 });
 
-describe('what ECS fills in is no noise', () => {
+describe('ECS defaults are not changes', () => {
   const volumes = [{ name: 'data', host: {} }];
   test.each<[string, JsonObject, JsonObject]>([
     ['empty lists', {}, { volumes: [], placementConstraints: [], tags: [] }],
     ['the size of the task', { cpu: '1 vCPU', memory: '2GB' }, { cpu: '1024', memory: '2048' }],
-    ['a volume without a place', { volumes: [{ name: 'data' }] }, { volumes }],
+    ['a volume without a host path', { volumes: [{ name: 'data' }] }, { volumes }],
   ])('%s', (_, sent, described) => {
     const [before, after] = [
       { ...definition, ...sent },
@@ -153,11 +154,11 @@ describe('what ECS fills in is no noise', () => {
   });
 
   test.each<[string, JsonObject]>([
-    ['a default that is another value', { essential: false }],
-    ['an empty text', { workingDirectory: '' }],
-    ['an empty text in a command', { command: ['serve', ''] }],
-    ['an empty object that may be a switch', { memberOfTheFuture: {} }],
-    ['the same text in two variables', { environment: [...app.environment, app.environment[0]] }],
+    ['a value other than the default', { essential: false }],
+    ['an empty string', { workingDirectory: '' }],
+    ['an empty string in a command', { command: ['serve', ''] }],
+    ['an empty object that can enable a feature', { memberOfTheFuture: {} }],
+    ['a variable that is set twice', { environment: [...app.environment, app.environment[0]] }],
   ])('%s is a change', (_, members) => {
     expect(diff(withApp(members))).not.toBe('no changes');
   });
@@ -165,7 +166,7 @@ describe('what ECS fills in is no noise', () => {
 
 describe('long values', () => {
   const words = Array.from({ length: 300 }, (_, index) => `--option-${index}`);
-  test('are cut to what differs', () => {
+  test('are shortened to their difference', () => {
     const changed = words.with(150, '--changed');
     expect(diff(withApp({ command: changed }), HIDE, withApp({ command: words })))
       .toMatchInlineSnapshot(`
@@ -175,7 +176,7 @@ describe('long values', () => {
       `);
   });
 
-  test('are cut to both ends where they are new', () => {
+  test('are shortened to their start and end if they are new', () => {
     expect(diff(withApp({ command: words }), HIDE, withApp({ command: undefined })))
       .toMatchInlineSnapshot(`
         "container app
@@ -183,21 +184,21 @@ describe('long values', () => {
       `);
   });
 
-  test('are cut between characters', () => {
+  test('are not cut within a character', () => {
     const text = '🚀'.repeat(200);
     const shown = diff(withApp({ user: `${text}b` }), HIDE, withApp({ user: `${text}a` }));
     expect(shown).toMatch(/- user: …(?:🚀){20}a"\n.*\+ user: …(?:🚀){20}b"$/su);
   });
 });
 
-test('what could pass for something else, or steer a terminal, is quoted', () => {
+test('misleading and control characters are escaped', () => {
   const changes = diff(withApp({ dockerLabels: { 'a\u001B[31m': 'x', 'b c': 'y' } }));
   expect(changes).toContain(String.raw`dockerLabels."a\u001b[31m": "x"`);
   expect(changes).not.toContain('\u001B');
   expect(diff(withApp({ user: 'a\u009Bb\u202Ec' }))).toContain(String.raw`"a\u009bb\u202ec"`);
 });
 
-describe('two definitions that are the same have no changes, and the other way round', () => {
+describe('definitions have no changes exactly if they are the same', () => {
   const name = fc.constantFrom('environment', 'secrets', 'name', 'value', 'cpu', 'x', '__proto__');
   const { tree } = fc.letrec<{ tree: unknown; object: JsonObject }>((tie) => ({
     tree: fc.oneof(
@@ -233,7 +234,7 @@ describe('two definitions that are the same have no changes, and the other way r
     ),
   );
 
-  test('whatever they hold', () => {
+  test('for all definitions', () => {
     fc.assert(
       fc.property(pair, ([one, other]) => {
         const changes = diffDefinitions(one, other, HIDE);

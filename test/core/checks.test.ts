@@ -1,15 +1,17 @@
-import type { Service } from '@aws-sdk/client-ecs';
 import { describe, expect, test } from 'vitest';
 import {
   checkCapacity,
   checkExecutionRole,
   checkInProgress,
+  checkLoadBalancers,
   checkPorts,
   checkTaskSize,
   isFargate,
   logGroupsOf,
   secretsOf,
 } from '../../src/core/checks.ts';
+import type { DeploymentSettings, Service } from '../../src/core/ecs.ts';
+import { aDeployment, aService, revisionArn } from '../support/model.ts';
 
 describe('task size', () => {
   test.each([
@@ -123,56 +125,54 @@ test('secrets of log drivers count', () => {
   ]);
 });
 
-test.each<[Partial<Service>, string]>([
-  [{ desiredCount: 1 }, 'ok'],
-  [{ desiredCount: 0, deploymentConfiguration: { maximumPercent: 100 } }, 'ok'],
-  [{ desiredCount: 1, deploymentConfiguration: { maximumPercent: 100 } }, 'fail'],
-  [{ desiredCount: 1, deploymentConfiguration: { maximumPercent: 150 } }, 'fail'],
-  [{ desiredCount: 2, deploymentConfiguration: { maximumPercent: 150 } }, 'ok'],
-  [
-    {
-      desiredCount: 1,
-      deploymentConfiguration: { minimumHealthyPercent: 50, maximumPercent: 100 },
-    },
-    'fail',
-  ],
-  [
-    {
-      desiredCount: 2,
-      deploymentConfiguration: { minimumHealthyPercent: 50, maximumPercent: 100 },
-    },
-    'ok',
-  ],
-  [
-    {
-      desiredCount: 1,
-      deploymentConfiguration: { strategy: 'BLUE_GREEN', maximumPercent: 100 },
-    },
-    'skip',
-  ],
-  [{ desiredCount: 1, schedulingStrategy: 'DAEMON' }, 'skip'],
-])('room for a deployment: %j: %s', (service, status) => {
-  expect(checkCapacity(service as Service).status).toBe(status);
+test.each<[Partial<Service>, Partial<DeploymentSettings>, string]>([
+  [{ desired: 1 }, {}, 'ok'],
+  [{ desired: 0 }, { maximumPercent: 100 }, 'ok'],
+  [{ desired: 1 }, { maximumPercent: 100 }, 'fail'],
+  [{ desired: 1 }, { maximumPercent: 150 }, 'fail'],
+  [{ desired: 2 }, { maximumPercent: 150 }, 'ok'],
+  [{ desired: 1 }, { minimumHealthyPercent: 50, maximumPercent: 100 }, 'fail'],
+  [{ desired: 2 }, { minimumHealthyPercent: 50, maximumPercent: 100 }, 'ok'],
+  [{ desired: 1 }, { strategy: 'BLUE_GREEN', maximumPercent: 100 }, 'skip'],
+  [{ desired: 1, isDaemon: true }, { maximumPercent: 100 }, 'skip'],
+])('room for a deployment: %j with %j: %s', (service, settings, status) => {
+  expect(checkCapacity(aService(service, settings)).status).toBe(status);
 });
 
 test('a deployment in progress is named', () => {
-  const deployments = [
-    { id: 'ecs-svc/2', rolloutState: 'IN_PROGRESS' as const, taskDefinition: 'arn:x/api:7' },
-    { id: 'ecs-svc/1', rolloutState: 'COMPLETED' as const },
-  ];
-  expect(checkInProgress({ deployments }).message).toBe(
-    'The deployment ecs-svc/2 of api:7 is in progress: a new one supersedes it.',
+  const older = aDeployment({ status: 'ACTIVE' });
+  const taskDefinition = revisionArn('app:2');
+  const newer = aDeployment({ id: 'ecs-svc/2', rolloutState: 'IN_PROGRESS', taskDefinition });
+  expect(checkInProgress(aService({ deployments: [newer, older] })).message).toBe(
+    'The deployment ecs-svc/2 of app:2 is in progress: a new one supersedes it.',
   );
-  expect(checkInProgress({ deployments: deployments.slice(1) }).status).toBe('ok');
+  expect(checkInProgress(aService({ deployments: [older] })).status).toBe('ok');
 });
 
 test('where tasks run: the strategy decides, then the launch type, then the definition', () => {
   const definition = { requiresCompatibilities: ['FARGATE'] };
-  expect(isFargate({}, definition)).toBe(true);
-  expect(isFargate({}, {})).toBe(false);
-  expect(isFargate({ launchType: 'EC2' }, definition)).toBe(false);
-  const spot = [{ capacityProvider: 'FARGATE_SPOT' }];
-  expect(isFargate({ capacityProviderStrategy: spot }, {})).toBe(true);
-  const own = [{ capacityProvider: 'my-machines' }];
-  expect(isFargate({ capacityProviderStrategy: own, launchType: 'FARGATE' }, {})).toBe(false);
+  const none = aService({ launchType: undefined });
+  expect(isFargate(none, definition)).toBe(true);
+  expect(isFargate(none, {})).toBe(false);
+  expect(isFargate(aService({ launchType: 'EC2' }), definition)).toBe(false);
+  const spot = aService({ launchType: undefined, capacityProviders: ['FARGATE_SPOT'] });
+  expect(isFargate(spot, {})).toBe(true);
+  const own = aService({ launchType: 'FARGATE', capacityProviders: ['my-machines'] });
+  expect(isFargate(own, {})).toBe(false);
 });
+
+test.each([
+  ['app', 80, 'ok'],
+  ['app', 81, 'fail'],
+  ['sidecar', 80, 'fail'],
+])(
+  'the load balancer sends traffic to port %2$d of container %1$s: %3$s',
+  (container, port, status) => {
+    const service = aService({ loadBalancers: [{ targetGroup: 'arn:tg', container, port }] });
+    const containerDefinitions = [
+      { name: 'app', portMappings: [{ containerPort: 80 }] },
+      { name: 'sidecar' },
+    ];
+    expect(checkLoadBalancers(service, { containerDefinitions }).status).toBe(status);
+  },
+);

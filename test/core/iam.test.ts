@@ -21,7 +21,7 @@ function sentence(action: string, resource: string | undefined, reason: string):
   return `User: ${USER} is not authorized to perform: ${action}${on}${reason}`;
 }
 
-/** What a user reads when AWS answers this text to `ecs:UpdateService`. */
+/** The message and hints for this error text of `ecs:UpdateService`. */
 function read(message: string, name = 'AccessDeniedException'): string {
   const fault = Object.assign(new Error(message), { name });
   const error = translateAwsError(fault, 'ecs:UpdateService', { profile: 'dev' });
@@ -29,22 +29,22 @@ function read(message: string, name = 'AccessDeniedException'): string {
   return [`${error.code}: ${error.message}`, ...(error.hint ?? '').split('\n')].join('\n  → ');
 }
 
-test('a permission that no policy gives becomes the statement to add', () => {
+test('a missing permission is reported with the statement to add', () => {
   const reason = ' because no identity-based policy allows the ecs:UpdateService action';
   expect(read(sentence('ecs:UpdateService', SERVICE, reason))).toMatchInlineSnapshot(`
-    "permission-denied: arn:aws:sts::111122223333:assumed-role/deploy/ci may not call ecs:UpdateService on arn:aws:ecs:ap-northeast-2:111122223333:service/web/app: no identity-based policy allows it.
+    "permission-denied: arn:aws:sts::111122223333:assumed-role/deploy/ci is not authorized to call ecs:UpdateService on arn:aws:ecs:ap-northeast-2:111122223333:service/web/app: no identity-based policy allows it.
       → add to its policy: { "Effect": "Allow", "Action": "ecs:UpdateService", "Resource": "arn:aws:ecs:ap-northeast-2:111122223333:service/web/app" }"
   `);
   expect(read(sentence('iam:PassRole', ROLE, ''))).toMatchInlineSnapshot(`
-    "permission-denied: arn:aws:sts::111122223333:assumed-role/deploy/ci may not call iam:PassRole on arn:aws:iam::111122223333:role/ecsTaskExecutionRole.
+    "permission-denied: arn:aws:sts::111122223333:assumed-role/deploy/ci is not authorized to call iam:PassRole on arn:aws:iam::111122223333:role/ecsTaskExecutionRole.
       → add to its policy: { "Effect": "Allow", "Action": "iam:PassRole", "Resource": "arn:aws:iam::111122223333:role/ecsTaskExecutionRole", "Condition": { "StringEquals": { "iam:PassedToService": "ecs-tasks.amazonaws.com" } } }"
   `);
   expect(read(sentence('ecs:UpdateService', undefined, '.'))).toMatchInlineSnapshot(`
-    "permission-denied: arn:aws:sts::111122223333:assumed-role/deploy/ci may not call ecs:UpdateService.
+    "permission-denied: arn:aws:sts::111122223333:assumed-role/deploy/ci is not authorized to call ecs:UpdateService.
       → add to its policy: { "Effect": "Allow", "Action": "ecs:UpdateService", "Resource": "*" }"
   `);
   expect(read('Access Denied', 'AccessDenied')).toMatchInlineSnapshot(`
-    "permission-denied: The identity of profile "dev" may not call ecs:UpdateService.
+    "permission-denied: The identity of profile "dev" is not authorized to call ecs:UpdateService.
       → add to its policy: { "Effect": "Allow", "Action": "ecs:UpdateService", "Resource": "*" }"
   `);
 });
@@ -57,7 +57,7 @@ test.each([
   'a session policy',
   'a VPC endpoint policy',
   'a resource-based policy',
-])('of an explicit deny in %s it is said that a statement does not help', (policy) => {
+])('an explicit deny in %s is reported without a statement', (policy) => {
   const text = read(sentence('ecs:UpdateService', SERVICE, ` with an explicit deny in ${policy}`));
   expect(text).not.toContain('"Allow"');
   expect(text).toMatchSnapshot();
@@ -68,28 +68,28 @@ test.each([
   'service control policy',
   'session policy',
   'resource-based policy',
-])('what no %s allows is to be allowed there', (policy) => {
+])('a permission that is missing in a %s must be added there', (policy) => {
   const reason = ` because no ${policy} allows the ecs:UpdateService action`;
   expect(read(sentence('ecs:UpdateService', SERVICE, reason))).toMatchSnapshot();
 });
 
-test('a key has a policy of its own, a role a trust policy', () => {
+test('the key policy and the trust policy are named too', () => {
   const reason = ' because no identity-based policy allows the kms:Decrypt action';
   expect(read(sentence('kms:Decrypt', KEY, reason))).toMatchInlineSnapshot(`
-    "permission-denied: arn:aws:sts::111122223333:assumed-role/deploy/ci may not call kms:Decrypt on arn:aws:kms:ap-northeast-2:111122223333:key/0f: no identity-based policy allows it.
+    "permission-denied: arn:aws:sts::111122223333:assumed-role/deploy/ci is not authorized to call kms:Decrypt on arn:aws:kms:ap-northeast-2:111122223333:key/0f: no identity-based policy allows it.
       → add to its policy: { "Effect": "Allow", "Action": "kms:Decrypt", "Resource": "arn:aws:kms:ap-northeast-2:111122223333:key/0f" }
-      → the policy of the key must allow it as well"
+      → the key policy must allow it too"
   `);
   expect(read(sentence('sts:AssumeRole', ROLE, ''), 'AccessDenied')).toMatchInlineSnapshot(`
-    "credentials-missing: Profile "dev" gives no AWS credentials: arn:aws:sts::111122223333:assumed-role/deploy/ci may not call sts:AssumeRole on arn:aws:iam::111122223333:role/ecsTaskExecutionRole.
+    "credentials-missing: Profile "dev" gives no AWS credentials: arn:aws:sts::111122223333:assumed-role/deploy/ci is not authorized to call sts:AssumeRole on arn:aws:iam::111122223333:role/ecsTaskExecutionRole.
       → add to its policy: { "Effect": "Allow", "Action": "sts:AssumeRole", "Resource": "arn:aws:iam::111122223333:role/ecsTaskExecutionRole" }
-      → and name arn:aws:sts::111122223333:assumed-role/deploy/ci as a principal in the trust policy of the role"
+      → add arn:aws:sts::111122223333:assumed-role/deploy/ci as a principal to the trust policy of the role"
   `);
   expect(read('Not authorized to perform sts:AssumeRoleWithWebIdentity', 'AccessDenied'))
     .toMatchInlineSnapshot(`
-    "credentials-missing: The web identity of this job may not assume its role: Not authorized to perform sts:AssumeRoleWithWebIdentity
-      → let the trust policy of the role name the identity provider, and check its conditions on audience (sts.amazonaws.com) and subject (repository, branch, environment); the role is AWS_ROLE_ARN, or role_arn of the profile"
-  `);
+      "credentials-missing: The web identity of this job cannot assume its role: Not authorized to perform sts:AssumeRoleWithWebIdentity
+        → name the identity provider in the trust policy of the role, and check its conditions on audience (sts.amazonaws.com) and subject (repository, branch, environment); the role is AWS_ROLE_ARN, or role_arn of the profile"
+    `);
 });
 
 const NAMES: PolicyNames = {
@@ -99,11 +99,11 @@ const NAMES: PolicyNames = {
   occasions: new Set(),
 };
 
-test('the README says what every action is for', () => {
+test('the README has the table of permissions', () => {
   expect(readFileSync('README.md', 'utf8')).toContain(`\n${permissionTable()}\n`);
 });
 
-test('a policy allows each action of its command once, and no other', () => {
+test('a policy allows exactly the actions of its command, once', () => {
   for (const command of IAM_COMMANDS) {
     const { Statement } = policyOf(command, NAMES);
     const allowed = Statement.flatMap(({ Action }) => Action);
@@ -124,7 +124,7 @@ function resources(names: Partial<PolicyNames>): Record<string, unknown> {
   return Object.fromEntries(Statement.map(({ Sid, Resource }) => [Sid, Resource]));
 }
 
-test('account, region and partition come from ARNs and URIs, else from the region alone', () => {
+test('account, region and partition come from ARNs and URIs, else from the region', () => {
   const cluster = 'arn:aws-cn:ecs:cn-north-1:444455556666:cluster/prod';
   expect(
     resources({
@@ -167,12 +167,12 @@ test('account, region and partition come from ARNs and URIs, else from the regio
   });
 });
 
-test('what is called on occasion only is in the policy when the config says so', () => {
+test('actions that depend on a setting are in the policy if the setting is in use', () => {
   const without = JSON.stringify(policyOf('deploy', NAMES));
   expect(without).not.toMatch(/CreateRepository|StopServiceDeployment/);
   expect(furtherActions('deploy', NAMES)).toEqual([
-    'with --create-repository it calls ecr:CreateRepository as well',
-    'with --on-failure rollback it calls ecs:StopServiceDeployment as well',
+    '--create-repository also needs ecr:CreateRepository',
+    '--on-failure rollback also needs ecs:StopServiceDeployment',
   ]);
   const occasions = new Set(['createRepository', 'onFailure'] as const);
   const everything = JSON.stringify(policyOf('deploy', { ...NAMES, occasions }));

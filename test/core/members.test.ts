@@ -50,14 +50,14 @@ test.each([
   [{ memberOfTheFuture: { image: [{ enviroment: 1 }] } }, 'memberOfTheFuture'],
   [{ containerDefinitions: [{ gpuSharing: true }] }, 'containerDefinitions[0].gpuSharing'],
   [{ 'a b\u001B': 1 }, String.raw`"a b\u001b"`],
-])('%j may be newer than the SDK', (definition, path) => {
+])('%j is unknown and possibly newer than the SDK', (definition, path) => {
   expect(checkMembers(definition, shape)).toEqual({
     unknown: [{ path, meant: undefined }],
     mistyped: [],
   });
 });
 
-test('keys of maps are the user own, and null is nothing', () => {
+test('map keys and null are never deviations', () => {
   const options = { enviroment: 'x', Image: 'y' };
   const definition = {
     cpu: null,
@@ -73,7 +73,7 @@ test('keys of maps are the user own, and null is nothing', () => {
   expect(checkMembers(definition, shape)).toEqual({ unknown: [], mistyped: [] });
 });
 
-test('values of a wrong type are told with what is there and what belongs there, never with the value', () => {
+test('wrong types are reported with the expected and the actual type, without the value', () => {
   const { mistyped } = checkMembers(
     {
       memory: 512,

@@ -14,7 +14,7 @@ test.each([
   expect(redact(text, {})).toBe(clean);
 });
 
-test('values of variables that hold secrets are named in their place, the longest first', () => {
+test('values of secret variables are replaced by the names, longest first', () => {
   const environment = {
     DATADOG_API_KEY: 'abcdef',
     SESSION: 'abcdef-and-more',

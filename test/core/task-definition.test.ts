@@ -39,7 +39,7 @@ const edit = {
 };
 const HIDE = { showValues: false };
 
-test('render replaces the image of the named container and nothing else', () => {
+test('render replaces only the image of the named container', () => {
   const rendered = render(definition, edit);
   expect(rendered).toEqual({
     ...definition,
@@ -69,7 +69,7 @@ test('render sets, adds and removes environment entries of the named container',
   ]);
 });
 
-test('whatever a definition holds, rendering it changes the image alone', () => {
+test('render changes only the image in all definitions', () => {
   const container = fc
     .record({ name: fc.string({ minLength: 1 }), image: fc.string() })
     .chain((own) =>
@@ -95,7 +95,7 @@ test('whatever a definition holds, rendering it changes the image alone', () => 
   );
 });
 
-test('only what DescribeTaskDefinition adds is left out of a registration, tags are taken along', () => {
+test('a registration omits only what DescribeTaskDefinition adds, and includes tags', () => {
   const described = {
     ...definition,
     taskDefinitionArn: 'arn',
@@ -115,7 +115,7 @@ test('only what DescribeTaskDefinition adds is left out of a registration, tags 
   });
 });
 
-describe('two definitions are the same when ECS would register them alike', () => {
+describe('definitions are the same if ECS would register them alike', () => {
   const described: JsonObject = {
     ...definition,
     volumes: [],
@@ -135,7 +135,7 @@ describe('two definitions are the same when ECS would register them alike', () =
       (definition['containerDefinitions'] as JsonObject[])[1],
     ],
   };
-  test('defaults that ECS fills in do not count', () => {
+  test('ECS defaults do not count', () => {
     expect(sameDefinition(definition, described)).toBe(true);
     expect(diffDefinitions(definition, described, HIDE)).toEqual([]);
   });
@@ -161,7 +161,7 @@ test.each([
   expect(() => chooseContainers(definition, named)).toThrow(message);
 });
 
-test('the only container needs no name', () => {
+test('a single container needs no name', () => {
   const single = { family: 'app', containerDefinitions: [{ name: 'web' }] };
   expect(chooseContainers(single, undefined)).toEqual(['web']);
 });

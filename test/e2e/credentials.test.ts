@@ -103,7 +103,33 @@ echo '{"Version":1,"AccessKeyId":"AKIA","SecretAccessKey":"s","Expiration":"'$en
   expect(times).toBeGreaterThan(1);
 });
 
-describe('credentials that cannot be had say which profile and which command mends it', () => {
+test('a profile with a quoted name', async () => {
+  const world = await makeWorld();
+  const end = await withProfiles(world, `[profile "dev"]\n${KEYS}`, ['--profile', 'dev']);
+  expect(end.status, end.stderr).toBe(0);
+});
+
+test('a profile of `aws login` without a login', async () => {
+  const world = await makeWorld();
+  const profiles = '[profile dev]\nlogin_session = arn:aws:iam::111122223333:user/me\nregion = x\n';
+  const end = await withProfiles(world, profiles, ['--profile', 'dev']);
+  expect(end.stderr).toContain('→ run: aws login --profile dev\n');
+  expect(end.status).toBe(4);
+});
+
+test.each(['the vault is locked', 'the session has expired'])(
+  'the command line of a credential_process is never shown: %s',
+  async (text) => {
+    const world = await makeWorld();
+    const profiles = `[profile dev]\ncredential_process = sh -c "echo ${text} >&2; exit 1" --client-secret=S3CRET\n`;
+    const end = await withProfiles(world, profiles, ['--profile', 'dev', '--json', '-v']);
+    expect(end.status).toBe(4);
+    expect(end.stderr).toContain(text);
+    expect(end.stderr + end.stdout).not.toContain('S3CRET');
+  },
+);
+
+describe('missing credentials name the profile and the command that renews them', () => {
   test.each<[string, string, number]>([
     ['an unknown name', '[profile development]\nregion = x\n', 2],
     ['a profile without keys', '[profile dev]\nregion = x\n', 4],

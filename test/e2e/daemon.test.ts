@@ -88,9 +88,9 @@ describe.skipIf(existsSync('/var/run/docker.sock'))('where nothing names the dae
     const alone = await push(world, { HOME });
     expect(alone.status).toBe(5);
     expect(alone.stderr).toMatchInlineSnapshot(`
-      "Error: The Docker daemon does not run: nobody listens any more at unix://~/.docker/run/docker.sock (Docker Desktop).
+      "Error: The Docker daemon is not running: nothing listens at unix://~/.docker/run/docker.sock (Docker Desktop).
         → start it: sudo systemctl start docker (Docker Desktop: systemctl --user start docker-desktop)
-        → to deploy an image that is in a registry no Docker is needed: --image REFERENCE
+        → to deploy an image from a registry without Docker: --image REFERENCE
       "
     `);
     await daemonAt(join(HOME, '.colima/default/docker.sock'));
@@ -103,10 +103,10 @@ describe.skipIf(existsSync('/var/run/docker.sock'))('where nothing names the dae
     const end = await push(await makeWorld(), { HOME: makeFolder({}) });
     expect(end.status).toBe(5);
     expect(end.stderr).toMatchInlineSnapshot(`
-      "Error: No Docker daemon runs: there is no unix:///var/run/docker.sock (default).
+      "Error: The Docker daemon is not running: unix:///var/run/docker.sock (default) does not exist.
         → start it: sudo systemctl start docker (Docker Desktop: systemctl --user start docker-desktop)
-        → if there is none yet: https://docs.docker.com/get-started/get-docker/
-        → to deploy an image that is in a registry no Docker is needed: --image REFERENCE
+        → to install Docker: https://docs.docker.com/get-started/get-docker/
+        → to deploy an image from a registry without Docker: --image REFERENCE
       "
     `);
   });
@@ -128,7 +128,7 @@ test('the current context of docker is followed, and named', async () => {
   expect(end.stderr).toContain('~/far.sock');
   const other = await push(world, { HOME, DOCKER_CONTEXT: 'gone' }, 'other');
   expect(other.status).toBe(5);
-  expect(other.stderr).toContain('There is no docker context "gone".');
+  expect(other.stderr).toContain('There is no Docker context "gone".');
 });
 
 test('a daemon of Windows containers, something else, and silence are told apart', async () => {
@@ -161,15 +161,15 @@ test('a daemon of Windows containers, something else, and silence are told apart
   expect(seen.join('')).toMatchInlineSnapshot(`
     "Error: The Docker daemon at unix://FOLDER/windows.sock runs windows containers.
       → switch Docker Desktop to Linux containers (its tray menu, or: DockerCli.exe -SwitchLinuxEngine)
-    Error: The Docker daemon at unix://FOLDER/page.sock (DOCKER_HOST) does not answer: it is no Docker daemon.
+    Error: Cannot reach the Docker daemon at unix://FOLDER/page.sock (DOCKER_HOST): it is not a Docker daemon.
       → restart it
-      → to deploy an image that is in a registry no Docker is needed: --image REFERENCE
-    Error: The Docker daemon at unix://FOLDER/silent.sock (DOCKER_HOST) does not answer: it takes connections, but says nothing.
+      → to deploy an image from a registry without Docker: --image REFERENCE
+    Error: Cannot reach the Docker daemon at unix://FOLDER/silent.sock (DOCKER_HOST): it accepts connections but does not respond.
       → restart it
-      → to deploy an image that is in a registry no Docker is needed: --image REFERENCE
-    Error: No Docker daemon answers at tcp://DOCKER (DOCKER_HOST): ECONNREFUSED.
+      → to deploy an image from a registry without Docker: --image REFERENCE
+    Error: Cannot reach the Docker daemon at tcp://DOCKER (DOCKER_HOST): ECONNREFUSED.
       → check DOCKER_HOST; unset it to use the daemon of this machine
-      → to deploy an image that is in a registry no Docker is needed: --image REFERENCE
+      → to deploy an image from a registry without Docker: --image REFERENCE
     "
   `);
 });
@@ -182,13 +182,13 @@ test('a socket that the user may not use: the group to join', async () => {
   // Without its capabilities root may no more than others.
   const through =
     process.getuid?.() === 0 ? ['setpriv', '--bounding-set=-all', '--inh-caps=-all'] : [];
-  const end = await world.run(['push'], {
+  const end = await world.spawn(['push'], {
     environment: { DOCKER_HOST: `unix://${path}` },
     through,
   });
   expect(end.status).toBe(5);
   expect(stable(end.stderr, world)).toMatchInlineSnapshot(`
-    "Error: You may not use the Docker socket unix://FOLDER/docker.sock (DOCKER_HOST).
+    "Error: Permission denied on the Docker socket unix://FOLDER/docker.sock (DOCKER_HOST).
       → join its group: sudo usermod -aG docker $USER, then log in again
     "
   `);

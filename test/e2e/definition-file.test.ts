@@ -40,7 +40,9 @@ test('a file as describe-task-definition gives it is deployed, with its tags', a
   writeFileSync(join(world.folder, FILE), `\uFEFF${text}`);
   const end = await deployFile(world, '--json');
   expect(end.status, end.stderr).toBe(0);
-  expect(end.stderr.match(/does not know; they are passed on: newerThanTheSdk\n/g)).toHaveLength(1);
+  expect(
+    end.stderr.match(/does not know; they are sent unchanged: newerThanTheSdk\n/g),
+  ).toHaveLength(1);
   const { taskDefinition } = await world.service();
   const rendered = await world.run(['render', '--set-env', 'A=b']);
   expect(JSON.parse(rendered.stdout)).toMatchObject({
@@ -76,17 +78,17 @@ test('everything that ECS would not take is told at once, with the place and the
   expect(end.status).toBe(2);
   expect(world.writes()).toEqual([]);
   expect(stable(end.stderr, world)).toMatchInlineSnapshot(`
-    "Error: The task definition FOLDER/task.json is not as ECS takes it:
-      volumes[0].efsVolumeConfiguration.fileSystemID: ECS has no such member; did you mean "fileSystemId"?
-      networkMod: ECS has no such member; did you mean "networkMode"?
-      containerDefinitions[0].Image: ECS has no such member; did you mean "image"?
-      containerDefinitions[0].portMapping: ECS has no such member; did you mean "portMappings"?
-      containerDefinitions[0].logConfigration: ECS has no such member; did you mean "logConfiguration"?
+    "Error: The task definition FOLDER/task.json is not valid:
+      volumes[0].efsVolumeConfiguration.fileSystemID: unknown member; did you mean "fileSystemId"?
+      networkMod: unknown member; did you mean "networkMode"?
+      containerDefinitions[0].Image: unknown member; did you mean "image"?
+      containerDefinitions[0].portMapping: unknown member; did you mean "portMappings"?
+      containerDefinitions[0].logConfigration: unknown member; did you mean "logConfiguration"?
       memory: must be a string, but is a number: put it in quotes
       containerDefinitions[0].cpu: must be a number, but is a string: leave the quotes out
       containerDefinitions[0].essential: must be true or false, but is a string
       containerDefinitions[0].environment: must be a list such as [{ "name": …, "value": … }], but is an object
-      → ECS would leave out silently what it does not know; if it is newer than this version of ecsdeploy: --skip-check member-names
+      → ECS silently drops members that it does not know; if a member is newer than this version of ecsdeploy: --skip-check member-names
     "
   `);
 });

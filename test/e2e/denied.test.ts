@@ -144,7 +144,7 @@ describe.each(IAM_COMMANDS)('%s', (command) => {
     );
     expect(end.status, end.stderr).toBe(0);
     for (const action of end.refused.filter((name) => !isSilent(command, name)))
-      expect(end.stderr).toContain(`may not call ${action}`);
+      expect(end.stderr).toContain(`is not authorized to call ${action}`);
   });
 
   test.each(needed.filter((action) => !NOT_ASKED.has(action) && !NOT_NEEDED_HERE.has(action)))(
@@ -155,7 +155,7 @@ describe.each(IAM_COMMANDS)('%s', (command) => {
         // Where to go back to is a question of the service, not of the caller alone.
         command === 'rollback' && /ListServiceD|DescribeServiceR/.test(action) ? 3 : 4,
       );
-      expect(end.stderr).toContain(`may not call ${action}`);
+      expect(end.stderr).toContain(`is not authorized to call ${action}`);
       expect(end.stderr).toContain(`{ "Effect": "Allow", "Action": "${action}", "Resource": "*" }`);
       const isBehind = action === 'ecs:UpdateService' && command === 'deploy';
       expect(written(end)).toEqual(isBehind ? ['ecs:RegisterTaskDefinition'] : []);
@@ -167,7 +167,9 @@ describe.each(IAM_COMMANDS)('%s', (command) => {
     async (action) => {
       const end = await play(command, [action]);
       expect(end.status, end.stderr).toBe(0);
-      const unsaid = end.refused.filter((name) => !end.stderr.includes(`may not call ${name}`));
+      const unsaid = end.refused.filter(
+        (name) => !end.stderr.includes(`is not authorized to call ${name}`),
+      );
       expect(unsaid).toEqual([]);
     },
   );
@@ -187,8 +189,8 @@ test('a denied role: the statement is on one line, with its condition', async ()
     {
       "code": "permission-denied",
       "hint": "add to its policy: { "Effect": "Allow", "Action": "iam:PassRole", "Resource": "arn:aws:iam::111122223333:role/ecsTaskExecutionRole", "Condition": { "StringEquals": { "iam:PassedToService": "ecs-tasks.amazonaws.com" } } }
-    the whole policy: ecsdeploy help iam",
-      "message": "arn:aws:iam::111122223333:user/sandbox may not call iam:PassRole on arn:aws:iam::111122223333:role/ecsTaskExecutionRole: no identity-based policy allows it.",
+    for the full policy: ecsdeploy help iam",
+      "message": "arn:aws:iam::111122223333:user/sandbox is not authorized to call iam:PassRole on arn:aws:iam::111122223333:role/ecsTaskExecutionRole: no identity-based policy allows it.",
     }
   `);
 });
@@ -196,10 +198,10 @@ test('a denied role: the statement is on one line, with its condition', async ()
 test('UpdateService denied: the revision that was registered is named, and how to go on', async () => {
   const end = await play('deploy', ['ecs:UpdateService']);
   expect(end.stderr.slice(end.stderr.indexOf('Error: '))).toMatchInlineSnapshot(`
-    "Error: arn:aws:iam::111122223333:user/sandbox may not call ecs:UpdateService: no identity-based policy allows it. hyeon9mak-task-dev:2 was registered, but not deployed: the service is as it was.
+    "Error: arn:aws:iam::111122223333:user/sandbox is not authorized to call ecs:UpdateService: no identity-based policy allows it. hyeon9mak-task-dev:2 was registered, but not deployed: the service is as it was.
       → add to its policy: { "Effect": "Allow", "Action": "ecs:UpdateService", "Resource": "*" }
       → then continue with the registered revision: ecsdeploy rollout hyeon9mak-task-dev:2 --cluster backend --service hyeon9mak-service-dev
-      → the whole policy: ecsdeploy help iam
+      → for the full policy: ecsdeploy help iam
     "
   `);
   const { taskDefinition, deployments } = await end.world.service();

@@ -78,9 +78,9 @@ test('a second deploy of the same commit finds nothing to do', async () => {
     "Image REGISTRY/hyeon9mak-dev:COMMIT
     Service hyeon9mak-service-dev in backend runs hyeon9mak-task-dev:2
       no changes
-    REGISTRY/hyeon9mak-dev:COMMIT is in the registry already (DIGEST): nothing to build
+    REGISTRY/hyeon9mak-dev:COMMIT is already in the registry (DIGEST): nothing to build
     hyeon9mak-task-dev:2 is the same definition: nothing to register
-    hyeon9mak-service-dev runs hyeon9mak-task-dev:2 already: nothing to deploy
+    hyeon9mak-service-dev already runs hyeon9mak-task-dev:2: nothing to deploy
     "
   `);
 });
@@ -161,8 +161,7 @@ test('a dry run shows the plan with its diff and writes nothing', async () => {
   ]);
   expect(end.status).toBe(0);
   expect(stable(end.stderr, world)).toMatchInlineSnapshot(`
-    "Docker: the sandbox's stand-in at tcp://DOCKER
-    Image REGISTRY/hyeon9mak-dev:COMMIT (to be built)
+    "Image REGISTRY/hyeon9mak-dev:COMMIT (to be built)
     Service hyeon9mak-service-dev in backend runs hyeon9mak-task-dev:1
       container hyeon9mak-container
         - image: "REGISTRY/hyeon9mak-dev:first"
@@ -320,9 +319,8 @@ test('a container that the load balancer needs cannot be renamed away', async ()
   const end = await world.run(args);
   expect(end.status).toBe(3);
   expect(stable(end.stderr, world)).toMatchInlineSnapshot(`
-    "Docker: the sandbox's stand-in at tcp://DOCKER
-    Error: The load balancer of "hyeon9mak-service-dev" sends to port 8080 of container "hyeon9mak-container", which the task definition does not have.
-      → keep the name and the port mapping of that container, or change the load balancer of the service first
+    "Error: The load balancer of "hyeon9mak-service-dev" sends traffic to port 8080 of container "hyeon9mak-container", which the task definition does not have.
+      → keep the name and the port mapping of that container, or change the load balancer of the service first; to continue anyway: --skip-check container-port
     "
   `);
   expect(world.writes()).toEqual([]);

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import Docker from 'dockerode';
 import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
-import { canReachRegistry } from '../../src/docker/engine/probe.ts';
+import { canReachRegistry } from '../../src/docker/engine/registry-probe.ts';
 import { openDocker } from '../../src/docker/engine/daemon.ts';
 import { readResult } from '../support/cli.ts';
 import {
@@ -72,7 +72,7 @@ describe.skipIf(!HAS_DOCKER || !HAS_PROGRAM)('with a real Docker daemon', () => 
   test('the image is built, pushed, deployed; pulled by its digest it prints what its source says', async () => {
     const page = `page of ${Date.now()}\n`;
     const world = await makeWorld({ daemon: true, files: { ...FILES, busybox: program(), page } });
-    const end = await world.run(['deploy', '--json']);
+    const end = await world.spawn(['deploy', '--json']);
     expect(end.status, end.stderr).toBe(0);
     const { image, outcome } = readResult(end);
     expect(outcome).toBe('succeeded');
@@ -186,7 +186,7 @@ describe.skipIf(!HAS_DOCKER || !HAS_PROGRAM)('with a real Docker daemon', () => 
         Dockerfile: `FROM scratch\nCOPY busybox /bin/sleep\nRUN ["/bin/sleep", "${seconds}"]\n`,
       },
     });
-    const end = await world.run(['deploy', '--progress', 'json'], {
+    const end = await world.spawn(['deploy', '--progress', 'json'], {
       onStderr: (text, child) => {
         if (text.includes(seconds)) child.kill('SIGINT');
       },

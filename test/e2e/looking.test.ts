@@ -25,7 +25,7 @@ describe('status', () => {
     expect(end.status, end.stderr).toBe(0);
     expect(end.stderr).toBe('');
     expect(steady(end.stdout, world)).toMatchInlineSnapshot(`
-      "hyeon9mak-service-dev in backend: ACTIVE, 2 of 2 running
+      "hyeon9mak-service-dev in backend: ACTIVE, 2 of 2 running, serving hyeon9mak-task-dev:1
 
       DEPLOYMENT  REVISION              STATE      TASKS   FAILED  SINCE
       PRIMARY     hyeon9mak-task-dev:1  COMPLETED  2 of 2  0 of 3  TIME
@@ -48,7 +48,12 @@ describe('status', () => {
     const end = await world.run(['status', '--json']);
     expect(end.status, end.stderr).toBe(0);
     const [service] = readResult(end).services;
-    expect(service).toMatchObject({ outcome: 'unchanged', running: 2, desired: 2 });
+    expect(service).toMatchObject({
+      outcome: 'unchanged',
+      running: 2,
+      desired: 2,
+      serving: expect.stringMatching(/^arn:.*:1$/),
+    });
     expect(service?.deployments).toMatchObject([
       { status: 'PRIMARY', taskDefinition: 'hyeon9mak-task-dev:1', rolloutState: 'COMPLETED' },
     ]);
@@ -76,7 +81,7 @@ describe('status', () => {
     const end = await world.run(['status']);
     expect(end.status, end.stderr).toBe(0);
     expect(end.stdout).toContain('hyeon9mak-task-dev:1');
-    expect(end.stderr.match(/Going on without ecs:ListTasks/g)).toHaveLength(1);
+    expect(end.stderr.match(/Continuing without ecs:ListTasks/g)).toHaveLength(1);
   });
 
   test('of a service that is not there suggests the one that is', async () => {
@@ -97,8 +102,9 @@ describe('diagnose', () => {
     expect(end.stderr).toBe('');
     expect(steady(end.stdout, world).replaceAll(/\d+ tasks\)/g, 'N tasks)')).toMatchInlineSnapshot(`
       "hyeon9mak-service-dev: the deployment of hyeon9mak-task-dev:2 failed and was rolled back.
-        ecs-svc/N, begun TIME; the service is on hyeon9mak-task-dev:1, 2 running, 2 wanted
+        ecs-svc/N, started TIME
         Service deployment rolled back because the circuit breaker threshold was exceeded.
+        serving now: hyeon9mak-task-dev:1, 2 of 2 tasks running
 
       container hyeon9mak-container ended with exit code 1 [application-exit] (N tasks)
         Essential container in task exited
@@ -118,6 +124,7 @@ describe('diagnose', () => {
         {
           outcome: 'rolled-back',
           taskDefinition: expect.stringMatching(/:2$/),
+          serving: expect.stringMatching(/:1$/),
           deployment: expect.stringMatching(/^ecs-svc\//),
           causes: [{ code: 'application-exit' }],
         },
@@ -142,8 +149,21 @@ describe('diagnose', () => {
     const end = await world.run(['diagnose']);
     expect(end.stdout).toContain('failed and was rolled back');
     expect(end.stdout).toContain('it was stopped by a user');
-    expect(end.stdout).toContain('No failed task of it is visible');
+    expect(end.stdout).toContain('No failed tasks found');
     expect(end.stdout).toContain('has reached a steady state.');
+  });
+
+  test('a crash loop: the old revision serves, and the way back is named', async () => {
+    const world = await makeWorld({ scenario: 'crash-loop' });
+    const limits = ['--on-failure', 'watch', '--timeout', '500ms'];
+    await world.run(['deploy', '-q', ...limits]);
+    const end = await world.run(['diagnose']);
+    expect(end.stdout).toContain('the deployment of hyeon9mak-task-dev:2 is in progress.');
+    expect(end.stdout).toContain('  serving now: hyeon9mak-task-dev:1, 2 of 2 tasks running');
+    expect(end.stdout).toMatch(/^ {2}hyeon9mak-task-dev:2: [012] of 2 tasks running$/m);
+    expect(end.stdout).toContain(
+      'roll back: ecsdeploy rollback --cluster backend --service hyeon9mak-service-dev',
+    );
   });
 
   test('a deployment that waits for approval', async () => {
@@ -158,7 +178,7 @@ describe('diagnose', () => {
     const [task] = await world.runningTasks();
     await world.ecs.send(new StopTaskCommand({ cluster: 'backend', task: task?.taskArn }));
     const end = await world.run(['diagnose']);
-    expect(end.stdout).toContain('succeeded, but tasks of it are missing.');
+    expect(end.stdout).toContain('succeeded, but fewer tasks run than desired.');
     expect(end.stdout).toContain('somebody stopped the task [stopped-by-user] (1 task)');
   });
 
@@ -168,7 +188,7 @@ describe('diagnose', () => {
     world.sandbox.fail('ecs:ListServiceDeployments', unknown);
     const end = await world.run(['diagnose']);
     expect(end.status, end.stderr).toBe(0);
-    expect(end.stdout).toContain('nothing is wrong');
+    expect(end.stdout).toContain('is healthy');
   });
 
   test('a service with nothing wrong', async () => {
@@ -176,7 +196,7 @@ describe('diagnose', () => {
     const end = await world.run(['diagnose']);
     expect(end.status, end.stderr).toBe(0);
     expect(end.stdout).toBe(
-      'hyeon9mak-service-dev: nothing is wrong. The latest deployment, of hyeon9mak-task-dev:1, succeeded; 2 running, 2 wanted.\n',
+      'hyeon9mak-service-dev is healthy: hyeon9mak-task-dev:1 is deployed, 2 of 2 tasks running.\n',
     );
   });
 
@@ -201,7 +221,7 @@ describe('diagnose', () => {
     expect(end.status, end.stderr).toBe(0);
     expect(end.stdout).toContain('the deployment of hyeon9mak-task-dev:2 failed.');
     expect(end.stdout).toContain('ECS deployment circuit breaker: tasks failed to start.');
-    expect(end.stdout).toContain('other: ');
+    expect(end.stdout).toContain('other is healthy: ');
     expect(end.stderr).toContain('"Action": "ecs:ListTasks"');
   });
 });
@@ -259,7 +279,7 @@ describe('logs', () => {
   test('-f ends when nobody reads any more', async () => {
     const world = await makeWorld({ scenario: 'crash', speed: 100 });
     let deploy: Promise<unknown> | undefined;
-    const end = await world.run(['logs', '-f', '--poll', '50ms'], {
+    const end = await world.spawn(['logs', '-f', '--poll', '50ms'], {
       onStdout: (_, child) => {
         deploy ??= world.run(['deploy', '-q']);
         child.stdout?.destroy();

@@ -5,6 +5,7 @@ import { describe, expect, test, vi } from 'vitest';
 import type { Outcome } from '../../src/core/result.ts';
 import { accessDenied, awsFault } from '../../src/sandbox/wire.ts';
 import { readResult } from '../support/cli.ts';
+import type { Running } from '../support/cli.ts';
 import { addService, CONFIG, makeWorld, stable } from '../support/world.ts';
 import type { World } from '../support/world.ts';
 
@@ -84,7 +85,7 @@ test('--on-failure rollback that may do nothing says so, and what is left', asyn
   expect(readResult(end).services).toMatchObject([
     { outcome: 'failed', causes: [{ code: 'application-exit' }] },
   ]);
-  expect(end.stderr).toContain('may not call ecs:UpdateService');
+  expect(end.stderr).toContain('is not authorized to call ecs:UpdateService');
 });
 
 test('one task of a cause that no other can mend ends the watch', async () => {
@@ -126,9 +127,8 @@ describe('an image for another CPU', () => {
     const end = await world.run(['deploy', '--platform', 'linux/arm64']);
     expect(end.status).toBe(3);
     expect(stable(end.stderr, world)).toMatchInlineSnapshot(`
-      "Docker: the sandbox's stand-in at tcp://DOCKER
-      Error: The image would be built for linux/arm64, but the tasks run on linux/amd64: the container would die with "exec format error".
-        → build it with --platform linux/amd64, or set runtimePlatform in the task definition; --skip-check image-platform goes on all the same
+      "Error: The image would be built for linux/arm64, but the tasks run on linux/amd64: the container would fail with "exec format error".
+        → build it with --platform linux/amd64, or set runtimePlatform in the task definition; to continue anyway: --skip-check image-platform
       "
     `);
     expect(world.writes()).toEqual([]);
@@ -145,8 +145,8 @@ describe('an image for another CPU', () => {
     expect(end.status).toBe(3);
     expect(end.stdout).toBe('');
     expect(stable(end.stderr, world).split('\n').slice(-3).join('\n')).toMatchInlineSnapshot(`
-      "Error: Docker built REGISTRY/hyeon9mak-dev:COMMIT for linux/arm64, but the tasks run on linux/amd64: the container would die with "exec format error".
-        → take the --platform out of FROM in the Dockerfile, so that --platform linux/amd64 decides; --skip-check image-platform goes on all the same
+      "Error: Docker built REGISTRY/hyeon9mak-dev:COMMIT for linux/arm64, but the tasks run on linux/amd64: the container would fail with "exec format error".
+        → remove --platform from FROM in the Dockerfile, so that --platform linux/amd64 decides; to continue anyway: --skip-check image-platform
       "
     `);
     expect(world.writes()).toEqual([]);
@@ -235,8 +235,8 @@ test('a tag that is not there is refused; forced past that, the rollout names it
   const again = await world.run(['rollout']);
   expect(again.status).toBe(3);
   expect(stable(again.stderr, world)).toMatchInlineSnapshot(`
-    "Error: The latest revision, hyeon9mak-task-dev:2, was deployed to "hyeon9mak-service-dev" before and failed (ROLLBACK_SUCCESSFUL).
-      → to try it again name it: ecsdeploy rollout hyeon9mak-task-dev:2
+    "Error: The last deployment of the latest revision, hyeon9mak-task-dev:2, to "hyeon9mak-service-dev" failed (ROLLBACK_SUCCESSFUL).
+      → to deploy it anyway, name it: ecsdeploy rollout hyeon9mak-task-dev:2
     "
   `);
 });
@@ -246,13 +246,14 @@ async function interfere(
   world: World,
   args: readonly string[],
   act: (kill: (signal: NodeJS.Signals) => void) => unknown,
+  start: 'run' | 'spawn' = 'run',
 ) {
   let acted = false;
-  return world.run(['deploy', '--json', ...args], {
-    onStderr: (text, child) => {
+  return world[start](['deploy', '--json', ...args], {
+    onStderr: (text: string, running: Running) => {
       if (acted || !text.includes('deployment ecs-svc/')) return;
       acted = true;
-      void act((signal) => child.kill(signal));
+      void act((signal) => running.kill(signal));
     },
   });
 }
@@ -282,15 +283,15 @@ test.each(['SIGINT', 'SIGTERM'] as const)(
   '%s stops the watch; the deployment goes on',
   async (signal) => {
     const world = await makeWorld({ speed: 20 });
-    const end = await interfere(world, [], (kill) => kill(signal));
+    const end = await interfere(world, [], (kill) => kill(signal), 'spawn');
     expect(end.status).toBe(130);
     expect(readResult(end)).toMatchObject({
       outcome: 'interrupted',
       services: [{ outcome: 'interrupted' }],
     });
     expect(stable(end.stderr, world).split('\n').slice(-4).join('\n')).toMatchInlineSnapshot(`
-      "Warning: Stopped watching hyeon9mak-service-dev; the deployment of hyeon9mak-task-dev:2 goes on
-        → watch on: ecsdeploy rollout hyeon9mak-task-dev:2 --watch --cluster backend --service hyeon9mak-service-dev
+      "Warning: Stopped watching hyeon9mak-service-dev; the deployment of hyeon9mak-task-dev:2 continues
+        → continue watching: ecsdeploy rollout hyeon9mak-task-dev:2 --watch --cluster backend --service hyeon9mak-service-dev
         → roll back: ecsdeploy rollback --cluster backend --service hyeon9mak-service-dev
       "
     `);
@@ -312,7 +313,7 @@ describe('an interrupt before the rollout changes nothing', () => {
       },
     });
     expect(end.status, end.stderr).toBe(130);
-    expect(end.stderr).toContain('Warning: Interrupted before the service was changed.');
+    expect(end.stderr).toContain('Warning: Interrupted. No service was changed.');
     expect(world.writes()).toEqual([]);
   });
 
@@ -327,7 +328,7 @@ describe('an interrupt before the rollout changes nothing', () => {
         '.ecsdeployrc': `${CONFIG}build: { before: ["sh inner; true"] }`,
       },
     });
-    const end = await world.run(['deploy'], {
+    const end = await world.spawn(['deploy'], {
       onStderr: (text, child) => {
         if (/^ {2}started$/m.test(text)) child.kill('SIGINT');
       },
@@ -361,7 +362,7 @@ test('watching a revision that was rolled back meanwhile is no success', async (
   await world.run(['deploy', '-q']);
   const watched = await world.run(['rollout', 'hyeon9mak-task-dev:2', '--watch']);
   expect(watched.status).toBe(3);
-  expect(watched.stderr).toContain('No deployment of hyeon9mak-task-dev:2 is there to watch');
+  expect(watched.stderr).toContain('There is no deployment of hyeon9mak-task-dev:2 to watch');
   const missing = await world.run(['rollout', 'hyeon9mak-task-dev:99', '--watch']);
   expect(missing.status).toBe(4);
   const now = await world.run(['rollout', '--watch', '--json']);
@@ -453,7 +454,7 @@ test('another registration in the family is waited for', async () => {
   world.sandbox.fail('ecs:RegisterTaskDefinition', awsFault('ClientException', busy), 2);
   const end = await world.run(['deploy', '--json']);
   expect(end.status, end.stderr).toBe(0);
-  expect(end.stderr).toContain('Somebody else registers in the family');
+  expect(end.stderr).toContain('is being registered by someone else; retrying');
 });
 
 test('an UpdateService whose answer is lost is not sent blindly again', async () => {

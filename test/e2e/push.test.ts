@@ -77,8 +77,8 @@ test('the platform is the one that the tasks run on, unless it is named', async 
   const wrong = await world.run(['deploy', ...named]);
   expect(wrong.status).toBe(3);
   expect(complaint(wrong.stderr, world)).toMatchInlineSnapshot(`
-    "Error: The image would be built for linux/amd64, but the tasks run on linux/arm64: the container would die with "exec format error".
-      → build it with --platform linux/arm64, or set runtimePlatform in the task definition; --skip-check image-platform goes on all the same
+    "Error: The image would be built for linux/amd64, but the tasks run on linux/arm64: the container would fail with "exec format error".
+      → build it with --platform linux/arm64, or set runtimePlatform in the task definition; to continue anyway: --skip-check image-platform
     "
   `);
 });
@@ -96,7 +96,7 @@ test('services of two platforms are not given one image', async () => {
     expect(both.status).toBe(3);
     expect(complaint(both.stderr, world)).toMatchInlineSnapshot(`
       "Error: The services run on linux/amd64 and linux/arm64: one image cannot be built for both.
-        → work on those of one platform at a time with --service NAME
+        → deploy the services of one platform at a time with --service NAME
       "
     `);
   }
@@ -114,7 +114,7 @@ test('push needs no service: one that is not there yet, or may not be read, says
   const denied = await makeWorld({ denied: ['ecs:DescribeServices'] });
   const end = await denied.run(['push', '--json']);
   expect(end.status, end.stderr).toBe(0);
-  expect(end.stderr.match(/Going on without the platform of the tasks/g)).toHaveLength(1);
+  expect(end.stderr.match(/Continuing without the platform of the tasks/g)).toHaveLength(1);
 });
 
 test('further tags are given in ECR, also to an image that is there already', async () => {
@@ -122,7 +122,7 @@ test('further tags are given in ECR, also to an image that is there already', as
   const tags = ['--extra-tag', 'latest', '--extra-tag', 'v1'];
   const end = await world.run(['push', '--tag', 'sha', ...tags]);
   expect(end.status, end.stderr).toBe(0);
-  expect(end.stderr).toContain('Tagged it latest, v1 as well');
+  expect(end.stderr).toContain('Also tagged latest, v1');
   const digest = await digestOf(world, 'sha');
   expect([await digestOf(world, 'latest'), await digestOf(world, 'v1')]).toEqual([digest, digest]);
   expect(world.writes()).toEqual(['ecr:PutImage', 'ecr:PutImage']);
@@ -133,7 +133,7 @@ test('further tags are given in ECR, also to an image that is there already', as
 
   const wrong = await world.run(['push', '--extra-tag', 'no tag']);
   expect(wrong.status).toBe(2);
-  expect(wrong.stderr).toContain('--extra-tag: "no tag" is no image tag');
+  expect(wrong.stderr).toContain('--extra-tag: "no tag" is not a valid image tag');
 });
 
 test('a further tag that cannot move is refused before the build', async () => {
@@ -162,8 +162,8 @@ test('a further tag that cannot move is refused before the build', async () => {
   ]);
   expect(end.status).toBe(3);
   expect(complaint(end.stderr, world)).toMatchInlineSnapshot(`
-    "Error: REGISTRY/hyeon9mak-dev:latest is another image already (DIGEST), and the tags of its repository are immutable.
-      → leave --extra-tag latest out, or take it out of the immutable tags: aws ecr put-image-tag-mutability --repository-name hyeon9mak-dev --image-tag-mutability IMMUTABLE_WITH_EXCLUSION --image-tag-mutability-exclusion-filters filterType=WILDCARD,filter=latest
+    "Error: REGISTRY/hyeon9mak-dev:latest already names another image (DIGEST), and the tags of its repository are immutable.
+      → leave out --extra-tag latest, or exclude it from the immutable tags: aws ecr put-image-tag-mutability --repository-name hyeon9mak-dev --image-tag-mutability IMMUTABLE_WITH_EXCLUSION --image-tag-mutability-exclusion-filters filterType=WILDCARD,filter=latest
     "
   `);
   expect(world.writes()).toEqual([]);
@@ -195,8 +195,8 @@ test('an immutable tag that somebody else pushes meanwhile: the same image is we
   const lost = await other.run(['push', '--tag', 'race'], { environment });
   expect(lost.status).toBe(5);
   expect(complaint(lost.stderr, other)).toMatchInlineSnapshot(`
-    "Error: REGISTRY/hyeon9mak-dev:race could not be pushed: tag invalid: The image tag 'race' already exists in the 'hyeon9mak-dev' repository and cannot be overwritten because the repository is immutable.
-      → the tag holds another image and cannot be overwritten: choose another with --tag
+    "Error: Cannot push REGISTRY/hyeon9mak-dev:race: tag invalid: The image tag 'race' already exists in the 'hyeon9mak-dev' repository and cannot be overwritten because the repository is immutable.
+      → the tag belongs to another image and cannot be overwritten: choose another with --tag
     "
   `);
 });
@@ -214,8 +214,8 @@ test('an image that is archived under the tag is refused', async () => {
   const end = await world.run(['push', '--tag', 'old']);
   expect(end.status).toBe(3);
   expect(complaint(end.stderr, world)).toMatchInlineSnapshot(`
-    "Error: ECR has archived REGISTRY/hyeon9mak-dev:old: tasks cannot pull it.
-      → restore it: aws ecr update-image-storage-class --repository-name hyeon9mak-dev --image-id imageDigest=DIGEST --target-storage-class STANDARD; --skip-check image-exists goes on all the same
+    "Error: REGISTRY/hyeon9mak-dev:old is archived in ECR: tasks cannot pull it.
+      → restore it: aws ecr update-image-storage-class --repository-name hyeon9mak-dev --image-id imageDigest=DIGEST --target-storage-class STANDARD; to continue anyway: --skip-check image-exists
     "
   `);
 });
@@ -243,7 +243,7 @@ test('push --image takes an image that the daemon has', async () => {
   expect(missing.status).toBe(3);
   expect(complaint(missing.stderr, world)).toMatchInlineSnapshot(`
     "Error: The Docker daemon at tcp://DOCKER has no image nothing:here.
-      → docker image ls shows those it has; without --image one is built
+      → list its images with docker image ls; without --image one is built
     "
   `);
 });
@@ -265,7 +265,7 @@ test('push --image replaces a tag that may move, and refuses one that may not', 
   const refused = await world.run(['push', '--image', third.stdout.trim(), '--tag', 'second']);
   expect(refused.status).toBe(3);
   expect(complaint(refused.stderr, world)).toMatchInlineSnapshot(`
-    "Error: REGISTRY/hyeon9mak-dev:second is another image already (DIGEST), and the tags of its repository are immutable.
+    "Error: REGISTRY/hyeon9mak-dev:second already names another image (DIGEST), and the tags of its repository are immutable.
       → choose another tag with --tag
     "
   `);
@@ -279,8 +279,8 @@ test('push --image of an image for another CPU is refused', async () => {
   const end = await world.run(['push', '--image', built.stdout.trim(), '--tag', 'again']);
   expect(end.status).toBe(3);
   expect(complaint(end.stderr, world)).toMatchInlineSnapshot(`
-    "Error: Docker has REGISTRY/hyeon9mak-dev:arm64 for linux/arm64, but the tasks run on linux/amd64: the container would die with "exec format error".
-      → build it with --platform linux/amd64; --skip-check image-platform goes on all the same
+    "Error: Docker has REGISTRY/hyeon9mak-dev:arm64 for linux/arm64, but the tasks run on linux/amd64: the container would fail with "exec format error".
+      → build it with --platform linux/amd64; to continue anyway: --skip-check image-platform
     "
   `);
 });
@@ -320,8 +320,8 @@ test('an index is fine when it has the platform, and refused when it has not', a
   const lacking = await world.run(['deploy', '--image', await put('lacking', ['arm64'])]);
   expect(lacking.status).toBe(3);
   expect(complaint(lacking.stderr, world)).toMatchInlineSnapshot(`
-    "Error: REGISTRY/hyeon9mak-dev:lacking is built for linux/arm64, but the tasks run on linux/amd64: the container would die with "exec format error".
-      → build it with --platform linux/amd64, or set runtimePlatform in the task definition; --skip-check image-platform goes on all the same
+    "Error: REGISTRY/hyeon9mak-dev:lacking is built for linux/arm64, but the tasks run on linux/amd64: the container would fail with "exec format error".
+      → build it with --platform linux/amd64, or set runtimePlatform in the task definition; to continue anyway: --skip-check image-platform
     "
   `);
   const both = await put('both', ['arm64', 'amd64']);

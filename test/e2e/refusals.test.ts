@@ -40,7 +40,9 @@ async function refusal({
 }: Wrong): Promise<string> {
   const world = await makeWorld({ ...options, ...(files && { files }) });
   await prepare?.(world);
-  const end = await world.run(
+  // In one process the SDK reads a file of profiles once.
+  const start = environment?.['AWS_CONFIG_FILE'] === undefined ? world.run : world.spawn;
+  const end = await start(
     args.map((arg) => arg.replace('REGISTRY', world.sandbox.registryHost)),
     { ...(environment && { environment }), ...(stdin !== undefined && { stdin }) },
   );
@@ -51,10 +53,10 @@ async function refusal({
 
 test('no config and no flags', async () => {
   expect(await refusal({ args: DEPLOY, files: { '.ecsdeployrc': '' } })).toMatchInlineSnapshot(`
-    "Error: Not set:
-      cluster: give it as --cluster <name>, ECSDEPLOY_CLUSTER, "cluster" in .ecsdeployrc
-      service: give it as --service <name...>, ECSDEPLOY_SERVICE, "service" in .ecsdeployrc
-      repository: give it as --repository <name>, ECSDEPLOY_REPOSITORY, "repository" in .ecsdeployrc
+    "Error: Required settings are missing:
+      cluster: set --cluster <name>, ECSDEPLOY_CLUSTER, or "cluster" in .ecsdeployrc
+      service: set --service <name...>, ECSDEPLOY_SERVICE, or "service" in .ecsdeployrc
+      repository: set --repository <name>, ECSDEPLOY_REPOSITORY, or "repository" in .ecsdeployrc
       → the config file is FOLDER/.ecsdeployrc
     status 2"
   `);
@@ -64,7 +66,7 @@ test('an unknown key', async () => {
   expect(await refusal({ args: DEPLOY, files: { '.ecsdeployrc': `${CONFIG}clutser: x\n` } }))
     .toMatchInlineSnapshot(`
     "Error: FOLDER/.ecsdeployrc:6: unknown key "clutser" (did you mean "cluster"? keys that exist: profile, region, repository, extraTags, platform, timeout, poll, maxFailures, onFailure, build, …)
-      → every key is explained in .ecsdeployrc.example, which comes with ecsdeploy
+      → see .ecsdeployrc.example, which comes with ecsdeploy
     status 2"
   `);
 });
@@ -90,7 +92,8 @@ test('an unknown command', async () => {
 test('no command', async () => {
   expect(await refusal({ args: [] })).toMatchInlineSnapshot(`
     "Error: No command was given.
-      → one of deploy, push, render, register, rollout, rollback, status, diagnose, logs, verify, sandbox, help; see ecsdeploy --help
+      → commands: deploy, push, render, register, rollout, rollback, status, diagnose, logs, verify, sandbox, help
+      → see ecsdeploy --help
     status 2"
   `);
 });
@@ -98,7 +101,7 @@ test('no command', async () => {
 test('an argument too many', async () => {
   expect(await refusal({ args: ['deploy', 'now'] })).toMatchInlineSnapshot(`
     "Error: deploy takes no argument, but 1 was given.
-      → what it works on is named by options, for one --service NAME
+      → use options instead, e.g. --service NAME
       → see ecsdeploy deploy --help
     status 2"
   `);
@@ -106,8 +109,8 @@ test('an argument too many', async () => {
 
 test('a bare number for a duration', async () => {
   expect(await refusal({ args: ['deploy', '--timeout', '30'] })).toMatchInlineSnapshot(`
-    "Error: --timeout: needs a unit: write 30s or 30m
-      → every flag is explained by \`ecsdeploy COMMAND --help\`
+    "Error: --timeout: "30" needs a unit: write 30s or 30m
+      → see ecsdeploy deploy --help
     status 2"
   `);
 });
@@ -115,34 +118,34 @@ test('a bare number for a duration', async () => {
 test('flags that contradict --watch', async () => {
   expect(await refusal({ args: ['rollout', '--watch', '--force', '--no-wait'] }))
     .toMatchInlineSnapshot(`
-    "Error: --watch and --force contradict each other.
-      → --watch follows the deployment that runs and changes nothing: leave one of them out
-    Error: --watch and --no-wait contradict each other.
-      → --watch follows the deployment that runs and changes nothing: leave one of them out
-    status 2"
-  `);
+      "Error: --watch and --force contradict each other.
+        → --watch follows the current deployment and changes nothing: leave out one of them
+      Error: --watch and --no-wait contradict each other.
+        → --watch follows the current deployment and changes nothing: leave out one of them
+      status 2"
+    `);
 });
 
 test('a misspelt choice', async () => {
   expect(await refusal({ args: ['deploy', '--on-failure', 'rolback'] })).toMatchInlineSnapshot(`
-    "Error: --on-failure: must be one of exit, watch, rollback (did you mean "rollback"?)
-      → every flag is explained by \`ecsdeploy COMMAND --help\`
+    "Error: --on-failure: must be one of exit, watch, rollback, not "rolback" (did you mean "rollback"?)
+      → see ecsdeploy deploy --help
     status 2"
   `);
 });
 
 test('a platform that ECS has not', async () => {
   expect(await refusal({ args: ['deploy', '--platform', 'linux/386'] })).toMatchInlineSnapshot(`
-    "Error: --platform: must be linux/amd64 or linux/arm64, the platforms that ECS runs
-      → every flag is explained by \`ecsdeploy COMMAND --help\`
+    "Error: --platform: must be one of linux/amd64, linux/arm64, not "linux/386"
+      → see ecsdeploy deploy --help
     status 2"
   `);
 });
 
 test('an environment that is not there', async () => {
   expect(await refusal({ args: ['deploy', '--env', 'prod'] })).toMatchInlineSnapshot(`
-    "Error: --env: FOLDER/.ecsdeployrc has no environment "prod" (there are no environments at all)
-      → every flag is explained by \`ecsdeploy COMMAND --help\`
+    "Error: --env: FOLDER/.ecsdeployrc does not define the environment "prod" (there are no environments at all)
+      → see ecsdeploy deploy --help
     status 2"
   `);
 });
@@ -164,19 +167,19 @@ test('no region', async () => {
     }),
   ).toMatchInlineSnapshot(`
     "Error: No AWS region is set.
-      → give --region NAME, set AWS_REGION, or write "region:" in .ecsdeployrc or the profile
+      → set one with --region NAME, AWS_REGION, or "region:" in .ecsdeployrc or the profile
     status 2"
   `);
 });
 
 test('another region', async () => {
   expect(await refusal({ args: ['deploy', '--region', 'eu-west-1'] })).toMatchInlineSnapshot(`
-    "Error: ECR has no repository "hyeon9mak-dev" in eu-west-1.
-      → there are no repositories at all
-      → if it is to be a new one: --create-repository
-    Error: There is no cluster "backend" in eu-west-1.
+    "Error: There is no cluster "backend" in eu-west-1.
       → there are no clusters at all
-      → is this the right region and account? ecsdeploy verify shows both
+      → check the region and the account: ecsdeploy verify shows both
+    Error: ECR has no repository "hyeon9mak-dev" in eu-west-1.
+      → there are no repositories at all
+      → to create it: --create-repository
     status 4"
   `);
 });
@@ -196,10 +199,9 @@ test('no credentials', async () => {
 
 test('a cluster that is not there', async () => {
   expect(await refusal({ args: ['deploy', '--cluster', 'backnd'] })).toMatchInlineSnapshot(`
-    "Docker: the sandbox's stand-in at tcp://DOCKER
-    Error: There is no cluster "backnd" in ap-northeast-2.
+    "Error: There is no cluster "backnd" in ap-northeast-2.
       → did you mean "backend"? clusters that exist: backend
-      → is this the right region and account? ecsdeploy verify shows both
+      → check the region and the account: ecsdeploy verify shows both
     status 4"
   `);
 });
@@ -207,26 +209,24 @@ test('a cluster that is not there', async () => {
 test('a service that is not there', async () => {
   expect(await refusal({ args: ['deploy', '--service', 'hyeon9mak-service-prod'] }))
     .toMatchInlineSnapshot(`
-    "Docker: the sandbox's stand-in at tcp://DOCKER
-    Error: The cluster "backend" has no service "hyeon9mak-service-prod" in ap-northeast-2.
-      → did you mean "hyeon9mak-service-dev"? services that exist: hyeon9mak-service-dev
-    status 4"
-  `);
+      "Error: The cluster "backend" has no service "hyeon9mak-service-prod" in ap-northeast-2.
+        → did you mean "hyeon9mak-service-dev"? services that exist: hyeon9mak-service-dev
+      status 4"
+    `);
 });
 
 test('a repository that is not there', async () => {
   expect(await refusal({ args: ['deploy', '--repository', 'hyeon9mak'] })).toMatchInlineSnapshot(`
     "Error: ECR has no repository "hyeon9mak" in ap-northeast-2.
       → did you mean "hyeon9mak-dev"? repositories that exist: hyeon9mak-dev
-      → if it is to be a new one: --create-repository
+      → to create it: --create-repository
     status 4"
   `);
 });
 
 test('a container that is not there', async () => {
   expect(await refusal({ args: ['deploy', '--container', 'hyeon9mak'] })).toMatchInlineSnapshot(`
-    "Docker: the sandbox's stand-in at tcp://DOCKER
-    Error: The task definition hyeon9mak-task-dev has no container "hyeon9mak".
+    "Error: The task definition hyeon9mak-task-dev has no container "hyeon9mak".
       → did you mean "hyeon9mak-container"? containers that exist: hyeon9mak-container, datadog-agent, log_router; set --container or "container" in .ecsdeployrc
     status 3"
   `);
@@ -236,8 +236,7 @@ test('no container among several', async () => {
   expect(
     await refusal({ args: DEPLOY, files: { '.ecsdeployrc': CONFIG.replace(/container.*\n/, '') } }),
   ).toMatchInlineSnapshot(`
-    "Docker: the sandbox's stand-in at tcp://DOCKER
-    Error: The task definition hyeon9mak-task-dev has 3 containers: hyeon9mak-container, datadog-agent, log_router. Which one gets the image?
+    "Error: The task definition hyeon9mak-task-dev has 3 containers: hyeon9mak-container, datadog-agent, log_router. Which one gets the image?
       → name it with --container NAME or "container" in .ecsdeployrc
     status 2"
   `);
@@ -246,33 +245,32 @@ test('no container among several', async () => {
 test('a family that is not there', async () => {
   expect(await refusal({ args: ['deploy', '--task-definition', 'hyeon9mak-task-prod'] }))
     .toMatchInlineSnapshot(`
-    "Docker: the sandbox's stand-in at tcp://DOCKER
-    Error: There is no task definition "hyeon9mak-task-prod" in ap-northeast-2.
-      → did you mean "hyeon9mak-task-dev"? families that exist: hyeon9mak-task-dev
-    status 4"
-  `);
+      "Error: There is no task definition "hyeon9mak-task-prod" in ap-northeast-2.
+        → did you mean "hyeon9mak-task-dev"? families that exist: hyeon9mak-task-dev
+      status 4"
+    `);
 });
 
 test('everything wrong at once', async () => {
   expect(await refusal({ args: ['deploy', '--cluster', 'x', '--repository', 'y', '--tag', 'a b'] }))
     .toMatchInlineSnapshot(`
-    "Error: ECR has no repository "y" in ap-northeast-2.
-      → repositories that exist: hyeon9mak-dev
-      → if it is to be a new one: --create-repository
-    Error: "a b" is no image tag.
-      → a tag has up to 128 letters, digits, "_", "." and "-", and starts with none of the last two
-    Error: There is no cluster "x" in ap-northeast-2.
-      → clusters that exist: backend
-      → is this the right region and account? ecsdeploy verify shows both
-    status 4"
-  `);
+      "Error: There is no cluster "x" in ap-northeast-2.
+        → clusters that exist: backend
+        → check the region and the account: ecsdeploy verify shows both
+      Error: ECR has no repository "y" in ap-northeast-2.
+        → repositories that exist: hyeon9mak-dev
+        → to create it: --create-repository
+      Error: "a b" is not a valid image tag.
+        → a tag has up to 128 letters, digits, "_", "." and "-", and does not start with "." or "-"
+      status 4"
+    `);
 });
 
 test('a Dockerfile that is not there', async () => {
   expect(await refusal({ args: ['deploy', '--dockerfile', 'docker/Dockerfile'] }))
     .toMatchInlineSnapshot(`
     "Error: There is no Dockerfile at FOLDER/docker/Dockerfile.
-      → give it with --dockerfile FILE or "build.dockerfile" in .ecsdeployrc; to deploy an image that exists use --image
+      → set it with --dockerfile FILE or "build.dockerfile" in .ecsdeployrc; to deploy an existing image, use --image
     status 2"
   `);
 });
@@ -280,7 +278,7 @@ test('a Dockerfile that is not there', async () => {
 test('a context that is not there', async () => {
   expect(await refusal({ args: ['deploy', '--context', 'nowhere'] })).toMatchInlineSnapshot(`
     "Error: The build context FOLDER/nowhere is not a folder.
-      → give it with --context DIR or "build.context" in .ecsdeployrc
+      → set it with --context DIR or "build.context" in .ecsdeployrc
     status 2"
   `);
 });
@@ -289,17 +287,17 @@ test('a build that fails', async () => {
   expect(
     await refusal({ args: DEPLOY, files: { Dockerfile: 'FROM scratch\nCOPY missing /app\n' } }),
   ).toMatchInlineSnapshot(`
-    "Docker: the sandbox's stand-in at tcp://DOCKER
-    Image REGISTRY/hyeon9mak-dev:COMMIT (to be built)
+    "Image REGISTRY/hyeon9mak-dev:COMMIT (to be built)
     Service hyeon9mak-service-dev in backend runs hyeon9mak-task-dev:1
       container hyeon9mak-container
         - image: "REGISTRY/hyeon9mak-dev:first"
         + image: "REGISTRY/hyeon9mak-dev:COMMIT"
+    Docker: the sandbox's stand-in at tcp://DOCKER
     Building for linux/amd64
       context: 4 files, 171 B
     Error: The build failed: "/missing": not found
       | [1/1] COPY missing /app
-      → check the path in the Dockerfile, and whether .dockerignore leaves it out of the context
+      → check the path in the Dockerfile, and whether .dockerignore excludes it from the context
     status 5"
   `);
 });
@@ -307,28 +305,28 @@ test('a build that fails', async () => {
 test('a Dockerfile that is none', async () => {
   expect(await refusal({ args: DEPLOY, files: { Dockerfile: 'FROM scratch\nCOPPY app /app\n' } }))
     .toMatchInlineSnapshot(`
-    "Docker: the sandbox's stand-in at tcp://DOCKER
-    Image REGISTRY/hyeon9mak-dev:COMMIT (to be built)
-    Service hyeon9mak-service-dev in backend runs hyeon9mak-task-dev:1
-      container hyeon9mak-container
-        - image: "REGISTRY/hyeon9mak-dev:first"
-        + image: "REGISTRY/hyeon9mak-dev:COMMIT"
-    Building for linux/amd64
-      context: 4 files, 168 B
-    Error: The build failed: the sandbox's stand-in for Docker knows no COPPY (Dockerfile line 2): it builds FROM scratch with COPY, ADD, ARG, ENV, CMD, ENTRYPOINT, EXPOSE, LABEL, WORKDIR and USER; start a Docker daemon to build this
-      | [0/0] COPPY app /app
-    status 5"
-  `);
+      "Image REGISTRY/hyeon9mak-dev:COMMIT (to be built)
+      Service hyeon9mak-service-dev in backend runs hyeon9mak-task-dev:1
+        container hyeon9mak-container
+          - image: "REGISTRY/hyeon9mak-dev:first"
+          + image: "REGISTRY/hyeon9mak-dev:COMMIT"
+      Docker: the sandbox's stand-in at tcp://DOCKER
+      Building for linux/amd64
+        context: 4 files, 168 B
+      Error: The build failed: the sandbox's stand-in for Docker does not support COPPY (Dockerfile line 2); it builds FROM scratch with COPY, ADD, ARG, ENV, CMD, ENTRYPOINT, EXPOSE, LABEL, WORKDIR and USER; start a Docker daemon to build this
+        | [0/0] COPPY app /app
+      status 5"
+    `);
 });
 
 test('no Docker daemon', async () => {
   expect(
     await refusal({ args: DEPLOY, environment: { DOCKER_HOST: 'unix:///nowhere/docker.sock' } }),
   ).toMatchInlineSnapshot(`
-    "Error: No Docker daemon runs: there is no unix:///nowhere/docker.sock (DOCKER_HOST).
+    "Error: The Docker daemon is not running: unix:///nowhere/docker.sock (DOCKER_HOST) does not exist.
       → start it: sudo systemctl start docker (Docker Desktop: systemctl --user start docker-desktop)
-      → if there is none yet: https://docs.docker.com/get-started/get-docker/
-      → to deploy an image that is in a registry no Docker is needed: --image REFERENCE
+      → to install Docker: https://docs.docker.com/get-started/get-docker/
+      → to deploy an image from a registry without Docker: --image REFERENCE
     status 5"
   `);
 });
@@ -336,7 +334,7 @@ test('no Docker daemon', async () => {
 test('a Docker address of another kind', async () => {
   expect(await refusal({ args: DEPLOY, environment: { DOCKER_HOST: 'fd://builder' } }))
     .toMatchInlineSnapshot(`
-    "Error: The Docker address fd://builder (DOCKER_HOST) is of a kind that ecsdeploy does not speak.
+    "Error: ecsdeploy does not support the Docker address fd://builder (DOCKER_HOST).
       → use unix://, tcp:// or ssh://
     status 5"
   `);
@@ -345,10 +343,10 @@ test('a Docker address of another kind', async () => {
 test('a daemon that is named and not there', async () => {
   expect(await refusal({ args: [...DEPLOY, '--docker-host', 'unix:///elsewhere/docker.sock'] }))
     .toMatchInlineSnapshot(`
-    "Error: No Docker daemon runs: there is no unix:///elsewhere/docker.sock (--docker-host).
+    "Error: The Docker daemon is not running: unix:///elsewhere/docker.sock (--docker-host) does not exist.
       → start it: sudo systemctl start docker (Docker Desktop: systemctl --user start docker-desktop)
-      → if there is none yet: https://docs.docker.com/get-started/get-docker/
-      → to deploy an image that is in a registry no Docker is needed: --image REFERENCE
+      → to install Docker: https://docs.docker.com/get-started/get-docker/
+      → to deploy an image from a registry without Docker: --image REFERENCE
     status 5"
   `);
 });
@@ -356,8 +354,8 @@ test('a daemon that is named and not there', async () => {
 test('a context that is named and not there', async () => {
   expect(await refusal({ args: [...DEPLOY, '--docker-context', 'builder'] }))
     .toMatchInlineSnapshot(`
-    "Error: There is no docker context "builder".
-      → choose one that \`docker context ls\` shows: docker context use NAME, or set DOCKER_HOST
+    "Error: There is no Docker context "builder".
+      → choose one of \`docker context ls\` with docker context use NAME, or set DOCKER_HOST
     status 5"
   `);
 });
@@ -366,8 +364,8 @@ test('a docker context that is not there', async () => {
   expect(
     await refusal({ args: DEPLOY, environment: { DOCKER_HOST: '', DOCKER_CONTEXT: 'builder' } }),
   ).toMatchInlineSnapshot(`
-    "Error: There is no docker context "builder".
-      → choose one that \`docker context ls\` shows: docker context use NAME, or set DOCKER_HOST
+    "Error: There is no Docker context "builder".
+      → choose one of \`docker context ls\` with docker context use NAME, or set DOCKER_HOST
     status 5"
   `);
 });
@@ -375,28 +373,28 @@ test('a docker context that is not there', async () => {
 test('a registry that refuses', async () => {
   expect(await refusal({ args: DEPLOY, prepare: (world) => denyUpload(world) }))
     .toMatchInlineSnapshot(`
-    "Docker: the sandbox's stand-in at tcp://DOCKER
-    Image REGISTRY/hyeon9mak-dev:COMMIT (to be built)
-    Service hyeon9mak-service-dev in backend runs hyeon9mak-task-dev:1
-      container hyeon9mak-container
-        - image: "REGISTRY/hyeon9mak-dev:first"
-        + image: "REGISTRY/hyeon9mak-dev:COMMIT"
-    Building for linux/amd64
-      context: 4 files, 187 B
-      [1/1] COPY app /app TIME
-    Built for linux/amd64 in TIME
-    Pushing
-    Error: arn:aws:iam::111122223333:user/sandbox may not call ecr:InitiateLayerUpload: no identity-based policy allows it.
-      → add to its policy: { "Effect": "Allow", "Action": "ecr:InitiateLayerUpload", "Resource": "*" }
-      → the whole policy: ecsdeploy help iam
-    status 4"
-  `);
+      "Image REGISTRY/hyeon9mak-dev:COMMIT (to be built)
+      Service hyeon9mak-service-dev in backend runs hyeon9mak-task-dev:1
+        container hyeon9mak-container
+          - image: "REGISTRY/hyeon9mak-dev:first"
+          + image: "REGISTRY/hyeon9mak-dev:COMMIT"
+      Docker: the sandbox's stand-in at tcp://DOCKER
+      Building for linux/amd64
+        context: 4 files, 187 B
+        [1/1] COPY app /app TIME
+      Built for linux/amd64 in TIME
+      Pushing
+      Error: arn:aws:iam::111122223333:user/sandbox is not authorized to call ecr:InitiateLayerUpload: no identity-based policy allows it.
+        → add to its policy: { "Effect": "Allow", "Action": "ecr:InitiateLayerUpload", "Resource": "*" }
+        → for the full policy: ecsdeploy help iam
+      status 4"
+    `);
 });
 
 test('a tag that is none', async () => {
   expect(await refusal({ args: ['push', '--tag', '-x'] })).toMatchInlineSnapshot(`
-    "Error: "-x" is no image tag.
-      → a tag has up to 128 letters, digits, "_", "." and "-", and starts with none of the last two
+    "Error: "-x" is not a valid image tag.
+      → a tag has up to 128 letters, digits, "_", "." and "-", and does not start with "." or "-"
     status 2"
   `);
 });
@@ -404,16 +402,16 @@ test('a tag that is none', async () => {
 test('an image that is not there', async () => {
   expect(await refusal({ args: ['deploy', '--image', 'REGISTRY/hyeon9mak-dev:nowhere'] }))
     .toMatchInlineSnapshot(`
-    "Error: ECR has no image REGISTRY/hyeon9mak-dev:nowhere.
-      → push it first (ecsdeploy push), or name one that exists; --skip-check image-exists goes on all the same
-    status 3"
-  `);
+      "Error: ECR has no image REGISTRY/hyeon9mak-dev:nowhere.
+        → push it first (ecsdeploy push), or name an existing one; to continue anyway: --skip-check image-exists
+      status 3"
+    `);
 });
 
 test('render without an image', async () => {
   expect(await refusal({ args: ['render'] })).toMatchInlineSnapshot(`
-    "Error: Not set:
-      image: give it as --image <reference>, ECSDEPLOY_IMAGE
+    "Error: Required settings are missing:
+      image: set --image <reference> or ECSDEPLOY_IMAGE
       → the config file is FOLDER/.ecsdeployrc
     status 2"
   `);
@@ -421,31 +419,31 @@ test('render without an image', async () => {
 
 test('register of nothing', async () => {
   expect(await refusal({ args: ['register'] })).toMatchInlineSnapshot(`
-    "Error: stdin holds no task definition: it is empty
-      → it is the JSON that \`ecsdeploy render\` prints, with "family" and "containerDefinitions"
+    "Error: stdin is not a task definition: it is empty.
+      → use the JSON that \`ecsdeploy render\` prints, with "family" and "containerDefinitions"
     status 2"
   `);
 });
 
 test('register of no JSON', async () => {
   expect(await refusal({ args: ['register', '-'], stdin: '{ "family": ' })).toMatchInlineSnapshot(`
-    "Error: stdin holds no task definition: it ends in the middle of something
-      → it is the JSON that \`ecsdeploy render\` prints, with "family" and "containerDefinitions"
+    "Error: stdin is not a task definition: unexpected end of input.
+      → use the JSON that \`ecsdeploy render\` prints, with "family" and "containerDefinitions"
     status 2"
   `);
 });
 
 test('register of something else', async () => {
   expect(await refusal({ args: ['register'], stdin: '{ "family": "x" }' })).toMatchInlineSnapshot(`
-    "Error: stdin holds no task definition: "containerDefinitions" is missing
-      → it is the JSON that \`ecsdeploy render\` prints, with "family" and "containerDefinitions"
+    "Error: stdin is not a task definition: "containerDefinitions" is missing.
+      → use the JSON that \`ecsdeploy render\` prints, with "family" and "containerDefinitions"
     status 2"
   `);
 });
 
 test('register of a file that is not there', async () => {
   expect(await refusal({ args: ['register', 'td.json'] })).toMatchInlineSnapshot(`
-    "Error: The task definition FOLDER/td.json cannot be read: ENOENT: no such file or directory, open 'FOLDER/td.json'
+    "Error: There is no task definition file FOLDER/td.json.
       → give an existing JSON file, or - to read it from stdin
     status 2"
   `);
@@ -461,8 +459,8 @@ test('rollout to a revision that is not there', async () => {
 
 test('rollout to two revisions', async () => {
   expect(await refusal({ args: ['rollout', '-'], stdin: 'a:1\nb:2\n' })).toMatchInlineSnapshot(`
-    "Error: stdin holds more than one revision.
-      → pipe what \`ecsdeploy register\` prints, or name family:revision
+    "Error: stdin has more than one revision.
+      → pipe in what \`ecsdeploy register\` prints, or name family:revision
     status 2"
   `);
 });
@@ -484,16 +482,16 @@ test('build secrets without a session', async () => {
   ).toMatchInlineSnapshot(`
     "Docker: the sandbox's stand-in at tcp://DOCKER
     Building for linux/amd64
-    Error: The Docker daemon at tcp://DOCKER offers no BuildKit session, which build secrets and ssh agents need.
-      → build with Docker 20.10 or newer, or leave --secret, --ssh and what the config says of them out
+    Error: Build secrets and ssh agents need a BuildKit session, which the Docker daemon at tcp://DOCKER does not offer.
+      → build with Docker 20.10 or newer, or remove --secret, --ssh and their settings in the config
     status 5"
   `);
 });
 
 test('a secret that is none', async () => {
   expect(await refusal({ args: ['push', '--secret', 'npm'] })).toMatchInlineSnapshot(`
-    "Error: --secret: must be id=NAME,src=FILE or id=NAME,env=VARIABLE
-      → every flag is explained by \`ecsdeploy COMMAND --help\`
+    "Error: --secret: must be id=NAME,src=FILE or id=NAME,env=VARIABLE, not "npm"
+      → see ecsdeploy push --help
     status 2"
   `);
 });
@@ -537,40 +535,40 @@ test('TLS to Docker without its files', async () => {
       environment: { DOCKER_TLS_VERIFY: '1', DOCKER_CERT_PATH: '/nowhere' },
     }),
   ).toMatchInlineSnapshot(`
-    "Error: The TLS files of the Docker daemon cannot be read: ENOENT: no such file or directory, open '/nowhere/ca.pem'
-      → ca.pem, cert.pem and key.pem belong into DOCKER_CERT_PATH or ~/.docker; without TLS unset DOCKER_TLS_VERIFY
+    "Error: Cannot read the TLS files of the Docker daemon: ENOENT: no such file or directory, open '/nowhere/ca.pem'
+      → put ca.pem, cert.pem and key.pem in DOCKER_CERT_PATH or ~/.docker; to connect without TLS, unset DOCKER_TLS_VERIFY
     status 5"
   `);
 });
 
 test('a check that is not there', async () => {
   expect(await refusal({ args: ['push', '--skip-check', 'imge-platform'] })).toMatchInlineSnapshot(`
-    "Error: --skip-check: must be one of member-names, image-platform, image-exists, image-scan, container-port, port-mappings, task-size, execution-role, log-groups, secrets, deployment-in-progress, deployment-percent, latest-revision, rollback-target, build-context, emulation (did you mean "image-platform"?)
-      → every flag is explained by \`ecsdeploy COMMAND --help\`
+    "Error: --skip-check: must be one of member-names, image-platform, image-exists, image-scan, container-port, port-mappings, task-size, execution-role, log-groups, secrets, deployment-in-progress, deployment-percent, latest-revision, rollback-target, build-context, emulation, not "imge-platform" (did you mean "image-platform"?)
+      → see ecsdeploy push --help
     status 2"
   `);
 });
 
 test('an image that is none', async () => {
   expect(await refusal({ args: ['deploy', '--image', 'Bad Image'] })).toMatchInlineSnapshot(`
-    "Error: --image: must be an image reference such as registry/repository:tag
-      → every flag is explained by \`ecsdeploy COMMAND --help\`
+    "Error: --image: must be an image reference such as registry/repository:tag, not "Bad Image"
+      → see ecsdeploy deploy --help
     status 2"
   `);
 });
 
 test('an image with two tags', async () => {
   expect(await refusal({ args: ['deploy', '--image', 'x:y:z'] })).toMatchInlineSnapshot(`
-    "Error: --image: must be an image reference such as registry/repository:tag
-      → every flag is explained by \`ecsdeploy COMMAND --help\`
+    "Error: --image: must be an image reference such as registry/repository:tag, not "x:y:z"
+      → see ecsdeploy deploy --help
     status 2"
   `);
 });
 
 test('a port that is none', async () => {
   expect(await refusal({ args: ['sandbox', '--port', '99999'] })).toMatchInlineSnapshot(`
-    "Error: The sandbox cannot listen on port 99999: ports go from 0 to 65535.
-      → choose another with --port, or leave it out for any free one
+    "Error: --port: must be an integer from 1 to 65535, not "99999"
+      → see ecsdeploy sandbox --help
     status 2"
   `);
 });
@@ -578,7 +576,7 @@ test('a port that is none', async () => {
 test('a scenario that is not there', async () => {
   expect(await refusal({ args: ['sandbox', '--scenario', 'crsh'] })).toMatchInlineSnapshot(`
     "Error: --scenario: there is no scenario "crsh".
-      → did you mean "crash"? scenarios that exist: success, load-balancer, slow-drain, desired-zero, autoscaling, image-gone, wrong-platform, wrong-architecture, pull-denied, cross-account, …; ecsdeploy sandbox --list explains them
+      → did you mean "crash"? scenarios that exist: success, load-balancer, slow-drain, desired-zero, autoscaling, image-gone, wrong-platform, wrong-architecture, pull-denied, cross-account, …; to see them explained: ecsdeploy sandbox --list
     status 2"
   `);
 });
@@ -588,7 +586,7 @@ test('a config file that is no YAML', async () => {
     await refusal({ args: DEPLOY, files: { '.ecsdeployrc': 'cluster: [backend\nservice: x\n' } }),
   ).toMatchInlineSnapshot(`
     "Error: FOLDER/.ecsdeployrc:2: Flow sequence in block collection must be sufficiently indented and end with a ]
-      → every key is explained in .ecsdeployrc.example, which comes with ecsdeploy
+      → see .ecsdeployrc.example, which comes with ecsdeploy
     status 2"
   `);
 });
@@ -597,7 +595,7 @@ test('a config file that is a list', async () => {
   expect(await refusal({ args: DEPLOY, files: { '.ecsdeployrc': '- backend\n' } }))
     .toMatchInlineSnapshot(`
     "Error: FOLDER/.ecsdeployrc:1: must hold keys and values, as in .ecsdeployrc.example
-      → every key is explained in .ecsdeployrc.example, which comes with ecsdeploy
+      → see .ecsdeployrc.example, which comes with ecsdeploy
     status 2"
   `);
 });
@@ -606,7 +604,7 @@ test('a config file with tabs', async () => {
   expect(await refusal({ args: DEPLOY, files: { '.ecsdeployrc': 'build:\n\tcontext: .\n' } }))
     .toMatchInlineSnapshot(`
     "Error: FOLDER/.ecsdeployrc:2: Tabs are not allowed as indentation
-      → every key is explained in .ecsdeployrc.example, which comes with ecsdeploy
+      → see .ecsdeployrc.example, which comes with ecsdeploy
     status 2"
   `);
 });
@@ -620,12 +618,12 @@ test('many mistakes in one config file', async () => {
       },
     }),
   ).toMatchInlineSnapshot(`
-    "Error: FOLDER/.ecsdeployrc:6: "timeout": needs a unit: write 30s or 30m
-    FOLDER/.ecsdeployrc:7: "platform": must be linux/amd64 or linux/arm64, the platforms that ECS runs
+    "Error: FOLDER/.ecsdeployrc:6: "timeout": "30" needs a unit: write 30s or 30m
+    FOLDER/.ecsdeployrc:7: "platform": must be one of linux/amd64, linux/arm64, not "linux/x86_64" (did you mean "linux/amd64"?)
     FOLDER/.ecsdeployrc:8: unknown key "dokerfile" (did you mean "dockerfile"? keys that exist: context, dockerfile, target, args, secrets, ssh, before)
-    FOLDER/.ecsdeployrc:9: "maxFailures": must be a whole number from 1
-    FOLDER/.ecsdeployrc:10: "setEnv": must be KEY=VALUE
-      → every key is explained in .ecsdeployrc.example, which comes with ecsdeploy
+    FOLDER/.ecsdeployrc:9: "maxFailures": must be a positive integer, not "none"
+    FOLDER/.ecsdeployrc:10: "setEnv": must be KEY=VALUE, not "A"
+      → see .ecsdeployrc.example, which comes with ecsdeploy
     status 2"
   `);
 });
@@ -633,8 +631,8 @@ test('many mistakes in one config file', async () => {
 test('a key twice', async () => {
   expect(await refusal({ args: DEPLOY, files: { '.ecsdeployrc': `${CONFIG}region: eu-west-1\n` } }))
     .toMatchInlineSnapshot(`
-    "Error: FOLDER/.ecsdeployrc:6: Map keys must be unique
-      → every key is explained in .ecsdeployrc.example, which comes with ecsdeploy
+    "Error: FOLDER/.ecsdeployrc:6: the key "region" is repeated
+      → see .ecsdeployrc.example, which comes with ecsdeploy
     status 2"
   `);
 });
@@ -647,7 +645,7 @@ test('services that name none', async () => {
     }),
   ).toMatchInlineSnapshot(`
     "Error: FOLDER/.ecsdeployrc:3: an entry of "services" needs the key "service"
-      → every key is explained in .ecsdeployrc.example, which comes with ecsdeploy
+      → see .ecsdeployrc.example, which comes with ecsdeploy
     status 2"
   `);
 });
@@ -662,15 +660,15 @@ test('a service that the config does not list', async () => {
     }),
   ).toMatchInlineSnapshot(`
     "Error: --service: "wrker" is not in the config file (did you mean "worker"? services that exist: api, worker)
-      → every flag is explained by \`ecsdeploy COMMAND --help\`
+      → see ecsdeploy deploy --help
     status 2"
   `);
 });
 
 test('a config file that is named and not there', async () => {
   expect(await refusal({ args: ['deploy', '--config', 'prod.yml'] })).toMatchInlineSnapshot(`
-    "Error: The config file FOLDER/prod.yml cannot be read: ENOENT: no such file or directory, open 'FOLDER/prod.yml'
-      → give an existing file with --config, or leave it out to search for .ecsdeployrc
+    "Error: The config file FOLDER/prod.yml does not exist.
+      → give an existing file with --config, or omit the flag to search for .ecsdeployrc
     status 2"
   `);
 });
@@ -682,9 +680,9 @@ test('a variable with a wrong value', async () => {
       environment: { ECSDEPLOY_TIMEOUT: 'soon', ECSDEPLOY_JSON: 'maybe' },
     }),
   ).toMatchInlineSnapshot(`
-    "Error: ECSDEPLOY_JSON: must be true or false
-    ECSDEPLOY_TIMEOUT: must be a duration such as 500ms, 90s, 30m or 1h30m
-      → every key is explained in .ecsdeployrc.example, which comes with ecsdeploy
+    "Error: ECSDEPLOY_JSON: must be true or false, not "maybe"
+    ECSDEPLOY_TIMEOUT: must be a duration such as 500ms, 90s, 30m or 1h30m, not "soon"
+      → see ecsdeploy deploy --help
     status 2"
   `);
 });
@@ -692,8 +690,8 @@ test('a variable with a wrong value', async () => {
 test('an environment variable for a choice', async () => {
   expect(await refusal({ args: DEPLOY, environment: { ECSDEPLOY_ON_FAILURE: 'roll-back' } }))
     .toMatchInlineSnapshot(`
-    "Error: ECSDEPLOY_ON_FAILURE: must be one of exit, watch, rollback (did you mean "rollback"?)
-      → every key is explained in .ecsdeployrc.example, which comes with ecsdeploy
+    "Error: ECSDEPLOY_ON_FAILURE: must be one of exit, watch, rollback, not "roll-back" (did you mean "rollback"?)
+      → see ecsdeploy deploy --help
     status 2"
   `);
 });
@@ -718,7 +716,7 @@ test('a flag without its value', async () => {
 test('a service in place of its flag', async () => {
   expect(await refusal({ args: ['status', 'hyeon9mak-service-dev'] })).toMatchInlineSnapshot(`
     "Error: status takes no argument, but 1 was given.
-      → what it works on is named by options, for one --service NAME
+      → use options instead, e.g. --service NAME
       → see ecsdeploy status --help
     status 2"
   `);
@@ -726,23 +724,23 @@ test('a service in place of its flag', async () => {
 
 test('a build argument without a value', async () => {
   expect(await refusal({ args: ['push', '--build-arg', 'VERSION'] })).toMatchInlineSnapshot(`
-    "Error: --build-arg: must be KEY=VALUE
-      → every flag is explained by \`ecsdeploy COMMAND --help\`
+    "Error: --build-arg: must be KEY=VALUE, not "VERSION"
+      → see ecsdeploy push --help
     status 2"
   `);
 });
 
 test('a variable that is set without a value', async () => {
   expect(await refusal({ args: ['render', '--set-env', 'DEBUG'] })).toMatchInlineSnapshot(`
-    "Error: --set-env: must be KEY=VALUE
-      → every flag is explained by \`ecsdeploy COMMAND --help\`
+    "Error: --set-env: must be KEY=VALUE, not "DEBUG"
+      → see ecsdeploy render --help
     status 2"
   `);
 });
 
 test('help on what is not there', async () => {
   expect(await refusal({ args: ['help', 'deply'] })).toMatchInlineSnapshot(`
-    "Error: There is no help on "deply".
+    "Error: There is no help topic "deply".
       → did you mean "deploy"? topics that exist: iam, errors, deploy, push, render, register, rollout, rollback, status, diagnose, …
     status 2"
   `);
@@ -750,7 +748,7 @@ test('help on what is not there', async () => {
 
 test('help iam of what is not there', async () => {
   expect(await refusal({ args: ['help', 'iam', 'sandbox'] })).toMatchInlineSnapshot(`
-    "Error: help iam knows no permissions of "sandbox".
+    "Error: help iam has no policy for "sandbox".
       → commands that exist: deploy, push, render, register, rollout, rollback, status, diagnose, logs, verify
     status 2"
   `);
@@ -759,8 +757,8 @@ test('help iam of what is not there', async () => {
 test('rollout to two revisions by argument and flag', async () => {
   expect(await refusal({ args: ['rollout', 'a:1', '--task-definition', 'b:2'] }))
     .toMatchInlineSnapshot(`
-    "Error: rollout is given two revisions: a:1 and --task-definition b:2.
-      → leave one of them out
+    "Error: Two revisions are given: a:1 and --task-definition b:2.
+      → give only one of them
     status 2"
   `);
 });
@@ -771,9 +769,8 @@ test('a cluster of another region', async () => {
       args: ['deploy', '--cluster', 'arn:aws:ecs:eu-west-1:111122223333:cluster/backend'],
     }),
   ).toMatchInlineSnapshot(`
-    "Docker: the sandbox's stand-in at tcp://DOCKER
-    Error: arn:aws:ecs:eu-west-1:111122223333:cluster/backend is in eu-west-1, but the region is ap-northeast-2.
-      → work there with --region eu-west-1, or give the name in place of the ARN
+    "Error: arn:aws:ecs:eu-west-1:111122223333:cluster/backend is in eu-west-1, but the region is ap-northeast-2.
+      → use --region eu-west-1, or give the name instead of the ARN
     status 2"
   `);
 });
@@ -788,7 +785,7 @@ test('a revision of another account', async () => {
     }),
   ).toMatchInlineSnapshot(`
     "Error: arn:aws:ecs:ap-northeast-2:999988887777:task-definition/hyeon9mak-task-dev:1 is in ap-northeast-2 of account 999988887777, but the service hyeon9mak-service-dev is in ap-northeast-2 of account 111122223333.
-      → register it there first, or name a revision of that place: hyeon9mak-task-dev:1
+      → register it there first, or name a revision in that region and account: hyeon9mak-task-dev:1
     status 2"
   `);
 });
@@ -812,16 +809,16 @@ test('a rollback to a revision that is not there', async () => {
 
 test('a rollback where nothing was before', async () => {
   expect(await refusal({ args: ['rollback'] })).toMatchInlineSnapshot(`
-    "Error: No revision but hyeon9mak-task-dev:1 was deployed to "hyeon9mak-service-dev" successfully.
-      → name one: ecsdeploy rollback --to hyeon9mak-task-dev:REVISION
+    "Error: "hyeon9mak-service-dev" has no earlier successful deployment than hyeon9mak-task-dev:1.
+      → name a revision: ecsdeploy rollback --to hyeon9mak-task-dev:REVISION
     status 3"
   `);
 });
 
 test('an ssh agent that does not run', async () => {
   expect(await refusal({ args: ['push', '--ssh', 'default'] })).toMatchInlineSnapshot(`
-    "Error: The ssh agent "default" cannot be reached: SSH_AUTH_SOCK is not set.
-      → start one and give it the key: eval "$(ssh-agent)" && ssh-add KEYFILE; then --ssh default
+    "Error: Cannot reach the ssh agent "default": SSH_AUTH_SOCK is not set.
+      → start one and add the key: eval "$(ssh-agent)" && ssh-add KEYFILE; then --ssh default
     status 2"
   `);
 });
@@ -829,8 +826,8 @@ test('an ssh agent that does not run', async () => {
 test('a .dockerignore that cannot be read', async () => {
   expect(await refusal({ args: ['push'], files: { '.dockerignore': 'a[' } }))
     .toMatchInlineSnapshot(`
-    "Error: Docker does not understand the pattern "a[" in FOLDER/.dockerignore, line 1: a [ is not closed.
-      → write \\[ and \\\\ for a [ and a \\ of the name itself, or take the line out
+    "Error: Docker rejects the pattern "a[" in FOLDER/.dockerignore, line 1: it has an unclosed or invalid [ ], or ends with \\.
+      → to match a literal [ or \\, write \\[ or \\\\; otherwise remove the line
     status 2"
   `);
 });
@@ -847,7 +844,9 @@ test('a profile that is misspelt', async () => {
   expect(
     await refusal({
       args: ['deploy', '--profile', 'prd'],
-      files: { aws: '[default]\nregion = eu-west-1\n[profile prod]\n[profile dev]\n' },
+      files: {
+        aws: '[default]\nregion = eu-west-1\n[profile prod]\nregion = eu-west-1\n[profile dev]\nregion = eu-west-1\n',
+      },
       environment: { AWS_CONFIG_FILE: 'aws' },
     }),
   ).toMatchInlineSnapshot(`
@@ -884,7 +883,7 @@ test('a profile whose source is not there', async () => {
     }),
   ).toMatchInlineSnapshot(`
     "Error: The profile "chained" gives no AWS credentials: Could not resolve credentials using profile: [gone] in configuration/credentials file(s).
-      → its source_profile "gone" is not there or holds no keys: mend it in ~/.aws/config, or aws configure --profile gone
+      → its source_profile "gone" does not exist or has no keys: fix it in ~/.aws/config, or run: aws configure --profile gone
     status 4"
   `);
 });
@@ -900,7 +899,7 @@ test('a profile that asks for a code where nobody can answer', async () => {
     }),
   ).toMatchInlineSnapshot(`
     "Error: The profile "mfa" gives no AWS credentials: Profile mfa requires multi-factor authentication, but no MFA code callback was provided.
-      → run it on a terminal, where the MFA code can be asked for
+      → run the command in a terminal, which can ask for the MFA code
     status 4"
   `);
 });
@@ -931,9 +930,9 @@ test('a role that may not be assumed', async () => {
         sandbox.fail('sts:AssumeRole', accessDenied('sts:AssumeRole', '111122223333')),
     }),
   ).toMatchInlineSnapshot(`
-    "Error: Profile "chained" gives no AWS credentials: arn:aws:iam::111122223333:user/sandbox may not call sts:AssumeRole: no identity-based policy allows it.
+    "Error: Profile "chained" gives no AWS credentials: arn:aws:iam::111122223333:user/sandbox is not authorized to call sts:AssumeRole: no identity-based policy allows it.
       → add to its policy: { "Effect": "Allow", "Action": "sts:AssumeRole", "Resource": "*" }
-      → and name arn:aws:iam::111122223333:user/sandbox as a principal in the trust policy of the role
+      → add arn:aws:iam::111122223333:user/sandbox as a principal to the trust policy of the role
     status 4"
   `);
 });
@@ -993,8 +992,8 @@ test.skipIf(!HAS_GIT)('outside a git repository a tag is needed', async () => {
   const end = await world.run(['push'], { directory: folder });
   expect(end.status).toBe(2);
   expect(end.stderr.replaceAll(folder, 'FOLDER')).toMatchInlineSnapshot(`
-    "Error: No image tag can be made from the commit of FOLDER: it is not in a git repository.
-      → give the tag yourself: --tag TAG
+    "Error: Cannot make an image tag from the commit of FOLDER: the folder is not in a git repository.
+      → set the tag with --tag TAG
     "
   `);
 });

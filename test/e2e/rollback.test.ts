@@ -107,8 +107,8 @@ describe('is refused before anything is written', () => {
     const end = await world.run(['rollback']);
     expect(end.status).toBe(3);
     expect(end.stderr).toMatchInlineSnapshot(`
-      "Error: No revision but hyeon9mak-task-dev:1 was deployed to "hyeon9mak-service-dev" successfully.
-        → name one: ecsdeploy rollback --to hyeon9mak-task-dev:REVISION
+      "Error: "hyeon9mak-service-dev" has no earlier successful deployment than hyeon9mak-task-dev:1.
+        → name a revision: ecsdeploy rollback --to hyeon9mak-task-dev:REVISION
       "
     `);
     expect(world.writes()).toEqual([]);
@@ -122,8 +122,8 @@ describe('is refused before anything is written', () => {
     const end = await world.run(['rollback']);
     expect(end.status).toBe(3);
     expect(end.stderr).toMatchInlineSnapshot(`
-      "Error: The revision hyeon9mak-task-dev:2 is INACTIVE: ECS starts no new tasks of it.
-        → go back to another: ecsdeploy rollback --to hyeon9mak-task-dev:REVISION
+      "Error: The revision hyeon9mak-task-dev:2 is INACTIVE: ECS does not start new tasks of it.
+        → choose an active one: aws ecs list-task-definitions --family-prefix hyeon9mak-task-dev
       "
     `);
     expect(world.writes()).toEqual([]);
@@ -137,8 +137,8 @@ describe('is refused before anything is written', () => {
     const end = await world.run(['rollback', '--to', `${FAMILY}:1`]);
     expect(end.status).toBe(3);
     expect(stable(end.stderr, world)).toMatchInlineSnapshot(`
-      "Error: The revision hyeon9mak-task-dev:1 needs REGISTRY/hyeon9mak-dev:first, which ECR no longer has.
-        → go back to another: ecsdeploy rollback --to hyeon9mak-task-dev:REVISION; --skip-check image-exists goes on all the same
+      "Error: The revision hyeon9mak-task-dev:1 needs REGISTRY/hyeon9mak-dev:first, which is no longer in ECR.
+        → go back to another revision: ecsdeploy rollback --to hyeon9mak-task-dev:REVISION; to continue anyway: --skip-check image-exists
       "
     `);
     expect(world.writes()).toEqual([]);
@@ -153,7 +153,7 @@ describe('is refused before anything is written', () => {
     const end = await world.run(['rollback']);
     expect(end.status).toBe(3);
     expect(end.stderr).toContain('ecs:ListServiceDeployments');
-    expect(end.stderr).toContain(`name one: ecsdeploy rollback --to ${FAMILY}:REVISION`);
+    expect(end.stderr).toContain(`name a revision: ecsdeploy rollback --to ${FAMILY}:REVISION`);
     expect(world.writes()).toEqual([]);
   });
 });

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { expect, test } from 'vitest';
 import { SCENARIOS } from '../../src/sandbox/scenarios.ts';
-import { runCli } from '../support/cli.ts';
+import { runCli, spawnCli } from '../support/cli.ts';
 import { makeFolder } from '../support/files.ts';
 import { CONFIG, DOCKERFILE } from '../support/world.ts';
 
@@ -9,19 +9,19 @@ const SANDBOX = ['sandbox', '--docker', 'stand-in'];
 const NODE = process.execPath;
 
 test('it runs a command inside and ends with its status', async () => {
-  const end = await runCli([...SANDBOX, '--', NODE, '-e', 'process.exit(7)']);
+  const end = await spawnCli([...SANDBOX, '--', NODE, '-e', 'process.exit(7)']);
   expect(end.status).toBe(7);
   expect(end.stdout).toBe('');
-  const killed = await runCli([...SANDBOX, '--', 'sh', '-c', 'kill -9 $$']);
+  const killed = await spawnCli([...SANDBOX, '--', 'sh', '-c', 'kill -9 $$']);
   expect(killed.status).toBe(137);
-  const missing = await runCli([...SANDBOX, '--', 'no-such-program']);
+  const missing = await spawnCli([...SANDBOX, '--', 'no-such-program']);
   expect(missing.status).toBe(2);
-  expect(missing.stderr).toContain('no-such-program cannot be run');
+  expect(missing.stderr).toContain('Cannot run no-such-program');
 });
 
 test('the command sees the sandbox and nothing of the AWS settings outside', async () => {
   const script = 'console.log(JSON.stringify(process.env))';
-  const end = await runCli([...SANDBOX, '--speed', '600', '--', NODE, '-e', script], {
+  const end = await spawnCli([...SANDBOX, '--speed', '600', '--', NODE, '-e', script], {
     environment: {
       AWS_PROFILE: 'real',
       AWS_SESSION_TOKEN: 'real',
@@ -48,9 +48,9 @@ test('a whole deploy runs inside it, with a fault too', async () => {
     '.ecsdeployrc': `${CONFIG}profile: real\n`,
   });
   const deploy = ['--', NODE, resolve('bin/ecsdeploy.js'), 'deploy', '--tag', 'v1'];
-  const good = await runCli([...SANDBOX, '--speed', '600', ...deploy], { directory });
+  const good = await spawnCli([...SANDBOX, '--speed', '600', ...deploy], { directory });
   expect(good.status, good.stderr).toBe(0);
-  const bad = await runCli([...SANDBOX, '--speed', '600', '--scenario', 'crash', ...deploy], {
+  const bad = await spawnCli([...SANDBOX, '--speed', '600', '--scenario', 'crash', ...deploy], {
     directory,
   });
   expect(bad.status, bad.stderr).toBe(7);
@@ -58,9 +58,9 @@ test('a whole deploy runs inside it, with a fault too', async () => {
 });
 
 test('alone it prints its endpoint, says what to export, and ends with Ctrl-C', async () => {
-  const end = await runCli(SANDBOX, {
+  const end = await spawnCli(SANDBOX, {
     onStderr: (text, child) => {
-      if (text.includes('Ctrl-C ends it')) child.kill('SIGINT');
+      if (text.includes('Press Ctrl-C to stop')) child.kill('SIGINT');
     },
   });
   expect(end.status).toBe(0);
@@ -70,12 +70,12 @@ test('alone it prints its endpoint, says what to export, and ends with Ctrl-C', 
 
 test('where no Docker daemon answers the stand-in is used, and that is said', async () => {
   const environment = { DOCKER_HOST: 'unix:///nowhere/docker.sock' };
-  const end = await runCli(['sandbox', '--', NODE, '-e', ''], { environment });
+  const end = await spawnCli(['sandbox', '--', NODE, '-e', ''], { environment });
   expect(end.status).toBe(0);
   expect(end.stderr).toMatch(
-    /^No Docker daemon runs: there is no unix:\/\/\/nowhere.* stand-in for Docker is used/,
+    /^The Docker daemon is not running: unix:\/\/\/nowhere.* Using the sandbox's stand-in for Docker/,
   );
-  const forced = await runCli(['sandbox', '--docker', 'daemon', '--', NODE, '-e', ''], {
+  const forced = await spawnCli(['sandbox', '--docker', 'daemon', '--', NODE, '-e', ''], {
     environment,
   });
   expect(forced.status).toBe(5);

@@ -175,26 +175,27 @@ test('where all is well every check says so, and nothing is written', async () =
     "account
       ok    credentials: 111122223333 in ap-northeast-2, as arn:aws:iam::111122223333:user/sandbox
     service hyeon9mak-service-dev in backend
-      ok    service: ACTIVE, runs hyeon9mak-task-dev:1 in 2 of 2 tasks
+      ok    service: ACTIVE, runs hyeon9mak-task-dev:1 with 2 of 2 tasks
       ok    containers: hyeon9mak-container, datadog-agent, log_router
       ok    deployment-in-progress: no deployment is in progress
       ok    deployment-percent: 2 to 4 tasks run during a deployment
+      skip  container-port: no load balancer
       ok    task-size: 512 CPU units with 1024 MiB
       ok    port-mappings: ports 8080/tcp
       ok    execution-role: arn:aws:iam::111122223333:role/ecsTaskExecutionRole
+      ok    latest-revision: hyeon9mak-task-dev:1
       ok    log-groups: /ecs/hyeon9mak-task-dev
       ok    secrets: DATABASE_PASSWORD
-      ok    latest-revision: hyeon9mak-task-dev:1
-      ok    rollback-target: hyeon9mak-task-dev:1 can be gone back to
+      ok    rollback-target: rollback to hyeon9mak-task-dev:1 is possible
     image
       ok    image-platform: linux/amd64
-      ok    repository: REGISTRY/hyeon9mak-dev:COMMIT is to be built
+      ok    repository: REGISTRY/hyeon9mak-dev:COMMIT will be built
     build
       ok    docker: the sandbox's stand-in at tcp://DOCKER
       ok    files: FOLDER/Dockerfile
       skip  emulation: no step runs a program
       ok    build-context: 4 files, 1 kB; there is a .dockerignore
-    17 ok, 0 to look at, 0 failed, 1 not checked
+    17 passed, 0 warnings, 0 failed, 2 skipped
     "
   `);
   expect(world.writes()).toEqual([]);
@@ -274,17 +275,18 @@ test('several problems are shown at once, by service', async () => {
     "account
       ok    credentials: 111122223333 in ap-northeast-2, as arn:aws:iam::111122223333:user/sandbox
     service hyeon9mak-service-dev in backend
-      ok    service: ACTIVE, runs hyeon9mak-task-dev:1 in 2 of 2 tasks
+      ok    service: ACTIVE, runs hyeon9mak-task-dev:1 with 2 of 2 tasks
       ok    containers: hyeon9mak-container, datadog-agent, log_router
       ok    deployment-in-progress: no deployment is in progress
       ok    deployment-percent: 2 to 4 tasks run during a deployment
+      skip  container-port: no load balancer
       ok    task-size: 512 CPU units with 1024 MiB
       ok    port-mappings: ports 8080/tcp
       ok    execution-role: arn:aws:iam::111122223333:role/ecsTaskExecutionRole
+      ok    latest-revision: hyeon9mak-task-dev:1
       ok    log-groups: /ecs/hyeon9mak-task-dev
       ok    secrets: DATABASE_PASSWORD
-      ok    latest-revision: hyeon9mak-task-dev:1
-      ok    rollback-target: hyeon9mak-task-dev:1 can be gone back to
+      ok    rollback-target: rollback to hyeon9mak-task-dev:1 is possible
     service other in backend
       FAIL  service: The cluster "backend" has no service "other" in ap-northeast-2.
       → services that exist: hyeon9mak-service-dev
@@ -292,13 +294,13 @@ test('several problems are shown at once, by service', async () => {
       ok    image-platform: linux/amd64
       FAIL  repository: ECR has no repository "nobody" in ap-northeast-2.
       → repositories that exist: hyeon9mak-dev
-      → if it is to be a new one: --create-repository
+      → to create it: --create-repository
     build
       ok    docker: the sandbox's stand-in at tcp://DOCKER
       ok    files: FOLDER/Dockerfile
       skip  emulation: no step runs a program
       ok    build-context: 4 files, 1 kB; there is a .dockerignore
-    16 ok, 0 to look at, 2 failed, 1 not checked
+    16 passed, 0 warnings, 2 failed, 2 skipped
     "
   `);
 });
@@ -318,7 +320,7 @@ test('rollout refuses what its revision lacks', async () => {
   expect(end.status).toBe(3);
   expect(stable(end.stderr, world)).toMatchInlineSnapshot(`
     "Error: service hyeon9mak-service-dev in backend: The secret TOKEN of container "hyeon9mak-container" does not exist: /nobody.
-      → check its name, or create it: aws ssm put-parameter --type SecureString --name /nobody --value …; --skip-check secrets goes on all the same
+      → check its name, or create it: aws ssm put-parameter --type SecureString --name /nobody --value …; to continue anyway: --skip-check secrets
     "
   `);
   expect(world.writes()).toEqual([]);
@@ -350,8 +352,8 @@ test('a network that lets only ECS and ECR through: a deploy goes on with warnin
   };
   const checked = await world.run(['verify'], { environment });
   expect(checked.status, checked.stderr).toBe(0);
-  expect(checked.stderr).toContain('warn  credentials: AWS could not be reached for sts:');
+  expect(checked.stderr).toContain('warn  credentials: Cannot reach AWS for sts:');
   const end = await world.run(['deploy'], { environment });
   expect(end.status, end.stderr).toBe(0);
-  expect(end.stderr).toMatch(/Warning: .*AWS could not be reached for secretsmanager:/);
+  expect(end.stderr).toMatch(/Warning: .*Cannot reach AWS for secretsmanager:/);
 });

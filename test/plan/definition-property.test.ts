@@ -3,13 +3,14 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { connect } from '../../src/aws/client.ts';
 import { definitionShape } from '../../src/aws/definition-shape.ts';
-import { describeRevision, openEcs, registerDefinition } from '../../src/aws/ecs.ts';
+import { openEcs } from '../../src/aws/ecs.ts';
 import type { Ecs } from '../../src/aws/ecs.ts';
+import { describeRevision, registerDefinition } from '../../src/aws/revisions.ts';
 import type { Shape } from '../../src/core/members.ts';
 import type { JsonObject } from '../../src/core/task-definition.ts';
 import { startSandbox } from '../../src/sandbox/sandbox.ts';
 import type { Sandbox } from '../../src/sandbox/sandbox.ts';
-import { renderDefinition } from '../../src/plan/observe.ts';
+import { renderDefinition } from '../../src/plan/render.ts';
 import { callEcs, describeDefinition } from '../support/ecs-wire.ts';
 import type { Described } from '../support/ecs-wire.ts';
 

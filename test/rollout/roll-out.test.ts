@@ -86,7 +86,7 @@ async function makeWorld(faults: readonly Fault[] = [], breaks?: Break): Promise
   const ecs = await openEcs(aws);
   const events: Event[] = [];
   const tools = { ecs, emit: (event: Event) => events.push(event), signal: interrupt.signal };
-  const service = await describeService(ecs, 'backend', SERVICE);
+  const service = await describeService(ecs, { cluster: 'backend', service: SERVICE });
   const { definition } = await describeRevision(ecs, service.taskDefinition);
   const next = { ...definition, cpu: '1024', memory: '2048' };
   const [registration] = await registerDrafts(tools, [{ definition: next, origin: undefined }]);
@@ -97,7 +97,7 @@ async function makeWorld(faults: readonly Fault[] = [], breaks?: Break): Promise
     events,
     interrupt,
     move: async (more = {}) => ({
-      service: await describeService(ecs, 'backend', SERVICE),
+      service: await describeService(ecs, { cluster: 'backend', service: SERVICE }),
       revision,
       definition: next,
       previous: service.taskDefinition,

@@ -6,8 +6,8 @@ import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { pack } from 'tar-stream';
 import { beforeEach, expect, onTestFinished, test } from 'vitest';
-import { daemonLines } from '../../src/docker/lines.ts';
-import type { DaemonLine } from '../../src/docker/lines.ts';
+import { daemonLines } from '../../src/docker/engine/lines.ts';
+import type { DaemonLine } from '../../src/docker/engine/lines.ts';
 import { decodeTrace } from '../../src/docker/buildkit/trace.ts';
 import type { Vertex } from '../../src/docker/buildkit/trace.ts';
 import { encodeVertex } from '../../src/sandbox/buildkit-trace.ts';
@@ -53,7 +53,7 @@ async function build(options: Options = {}, files: Readonly<Record<string, strin
   return { lines, vertexes: verticesOf(lines), error: lines.find(({ error }) => error)?.error };
 }
 
-/** The last that is told of each step. */
+/** The last report of each step. */
 function verticesOf(lines: readonly DaemonLine[]): Vertex[] {
   const traces = lines.filter(({ id }) => id === 'moby.buildkit.trace');
   const all = traces.flatMap(({ aux }) => decodeTrace(String(aux)).vertexes);
@@ -74,7 +74,7 @@ async function push(uri: string, tag: string, password: string): Promise<DaemonL
   return collect(await docker.getImage(uri).push({ tag, authconfig }));
 }
 
-test('a vertex is decoded as it was encoded', () => {
+test('decoding reverses encoding of a vertex', () => {
   const started = 1_795_411_904_123;
   const vertex = { digest: 'sha256:a', name: '[1/1] COPY ä /b', started };
   const decode = (encoded: string) => decodeTrace(encoded).vertexes;
@@ -87,7 +87,7 @@ test('a vertex is decoded as it was encoded', () => {
   ]);
 });
 
-test('ping, version and info are those of an Engine with BuildKit', async () => {
+test('ping, version and info describe an Engine with BuildKit', async () => {
   expect(String(await docker.ping())).toBe('OK');
   for (const method of ['GET', 'HEAD']) {
     const { headers, status } = await fetch(new URL('/v1.41/_ping', url), { method });
@@ -105,14 +105,14 @@ test('ping, version and info are those of an Engine with BuildKit', async () => 
   expect(await docker.info()).toMatchObject({ OSType: 'linux', Architecture: 'x86_64' });
 });
 
-test('what is not modelled is not found', async () => {
+test('unsupported requests get status 404', async () => {
   await expect(docker.createContainer({ Image: 'app' })).rejects.toMatchObject({
     statusCode: 404,
     json: { message: 'page not found' },
   });
 });
 
-test('a build tells its steps as traces, then the image', async () => {
+test('a build reports its steps as traces, then the image', async () => {
   const { lines, vertexes, error } = await build({ t: 'app:v1' });
   expect(error).toBeUndefined();
   expect(names(vertexes)).toEqual(['[1/2] COPY app /app', '[2/2] WORKDIR /data']);
@@ -134,7 +134,7 @@ test('a build tells its steps as traces, then the image', async () => {
   expect(image.Size).toBeGreaterThan(0);
 });
 
-test('the same context gives the same image, from the cache', async () => {
+test('the same context produces the same image, from the cache', async () => {
   const id = async (reference: string) => (await docker.getImage(reference).inspect()).Id;
   await build({ t: 'app:v1' });
   const again = await build({ t: 'app:v2' });
@@ -152,7 +152,7 @@ test('the same context gives the same image, from the cache', async () => {
   expect(await id('app:v1')).not.toBe(await id('app:v2'));
 });
 
-test('platform, arguments, labels, target, Dockerfile and several names are heeded', async () => {
+test('a build uses platform, arguments, labels, target, Dockerfile and all names', async () => {
   const dockerfile = `FROM scratch AS one
 ARG VERSION=1
 ENV VERSION=$VERSION
@@ -177,7 +177,7 @@ FROM debian
   }
 });
 
-test('an image without a name is there by its id; it can be tagged', async () => {
+test('an image without a name is found by its id and can be tagged', async () => {
   const { lines } = await build();
   const { ID = '' } = (lines.at(-1)?.aux ?? {}) as { ID?: string };
   expect(await docker.getImage(ID).inspect()).toMatchObject({ Id: ID, RepoTags: [] });
@@ -190,12 +190,14 @@ test('an image without a name is there by its id; it can be tagged', async () =>
   await expect(docker.getImage('nope:v1').tag({ repo: 'x' })).rejects.toMatchObject(missing);
 });
 
-test('a failure is the last line of an answer with status 200, and the error of its step', async () => {
+test('a failure is the last line of a response with status 200, and the error of its step', async () => {
   const { lines, vertexes, error } = await build(
     { t: 'app:v1' },
     { Dockerfile: `${DOCKERFILE}RUN make` },
   );
-  expect(error).toMatch(/^the sandbox's stand-in for Docker knows no RUN \(Dockerfile line 5\): /);
+  expect(error).toMatch(
+    /^the sandbox's stand-in for Docker does not support RUN \(Dockerfile line 5\); /,
+  );
   expect(lines.at(-1)).toEqual({ error, errorDetail: { message: error } });
   expect(vertexes.at(-1)).toMatchObject({ name: '[3/3] RUN make', error });
   await expect(docker.getImage('app:v1').inspect()).rejects.toMatchObject({ statusCode: 404 });
@@ -203,7 +205,7 @@ test('a failure is the last line of an answer with status 200, and the error of 
   expect(absent.error).toBe('failed to read dockerfile: open Nope: no such file or directory');
 });
 
-test('a client that leaves in the middle of the upload leaves nothing behind', async () => {
+test('nothing remains when a client disconnects during the upload', async () => {
   const tar = await buffer(archive({ Dockerfile: DOCKERFILE, app: 'x'.repeat(100_000) }));
   const upload = request(new URL('/build?version=2&t=app', url), {
     method: 'POST',
@@ -218,7 +220,7 @@ test('a client that leaves in the middle of the upload leaves nothing behind', a
   expect((await build()).error).toBeUndefined();
 });
 
-test('a client that leaves in the middle of the build stops it', async () => {
+test('a build stops when its client disconnects', async () => {
   const steps = 1000;
   const copies = Array.from({ length: steps }, (_, index) => `COPY app /app${index}`).join('\n');
   const files = { app: 'program', Dockerfile: `FROM scratch\n${copies}\n` };
@@ -230,7 +232,7 @@ test('a client that leaves in the middle of the build stops it', async () => {
   } as object);
   await once(stream, 'data');
   controller.abort();
-  // Had the first build gone on, it would be ahead of the second one at every step.
+  // If the first build had continued, it would be ahead of the second one at every step.
   const { vertexes } = await build({}, files);
   expect(vertexes).toHaveLength(steps);
   expect(vertexes[0]?.cached).toBe(true);
@@ -238,7 +240,7 @@ test('a client that leaves in the middle of the build stops it', async () => {
   await expect(docker.getImage('app').inspect()).rejects.toMatchObject({ statusCode: 404 });
 });
 
-test('a push uploads layers and manifest; the second one finds them there', async () => {
+test('a push uploads layers and manifest; a second push finds them in the registry', async () => {
   const sandbox = await startRegistry();
   const { registryHost: host, registryPassword: password } = sandbox;
   const uri = `${host}/hyeon9mak-dev`;
@@ -270,7 +272,7 @@ test('a push uploads layers and manifest; the second one finds them there', asyn
   expect(again.at(-1)).toEqual(lines.at(-1));
 });
 
-test('refusals of the registry are lines of the answer', async () => {
+test('errors of the registry are lines of the response', async () => {
   const sandbox = await startRegistry();
   const { registryHost: host, registryPassword: password } = sandbox;
   const errorOf = async (repository: string, secret = password) => {
@@ -305,14 +307,14 @@ test('refusals of the registry are lines of the answer', async () => {
   );
 });
 
-test('what is not there or would leave the machine is not pushed', async () => {
+test('a missing image is not pushed, nor is any image to another machine', async () => {
   const nothing = await push('127.0.0.1:5000/app', 'v1', 'secret');
   expect(nothing.at(-1)?.error).toBe('tag does not exist: 127.0.0.1:5000/app:v1');
   for (const name of ['app', 'team/app', '111122223333.dkr.ecr.us-east-1.amazonaws.com/app']) {
     await build({ t: `${name}:v1` });
     const lines = await push(name, 'v1', 'secret');
     expect(lines.at(-1)?.error).toBe(
-      `the sandbox's stand-in for Docker pushes to registries of this machine only, not to ${name}:v1`,
+      `the sandbox's stand-in for Docker pushes only to registries on this machine, not to ${name}:v1`,
     );
   }
 });

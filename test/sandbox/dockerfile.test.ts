@@ -14,7 +14,7 @@ import {
   words,
 } from '../../src/sandbox/dockerfile.ts';
 
-/** A file's content, or what else an entry of the context is. */
+/** The content of a file, or another kind of entry. */
 type Context = Readonly<Record<string, string | Partial<Header>>>;
 
 const PATH = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
@@ -65,7 +65,7 @@ function build(dockerfile: string, options: Build = {}): Promise<BuiltImage> {
   );
 }
 
-/** What the layers hold: content of files, `-> …` of links; folders are left out unless asked for. */
+/** The layers by path: content of files, `-> …` for links; folders only on request. */
 async function filesOf({ layers }: BuiltImage, folders = false): Promise<Record<string, string>> {
   const files: Record<string, string> = {};
   for (const { bytes } of layers) {
@@ -82,7 +82,7 @@ async function filesOf({ layers }: BuiltImage, folders = false): Promise<Record<
   return files;
 }
 
-/** The files of an image made by one COPY (after what comes before it). */
+/** The files of an image with one COPY after `before`. */
 async function copied(instruction: string, before = ''): Promise<Record<string, string>> {
   return filesOf(await build(`FROM scratch\n${before}\nCOPY ${instruction}`));
 }
@@ -133,7 +133,7 @@ test.each([
   expect(substitute(text, { A: 'one', EMPTY: '' })).toBe(expected);
 });
 
-test('a substitution that cannot be done is refused', () => {
+test('an unsupported substitution is refused', () => {
   expect(() => substitute('${NONE:?give it}', {})).toThrow('NONE: give it');
   expect(() => substitute('${NONE?}', {})).toThrow('NONE: is not set');
   expect(() => substitute('${A%.jar}', {})).toThrow(
@@ -154,13 +154,13 @@ test.each([
   expect(words(text, { B: 'two words' })).toEqual(expected);
 });
 
-test('an open quote is refused', () => {
+test('an unclosed quote is refused', () => {
   expect(() => words('a "b', {})).toThrow(
     'unexpected end of statement while looking for matching quote: a "b',
   );
 });
 
-test('pairs, the old form of a pair, and a pair that is none', () => {
+test('pairs, the old form of a pair, and an invalid pair', () => {
   expect(keyValues('A=1 B="x y" C=$B D=', { B: 'z=w' })).toEqual([
     ['A', '1'],
     ['B', 'x y'],
@@ -173,13 +173,13 @@ test('pairs, the old form of a pair, and a pair that is none', () => {
   );
 });
 
-test('commands in exec form and in shell form', () => {
+test('commands have an exec form and a shell form', () => {
   expect(commandForm('["/app", "a b"]')).toEqual(['/app', 'a b']);
   expect(commandForm('run "$A"')).toEqual(['/bin/sh', '-c', 'run "$A"']);
   expect(commandForm('[1]')).toEqual(['/bin/sh', '-c', '[1]']);
 });
 
-test('every instruction has its effect on the config', async () => {
+test('every instruction sets its part of the config', async () => {
   const { settings, config, architecture, os } = await build(`
 FROM scratch
 ENV A=1 B="two words"
@@ -216,18 +216,18 @@ CMD serve $A
   expect(rootfs).toEqual({ type: 'layers', diff_ids: [] });
 });
 
-test('an image of nothing has what BuildKit gives it', async () => {
+test('an empty image has the defaults of BuildKit', async () => {
   const { settings, layers } = await build('FROM scratch');
   expect(settings).toEqual({ Env: [PATH], WorkingDir: '/', User: '', Labels: {} });
   expect(layers).toEqual([]);
 });
 
-test('labels of the build stand beside and above those of the Dockerfile', async () => {
+test('labels of the build are added to those of the Dockerfile and override them', async () => {
   const { settings } = await build('FROM scratch\nLABEL a=1 b=2', { labels: { b: '3', c: '4' } });
   expect(settings.Labels).toEqual({ a: '1', b: '3', c: '4' });
 });
 
-test('ARG: defaults, given values, scopes, and ENV above it', async () => {
+test('ARG has defaults, values and scopes, and ENV overrides it', async () => {
   const dockerfile = `
 ARG VERSION=1
 ARG NAME=app-$VERSION
@@ -249,7 +249,7 @@ LABEL line=$LINE
   expect(settings.Labels).toEqual({ n: 'a-1' });
 });
 
-test('the platform is that of the build, or of FROM', async () => {
+test('the platform comes from FROM, else from the build', async () => {
   const of = async (from: string, platform: string) => {
     const { config } = await build(`FROM ${from}\nARG TARGETARCH\nLABEL a=$TARGETARCH`, {
       platform,
@@ -269,7 +269,7 @@ test('the platform is that of the build, or of FROM', async () => {
   };
   expect(await of('scratch', 'linux/arm64')).toEqual(['linux', 'arm64', undefined, 'arm64']);
   expect(await of('scratch', 'linux/arm/v7')).toEqual(['linux', 'arm', 'v7', 'arm']);
-  // The trap: the Dockerfile overrules what was asked for.
+  // The Dockerfile overrides the requested platform.
   const trap = ['linux', 'arm64', undefined, 'amd64'];
   expect(await of('--platform=linux/arm64 scratch', 'linux/amd64')).toEqual(trap);
   expect(await of('--platform=$BUILDPLATFORM scratch', 'linux/arm64')).toEqual([
@@ -311,7 +311,7 @@ test.each([
   expect(await copied(instruction, before)).toEqual(expected);
 });
 
-test('COPY . takes everything, links as links', async () => {
+test('COPY . copies everything and keeps links', async () => {
   const files = await copied('. /src');
   expect(Object.keys(files).toSorted()).toEqual(
     ['Dockerfile', 'a.txt', 'b.txt', 'c.jar', 'dir/one', 'dir/sub/two', 'folder', 'link'].map(
@@ -321,7 +321,7 @@ test('COPY . takes everything, links as links', async () => {
   expect(files['src/link']).toBe('-> dir/../a.txt');
 });
 
-test('ADD copies files as COPY does', async () => {
+test('ADD copies files like COPY', async () => {
   expect(await filesOf(await build('FROM scratch\nADD a.txt dir /to/'))).toEqual({
     'to/a.txt': 'a',
     'to/one': '1',
@@ -329,7 +329,7 @@ test('ADD copies files as COPY does', async () => {
   });
 });
 
-test('folders come with the layer, the copied one with its mode', async () => {
+test('a layer contains its folders, and a copied folder keeps its mode', async () => {
   const image = await build('FROM scratch\nCOPY dir /usr/lib/dir\nCOPY a.txt /usr/lib/a.txt');
   expect(await filesOf(image, true)).toEqual({
     'usr/': '755',
@@ -348,7 +348,7 @@ test('COPY --chmod sets the mode', async () => {
   expect(await modesOf(image)).toEqual({ a: '755', b: '640' });
 });
 
-test('COPY --from takes files of another stage, by name or number', async () => {
+test('COPY --from copies files from another stage, by name or number', async () => {
   const dockerfile = (from: string) => `
 FROM scratch AS Build
 WORKDIR /out
@@ -363,7 +363,7 @@ COPY --from=${from} /out /srv
   }
 });
 
-test('the target is the stage that is built, and no later one is looked at', async () => {
+test('the target stage is built, and later stages are ignored', async () => {
   const dockerfile = 'FROM scratch AS One\nCOPY a.txt /\nFROM scratch\nCOPY b.txt /\nFROM debian';
   for (const target of ['one', 'ONE', '0']) {
     expect(await filesOf(await build(dockerfile, { target }))).toEqual({ 'a.txt': 'a' });
@@ -392,7 +392,7 @@ test.each([
   ['FROM scratch\nADD rootfs.tar.gz /', 'ADD rootfs.tar.gz (Dockerfile line 2)'],
 ])('%j is refused by name', async (dockerfile, what) => {
   await expect(build(dockerfile)).rejects.toThrow(
-    `the sandbox's stand-in for Docker knows no ${what}: it builds FROM scratch with COPY, ADD, ARG, ENV, CMD, ENTRYPOINT, EXPOSE, LABEL, WORKDIR and USER; start a Docker daemon to build this`,
+    `the sandbox's stand-in for Docker does not support ${what}; it builds FROM scratch with COPY, ADD, ARG, ENV, CMD, ENTRYPOINT, EXPOSE, LABEL, WORKDIR and USER; start a Docker daemon to build this`,
   );
 });
 
@@ -414,7 +414,7 @@ test.each([
   await expect(build(dockerfile)).rejects.toThrow(message);
 });
 
-test('the Dockerfile may lie in a folder, and its absence is told', async () => {
+test('the Dockerfile can be in a folder, and a missing one is an error', async () => {
   const files = { ...FILES, 'docker/app.Dockerfile': 'FROM scratch\nCOPY a.txt /a' };
   const image = await build('', { files, dockerfile: './docker/../docker/app.Dockerfile' });
   expect(await filesOf(image)).toEqual({ a: 'a' });
@@ -423,7 +423,7 @@ test('the Dockerfile may lie in a folder, and its absence is told', async () => 
   );
 });
 
-test('a context as tar writes it: names with ./, hard links, devices', async () => {
+test('a context can contain names with ./, hard links and devices', async () => {
   const files: Context = {
     './': { type: 'directory' },
     './one': 'content',
@@ -440,14 +440,14 @@ test('a context as tar writes it: names with ./, hard links, devices', async () 
   expect(Object.keys(await filesOf(image))).not.toContain('pipe');
   const dangling: Context = { two: { type: 'link', linkname: 'one' } };
   await expect(build('FROM scratch', { files: dangling })).rejects.toThrow(
-    'the context links two to no file before it',
+    'the target of the hard link two is not in the context before it',
   );
   await expect(build('', { context: Readable.from([Buffer.alloc(1024, 'x')]) })).rejects.toThrow(
     /tar/i,
   );
 });
 
-test('a link that dangles is not found, links in a circle are copied as they are', async () => {
+test('a dangling link is not found, and circular links are copied unchanged', async () => {
   const files: Context = {
     gone: { type: 'symlink', linkname: 'nowhere' },
     x: { type: 'symlink', linkname: 'y' },
@@ -460,7 +460,7 @@ test('a link that dangles is not found, links in a circle are copied as they are
   expect(await filesOf(circle)).toEqual({ to: '-> y' });
 });
 
-test('the same context gives the same image, and steps done before are cached', async () => {
+test('the same context produces the same image, and completed steps are cached', async () => {
   const dockerfile = `FROM scratch AS base
 COPY a.txt /
 ENV A=1
@@ -490,13 +490,19 @@ COPY --from=base /a.txt /b
   expect(changed.id).not.toBe(first.id);
 });
 
-test('a failing step is told with its error', async () => {
+test('a failed step is reported with its error', async () => {
   const steps: BuildStep[] = [];
   const dockerfile = 'FROM scratch\nCOPY a.txt /\nRUN make';
-  await expect(build(dockerfile, { onStep: (step) => steps.push(step) })).rejects.toThrow('no RUN');
+  await expect(build(dockerfile, { onStep: (step) => steps.push(step) })).rejects.toThrow(
+    'not support RUN',
+  );
   expect(steps).toMatchObject([
     { name: '[1/2] COPY a.txt /' },
-    { name: '[2/2] RUN make', cached: false, error: expect.stringContaining('no RUN') as string },
+    {
+      name: '[2/2] RUN make',
+      cached: false,
+      error: expect.stringContaining('not support RUN') as string,
+    },
   ]);
 });
 

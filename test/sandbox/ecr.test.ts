@@ -77,7 +77,7 @@ async function firstImage(): Promise<{
   return { digest: images?.[0]?.imageId?.imageDigest ?? '', text, config: config.digest, size };
 }
 
-test('GetAuthorizationToken gives the login of the registry for twelve hours', async () => {
+test('GetAuthorizationToken returns a login for the registry that is valid for twelve hours', async () => {
   const { authorizationData } = await ecr.send(new GetAuthorizationTokenCommand({}));
   const [{ authorizationToken = '', expiresAt, proxyEndpoint } = {}] = authorizationData ?? [];
   expect(Buffer.from(authorizationToken, 'base64').toString()).toBe(
@@ -121,7 +121,7 @@ test('repositories are created, described and deleted', async () => {
   expect(await names()).toEqual([repositoryName]);
 });
 
-test('a repository cannot be created twice or under a name that is none', async () => {
+test('a repository cannot be created twice or with an invalid name', async () => {
   const create = (name: string) => ecr.send(new CreateRepositoryCommand({ repositoryName: name }));
   await expect(create(repositoryName)).rejects.toMatchObject({
     name: 'RepositoryAlreadyExistsException',
@@ -136,7 +136,7 @@ test('a repository cannot be created twice or under a name that is none', async 
   for (const name of ['ab', 'a.b/c_d/e-f', 'a'.repeat(256)]) await create(name);
 });
 
-test('a repository with images is deleted by force, and comes back empty', async () => {
+test('a repository with images can be deleted by force, and a new one is empty', async () => {
   await expect(ecr.send(new DeleteRepositoryCommand({ repositoryName }))).rejects.toMatchObject({
     name: 'RepositoryNotEmptyException',
     message: `The repository with name '${repositoryName}' in registry with id '${ACCOUNT}' cannot be deleted because it still contains images`,
@@ -149,7 +149,7 @@ test('a repository with images is deleted by force, and comes back empty', async
   expect(await ecr.send(new ListImagesCommand({ repositoryName }))).toMatchObject({ imageIds: [] });
 });
 
-test('every operation on a repository that does not exist says so', async () => {
+test('every operation on a missing repository throws RepositoryNotFoundException', async () => {
   const gone = { repositoryName: 'gone' };
   const calls = [
     ecr.send(new DescribeRepositoriesCommand({ repositoryNames: ['gone'] })),
@@ -192,11 +192,11 @@ test('other regions and registries are empty', async () => {
     elsewhere.send(new CreateRepositoryCommand({ repositoryName })),
   ).rejects.toMatchObject({
     name: 'InvalidParameterException',
-    message: 'The sandbox has repositories in ap-northeast-2 only.',
+    message: 'The sandbox has repositories only in ap-northeast-2.',
   });
 });
 
-test('images are described by tag, by digest and all together', async () => {
+test('images are described by tag, by digest and without either', async () => {
   const { digest, text, size } = await firstImage();
   await ecr.send(new PutImageCommand({ repositoryName, imageManifest: text, imageTag: 'again' }));
   const describe = async (...imageIds: { imageTag?: string; imageDigest?: string }[]) => {
@@ -231,7 +231,7 @@ test('images are described by tag, by digest and all together', async () => {
   ]);
 });
 
-test('BatchGetImage gives manifests and failures side by side, of the types that are accepted', async () => {
+test('BatchGetImage returns manifests of the accepted types, and failures', async () => {
   const { digest, text } = await firstImage();
   const imageIds = [{ imageTag: 'first' }, { imageDigest: digest }, { imageTag: 'zz' }];
   const get = (...acceptedMediaTypes: string[]) =>
@@ -260,7 +260,7 @@ test('BatchGetImage gives manifests and failures side by side, of the types that
   expect(await get(schema2)).toMatchObject({ images: [], failures });
 });
 
-test('layers are told available or not, and downloaded without a login', async () => {
+test('layers are available or not, and can be downloaded without a login', async () => {
   const { config } = await firstImage();
   const absent = digestOf('absent');
   const check = { repositoryName, layerDigests: [config, absent] };
@@ -289,7 +289,7 @@ test('layers are told available or not, and downloaded without a login', async (
   expect((await fetch(downloadUrl.replace(config, absent))).status).toBe(404);
 });
 
-test('PutImage adds a tag, once', async () => {
+test('PutImage adds a tag once', async () => {
   const { digest, text } = await firstImage();
   const put = (imageManifest: string, imageTag?: string) =>
     ecr.send(new PutImageCommand({ repositoryName, imageManifest, ...(imageTag && { imageTag }) }));
@@ -315,7 +315,7 @@ test('PutImage adds a tag, once', async () => {
   expect((await registry().getManifest(repositoryName, 'v1'))?.text).toBe(other);
 });
 
-test('a tag of an immutable repository stays, but for the exclusions', async () => {
+test('a tag of an immutable repository cannot be moved, except for exclusions', async () => {
   const { text } = await firstImage();
   const other = JSON.stringify({ ...(JSON.parse(text) as object), annotations: { a: 'b' } });
   const put = (imageManifest: string, imageTag: string) =>

@@ -32,7 +32,7 @@ import {
 const SERVICE_ARN = `arn:aws:ecs:${REGION}:${ACCOUNT}:service/backend/app`;
 
 describe('the start world', () => {
-  test('is a service in its steady state', async () => {
+  test('contains a service in its steady state', async () => {
     const world = await startWorld();
     const service = await describeService(world);
     expect(service).toMatchObject({
@@ -63,7 +63,7 @@ describe('the start world', () => {
     expect(service.currentServiceDeployment).toContain(':service-deployment/backend/app/');
   });
 
-  test('exists in its own region only', async () => {
+  test('exists only in its own region', async () => {
     const world = await startWorld();
     const elsewhere = clientFor(world.port, 'us-east-1');
     const { clusterArns } = await elsewhere.send(new ListClustersCommand({}));
@@ -73,7 +73,7 @@ describe('the start world', () => {
     ).rejects.toMatchObject({ name: 'ClusterNotFoundException', message: 'Cluster not found.' });
   });
 
-  test('is found by name, short ARN and full ARN', async () => {
+  test('can be found by name, short ARN and full ARN', async () => {
     const { client } = await startWorld();
     const cluster = `arn:aws:ecs:${REGION}:${ACCOUNT}:cluster/backend`;
     const short = `arn:aws:ecs:${REGION}:${ACCOUNT}:service/app`;
@@ -93,7 +93,7 @@ describe('the start world', () => {
     expect(failures).toMatchObject([{ reason: 'MISSING' }]);
   });
 
-  test('has tasks that can be listed by every filter', async () => {
+  test('lists tasks by every filter', async () => {
     const world = await startWorld();
     const { client } = world;
     const startedBy = (await describeService(world)).deployments?.[0]?.id;
@@ -143,7 +143,7 @@ describe('the start world', () => {
 });
 
 describe('RegisterTaskDefinition', () => {
-  test('fills in what ECS fills in and numbers every registration', async () => {
+  test('adds the defaults of ECS and a number to every registration', async () => {
     const world = await startWorld();
     const tags = [{ key: 'team', value: 'backend' }];
     const registered = await register(world, { ...definition('v1'), tags });
@@ -181,7 +181,7 @@ describe('RegisterTaskDefinition', () => {
     expect(listed.tags).toEqual(tags);
   });
 
-  test('keeps members that it does not know', async () => {
+  test('keeps unknown members', async () => {
     const world = await startWorld();
     const future = { futureMember: { depth: [1, '', null] } };
     const [web, agent] = definition('v1')['containerDefinitions'] as Record<string, unknown>[];
@@ -258,7 +258,7 @@ describe('RegisterTaskDefinition', () => {
     });
   });
 
-  test('accepts sizes in words', async () => {
+  test('accepts sizes with units', async () => {
     const world = await startWorld();
     const { taskDefinition } = await register(world, {
       ...definition('v1'),
@@ -320,7 +320,7 @@ describe('UpdateService refuses', () => {
     });
   });
 
-  test('a revision without the container or port behind the load balancer', async () => {
+  test('a revision without the container or port of the load balancer', async () => {
     const loadBalancer = { targetGroupArn: 'arn:tg', containerName: 'web', containerPort: 8080 };
     const world = await startWorld({ service: { loadBalancers: [loadBalancer] } });
     const deploy = async (application: Record<string, unknown>) => {
@@ -336,7 +336,7 @@ describe('UpdateService refuses', () => {
     });
   });
 
-  test('a service of CodeDeploy', async () => {
+  test('a service that CodeDeploy deploys', async () => {
     const world = await startWorld({ service: { deploymentController: { type: 'CODE_DEPLOY' } } });
     await expect(
       world.client.send(new UpdateServiceCommand({ ...update, taskDefinition: 'app' })),
@@ -347,7 +347,7 @@ describe('UpdateService refuses', () => {
   });
 });
 
-test('CreateService brings a new service to its steady state', async () => {
+test('a service reaches its steady state after CreateService', async () => {
   const world = await startWorld();
   const { service } = await world.client.send(
     new CreateServiceCommand({ ...SERVICE, serviceName: 'worker' }),

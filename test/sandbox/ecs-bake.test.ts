@@ -12,7 +12,7 @@ import {
   update,
 } from './ecs-world.ts';
 
-/** For tests that must see a state which passes. */
+/** For tests that must observe a temporary state. */
 const SLOW = { speed: 150 };
 const alarms = { alarmNames: ['errors', 'latency'], enable: true, rollback: true };
 const BAKE_SECONDS = 180;
@@ -22,7 +22,7 @@ function seconds({ createdAt, finishedAt }: ServiceDeployment): number {
 }
 
 describe('a bake time', () => {
-  test('holds a deployment that looks finished in progress', async () => {
+  test('keeps a deployment in progress after its tasks have taken over', async () => {
     const deploymentConfiguration = { bakeTimeInMinutes: 5 };
     const world = await startWorld({ ...SLOW, service: { deploymentConfiguration } });
     const primary = await deploy(world, 'v2');
@@ -40,7 +40,7 @@ describe('a bake time', () => {
     expect((await describeService(world)).deployments?.[0]?.rolloutState).toBe('COMPLETED');
   });
 
-  test('comes with alarms by itself', async () => {
+  test('is set by alarms without bakeTimeInMinutes', async () => {
     const world = await startWorld({ service: { deploymentConfiguration: { alarms } } });
     const primary = await deploy(world, 'v2');
     const record = await serviceDeployment(world, primary, 'SUCCESSFUL');
@@ -70,7 +70,7 @@ describe('a bake time', () => {
 });
 
 describe('an alarm', () => {
-  test('that fires in the bake time rolls back', async () => {
+  test('that fires during the bake time rolls back', async () => {
     const world = await startWorld({
       ...SLOW,
       faults: [{ name: 'alarm' }],
@@ -113,7 +113,7 @@ describe('an alarm', () => {
     expect(said[failure + 1]).toBe('rolling back to deployment N.');
   });
 
-  test('without rollback stops the deployment where it is', async () => {
+  test('without rollback stops the deployment in place', async () => {
     const world = await startWorld({
       faults: [{ name: 'alarm' }],
       service: { deploymentConfiguration: { alarms: { ...alarms, rollback: false } } },
@@ -127,7 +127,7 @@ describe('an alarm', () => {
     ]);
   });
 
-  test('that is not switched on fires never', async () => {
+  test('that is disabled never fires', async () => {
     const world = await startWorld({
       faults: [{ name: 'alarm' }],
       service: {
@@ -148,7 +148,7 @@ describe('early success', () => {
     },
   });
 
-  test('DEFERRED comes before the remaining new tasks, and the old ones stay for long', async () => {
+  test('with DEFERRED precedes the remaining new tasks, and the old tasks keep running', async () => {
     const limits = { minimumHealthyPercent: 50, maximumPercent: 100 };
     const world = await startWorld({ ...SLOW, service: criteria('DEFERRED', limits) });
     const primary = await deploy(world, 'v2');
@@ -173,7 +173,7 @@ describe('early success', () => {
     expect(service.deployments).toMatchObject([{ id: primary.id, runningCount: 4 }]);
   });
 
-  test('DEFERRED leaves old tasks running that are in nobody’s way', async () => {
+  test('with DEFERRED keeps old tasks running that do not block new ones', async () => {
     const world = await startWorld({ ...SLOW, service: criteria('DEFERRED', {}) });
     const before = (await describeService(world)).deployments?.[0];
     const primary = await deploy(world, 'v2');
@@ -197,7 +197,7 @@ describe('early success', () => {
     );
   });
 
-  test('BLOCKING waits for the end of the old tasks', async () => {
+  test('with BLOCKING waits for the end of the old tasks', async () => {
     const limits = { minimumHealthyPercent: 50, maximumPercent: 100 };
     const world = await startWorld({ ...SLOW, service: criteria('BLOCKING', limits) });
     const before = (await describeService(world)).deployments?.[0];
@@ -220,7 +220,7 @@ describe('early success', () => {
     );
   });
 
-  test('is what the next rollback goes back to', async () => {
+  test('is the target of the next rollback', async () => {
     const deploymentCircuitBreaker = { enable: true, rollback: true };
     const world = await startWorld({
       ...SLOW,

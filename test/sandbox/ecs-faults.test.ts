@@ -117,7 +117,7 @@ const ROWS: readonly Row[] = [
 ];
 
 describe('a fault', () => {
-  test.each(ROWS)('$fault fails the rollout, and the rollback works', async (row) => {
+  test.each(ROWS)('$fault fails the rollout, and the rollback succeeds', async (row) => {
     const world = await startWorld({ faults: [{ name: row.fault }] });
     const primary = await deploy(world, 'v2');
     await serviceDeployment(world, primary, 'ROLLBACK_SUCCESSFUL');
@@ -206,7 +206,7 @@ describe('a fault', () => {
     expect(service.deployments?.[0]).toMatchObject({ id: primary.id, rolloutState: 'IN_PROGRESS' });
   });
 
-  test('spot-interruption takes one task and lets the rollout succeed', async () => {
+  test('spot-interruption stops one task, and the rollout succeeds', async () => {
     const world = await startWorld({ faults: [{ name: 'spot-interruption' }] });
     const primary = await deploy(world, 'v2');
     const record = await serviceDeployment(world, primary, 'SUCCESSFUL');
@@ -218,7 +218,7 @@ describe('a fault', () => {
     });
   });
 
-  test('can be armed later and for a number of tasks', async () => {
+  test('can be armed later and for a limited number of tasks', async () => {
     const world = await startWorld();
     world.ecs.arm({ name: 'crash', exitCode: 78, tasks: 2 });
     const primary = await deploy(world, 'v2');
@@ -229,7 +229,7 @@ describe('a fault', () => {
     expect(exitCodes).toEqual([78, 78]);
   });
 
-  test('follows from a log group that does not exist, unless it may be created', async () => {
+  test('follows from a missing log group, unless the task creates it', async () => {
     const world = await startWorld();
     const logs = (create: string) => ({
       logConfiguration: {

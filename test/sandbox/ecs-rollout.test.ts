@@ -25,7 +25,7 @@ import {
   update,
 } from './ecs-world.ts';
 
-/** For tests that must see a state which passes. */
+/** For tests that must observe a temporary state. */
 const SLOW = { speed: 150 };
 const BREAKER = { enable: true, rollback: true };
 const ROLLED_BACK =
@@ -146,7 +146,7 @@ describe('a rollout that succeeds', () => {
     ]);
   });
 
-  test('starts all tasks at once when images are named by digest', async () => {
+  test('starts all tasks at once if images have digests', async () => {
     const world = await startWorld({ service: { desiredCount: 3 } });
     const [web, agent] = [
       `${REGISTRY}/app@sha256:${'2'.repeat(64)}`,
@@ -168,7 +168,7 @@ describe('a rollout that succeeds', () => {
     );
   });
 
-  test('stops before it starts where the minimum allows it', async () => {
+  test('stops old tasks first if the minimum allows it', async () => {
     const world = await startWorld({ ...SLOW, service: { desiredCount: 4 } });
     const primary = await deploy(world, 'v2');
     const deploymentConfiguration = { minimumHealthyPercent: 50, maximumPercent: 100 };
@@ -180,14 +180,14 @@ describe('a rollout that succeeds', () => {
     await serviceDeployment(world, primary, 'SUCCESSFUL');
   });
 
-  test('completes at once without any task when none is desired', async () => {
+  test('completes at once if the desired count is 0', async () => {
     const world = await startWorld({ service: { desiredCount: 0 } });
     const primary = await deploy(world, 'nope');
     const record = await serviceDeployment(world, primary, 'SUCCESSFUL');
     expect(record.targetServiceRevision).toMatchObject({ runningTaskCount: 0 });
   });
 
-  test('follows a desired count that changes on the way', async () => {
+  test('follows a change of the desired count', async () => {
     const world = await startWorld();
     const primary = await deploy(world, 'v2');
     const same = await update(world, { desiredCount: 3 });
@@ -200,7 +200,7 @@ describe('a rollout that succeeds', () => {
 });
 
 describe('UpdateService', () => {
-  test('without a change makes no deployment, with force it does', async () => {
+  test('without a change starts a deployment only if forced', async () => {
     const world = await startWorld();
     const before = (await describeService(world)).deployments?.[0];
     expect((await update(world, { taskDefinition: 'app:1' })).id).toBe(before?.id);
@@ -208,7 +208,7 @@ describe('UpdateService', () => {
     expect((await update(world, { forceNewDeployment: true })).id).not.toBe(before?.id);
   });
 
-  test('supersedes the deployment that is under way', async () => {
+  test('supersedes the deployment in progress', async () => {
     const world = await startWorld(SLOW);
     const first = await deploy(world, 'v2');
     await serviceDeployment(world, first, 'IN_PROGRESS');
@@ -222,7 +222,7 @@ describe('UpdateService', () => {
 });
 
 describe('a rollout that fails', () => {
-  test('rolls back when the tag is not in the registry, one task at a time', async () => {
+  test('rolls back if the tag is not in the registry, one task at a time', async () => {
     const world = await startWorld(SLOW);
     const before = (await describeService(world)).deployments?.[0];
     const primary = await deploy(world, 'nope');
@@ -281,7 +281,7 @@ describe('a rollout that fails', () => {
     }
   });
 
-  test('can roll back under a new id', async () => {
+  test('can roll back with a new id', async () => {
     const world = await startWorld({ rollbackId: 'new' });
     const before = (await describeService(world)).deployments?.[0];
     const primary = await deploy(world, 'index');
@@ -297,7 +297,7 @@ describe('a rollout that fails', () => {
     );
   });
 
-  test('says a wrong architecture in the log stream only', async () => {
+  test('reports a wrong architecture only in the log stream', async () => {
     const world = await startWorld();
     const primary = await deploy(world, 'arm');
     await serviceDeployment(world, primary, 'ROLLBACK_SUCCESSFUL');
@@ -318,7 +318,7 @@ describe('a rollout that fails', () => {
     expect(log).toMatchObject({ events: [{ message: 'exec /server: exec format error' }] });
   });
 
-  test('runs the same image where the definition asks for its architecture', async () => {
+  test('runs the same image if the definition requires its architecture', async () => {
     const world = await startWorld();
     world.images.set('public.ecr.aws/datadog/agent:7', {
       kind: 'found',
@@ -333,7 +333,7 @@ describe('a rollout that fails', () => {
     expect(await stoppedTasks(world, primary)).toEqual([]);
   });
 
-  test('stays failed where the circuit breaker does not roll back', async () => {
+  test('stays failed if the circuit breaker does not roll back', async () => {
     const deploymentCircuitBreaker = { enable: true, rollback: false };
     const world = await startWorld({
       service: { deploymentConfiguration: { deploymentCircuitBreaker } },
@@ -349,7 +349,7 @@ describe('a rollout that fails', () => {
     await serviceDeployment(world, next, 'SUCCESSFUL');
   });
 
-  test('goes on for ever without a circuit breaker', async () => {
+  test('continues forever without a circuit breaker', async () => {
     const world = await startWorld({ service: { deploymentConfiguration: {} } });
     const primary = await deploy(world, 'nope');
     const service = await describeService(world, 'app', ({ events }) =>
@@ -359,7 +359,7 @@ describe('a rollout that fails', () => {
     expect(service.deployments?.[0]?.failedTasks).toBeGreaterThan(3);
   });
 
-  test('cannot move where minimum and maximum leave no room', async () => {
+  test('cannot proceed if minimum and maximum leave no room', async () => {
     const deploymentConfiguration = { maximumPercent: 100, deploymentCircuitBreaker: BREAKER };
     const world = await startWorld({ service: { deploymentConfiguration } });
     const primary = await deploy(world, 'v2');
@@ -369,7 +369,7 @@ describe('a rollout that fails', () => {
     expect(service.deployments?.[0]).toMatchObject({ id: primary.id, runningCount: 0 });
   });
 
-  test('has no candidate to roll back to while a rollback is under way', async () => {
+  test('has no rollback candidate while a rollback is in progress', async () => {
     const world = await startWorld(SLOW);
     const first = await deploy(world, 'nope');
     await serviceDeployment(world, first, 'ROLLBACK_IN_PROGRESS');
@@ -406,7 +406,7 @@ describe('StopServiceDeployment', () => {
 });
 
 describe('StopTask', () => {
-  test('makes the service revive the same revision', async () => {
+  test('makes the service start the same revision again', async () => {
     const world = await startWorld();
     const [task] = await runningTasks(world);
     await register(world, definition('v2'));
@@ -427,7 +427,7 @@ describe('StopTask', () => {
     for (const { taskDefinitionArn } of tasks) expect(taskDefinitionArn).toMatch(/app:1$/);
   });
 
-  test('revives the old revision while the new one is rolled out', async () => {
+  test('starts the old revision again during a rollout of the new one', async () => {
     const world = await startWorld(SLOW);
     const primary = await deploy(world, 'nope');
     const [old] = await runningTasks(world);
@@ -452,7 +452,7 @@ test('a deregistered revision keeps its running service', async () => {
   expect(service.taskDefinition).toMatch(/app:1$/);
 });
 
-test('container output of another region goes elsewhere', async () => {
+test('container output for another region is not in the log store', async () => {
   const world = await startWorld();
   const answer = await callRaw(world, 'Logs_20140328.DescribeLogGroups', {}, 'us-east-1');
   expect(answer).toEqual({ logGroups: [] });

@@ -47,7 +47,7 @@ function strategyWorld(
   return startWorld({ ...options, service });
 }
 
-/** A Lambda hook for each stage, named like it. */
+/** A Lambda hook for each stage, named after the stage. */
 function lambdaHooks(stages: readonly string[]) {
   return stages.map((stage) => ({
     targetType: 'AWS_LAMBDA',
@@ -74,13 +74,13 @@ function weights(test: number, production: number) {
   return { requestedTestTrafficWeight: test, requestedProductionTrafficWeight: production };
 }
 
-/** The old deployment as it serves while a new one is tried or rolled back. */
+/** The old deployment, which keeps serving during a deployment and its rollback. */
 function untouched(before: Deployment | undefined) {
   return { id: before?.id, desiredCount: 2, runningCount: 2, failedTasks: 0 };
 }
 
 describe('blue/green', () => {
-  test('goes through the stages in order and ends with the new tasks alone', async () => {
+  test('goes through the stages in order and ends with only the new tasks', async () => {
     const world = await strategyWorld({
       bakeTimeInMinutes: 5,
       lifecycleHooks: lambdaHooks(STAGES),
@@ -112,7 +112,7 @@ describe('blue/green', () => {
     expect(Math.min(...started)).toBeGreaterThan((primary.createdAt?.getTime() ?? 0) + 300_000);
   });
 
-  test('keeps both colours and shows the weights at every pause', async () => {
+  test('keeps both revisions and reports the weights at every pause', async () => {
     const stages = STAGES.filter((stage) => !/^(TEST|PRODUCTION)_/.test(stage));
     const lifecycleHooks = stages.map((stage) => pauseHook(stage));
     const world = await strategyWorld({ lifecycleHooks, maximumPercent: 100 });
@@ -147,7 +147,7 @@ describe('blue/green', () => {
     await serviceDeployment(world, primary, 'SUCCESSFUL');
   });
 
-  test('rolls back to the old tasks when the new ones fail to start', async () => {
+  test('rolls back to the old tasks if the new ones fail to start', async () => {
     const deploymentCircuitBreaker = { enable: true, rollback: true };
     const world = await strategyWorld({ deploymentCircuitBreaker });
     const before = (await describeService(world)).deployments?.[0];
@@ -166,7 +166,7 @@ describe('blue/green', () => {
     expect(await stoppedTasks(world, before ?? {})).toEqual([]);
   });
 
-  test('rolls back to the old tasks when an alarm fires in the bake time', async () => {
+  test('rolls back to the old tasks if an alarm fires during the bake time', async () => {
     const alarms = { alarmNames: ['errors'], enable: true, rollback: true };
     const world = await strategyWorld({ alarms }, { faults: [{ name: 'alarm' }] });
     const before = (await describeService(world)).deployments?.[0];
@@ -197,7 +197,7 @@ describe('blue/green', () => {
     expect((await describeService(world)).deployments).toMatchObject([{ id: second.id }]);
   });
 
-  test('bakes although it has no task to replace', async () => {
+  test('has a bake time even without tasks to replace', async () => {
     const world = await strategyWorld({ bakeTimeInMinutes: 5 });
     await update(world, { desiredCount: 0 });
     await describeService(world, 'app', ({ runningCount }) => runningCount === 0);
@@ -206,7 +206,7 @@ describe('blue/green', () => {
     expect((finishedAt?.getTime() ?? 0) - (createdAt?.getTime() ?? 0)).toBeGreaterThan(300_000);
   });
 
-  test('works without a load balancer, and follows a strategy that UpdateService changes', async () => {
+  test('works without a load balancer and after UpdateService changes the strategy', async () => {
     const world = await startWorld();
     await update(world, { deploymentConfiguration: { strategy: 'BLUE_GREEN' } });
     const blueGreen = await deploy(world, 'v2');
@@ -288,7 +288,7 @@ describe('a Lambda hook', () => {
 describe('a pause hook', () => {
   const stage = 'POST_TEST_TRAFFIC_SHIFT';
 
-  test('says until when it waits and what happens then', async () => {
+  test('reports when it times out and what happens then', async () => {
     const timeoutConfiguration = { timeoutInMinutes: 30, action: 'CONTINUE' };
     const world = await strategyWorld({ lifecycleHooks: [pauseHook(stage, timeoutConfiguration)] });
     const primary = await deploy(world, 'v2');
@@ -315,7 +315,7 @@ describe('a pause hook', () => {
     expect(isBack(await describeService(world))).toBe(true);
   });
 
-  test('is answered with CONTINUE or ROLLBACK', async () => {
+  test('can be answered with CONTINUE or ROLLBACK', async () => {
     const world = await strategyWorld({ lifecycleHooks: [pauseHook(stage)] });
     const good = await deploy(world, 'v2');
     const paused = await pausedDeployment(world, good);
@@ -331,7 +331,7 @@ describe('a pause hook', () => {
     expect((await describeService(world)).deployments).toMatchObject([{ id: good.id }]);
   });
 
-  test('refuses what does not answer it', async () => {
+  test('refuses invalid answers', async () => {
     const world = await strategyWorld({ lifecycleHooks: [pauseHook(stage)] });
     const primary = await deploy(world, 'v2');
     const { record, hookId } = await pausedDeployment(world, primary);
@@ -362,7 +362,7 @@ describe('a pause hook', () => {
   });
 
   test.each(['PRE_SCALE_UP', 'POST_TEST_TRAFFIC_SHIFT', 'POST_PRODUCTION_TRAFFIC_SHIFT'])(
-    'at %s does not keep StopServiceDeployment from rolling back',
+    'at %s does not prevent a rollback by StopServiceDeployment',
     async (at) => {
       const world = await strategyWorld({ lifecycleHooks: [pauseHook(at)] });
       const before = (await describeService(world)).deployments?.[0];
@@ -383,7 +383,7 @@ describe('a pause hook', () => {
   );
 });
 
-describe('the first deployment of a service has no candidate to roll back to', () => {
+describe('the first deployment of a service has no rollback candidate', () => {
   const NO_CANDIDATE = 'No rollback candidate was found to run the rollback.';
 
   test.each([

@@ -108,7 +108,7 @@ export const SERVICE = {
 
 const ELB = `arn:aws:elasticloadbalancing:${REGION}:${ACCOUNT}`;
 
-/** A load balancer with which traffic can be shifted from one revision to the next. */
+/** A load balancer that can shift traffic between revisions. */
 export const SHIFTING_LOAD_BALANCER = {
   targetGroupArn: `${ELB}:targetgroup/blue/0123456789abcdef`,
   containerName: 'web',
@@ -194,7 +194,7 @@ export async function until<T>(
   }
 }
 
-/** Calls an operation with and for raw JSON, past what the SDK knows. */
+/** Calls an operation with raw JSON, including members that the SDK does not know. */
 export async function callRaw(
   { port }: World,
   target: string,
@@ -223,7 +223,7 @@ export function register(
   );
 }
 
-/** Registers a revision and moves the service to it; answers the new deployment as it was answered. */
+/** Registers a revision and moves the service to it; returns the new deployment. */
 export async function deploy(
   world: World,
   tag: string,
@@ -233,7 +233,7 @@ export async function deploy(
   return update(world, { taskDefinition: 'app' });
 }
 
-/** Updates the service; answers its PRIMARY deployment. */
+/** Updates the service; returns its PRIMARY deployment. */
 export async function update(
   { client }: World,
   input: Readonly<Record<string, unknown>>,
@@ -246,7 +246,7 @@ export async function update(
   return primary;
 }
 
-/** Describes a service, again and again until it satisfies a condition. */
+/** Describes a service until it satisfies a condition. */
 export function describeService(
   { client }: World,
   name = 'app',
@@ -260,7 +260,7 @@ export function describeService(
   }, condition);
 }
 
-/** Finds the record of a deployment by the number that they share, and awaits a status. */
+/** Finds the record of a deployment by its number and waits for a status. */
 export function serviceDeployment(
   world: World,
   deployment: Deployment,
@@ -269,7 +269,7 @@ export function serviceDeployment(
   return serviceDeploymentThat(world, deployment, ({ status = '' }) => statuses.includes(status));
 }
 
-/** Finds the record of a deployment and awaits a condition. */
+/** Finds the record of a deployment and waits for a condition. */
 export function serviceDeploymentThat(
   { client }: World,
   deployment: Deployment,
@@ -292,7 +292,7 @@ export function serviceDeploymentThat(
   return until(read, condition);
 }
 
-/** Finds the record of a deployment whose pause hook waits for somebody, and that hook's id. */
+/** Waits until a deployment is paused; returns its record and the id of the hook. */
 export async function pausedDeployment(
   world: World,
   deployment: Deployment,

@@ -29,7 +29,7 @@ function said({ events }: Page): string[] {
   return events.map(({ message }) => message.replace(/^line /, ''));
 }
 
-test('GetLogEvents pages forward until its token repeats itself', async () => {
+test('GetLogEvents pages forward until its token repeats', async () => {
   const world = await startLogs();
   const head = { ...STREAM, limit: 2, startFromHead: true };
   const first = await call(world, 'GetLogEvents', head);
@@ -48,7 +48,7 @@ test('GetLogEvents pages forward until its token repeats itself', async () => {
   expect(said(more)).toEqual(['six']);
 });
 
-test('GetLogEvents begins at the tail and pages backward', async () => {
+test('GetLogEvents starts at the tail and pages backward', async () => {
   const world = await startLogs();
   const tail = await call(world, 'GetLogEvents', { ...STREAM, limit: 2 });
   expect(said(tail)).toEqual(['four', 'five']);
@@ -96,7 +96,7 @@ test('groups and streams are described', async () => {
   });
 });
 
-test('what does not exist is named', async () => {
+test('missing groups and streams are errors', async () => {
   const world = await startLogs();
   expect(await call(world, 'GetLogEvents', { ...STREAM, logStreamName: 'x' })).toEqual({
     __type: 'ResourceNotFoundException',

@@ -36,7 +36,7 @@ function call(path: string, init: RequestInit = {}, password = sandbox.registryP
   });
 }
 
-/** Status, code and message of a refusal. */
+/** Status, code and message of an error response. */
 async function refusal(answer: Promise<Response>): Promise<readonly unknown[]> {
   const response = await answer;
   const { errors } = (await response.json()) as { errors: { code: string; message: string }[] };
@@ -54,7 +54,7 @@ async function createRepository(name: string, immutable: boolean): Promise<void>
   await client.send(new CreateRepositoryCommand({ repositoryName: name, imageTagMutability }));
 }
 
-/** Pushes an image whose one layer is a text; answers manifest and digests. */
+/** Pushes an image with one layer; returns its manifest and digests. */
 async function pushImage(tag: string, layer: string, config: object, repository = NAME) {
   const blobs = [Buffer.from(JSON.stringify(config)), Buffer.from(layer)];
   for (const blob of blobs) await registry.putBlob(repository, blob);
@@ -70,7 +70,7 @@ async function pushImage(tag: string, layer: string, config: object, repository 
 
 const platform = (architecture: string) => ({ os: 'linux', architecture });
 
-test('the base answers those who know the password, and nobody else', async () => {
+test('the base path requires the password', async () => {
   for (const path of ['/v2/', '/v2']) expect((await call(path)).status).toBe(200);
   const anonymous = await fetch(new URL('/v2/', sandbox.url));
   expect(anonymous.headers.get('www-authenticate')).toMatch(/^Basic realm=/);
@@ -79,7 +79,7 @@ test('the base answers those who know the password, and nobody else', async () =
   expect(await refusal(call('/v2/', {}, 'wrong'))).toEqual([401, 'UNAUTHORIZED', text]);
 });
 
-test('an upload begins, takes parts, is looked at, and ends with its digest', async () => {
+test('an upload receives parts, reports its size, and ends with its digest', async () => {
   const start = await call(`/v2/${NAME}/blobs/uploads/`, { method: 'POST' });
   expect(start.status).toBe(202);
   const place = start.headers.get('location') ?? '';
@@ -105,7 +105,7 @@ test('an upload begins, takes parts, is looked at, and ends with its digest', as
   expect((await call(place)).status).toBe(404);
 });
 
-test('an upload in one request, a cancelled one, and one of another repository', async () => {
+test('an upload can be one request or cancelled, and belongs to its repository', async () => {
   const uploads = `/v2/${NAME}/blobs/uploads/`;
   const digest = digestOf('whole');
   const whole = await call(`${uploads}?digest=${digest}`, { method: 'POST', body: 'whole' });
@@ -124,7 +124,7 @@ test('an upload in one request, a cancelled one, and one of another repository',
   }
 });
 
-test('bytes that do not have their digest are refused and not kept', async () => {
+test('bytes with a wrong digest are refused and not stored', async () => {
   const wrong = digestOf('other');
   const { headers } = await call(`/v2/${NAME}/blobs/uploads/`, { method: 'POST' });
   const place = headers.get('location') ?? '';
@@ -142,7 +142,7 @@ test('bytes that do not have their digest are refused and not kept', async () =>
   expect(await registry.getManifest(NAME, digestOf(`${text} `))).toBeUndefined();
 });
 
-test('a manifest comes by tag and by digest as it was put, with its media type', async () => {
+test('a manifest is returned unchanged by tag and by digest, with its media type', async () => {
   const { text, digest } = await pushImage('v1', 'layer', platform('amd64'));
   for (const reference of ['v1', digest]) {
     expect(await registry.getManifest(NAME, reference)).toEqual({ text, digest, mediaType: OCI });
@@ -163,21 +163,25 @@ test('a manifest comes by tag and by digest as it was put, with its media type',
   ]);
 });
 
-test('a manifest that is no JSON or names what is not there is refused', async () => {
+test('a manifest with invalid JSON or missing blobs is refused', async () => {
   const put = (body: string) => call(`/v2/${NAME}/manifests/v1`, { method: 'PUT', body });
   for (const body of ['no JSON', 'null', '{"layers":7}']) {
-    expect(await refusal(put(body))).toEqual([400, 'MANIFEST_INVALID', 'The manifest is no JSON.']);
+    expect(await refusal(put(body))).toEqual([
+      400,
+      'MANIFEST_INVALID',
+      'The manifest is not valid JSON.',
+    ]);
   }
   const layers = [{ digest: digestOf('absent') }];
   expect(await refusal(put(JSON.stringify({ layers })))).toEqual([
     400,
     'MANIFEST_BLOB_UNKNOWN',
-    `The manifest names ${digestOf('absent')}, which is not there.`,
+    `The manifest refers to ${digestOf('absent')}, which does not exist.`,
   ]);
   expect(await registry.listTags(NAME)).toEqual(['first']);
 });
 
-test('a tag moves in a mutable repository and stays in an immutable one', async () => {
+test('a tag can be moved in a mutable repository but not in an immutable one', async () => {
   await pushImage('v1', 'one', platform('amd64'));
   const two = await pushImage('v1', 'two', platform('amd64'));
   expect((await registry.getManifest(NAME, 'v1'))?.digest).toBe(two.digest);
@@ -190,7 +194,7 @@ test('a tag moves in a mutable repository and stays in an immutable one', async 
   expect((await registry.getManifest('team/fixed', '1.0.2'))?.digest).toBe(first.digest);
 });
 
-test('a repository that does not exist, and operations that are not modelled', async () => {
+test('missing repositories and unsupported operations are errors', async () => {
   const missing =
     "The repository with name 'no/where' does not exist in the registry with id '111122223333'";
   const start = call('/v2/no/where/blobs/uploads/', { method: 'POST' });
@@ -216,7 +220,7 @@ test('a manifest is deleted with its tags', async () => {
   );
 });
 
-test('uploads and manifests are denied as IAM denies them', async () => {
+test('uploads and manifests can be denied by IAM', async () => {
   const { text } = await pushImage('v1', 'layer', platform('amd64'));
   for (const action of ['ecr:InitiateLayerUpload', 'ecr:PutImage', 'ecr:BatchDeleteImage']) {
     sandbox.fail(action, accessDenied(action, '111122223333'));
@@ -230,11 +234,11 @@ test('uploads and manifests are denied as IAM denies them', async () => {
   await expect(registry.deleteManifest(NAME, digestOf(text))).rejects.toThrow(/^denied: /);
 });
 
-test('the client tells refusals in the words of docker', async () => {
+test('the client reports errors with the texts of Docker', async () => {
   const { registryHost: host } = sandbox;
   const digest = digestOf('x');
   const wrong = createRegistryClient({ host, username: 'AWS', password: 'wrong' });
-  // The answer to a HEAD has no body.
+  // The response to a HEAD request has no body.
   await expect(wrong.hasBlob(NAME, digest)).rejects.toThrow(
     'unauthorized: authentication required',
   );
@@ -249,7 +253,7 @@ test('the client tells refusals in the words of docker', async () => {
   );
 });
 
-test('the puller finds what the container agent finds', async () => {
+test('the puller resolves images as the container agent does', async () => {
   const { registryHost: host, registryPassword: password } = sandbox;
   const pull = createImagePuller({ host, username: 'AWS', password });
   const uri = `${host}/${NAME}`;
@@ -259,7 +263,7 @@ test('the puller finds what the container agent finds', async () => {
   });
   const found = { kind: 'found', digest: arm.digest, architecture: 'arm64' };
   const program = ['/app', '--port', '80'];
-  // A single manifest is taken whatever its architecture, and by digest whatever the tag.
+  // A single manifest is accepted for any architecture, and by digest for any tag.
   expect(await pull(`${uri}:arm`, 'amd64')).toEqual({ ...found, program });
   expect(await pull(`${uri}@${arm.digest}`, 'arm64')).toEqual({ ...found, program });
   expect(await pull(`${uri}:gone@${arm.digest}`, 'arm64')).toEqual({ ...found, program });
@@ -270,7 +274,7 @@ test('the puller finds what the container agent finds', async () => {
   expect(await pull(`${host}/no/where:v1`, 'amd64')).toEqual({ kind: 'not-found' });
 });
 
-test('the puller searches an index for the platform', async () => {
+test('the puller selects the platform in an index', async () => {
   const { registryHost: host, registryPassword: password } = sandbox;
   const pull = createImagePuller({ host, username: 'AWS', password });
   const amd = await pushImage('amd', 'amd', platform('amd64'));
@@ -294,7 +298,7 @@ test('the puller searches an index for the platform', async () => {
   expect(await pull(`${host}/${NAME}:index`, 'arm64')).toEqual({ kind: 'no-platform' });
 });
 
-test('images of other registries are taken to exist, under the digest they name', async () => {
+test('images in other registries are assumed to exist, with their digest if they have one', async () => {
   const { registryHost: host, registryPassword: password } = sandbox;
   const pull = createImagePuller({ host, username: 'AWS', password });
   const agent = 'public.ecr.aws/datadog/agent:7';
@@ -307,7 +311,7 @@ test('images of other registries are taken to exist, under the digest they name'
 const run = promisify(execFile);
 const HAS_SKOPEO = spawnSync('skopeo', ['--version']).status === 0;
 
-test.skipIf(!HAS_SKOPEO)('skopeo copies an image in and out again', async () => {
+test.skipIf(!HAS_SKOPEO)('skopeo can copy an image in and out', async () => {
   const layer = spawnSync('tar', ['c', '-C', makeFolder({ app: 'program' }), 'app']).stdout;
   const config = Buffer.from(
     JSON.stringify({

@@ -1,17 +1,21 @@
-import { readFileSync } from 'node:fs';
-import { expect, test } from 'vitest';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, expectTypeOf, test } from 'vitest';
 import { parse } from 'yaml';
 import { resolveConfig } from '../../src/settings/config.ts';
-import { SETTING_KEYS, SETTINGS, settingOf, variableOf } from '../../src/settings/table.ts';
+import type { ConfigOf } from '../../src/settings/config.ts';
+import { SETTING_KEYS, settingOf, variableOf } from '../../src/settings/lookup.ts';
+import type { KeyOf } from '../../src/settings/lookup.ts';
+import { SETTINGS } from '../../src/settings/table.ts';
 import { makeFolder } from '../support/files.ts';
 import { configSchema, exampleConfig } from '../support/generate.ts';
 
 test('.ecsdeployrc.example is what the table of settings says', async () => {
-  await expect(exampleConfig()).toMatchFileSnapshot('../.ecsdeployrc.example');
+  await expect(exampleConfig()).toMatchFileSnapshot('../../.ecsdeployrc.example');
 });
 
 test('the JSON Schema is what the table of settings says', async () => {
-  await expect(configSchema()).toMatchFileSnapshot('../ecsdeployrc.schema.json');
+  await expect(configSchema()).toMatchFileSnapshot('../../ecsdeployrc.schema.json');
 });
 
 test('.ecsdeployrc.example is a valid config, also with every key switched on', () => {
@@ -22,6 +26,7 @@ test('.ecsdeployrc.example is a valid config, also with every key switched on', 
   expect(Object.keys(parse(everything) as object)).toContain('taskDefinition');
   for (const text of [source, everything]) {
     const config = resolveConfig({
+      command: 'deploy',
       flags: { config: `${makeFolder({ rc: text })}/rc` },
       environment: {},
       directory: process.cwd(),
@@ -47,10 +52,77 @@ test.each([
 });
 
 test.each([
-  ['30', 'needs a unit: write 30s or 30m'],
-  [30, 'needs a unit: write 30s or 30m'],
-  ['0s', 'must be longer than nothing'],
-  ['soon', 'must be a duration such as 500ms, 90s, 30m or 1h30m'],
-])('the duration %s is refused', (text, message) => {
-  expect(() => SETTINGS.timeout.reader.read(text)).toThrow(message);
+  ['timeout', '30', '"30" needs a unit: write 30s or 30m'],
+  ['timeout', 30, '"30" needs a unit: write 30s or 30m'],
+  ['timeout', '0s', 'must be greater than 0, not "0s"'],
+  ['timeout', '600h', 'must be at most 24 days, not "600h"'],
+  ['timeout', 'soon', 'must be a duration such as 500ms, 90s, 30m or 1h30m, not "soon"'],
+  ['cluster', '', 'must not be empty'],
+  ['cluster', ['a'], 'must be a string, not ["a"]'],
+  ['lines', '1.5', 'must be a positive integer, not "1.5"'],
+  ['port', '70000', 'must be an integer from 1 to 65535, not "70000"'],
+  ['pull', 'maybe', 'must be true or false, not "maybe"'],
+  ['image', 'a b', 'must be an image reference such as registry/repository:tag, not "a b"'],
+  ['extraTags', ['ok', '-x'], '"-x" is not a valid image tag'],
+  ['platform', 'arm64', 'not "arm64" (did you mean "linux/arm64"?)'],
+  ['platform', 'x86_64', 'not "x86_64" (did you mean "linux/amd64"?)'],
+  ['platform', 'linux/386', 'must be one of linux/amd64, linux/arm64, not "linux/386"'],
+  ['onFailure', 'rolback', 'not "rolback" (did you mean "rollback"?)'],
+  ['onFailure', 'toString', 'must be one of exit, watch, rollback, not "toString"'],
+  ['skipCheck', ['secret'], 'not "secret" (did you mean "secrets"?)'],
+  ['container', ['a,b'], 'must be one name, not "a,b": repeat the flag'],
+  ['setEnv', ['A=1', 'FOO', 'B=2'], 'must be KEY=VALUE, not "FOO"'],
+  ['setEnv', ['FOO BAR=1'], '"FOO BAR" is not a valid name: it must not contain spaces or "="'],
+  ['setEnv', { 'A=B': '1' }, '"A=B" is not a valid name'],
+  ['containerImages', ['sidecar=a b'], '"sidecar": must be an image reference'],
+  [
+    'taskDefinition',
+    'file://td.json',
+    'must be a path, not a URL such as "file://td.json": write td.json',
+  ],
+  ['secrets', ['id=a,value=s3cret'], 'id=NAME,env=VARIABLE, not "id,value"'],
+  ['secrets', [['a']], 'id=NAME,env=VARIABLE, not "0"'],
+  ['ssh', ['=x'], 'must be ID or ID=SOCKET, e.g. default, not "=x"'],
+] as const)('%s: %j is refused', (key, value, message) => {
+  expect(() => settingOf(key).reader.read(value)).toThrow(message);
+});
+
+test.each([
+  ['service', 'a, b', ['a', 'b']],
+  ['setEnv', ['a.b-c=1=2', 'EMPTY='], { 'a.b-c': '1=2', EMPTY: '' }],
+  ['setEnv', ['URL=${base}/x'], { URL: '${base}/x' }],
+  ['secrets', 'id=a,src=b=c', [{ id: 'a', src: 'b=c' }]],
+  ['before', 'make a,b', ['make a,b']],
+  ['quiet', '', false],
+] as const)('%s: %j is read', (key, value, read) => {
+  expect(settingOf(key).reader.read(value)).toEqual(read);
+});
+
+test('no reader quotes a value of an environment variable', () => {
+  for (const value of [['A B=s3cret'], { A: ['s3cret'] }, { 'A B': 's3cret' }]) {
+    expect(() => SETTINGS.setEnv.reader.read(value)).toThrow(/^(?!.*s3cret)/);
+  }
+});
+
+test('a command reads the settings that it takes, and no others', () => {
+  expectTypeOf<KeyOf<'register'>>().extract<'skipCheck' | 'json'>().not.toBeNever();
+  expectTypeOf<ConfigOf<'rollback'>>().toHaveProperty('to');
+  expectTypeOf<ConfigOf<'rollback'>>().not.toHaveProperty('repository');
+  expectTypeOf<ConfigOf<'push' | 'verify'>>().toHaveProperty('before');
+  expectTypeOf<ConfigOf<'push' | 'deploy'>>().not.toHaveProperty('setEnv');
+});
+
+test('every setting is read somewhere', () => {
+  const sources = readdirSync('src', { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith('.ts') && !/^(settings|sandbox)[/\\]/.test(file))
+    .map((file) =>
+      readFileSync(join('src', file), 'utf8').replaceAll(/\/\*[^]*?\*\/|\/\/.*$/gm, ''),
+    );
+  // Settings that the merge of the sources itself reads.
+  const merged = new Set<string>(['config', 'environment', 'service']);
+  const unread = SETTING_KEYS.filter((key) => {
+    const reads = new RegExp(`\\.${key}\\b|[{,]\\s*${key}\\s*[,:}=]`);
+    return !merged.has(key) && !sources.some((source) => reads.test(source));
+  });
+  expect(unread).toEqual([]);
 });

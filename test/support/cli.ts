@@ -1,41 +1,147 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, openSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { Readable, Writable } from 'node:stream';
+import { onTestFinished } from 'vitest';
 import type { Result } from '../../src/core/result.ts';
+import { EcsDeployError } from '../../src/errors.ts';
+import { run } from '../../src/run.ts';
 
-/** How a run of the built command ended. */
+/** How a run of the command ended. */
 export interface CliEnd {
   readonly status: number | null;
   readonly stdout: string;
   readonly stderr: string;
 }
 
-/** What surrounds a run. */
-export interface CliOptions {
+/** A run in progress. */
+export interface Running {
+  /** Sends SIGINT or SIGTERM. */
+  readonly kill: (signal: NodeJS.Signals) => void;
+}
+
+/** The environment of a run. */
+export interface CliOptions<R extends Running = Running> {
   readonly environment?: Readonly<Record<string, string | undefined>>;
   readonly directory?: string;
   readonly stdin?: string;
+  /** Called with each chunk of stderr, to act during a run. */
+  readonly onStderr?: (text: string, running: R) => void;
+  /** The same for stdout. */
+  readonly onStdout?: (text: string, running: R) => void;
+}
+
+/** The environment of a run in its own process. */
+export interface ProcessOptions extends CliOptions<ChildProcess> {
   /** Command and arguments that run it, e.g. `nice -n 10`. */
   readonly through?: readonly string[];
-  /** Files to write a stream to instead of collecting it. */
+  /** Path of a file that receives the stream. */
   readonly stdout?: string;
   readonly stderr?: string;
-  /** Called with the process and each piece of stderr, to act in the middle of a run. */
-  readonly onStderr?: (text: string, child: ChildProcess) => void;
-  /** The same for stdout. */
-  readonly onStdout?: (text: string, child: ChildProcess) => void;
 }
 
 const BIN = resolve('bin/ecsdeploy.js');
+const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string };
+const { versions, platform, arch } = process;
 
-/** Variables of this machine that a run may see; nothing of the user's AWS or Docker settings. */
+/** Variables that a run inherits: none of the user's AWS or Docker settings. */
 const KEPT = ['PATH', 'HOME', 'TMPDIR'];
+const kept = Object.fromEntries(KEPT.map((name) => [name, process.env[name]]));
 
-/** Runs the built command as a user does: argv in, exit status and both streams out. */
+function environmentOf({ environment }: Pick<CliOptions, 'environment'>): NodeJS.ProcessEnv {
+  return { ...kept, AWS_EC2_METADATA_DISABLED: 'true', ...environment };
+}
+
+/** Runs the command in this process, as src/main.ts does: argv in, exit status and both streams out. */
 export function runCli(args: readonly string[], options: CliOptions = {}): Promise<CliEnd> {
-  const { environment = {}, directory, stdin = '', through = [], onStderr, onStdout } = options;
-  const kept = Object.fromEntries(KEPT.map((name) => [name, process.env[name]]));
+  const { directory = process.cwd(), stdin = '', onStderr, onStdout } = options;
+  const controller = new AbortController();
+  const kill = (name: NodeJS.Signals) => {
+    const message = `Interrupted by ${name}.`;
+    controller.abort(new EcsDeployError({ code: 'interrupted', message, cause: name }));
+  };
+  // A run that a test does not await must not delay the next one.
+  onTestFinished(() => kill('SIGTERM'));
+  const stdout = collector((text) => onStdout?.(text, { kill }));
+  const stderr = collector((text) => onStderr?.(text, { kill }));
+  return inside({ environment: environmentOf(options), directory }, async () => {
+    const status = await run(args, {
+      environment: process.env,
+      directory,
+      stdin: Readable.from(stdin === '' ? [] : [stdin]) as NodeJS.ReadStream,
+      stdout: stdout.stream,
+      stderr: stderr.stream,
+      signal: controller.signal,
+      interrupt: () => kill('SIGINT'),
+      version,
+      versions: { node: versions.node, platform, arch },
+    });
+    return { status, stdout: stdout.text(), stderr: stderr.text() };
+  });
+}
+
+/** A stream that collects its input; like a pipe, it is not a terminal and is read with a delay. */
+function collector(read: (text: string) => void) {
+  let all = '';
+  const stream = new Writable({
+    decodeStrings: false,
+    write: (text: string, _, done) => {
+      all += text;
+      setImmediate(read, text);
+      done();
+    },
+  });
+  return { stream: stream as NodeJS.WriteStream, text: () => all };
+}
+
+/** Environment variables that the SDK reads from the process. */
+interface Surroundings {
+  readonly environment: NodeJS.ProcessEnv;
+  readonly directory: string;
+}
+
+/** The runs in progress, which share one environment, and the original environment of the process. */
+let shared:
+  | { readonly key: string; readonly runs: Set<Promise<unknown>>; readonly own: Surroundings }
+  | undefined;
+
+/** Runs a function in an environment of the process, once runs in other environments have ended. */
+async function inside<T>(surroundings: Surroundings, act: () => Promise<T>): Promise<T> {
+  const key = JSON.stringify(surroundings);
+  if (shared !== undefined && shared.key !== key) {
+    await Promise.allSettled(shared.runs);
+    return inside(surroundings, act);
+  }
+  if (shared === undefined) {
+    const own = { environment: { ...process.env }, directory: process.cwd() };
+    shared = { key, runs: new Set(), own };
+    surround(surroundings);
+  }
+  const { runs, own } = shared;
+  const acting = act();
+  runs.add(acting);
+  try {
+    return await acting;
+  } finally {
+    runs.delete(acting);
+    if (runs.size === 0) {
+      shared = undefined;
+      surround(own);
+    }
+  }
+}
+
+function surround({ environment, directory }: Surroundings): void {
+  process.chdir(directory);
+  for (const name of Object.keys(process.env)) delete process.env[name];
+  for (const [name, value] of Object.entries(environment))
+    if (value !== undefined) process.env[name] = value;
+}
+
+/** Runs the built command in its own process, as a user does. */
+export function spawnCli(args: readonly string[], options: ProcessOptions = {}): Promise<CliEnd> {
+  const { directory, stdin = '', through = [], onStderr, onStdout } = options;
   const files = [options.stdout, options.stderr].map((path) =>
     path === undefined ? undefined : openSync(path, 'w'),
   );
@@ -43,7 +149,7 @@ export function runCli(args: readonly string[], options: CliOptions = {}): Promi
   const child = spawn(command, rest, {
     cwd: directory,
     stdio: ['pipe', files[0] ?? 'pipe', files[1] ?? 'pipe'],
-    env: { ...kept, AWS_EC2_METADATA_DISABLED: 'true', ...environment },
+    env: environmentOf(options),
   });
   let [stdout, stderr] = ['', ''];
   child.stdout?.setEncoding('utf8').on('data', (text: string) => {
@@ -54,7 +160,7 @@ export function runCli(args: readonly string[], options: CliOptions = {}): Promi
     stderr += text;
     onStderr?.(text, child);
   });
-  // A command that does not read its stdin may be gone before it is written.
+  // A command that does not read its stdin can exit before stdin is written.
   child.stdin?.on('error', () => undefined).end(stdin);
   return new Promise((done, fail) => {
     child.once('error', fail);

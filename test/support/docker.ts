@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import Docker from 'dockerode';
 import { openDocker } from '../../src/docker/engine/daemon.ts';
 
-/** Set where a missing daemon, registry or program must fail instead of being skipped. */
+/** Whether tests fail instead of being skipped if a daemon, registry or program is missing. */
 export const REQUIRED = process.env['ECSDEPLOY_TEST_DOCKER'] === '1';
 /** Whether there is a real daemon. */
 export const HAS_DOCKER =
@@ -13,32 +13,37 @@ export const HAS_DOCKER =
     () => false,
   ));
 
+// During a run in process, the variable is that of the run.
+const { DOCKER_HOST = 'unix:///var/run/docker.sock' } = process.env;
+
 const BUSYBOX = '/bin/busybox';
 
-/** Whether there is a program that runs in an empty image. */
+/** Whether this machine has a program that runs in an empty image. */
 export const HAS_PROGRAM = REQUIRED || spawnSync(BUSYBOX, ['true']).status === 0;
 
-/** The bytes of a static busybox, changed before they are used. */
+/** The bytes of a static busybox after `change` has modified them. */
 export function program(change: (bytes: Buffer) => void = () => undefined): Buffer {
   const bytes = readFileSync(BUSYBOX);
   change(bytes);
   return bytes;
 }
 
-/** Takes what the tests made out of the daemon. */
+/** Hosts of the registries whose images the tests of this process create in the daemon. */
+export const registries = new Set<string>();
+
+/** Removes the images that the tests of this process created; other processes can use the daemon too. */
 export async function removeImages(): Promise<void> {
   const docker = new Docker(dockerOptions());
   const images = await docker.listImages();
   const made = images.filter(({ RepoTags, RepoDigests }) =>
     [...(RepoTags ?? []), ...(RepoDigests ?? [])].some((name) =>
-      /^127\.0\.0\.1:\d+\/hyeon9mak-dev[:@]/.test(name),
+      registries.has(name.split('/')[0] ?? name),
     ),
   );
   await Promise.all(made.map(({ Id }) => docker.getImage(Id).remove({ force: true })));
 }
 
-/** How dockerode reaches the daemon of the tests. */
+/** dockerode's options for the daemon of the tests. */
 export function dockerOptions(): Docker.DockerOptions {
-  const host = process.env['DOCKER_HOST'] ?? 'unix:///var/run/docker.sock';
-  return { socketPath: host.replace('unix://', '') };
+  return { socketPath: DOCKER_HOST.replace('unix://', '') };
 }

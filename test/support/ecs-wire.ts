@@ -1,13 +1,13 @@
 import type { JsonObject } from '../../src/core/task-definition.ts';
 import type { Sandbox } from '../../src/sandbox/sandbox.ts';
 
-/** What DescribeTaskDefinition answers. */
+/** The response of DescribeTaskDefinition. */
 export interface Described {
   readonly taskDefinition: JsonObject & { readonly containerDefinitions: readonly JsonObject[] };
   readonly tags?: readonly JsonObject[];
 }
 
-/** Calls ECS without an SDK: every member goes over the wire as it stands. */
+/** Calls ECS without an SDK, which would drop unknown members. */
 export async function callEcs(
   { url }: Pick<Sandbox, 'url'>,
   operation: 'RegisterTaskDefinition' | 'DescribeTaskDefinition',
@@ -27,7 +27,7 @@ export async function callEcs(
   return answer;
 }
 
-/** A revision as ECS describes it, tags included. */
+/** A revision with its tags, as ECS describes it. */
 export function describeDefinition(
   sandbox: Pick<Sandbox, 'url'>,
   taskDefinition: string,

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { onTestFinished } from 'vitest';
 
-/** Makes a folder with these files (bytes are programs), gone when the test ends. */
+/** Creates a temporary folder with files until the test ends; contents as bytes are executable. */
 export function makeFolder(files: Readonly<Record<string, string | Buffer>> = {}): string {
   const folder = mkdtempSync(join(tmpdir(), 'ecsdeploy-test-'));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
@@ -17,7 +17,7 @@ export function makeFolder(files: Readonly<Record<string, string | Buffer>> = {}
   return folder;
 }
 
-/** Runs it without the rights of root, who may read everything. */
+/** Runs a function without the permissions of root, who can read everything. */
 export async function asNobody<T>(run: () => Promise<T>): Promise<T> {
   if (process.getuid?.() !== 0) return run();
   process.seteuid?.(65_534);
@@ -28,7 +28,7 @@ export async function asNobody<T>(run: () => Promise<T>): Promise<T> {
   }
 }
 
-/** Makes a socket at the path, gone when the test ends. */
+/** Listens on a socket at the path until the test ends. */
 export async function listenAt(path: string): Promise<void> {
   const server = createServer();
   await new Promise<void>((resolve) => {

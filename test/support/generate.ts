@@ -1,12 +1,12 @@
-import { FILE_KEYS } from '../../src/settings/config.ts';
-import { settingOf } from '../../src/settings/table.ts';
-import type { SettingKey } from '../../src/settings/table.ts';
+import { FILE_KEYS } from '../../src/settings/config-file.ts';
+import { settingOf } from '../../src/settings/lookup.ts';
+import type { SettingKey } from '../../src/settings/lookup.ts';
 
-const HEAD = `# Every key of .ecsdeployrc (YAML, or JSON). Copy what you need to .ecsdeployrc in the root of the
-# repository; flags and ECSDEPLOY_* variables win over it.
+const HEAD = `# All keys of .ecsdeployrc (YAML or JSON). Copy the keys that you need to .ecsdeployrc in the root of
+# the repository. Flags and ECSDEPLOY_* variables override the file.
 `;
 
-/** The text of .ecsdeployrc.example, from the table of settings. */
+/** The content of .ecsdeployrc.example, from the table of settings. */
 export function exampleConfig(): string {
   const rows = (keys: readonly string[], indent = '') =>
     keys.map((key) => exampleRow(key as SettingKey, indent)).join('\n');
@@ -14,23 +14,23 @@ export function exampleConfig(): string {
   return [
     HEAD,
     rows(top),
-    '\n# How the image is built.\nbuild:',
+    '\n# The image build.\nbuild:',
     rows(FILE_KEYS.build, '  '),
     `
-# Several services from one image, in place of "service"; each may have
-# ${FILE_KEYS.service.join(', ')} of its own:
+# Several services from one image, instead of "service". Each can have its own
+# ${FILE_KEYS.service.join(', ')}:
 # services:
 #   - { service: api, container: app }
 #   - { service: worker, container: app, setEnv: { ROLE: worker } }
 
-# What differs between environments, chosen with --env NAME; every key of above may stand here:
+# Differences between environments, selected with --env NAME. All keys above are allowed here:
 # environments:
 #   prod: { cluster: prod, profile: prod }
 `,
   ].join('\n');
 }
 
-/** Keys that every project sets; the others are shown commented out. */
+/** Keys that most projects set; the others are commented out. */
 const USUAL = new Set([
   'region',
   'repository',

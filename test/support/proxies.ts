@@ -12,12 +12,12 @@ async function listen(server: Server): Promise<number> {
 }
 
 /**
- * Answers a request itself and returns true, or leaves it to the server behind, before whose answer
- * it may have written something.
+ * Responds to a request itself and returns true, or returns false to forward it to the server; it can
+ * write to the response before.
  */
 export type Meddle = (request: IncomingMessage, response: ServerResponse) => boolean;
 
-/** Stands before an HTTP server; `host:port`. Gone when the test ends. */
+/** Starts a proxy for an HTTP server until the test ends; returns `host:port`. */
 export async function httpProxy(
   upstream: { readonly host: string } | { readonly socketPath: string },
   meddle: Meddle,
@@ -47,15 +47,15 @@ export async function httpProxy(
   return `127.0.0.1:${await listen(server)}`;
 }
 
-/** A line to a server that can be slow, and be cut. */
+/** A connection to a server that can be slow and can be cut. */
 export interface Line {
   /** `tcp://127.0.0.1:PORT`. */
   readonly url: string;
-  /** Ends every connection and takes no other. */
+  /** Closes all connections and accepts no new ones. */
   readonly cut: () => void;
 }
 
-/** Connects to a server through a line that carries so many bytes per second towards it. */
+/** Opens a line to a server, with a limit of bytes per second towards the server. */
 export async function openLine(
   upstream: NetConnectOpts,
   bytesPerSecond = Number.POSITIVE_INFINITY,

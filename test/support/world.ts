@@ -1,5 +1,7 @@
 import { execFileSync, spawnSync } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
 import { devNull } from 'node:os';
+import { join } from 'node:path';
 import { ECRClient } from '@aws-sdk/client-ecr';
 import {
   CreateServiceCommand,
@@ -16,8 +18,9 @@ import { startSandbox } from '../../src/sandbox/sandbox.ts';
 import type { Sandbox, SandboxOptions } from '../../src/sandbox/sandbox.ts';
 import { denied, SCENARIOS } from '../../src/sandbox/scenarios.ts';
 import type { ScenarioName } from '../../src/sandbox/scenarios.ts';
-import { runCli } from './cli.ts';
-import type { CliEnd, CliOptions } from './cli.ts';
+import { runCli, spawnCli } from './cli.ts';
+import type { CliEnd, CliOptions, ProcessOptions } from './cli.ts';
+import { registries } from './docker.ts';
 import { makeFolder } from './files.ts';
 
 /** Config of the start world's service. */
@@ -28,8 +31,15 @@ service: hyeon9mak-service-dev
 container: hyeon9mak-container
 `;
 
-/** A Dockerfile that the stand-in for Docker can build. */
+/** A Dockerfile that the Docker stand-in can build. */
 export const DOCKERFILE = 'FROM scratch\nCOPY app /app\nENTRYPOINT ["/app"]\n';
+
+const PROJECT = {
+  Dockerfile: DOCKERFILE,
+  app: 'program',
+  '.ecsdeployrc': CONFIG,
+  '.dockerignore': '.git\n',
+};
 
 /** A project on disk and a local AWS, for one test. */
 export interface World {
@@ -40,29 +50,30 @@ export interface World {
   readonly ecr: ECRClient;
   /** Runs the command in the folder, inside the sandbox. */
   readonly run: (args: readonly string[], options?: CliOptions) => Promise<CliEnd>;
-  /** Actions called since the last look that change something. */
+  /** Runs the built command in the same way, in its own process. */
+  readonly spawn: (args: readonly string[], options?: ProcessOptions) => Promise<CliEnd>;
+  /** Returns the actions since the last call that write. */
   readonly writes: () => string[];
   readonly service: (name?: string) => Promise<Service>;
   readonly runningTasks: () => Promise<Task[]>;
 }
 
-/** How a world is made. */
 export interface WorldOptions {
   readonly files?: Readonly<Record<string, string | Buffer>>;
   readonly faults?: readonly Fault[];
   readonly scenario?: ScenarioName;
-  /** Actions that may not be called, e.g. `ecs:ListTasks`, or `/^logs:/`. */
+  /** Actions that are denied, e.g. `ecs:ListTasks`, or `/^logs:/`. */
   readonly denied?: readonly (string | RegExp)[];
   readonly speed?: number;
-  /** Docker of this machine instead of the stand-in. */
+  /** Uses Docker on this machine instead of the stand-in. */
   readonly daemon?: true;
-  /** A registry to put behind ECR instead of the built-in one. */
+  /** The registry behind ECR; the built-in one if undefined. */
   readonly registry?: SandboxOptions['registry'];
 }
 
 const READS = /^(ecr|ecs|logs|sts|secretsmanager|ssm):(Describe|List|Get|Batch(Get|Check))/;
 
-/** Starts a sandbox and a stand-in for Docker, and makes a project; all gone when the test ends. */
+/** Creates a project, a sandbox and a stand-in for Docker, which exist until the test ends. */
 export async function makeWorld(options: WorldOptions = {}): Promise<World> {
   const { files = {}, faults = [], scenario = 'success', speed = 600 } = options;
   const sandbox = await startSandbox({
@@ -74,14 +85,14 @@ export async function makeWorld(options: WorldOptions = {}): Promise<World> {
   onTestFinished(async () => {
     await Promise.all([sandbox.close(), engine?.close()]);
   });
+  if (options.daemon) registries.add(sandbox.registryHost);
+  const isUsual = HAS_GIT && Object.keys(files).length === 0;
   const folder = makeFolder({
-    Dockerfile: DOCKERFILE,
-    app: 'program',
-    '.ecsdeployrc': CONFIG,
-    '.dockerignore': '.git\n',
+    ...PROJECT,
     ...files,
+    ...(isUsual && (repository ??= commitProject())),
   });
-  commitAll(folder);
+  if (!isUsual) commitAll(folder);
   const environment = {
     ...sandbox.environment,
     AWS_CONFIG_FILE: devNull,
@@ -96,18 +107,18 @@ export async function makeWorld(options: WorldOptions = {}): Promise<World> {
     credentials: { accessKeyId: 'AKIASANDBOX', secretAccessKey: 'sandbox' },
   };
   const ecs = new ECSClient(client);
+  const inside = (options?: Pick<CliOptions, 'directory' | 'environment'>) => ({
+    directory: options?.directory ?? folder,
+    environment: { ...environment, ...options?.environment },
+  });
   let looked = 0;
   return {
     sandbox,
     folder,
     ecs,
     ecr: new ECRClient(client),
-    run: (args, more = {}) =>
-      runCli(args, {
-        directory: folder,
-        ...more,
-        environment: { ...environment, ...more.environment },
-      }),
+    run: (args, more) => runCli(args, { ...more, ...inside(more) }),
+    spawn: (args, more) => spawnCli(args, { ...more, ...inside(more) }),
     writes: () => {
       const calls = sandbox.calls.slice(looked);
       looked = sandbox.calls.length;
@@ -146,22 +157,36 @@ export async function addService({ ecs }: World, serviceName: string): Promise<v
   );
 }
 
-/** Whether this machine has git; without it the tests give the tag themselves. */
+/** Whether this machine has git; without it the tests set the tag. */
 export const HAS_GIT = spawnSync('git', ['--version']).status === 0;
 
-/** Commits everything in a folder, making it a repository first. */
+/** Initialises a repository in a folder and commits everything. */
 export function commitAll(folder: string): void {
   if (!HAS_GIT) return;
-  const git = (...args: string[]) =>
-    execFileSync('git', ['-C', folder, '-c', 'user.name=t', '-c', 'user.email=t@t', ...args], {
-      stdio: 'ignore',
-    });
-  git('init', '--quiet');
-  git('add', '--all');
-  git('commit', '--quiet', '--allow-empty', '--message', 'test');
+  git(folder, 'init', '--quiet', '--template=');
+  git(folder, 'add', '--all');
+  git(folder, 'commit', '--quiet', '--allow-empty', '--message', 'test');
 }
 
-/** A text without what differs between runs: ports, hashes, times, folders. */
+function git(folder: string, ...args: readonly string[]): void {
+  const author = ['-c', 'user.name=t', '-c', 'user.email=t@t'];
+  execFileSync('git', ['-C', folder, ...author, ...args], { stdio: 'ignore' });
+}
+
+/** Files of a repository with the default project; writing them avoids three git processes. */
+let repository: Readonly<Record<string, Buffer>> | undefined;
+
+function commitProject(): Readonly<Record<string, Buffer>> {
+  const folder = makeFolder(PROJECT);
+  commitAll(folder);
+  git(folder, 'repack', '-adq');
+  const paths = readdirSync(join(folder, '.git'), { recursive: true, encoding: 'utf8' })
+    .filter((path) => /^(HEAD|config|index|refs.heads.\w+|objects.pack.*\..*)$/.test(path))
+    .map((path) => join('.git', path));
+  return Object.fromEntries(paths.map((path) => [path, readFileSync(join(folder, path))]));
+}
+
+/** Replaces what differs between runs: ports, hashes, times, folders. */
 export function stable(
   text: string,
   { folder, sandbox }: Pick<World, 'folder' | 'sandbox'>,

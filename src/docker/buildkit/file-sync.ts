@@ -4,24 +4,25 @@ import { unescape } from 'node:querystring';
 import { setImmediate } from 'node:timers/promises';
 import { EcsDeployError } from '../../errors.ts';
 import { compilePatterns } from '../context/dockerignore.ts';
-import { fields, message } from './protobuf.ts';
-import { RpcError } from './session.ts';
-import type { Call, Method } from './session.ts';
-import { readContent, walk } from '../context/walk.ts';
+import { readContent } from '../context/read.ts';
+import { walk } from '../context/walk.ts';
 import type { Entry, Filter } from '../context/walk.ts';
+import { rpcError } from './grpc.ts';
+import type { Call, Method } from './grpc.ts';
+import { fields, message } from './protobuf.ts';
 
 /** Packets of fsutil's protocol (docker-facts 2.3). */
 const PACKET = { stat: 0, request: 1, data: 2, finish: 3 } as const;
 
-/** What was sent of a folder so far: files that the daemon did not have yet. */
+/** What was sent so far: the files that the daemon did not have yet. */
 export interface Sent {
   files: number;
   bytes: number;
 }
 
 /**
- * Serves `FileSync/DiffCopy`: offers every entry of the folder that is asked for, and sends the
- * content of those that the daemon wants. Whatever cannot be read goes to `fail`.
+ * Serves `FileSync/DiffCopy`: offers every entry of the requested folder and sends the content of
+ * those that the daemon requests. A file that cannot be read is reported to `fail`.
  */
 export function serveFiles(
   folders: Readonly<Record<string, string>>,
@@ -30,18 +31,18 @@ export function serveFiles(
 ): Method {
   return async (call) => {
     const root = folders[valuesOf(call, 'dir-name')[0] ?? ''];
-    if (root === undefined) throw new RpcError('notFound', 'no such folder is offered');
+    if (root === undefined) throw rpcError('notFound', 'no such folder is offered');
     try {
       await diffCopy(call, root, sent);
     } catch (error) {
-      // Any other is the daemon's, which tells it itself.
+      // The daemon reports all other errors in its own answer.
       if (error instanceof EcsDeployError) fail(error);
       throw error;
     }
   };
 }
 
-/** What is kept of an entry until the daemon asks for it: its stat would weigh ten times as much. */
+/** What is kept of an entry until the daemon requests it: its stat would take ten times the memory. */
 interface Offered {
   readonly absolute: string;
   /** Bytes. */
@@ -52,13 +53,13 @@ async function diffCopy(call: Call, root: string, sent: Sent): Promise<void> {
   const filter = await filterOf(call, root);
   const offered: Offered[] = [];
   const offer = async () => {
-    let batch: Buffer[] = [];
+    let batch: Uint8Array[] = [];
     for (const entry of walk(root, filter)) {
       offered.push({ absolute: entry.absolute, size: Number(entry.stat.size) });
       batch.push(message([1, PACKET.stat], [2, statMessage(entry)]));
       if (batch.length < STATS_AT_ONCE) continue;
       await call.send(...batch);
-      // The session answers for its health in between.
+      // Lets the session answer health checks in between.
       await setImmediate();
       batch = [];
     }
@@ -81,7 +82,7 @@ async function diffCopy(call: Call, root: string, sent: Sent): Promise<void> {
     }
   };
   let fail: (error: unknown) => void = () => undefined;
-  // The daemon waits for a file that failed: nothing else would end the call.
+  // The daemon waits forever for a file that failed: only this rejection ends the call.
   const failed = new Promise<never>((_, reject) => {
     fail = reject;
   });
@@ -90,7 +91,7 @@ async function diffCopy(call: Call, root: string, sent: Sent): Promise<void> {
 
 /** Entries that are offered in one write. */
 const STATS_AT_ONCE = 200;
-/** Files that are read side by side: memory stays flat. */
+/** Files that are read at the same time: a few keep memory use low. */
 const FILES_AT_ONCE = 8;
 
 async function sendFile(
@@ -99,7 +100,7 @@ async function sendFile(
   { absolute, size }: Offered,
   sent: Sent,
 ): Promise<void> {
-  const last: Buffer[] = [];
+  const last: Uint8Array[] = [];
   let left = size;
   sent.files += 1;
   for await (const bytes of readContent(absolute, left)) {
@@ -109,7 +110,7 @@ async function sendFile(
     if (left === 0) last.push(packet);
     else await call.send(...last.splice(0), packet);
   }
-  // In one write: most files are one packet and the end.
+  // One write: most files are a single packet and the end.
   await call.send(...last, message([1, PACKET.data], [3, id]));
 }
 
@@ -122,7 +123,7 @@ function readPacket(bytes: Uint8Array): { readonly type: number; readonly id: nu
   return packet;
 }
 
-/** Bits of Go's `fs.FileMode` that are no permission. */
+/** Bits of Go's `fs.FileMode` beside the permissions. */
 const GO_MODE = {
   directory: 2 ** 31,
   symlink: 2 ** 27,
@@ -131,8 +132,8 @@ const GO_MODE = {
   sticky: 2 ** 20,
 };
 
-/** fsutil's Stat: owner root, so that the image is the same on every machine. */
-function statMessage({ kind, path, stat, linkname }: Entry): Buffer {
+/** fsutil's Stat, with owner root, so that the image is the same on every machine. */
+function statMessage({ kind, path, stat, linkname }: Entry): Uint8Array {
   const mode = Number(stat.mode);
   const goMode =
     (mode & 0o777) +
@@ -152,8 +153,8 @@ function statMessage({ kind, path, stat, linkname }: Entry): Buffer {
 }
 
 /**
- * Values of one header of the request. BuildKit escapes what is not ASCII as in a form, and says
- * so; before it did, the bytes of UTF-8 came as they are, which Node takes for Latin-1.
+ * Values of one header of the request. BuildKit form-encodes values that are not ASCII and marks
+ * them; older versions send raw UTF-8, which Node reads as Latin-1.
  */
 function valuesOf({ header }: Call, name: string): readonly string[] {
   const isEscaped = header(`${name}-encoded`).length > 0;
@@ -165,7 +166,7 @@ function valuesOf({ header }: Call, name: string): readonly string[] {
 }
 
 async function filterOf(call: Call, root: string): Promise<Filter> {
-  const followed = await follow(root, valuesOf(call, 'followpaths'));
+  const followed = await followLinks(root, valuesOf(call, 'followpaths'));
   const patterns = [...valuesOf(call, 'include-patterns'), ...followed];
   return {
     include: patterns.length === 0 ? undefined : compilePatterns(patterns),
@@ -173,10 +174,11 @@ async function filterOf(call: Call, root: string): Promise<Filter> {
   };
 }
 
-const LINKS_FOLLOWED = 255;
+/** The limit of fsutil. */
+const MAX_LINKS = 255;
 
-/** The paths themselves, and what the symbolic links on the way to them lead to. */
-async function follow(root: string, paths: readonly string[]): Promise<readonly string[]> {
+/** The paths and the targets of the symbolic links on the way to them. */
+async function followLinks(root: string, paths: readonly string[]): Promise<readonly string[]> {
   const found = new Set<string>();
   const add = async (path: string, depth: number): Promise<void> => {
     const segments = posix
@@ -190,13 +192,13 @@ async function follow(root: string, paths: readonly string[]): Promise<readonly 
         const { match: matches } = compilePatterns([segment]);
         const names = await readdir(join(root, at)).catch(() => []);
         for (const name of names.filter(matches)) {
-          if (depth < LINKS_FOLLOWED) await add(posix.join(at, name, rest), depth + 1);
+          if (depth < MAX_LINKS) await add(posix.join(at, name, rest), depth + 1);
         }
         break;
       }
       at = at === '' ? segment : `${at}/${segment}`;
       const target = await readlink(join(root, at)).catch(() => undefined);
-      if (target === undefined || depth === LINKS_FOLLOWED) continue;
+      if (target === undefined || depth === MAX_LINKS) continue;
       found.add(at);
       const base = target.startsWith('/') ? '' : posix.dirname(at);
       await add(posix.join(base, target, rest), depth + 1);

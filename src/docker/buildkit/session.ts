@@ -3,48 +3,20 @@ import { constants, performServerHandshake } from 'node:http2';
 import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2';
 import type { Duplex } from 'node:stream';
 import type { Daemon } from '../engine/daemon.ts';
-import { dial } from '../engine/dial.ts';
-import { readMessages, sender } from './grpc.ts';
-import { openTunnel } from './native.ts';
+import { callEngine } from '../engine/api.ts';
+import { openSessionTunnel } from './daemon-grpc.ts';
+import { serveCall } from './grpc.ts';
+import type { Methods } from './grpc.ts';
 import { message } from './protobuf.ts';
 
-/** One call that BuildKit makes to its client. */
-export interface Call {
-  /** Values of a header, which BuildKit repeats. */
-  readonly header: (name: string) => readonly string[];
-  /** The messages that BuildKit sends, as they come. */
-  readonly messages: AsyncIterable<Buffer>;
-  /** Answers messages; resolves when more may be sent, rejects when the call has ended. */
-  readonly send: (...messages: readonly Uint8Array[]) => Promise<void>;
-}
-
-/** Serves calls of one gRPC method; an {@link RpcError} is answered as that status. */
-export type Method = (call: Call) => Promise<void>;
-
-/** Methods by path, e.g. `/moby.filesync.v1.Auth/Credentials`. */
-export type Methods = Readonly<Record<string, Method>>;
-
-/** gRPC's status codes that are answered here. */
-const CODE = { unknown: 2, notFound: 5, unimplemented: 12 } as const;
-
-/** An error with a gRPC status. */
-export class RpcError extends Error {
-  readonly code: number;
-
-  constructor(code: keyof typeof CODE, text: string) {
-    super(text);
-    this.code = CODE[code];
-  }
-}
-
-/** A session that BuildKit calls back on. */
+/** A session of BuildKit, in which the daemon calls methods of its client. */
 export interface Session {
-  /** What `/build` names it by. */
+  /** The `session` parameter of `/build`. */
   readonly id: string;
   readonly close: () => void;
 }
 
-/** Node's types lack the raw headers, in which repeated ones are told apart. */
+/** Node's types lack the raw headers, which keep the values of a repeated header apart. */
 type StreamArguments = [
   stream: ServerHttp2Stream,
   headers: IncomingHttpHeaders,
@@ -52,15 +24,15 @@ type StreamArguments = [
   raw: readonly string[],
 ];
 
-/** BuildKit drops a session that does not answer for its health (docker-facts 1.3). */
+/** BuildKit closes a session that does not answer health checks (docker-facts 1.3). */
 const HEALTH: Methods = {
   '/grpc.health.v1.Health/Check': async ({ send }) => send(message([1, 1])),
 };
 
 /**
- * Opens a BuildKit session on the daemon; undefined where it offers none (podman, socket proxies).
+ * Opens a BuildKit session on the daemon; undefined when it offers none (podman, socket proxies).
  *
- * `sharedKey` names the folder that is built from: under the same key only changes are sent.
+ * `sharedKey` identifies the build context: under the same key only changes are sent.
  */
 export async function openSession(
   daemon: Daemon,
@@ -81,7 +53,7 @@ export async function openSession(
     signal,
   );
   if (socket === undefined) return undefined;
-  // A daemon that goes away is told by the build's own answer.
+  // A lost connection is reported by the answer of the build.
   socket.on('error', () => undefined);
   const connection = performServerHandshake(socket, {
     settings: { initialWindowSize: 1 << 20, maxConcurrentStreams: 1000 },
@@ -90,7 +62,7 @@ export async function openSession(
   connection.on('stream', (...[stream, headers, , raw]: StreamArguments) => {
     const header = (name: string) =>
       raw.filter((value, index) => index % 2 === 1 && raw[index - 1] === name && value !== '');
-    void serve(stream, header, served[String(headers[constants.HTTP2_HEADER_PATH])]);
+    void serveCall(stream, header, served[String(headers[constants.HTTP2_HEADER_PATH])]);
   });
   return {
     id,
@@ -101,14 +73,14 @@ export async function openSession(
   };
 }
 
-/** Through `/session`, or where that is gone through the daemon's own gRPC (docker-facts 1.6). */
+/** By `/session` or, where that was removed, the daemon's own gRPC (docker-facts 1.6). */
 async function openSocket(
   daemon: Daemon,
   headers: Readonly<Record<string, string | string[]>>,
   signal: AbortSignal,
 ): Promise<Duplex | undefined> {
   try {
-    return await dial<Duplex>(daemon.docker, {
+    return await callEngine<Duplex>(daemon.docker, {
       method: 'POST',
       path: '/session',
       hijack: true,
@@ -118,34 +90,8 @@ async function openSocket(
     });
   } catch (error) {
     const { statusCode } = error as { statusCode?: number };
-    if (statusCode === 404) return openTunnel(daemon, headers);
+    if (statusCode === 404) return openSessionTunnel(daemon, headers);
     if (statusCode === 403 || statusCode === 501) return undefined;
     throw error;
   }
-}
-
-async function serve(
-  stream: ServerHttp2Stream,
-  header: Call['header'],
-  method: Method | undefined,
-): Promise<void> {
-  let status: Record<string, string> = { 'grpc-status': '0' };
-  stream.on('error', () => undefined);
-  // Otherwise what waits to be written would keep it until the session ends.
-  stream.on('aborted', () => stream.destroy());
-  stream.on('wantTrailers', () => stream.sendTrailers(status));
-  // Node's types lack `sendDate`; nobody reads the date of each answer.
-  const options = { waitForTrailers: true, sendDate: false };
-  stream.respond({ ':status': 200, 'content-type': 'application/grpc' }, options);
-  try {
-    if (method === undefined) throw new RpcError('unimplemented', 'not served');
-    await method({ header, messages: readMessages(stream), send: sender(stream) });
-  } catch (error) {
-    const code = error instanceof RpcError ? error.code : CODE.unknown;
-    status = {
-      'grpc-status': String(code),
-      'grpc-message': encodeURIComponent((error as Error).message),
-    };
-  }
-  if (!stream.destroyed) stream.end();
 }

@@ -2,23 +2,23 @@ import { connect, constants } from 'node:http2';
 import type { ClientHttp2Session } from 'node:http2';
 import type { Duplex } from 'node:stream';
 import type { Daemon } from '../engine/daemon.ts';
-import { dial } from '../engine/dial.ts';
-import { fields, text } from './protobuf.ts';
+import { callEngine } from '../engine/api.ts';
+import { openDaemonGrpc } from './daemon-grpc.ts';
 import { GRPC_PREFIX } from './grpc.ts';
-import { openNative } from './native.ts';
+import { fields, text } from './protobuf.ts';
 
-/** Milliseconds after which a build begins without knowing. */
+/** Milliseconds after which the build starts without an answer. */
 const TIMEOUT = 3000;
 
 /**
- * Platforms whose programs the daemon's BuildKit can run, e.g. `linux/amd64`, emulated ones
- * included; undefined where it does not say (podman, socket proxies).
+ * Platforms whose programs the daemon's BuildKit can run, including emulated ones, e.g.
+ * `linux/amd64`; undefined when the daemon does not report them (podman, socket proxies).
  */
 export async function runnablePlatforms(daemon: Daemon): Promise<readonly string[] | undefined> {
   const client = await openControl(daemon);
   if (client === undefined) return undefined;
   try {
-    return platformsOf(await ask(client));
+    return decodeWorkers(await listWorkers(client));
   } catch {
     return undefined;
   } finally {
@@ -28,7 +28,7 @@ export async function runnablePlatforms(daemon: Daemon): Promise<readonly string
 
 async function openControl(daemon: Daemon): Promise<ClientHttp2Session | undefined> {
   try {
-    const socket = await dial<Duplex>(daemon.docker, {
+    const socket = await callEngine<Duplex>(daemon.docker, {
       method: 'POST',
       path: '/grpc',
       hijack: true,
@@ -37,11 +37,11 @@ async function openControl(daemon: Daemon): Promise<ClientHttp2Session | undefin
     });
     return connect('http://docker', { createConnection: () => socket });
   } catch {
-    return openNative(daemon);
+    return openDaemonGrpc(daemon);
   }
 }
 
-function ask(client: ClientHttp2Session): Promise<Buffer> {
+function listWorkers(client: ClientHttp2Session): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const parts: Buffer[] = [];
     client.on('error', reject);
@@ -55,13 +55,13 @@ function ask(client: ClientHttp2Session): Promise<Buffer> {
     call.on('data', (part: Buffer) => parts.push(part));
     call.on('end', () => resolve(Buffer.concat(parts).subarray(GRPC_PREFIX)));
     call.on('error', reject);
-    // An empty message: all workers.
+    // An empty message asks for all workers.
     call.end(Buffer.alloc(GRPC_PREFIX));
   });
 }
 
 /** Reads ListWorkersResponse { record { platforms { Architecture, OS, Variant } } }. */
-function platformsOf(answer: Uint8Array): readonly string[] | undefined {
+function decodeWorkers(answer: Uint8Array): readonly string[] | undefined {
   const found: string[] = [];
   for (const [, record] of fields(answer)) {
     for (const [number, platform] of fields(record as Uint8Array)) {

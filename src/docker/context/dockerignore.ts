@@ -1,57 +1,75 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { EcsDeployError } from '../../errors.ts';
-import { compilePattern } from './patterns.ts';
+import { compileGlob } from './glob.ts';
+import { throwUnreadable } from './read.ts';
 
 /** Compiled patterns; paths are relative to the context, with `/`. */
 export interface Patterns {
-  /** Whether the path is matched, and not by a later pattern with `!`. */
+  /** Whether the last pattern that matches the path or a folder above it has no `!`. */
   readonly match: (path: string) => boolean;
-  /** Whether a pattern, one of those with `!` or of those without, may match below the folder. */
+  /** Whether a pattern with `!` (negated) or without (plain) can match below the folder. */
   readonly reach: (folder: string, which: 'negated' | 'plain') => boolean;
 }
 
-/** Where a pattern stands, for its error. */
+/** A pattern and where it is written, for its error. */
 interface Line {
   readonly text: string;
-  readonly place: string;
+  readonly location: string;
 }
 
 /**
- * Compiles a `.dockerignore`, read as moby/patternmatcher's `ignorefile` does.
+ * Reads `<Dockerfile>.dockerignore` beside the Dockerfile, which replaces the context's
+ * `.dockerignore`, or that one. Throws `dockerignore-invalid` and, when the file cannot be read,
+ * `context-missing`.
+ */
+export async function readIgnoreFile(context: string, dockerfile: string): Promise<Patterns> {
+  for (const file of [`${dockerfile}.dockerignore`, join(context, '.dockerignore')]) {
+    const source = await readFile(file, 'utf8').catch((error: unknown) => {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+      return throwUnreadable(file, error);
+    });
+    if (source !== undefined) return compileIgnoreFile(source, file);
+  }
+  return compilePatterns([]);
+}
+
+/**
+ * Compiles a `.dockerignore` with the rules of moby/patternmatcher's `ignorefile`.
  *
  * Throws `dockerignore-invalid` as {@link compilePatterns}, with the file and the line.
  */
 export function compileIgnoreFile(source: string, file: string): Patterns {
   const lines = source.replace(/^\uFEFF/, '').split('\n');
   return compileLines(
-    lines.flatMap((line, index) => {
+    lines.map((line, index) => {
       const text = line.startsWith('#') ? '' : trim(line);
       const isNegated = text.startsWith('!');
       const path = isNegated ? trim(text.slice(1)) : text;
       const cleaned = path === '' ? '' : cleanPath(path).replace(/^\/(?!$)/, '');
-      return { text: `${isNegated ? '!' : ''}${cleaned}`, place: `${file}, line ${index + 1}` };
+      return { text: `${isNegated ? '!' : ''}${cleaned}`, location: `${file}, line ${index + 1}` };
     }),
   );
 }
 
 /**
- * Compiles patterns as BuildKit hands them on, one each.
+ * Compiles patterns as BuildKit sends them.
  *
- * Throws `dockerignore-invalid` for a pattern that moby refuses; for some it does so only when it
- * has to match with it, and so does `match`.
+ * Throws `dockerignore-invalid` for a pattern that moby rejects. Some patterns moby rejects only
+ * when it first matches with them: `match` throws for those.
  */
 export function compilePatterns(patterns: readonly string[]): Patterns {
-  return compileLines(patterns.map((text) => ({ text, place: 'the .dockerignore file' })));
+  return compileLines(patterns.map((text) => ({ text, location: 'the .dockerignore file' })));
 }
 
 /**
- * The semantics are those of `docker build` since moby/patternmatcher's
- * `MatchesUsingParentResults` (2021): the npm libraries differ from it on names with `( ) + { }`
- * and on `**` (docker-facts 2.1).
+ * Matches as `docker build` does since moby/patternmatcher's `MatchesUsingParentResults` (2021).
+ * The npm libraries differ on names with `( ) + { }` and on `**` (docker-facts 2.1).
  */
 function compileLines(lines: readonly Line[]): Patterns {
   const patterns = lines.flatMap(compileLine);
   const folders = new Map<string, readonly boolean[]>();
-  /** Which patterns match the path or a folder above it; one that can change nothing does not. */
+  /** Which patterns match the path or a folder above it; those that cannot change the result are skipped. */
   const hitsOf = (path: string): readonly boolean[] => {
     const slash = path.lastIndexOf('/');
     const above = slash === -1 ? [] : folderHits(path.slice(0, slash));
@@ -81,7 +99,7 @@ function compileLines(lines: readonly Line[]): Patterns {
   };
 }
 
-/** What a path has to start with to be matched by the pattern; undefined for anything. */
+/** The prefix of all paths that the pattern can match; undefined when it is unknown. */
 function startOf(pattern: string): [string | undefined] {
   const start = pattern.replace(/\/\*\*$/, '').replace(/\/\*$/, '');
   return [/[*[\]?^\\]/.test(start) ? undefined : `${start}/`];
@@ -94,29 +112,29 @@ interface Pattern {
   readonly matches: (path: string) => boolean;
 }
 
-function compileLine({ text, place }: Line): Pattern[] {
+function compileLine({ text, location }: Line): Pattern[] {
   const trimmed = trim(text);
   if (trimmed === '') return [];
   const cleaned = cleanPath(trimmed);
   const isNegated = cleaned.startsWith('!');
   const path = isNegated ? cleaned.slice(1) : cleaned;
-  const named = <T>(compile: () => T): T => {
+  const naming = <T>(compile: () => T): T => {
     try {
       return compile();
     } catch (error) {
       throw new EcsDeployError({
         code: 'dockerignore-invalid',
-        message: `Docker does not understand the pattern "${trimmed}" in ${place}: ${(error as Error).message}.`,
-        hint: 'write \\[ and \\\\ for a [ and a \\ of the name itself, or take the line out',
+        message: `Docker rejects the pattern "${trimmed}" in ${location}: ${(error as Error).message}.`,
+        hint: 'to match a literal [ or \\, write \\[ or \\\\; otherwise remove the line',
         cause: error,
       });
     }
   };
-  const matches = named(() => {
+  const matches = naming(() => {
     if (isNegated && path === '') throw new SyntaxError('nothing follows the !');
-    return compilePattern(path);
+    return compileGlob(path);
   });
-  return [{ isNegated, path, matches: (file) => named(() => matches(file)) }];
+  return [{ isNegated, path, matches: (file) => naming(() => matches(file)) }];
 }
 
 /** Go's `strings.TrimSpace`. */

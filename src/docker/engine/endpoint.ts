@@ -8,9 +8,20 @@ import { EcsDeployError } from '../../errors.ts';
 export interface DockerAddress {
   /** `unix:///…`, `tcp://host:port`, `ssh://user@host` or `npipe://…`. */
   readonly host: string;
-  /** What named it, for messages: `DOCKER_HOST`, `context colima`, `default`, `OrbStack`. */
+  /** What the address comes from, for messages: `DOCKER_HOST`, `context colima`, `OrbStack`. */
   readonly source: string;
   readonly tls: { readonly ca: Buffer; readonly cert: Buffer; readonly key: Buffer } | undefined;
+}
+
+/** The file of a Unix socket or named pipe; undefined for the other kinds of address. */
+export function socketPath({ host }: DockerAddress): string | undefined {
+  return /^(?:unix|npipe):\/\/(.*)$/s.exec(host)?.[1];
+}
+
+/** Host and port of a `tcp://` or `http://` address. */
+export function tcpAddress({ host, tls }: DockerAddress): { host: string; port: number } {
+  const { hostname, port } = new URL(host.replace(/^tcp:/, 'http:'));
+  return { host: hostname, port: Number(port || (tls === undefined ? 2375 : 2376)) };
 }
 
 /** Variables of the process. */
@@ -18,16 +29,16 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 
 const DEFAULT_SOCKET = '/var/run/docker.sock';
 
-/** A daemon that somebody named for this run. */
+/** The daemon that the settings of this run name. */
 export interface NamedDaemon {
   readonly host?: string | undefined;
   readonly context?: string | undefined;
 }
 
 /**
- * Where the daemon may be, as the docker CLI finds it: a host or a context named for this run,
- * `DOCKER_HOST`, the context. Where none of them names one, the default socket comes first and then
- * those of the known distributions that are there.
+ * Addresses to try for the daemon, in the order of the docker CLI: a host or a context named for
+ * this run, `DOCKER_HOST`, the current context. If none of them is set, these are the default socket
+ * and then the existing sockets of the known distributions.
  */
 export function dockerAddresses(
   environment: Environment,
@@ -51,7 +62,7 @@ export function dockerAddresses(
   return [{ host: `unix://${DEFAULT_SOCKET}`, source: 'default', tls: undefined }, ...known];
 }
 
-/** Sockets of the known Docker distributions, in docker-facts' order. */
+/** Sockets of the known Docker distributions, the most common first. */
 function knownSockets(environment: Environment): { path: string; source: string }[] {
   const home = (source: string, path: string) => ({ source, path: join(homedir(), path) });
   const runtime = environment['XDG_RUNTIME_DIR'];
@@ -74,7 +85,7 @@ function knownSockets(environment: Environment): { path: string; source: string 
   ];
 }
 
-/** Where docker keeps its configuration. */
+/** The folder of Docker's configuration. */
 export function configFolder(environment: Environment): string {
   return environment['DOCKER_CONFIG'] ?? join(homedir(), '.docker');
 }
@@ -101,8 +112,8 @@ function contextAddress(name: string, environment: Environment): DockerAddress {
   } catch (error) {
     throw new EcsDeployError({
       code: 'docker-unavailable',
-      message: `There is no docker context "${name}".`,
-      hint: 'choose one that `docker context ls` shows: docker context use NAME, or set DOCKER_HOST',
+      message: `There is no Docker context "${name}".`,
+      hint: 'choose one of `docker context ls` with docker context use NAME, or set DOCKER_HOST',
       cause: error,
     });
   }
@@ -121,8 +132,8 @@ function readTls(folder: string): NonNullable<DockerAddress['tls']> {
   } catch (error) {
     throw new EcsDeployError({
       code: 'docker-unavailable',
-      message: `The TLS files of the Docker daemon cannot be read: ${(error as Error).message}`,
-      hint: 'ca.pem, cert.pem and key.pem belong into DOCKER_CERT_PATH or ~/.docker; without TLS unset DOCKER_TLS_VERIFY',
+      message: `Cannot read the TLS files of the Docker daemon: ${(error as Error).message}`,
+      hint: 'put ca.pem, cert.pem and key.pem in DOCKER_CERT_PATH or ~/.docker; to connect without TLS, unset DOCKER_TLS_VERIFY',
       cause: error,
     });
   }

@@ -2,27 +2,27 @@ import type Docker from 'dockerode';
 import { posix } from 'node:path';
 import type { Readable } from 'node:stream';
 import { extract } from 'tar-stream';
-import { isAtLeast } from './daemon.ts';
+import { isAtLeast } from './api.ts';
 import type { Daemon } from './daemon.ts';
-import type { LocalImage } from './images.ts';
+import type { LocalImage } from './inspect-image.ts';
 
-/** ELF's `e_machine` values of the CPUs that ECS has (System V ABI, generic and processor supplements). */
+/** ELF's `e_machine` values of the CPUs that ECS offers (System V ABI). */
 const MACHINES: Readonly<Record<number, string>> = { 0x3e: 'amd64', 0xb7: 'arm64' };
 
-/** Links and interpreters that are followed before giving up. */
+/** Links and interpreters that are followed at most. */
 const MAX_HOPS = 5;
 
-/** The program that an image starts, and the CPU that it was compiled for. */
+/** The program that an image starts, and the CPU architecture that it was compiled for. */
 export interface Program {
   readonly path: string;
   readonly architecture: string;
 }
 
 /**
- * Reads the ELF header of the program that an image starts, without running it: a `FROM --platform`
- * or a file built on the host makes the image's config lie (docker-facts 5.2).
+ * Reads the ELF header of the program that an image starts, without running it: with `FROM
+ * --platform` or a file built on the host, the image's config can be wrong (docker-facts 5.2).
  *
- * Undefined when there is no telling: a script for an interpreter that is not there, no command.
+ * Undefined when it is unknown: there is no command, or the interpreter of a script is missing.
  */
 export async function readProgram(
   { docker, apiVersion }: Daemon,
@@ -38,7 +38,7 @@ export async function readProgram(
   try {
     container = await docker.createContainer({
       Image: name,
-      // Of an index the image for the platform.
+      // Selects the image of an index.
       ...(isAtLeast(apiVersion, '1.49') && { platform }),
     });
   } catch {
@@ -78,7 +78,7 @@ async function readFrom(
   return interpreter === undefined ? undefined : readFrom(container, interpreter, hops - 1);
 }
 
-/** The beginning of a file in the container, or where it links to; undefined when it is not there. */
+/** The start of a file in the container, or the target of a link; undefined when it is missing. */
 async function readHead(
   container: Docker.Container,
   path: string,
@@ -99,12 +99,12 @@ async function readHead(
     }
     return undefined;
   } finally {
-    // What is left of a large program is not fetched.
+    // The rest of a large program is not downloaded.
     (archive as Readable).destroy();
   }
 }
 
-/** Bytes of a file that tell what runs it. */
+/** Bytes that hold the ELF header or the interpreter of a script. */
 const HEAD = 256;
 
 async function headOf(file: AsyncIterable<unknown>): Promise<Buffer> {

@@ -3,8 +3,8 @@ import { Agent } from 'node:http';
 import { Duplex } from 'node:stream';
 
 /**
- * A connection to a daemon behind `ssh://[user@]host[:port][/socket]`, through the user's own `ssh`
- * as the docker CLI does it: host keys, agents and `~/.ssh/config` count.
+ * A connection to the daemon at `ssh://[user@]host[:port][/socket]` through the user's `ssh`, as the
+ * docker CLI does it, so that host keys, agents and `~/.ssh/config` apply.
  */
 export function openSsh(address: string): Duplex {
   const { pathname } = new URL(address);
@@ -14,14 +14,14 @@ export function openSsh(address: string): Duplex {
   return connect(['-o', 'ConnectTimeout=30', '-T', ...options, '--', host, ...command]);
 }
 
-/** Connections of HTTP requests through {@link openSsh}. */
+/** An HTTP agent whose connections are made by {@link openSsh}. */
 export function sshAgent(address: string): Agent {
   const agent = new Agent();
   agent.createConnection = () => openSsh(address);
   return agent;
 }
 
-/** How ssh is told where to go. */
+/** The arguments of `ssh` for an address: options and host. */
 export function sshTarget(address: string): { readonly options: string[]; readonly host: string } {
   const { hostname, username, port } = new URL(address);
   return {
@@ -48,15 +48,15 @@ function connect(args: readonly string[]): Duplex {
   stdout.on('data', (chunk) => {
     if (!socket.push(chunk)) stdout.pause();
   });
-  // Why nothing can be written any more, ssh says itself when it ends.
+  // ssh itself reports the reason when it exits.
   stdin.on('error', () => undefined);
-  let said = '';
+  let errors = '';
   stderr.setEncoding('utf8').on('data', (text: string) => {
-    said += text;
+    errors += text;
   });
   child.once('error', (error) => socket.destroy(error));
   child.once('close', (status) => {
-    const reason = said.trim().split('\n').slice(-3).join('; ');
+    const reason = errors.trim().split('\n').slice(-3).join('; ');
     if (status === 0 || reason === '') socket.push(null);
     else socket.destroy(new Error(reason));
   });

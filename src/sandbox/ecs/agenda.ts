@@ -1,16 +1,16 @@
 import type { Clock } from '../clock.ts';
 
-/** Happenings in order of simulated time; each is played at its own time, however fast the clock runs. */
+/** Actions in order of simulated time; each runs at its exact time, however fast the clock runs. */
 export interface Agenda {
-  /** Time of the happening that is played, in epoch seconds. */
+  /** Time of the action that is running, in epoch seconds. */
   readonly now: () => number;
-  /** Plays `action` that many simulated seconds from now. */
+  /** Runs `action` this many simulated seconds from now. */
   readonly after: (seconds: number, action: () => void) => void;
-  /** Plays all that is due by the clock, then `action` at the clock's time. */
+  /** Runs all actions that are due, then `action` at the clock's time. */
   readonly enter: <T>(action: () => T) => T;
 }
 
-/** Makes an agenda that calls `settle` after every instant at which something happened. */
+/** Creates an agenda that calls `settle` after each point in time at which actions ran. */
 export function createAgenda(clock: Clock, settle: () => void): Agenda {
   const entries: { readonly at: number; readonly action: () => void }[] = [];
   let time = clock.now();

@@ -3,7 +3,8 @@ import { awsFault } from '../wire.ts';
 import { beginDeployment, requestRollback } from './deployments.ts';
 import { continueDeployment } from './hooks.ts';
 import { makeService, updateService } from './services.ts';
-import type { Service, ServiceDeployment, Simulation, Tag, Task } from './state.ts';
+import type { Tag } from './definition.ts';
+import type { Service, ServiceDeployment, Simulation, Task } from './state.ts';
 import {
   allServices,
   ecsArn,
@@ -30,7 +31,7 @@ import {
 
 type Input = Parameters<Operation>[0];
 
-/** Answers one operation from one region's state. */
+/** Implements one operation on the state of one region; throws the operation's AWS exceptions. */
 export type EcsOperation = (simulation: Simulation, input: Input) => unknown;
 
 const invalid = (message: string): Error => awsFault('InvalidParameterException', message);
@@ -240,7 +241,7 @@ export const ECS_OPERATIONS: Readonly<Record<string, EcsOperation>> = {
   StopServiceDeployment: (simulation, input) => {
     const [service, record] = knownRecord(simulation, input);
     if ((input['stopType'] ?? 'ROLLBACK') !== 'ROLLBACK') {
-      throw invalid('The sandbox models the stop type ROLLBACK only.');
+      throw invalid('The sandbox models only the stop type ROLLBACK.');
     }
     if (record.finishedAt !== undefined) {
       throw awsFault(

@@ -3,18 +3,18 @@ import type { Strike } from './faults.ts';
 import type { Container, Simulation, Task } from './state.ts';
 import { architectureOf } from './task-definitions.ts';
 
-/** An image that could be pulled. */
+/** A successful pull. */
 export type Found = Extract<PulledImage, { readonly kind: 'found' }>;
-/** What became of a pull; it fails when the registry cannot be asked. */
+/** The result of a pull; `failed` if the registry cannot be reached. */
 export type Pulled = PulledImage | { readonly kind: 'failed'; readonly error: unknown };
 
-/** An image reference with the digest that its deployment resolved, if any, in place of the tag. */
+/** An image reference, its tag replaced by the digest that the deployment resolved, if any. */
 export function pinned(image: string, digest: string | undefined): string {
   if (digest === undefined || image.includes('@')) return image;
   return `${image.replace(/:[^:/]+$/, '')}@${digest}`;
 }
 
-/** The reason of a container whose image cannot be pulled. */
+/** The `reason` of a container whose image cannot be pulled. */
 export function pullFailure(image: string, pulled: Pulled, architecture: string): string {
   const retried = 'CannotPullContainerError: pull image manifest has been retried 7 time(s): ';
   if (pulled.kind === 'no-platform') {
@@ -24,16 +24,16 @@ export function pullFailure(image: string, pulled: Pulled, architecture: string)
   return `${retried}failed to resolve ref ${image}: ${problem}`;
 }
 
-/** What a container's process comes to by itself, and what it writes before. */
+/** What a container's process logs, and when and how it exits by itself. */
 export interface Course {
   readonly log: readonly string[];
   readonly exit?: { readonly seconds: number; readonly code: number; readonly reason?: string };
 }
 
-/** Seconds from the start of a program for the wrong architecture to its end. */
+/** Seconds from the start of a program for the wrong architecture to its exit. */
 const WRONG_ARCHITECTURE_SECONDS = 0.5;
 
-/** What a container does on the task's machine: the image's architecture or a fault decides. */
+/** The course of a container, which depends on the architecture of its image and on faults. */
 export function courseOf(
   task: Task,
   { definition }: Container,
@@ -58,7 +58,7 @@ export function courseOf(
   return { log: [starting, port === undefined ? 'Ready' : `Listening on port ${port}`] };
 }
 
-/** Writes a line of a container's output to its log stream. */
+/** Writes a line of container output to the log stream of the container, if it has one. */
 export function write(
   simulation: Simulation,
   task: Task,
@@ -76,7 +76,7 @@ export function write(
   simulation.logs.append(group, stream, line, simulation.now());
 }
 
-/** Whether a container's log group is missing and may not be created. */
+/** Whether a container's log group is missing and the container does not create it. */
 export function lacksLogGroup(simulation: Simulation, container: Container): boolean {
   const options = awslogsOptions(simulation, container);
   const group = options?.['awslogs-group'];

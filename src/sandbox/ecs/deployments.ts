@@ -1,3 +1,4 @@
+import type { TaskDefinition } from './definition.ts';
 import type {
   Deployment,
   DeploymentConfiguration,
@@ -7,7 +8,6 @@ import type {
   ServiceDeploymentStatus,
   ServiceSettings,
   Simulation,
-  TaskDefinition,
 } from './state.ts';
 import { announce } from './events.ts';
 import { planLifecycle } from './strategies.ts';
@@ -24,19 +24,19 @@ import {
   wakeAfter,
 } from './lookups.ts';
 
-/** Seconds of what the control plane itself does. */
+/** Durations in the control plane, in simulated seconds. */
 const SECONDS = {
   firstTask: 1,
   recordVisible: 1.2,
   recordStarts: 2,
   stop: 2,
-  /** A failed deployment stays in the list at least this long. */
+  /** Minimum time for which a failed deployment stays in the list. */
   failedListed: 45,
-  /** Old tasks run on this long after an early success that does not wait for their end. */
+  /** Time for which old tasks keep running after an early success with DEFERRED clean-up. */
   deferredCleanUp: 600,
 } as const;
 
-/** Makes a deployment that has not started any task yet. */
+/** Creates a deployment without tasks. */
 export function makeDeployment(
   simulation: Simulation,
   definition: TaskDefinition,
@@ -69,7 +69,7 @@ function unstarted(simulation: Simulation, desiredCount: number) {
   };
 }
 
-/** Makes a deployment PRIMARY; the one under way, if any, is superseded. */
+/** Makes a deployment PRIMARY and supersedes the deployment in progress, if any. */
 export function beginDeployment(
   simulation: Simulation,
   service: Service,
@@ -80,7 +80,7 @@ export function beginDeployment(
   if (current !== undefined) {
     supersede(simulation, service, current);
   } else if (primary === service.lastCompleted && primary.rolloutState === 'IN_PROGRESS') {
-    // It has succeeded early, and will not be rolled out any further.
+    // The deployment succeeded early; its rollout ends here.
     closeRollout(simulation, primary);
   }
   const sources = service.deployments
@@ -100,7 +100,6 @@ export function beginDeployment(
   });
 }
 
-/** Prepares a deployment for its strategy. */
 function chooseCourse(service: Service, record: ServiceDeployment): void {
   const { configuration, target } = record;
   const steps = planLifecycle(service.settings, record.sources.length);
@@ -113,7 +112,7 @@ function chooseCourse(service: Service, record: ServiceDeployment): void {
   target.sparesOld = steps.length > 0 || isDeferred;
 }
 
-/** Notes what a deployment runs under its number. */
+/** Records the service revision of a deployment. */
 export function addRevision(
   simulation: Simulation,
   service: Service,
@@ -126,7 +125,7 @@ export function addRevision(
   });
 }
 
-/** Makes the record of a deployment, which becomes visible after a lag. */
+/** Creates the record of a deployment, which becomes visible after a lag. */
 export function makeServiceDeployment(
   simulation: Simulation,
   service: Service,
@@ -151,7 +150,7 @@ export function makeServiceDeployment(
   };
 }
 
-/** Ends a rollout whose tasks are all healthy and whose older deployments are gone. */
+/** Completes a rollout whose tasks are all healthy and whose older deployments are gone. */
 export function completeDeployment(
   simulation: Simulation,
   service: Service,
@@ -164,7 +163,7 @@ export function completeDeployment(
   endRecord(simulation, service, record, rolledBack ? 'ROLLBACK_SUCCESSFUL' : 'SUCCESSFUL');
 }
 
-/** Ends a deployment's record before its rollout: enough of its tasks are healthy. */
+/** Completes the record of a deployment before its rollout, because enough of its tasks are healthy. */
 export function succeedEarly(
   simulation: Simulation,
   service: Service,
@@ -178,7 +177,7 @@ export function succeedEarly(
   });
 }
 
-/** Ends the rollout of a deployment, whose record may have ended before. */
+/** Completes the rollout of a deployment, whose record can have ended earlier. */
 export function finishRollout(
   simulation: Simulation,
   service: Service,
@@ -193,7 +192,7 @@ function closeRollout(simulation: Simulation, deployment: Deployment): void {
   setRolloutState(simulation, deployment, 'COMPLETED', reason);
 }
 
-/** The consecutive failures at which the circuit breaker trips. */
+/** Number of consecutive failures at which the circuit breaker trips. */
 export function breakerThreshold(
   { deploymentCircuitBreaker }: DeploymentConfiguration,
   desiredCount: number,
@@ -205,7 +204,7 @@ export function breakerThreshold(
   return type === 'BOUNDED_PERCENT' ? Math.min(200, Math.max(3, share)) : Math.max(1, share);
 }
 
-/** Fails a deployment whose tasks failed too often; rolls back where the service says so. */
+/** Fails a deployment whose tasks failed too often; rolls back if the service is configured to. */
 export function tripBreaker(
   simulation: Simulation,
   service: Service,
@@ -230,7 +229,7 @@ export function tripBreaker(
   }
 }
 
-/** Fails a deployment because one of its alarms fires; rolls back where the alarms say so. */
+/** Fails a deployment because an alarm fires; rolls back if the alarms are configured to. */
 export function triggerAlarm(
   simulation: Simulation,
   service: Service,
@@ -252,7 +251,7 @@ export function triggerAlarm(
   });
 }
 
-/** Rolls back a deployment because of one of its hooks. */
+/** Rolls back a deployment because of a hook. */
 export function failByHook(
   simulation: Simulation,
   service: Service,
@@ -293,7 +292,7 @@ const NO_CANDIDATE = 'No rollback candidate was found to run the rollback.';
 
 interface RollbackReasons {
   readonly statusReason: string;
-  /** Without the id that follows it. */
+  /** Without the deployment id at the end. */
   readonly rolloutStateReason: string;
 }
 

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Service, Simulation } from './state.ts';
 
-/** Adds an event at the top of the service's list, which keeps 100. */
+/** Adds an event to the service, whose list keeps the newest 100. */
 export function announce(simulation: Simulation, service: Service, message: string): void {
   const event = {
     id: randomUUID(),
@@ -13,7 +13,7 @@ export function announce(simulation: Simulation, service: Service, message: stri
 
 const SILENCE_SECONDS = 6 * 3600;
 
-/** Announces what ECS says once, until its cause is resolved or six hours have passed. */
+/** Adds an event that ECS repeats only after its cause was resolved or six hours have passed. */
 export function announceOnce(simulation: Simulation, service: Service, message: string): void {
   const saidAt = service.said.get(message);
   if (saidAt !== undefined && simulation.now() - saidAt < SILENCE_SECONDS) return;

@@ -1,6 +1,6 @@
-import type { ContainerDefinition, TaskDefinition } from './state.ts';
+import type { ContainerDefinition, TaskDefinition } from './definition.ts';
 
-/** What a fault's text can name: the task that it strikes. */
+/** The affected task, for the text of a fault. */
 export interface Victim {
   readonly account: string;
   readonly region: string;
@@ -9,17 +9,17 @@ export interface Victim {
   readonly container: ContainerDefinition;
 }
 
-/** Where in a task's life a fault strikes, and with what. */
+/** The stage of a task's life at which a fault takes effect, and the effect. */
 export type Strike =
-  /** No task is made: the reason of the service event. */
+  /** No task is created; `reason` is the reason in the service event. */
   | { readonly at: 'placement'; readonly reason: string }
-  /** The task stops before it runs, that long after it began the stage. */
+  /** The task stops before it runs, `seconds` after the beginning of the stage. */
   | {
       readonly at: 'initialisation' | 'pull' | 'start';
       readonly seconds: number;
       readonly reason: (victim: Victim) => string;
     }
-  /** The application container exits that long after its start. */
+  /** The application container exits `seconds` after its start. */
   | {
       readonly at: 'run';
       readonly seconds: number;
@@ -27,26 +27,26 @@ export type Strike =
       readonly reason?: string;
       readonly log: readonly string[];
     }
-  /** The check of the containers or of the load balancer never succeeds. */
+  /** The health check of the containers or of the load balancer never succeeds. */
   | { readonly at: 'container-health' | 'target-health' }
-  /** The task is taken away that long after its start. */
+  /** The task is interrupted `seconds` after its start. */
   | {
       readonly at: 'interruption';
       readonly seconds: number;
       readonly stopCode: string;
       readonly reason: string;
     }
-  /** An alarm of the deployment fires that long after its bake time began. */
+  /** An alarm of the deployment fires `seconds` after the beginning of its bake time. */
   | { readonly at: 'alarm'; readonly seconds: number }
   /** A Lambda hook of the deployment returns FAILED. */
   | { readonly at: 'hook' }
-  /** The scheduler stops trying after that many failures, and the circuit breaker does not fire. */
+  /** The scheduler stops after this many failures, and the circuit breaker does not trip. */
   | { readonly at: 'scheduler'; readonly failures: number };
 
-/** A condition that can be armed. */
+/** A fault and its default effect. */
 export interface FaultDefinition {
   readonly strike: Strike;
-  /** Strikes only the first so many tasks. */
+  /** Number of tasks that are affected; all if undefined. */
   readonly tasks?: number;
 }
 
@@ -262,28 +262,28 @@ const DEFINITIONS = {
   },
 } satisfies Readonly<Record<string, FaultDefinition>>;
 
-/** Name of a condition that can be armed. */
+/** Name of a fault. */
 export type FaultName = keyof typeof DEFINITIONS;
 
-/** The conditions that an image cannot tell. */
+/** The faults that do not follow from the state of the image or the account. */
 export const FAULTS: Readonly<Record<FaultName, FaultDefinition>> = DEFINITIONS;
 
-/** A condition to arm. */
+/** A fault to arm. */
 export interface Fault {
   readonly name: FaultName;
-  /** Exit code of a fault at run time, instead of the usual one. */
+  /** Exit code of a fault at run time, instead of its default. */
   readonly exitCode?: number;
-  /** Strikes only the first so many tasks. */
+  /** Number of tasks that are affected; the fault's default if undefined. */
   readonly tasks?: number;
 }
 
-/** A fault at work, with the tasks that it may still strike. */
+/** A fault in effect and the number of tasks that it can still affect. */
 export interface ArmedFault {
   readonly strike: Strike;
   tasksLeft: number;
 }
 
-/** Reads `NAME` or, for a fault that is an exit, `NAME=CODE`; undefined when there is no such fault. */
+/** Parses `NAME` or, for a fault with an exit code, `NAME=CODE`; undefined for an unknown fault. */
 export function parseFault(text: string): Fault | undefined {
   const [name = '', parameter] = text.split('=');
   if (!isFaultName(name)) return undefined;
@@ -293,12 +293,10 @@ export function parseFault(text: string): Fault | undefined {
   return fits ? { name, exitCode } : undefined;
 }
 
-/** Whether a text is the name of a fault. */
 export function isFaultName(name: string): name is FaultName {
   return Object.hasOwn(FAULTS, name);
 }
 
-/** Makes a fault ready to strike. */
 export function armFault(fault: Fault): ArmedFault {
   const { strike, tasks } = FAULTS[fault.name];
   const { exitCode } = fault;
@@ -309,8 +307,8 @@ export function armFault(fault: Fault): ArmedFault {
 }
 
 /**
- * Finds the armed fault that strikes a revision's task at one of the stages and takes one task off
- * what it may strike; tasks of the start world's revisions are spared.
+ * Returns the armed fault that affects a task of the revision at a stage, and counts the task.
+ * Tasks of the start world's revisions are exempt.
  */
 export function strikeAt<At extends Strike['at']>(
   faults: readonly ArmedFault[],
@@ -324,7 +322,6 @@ export function strikeAt<At extends Strike['at']>(
   return fault.strike as Extract<Strike, { readonly at: At }>;
 }
 
-/** An account that is not the sandbox's. */
 const OTHER_ACCOUNT = '444455556666';
 
 function pullDenied(victim: Victim, owner: string, because: string): string {
@@ -337,7 +334,7 @@ function pullDenied(victim: Victim, owner: string, because: string): string {
   );
 }
 
-/** The text of a task whose container's log group does not exist. */
+/** The `stoppedReason` of a task whose container logs to a group that does not exist. */
 export function logGroupMissing(): string {
   return (
     'ResourceInitializationError: failed to validate logger args: create stream has been retried 1 times: ' +
@@ -362,7 +359,7 @@ function secretOf({ account, region, container }: Victim): string {
   );
 }
 
-/** The repository of an image reference, without registry, tag and digest. */
+/** The repository in an image reference, without registry, tag and digest. */
 function repositoryOf(image: string): string {
   const path = image.replace(/@.*$/, '').replace(/:[^:/]+$/, '');
   const [host = '', ...rest] = path.split('/');

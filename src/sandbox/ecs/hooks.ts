@@ -12,11 +12,11 @@ import type {
 } from './state.ts';
 import { isOpen, newHookId } from './lookups.ts';
 
-/** Seconds of a Lambda hook. */
+/** Duration of a Lambda hook, in simulated seconds. */
 const LAMBDA_SECONDS = 5;
 const DEFAULT_TIMEOUT_MINUTES = 1440;
 
-/** Starts the hooks of a stage that a deployment enters. */
+/** Starts the hooks of the stage that a deployment enters. */
 export function startHooks(
   simulation: Simulation,
   service: Service,
@@ -78,7 +78,7 @@ function timeOut(
   failByHook(simulation, service, record, `${rolledBack(run)} pause hook timed out.`);
 }
 
-/** Answers a hook that waits for somebody: ContinueServiceDeployment. */
+/** Continues or rolls back a deployment that is paused by a hook (ContinueServiceDeployment). */
 export function continueDeployment(
   simulation: Simulation,
   service: Service,

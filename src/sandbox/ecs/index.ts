@@ -13,31 +13,31 @@ import { announce } from './events.ts';
 import { allServices, findService } from './lookups.ts';
 import { registerTaskDefinition } from './task-definitions.ts';
 
-/** What the simulated ECS is made of. */
+/** What the simulated ECS needs. */
 export interface EcsOptions {
   readonly account: string;
-  /** The region of the start world; every other region starts empty. */
+  /** The region of the start world; all other regions start empty. */
   readonly region: string;
   readonly clock: Clock;
   readonly pullImage: PullImage;
   readonly logs: LogStore;
   readonly faults: readonly Fault[];
-  /** A rollback's deployment takes the old deployment's id again (the default), or a new one. */
+  /** Whether a rollback's deployment reuses the old deployment's id (the default) or gets a new one. */
   readonly rollbackId?: 'reused' | 'new';
-  /** Seconds that a target drains, instead of a few. */
+  /** Simulated seconds for which a target drains. */
   readonly drainSeconds?: number | undefined;
 }
 
-/** A simulated ECS: its API operations, and what builds the start world. */
+/** A simulated ECS: its API operations, and functions that build the start world. */
 export interface Ecs {
   readonly operations: Operations;
-  /** Makes an empty cluster. */
+  /** Creates an empty cluster. */
   readonly createCluster: (name: string) => void;
-  /** Registers a revision that faults spare, from RegisterTaskDefinition's JSON; answers its ARN. */
+  /** Registers a revision that is exempt from faults (RegisterTaskDefinition's JSON); returns its ARN. */
   readonly registerTaskDefinition: (input: Input) => string;
-  /** Makes a service from CreateService's JSON that was deployed a day ago, or failed to be. */
+  /** Creates a service (CreateService's JSON) whose deployment completed or failed a day ago. */
   readonly createService: (input: Input, hasFailed?: boolean) => Promise<void>;
-  /** Adds a fault. */
+  /** Adds a fault to those in effect. */
   readonly arm: (fault: Fault) => void;
   /** Adds an event to a service. */
   readonly announce: (service: Input, message: string) => void;
@@ -45,7 +45,7 @@ export interface Ecs {
 
 type Input = Readonly<Record<string, unknown>>;
 
-/** Makes a simulated ECS without any cluster. */
+/** Creates a simulated ECS without clusters. */
 export function createEcs(options: EcsOptions): Ecs {
   const faults = options.faults.map(armFault);
   const regions = new Map<string, Simulation>();

@@ -5,7 +5,7 @@ import type { Lifecycle, LifecycleStep, Service, ServiceDeployment, Simulation }
 import { currentServiceDeployment, isOpen, isReady } from './lookups.ts';
 import { bakeSeconds } from './strategies.ts';
 
-/** Takes the deployment that is under way to its next step when the present one is over. */
+/** Moves the deployment in progress to its next step once the current step has ended. */
 export function advanceLifecycle(simulation: Simulation, service: Service): void {
   const record = currentServiceDeployment(service);
   if (record?.status !== 'IN_PROGRESS' || record.lifecycle === undefined) return;
@@ -16,7 +16,7 @@ export function advanceLifecycle(simulation: Simulation, service: Service): void
   enterStep(simulation, service, record, lifecycle, next);
 }
 
-/** The step that a deployment is in, if it has begun its course. */
+/** The current step of a deployment; undefined before the first one. */
 export function presentStep({ steps, position }: Lifecycle): LifecycleStep | undefined {
   return steps[position];
 }
@@ -40,7 +40,7 @@ function enterStep(
   if (stage === 'CLEAN_UP') record.target.sparesOld = false;
 }
 
-/** Whether a rolling deployment that has come to its end has baked; the first question begins that. */
+/** Whether the bake time of a rolling deployment is over; the first call starts the bake time. */
 export function hasBaked(
   simulation: Simulation,
   service: Service,
@@ -58,7 +58,7 @@ export function hasBaked(
   return record.bake === 'over';
 }
 
-/** Lets an armed alarm fire in a bake time that begins now. */
+/** Schedules an armed alarm in the bake time (`bake` seconds) that begins now. */
 function watchAlarms(
   simulation: Simulation,
   service: Service,

@@ -37,29 +37,29 @@ export function allServices(simulation: Simulation): Service[] {
   return [...simulation.clusters.values()].flatMap((cluster) => [...cluster.services.values()]);
 }
 
-/** The part of an ARN or name behind the last slash. */
+/** The part of an ARN or name after the last slash. */
 export function lastSegment(identifier: unknown): string {
   return String(identifier).split('/').at(-1) ?? '';
 }
 
-/** The PRIMARY deployment, the one the service is meant to run. */
+/** The PRIMARY deployment, which the service should run. */
 export function primaryOf(service: Service): Deployment {
   return service.deployments[0];
 }
 
-/** The service deployment that is still under way, if any. */
+/** The service deployment in progress, if any. */
 export function currentServiceDeployment(service: Service): ServiceDeployment | undefined {
   return service.serviceDeployments.find((record) => record.finishedAt === undefined);
 }
 
-/** Tasks that a deployment is meant to keep. */
+/** Tasks of a deployment that should keep running. */
 export function keptTasks(service: Service, deployment: Deployment): Task[] {
   return service.tasks.filter(
     (task) => task.deployment === deployment && task.desiredStatus === 'RUNNING',
   );
 }
 
-/** Whether the PRIMARY deployment has exactly the healthy tasks that it should have. */
+/** Whether the PRIMARY deployment has exactly the desired number of tasks, all healthy. */
 export function isReady(service: Service): boolean {
   const kept = keptTasks(service, primaryOf(service));
   return (
@@ -68,7 +68,7 @@ export function isReady(service: Service): boolean {
   );
 }
 
-/** Task counts of a deployment as the API states them. */
+/** Task counts of a deployment as the API reports them. */
 export function countsOf(
   service: Service,
   deployment: Deployment,
@@ -78,18 +78,18 @@ export function countsOf(
   return { running, pending: tasks.length - running };
 }
 
-/** How many tasks a deployment should have: a superseded or failed one has what it has left. */
+/** Desired count of a deployment; for a superseded or failed one, the number of its remaining tasks. */
 export function desiredCountOf(service: Service, deployment: Deployment): number {
   const isHeld = deployment === primaryOf(service) || deployment.rolloutState === 'COMPLETED';
   return isHeld ? deployment.desiredCount : keptTasks(service, deployment).length;
 }
 
-/** Whether a hook has still to be answered. */
+/** Whether a hook is still in progress or waits for an answer. */
 export function isOpen({ status }: HookRun): boolean {
   return status === 'AWAITING_ACTION' || status === 'IN_PROGRESS';
 }
 
-/** Lets the scheduler look at its services again after that many seconds. */
+/** Runs the scheduler again after this many simulated seconds. */
 export function wakeAfter(simulation: Simulation, seconds: number): void {
   simulation.after(seconds, () => undefined);
 }
@@ -99,22 +99,22 @@ export function revisionArn(simulation: Simulation, service: Service, number: st
   return ecsArn(simulation, `service-revision/${service.cluster.name}/${service.name}/${number}`);
 }
 
-/** Makes a deployment's number: 19 digits. */
+/** Generates the number of a deployment: 19 digits. */
 export function newDeploymentNumber(): string {
   return `${randomInt(1, 10)}${digits(9)}${digits(9)}`;
 }
 
-/** Makes a task's id: 32 hexadecimal digits. */
+/** Generates a task id: 32 hexadecimal digits. */
 export function newTaskId(): string {
   return randomUUID().replaceAll('-', '');
 }
 
-/** Makes the last part of a service deployment's ARN: 21 characters. */
+/** Generates the last part of a service deployment's ARN: 21 characters. */
 export function newServiceDeploymentId(): string {
   return randomBytes(16).toString('base64url').slice(0, 21);
 }
 
-/** Makes the last part of a hook's id: 43 characters. */
+/** Generates the last part of a hook id: 43 characters. */
 export function newHookId(): string {
   return randomBytes(32).toString('base64url');
 }

@@ -12,16 +12,16 @@ import { announce, announceOnce } from './events.ts';
 import { currentServiceDeployment, isReady, keptTasks, primaryOf, wakeAfter } from './lookups.ts';
 import { drainSeconds, isBehindLoadBalancer, startTask, stopTask } from './tasks.ts';
 
-/** Seconds between a task that ran and died and its replacement. */
+/** Simulated seconds between a task that failed after it had run and its replacement. */
 const RESTART_SECONDS = 5;
 const LONGEST_BACK_OFF_SECONDS = 900;
-/** Attempts to resolve an image's digest after which a deployment goes on without it. */
+/** Failed attempts to resolve the image digests after which a deployment continues without them. */
 const DIGEST_ATTEMPTS = 3;
 const STOPPED_TASKS_VISIBLE_SECONDS = 3600;
-/** Stopped tasks that stay visible however old they are, so that a fast clock does not hide them. */
+/** Number of stopped tasks that stay visible at any age, so that a fast clock does not hide them. */
 const STOPPED_TASKS_KEPT = 100;
 
-/** Brings a service closer to what it should run: the one function that decides. */
+/** Moves a service towards its desired state. All scheduling decisions are made here. */
 export function reconcile(simulation: Simulation, service: Service): void {
   if (service.status !== 'ACTIVE') return;
   forgetStoppedTasks(simulation, service);
@@ -73,7 +73,7 @@ function countFailures(simulation: Simulation, service: Service): void {
   }
 }
 
-/** A task that could not be placed or never reached RUNNING: the next attempt waits longer. */
+/** Counts a task that was not placed or never reached RUNNING; the next attempt waits longer. */
 function noteLaunchFailure(
   simulation: Simulation,
   service: Service,
@@ -124,7 +124,7 @@ function checkBreaker(simulation: Simulation, service: Service): void {
   tripBreaker(simulation, service, primary, record);
 }
 
-/** A completed deployment's tasks are replaced with its own revision until they are superseded. */
+/** Replaces tasks of completed deployments with the same revision until they are superseded. */
 function maintainOldDeployments(simulation: Simulation, service: Service): void {
   for (const deployment of service.deployments.slice(1)) {
     if (deployment.rolloutState !== 'COMPLETED') continue;
@@ -140,7 +140,7 @@ function startPrimaryTasks(simulation: Simulation, service: Service): void {
   announceDeadlock(simulation, service, primary);
 }
 
-/** Whether a deployment may start more than one task: the first one resolves the image tags. */
+/** Whether a deployment can start more than one task: the first task resolves the image tags. */
 function isResolved({ digests, definition, launchFailures }: Deployment): boolean {
   return (
     digests !== undefined ||
@@ -163,7 +163,7 @@ function startTasks(
     const name = `deployment ecs-svc/${deployment.number}`;
     announceOnce(simulation, service, `could not launch ${count} tasks for ${name}.`);
     noteLaunchFailure(simulation, service, deployment, unplaceable.reason);
-    // The circuit breaker has been looked at already in this round.
+    // The circuit breaker was already checked in this round.
     wakeAfter(simulation, 0);
     return;
   }
@@ -176,14 +176,14 @@ function startTasks(
   service.steady = false;
 }
 
-/** Tasks that may still be started: pending, running and stopping ones count against the maximum. */
+/** Number of tasks that can be started: pending, running and stopping tasks count against the maximum. */
 function room(service: Service): number {
   return upperLimit(service) - service.tasks.filter(occupies).length;
 }
 
 function upperLimit(service: Service): number {
   const record = currentServiceDeployment(service);
-  // The new tasks of a deployment that does not roll stand beside all the old ones.
+  // A deployment that does not roll starts all new tasks beside the old ones.
   if (record?.lifecycle !== undefined && record.rollback === undefined) {
     return Number.POSITIVE_INFINITY;
   }
@@ -227,7 +227,7 @@ function replaceUnhealthyTasks(simulation: Simulation, service: Service): void {
   }
 }
 
-/** Stops what the minimum healthy percent no longer needs: pending tasks first, failed ones next. */
+/** Stops old tasks that the minimum healthy percent does not require: pending first, then failed. */
 function stopExcessTasks(simulation: Simulation, service: Service): void {
   const primary = primaryOf(service);
   if (primary.rolloutState === 'FAILED') return;
@@ -267,7 +267,7 @@ function announceProtection(simulation: Simulation, service: Service, count: num
   );
 }
 
-/** How many old tasks the PRIMARY deployment needs to end before it can start all of its own. */
+/** Number of old tasks that must end before the PRIMARY deployment can start all of its own. */
 function tasksInTheWay(service: Service): number {
   const live = service.tasks.filter(({ desiredStatus }) => desiredStatus === 'RUNNING').length;
   const own = keptTasks(service, primaryOf(service)).length;
@@ -308,7 +308,7 @@ function stopTasks(
   simulation.after(drain, () => announce(simulation, service, saying));
 }
 
-/** Older deployments leave the list once their tasks have ended. */
+/** Removes older deployments from the list once their tasks have ended. */
 function retireDeployments(simulation: Simulation, service: Service): void {
   const [primary, ...others] = service.deployments;
   if (primary.rolloutState === 'FAILED') return;
@@ -329,9 +329,9 @@ function completeRollout(simulation: Simulation, service: Service): void {
   if (primary.rolloutState !== 'IN_PROGRESS') return;
   const isDone = service.deployments.length === 1 && isReady(service);
   if (record === undefined) {
-    // The record has ended early.
+    // The record ended with an early success.
     if (isDone) finishRollout(simulation, service, primary);
-  } else if (isDone && mayComplete(simulation, service, record)) {
+  } else if (isDone && canComplete(simulation, service, record)) {
     completeDeployment(simulation, service, primary, record);
   } else if (
     record.status === 'IN_PROGRESS' &&
@@ -342,8 +342,8 @@ function completeRollout(simulation: Simulation, service: Service): void {
   }
 }
 
-/** Whether a deployment whose tasks have taken over is not held by anything else. */
-function mayComplete(simulation: Simulation, service: Service, record: ServiceDeployment): boolean {
+/** Whether a deployment can complete once its tasks have taken over. */
+function canComplete(simulation: Simulation, service: Service, record: ServiceDeployment): boolean {
   if (record.status !== 'IN_PROGRESS') return record.status === 'ROLLBACK_IN_PROGRESS';
   if (record.lifecycle === undefined) return hasBaked(simulation, service, record);
   return presentStep(record.lifecycle)?.stage === 'CLEAN_UP';

@@ -1,13 +1,12 @@
 import { awsFault } from '../wire.ts';
 import { beginDeployment, makeDeployment } from './deployments.ts';
+import type { Tag, TaskDefinition } from './definition.ts';
 import type {
   Cluster,
   DeploymentConfiguration,
   Service,
   ServiceSettings,
   Simulation,
-  Tag,
-  TaskDefinition,
 } from './state.ts';
 import { ecsArn, findService, primaryOf } from './lookups.ts';
 import { checkStrategy } from './strategies.ts';
@@ -23,7 +22,7 @@ const DEPLOYMENT_DEFAULTS: DeploymentConfiguration = {
   bakeTimeInMinutes: 0,
 };
 
-/** Makes a service from the members of CreateService and puts it into its cluster. */
+/** Creates a service in a cluster from the input of CreateService. */
 export function makeService(simulation: Simulation, cluster: Cluster, input: Input): Service {
   const {
     cluster: _cluster,
@@ -63,7 +62,7 @@ export function makeService(simulation: Simulation, cluster: Cluster, input: Inp
   return service;
 }
 
-/** Members of UpdateService whose change makes a new deployment. */
+/** Members of UpdateService whose change starts a new deployment. */
 const DEPLOYING_MEMBERS = [
   'networkConfiguration',
   'platformVersion',
@@ -74,7 +73,7 @@ const DEPLOYING_MEMBERS = [
   'vpcLatticeConfigurations',
 ];
 
-/** Changes a service; begins a deployment when the change asks for one. */
+/** Updates a service; starts a deployment if the change requires one. */
 export function updateService(simulation: Simulation, input: Input): Service {
   const service = findService(simulation, input);
   const {

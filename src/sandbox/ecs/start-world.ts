@@ -15,14 +15,14 @@ import { makeRunningTask } from './tasks.ts';
 const DAY_SECONDS = 86_400;
 const ROLLOUT_SECONDS = 94;
 
-/** Makes an empty cluster. */
+/** Creates an empty cluster. */
 export function createClusterIn(simulation: Simulation, name: string): void {
   const arn = ecsArn(simulation, `cluster/${name}`);
   simulation.clusters.set(name, { name, arn, services: new Map() });
 }
 
 /**
- * Makes a service whose tasks run and whose one deployment was completed a day ago, or failed then,
+ * Creates a service with running tasks whose only deployment was completed a day ago, or failed,
  * so that there is nothing to roll back to.
  */
 export async function createOldService(
@@ -67,7 +67,7 @@ async function pullAll(simulation: Simulation, identifier: unknown): Promise<rea
   return Promise.all(pulls);
 }
 
-/** The simulation as it was: what is made with it bears that time. */
+/** The simulation with an earlier clock: whatever is created with it has that time. */
 function secondsAgo(simulation: Simulation, seconds: number): Simulation {
   return { ...simulation, now: () => simulation.now() - seconds };
 }

@@ -1,93 +1,11 @@
 import type { PullImage } from '../images.ts';
 import type { LogStore } from '../logs.ts';
 import type { Agenda } from './agenda.ts';
+import type { ContainerDefinition, Tag, TaskDefinition } from './definition.ts';
 import type { ArmedFault } from './faults.ts';
 
-// The state of the simulated control plane. What changes in the course of a simulation is mutable;
-// the answers of the API are made from it by views.ts.
-
-/** A container of a task definition; members that the sandbox does not know are kept. */
-export interface ContainerDefinition {
-  readonly name: string;
-  readonly image: string;
-  readonly essential?: boolean;
-  readonly cpu?: number;
-  readonly memory?: number;
-  readonly memoryReservation?: number;
-  readonly entryPoint?: readonly string[];
-  readonly command?: readonly string[];
-  readonly portMappings?: readonly PortMapping[];
-  readonly healthCheck?: HealthCheck;
-  readonly logConfiguration?: LogConfiguration;
-  readonly environment?: readonly { readonly name: string; readonly value: string }[];
-  readonly secrets?: readonly { readonly name: string; readonly valueFrom: string }[];
-  readonly dependsOn?: readonly { readonly containerName: string; readonly condition: string }[];
-  readonly stopTimeout?: number;
-  readonly versionConsistency?: string;
-  readonly [member: string]: unknown;
-}
-
-/** A port of a container. */
-interface PortMapping {
-  readonly containerPort?: number;
-  readonly hostPort?: number;
-  readonly protocol?: string;
-  readonly [member: string]: unknown;
-}
-
-/** A container's health check; times in seconds. */
-interface HealthCheck {
-  readonly interval?: number;
-  readonly timeout?: number;
-  readonly retries?: number;
-  readonly startPeriod?: number;
-  readonly [member: string]: unknown;
-}
-
-/** Where a container's output goes. */
-interface LogConfiguration {
-  readonly logDriver: string;
-  readonly options?: Readonly<Record<string, string>>;
-}
-
-/** What RegisterTaskDefinition takes, without tags. */
-export interface TaskDefinitionBody {
-  readonly family: string;
-  readonly containerDefinitions: readonly ContainerDefinition[];
-  readonly executionRoleArn?: string;
-  readonly taskRoleArn?: string;
-  readonly networkMode?: string;
-  readonly requiresCompatibilities?: readonly string[];
-  readonly compatibilities?: readonly string[];
-  readonly cpu?: string;
-  readonly memory?: string;
-  readonly runtimePlatform?: {
-    readonly cpuArchitecture?: string;
-    readonly operatingSystemFamily?: string;
-  };
-  readonly [member: string]: unknown;
-}
-
-/** One revision of a family. */
-export interface TaskDefinition {
-  readonly arn: string;
-  readonly family: string;
-  readonly revision: number;
-  /** Normalised as DescribeTaskDefinition returns it. */
-  readonly body: TaskDefinitionBody;
-  readonly tags: readonly Tag[];
-  readonly registeredAt: number;
-  /** Part of the start world: faults spare its tasks. */
-  readonly original: boolean;
-  status: 'ACTIVE' | 'INACTIVE';
-  deregisteredAt?: number;
-}
-
-/** A tag of a resource. */
-export interface Tag {
-  readonly key: string;
-  readonly value?: string;
-}
+// The state of the simulated control plane. Members that change during a simulation are mutable;
+// views.ts creates the API responses from it.
 
 /** A cluster and its services by name. */
 export interface Cluster {
@@ -96,7 +14,7 @@ export interface Cluster {
   readonly services: Map<string, Service>;
 }
 
-/** `deploymentConfiguration` of a service, with defaults filled in. */
+/** `deploymentConfiguration` of a service, including defaults. */
 export interface DeploymentConfiguration {
   readonly maximumPercent: number;
   readonly minimumHealthyPercent: number;
@@ -130,7 +48,7 @@ export interface DeploymentConfiguration {
   readonly [member: string]: unknown;
 }
 
-/** What runs, or waits for somebody, at some stages of a deployment. */
+/** A Lambda function or a pause at stages of a deployment. */
 export interface LifecycleHook {
   readonly targetType?: string;
   readonly hookTargetArn?: string;
@@ -142,10 +60,10 @@ export interface LifecycleHook {
   readonly [member: string]: unknown;
 }
 
-/** What becomes of a deployment whose hook is answered or times out. */
+/** What happens to a deployment when its hook is answered or times out. */
 export type HookAction = 'CONTINUE' | 'ROLLBACK';
 
-/** A load balancer's target group and the container behind it. */
+/** A target group and the container and port behind it. */
 interface LoadBalancer {
   readonly targetGroupArn?: string;
   readonly containerName?: string;
@@ -158,7 +76,7 @@ interface LoadBalancer {
   readonly [member: string]: unknown;
 }
 
-/** What CreateService and UpdateService configure; other members are kept and returned. */
+/** Members of CreateService and UpdateService; unknown members are kept and returned. */
 export interface ServiceSettings {
   readonly desiredCount: number;
   readonly deploymentConfiguration: DeploymentConfiguration;
@@ -172,7 +90,6 @@ export interface ServiceSettings {
   readonly [member: string]: unknown;
 }
 
-/** A service with everything that belongs to it. */
 export interface Service {
   readonly name: string;
   readonly arn: string;
@@ -183,22 +100,21 @@ export interface Service {
   status: 'ACTIVE' | 'DRAINING' | 'INACTIVE';
   /** Newest first; the first one is PRIMARY. */
   deployments: readonly [Deployment, ...Deployment[]];
-  /** Newest last, stopped ones included while they are visible. */
+  /** Newest last; includes stopped tasks while they are visible. */
   tasks: readonly Task[];
   /** Newest first. */
   events: readonly ServiceEvent[];
-  /** Messages that are not repeated before their cause is resolved, with the time they were said. */
+  /** Time of events that are not repeated until their cause is resolved, by message. */
   readonly said: Map<string, number>;
   /** Newest first. */
   serviceDeployments: readonly ServiceDeployment[];
   readonly revisions: Map<string, ServiceRevision>;
-  /** The newest deployment that succeeded: what a rollback goes back to. */
+  /** The newest successful deployment, to which a rollback returns. */
   lastCompleted?: Deployment;
-  /** Whether the steady state that lasts has been announced. */
+  /** Whether the current steady state has been announced. */
   steady: boolean;
 }
 
-/** A line of the service's event list. */
 interface ServiceEvent {
   readonly id: string;
   readonly createdAt: number;
@@ -207,34 +123,33 @@ interface ServiceEvent {
 
 /** An entry of `deployments[]`. */
 export interface Deployment {
-  /** The number N of `ecs-svc/N`, which its service revision shares. */
+  /** The number N in `ecs-svc/N`, also that of the service revision. */
   readonly number: string;
   readonly definition: TaskDefinition;
-  /** Settings that a deployment fixes: network, platform, load balancers. */
+  /** The service settings at the start of the deployment. */
   readonly settings: ServiceSettings;
   createdAt: number;
   updatedAt: number;
-  /** Tasks that it should have; a completed one's counts down once it is superseded. */
+  /** Counts down once a completed deployment is superseded. */
   desiredCount: number;
-  /** Consecutive failures. */
+  /** Number of consecutive failed tasks. */
   failedTasks: number;
-  /** Consecutive tasks that never reached RUNNING. */
+  /** Number of consecutive tasks that never reached RUNNING. */
   launchFailures: number;
-  /** Unhealthy tasks whose replacement has not been started yet. */
+  /** Number of unhealthy tasks whose replacement has not started yet. */
   replacements: number;
   /** No task is started before this time. */
   startAfter: number;
-  /** Leaves the tasks of the completed deployment before it alone unless they are in its way. */
+  /** Whether tasks of the previous completed deployment keep running unless they block new tasks. */
   sparesOld: boolean;
-  /** Kept in the list until this time although it has no tasks. */
+  /** Stays in the list until this time, even without tasks. */
   listedUntil: number;
   rolloutState: 'IN_PROGRESS' | 'COMPLETED' | 'FAILED';
   rolloutStateReason: string;
-  /** Digest by container name, once the first task has resolved the tags. */
+  /** Digest by container name; undefined until the first task has resolved the tags. */
   digests: ReadonlyMap<string, string> | undefined;
 }
 
-/** Status of a service deployment. */
 export type ServiceDeploymentStatus =
   | 'PENDING'
   | 'IN_PROGRESS'
@@ -246,16 +161,16 @@ export type ServiceDeploymentStatus =
   | 'ROLLBACK_SUCCESSFUL'
   | 'ROLLBACK_FAILED';
 
-/** The record that follows one UpdateService to its end. */
+/** A service deployment: the record of one UpdateService. */
 export interface ServiceDeployment {
   readonly arn: string;
   readonly target: Deployment;
   readonly sources: readonly RevisionCounts[];
-  /** The deployment that served before this one. */
+  /** The deployment that received the traffic before. */
   readonly predecessor: Deployment | undefined;
   readonly configuration: DeploymentConfiguration;
   readonly createdAt: number;
-  /** The record is listed and described from this time on. */
+  /** The API returns the record from this time on. */
   readonly visibleAt: number;
   status: ServiceDeploymentStatus;
   statusReason?: string;
@@ -266,13 +181,13 @@ export interface ServiceDeployment {
   rollback?: { readonly reason: string; readonly startedAt: number; readonly revision: string };
   breakerTriggered: boolean;
   triggeredAlarmNames: readonly string[];
-  /** The bake time of a rolling deployment, once it has begun. */
+  /** The bake time of a rolling deployment; undefined before it begins. */
   bake?: 'under way' | 'over';
-  /** The course of a strategy other than ROLLING. */
+  /** The steps of a strategy other than ROLLING. */
   lifecycle?: Lifecycle;
-  /** Hooks that were started, oldest first. */
+  /** Started hooks, oldest first. */
   hooks: readonly HookRun[];
-  /** Counts of the target as they were at the end. */
+  /** Counts of the target at the end. */
   final?: { readonly counts: RevisionCounts; readonly failureCount: number };
 }
 
@@ -290,25 +205,25 @@ export type LifecycleStage =
   | 'BAKE_TIME'
   | 'CLEAN_UP';
 
-/** One step of a course: a stage, and the percentages of traffic that the new revision gets in it. */
+/** A stage, and the percentages of traffic that the new revision receives in it. */
 export interface LifecycleStep {
   readonly stage: LifecycleStage;
-  /** It lasts at least this long. */
+  /** Minimum duration. */
   readonly seconds: number;
   readonly testWeight: number;
   readonly productionWeight: number;
 }
 
-/** The steps of a deployment and how far it has come. */
+/** The steps of a deployment and its position in them. */
 export interface Lifecycle {
   readonly steps: readonly LifecycleStep[];
-  /** Index of the present step; -1 before the first. */
+  /** Index of the current step; -1 before the first. */
   position: number;
-  /** The present step has lasted its seconds. */
+  /** Whether the current step has reached its minimum duration. */
   elapsed: boolean;
 }
 
-/** A hook at work in a deployment. */
+/** A started hook of a deployment. */
 export interface HookRun {
   readonly id: string;
   readonly targetType: string;
@@ -327,14 +242,14 @@ export interface RevisionCounts {
   readonly pendingTaskCount: number;
 }
 
-/** What a deployment runs, under its number. */
+/** The service revision of a deployment. */
 export interface ServiceRevision {
   readonly arn: string;
   readonly deployment: Deployment;
   readonly createdAt: number;
 }
 
-/** Status of a task, in the order of its life. */
+/** Status of a task, in order. */
 export type TaskStatus =
   | 'PROVISIONING'
   | 'PENDING'
@@ -345,10 +260,8 @@ export type TaskStatus =
   | 'DEPROVISIONING'
   | 'STOPPED';
 
-/** Health of a container or task. */
 export type HealthStatus = 'UNKNOWN' | 'HEALTHY' | 'UNHEALTHY';
 
-/** A task of a service. */
 export interface Task {
   readonly id: string;
   readonly arn: string;
@@ -367,19 +280,18 @@ export interface Task {
   stoppedAt?: number;
   stopCode?: string;
   stoppedReason?: string;
-  /** Counts as healthy for the scheduler. */
+  /** Whether the scheduler counts the task as healthy. */
   healthy: boolean;
-  /** Set when the task has to be replaced: its `stoppedReason` to be, and the event that says why. */
+  /** Set if the task must be replaced: its future `stoppedReason`, and the service event. */
   unhealthy?: { readonly stoppedReason: string; readonly event: string };
-  /** Its targets have been announced as registered. */
+  /** Whether the registration of its targets has been announced. */
   registered: boolean;
-  /** A failure that the scheduler has not counted yet. */
+  /** Whether the task has failed and the scheduler has not counted the failure yet. */
   uncounted: boolean;
-  /** Time until which scale-in protection keeps it. */
+  /** End of its scale-in protection. */
   protectedUntil?: number;
 }
 
-/** A container of a task. */
 export interface Container {
   readonly definition: ContainerDefinition;
   readonly arn: string;
@@ -397,9 +309,9 @@ export interface Simulation extends Agenda {
   readonly region: string;
   readonly pullImage: PullImage;
   readonly logs: LogStore;
-  /** A rollback's deployment takes the old deployment's id again, or a new one. */
+  /** Whether a rollback's deployment reuses the old deployment's id or gets a new one. */
   readonly rollbackId: 'reused' | 'new';
-  /** Seconds that a target drains; a few when undefined. */
+  /** Simulated seconds for which a target drains; the default if undefined. */
   readonly drainSeconds: number | undefined;
   readonly clusters: Map<string, Cluster>;
   /** Revisions of each family, oldest first. */

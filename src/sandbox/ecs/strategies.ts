@@ -7,9 +7,9 @@ import type {
   ServiceSettings,
 } from './state.ts';
 
-// Blue/green, linear and canary deployments: what a service needs for them, and their course.
+// Blue/green, linear and canary deployments: their requirements and their steps.
 
-/** Seconds of the stages by themselves, without hooks and bake times. */
+/** Duration of the stages in simulated seconds, without hooks and bake times. */
 const SECONDS: Readonly<Record<LifecycleStage, number>> = {
   RECONCILE_SERVICE: 5,
   PRE_SCALE_UP: 3,
@@ -24,16 +24,16 @@ const SECONDS: Readonly<Record<LifecycleStage, number>> = {
   CLEAN_UP: 0,
 };
 
-/** With alarms ECS chooses a bake time under five minutes by itself. */
+/** Bake time with alarms and no bakeTimeInMinutes; ECS chooses one under five minutes. */
 const ALARM_BAKE_SECONDS = 180;
 
-/** Seconds for which a deployment is watched after its tasks have taken over. */
+/** Bake time in seconds; 0 if there is none. */
 export function bakeSeconds({ bakeTimeInMinutes = 0, alarms }: DeploymentConfiguration): number {
   if (bakeTimeInMinutes > 0) return bakeTimeInMinutes * 60;
   return alarms?.enable === true ? ALARM_BAKE_SECONDS : 0;
 }
 
-/** Plans the steps of a deployment; none when it rolls. */
+/** The steps of a deployment; none for ROLLING. */
 export function planLifecycle(
   { deploymentConfiguration, loadBalancers }: ServiceSettings,
   sourceCount: number,
@@ -71,7 +71,7 @@ function shiftsTraffic({ strategy = 'ROLLING' }: DeploymentConfiguration): boole
   return strategy !== 'ROLLING';
 }
 
-/** The percentages that production traffic goes through, and the seconds between two of them. */
+/** The successive percentages of production traffic, and the seconds between them. */
 function trafficShifts({
   strategy,
   linearConfiguration,
@@ -92,7 +92,7 @@ function trafficShifts({
   return { weights: [100], bake: 0 };
 }
 
-/** Refuses load balancers and hooks that do not fit a service's strategy. */
+/** Throws InvalidParameterException for load balancers or hooks that do not fit the strategy. */
 export function checkStrategy({ deploymentConfiguration, loadBalancers }: ServiceSettings): void {
   const groups = loadBalancers.map(({ targetGroupArn }) => targetGroupArn);
   const duplicate = groups.find((group, index) => groups.indexOf(group) !== index);
@@ -131,7 +131,7 @@ function checkRule(member: string, arn: string | undefined): void {
   );
 }
 
-/** Stages that a rollback goes through too: nothing may wait there. */
+/** Stages in which a pause is not allowed, because a rollback goes through them too. */
 const NEVER_PAUSED = new Set(['TEST_TRAFFIC_SHIFT', 'PRODUCTION_TRAFFIC_SHIFT']);
 
 function checkHook({ targetType = 'AWS_LAMBDA', lifecycleStages = [] }: LifecycleHook): void {

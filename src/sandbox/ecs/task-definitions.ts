@@ -1,14 +1,9 @@
 import { awsFault } from '../wire.ts';
-import type {
-  ContainerDefinition,
-  Simulation,
-  Tag,
-  TaskDefinition,
-  TaskDefinitionBody,
-} from './state.ts';
+import type { ContainerDefinition, Tag, TaskDefinition, TaskDefinitionBody } from './definition.ts';
+import type { Simulation } from './state.ts';
 import { ecsArn, lastSegment } from './lookups.ts';
 
-/** Registers a new revision of a family from the request's JSON; unknown members are kept. */
+/** Registers a new revision from the request's JSON; keeps unknown members; throws ClientException. */
 export function registerTaskDefinition(
   simulation: Simulation,
   input: Readonly<Record<string, unknown>>,
@@ -44,12 +39,12 @@ export function findTaskDefinition(
     : revisions[Number(revision) - 1];
 }
 
-/** The CPU architecture that a revision's images must have, in the words of an image's config. */
+/** The `architecture` (as in image configs) that the images of a revision must have. */
 export function architectureOf(definition: TaskDefinition): 'amd64' | 'arm64' {
   return definition.body.runtimePlatform?.cpuArchitecture === 'ARM64' ? 'arm64' : 'amd64';
 }
 
-/** The container that faults strike: the first essential one. */
+/** The container that faults affect: the first essential one. */
 export function applicationContainer({ body }: TaskDefinition): ContainerDefinition | undefined {
   return body.containerDefinitions.find(({ essential }) => essential !== false);
 }
@@ -203,7 +198,7 @@ function executionRoleNeed(container: ContainerDefinition): string | undefined {
 }
 
 const GIB = 1024;
-/** CPU units of a Fargate task: smallest and largest memory, and the step between sizes, in MiB. */
+/** Minimum, maximum and step of the memory in MiB, by CPU units of a Fargate task. */
 const FARGATE_SIZES: Readonly<Record<number, readonly [number, number, number]>> = {
   512: [GIB, 4 * GIB, GIB],
   1024: [2 * GIB, 8 * GIB, GIB],
@@ -229,7 +224,7 @@ function mebibytes(memory: string): string {
   return gigabytes === null ? memory : String(Number(gigabytes[1]) * GIB);
 }
 
-/** Fills in what ECS returns although it was not sent. */
+/** Adds the defaults that ECS returns. */
 function normalise(body: TaskDefinitionBody): TaskDefinitionBody {
   const hasOwnPorts = body.networkMode === 'awsvpc' || body.networkMode === 'host';
   return {

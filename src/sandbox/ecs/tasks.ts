@@ -7,7 +7,7 @@ import type { Container, Deployment, Service, Simulation, Task, TaskStatus } fro
 import { ecsArn, newTaskId } from './lookups.ts';
 import { applicationContainer, architectureOf } from './task-definitions.ts';
 
-/** Seconds of the stages of a task's life. */
+/** Duration of the stages of a task's life, in simulated seconds. */
 const SECONDS = {
   provisioning: 6,
   pending: 3,
@@ -15,7 +15,7 @@ const SECONDS = {
   pull: 6,
   failedPull: 20,
   startUp: 2,
-  /** Without a load balancer or a health check a running task counts as healthy after this. */
+  /** Time after which a task without load balancer and health check counts as healthy. */
   settling: 40,
   targetChecks: 20,
   drain: 9,
@@ -26,7 +26,7 @@ const SECONDS = {
 
 const SIGTERM_EXIT = 143;
 
-/** Starts a task of a deployment and leads it through its life. */
+/** Starts a task of a deployment and schedules the stages of its life. */
 export function startTask(simulation: Simulation, service: Service, deployment: Deployment): Task {
   const task = newTask(simulation, service, deployment);
   service.tasks = [...service.tasks, task];
@@ -41,7 +41,7 @@ export function startTask(simulation: Simulation, service: Service, deployment: 
   return task;
 }
 
-/** Makes a task that runs already, for a service that starts in its steady state. */
+/** Creates a running task, for a service that starts in its steady state. */
 export function makeRunningTask(
   simulation: Simulation,
   service: Service,
@@ -74,13 +74,13 @@ export function makeRunningTask(
   service.tasks = [...service.tasks, task];
 }
 
-/** Why a task is stopped, as the API states it. */
+/** Why a task is stopped, as the API reports it. */
 export interface StopCause {
   readonly stopCode: string;
   readonly stoppedReason: string;
 }
 
-/** Stops a task: drains its targets, ends its containers, gives back its network. */
+/** Stops a task: drains its targets, stops its containers, releases its network interface. */
 export function stopTask(
   simulation: Simulation,
   task: Task,
@@ -102,7 +102,7 @@ export function stopTask(
   });
 }
 
-/** Seconds that a service's targets drain before their task is stopped. */
+/** Simulated seconds for which the targets of a service drain before their task is stopped. */
 export function drainSeconds(simulation: Simulation, service: Service): number {
   if (!isBehindLoadBalancer(service)) return SECONDS.deactivating;
   return simulation.drainSeconds ?? SECONDS.drain;
@@ -142,7 +142,7 @@ function move(task: Task, status: TaskStatus): void {
   task.version += 1;
 }
 
-/** Plays an action of a task's life unless the task is being stopped by then. */
+/** Runs an action after `seconds` unless the task is being stopped by then. */
 function later(simulation: Simulation, task: Task, seconds: number, action: () => void): void {
   simulation.after(seconds, () => {
     if (task.desiredStatus === 'RUNNING') action();
@@ -274,7 +274,7 @@ function start(
   checkHealth(simulation, service, task);
 }
 
-/** The first task of a deployment fixes the digests that all its later tasks pull. */
+/** Records the digests that the first task resolved, for all later tasks of the deployment. */
 function resolveDigests(deployment: Deployment, task: Task, images: readonly Found[]): void {
   const digests = new Map<string, string>();
   for (const [index, container] of task.containers.entries()) {

@@ -15,7 +15,7 @@ import type {
 } from './state.ts';
 import { countsOf, desiredCountOf, primaryOf, revisionArn } from './lookups.ts';
 
-// The answers of the API, made from the state. Members that are undefined are not sent.
+// API responses, created from the state. Undefined members are not sent.
 
 /** A cluster as DescribeClusters returns it. */
 export function clusterView({ arn, name, services }: Cluster, withTags: boolean): unknown {
@@ -194,7 +194,7 @@ function architecture(platform: { readonly cpuArchitecture?: string } | undefine
   return platform?.cpuArchitecture === 'ARM64' ? 'arm64' : 'x86_64';
 }
 
-/** Launch type or capacity providers, and the platform that goes with Fargate. */
+/** Launch type or capacity providers, and the platform version for Fargate. */
 function computeOf(settings: ServiceSettings): Readonly<Record<string, unknown>> {
   const capacityProviderStrategy = settings['capacityProviderStrategy'];
   return {

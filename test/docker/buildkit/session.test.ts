@@ -10,7 +10,7 @@ import type { Sent } from '../../../src/docker/buildkit/file-sync.ts';
 import { message } from '../../../src/docker/buildkit/protobuf.ts';
 import { GRPC_PREFIX } from '../../../src/docker/buildkit/grpc.ts';
 import { openSession } from '../../../src/docker/buildkit/session.ts';
-import type { Methods } from '../../../src/docker/buildkit/session.ts';
+import type { Methods } from '../../../src/docker/buildkit/grpc.ts';
 import { makeFolder } from '../../support/files.ts';
 
 /** Opens a session with a daemon and calls one of its methods, as BuildKit does. */

@@ -1,0 +1,11 @@
+// The bundler drops the other operations of a client only behind a static import.
+export {
+  BatchGetImageCommand,
+  CreateRepositoryCommand,
+  DescribeImagesCommand,
+  DescribeRepositoriesCommand,
+  ECRClient,
+  GetAuthorizationTokenCommand,
+  GetDownloadUrlForLayerCommand,
+  PutImageCommand,
+} from '@aws-sdk/client-ecr';

@@ -1,0 +1,36 @@
+import { connect } from '../aws/client.ts';
+import type { Aws } from '../aws/client.ts';
+import { openEcs } from '../aws/ecs.ts';
+import type { Ecs } from '../aws/ecs.ts';
+import type { Emit } from '../events.ts';
+import type { Config } from '../settings/config.ts';
+import type { Context } from './context.ts';
+
+/** What the parts of a command use of a run. */
+export interface Tools {
+  readonly aws: Aws;
+  readonly ecs: Ecs;
+  readonly emit: Emit;
+  readonly signal: AbortSignal;
+  readonly environment: Context['environment'];
+}
+
+/** Connects to AWS with the profile and region of a run; throws `profile-unknown`. */
+export async function connectTools(context: Context): Promise<Tools> {
+  const { config, environment, ask, emit, signal } = context;
+  const aws = await connect({
+    profile: config.profile,
+    region: config.region,
+    environment,
+    ask,
+    signal,
+    callTimeout: callTimeout(config),
+    onCall: (call) => emit({ kind: 'api-call', ...call }),
+  });
+  return { aws, ecs: await openEcs(aws), emit, signal, environment };
+}
+
+/** Milliseconds that one call gets: short enough to end within --timeout, long enough for a slow network. */
+function callTimeout({ poll, timeout }: Pick<Config, 'poll' | 'timeout'>): number {
+  return Math.min(Math.max(10 * poll, 3000), 30_000, timeout);
+}

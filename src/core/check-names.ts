@@ -1,0 +1,33 @@
+/** The checks that `--skip-check` can skip. */
+export const CHECK_NAMES = [
+  'member-names',
+  'image-platform',
+  'image-exists',
+  'image-scan',
+  'container-port',
+  'port-mappings',
+  'task-size',
+  'execution-role',
+  'log-groups',
+  'secrets',
+  'deployment-in-progress',
+  'deployment-percent',
+  'latest-revision',
+  'rollback-target',
+  'build-context',
+  'emulation',
+] as const;
+
+/** A check that can be skipped. */
+export type SkippableCheck = (typeof CHECK_NAMES)[number];
+
+/** Any check of a plan: without those that cannot be skipped there is nothing to deploy. */
+export type CheckName =
+  | SkippableCheck
+  | 'credentials'
+  | 'service'
+  | 'containers'
+  | 'repository'
+  | 'image-tag'
+  | 'docker'
+  | 'files';

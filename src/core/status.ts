@@ -1,0 +1,130 @@
+import type { Cause } from './diagnosis.ts';
+import { lastGood } from './ecs.ts';
+import type { RolloutRecord, Service } from './ecs.ts';
+
+/** A service as `status` shows it. */
+export interface ServiceStatus {
+  readonly service: string;
+  readonly cluster: string;
+  readonly status: string;
+  readonly desired: number;
+  readonly running: number;
+  readonly pending: number;
+  /** ARN of the revision that takes the traffic now; null while no task runs. */
+  readonly serving: string | null;
+  readonly deployments: readonly DeploymentStatus[];
+  readonly tasks: readonly TaskStatus[];
+  readonly events: readonly EventStatus[];
+}
+
+/** A deployment as `status` shows it; times are ISO texts of the server's clock. */
+export interface DeploymentStatus {
+  readonly id: string;
+  readonly status: string;
+  /** `family:revision` */
+  readonly taskDefinition: string;
+  readonly rolloutState: string | null;
+  readonly desired: number;
+  readonly running: number;
+  readonly pending: number;
+  readonly failedTasks: number;
+  readonly createdAt: string | null;
+  /** Status, stage and circuit breaker of its service deployment; null where these are not known. */
+  readonly serviceDeployment: {
+    readonly status: string;
+    readonly stage: string | null;
+    readonly failures: number | null;
+    readonly threshold: number | null;
+    /** The pause hook that waits for approval. */
+    readonly pausedBy: string | null;
+  } | null;
+}
+
+/** A task as `status` shows it. */
+export interface TaskStatus {
+  readonly id: string;
+  /** `family:revision` */
+  readonly taskDefinition: string;
+  readonly lastStatus: string;
+  readonly health: string;
+  readonly since: string | null;
+  readonly stoppedReason: string | null;
+}
+
+/** An event as `status` shows it. */
+export interface EventStatus {
+  readonly createdAt: string | null;
+  readonly message: string;
+}
+
+/** What became of a deployment; `incomplete`: it succeeded, but fewer tasks run than desired. */
+export type DeploymentState =
+  | 'succeeded'
+  | 'incomplete'
+  | 'in-progress'
+  | 'failed'
+  | 'stopped'
+  | 'rollback-requested'
+  | 'rolling-back'
+  | 'rolled-back'
+  | 'rollback-failed';
+
+/** The deployment that a diagnosis is about. */
+export interface Subject {
+  /** `ecs-svc/…` */
+  readonly deployment: string;
+  /** ARN of the revision that it deploys. */
+  readonly taskDefinition: string;
+  readonly state: DeploymentState;
+  readonly createdAt: Date;
+  /** The reason that ECS gives; may be empty. */
+  readonly reason: string;
+  /** Lifecycle stage at which it waits for approval; undefined where it does not. */
+  readonly pausedAt: string | undefined;
+}
+
+/** What was found out about one service. */
+export interface Diagnosis {
+  readonly service: string;
+  readonly cluster: string;
+  readonly desired: number;
+  /** ARN of the revision that takes the traffic now; null while no task runs. */
+  readonly serving: string | null;
+  /** Running tasks by the ARN of their revision. */
+  readonly running: ReadonlyMap<string, number>;
+  readonly subject: Subject;
+  readonly causes: readonly Cause[];
+  /** Messages of the events since the deployment started, the oldest first. */
+  readonly events: readonly string[];
+}
+
+/**
+ * ARN of the revision that takes the traffic now, or most of it; null while no task runs. Without a
+ * record it is the revision with the most running tasks, and of equals the one that succeeded last.
+ */
+export function servingRevision(
+  service: Service,
+  record: RolloutRecord | undefined,
+): string | null {
+  const alive = service.deployments.filter(({ running }) => running > 0);
+  if (record?.traffic !== undefined) {
+    // While traffic is shifted in stages, running tasks do not tell who gets it.
+    const isShifted = record.traffic >= 50;
+    const one = alive.find(({ id }) => (id === record.deployment) === isShifted);
+    if (one !== undefined) return one.taskDefinition;
+  }
+  const good = lastGood(service);
+  const isGood = ({ taskDefinition }: { taskDefinition: string }) =>
+    Number(taskDefinition === good);
+  const [most] = alive.toSorted((a, b) => b.running - a.running || isGood(b) - isGood(a));
+  return most?.taskDefinition ?? null;
+}
+
+/** Running tasks by the ARN of their revision, the PRIMARY deployment's first. */
+export function runningByRevision({ deployments }: Service): ReadonlyMap<string, number> {
+  const counts = new Map<string, number>();
+  for (const { taskDefinition, running } of deployments) {
+    counts.set(taskDefinition, (counts.get(taskDefinition) ?? 0) + running);
+  }
+  return counts;
+}

@@ -1,0 +1,66 @@
+import { EcsDeployError } from '../../errors.ts';
+
+/** Prefixes that BuildKit adds to an error (docker-facts 1.4). */
+const PREFIXES =
+  /^(?:failed to solve(?: with frontend dockerfile\.v0)?: |failed to create LLB definition: |rpc error: code = \w+ desc = |failed to compute cache key: |failed to calculate checksum of ref \S+ |executor failed running )+/;
+
+/** The `build-failed` error for an error of BuildKit and the last log lines of the failed step. */
+export function buildFailed(
+  message: string,
+  log: readonly string[],
+  cause?: unknown,
+): EcsDeployError {
+  const text = message.replace(PREFIXES, '').replace('" not found: not found', '": not found');
+  const quoted = log.map((line) => `\n  | ${line}`).join('');
+  return new EcsDeployError({
+    code: 'build-failed',
+    message: `The build failed: ${text}${quoted}`,
+    hint: hintFor(`${text}\n${log.join('\n')}`),
+    cause,
+  });
+}
+
+/** Hints by what the error and the log say; the first match counts. */
+const HINTS: readonly (readonly [RegExp, string | ((match: RegExpExecArray) => string)])[] = [
+  [
+    /exec format error/,
+    'this Docker cannot run steps of that platform: register emulation (docker run --privileged --rm tonistiigi/binfmt --install all), or build on a machine with that CPU',
+  ],
+  [
+    /no SSH key "(.+)" forwarded|no ssh agent is forwarded as (\S+)|Permission denied \(publickey/,
+    ([, key, agent]) => {
+      const id = key ?? agent ?? 'default';
+      return id === 'default'
+        ? 'forward an ssh agent to the step: --ssh default (with RUN --mount=type=ssh in the Dockerfile)'
+        : `forward an ssh agent to the step: --ssh ${id}=SOCKET (with RUN --mount=type=ssh,id=${id} in the Dockerfile)`;
+    },
+  ],
+  [
+    /no space left on device/i,
+    'the disk of the Docker daemon is full: docker system df shows what uses it, docker system prune frees it',
+  ],
+  [
+    /no active session/,
+    'this build cannot pull the base image or log in to its registry: pull it first (docker pull --platform PLATFORM IMAGE)',
+  ],
+  [
+    /unauthorized|authorization failed|access denied|401/i,
+    'the registry of the base image requires a login: docker login REGISTRY (private images of your own ECR need none), and check the name of the image',
+  ],
+  [
+    /failed to do request|no such host|connection refused|i\/o timeout/,
+    'the Docker daemon cannot reach the registry of the base image: check its network, or pull the image first',
+  ],
+  [
+    /"[^"]*": not found/,
+    'check the path in the Dockerfile, and whether .dockerignore excludes it from the context',
+  ],
+];
+
+function hintFor(text: string): string | undefined {
+  for (const [pattern, hint] of HINTS) {
+    const match = pattern.exec(text);
+    if (match !== null) return typeof hint === 'string' ? hint : hint(match);
+  }
+  return undefined;
+}

@@ -1,0 +1,188 @@
+import type { Aws } from '../aws/client.ts';
+import { regionOf } from '../aws/ecs.ts';
+import type { Ecs } from '../aws/ecs.ts';
+import { describeImage } from '../aws/images.ts';
+import { hasLogGroup } from '../aws/logs.ts';
+import { describeRevision } from '../aws/revisions.ts';
+import { repositoryOf } from '../aws/repositories.ts';
+import { missingSecrets } from '../aws/secrets.ts';
+import { ok, skip } from '../core/checks.ts';
+import type { Answer, Finding, LogGroup, SecretReference } from '../core/checks.ts';
+import { parseImageReference } from '../core/image.ts';
+import { containersOf, placeOfArn, shortName } from '../core/task-definition.ts';
+import type { Revision } from '../core/task-definition.ts';
+import { EcsDeployError } from '../errors.ts';
+import type { Emit } from '../events.ts';
+
+/** A check that needs a read of its own, as data: the plan says what to look up, and by when. */
+export type Lookup = {
+  /** Groups the findings, e.g. `service api in backend`. */
+  readonly about: string;
+  /**
+   * `before-write`: it can refuse. `before-move`: it can refuse, but the running tasks show that it
+   * probably holds, so that it does not delay the registration. `late`: it can only warn.
+   */
+  readonly by: 'before-write' | 'before-move' | 'late';
+} & (
+  | { readonly check: 'log-groups'; readonly groups: readonly LogGroup[] }
+  | { readonly check: 'secrets'; readonly references: readonly SecretReference[] }
+  | {
+      readonly check: 'rollback-target';
+      readonly service: string;
+      /** The revision that a rollback would go to: as it was read, or its ARN. */
+      readonly revision: Revision | string;
+      /** Containers whose images matter; all when undefined. */
+      readonly containers: readonly string[] | undefined;
+    }
+  | { readonly check: 'image-exists'; readonly revision: Revision }
+);
+
+/** What a look-up needs of a run. */
+export interface LookupTools {
+  readonly aws: Aws;
+  readonly ecs: Ecs;
+  readonly emit: Emit;
+}
+
+/**
+ * Makes look-ups side by side. One that cannot be made is a warning that says why: it knows nothing
+ * about its subject.
+ */
+export function lookUp(
+  tools: LookupTools,
+  lookups: readonly Lookup[],
+): Promise<readonly Finding[]> {
+  return Promise.all(
+    lookups.map(async (lookup) => {
+      const { check, about } = lookup;
+      const answer = await answerOf(tools, lookup).catch((error: unknown): Answer => {
+        if (!(error instanceof EcsDeployError)) throw error;
+        return { status: 'warn', message: error.message, hint: error.hint };
+      });
+      return { check, about, ...answer };
+    }),
+  );
+}
+
+function answerOf(tools: LookupTools, lookup: Lookup): Promise<Answer> {
+  switch (lookup.check) {
+    case 'log-groups':
+      return findLogGroups(tools, lookup.groups);
+    case 'secrets':
+      return findSecrets(tools, lookup.references);
+    case 'rollback-target':
+      return findRollbackTarget(tools, lookup);
+    case 'image-exists':
+    default:
+      return findImages(tools, lookup.revision);
+  }
+}
+
+async function findLogGroups(
+  { aws, ecs }: LookupTools,
+  groups: readonly LogGroup[],
+): Promise<Answer> {
+  const found = await Promise.all(
+    groups.map(async (item) => ({
+      ...item,
+      exists: await hasLogGroup(aws, item.group, item.region),
+    })),
+  );
+  const missing = found.filter(({ exists }) => !exists);
+  const [first] = missing;
+  if (first === undefined) return ok(groups.map(({ group }) => group).join(', '));
+  const region = first.region ?? (await regionOf(ecs));
+  return {
+    status: 'fail',
+    message: `There is no log group ${missing.map(({ group }) => group).join(', ')} in ${region}: tasks cannot start.`,
+    hint: `create it: aws logs create-log-group --log-group-name ${first.group} --region ${region}`,
+  };
+}
+
+async function findSecrets(
+  { aws, ecs }: LookupTools,
+  references: readonly SecretReference[],
+): Promise<Answer> {
+  const own = await regionOf(ecs);
+  const missing = await missingSecrets(
+    aws,
+    references.map(({ valueFrom }) => valueFrom),
+  );
+  const first = references.find(({ valueFrom }) => missing.has(valueFrom));
+  if (first !== undefined) return missingSecret(first);
+  const regionOfSecret = ({ valueFrom }: SecretReference) => placeOfArn(valueFrom)?.region ?? own;
+  const elsewhere = references.find((reference) => regionOfSecret(reference) !== own);
+  if (elsewhere === undefined) return ok(references.map(({ name }) => name).join(', '));
+  return {
+    status: 'warn',
+    message: `The secret ${elsewhere.name} of container "${elsewhere.container}" is in ${regionOfSecret(elsewhere)}, but the tasks run in ${own}.`,
+    hint: 'replicate it to that region, unless this is intended',
+  };
+}
+
+function missingSecret({ container, name, valueFrom }: SecretReference): Answer {
+  return {
+    status: 'fail',
+    message: `The secret ${name} of container "${container}" does not exist: ${valueFrom}.`,
+    hint: valueFrom.includes(':secretsmanager:')
+      ? 'check its name, its region and the six letters at the end of its ARN, or create it'
+      : `check its name, or create it: aws ssm put-parameter --type SecureString --name ${valueFrom} --value …`,
+  };
+}
+
+/** Whether the service could go back to what it runs now. */
+async function findRollbackTarget(
+  tools: LookupTools,
+  { service, revision: named, containers }: Extract<Lookup, { readonly check: 'rollback-target' }>,
+): Promise<Answer> {
+  const revision = typeof named === 'string' ? await describeRevision(tools.ecs, named) : named;
+  const name = shortName(revision.arn);
+  const hint = `a rollback would need another revision: ecsdeploy rollback --service ${service} --to ${revision.family}:REVISION`;
+  if (revision.status !== 'ACTIVE') {
+    const message = `${name} is ${revision.status}: a rollback to it is not possible.`;
+    return { status: 'warn', message, hint };
+  }
+  const images = containersOf(revision.definition)
+    .filter((container) => containers?.includes(String(container['name'])) ?? true)
+    .map(({ image }) => String(image));
+  const lost = await lostImage(tools, images);
+  if (lost === undefined) return ok(`rollback to ${name} is possible`);
+  const message = `The image of ${name}, ${lost.image}, is ${lost.state}: a rollback to it is not possible.`;
+  return { status: 'warn', message, hint };
+}
+
+/** Whether the images of a revision that is about to run are still there. */
+async function findImages(tools: LookupTools, revision: Revision): Promise<Answer> {
+  const images = containersOf(revision.definition).map(({ image }) => String(image));
+  const lost = await lostImage(tools, images);
+  if (lost === undefined) return ok(images.join(', '));
+  return {
+    status: 'fail',
+    code: lost.state === 'archived' ? 'image-archived' : 'image-missing',
+    message: `The revision ${shortName(revision.arn)} needs ${lost.image}, which is ${lost.state}.`,
+    hint: `go back to another revision: ecsdeploy rollback --to ${revision.family}:REVISION`,
+  };
+}
+
+/** The first image that ECR does not hold, or holds archived; images elsewhere count as there. */
+async function lostImage(
+  { aws }: LookupTools,
+  images: readonly string[],
+): Promise<{ readonly image: string; readonly state: string } | undefined> {
+  const states = await Promise.all(
+    [...new Set(images)].map(async (image) => {
+      const named = repositoryOf(aws, image);
+      if (named === undefined || !(await named.isOurs)) return undefined;
+      const { tag = 'latest', digest } = parseImageReference(image);
+      const detail = await describeImage(named.repository, { tag, digest });
+      if (detail === undefined) return { image, state: 'no longer in ECR' };
+      return detail.archived ? { image, state: 'archived' } : undefined;
+    }),
+  );
+  return states.find((state) => state !== undefined);
+}
+
+/** The look-up of log groups, unless the definition uses none. */
+export function skipUnused(check: 'log-groups' | 'secrets', about: string): Finding {
+  return { check, about, ...skip('none is used') };
+}

@@ -1,0 +1,586 @@
+import type { StoredImage } from '../aws/images.ts';
+import { isImmutable } from '../aws/repositories.ts';
+import { diffDefinitions } from '../core/changes.ts';
+import type { Change } from '../core/changes.ts';
+import type { CheckName, SkippableCheck } from '../core/check-names.ts';
+import {
+  checkCapacity,
+  checkExecutionRole,
+  checkInProgress,
+  checkLatest,
+  checkLoadBalancers,
+  checkPlatform,
+  checkPorts,
+  checkTaskSize,
+  isFargate,
+  logGroupsOf,
+  ok,
+  secretsOf,
+  skip,
+} from '../core/checks.ts';
+import type { Answer, Finding } from '../core/checks.ts';
+import { lastGood, primaryOf } from '../core/ecs.ts';
+import type { Service } from '../core/ecs.ts';
+import { DEFAULT_PLATFORM, platformOf } from '../core/image.ts';
+import { chooseContainers, containersOf, shortName } from '../core/task-definition.ts';
+import type { JsonObject, Revision } from '../core/task-definition.ts';
+import type { Daemon } from '../docker/engine/daemon.ts';
+import { EcsDeployError } from '../errors.ts';
+import type { Config, Target } from '../settings/config.ts';
+import type { BuildPlace, Destination, ObservedImage, ReadImage } from './image.ts';
+import { skipUnused } from './lookups.ts';
+import type { Lookup } from './lookups.ts';
+import type { Observed, ObservedService, Way } from './observe.ts';
+import { attemptNow, valueOf } from './read.ts';
+import { renderDefinition } from './render.ts';
+
+/** What is going to happen to the image. */
+export type ImagePlan =
+  | {
+      /** Nothing is built or pushed: it is in a registry already. */
+      readonly kind: 'use';
+      readonly reference: string;
+      readonly digest: string | null;
+      readonly platform: string | null;
+    }
+  | {
+      readonly kind: 'build' | 'push';
+      /** `registry/repository:tag`; without a registry while the repository does not exist. */
+      readonly reference: string;
+      readonly platform: string;
+    };
+
+/** What is going to happen to one service. */
+export interface ServicePlan {
+  readonly target: Target;
+  readonly service: Service;
+  /** The revision that it runs. */
+  readonly running: Revision;
+  readonly latest: Revision | undefined;
+  readonly way: Way;
+  /** ARN of the revision to move to; undefined when the definition has to be registered. */
+  readonly revision: string | undefined;
+  readonly definition: JsonObject;
+  readonly changes: readonly Change[];
+  /** Containers that get the image. */
+  readonly containers: readonly string[];
+  /** ARN of the revision to go back to. */
+  readonly previous: string;
+}
+
+/** A finding, with the error that a failure ends in where it is not made from the finding itself. */
+export interface PlanFinding extends Finding {
+  readonly error?: EcsDeployError;
+}
+
+/** Everything that a command will do, as plain data. */
+export interface Plan {
+  /** Undefined where there is none, or it cannot be planned. */
+  readonly image: ImagePlan | undefined;
+  readonly services: readonly ServicePlan[];
+  readonly findings: readonly PlanFinding[];
+  /** Checks that need a read of their own. */
+  readonly lookups: readonly Lookup[];
+}
+
+/** What a plan is made from. */
+export interface PlanInput {
+  readonly services: readonly Observed[];
+  /** Undefined for a command without an image. */
+  readonly image: ObservedImage | undefined;
+  /** The services are checked for what keeps a deployment from succeeding. */
+  readonly checked: boolean;
+}
+
+type PlanSettings = Pick<Config, 'skipCheck'> & Partial<Pick<Config, 'platform' | 'showValues'>>;
+
+/** Makes the plan of a command; pure. What stands in its way is among the findings. */
+export function plan(config: PlanSettings, { services, image, checked }: PlanInput): Plan {
+  const check = checker(config.skipCheck);
+  const platforms = services.flatMap(({ read }) => {
+    const observed = valueOf(read);
+    return observed === undefined ? [] : [platformOf(sourceOf(observed)['runtimePlatform'])];
+  });
+  const planned =
+    image === undefined ? undefined : planImage(check, image, config.platform, platforms);
+  const parts = services.map((observed) =>
+    planService(check, config, observed, planned?.plan?.reference, checked),
+  );
+  return {
+    image: planned?.plan,
+    services: parts.flatMap(({ plan: service }) => service ?? []),
+    findings: [...parts.flatMap(({ findings }) => findings), ...(planned?.findings ?? [])],
+    lookups: parts.flatMap(({ lookups }) => lookups),
+  };
+}
+
+const sourceOf = ({ next }: ObservedService): JsonObject =>
+  next.kind === 'render' ? next.source : next.revision.definition;
+
+/** Makes one finding, unless the user skips the check. */
+type Check = (name: SkippableCheck, about: string, answer: () => Answer) => PlanFinding;
+
+function checker(skipCheck: readonly SkippableCheck[]): Check {
+  return (name, about, answer) => ({
+    check: name,
+    about,
+    ...(skipCheck.includes(name) ? skip(`skipped (--skip-check ${name})`) : answer()),
+  });
+}
+
+/** The findings of an error, one per problem. */
+export function failures(check: CheckName, about: string, error: EcsDeployError): PlanFinding[] {
+  const problems = error.problems.length > 0 ? error.problems : [error];
+  return problems.map((problem) => ({
+    check,
+    about,
+    status: 'fail',
+    message: problem.message,
+    hint: problem.hint,
+    error: problem,
+  }));
+}
+
+interface Part<T> {
+  readonly plan: T | undefined;
+  readonly findings: readonly PlanFinding[];
+}
+
+function planService(
+  check: Check,
+  { skipCheck, showValues = false }: PlanSettings,
+  { target, read }: Observed,
+  image: string | undefined,
+  checked: boolean,
+): Part<ServicePlan> & { readonly lookups: readonly Lookup[] } {
+  const about = `service ${target.service} in ${shortName(target.cluster)}`;
+  if ('error' in read) {
+    return { plan: undefined, findings: failures('service', about, read.error), lookups: [] };
+  }
+  const { service, running, latest, next } = read.value;
+  const findings: PlanFinding[] = [
+    {
+      check: 'service',
+      about,
+      ...ok(
+        `ACTIVE, runs ${shortName(running.arn)} with ${service.running} of ${service.desired} tasks`,
+      ),
+    },
+  ];
+  const drafted = attemptNow(() => draftOf(target, next, image));
+  if ('error' in drafted) findings.push(...failures('containers', about, drafted.error));
+  const draft = valueOf(drafted) ?? { definition: sourceOf(read.value), containers: [] };
+  const { definition } = draft;
+  if ('value' in drafted && next.kind === 'render') {
+    const names = containersOf(definition).map(({ name }) => String(name));
+    findings.push({ check: 'containers', about, ...ok(names.join(', ')) });
+  }
+  if (checked) findings.push(...checkService(check, about, read.value, definition));
+  const lookups = checked
+    ? serviceLookups(about, target, read.value, definition, findings)
+    : imageLookups(about, read.value);
+  return {
+    plan: {
+      target,
+      service,
+      running,
+      latest,
+      way: next.kind === 'render' ? 'move' : next.way,
+      ...wayOf(read.value),
+      definition,
+      changes: diffDefinitions(running.definition, definition, { showValues }),
+      containers: draft.containers,
+    },
+    findings,
+    lookups: lookups.filter((lookup) => !(skipCheck as readonly string[]).includes(lookup.check)),
+  };
+}
+
+/** The next definition and the containers that get the image; throws what keeps it from running. */
+function draftOf(target: Target, next: ObservedService['next'], image: string | undefined) {
+  if (next.kind === 'render') {
+    return {
+      definition: renderDefinition(target, next.source, image),
+      containers: chooseContainers(next.source, target.container),
+    };
+  }
+  const { revision, way } = next;
+  if (revision.status !== 'ACTIVE' && (way === 'move' || way === 'stop')) {
+    throw new EcsDeployError({
+      code: 'revision-inactive',
+      message: `The revision ${shortName(revision.arn)} is ${revision.status}: ECS does not start new tasks of it.`,
+      hint: `choose an active one: aws ecs list-task-definitions --family-prefix ${revision.family}`,
+    });
+  }
+  return { definition: revision.definition, containers: [] };
+}
+
+/** The revision a service moves to, and the one it can go back to. */
+function wayOf({ service, running, next }: ObservedService) {
+  if (next.kind === 'render') return { revision: undefined, previous: lastGood(service) };
+  // A deployment that is stopped is the running revision's; it goes back to the other one.
+  if (next.way === 'stop') return { revision: running.arn, previous: next.revision.arn };
+  const previous = lastGood(service);
+  return {
+    revision: next.revision.arn,
+    previous: previous === next.revision.arn ? running.arn : previous,
+  };
+}
+
+/** Whatever keeps a service from running a definition, as far as what was read tells. */
+function checkService(
+  check: Check,
+  about: string,
+  { service, running, latest, next }: ObservedService,
+  definition: JsonObject,
+): PlanFinding[] {
+  const onFargate = isFargate(service, definition);
+  return [
+    check('deployment-in-progress', about, () => checkInProgress(service)),
+    check('deployment-percent', about, () => checkCapacity(service)),
+    check('container-port', about, () => checkLoadBalancers(service, definition)),
+    check('task-size', about, () =>
+      onFargate ? checkTaskSize(definition) : skip('not on Fargate'),
+    ),
+    check('port-mappings', about, () => checkPorts(definition)),
+    check('execution-role', about, () => checkExecutionRole(definition, onFargate)),
+    ...(next.kind === 'render'
+      ? [check('latest-revision', about, () => checkLatest(running.arn, latest?.arn))]
+      : []),
+  ];
+}
+
+/** What has to be read about a definition; to the findings it adds what is not used. */
+function serviceLookups(
+  about: string,
+  { container }: Target,
+  { service, running }: ObservedService,
+  definition: JsonObject,
+  findings: PlanFinding[],
+): Lookup[] {
+  const isServing = primaryOf(service)?.rolloutState === 'COMPLETED' && service.running > 0;
+  const by = (keys: readonly string[], known: readonly string[]): Lookup['by'] =>
+    isServing && keys.every((key) => known.includes(key)) ? 'before-move' : 'before-write';
+  const lookups: Lookup[] = [];
+  const groups = logGroupsOf(definition);
+  const groupKeys = (item: JsonObject) =>
+    logGroupsOf(item).map(({ group, region }) => `${region} ${group}`);
+  if (groups.length === 0) findings.push(skipUnused('log-groups', about));
+  else {
+    const known = groupKeys(running.definition);
+    lookups.push({ check: 'log-groups', about, groups, by: by(groupKeys(definition), known) });
+  }
+  const references = secretsOf(definition);
+  const sources = (item: JsonObject) => secretsOf(item).map(({ valueFrom }) => valueFrom);
+  if (references.length === 0) findings.push(skipUnused('secrets', about));
+  else {
+    const known = sources(running.definition);
+    lookups.push({ check: 'secrets', about, references, by: by(sources(definition), known) });
+  }
+  const good = lastGood(service);
+  lookups.push({
+    check: 'rollback-target',
+    about,
+    by: 'late',
+    service: service.name,
+    revision: good === running.arn ? running : good,
+    containers: container,
+  });
+  return lookups;
+}
+
+/** A revision that a rollback goes to must still have its images. */
+function imageLookups(about: string, { next }: ObservedService): Lookup[] {
+  if (next.kind === 'render' || !['move', 'stop'].includes(next.way)) return [];
+  return [{ check: 'image-exists', about, by: 'before-write', revision: next.revision }];
+}
+
+function planImage(
+  check: Check,
+  image: ObservedImage,
+  named: string | undefined,
+  tasks: readonly string[],
+): Part<ImagePlan> {
+  if (image.kind === 'given') return planGiven(check, image, tasks);
+  const chosen = attemptNow(() => choosePlatform(named, tasks));
+  const platform = valueOf(chosen);
+  const choice =
+    'error' in chosen
+      ? failures('image-platform', 'image', chosen.error)
+      : checkTasks(check, {
+          what: 'The image would be built',
+          platforms: [chosen.value],
+          tasks: tasks.length === 0 ? [chosen.value] : tasks,
+          hint: (wanted) =>
+            `build it with --platform ${wanted}, or set runtimePlatform in the task definition`,
+        });
+  const building =
+    image.kind === 'built' && image.build !== undefined
+      ? checkBuild(check, image.build, platform)
+      : [];
+  if ('error' in image.destination) {
+    const missing = failures('repository', 'image', image.destination.error);
+    return { plan: undefined, findings: [...choice, ...missing, ...building] };
+  }
+  const destination = image.destination.value;
+  const { reference } = destination;
+  const { stored } = destination.present;
+  const extras = checkExtras(destination);
+  if (image.kind === 'local') {
+    if ('error' in image.local) {
+      const missing = failures('docker', 'build', image.local.error);
+      return { plan: undefined, findings: [...extras, ...missing] };
+    }
+    const local = image.local.value;
+    if (typeof stored === 'object' && [stored.config, stored.digest].includes(local.id)) {
+      return { plan: useOf(reference, stored, platform ?? null), findings: extras };
+    }
+    return {
+      plan: platform === undefined ? undefined : { kind: 'push', reference, platform },
+      findings: [...('error' in chosen ? choice : []), ...extras, ...checkImmutable(destination)],
+    };
+  }
+  if (typeof stored === 'object') {
+    return {
+      plan: useOf(reference, stored, platform ?? null),
+      findings: [
+        ...('error' in chosen
+          ? choice
+          : checkTasks(check, {
+              what: `${reference} is already in ECR, built`,
+              platforms: stored.platforms,
+              tasks: [chosen.value],
+              hint: (wanted) => `build it under another tag: --platform ${wanted} --tag TAG`,
+            })),
+        note('repository', `${reference} exists and is not built again`),
+        ...extras,
+        ...checkPresent(check, destination.present, destination.repository?.name, reference),
+      ],
+    };
+  }
+  return {
+    plan: platform === undefined ? undefined : { kind: 'build', reference, platform },
+    findings: [...choice, note('repository', `${reference} will be built`), ...extras, ...building],
+  };
+}
+
+const note = (check: CheckName, message: string): PlanFinding => ({
+  check,
+  about: 'image',
+  ...ok(message),
+});
+
+const useOf = (reference: string, { digest }: StoredImage, platform: string | null): ImagePlan => ({
+  kind: 'use',
+  reference,
+  digest,
+  platform,
+});
+
+function planGiven(
+  check: Check,
+  { reference, read }: Extract<ObservedImage, { readonly kind: 'given' }>,
+  tasks: readonly string[],
+): Part<ImagePlan> {
+  if ('error' in read) {
+    return { plan: undefined, findings: failures('image-exists', 'image', read.error) };
+  }
+  const { stored } = read.value;
+  const unknown: ImagePlan = { kind: 'use', reference, digest: null, platform: null };
+  if (stored === undefined) {
+    const answer = () => skip(`${reference} could not be checked: ECR does not hold it`);
+    return { plan: unknown, findings: [check('image-exists', 'image', answer)] };
+  }
+  if (stored === 'missing-repository') {
+    const answer = (): Answer => ({
+      status: 'warn',
+      message: `ECR has no repository for ${reference}: the image could not be checked.`,
+      hint: 'a pull-through cache or a creation template creates it at the first pull; otherwise check the name',
+    });
+    return { plan: unknown, findings: [check('image-exists', 'image', answer)] };
+  }
+  if (stored === 'missing') {
+    const answer = (): Answer => ({
+      status: 'fail',
+      code: 'image-missing',
+      message: `ECR has no image ${reference}.`,
+      hint: 'push it first (ecsdeploy push), or name an existing one',
+    });
+    return { plan: unknown, findings: [check('image-exists', 'image', answer)] };
+  }
+  const found = stored.platforms?.join(', ') ?? 'an unknown platform';
+  return {
+    plan: useOf(reference, stored, stored.platforms?.[0] ?? null),
+    findings: [
+      check('image-exists', 'image', () => ok(`${reference} exists, for ${found}`)),
+      ...checkTasks(check, {
+        what: `${reference} is built`,
+        platforms: stored.platforms,
+        tasks,
+        hint: (wanted) =>
+          `build it with --platform ${wanted}, or set runtimePlatform in the task definition`,
+      }),
+      ...checkPresent(check, read.value, undefined, reference),
+    ],
+  };
+}
+
+/** The platform to build for: the one that is named, else the one that all tasks run on. */
+function choosePlatform(named: string | undefined, tasks: readonly string[]): string {
+  const [platform = DEFAULT_PLATFORM, ...others] = new Set(tasks);
+  if (named !== undefined || others.length === 0) return named ?? platform;
+  throw new EcsDeployError({
+    code: 'image-platform',
+    message: `The services run on ${[platform, ...others].join(' and ')}: one image cannot be built for both.`,
+    hint: 'deploy the services of one platform at a time with --service NAME',
+  });
+}
+
+function checkTasks(
+  check: Check,
+  image: {
+    readonly what: string;
+    readonly platforms: readonly string[] | undefined;
+    readonly tasks: readonly string[];
+    readonly hint: (wanted: string) => string;
+  },
+): PlanFinding[] {
+  const { what, platforms, tasks, hint } = image;
+  return [...new Set(tasks)].map((wanted) =>
+    check('image-platform', 'image', () =>
+      checkPlatform({ what, platforms, wanted, hint: hint(wanted) }),
+    ),
+  );
+}
+
+/** Severities of ECR's scan that are worth a warning. */
+const GRAVE = ['CRITICAL', 'HIGH'];
+
+/** Whether tasks can pull an image that ECR holds, and what its scan found. */
+function checkPresent(
+  check: Check,
+  { stored, detail }: ReadImage,
+  repository: string | undefined,
+  reference: string,
+): PlanFinding[] {
+  if (typeof stored !== 'object') return [];
+  const name = repository ?? nameOf(reference);
+  const id = `--repository-name ${name} --image-id imageDigest=${stored.digest}`;
+  const archived = (): Answer => ({
+    status: 'fail',
+    code: 'image-archived',
+    message: `${reference} is archived in ECR: tasks cannot pull it.`,
+    hint: `restore it: aws ecr update-image-storage-class ${id} --target-storage-class STANDARD`,
+  });
+  const scan = (): Answer => {
+    if (detail?.findings === undefined) return skip('it was not scanned');
+    const { findings } = detail;
+    const grave = GRAVE.filter((severity) => (findings[severity] ?? 0) > 0);
+    if (grave.length === 0) return ok('no critical or high findings');
+    const counts = grave.map((severity) => `${findings[severity]} ${severity}`).join(' and ');
+    return {
+      status: 'warn',
+      message: `The scan of ${reference} found ${counts}.`,
+      hint: `see the findings: aws ecr describe-image-scan-findings ${id}`,
+    };
+  };
+  return [
+    ...(detail?.archived === true ? [check('image-exists', 'image', archived)] : []),
+    check('image-scan', 'image', scan),
+  ];
+}
+
+function nameOf(reference: string): string {
+  return reference.slice(reference.indexOf('/') + 1).replace(/[:@].*$/, '');
+}
+
+/** A tag that exists and cannot be moved. */
+function checkImmutable({ repository, tag, reference, present }: Destination): PlanFinding[] {
+  const { stored } = present;
+  if (repository === undefined || typeof stored !== 'object') return [];
+  if (!isImmutable(repository, tag)) return [];
+  return [immutable(reference, stored, 'choose another tag with --tag')];
+}
+
+function checkExtras({ repository, extras, present }: Destination): PlanFinding[] {
+  if (repository === undefined) return [];
+  const own = typeof present.stored === 'object' ? present.stored.digest : undefined;
+  return extras.flatMap(({ tag, stored }) => {
+    if (stored === undefined || stored.digest === own || !isImmutable(repository, tag)) return [];
+    const hint = `leave out --extra-tag ${tag}, or exclude it from the immutable tags: aws ecr put-image-tag-mutability --repository-name ${repository.name} --image-tag-mutability IMMUTABLE_WITH_EXCLUSION --image-tag-mutability-exclusion-filters filterType=WILDCARD,filter=${tag}`;
+    return [immutable(`${repository.uri}:${tag}`, stored, hint)];
+  });
+}
+
+function immutable(reference: string, { digest }: StoredImage, hint: string): PlanFinding {
+  return {
+    check: 'image-tag',
+    about: 'image',
+    status: 'fail',
+    code: 'tag-immutable',
+    message: `${reference} already names another image (${digest}), and the tags of its repository are immutable.`,
+    hint,
+  };
+}
+
+/** Whether this machine can build the image. */
+function checkBuild(check: Check, place: BuildPlace, platform: string | undefined): PlanFinding[] {
+  const { daemon, files } = place;
+  const about = 'build';
+  return [
+    ...('error' in daemon
+      ? failures('docker', about, daemon.error)
+      : [{ check: 'docker', about, ...ok(describeDaemon(daemon.value)) } as const]),
+    ...('error' in files
+      ? failures('files', about, files.error)
+      : [{ check: 'files', about, ...ok(place.dockerfile) } as const]),
+    ...('value' in daemon && platform !== undefined
+      ? [
+          check('emulation', about, () =>
+            checkEmulation(place, `linux/${daemon.value.architecture}`, platform),
+          ),
+        ]
+      : []),
+    ...('value' in files ? [check('build-context', about, () => checkIgnoreFile(place))] : []),
+  ];
+}
+
+function describeDaemon({ address: { host, source }, version, standIn }: Daemon): string {
+  return standIn ? `the sandbox's stand-in at ${host}` : `${version} at ${host} (${source})`;
+}
+
+/** Whether the daemon can run the steps for the platform; only the build knows whether it must. */
+function checkEmulation(
+  { hasRun, runnable }: BuildPlace,
+  native: string,
+  platform: string,
+): Answer {
+  if (!hasRun) return skip('no step runs a program');
+  if (runnable === undefined) return skip('this daemon does not say');
+  if (platform === native) return ok(platform);
+  const cross = 'use FROM --platform=$BUILDPLATFORM in that stage and cross-compile';
+  const elsewhere = 'build on a machine with that CPU (--docker-host ssh://HOST)';
+  if (runnable.includes(platform)) {
+    return {
+      status: 'warn',
+      message: `This Docker daemon emulates ${platform}: RUN steps take several times as long.`,
+      hint: `for faster builds, ${cross}, or ${elsewhere}`,
+    };
+  }
+  return {
+    status: 'warn',
+    message: `This Docker daemon runs programs for ${runnable.join(' and ')} only: a RUN step for ${platform} will fail with "exec format error".`,
+    hint: `set up emulation (docker run --privileged --rm tonistiigi/binfmt --install ${platform.replace('linux/', '')}), ${elsewhere}, or ${cross}`,
+  };
+}
+
+/** Whether something keeps history and dependencies out of the build context. */
+function checkIgnoreFile({ ignoreFile, hasIgnoreFile, heavy }: BuildPlace): Answer {
+  if (hasIgnoreFile) return ok('there is a .dockerignore');
+  if (heavy.length === 0) return ok('no .dockerignore is needed');
+  return {
+    status: 'warn',
+    message: `There is no .dockerignore: COPY . includes ${heavy.join(' and ')} in the image.`,
+    hint: `list ${heavy.length === 1 ? 'it' : 'them'} in ${ignoreFile}`,
+  };
+}

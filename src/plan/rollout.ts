@@ -1,0 +1,94 @@
+import { optional } from '../aws/optional.ts';
+import { describeRevision } from '../aws/revisions.ts';
+import { pastRollouts } from '../aws/rollouts.ts';
+import type { Service } from '../core/ecs.ts';
+import { isDefinitionFile, revisionName, shortName } from '../core/task-definition.ts';
+import type { Revision } from '../core/task-definition.ts';
+import { allOrRefuse, EcsDeployError } from '../errors.ts';
+import type { Config, Target } from '../settings/config.ts';
+import { checkPlace, checkService, readDefinition } from './observe.ts';
+import type { ObservedService, ObserveTools } from './observe.ts';
+
+/**
+ * Reads a service and the revision to move it to: `named`, what the config names, or the family's
+ * latest. With `watch` it is the one that the service is on.
+ */
+export async function observeRollout(
+  tools: ObserveTools,
+  config: Pick<Config, 'watch' | 'skipCheck'>,
+  { taskDefinition }: Target,
+  named: string | undefined,
+  reading: Promise<Service>,
+): Promise<ObservedService> {
+  const service = await reading;
+  checkService(service);
+  const wanted = named ?? taskDefinition;
+  checkPlace(service, wanted);
+  const { ecs } = tools;
+  const follow = (revision: Revision): ObservedService => ({
+    service,
+    running: revision,
+    latest: undefined,
+    next: { kind: 'revision', revision, way: config.watch ? 'follow' : 'move' },
+  });
+  const running = describeRevision(ecs, service.taskDefinition);
+  if (config.watch) {
+    const current = await running;
+    const other = wanted === undefined ? undefined : revisionOf(wanted, current.family, named);
+    if (other !== undefined && other.includes(':')) {
+      await refuseOther(service, current, await describeRevision(ecs, other));
+    }
+    return follow(current);
+  }
+  const family = service.taskDefinition.slice(0, service.taskDefinition.lastIndexOf(':'));
+  const [current, revision] = await allOrRefuse([
+    running,
+    (async () => {
+      if (wanted !== undefined && isDefinitionFile(wanted)) {
+        const file = await readDefinition(tools, config.skipCheck, wanted);
+        return describeRevision(ecs, String(file['family']));
+      }
+      const chosen = wanted ?? shortName(family);
+      return describeRevision(ecs, revisionOf(chosen, shortName(family), named));
+    })(),
+  ]);
+  // A revision somebody names is meant; the latest may be the one that was rolled back.
+  const isNamed = wanted !== undefined && /:|^\d+$/.test(wanted);
+  if (!isNamed) await checkLastRollout(tools, service, revision);
+  return { ...follow(revision), running: current };
+}
+
+/** A family is a revision only where the config names it: there it stands for its latest. */
+function revisionOf(wanted: string, family: string, argument: string | undefined): string {
+  if (argument === undefined && !/^\d+$/.test(wanted)) return wanted;
+  return revisionName(wanted, family, 'the revision');
+}
+
+async function refuseOther(service: Service, current: Revision, wanted: Revision): Promise<void> {
+  if (wanted.arn === current.arn) return;
+  throw new EcsDeployError({
+    code: 'revision-failed',
+    message: `There is no deployment of ${shortName(wanted.arn)} to watch: "${service.name}" is on ${shortName(current.arn)}. The deployment was rolled back or superseded.`,
+    hint: 'leave the revision out to watch the current deployment',
+  });
+}
+
+async function checkLastRollout(
+  tools: ObserveTools,
+  service: Service,
+  { arn }: Revision,
+): Promise<void> {
+  if (arn === service.taskDefinition) return;
+  const rollouts = await optional(
+    tools,
+    'ecs:ListServiceDeployments',
+    pastRollouts(tools.ecs, service),
+  );
+  const status = rollouts?.find(({ taskDefinition }) => taskDefinition === arn)?.status;
+  if (status === undefined || !/^(ROLLBACK_|STOPPED)/.test(status)) return;
+  throw new EcsDeployError({
+    code: 'revision-failed',
+    message: `The last deployment of the latest revision, ${shortName(arn)}, to "${service.name}" failed (${status}).`,
+    hint: `to deploy it anyway, name it: ecsdeploy rollout ${shortName(arn)}`,
+  });
+}

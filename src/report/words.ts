@@ -1,0 +1,350 @@
+import type { Finding } from '../core/checks.ts';
+import { hasFailedTasks, isFault } from '../core/diagnosis.ts';
+import type { Cause } from '../core/diagnosis.ts';
+import type { RolloutCounts } from '../core/rollout-events.ts';
+import { shortName } from '../core/task-definition.ts';
+import type { EcsDeployError } from '../errors.ts';
+import type { Event, EventOf, LayerProgress } from '../events.ts';
+import { formatChanges } from './diff.ts';
+import type { DiffLine } from './diff.ts';
+import { formatBytes, formatCount, formatSeconds, shortDigest, shortenEvent } from './format.ts';
+
+/** The kind of a line; the reporters choose its mark and colour. */
+export type Level =
+  | 'step'
+  | 'success'
+  | 'detail'
+  | DiffLine['kind']
+  | 'warning'
+  | 'error'
+  | 'hint'
+  | 'debug'
+  | Finding['status'];
+
+/** One line for people. */
+export interface Line {
+  readonly level: Level;
+  readonly text: string;
+}
+
+/** The words of one event: lines that stay, and the text of the live line. */
+export interface Wording {
+  readonly lines: readonly Line[];
+  /** Undefined keeps the live line as it is, `null` ends it. */
+  readonly live?: string | null;
+}
+
+type Words = { readonly [K in Event['kind']]: (event: EventOf<K>) => Wording };
+
+const line = (level: Level, text: string): Line => ({ level, text });
+const say = (level: Level, text: string): Wording => ({ lines: [line(level, text)] });
+const indent = (text: string) => text.split('\n').map((part) => line('detail', `  ${part}`));
+const hintLines = (hint: string | undefined): Line[] =>
+  hint === undefined || hint === '' ? [] : hint.split('\n').map((part) => line('hint', part));
+
+/** The English of every event; an event without words does not compile. */
+const WORDS: Words = {
+  'api-call': ({ action, milliseconds, failure }) =>
+    say('debug', `${action} ${milliseconds} ms${failure === undefined ? '' : ` ${failure}`}`),
+  warning: ({ message, hint }) => ({ lines: [line('warning', message), ...hintLines(hint)] }),
+  plan: ({ image, builds, services }) => ({
+    lines: [
+      line('step', `Image ${image}${builds ? ' (to be built)' : ''}`),
+      ...services.flatMap(({ cluster, service, from, changes }) => [
+        line('step', `Service ${service} in ${cluster} runs ${from}`),
+        ...formatChanges(changes).map(({ kind, text }) => line(kind, `  ${text}`)),
+      ]),
+    ],
+  }),
+  checked: ({ findings }) => ({ lines: findingLines(findings) }),
+  'image-present': ({ reference, digest }) =>
+    say(
+      'success',
+      `${reference} is already in the registry (${shortDigest(digest)}): nothing to build`,
+    ),
+  'docker-found': ({ address, source, version, standIn }) =>
+    say(
+      'detail',
+      standIn
+        ? `Docker: the sandbox's stand-in at ${address}`
+        : `Docker ${version} at ${address} (${source})`,
+    ),
+  'before-started': ({ command }) => ({
+    lines: [line('step', `Running ${command}`)],
+    live: `Running ${command}`,
+  }),
+  'before-output': ({ line: output }) => say('detail', `  ${output}`),
+  'build-started': ({ platform }) => ({
+    lines: [line('step', `Building for ${platform}`)],
+    live: `Building for ${platform}`,
+  }),
+  'context-sent': ({ files, bytes }) =>
+    say('detail', `  context: ${formatCount(files, 'file')}, ${formatBytes(bytes)}`),
+  'build-step': ({ name, state, seconds }) =>
+    state === 'started'
+      ? { lines: [], live: name }
+      : say(
+          'detail',
+          `  ${name}${state === 'cached' ? ' (cached)' : ` ${formatSeconds(seconds)}`}`,
+        ),
+  'build-output': ({ line: output }) => say('detail', `  ${output}`),
+  built: ({ platform, seconds }) => ({
+    lines: [line('success', `Built for ${platform} in ${formatSeconds(seconds)}`)],
+    live: null,
+  }),
+  'repository-created': ({ uri }) => say('success', `Created repository ${uri}`),
+  'push-started': () => ({
+    lines: [line('step', 'Pushing')],
+    live: 'Pushing',
+  }),
+  'push-progress': ({ layers }) => ({ lines: [], live: formatPush(layers) }),
+  pushed: ({ digest, seconds, layers }) => ({
+    lines: [
+      line(
+        'success',
+        `Pushed ${shortDigest(digest)} in ${formatSeconds(seconds)}, ${formatLayers(layers)}`,
+      ),
+    ],
+    live: null,
+  }),
+  'image-tagged': ({ tags }) => say('success', `Also tagged ${tags.join(', ')}`),
+  registered: ({ revision, seconds }) =>
+    say('success', `Registered ${revision} in ${formatSeconds(seconds)}`),
+  'register-skipped': ({ revision }) =>
+    say('success', `${revision} is the same definition: nothing to register`),
+  'register-retried': ({ family }) =>
+    say('detail', `Family ${family} is being registered by someone else; retrying`),
+  'rollout-started': ({ service, deployment, from, to }) => ({
+    lines: [
+      line('step', from === to ? `${service}: redeploying ${to}` : `${service}: ${from} → ${to}`),
+      line('detail', `  deployment ${deployment}`),
+    ],
+    live: `${service}: waiting for tasks`,
+  }),
+  'rollout-unchanged': ({ service, revision }) =>
+    say('success', `${service} already runs ${revision}: nothing to deploy`),
+  'rollout-progress': (event) => {
+    const text = `${event.service}: ${formatCounts(event.counts)}${phaseNote(event)}`;
+    return { lines: [line('detail', `  ${text}`)], live: text };
+  },
+  'rollout-paused': ({ service, stage, hook, record, expiresAt, timeoutAction }) => {
+    const command = `aws ecs continue-service-deployment --service-deployment-arn ${record} --hook-id ${hook}`;
+    const end =
+      expiresAt === undefined ? '' : `, until ${expiresAt} (then ${timeoutAction ?? 'ROLLBACK'})`;
+    return {
+      lines: [
+        line('warning', `${service} is paused for approval at ${stage}${end}`),
+        line('hint', `approve: ${command} --action CONTINUE`),
+        line('hint', `roll back: ${command} --action ROLLBACK`),
+      ],
+      live: `${service}: paused for approval`,
+    };
+  },
+  'service-event': ({ message }) => say('detail', `  ECS: ${shortenEvent(message)}`),
+  cause: ({ service, cause }) => ({ lines: causeLines(service, cause) }),
+  'rolling-back': ({ service, reason }) => ({
+    lines: [
+      line(
+        'warning',
+        `${service} is being rolled back to its previous revision${reason === '' ? '' : `: ${reason}`}`,
+      ),
+    ],
+    live: `${service}: rolling back`,
+  }),
+  'sight-troubled': ({ message }) =>
+    say('warning', `Cannot reach AWS (${message}); still watching`),
+  'sight-regained': () => say('detail', '  AWS can be reached again'),
+  'watch-ended': ({ polls, calls, mostCalls }) =>
+    say('debug', `${polls} polls with ${calls} calls, at most ${mostCalls} in one poll`),
+  'service-ended': (event) => ({ lines: endLines(event), live: null }),
+  'log-empty': () => say('detail', 'No log lines yet.'),
+  'sandbox-started': ({ url, registry, speed, scenarios }) => ({
+    lines: [
+      line('step', `Sandbox at ${url}, running simulated time ${speed} times faster`),
+      line('detail', '  region ap-northeast-2, cluster backend, service hyeon9mak-service-dev'),
+      line('detail', `  registry ${registry}, repository hyeon9mak-dev`),
+      ...(scenarios.length === 0 ? [] : [line('detail', `  scenario ${scenarios.join(', ')}`)]),
+    ],
+  }),
+  'sandbox-stand-in': ({ reason }) =>
+    say(
+      'detail',
+      `${reason} Using the sandbox's stand-in for Docker, which builds FROM scratch only.`,
+    ),
+  'sandbox-waiting': ({ variables }) => ({
+    lines: [
+      line('step', 'In another shell:'),
+      ...variables.map((variable) => line('detail', `  ${variable}`)),
+      line('step', 'Press Ctrl-C to stop; its state is discarded.'),
+    ],
+  }),
+  interrupted: ({ message, hint }) => ({
+    lines: [line('warning', message), ...hintLines(hint)],
+    live: null,
+  }),
+  error: ({ error }) => ({
+    lines: (error.problems.length > 0 ? error.problems : [error]).flatMap(errorLines),
+    live: null,
+  }),
+};
+
+/** The words of an event. */
+export function wordEvent(event: Event): Wording {
+  return (WORDS[event.kind] as (event: Event) => Wording)(event);
+}
+
+function errorLines({ message, hint }: EcsDeployError): Line[] {
+  const [first = '', ...rest] = message.split('\n');
+  return [line('error', first), ...rest.map((text) => line('detail', text)), ...hintLines(hint)];
+}
+
+/** Findings as a tree, grouped by their subject, and the number of each kind. */
+function findingLines(findings: readonly Finding[]): Line[] {
+  const groups = new Set(findings.map(({ about }) => about));
+  const lines = [...groups].flatMap((group) => [
+    line('step', group),
+    ...findings
+      .filter(({ about }) => about === group)
+      .flatMap(({ check, status, message, hint }) => [
+        line(status, `${check}: ${message}`),
+        ...(status === 'ok' ? [] : hintLines(hint)),
+      ]),
+  ]);
+  const count = (wanted: Finding['status']) =>
+    findings.filter(({ status }) => status === wanted).length;
+  const summary = `${count('ok')} passed, ${formatCount(count('warn'), 'warning')}, ${count('fail')} failed, ${count('skip')} skipped`;
+  return [...lines, line('step', summary)];
+}
+
+function causeLines(service: string, cause: Cause): Line[] {
+  const { code, summary, hint, evidence, tasks } = cause;
+  const count = tasks > 1 ? ` (${tasks} tasks)` : '';
+  return [
+    line(hasFailedTasks(cause) ? 'error' : 'warning', `${service}: ${summary} [${code}]${count}`),
+    ...evidence.flatMap(indent),
+    ...hintLines(hint),
+  ];
+}
+
+function endLines({
+  result,
+  reason,
+  seconds,
+  digests,
+  rollingBack,
+  detached,
+}: EventOf<'service-ended'>): Line[] {
+  const { cluster, service, running, desired } = result;
+  const ours = shortName(result.taskDefinition ?? '');
+  const previous = shortName(result.previousTaskDefinition ?? '');
+  const flags = `--cluster ${cluster} --service ${service}`;
+  const cause = result.causes.find(isFault) ?? result.causes[0];
+  const how = cause === undefined ? [] : hintLines(cause.hint);
+  const because = cause === undefined ? reason : `${cause.summary} [${cause.code}]`;
+  const why = because === '' ? '' : `: ${because}`;
+  const back =
+    previous === '' || previous === ours || rollingBack
+      ? []
+      : [line('hint', `roll back: ecsdeploy rollback ${flags}`)];
+  // After a rollback the service is on another revision, so that naming ours would watch nothing.
+  const watched = rollingBack ? '' : `${ours} `;
+  const onward = [
+    line('hint', `continue watching: ecsdeploy rollout ${watched}--watch ${flags}`),
+    ...back,
+  ];
+  const goesOn = rollingBack ? 'is still being rolled back' : 'continues';
+  switch (result.outcome) {
+    case 'succeeded': {
+      const tasks = desired === 0 ? 'desired count is 0' : `${running} of ${desired} tasks`;
+      const proof = [...new Set(digests)].map(shortDigest).join(', ');
+      const proven = `${digests.length} running ${digests.length === 1 ? 'task has' : 'tasks have'} the image ${proof}`;
+      return [
+        line('success', `${service} runs ${ours} (${tasks}) after ${formatSeconds(seconds)}`),
+        ...(proof === '' ? [] : [line('detail', `  ${proven}`)]),
+      ];
+    }
+    case 'rolled-back':
+      return [
+        line('error', `${ours} failed on ${service}, which is back on ${previous}${why}`),
+        ...how,
+      ];
+    case 'superseded':
+      return [line('error', `The deployment of ${ours} to ${service} was superseded: ${reason}`)];
+    case 'timed-out':
+      return [
+        line(
+          'error',
+          `${service}: the deployment of ${ours} did not finish within --timeout and ${goesOn}${cause === undefined ? '' : why}`,
+        ),
+        ...how,
+        ...onward,
+      ];
+    case 'unknown':
+      return [
+        line(
+          'warning',
+          `${service}: ${reason}; the deployment of ${ours} (${result.deployment}) ${goesOn}`,
+        ),
+        ...onward,
+      ];
+    case 'interrupted':
+      return [
+        line(
+          detached ? 'step' : 'warning',
+          `${detached ? 'Detached from' : 'Stopped watching'} ${service}; the deployment of ${ours} ${goesOn}`,
+        ),
+        ...onward,
+      ];
+    default:
+      return [
+        line(
+          'error',
+          `The deployment of ${ours} to ${service} failed${why}${cause === undefined || reason === '' ? '' : `; ${reason}`}`,
+        ),
+        ...how,
+        ...back,
+      ];
+  }
+}
+
+type WaitsFor = NonNullable<EventOf<'rollout-progress'>['waitsFor']>;
+
+/** What a rollout waits for once all its tasks run. */
+const WAITS: Readonly<Record<WaitsFor, (event: EventOf<'rollout-progress'>) => string>> = {
+  'health-checks': () => 'waiting for health checks',
+  'old-tasks': ({ counts }) => `waiting for ${formatCount(counts.old, 'old task')} to stop`,
+  drain: ({ counts, draining }) =>
+    `draining ${formatCount(Math.max(counts.old, draining), 'old task')}`,
+  bake: () => 'bake time: ECS watches for alarms',
+};
+
+function phaseNote(event: EventOf<'rollout-progress'>): string {
+  const { phase, stage, traffic, waitsFor, waitsAtMost } = event;
+  if (phase === 'rolling-back') return ' (rolling back)';
+  if (stage !== undefined) {
+    return ` (${stage}${traffic === undefined ? '' : `, ${traffic} % of the traffic`})`;
+  }
+  if (waitsFor === undefined) return '';
+  const limit = waitsAtMost === undefined ? '' : `, up to ${formatSeconds(waitsAtMost)}`;
+  return ` (${WAITS[waitsFor](event)}${limit})`;
+}
+
+function formatCounts({ desired, running, pending, failed, limit }: RolloutCounts): string {
+  const parts = [`${running} of ${desired} running`];
+  if (pending > 0) parts.push(`${pending} pending`);
+  const trips = limit === undefined ? '' : ` (the circuit breaker trips at ${limit})`;
+  if (failed > 0) parts.push(`${failed} failed${trips}`);
+  return parts.join(', ');
+}
+
+function formatPush(layers: readonly LayerProgress[]): string {
+  const sum = (key: 'current' | 'total') =>
+    layers.reduce((total, layer) => total + (layer[key] ?? 0), 0);
+  return `Pushing ${formatBytes(sum('current'))} of ${formatBytes(sum('total'))}`;
+}
+
+function formatLayers(layers: readonly LayerProgress[]): string {
+  const there = layers.filter(({ state }) => state === 'exists').length;
+  const all = formatCount(layers.length, 'layer');
+  return there === 0 ? all : `${all}, ${there} already there`;
+}

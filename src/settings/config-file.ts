@@ -1,0 +1,245 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { isMap, isScalar, isSeq, LineCounter, parseDocument, visit } from 'yaml';
+import type { Node, YAMLMap } from 'yaml';
+import { suggest } from '../core/nearest.ts';
+import { EcsDeployError } from '../errors.ts';
+import { readInto, SETTING_KEYS, settingOf } from './lookup.ts';
+import type { SettingKey, Source } from './lookup.ts';
+
+/** The top level of a file, or one of its environments. */
+export interface Section extends Source {
+  /** The entries of `services`, each with a value for `service`; undefined without the list. */
+  readonly services: readonly Source[] | undefined;
+}
+
+/** A config file. */
+export interface ConfigFile extends Section {
+  /** Absolute. */
+  readonly path: string;
+  readonly environments: ReadonlyMap<string, Section>;
+}
+
+/** The names of a config file, in the order in which they are searched. */
+const CONFIG_NAMES = [
+  '.ecsdeployrc',
+  '.ecsdeployrc.yaml',
+  '.ecsdeployrc.yml',
+  '.ecsdeployrc.json',
+] as const;
+
+const keysOf = (where: 'top' | 'build' | 'service') =>
+  SETTING_KEYS.filter((key) => settingOf(key).file === where);
+
+/** The keys of the top level, of an environment, of an entry of `services` and of `build`. */
+export const FILE_KEYS = {
+  file: [...keysOf('top'), 'build', ...keysOf('service'), 'services', 'environments'],
+  environment: [...keysOf('top'), 'build', ...keysOf('service'), 'services'],
+  service: keysOf('service'),
+  build: keysOf('build'),
+} as const;
+
+/** Where the nodes of a file are, and what is wrong with them. */
+interface Reading {
+  readonly at: (node: Node | null | undefined) => string;
+  readonly problems: string[];
+}
+
+/**
+ * Reads the named config file, or the one of a folder or the folders above it up to the root of the
+ * git repository; undefined when there is none or it is not YAML.
+ *
+ * Adds every problem with its line to `problems`. Throws `config-not-found`.
+ */
+export function readConfigFile(
+  directory: string,
+  named: string | undefined,
+  problems: string[],
+): ConfigFile | undefined {
+  const path = named === undefined ? findFile(directory) : resolve(directory, named);
+  if (path === undefined) return undefined;
+  const lines = new LineCounter();
+  const document = parseDocument(readSource(path), {
+    lineCounter: lines,
+    prettyErrors: false,
+    // Values stay as they are written: 1.10 can be a version, and 012 an account.
+    schema: 'failsafe',
+    // The parser compares every key of a map with every other; `visit` below takes linear time.
+    uniqueKeys: false,
+  });
+  const lineAt = (offset: number) => `${path}:${lines.linePos(offset).line}`;
+  const at = (node: Node | null | undefined) => lineAt(node?.range?.[0] ?? 0);
+  const broken = document.errors.map(({ pos, message }) => `${lineAt(pos[0])}: ${message}`);
+  visit(document, { Map: (_, map) => void broken.push(...repeatedKeys(map, at)) });
+  problems.push(...broken);
+  if (broken.length > 0) return undefined;
+  const { contents } = document;
+  if (contents !== null && !isMap(contents)) {
+    problems.push(`${at(contents)}: must hold keys and values, as in .ecsdeployrc.example`);
+    return undefined;
+  }
+  const { environments, ...section } = readSection(contents, 'file', { at, problems });
+  return { path, environments, ...section };
+}
+
+/** The config file of a folder, or of the folders above it in the git repository. */
+function findFile(directory: string): string | undefined {
+  for (let folder = directory; ; folder = dirname(folder)) {
+    const found = CONFIG_NAMES.map((name) => join(folder, name)).find((path) => existsSync(path));
+    if (found !== undefined) return found;
+    if (folder === dirname(folder)) return undefined;
+    if (existsSync(join(folder, '.git'))) return undefined;
+    if (!insideRepository(dirname(folder))) return undefined;
+  }
+}
+
+function insideRepository(folder: string): boolean {
+  if (existsSync(join(folder, '.git'))) return true;
+  return folder !== dirname(folder) && insideRepository(dirname(folder));
+}
+
+const READ_PROBLEMS = new Map([
+  ['ENOENT', 'does not exist'],
+  ['ENOTDIR', 'does not exist'],
+  ['EISDIR', 'is a folder'],
+  ['EACCES', 'cannot be read: permission denied'],
+]);
+
+function readSource(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (cause) {
+    const { code = '', message } = cause as NodeJS.ErrnoException;
+    throw new EcsDeployError({
+      code: 'config-not-found',
+      message: `The config file ${path} ${READ_PROBLEMS.get(code) ?? `cannot be read: ${message}`}.`,
+      hint: 'give an existing file with --config, or omit the flag to search for .ecsdeployrc',
+      cause,
+    });
+  }
+}
+
+const keyOf = ({ key }: { readonly key: unknown }) => String(isScalar(key) ? key.value : key);
+
+function repeatedKeys(map: YAMLMap, at: Reading['at']): string[] {
+  const seen = new Set<string>();
+  return map.items.flatMap((pair) => {
+    const key = keyOf(pair);
+    if (!seen.has(key)) {
+      seen.add(key);
+      return [];
+    }
+    return [`${at(pair.key as Node)}: the key "${key}" is repeated`];
+  });
+}
+
+function readSection(
+  map: YAMLMap | null,
+  kind: 'file' | 'environment',
+  reading: Reading,
+): Section & Pick<ConfigFile, 'environments'> {
+  const { at, problems } = reading;
+  const values: Partial<Record<SettingKey, unknown>> = {};
+  const environments = new Map<string, Section>();
+  let services: readonly Source[] | undefined;
+  for (const { key, value, place } of entries(map, FILE_KEYS[kind], reading)) {
+    if (key === 'build') {
+      if (isMap(value)) readKeys(value, FILE_KEYS.build, 'build.', values, reading);
+      else if (!isNull(value)) problems.push(`${place}: "build" must hold keys and values`);
+    } else if (key === 'services') {
+      services = readServices(value, place, reading);
+    } else if (key === 'environments') {
+      if (!isMap(value)) {
+        problems.push(`${place}: "environments" must hold one section for each name`);
+        continue;
+      }
+      for (const pair of value.items) {
+        const name = keyOf(pair);
+        if (isMap(pair.value)) {
+          environments.set(name, readSection(pair.value, 'environment', reading));
+        } else {
+          problems.push(
+            `${at(pair.key as Node)}: the environment "${name}" must hold keys and values`,
+          );
+        }
+      }
+    } else if (!isNull(value)) {
+      readInto(values, key as SettingKey, value?.toJSON(), `${place}: "${key}"`, problems);
+    }
+  }
+  if (values.service !== undefined && services !== undefined) {
+    problems.push(`${at(map)}: use either "service" or "services", not both`);
+  }
+  return { values, services, environments, ...sourceAt(map, at) };
+}
+
+function readServices(
+  node: Node | null,
+  place: string,
+  reading: Reading,
+): readonly Source[] | undefined {
+  const { at, problems } = reading;
+  if (!isSeq(node) || node.items.length === 0) {
+    problems.push(`${place}: "services" must be a list such as [{ service: api, container: app }]`);
+    return undefined;
+  }
+  const seen = new Set<string>();
+  return node.items.flatMap((item) => {
+    if (!isMap(item)) {
+      const form = isScalar(item) ? `: write { service: ${String(item.value)} }` : '';
+      problems.push(`${at(item as Node)}: an entry of "services" must hold keys and values${form}`);
+      return [];
+    }
+    const values: Partial<Record<SettingKey, unknown>> = {};
+    readKeys(item, FILE_KEYS.service, '', values, reading);
+    if (values.service === undefined) {
+      problems.push(`${at(item)}: an entry of "services" needs the key "service"`);
+      return [];
+    }
+    const identity = JSON.stringify([values.cluster, values.service]);
+    if (seen.has(identity)) {
+      problems.push(
+        `${at(item)}: the service "${(values.service as readonly string[]).join()}" is repeated in "services"`,
+      );
+    }
+    seen.add(identity);
+    return [{ values, ...sourceAt(item, at) }];
+  });
+}
+
+function readKeys(
+  map: YAMLMap,
+  known: readonly SettingKey[],
+  prefix: string,
+  values: Partial<Record<SettingKey, unknown>>,
+  reading: Reading,
+): void {
+  for (const { key, value, place } of entries(map, known, reading)) {
+    if (isNull(value)) continue;
+    const label = `${place}: "${prefix}${key}"`;
+    readInto(values, key as SettingKey, value?.toJSON(), label, reading.problems);
+  }
+}
+
+const sourceAt = (map: YAMLMap | null, at: Reading['at']): Omit<Source, 'values'> => ({
+  place: `${at(map)}: `,
+  nameOf: (key) => `"${key}"`,
+});
+
+/** The pairs of a map that have a known key; every other key becomes a problem with its line. */
+function entries(map: YAMLMap | null, known: readonly string[], { at, problems }: Reading) {
+  return (map?.items ?? []).flatMap((pair) => {
+    const key = keyOf(pair);
+    const place = at(pair.key as Node);
+    if (known.includes(key)) return [{ key, value: pair.value as Node | null, place }];
+    // Editors find the schema of a file by this key.
+    if (key === '$schema') return [];
+    problems.push(`${place}: unknown key "${key}" (${suggest(key, known, 'keys')})`);
+    return [];
+  });
+}
+
+/** Whether a key has no value: nothing, `null` or `~` without quotes. */
+const isNull = (node: Node | null): boolean =>
+  node === null ||
+  (isScalar(node) && node.type === 'PLAIN' && /^(?:null|~|)$/i.test(node.value as string));

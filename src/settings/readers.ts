@@ -1,0 +1,322 @@
+import { isTag, parseImageReference } from '../core/image.ts';
+import { didYouMean } from '../core/nearest.ts';
+
+/** Reads the value of one setting from a flag, an environment variable or the config file. */
+export interface Reader<T> {
+  /** Returns the value, or throws an Error that says what is expected and quotes the value. */
+  readonly read: (value: unknown) => T;
+  /** Whether the flag can be repeated to give several values. */
+  readonly many?: true;
+  /** JSON Schema of the value in the config file. */
+  readonly schema: Readonly<Record<string, unknown>>;
+}
+
+/** Values by name. */
+type Named = Readonly<Record<string, string>>;
+
+function quote(value: unknown): string {
+  const text = JSON.stringify(value) ?? String(value);
+  return text.length > 80 ? `${text.slice(0, 79)}…` : text;
+}
+
+function invalid(expected: string, value: unknown, suggestion = ''): Error {
+  return new Error(`must be ${expected}, not ${quote(value)}${suggestion}`);
+}
+
+/** Any string, also an empty one. */
+export const text: Reader<string> = {
+  schema: { type: 'string' },
+  read: (value) => {
+    if (typeof value !== 'string') throw invalid('a string', value);
+    return value;
+  },
+};
+
+/** A string that a pattern matches; the pattern is the rule of the schema too. */
+function matching(pattern: string, problem: (value: string) => Error): Reader<string> {
+  const rule = new RegExp(pattern);
+  return {
+    schema: { type: 'string', pattern },
+    read: (value) => {
+      const read = text.read(value);
+      if (!rule.test(read)) throw problem(read);
+      return read;
+    },
+  };
+}
+
+/** A string of one line that is not empty. A reference such as `${CLUSTER}` is refused. */
+export const name = matching('^(?!\\$|.*\\$\\{).+$', (value) => {
+  if (value === '') return new Error('must not be empty');
+  const [reference] = /\$\{.*?\}|\$.*/.exec(value) ?? [];
+  if (reference === undefined) return invalid('one line', value);
+  return new Error(
+    `${quote(reference)} is not expanded: give the value itself, or use the flag or the ECSDEPLOY_* variable`,
+  );
+});
+
+function listOf<T>(item: Reader<T>, split: (value: string) => readonly string[]) {
+  return {
+    many: true,
+    schema: { oneOf: [item.schema, { type: 'array', items: item.schema }] },
+    read: (value) => {
+      const list: readonly unknown[] = Array.isArray(value)
+        ? value
+        : typeof value === 'string'
+          ? split(value)
+          : [value];
+      return list.map((entry) => item.read(entry));
+    },
+  } satisfies Reader<readonly T[]>;
+}
+
+/** Names in a list, or in one string with commas between them. */
+function namesOf<T>(read: (item: string) => T): Reader<readonly T[]> {
+  const item = {
+    schema: name.schema,
+    read: (value: unknown) => {
+      const given = name.read(value);
+      if (!given.includes(',')) return read(given);
+      throw new Error(
+        `must be one name, not ${quote(given)}: repeat the flag, or write a list in the config file`,
+      );
+    },
+  };
+  return listOf(item, (value) => value.split(',').map((part) => part.trim()));
+}
+
+/** Names without a rule of their own. */
+export const names = namesOf((item) => item);
+
+/** Image tags. */
+export const tags = namesOf((tag) => {
+  if (!isTag(tag)) throw new Error(`${quote(tag)} is not a valid image tag`);
+  return tag;
+});
+
+/** Strings, which may contain commas. */
+export const texts: Reader<readonly string[]> = listOf(text, (value) => [value]);
+
+/** An image reference of roughly the distribution grammar: no spaces, no control characters. */
+export const reference: Reader<string> = {
+  schema: name.schema,
+  read: (value) => {
+    const read = name.read(value);
+    const { repository, tag } = parseImageReference(read);
+    if (
+      /^[a-z0-9][\w.\-/:@]*$/i.test(read) &&
+      !repository.includes(':') &&
+      (tag === undefined || isTag(tag))
+    ) {
+      return read;
+    }
+    throw invalid('an image reference such as registry/repository:tag', read);
+  },
+};
+
+/** A family, a revision or a path; a URL is refused. */
+export const definition: Reader<string> = {
+  schema: name.schema,
+  read: (value) => {
+    const read = name.read(value);
+    const [, path] = /^file:\/\/(.*)$/i.exec(read) ?? [];
+    if (path === undefined) return read;
+    throw new Error(`must be a path, not a URL such as ${quote(read)}: write ${path}`);
+  },
+};
+
+/** A switch. */
+export const yes: Reader<boolean> = {
+  schema: { type: 'boolean' },
+  read: (value) => {
+    if (typeof value === 'boolean') return value;
+    if (value === '1' || value === 'true') return true;
+    if (value === '0' || value === 'false' || value === '') return false;
+    throw invalid('true or false', value);
+  },
+};
+
+function integer(expected: string, maximum?: number): Reader<number> {
+  const schema = { type: 'integer', minimum: 1, ...(maximum !== undefined && { maximum }) };
+  return {
+    schema,
+    read: (value) => {
+      const read = typeof value === 'string' && /^\d+$/.test(value) ? Number(value) : value;
+      if (
+        typeof read !== 'number' ||
+        !Number.isSafeInteger(read) ||
+        read < schema.minimum ||
+        read > (maximum ?? Infinity)
+      ) {
+        throw invalid(expected, value);
+      }
+      return read;
+    },
+  };
+}
+
+/** A number of things. */
+export const count = integer('a positive integer');
+
+/** A TCP port. */
+export const port = integer('an integer from 1 to 65535', 65_535);
+
+const UNITS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 } as const;
+
+const durationText = matching('^(\\d+(ms|s|m|h))+$', (value) =>
+  /^\d+$/.test(value)
+    ? new Error(`${quote(value)} needs a unit: write ${value}s or ${value}m`)
+    : invalid('a duration such as 500ms, 90s, 30m or 1h30m', value),
+);
+
+/** Milliseconds of `500ms`, `90s`, `30m`, `1h30m`. */
+export const duration: Reader<number> = {
+  schema: durationText.schema,
+  read: (value) => {
+    const read = durationText.read(typeof value === 'number' ? String(value) : value);
+    let total = 0;
+    for (const [, amount, unit] of read.matchAll(/(\d+)(ms|s|m|h)/g)) {
+      total += Number(amount) * UNITS[unit as keyof typeof UNITS];
+    }
+    if (total === 0) throw new Error(`must be greater than 0, not ${quote(read)}`);
+    // A longer timer of Node.js would fire at once.
+    if (total >= 2 ** 31) throw new Error(`must be at most 24 days, not ${quote(read)}`);
+    return total;
+  },
+};
+
+const KEY = /^[^\s=]+$/;
+
+/** `NAME=VALUE` strings, or a map of the config file; `form` is how the flag is written. */
+function pairsOf(form: string, item: Reader<string>): Reader<Named> {
+  return {
+    many: true,
+    schema: {
+      type: 'object',
+      propertyNames: { pattern: KEY.source },
+      additionalProperties: item.schema,
+    },
+    read: (value) =>
+      Object.fromEntries(
+        entriesOf(value, form).map(([key, given]) => {
+          if (!KEY.test(key)) {
+            throw new Error(`${quote(key)} is not a valid name: it must not contain spaces or "="`);
+          }
+          try {
+            return [key, item.read(given)];
+          } catch (error) {
+            throw new Error(`${quote(key)}: ${(error as Error).message}`, { cause: error });
+          }
+        }),
+      ),
+  };
+}
+
+function entriesOf(value: unknown, form: string): (readonly [string, unknown])[] {
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
+    return Object.entries(value);
+  }
+  const list: readonly unknown[] = Array.isArray(value) ? value : [value];
+  return list.map((entry) => {
+    const [, key, rest] = /^([^=]+)=(.*)$/s.exec(String(entry)) ?? [];
+    if (key === undefined) throw invalid(form, entry);
+    return [key, rest];
+  });
+}
+
+const plain: Reader<string> = {
+  schema: { type: ['string', 'number', 'boolean'] },
+  read: (value) => {
+    if (typeof value === 'string') return value;
+    if (typeof value === 'number' || typeof value === 'boolean') return String(value);
+    throw new Error('the value must be a string, number or boolean');
+  },
+};
+
+/** Strings by name, e.g. environment variables or build arguments. */
+export const pairs = pairsOf('KEY=VALUE', plain);
+
+/** Image references by container name. */
+export const containerImages = pairsOf('NAME=IMAGE', reference);
+
+/** ARNs of secrets or parameters, or names of parameters, by variable. */
+export const secretReferences = pairsOf('NAME=ARN', name);
+
+/** Where a build secret comes from; its value is read only when the build asks for it. */
+export interface BuildSecret {
+  readonly id: string;
+  readonly src?: string;
+  readonly env?: string;
+}
+
+const buildSecret: Reader<BuildSecret> = {
+  schema: { type: ['string', 'object'] },
+  read: (value) => {
+    const parts: Readonly<Record<string, unknown>> =
+      typeof value === 'string'
+        ? Object.fromEntries(value.split(',').map((part) => part.split(/=(.*)/s, 2)))
+        : { ...(value as object) };
+    const { id, src, env, ...rest } = parts;
+    if (typeof id === 'string' && Object.keys(rest).length === 0) {
+      if (typeof src === 'string' && env === undefined) return { id, src };
+      if (typeof env === 'string' && src === undefined) return { id, env };
+    }
+    // The values are not quoted: one of them may be the secret itself.
+    throw invalid('id=NAME,src=FILE or id=NAME,env=VARIABLE', Object.keys(parts).join(','));
+  },
+};
+
+/** Build secrets. */
+export const secrets: Reader<readonly BuildSecret[]> = listOf(buildSecret, (value) => [value]);
+
+/** An SSH agent that build steps can use; the user's own agent when there is no socket. */
+export interface ForwardedAgent {
+  readonly id: string;
+  readonly socket?: string;
+}
+
+/** SSH agents. */
+export const agents: Reader<readonly ForwardedAgent[]> = namesOf((item) => {
+  const [, id, socket] = /^([\w.-]+)(?:=(.+))?$/.exec(item) ?? [];
+  if (id === undefined) throw invalid('ID or ID=SOCKET, e.g. default', item);
+  return socket === undefined ? { id } : { id, socket };
+});
+
+function choice<T extends string>(
+  choices: readonly T[],
+  suggestion: (value: string) => string,
+): Reader<T> {
+  return {
+    schema: { enum: choices },
+    read: (value) => {
+      const found = choices.find((item) => item === value);
+      if (found !== undefined) return found;
+      throw invalid(
+        `one of ${choices.join(', ')}`,
+        value,
+        typeof value === 'string' ? suggestion(value) : '',
+      );
+    },
+  };
+}
+
+/** One of several words. */
+export const oneOf = <const T extends string>(...choices: readonly T[]): Reader<T> =>
+  choice(choices, (value) => didYouMean(value, choices));
+
+/** Several of several words. */
+export const anyOf = <const T extends string>(...choices: readonly T[]): Reader<readonly T[]> =>
+  namesOf((item) => oneOf(...choices).read(item));
+
+const ARCHITECTURES = new Map([
+  ['amd64', 'linux/amd64'],
+  ['x86_64', 'linux/amd64'],
+  ['arm64', 'linux/arm64'],
+  ['aarch64', 'linux/arm64'],
+]);
+
+/** A platform that images are built for. */
+export const platform = choice(['linux/amd64', 'linux/arm64'], (value) => {
+  const near = ARCHITECTURES.get(value.toLowerCase().replace(/^linux\//, ''));
+  return near === undefined ? '' : ` (did you mean "${near}"?)`;
+});

@@ -1,0 +1,114 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { expect, onTestFinished, test, vi } from 'vitest';
+import { connect } from '../../src/aws/client.ts';
+import {
+  createRepository,
+  findRepository,
+  isImmutable,
+  repositoryOf,
+} from '../../src/aws/repositories.ts';
+
+const OWN = '111122223333.dkr.ecr.eu-west-1.amazonaws.com';
+
+/** An ECR of account 111122223333 in eu-west-1 that has the repository `app`; it ignores `registryId`. */
+async function openEcr() {
+  const calls: string[] = [];
+  const server = createServer((request, response) => {
+    let body = '';
+    request.on('data', (part: Buffer) => (body += part.toString()));
+    request.on('end', () => {
+      const action = String(request.headers['x-amz-target']).split('.')[1];
+      const input = JSON.parse(body) as { repositoryNames?: string[]; repositoryName?: string };
+      calls.push(String(action));
+      const name = input.repositoryNames?.[0] ?? input.repositoryName ?? 'app';
+      const repository = {
+        repositoryName: name,
+        registryId: '111122223333',
+        repositoryUri: `${OWN}/${name}`,
+        imageTagMutability: 'IMMUTABLE_WITH_EXCLUSION',
+        imageTagMutabilityExclusionFilters: [{ filterType: 'WILDCARD', filter: 'latest*' }],
+      };
+      const authorizationToken = Buffer.from('AWS:password').toString('base64');
+      const answers: Readonly<Record<string, object>> = {
+        DescribeRepositories: { repositories: [repository] },
+        CreateRepository: { repository },
+        GetAuthorizationToken: {
+          authorizationData: [{ authorizationToken, proxyEndpoint: `https://${OWN}` }],
+        },
+      };
+      const isMissing = action === 'DescribeRepositories' && name !== 'app';
+      response.statusCode = isMissing ? 400 : 200;
+      response.end(
+        JSON.stringify(
+          isMissing
+            ? { __type: 'RepositoryNotFoundException', message: 'no' }
+            : answers[String(action)],
+        ),
+      );
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+    vi.unstubAllEnvs();
+  });
+  vi.stubEnv('AWS_ENDPOINT_URL', `http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+  vi.stubEnv('AWS_ACCESS_KEY_ID', 'AKIDEXAMPLE');
+  vi.stubEnv('AWS_SECRET_ACCESS_KEY', 'secret');
+  const aws = await connect({
+    profile: '',
+    region: 'eu-west-1',
+    environment: process.env,
+    ask: undefined,
+    onCall: () => {},
+    signal: new AbortController().signal,
+  });
+  return { aws, calls };
+}
+
+test.each([
+  ['app', `${OWN}/app`],
+  [`${OWN}/app`, `${OWN}/app`],
+  ['111122223333.dkr-ecr.eu-west-1.on.aws/app', '111122223333.dkr-ecr.eu-west-1.on.aws/app'],
+])('%s is pushed to where it was named', async (named, uri) => {
+  const { aws } = await openEcr();
+  const found = await findRepository(aws, named, false);
+  expect(found).toMatchObject({ name: 'app', uri, registryId: '111122223333' });
+  expect(found && ['v1', 'latest-2'].map((tag) => isImmutable(found, tag))).toEqual([true, false]);
+});
+
+test.each([
+  ['docker.io/library/app', 'config-invalid', 'is not in Amazon ECR'],
+  ['docker.io/library/nginx', 'config-invalid', 'is not in Amazon ECR'],
+  ['999999999999.dkr.ecr.eu-west-1.amazonaws.com/app', 'repository-missing', '999999999999'],
+  ['999999999999.dkr.ecr.eusc-de-east-1.amazonaws.eu/app', 'repository-missing', '999999999999'],
+  ['app:latest', 'config-invalid', 'includes a tag'],
+  ['nginx', 'repository-missing', 'no repository "nginx" in eu-west-1'],
+  [`${OWN}/nginx`, 'repository-missing', 'in account 111122223333 in eu-west-1'],
+])('%s is refused', async (named, code, text) => {
+  const { aws } = await openEcr();
+  const error: unknown = await findRepository(aws, named, false).catch((thrown: unknown) => thrown);
+  expect(error).toMatchObject({ code, message: expect.stringContaining(text) as string });
+});
+
+test('a repository is not created in another account than the one named', async () => {
+  const { aws, calls } = await openEcr();
+  const there = '999999999999.dkr.ecr.eu-west-1.amazonaws.com/new';
+  await expect(createRepository(aws, there)).rejects.toMatchObject({ code: 'repository-missing' });
+  await expect(createRepository(aws, 'docker.io/me/new')).rejects.toMatchObject({
+    code: 'config-invalid',
+  });
+  expect(calls).not.toContain('CreateRepository');
+  expect((await createRepository(aws, `${OWN}/new`)).uri).toBe(`${OWN}/new`);
+});
+
+test('an image of another registry has no repository here', async () => {
+  const { aws } = await openEcr();
+  expect(await repositoryOf(aws, 'docker.io/library/app:1')?.isOurs).toBe(false);
+  expect(repositoryOf(aws, 'app:1')).toBeUndefined();
+  const own = repositoryOf(aws, `${OWN}/app:1`);
+  expect(own?.repository.uri).toBe(`${OWN}/app`);
+  expect(await own?.isOurs).toBe(true);
+});

@@ -1,0 +1,81 @@
+import { expect, test } from 'vitest';
+import { parseCommandLine } from '../src/cli.ts';
+import { EcsDeployError } from '../src/errors.ts';
+
+const parse = (line: string) =>
+  parseCommandLine(line.split(' '), '1.0.0', {
+    write: () => undefined,
+    columns: 100,
+    errorCodes: async () => '',
+  });
+
+/** Message and hint of a command line that is refused. */
+async function refusal(line: string): Promise<string> {
+  const error = await parse(line).catch((thrown: unknown) => thrown);
+  if (!(error instanceof EcsDeployError)) throw new Error(`${line} is not refused`);
+  return `${error.message} → ${error.hint?.replaceAll('\n', ' → ')}`;
+}
+
+test.each([
+  ['deply', 'deploy'],
+  ['push2', 'push'],
+  ['log', 'logs'],
+  ['version', '--version'],
+  ['ps', 'status'],
+  ['ls', 'status'],
+])('for the unknown command %s, %s is suggested', async (word, near) => {
+  expect(await refusal(word)).toBe(
+    `Unknown command '${word}'. → did you mean ${near}? → see ecsdeploy --help`,
+  );
+});
+
+test.each(['exec', 'init', 'p', 'toString', 'constructor', '__proto__'])(
+  'for the unknown command %s, no command is suggested',
+  async (word) => {
+    expect(await refusal(word)).toBe(`Unknown command '${word}'. → see ecsdeploy --help`);
+  },
+);
+
+test.each([
+  ['sandbox deploy', 'deploy'],
+  ['sandbox deploy --tag x', 'deploy --tag x'],
+  ['sandbox --scenario crash rollout app:1 --watch', 'rollout app:1 --watch'],
+])('%s is answered with the command line that works', async (line, inner) => {
+  expect(await refusal(line)).toBe(
+    `"${inner.split(' ')[0]}" is a command of ecsdeploy, not a program that the sandbox can run. → run it in the sandbox: ecsdeploy sandbox -- ecsdeploy ${inner}`,
+  );
+});
+
+test('the sandbox takes any command after --', async () => {
+  expect(await parse('sandbox --speed 5 -- deploy --tag x')).toEqual({
+    command: 'sandbox',
+    flags: { speed: '5' },
+    argument: undefined,
+    rest: ['deploy', '--tag', 'x'],
+  });
+});
+
+test('a flag of another command is answered with the commands that take it', async () => {
+  expect(await refusal('status --to app:1')).toBe(
+    "Unknown option '--to'. → --to is an option of rollback → see ecsdeploy status --help",
+  );
+});
+
+test('help iam takes the settings that its policy depends on', async () => {
+  expect(await parse('help iam push --repository app --create-repository')).toMatchObject({
+    flags: { repository: 'app', createRepository: true },
+    rest: ['push'],
+  });
+});
+
+test.each([
+  ['deploy -s a b', ['a', 'b']],
+  ['deploy -s a -s b', ['a', 'b']],
+  ['rollout -s a app:1', ['a']],
+])('%s names the services %j', async (line, service) => {
+  expect(await parse(line)).toMatchObject({ flags: { service } });
+});
+
+test('before the command, --service takes one name', async () => {
+  expect(await refusal('-s a b deploy')).toMatch("Unknown command 'b'");
+});

@@ -1,0 +1,64 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, normalize } from 'node:path';
+import { expect, test } from 'vitest';
+
+const files = readdirSync('.', { recursive: true, encoding: 'utf8' })
+  .filter((file) => !/(?:^|[/\\])(?:node_modules|dist|\.git|\.stryker-tmp)[/\\]/.test(file))
+  .map((file) => normalize(file));
+const documents = files.filter((file) => file.endsWith('.md'));
+const sources = files.filter((file) => /^(?:src|test|scripts)[/\\].*\.[jt]s$/.test(file));
+
+/** The anchors that GitHub gives to the headings of a document. */
+function anchorsOf(document: string): ReadonlySet<string> {
+  const anchors = new Set<string>();
+  for (const [, heading = ''] of prose(document).matchAll(/^#{1,6} (.+)$/gm)) {
+    const slug = heading
+      .replaceAll(/\[([^\]]*)\]\([^)]*\)/g, '$1')
+      .toLowerCase()
+      .replaceAll(/[^\p{L}\p{N}\s_-]/gu, '')
+      .replaceAll(' ', '-');
+    const repeated = [...anchors].filter((anchor) => anchor.replace(/-\d+$/, '') === slug).length;
+    anchors.add(repeated === 0 ? slug : `${slug}-${repeated}`);
+  }
+  return anchors;
+}
+
+/** A document without its code. */
+function prose(document: string): string {
+  return readFileSync(document, 'utf8').replaceAll(/^```[^]*?^```/gm, '');
+}
+
+/** What is wrong with a path and anchor in a file; undefined when they resolve. */
+function broken(file: string, path: string, anchor: string | undefined): string | undefined {
+  const target = `${file} -> ${path}${anchor === undefined ? '' : `#${anchor}`}`;
+  if (!existsSync(path)) return `${target}: no such file`;
+  if (anchor !== undefined && !anchorsOf(path).has(anchor)) return `${target}: no such heading`;
+  return undefined;
+}
+
+test('every relative link in a document resolves', () => {
+  const links = documents.flatMap((file) =>
+    [
+      ...prose(file)
+        .replaceAll(/`[^`\n]*`/g, '')
+        .matchAll(/\]\(([^()\s]+)\)/g),
+    ]
+      .map(([, link = '']) => link)
+      .filter((link) => !/^[a-z]+:/.test(link))
+      .map((link) => {
+        const [path = '', anchor] = link.split('#');
+        return broken(file, path === '' ? file : join(dirname(file), path), anchor);
+      }),
+  );
+  expect(links.length).toBeGreaterThan(5);
+  expect(links.filter((problem) => problem !== undefined)).toEqual([]);
+});
+
+test('every section that the code cites exists', () => {
+  const cited = sources.flatMap((file) =>
+    [...readFileSync(file, 'utf8').matchAll(/\bdocs\/explanation\/[\w/-]+\.md(?:#([\w-]+))?/g)].map(
+      ([citation, anchor]) => broken(file, citation.split('#')[0] ?? citation, anchor),
+    ),
+  );
+  expect(cited.filter((problem) => problem !== undefined)).toEqual([]);
+});

@@ -1,0 +1,309 @@
+import { describe, expect, test } from 'vitest';
+import type { StoredImage } from '../../src/aws/images.ts';
+import type { Service } from '../../src/core/ecs.ts';
+import type { JsonObject, Revision } from '../../src/core/task-definition.ts';
+import { EcsDeployError } from '../../src/errors.ts';
+import { enforce } from '../../src/plan/enforce.ts';
+import type { BuildPlace, Destination, ObservedImage } from '../../src/plan/image.ts';
+import type { Observed, Way } from '../../src/plan/observe.ts';
+import { plan } from '../../src/plan/plan.ts';
+import type { Plan, PlanInput } from '../../src/plan/plan.ts';
+import type { Target } from '../../src/settings/config.ts';
+import { aDeployment, aService, revisionArn } from '../support/model.ts';
+
+const CONFIG = { skipCheck: [], platform: undefined, showValues: false };
+const IMAGE = 'registry/app:new';
+
+const target: Target = {
+  cluster: 'backend',
+  service: 'api',
+  container: undefined,
+  containerImages: {},
+  taskDefinition: undefined,
+  setEnv: {},
+  setSecrets: {},
+  unsetEnv: [],
+};
+
+function aRevision(name: string, members: JsonObject = {}): Revision {
+  const [family = '', revision] = name.split(':');
+  return {
+    arn: revisionArn(name),
+    family,
+    revision: Number(revision),
+    status: 'ACTIVE',
+    definition: {
+      family,
+      cpu: '256',
+      memory: '512',
+      executionRoleArn: 'arn:role',
+      containerDefinitions: [{ name: 'app', image: 'registry/app:old' }],
+      ...members,
+    },
+  };
+}
+
+function observed(
+  running: Revision,
+  more: {
+    readonly service?: Service;
+    readonly target?: Partial<Target>;
+    readonly next?: readonly [Revision, Way];
+    readonly source?: JsonObject;
+  } = {},
+): Observed {
+  const [revision, way] = more.next ?? [];
+  return {
+    target: { ...target, ...more.target },
+    read: {
+      value: {
+        service: more.service ?? aService(),
+        running,
+        latest: running,
+        next:
+          revision === undefined || way === undefined
+            ? { kind: 'render', source: more.source ?? running.definition }
+            : { kind: 'revision', revision, way },
+      },
+    },
+  };
+}
+
+const stored = (platforms: readonly string[]): StoredImage => ({
+  digest: 'sha256:1',
+  platforms,
+  config: 'sha256:c',
+  manifest: '{}',
+  mediaType: undefined,
+});
+
+const given = (platforms: readonly string[]): ObservedImage => ({
+  kind: 'given',
+  reference: IMAGE,
+  read: { value: { stored: stored(platforms), detail: undefined } },
+});
+
+const place: BuildPlace = {
+  daemon: { error: new EcsDeployError({ code: 'docker-unavailable', message: 'no daemon' }) },
+  files: { value: undefined },
+  dockerfile: '/p/Dockerfile',
+  hasRun: false,
+  runnable: undefined,
+  ignoreFile: '/p/.dockerignore',
+  hasIgnoreFile: true,
+  heavy: [],
+};
+
+function built(present: StoredImage | undefined, build?: BuildPlace): ObservedImage {
+  const destination: Destination = {
+    reference: IMAGE,
+    tag: 'new',
+    labels: {},
+    repository: undefined,
+    present: { stored: present, detail: undefined },
+    extras: [],
+  };
+  return { kind: 'built', destination: { value: destination }, build };
+}
+
+const make = (input: Partial<PlanInput>, config: Partial<typeof CONFIG> = {}): Plan =>
+  plan({ ...CONFIG, ...config }, { services: [], image: undefined, checked: true, ...input });
+
+const failed = ({ findings }: Plan) =>
+  findings.filter(({ status }) => status === 'fail').map(({ check }) => check);
+
+test('a plan holds what is registered, what changes and where it goes back to', () => {
+  const { services, image } = make({
+    services: [observed(aRevision('app:1'))],
+    image: given(['linux/amd64']),
+  });
+  expect(image).toEqual({
+    kind: 'use',
+    reference: IMAGE,
+    digest: 'sha256:1',
+    platform: 'linux/amd64',
+  });
+  expect(services).toHaveLength(1);
+  expect(services[0]).toMatchObject({
+    way: 'move',
+    revision: undefined,
+    previous: revisionArn('app:1'),
+    containers: ['app'],
+    definition: { containerDefinitions: [{ name: 'app', image: IMAGE }] },
+    changes: [{ container: 'app', path: 'image', before: 'registry/app:old', after: IMAGE }],
+  });
+});
+
+describe('the image', () => {
+  const arm = { runtimePlatform: { cpuArchitecture: 'ARM64' } };
+
+  test.each<[string, ObservedImage, readonly Revision[], Partial<typeof CONFIG>, string, string[]]>(
+    [
+      ['is built for the tasks', built(undefined), [aRevision('a:1', arm)], {}, 'linux/arm64', []],
+      ['is built for amd64 without tasks', built(undefined), [], {}, 'linux/amd64', []],
+      [
+        'is refused for another platform than that of the tasks',
+        built(undefined),
+        [aRevision('a:1')],
+        { platform: 'linux/arm64' as never },
+        'linux/arm64',
+        ['image-platform'],
+      ],
+      [
+        'exists for another platform',
+        built(stored(['linux/arm64'])),
+        [aRevision('a:1')],
+        {},
+        'linux/amd64',
+        ['image-platform'],
+      ],
+      [
+        'is given for another platform',
+        given(['linux/arm64']),
+        [aRevision('a:1')],
+        {},
+        'linux/arm64',
+        ['image-platform'],
+      ],
+      [
+        'is an index with the platform',
+        given(['linux/arm64', 'linux/amd64']),
+        [aRevision('a:1')],
+        {},
+        'linux/arm64',
+        [],
+      ],
+      [
+        'is given for another platform, and the check is skipped',
+        given(['linux/arm64']),
+        [aRevision('a:1')],
+        { skipCheck: ['image-platform'] as never },
+        'linux/arm64',
+        [],
+      ],
+      [
+        'is not built when the daemon is missing',
+        built(undefined, place),
+        [aRevision('a:1')],
+        {},
+        'linux/amd64',
+        ['docker'],
+      ],
+    ],
+  )('%s', (_, image, revisions, config, platform, checks) => {
+    const services = revisions.map((revision) => observed(revision));
+    const made = make({ services, image }, config);
+    expect(made.image?.platform).toBe(platform);
+    expect(failed(made)).toEqual(checks);
+  });
+
+  test('cannot be built for tasks of two platforms at once', () => {
+    const made = make({
+      services: [observed(aRevision('a:1')), observed(aRevision('b:1', arm))],
+      image: built(undefined),
+    });
+    expect(made.image).toBeUndefined();
+    expect(failed(made)).toContain('image-platform');
+  });
+});
+
+describe('what has to be looked up', () => {
+  const logging = (group: string) => ({
+    containerDefinitions: [
+      {
+        name: 'app',
+        image: 'registry/app:old',
+        logConfiguration: { logDriver: 'awslogs', options: { 'awslogs-group': group } },
+      },
+    ],
+  });
+  const by = (services: readonly Observed[]) =>
+    make({ services, image: given(['linux/amd64']) }).lookups.map((lookup) => [
+      lookup.check,
+      lookup.by,
+    ]);
+
+  test('what the running tasks use does not delay the registration', () => {
+    expect(by([observed(aRevision('app:1', logging('/a')))])).toEqual([
+      ['log-groups', 'before-move'],
+      ['rollback-target', 'late'],
+    ]);
+  });
+
+  test('what is new, or was never seen to work, is looked up before the first write', () => {
+    const running = aRevision('app:1', logging('/a'));
+    const changed = { source: aRevision('app:1', logging('/b')).definition };
+    expect(by([observed(running, changed)])[0]).toEqual(['log-groups', 'before-write']);
+    const failing = aService({ deployments: [aDeployment({ rolloutState: 'FAILED' })] });
+    expect(by([observed(running, { service: failing })])[0]).toEqual([
+      'log-groups',
+      'before-write',
+    ]);
+  });
+
+  test('a rollback looks for the images of the revision it goes to, and nothing else', () => {
+    const running = aRevision('app:2');
+    const services = [observed(running, { next: [aRevision('app:1'), 'move'] })];
+    expect(make({ services, checked: false }).lookups).toMatchObject([
+      { check: 'image-exists', by: 'before-write', revision: { arn: revisionArn('app:1') } },
+    ]);
+  });
+});
+
+describe('the way', () => {
+  const [one, two] = [aRevision('app:1'), aRevision('app:2')];
+  const onTwo = aService({ deployments: [aDeployment({ taskDefinition: two.arn })] });
+
+  test.each<[Way, Revision, string, string]>([
+    ['move', one, one.arn, two.arn],
+    // The deployment in progress is that of the running revision.
+    ['stop', one, two.arn, one.arn],
+    ['stay', two, two.arn, two.arn],
+  ])('%s', (way, next, revision, previous) => {
+    const services = [observed(two, { service: onTwo, next: [next, way] })];
+    const made = make({ services, checked: false });
+    expect(made.services[0]).toMatchObject({ way, revision, previous });
+  });
+
+  test('an inactive revision is refused', () => {
+    const inactive = { ...one, status: 'INACTIVE' };
+    const services = [observed(two, { next: [inactive, 'move'] })];
+    expect(failed(make({ services }))).toEqual(['containers']);
+  });
+});
+
+test('all that is wrong is refused at once, each problem once, with its own code', () => {
+  const missing = new EcsDeployError({ code: 'service-missing', message: 'no service' });
+  const lost: Observed = { target: { ...target, service: 'lost' }, read: { error: missing } };
+  const running = aRevision('app:1');
+  const wrong = observed(running, { target: { container: ['nobody'] } });
+  const made = make({ services: [lost, lost, wrong], image: given(['linux/arm64']) });
+  const events: unknown[] = [];
+  let refusal: EcsDeployError | undefined;
+  try {
+    enforce({ emit: (event) => void events.push(event) }, made.findings);
+  } catch (error) {
+    refusal = error as EcsDeployError;
+  }
+  expect(refusal?.problems.map(({ code }) => code)).toEqual([
+    'service-missing',
+    'container-missing',
+    'image-platform',
+  ]);
+  expect(refusal?.problems[2]?.hint).toContain('to continue anyway: --skip-check image-platform');
+  expect(events).toEqual([]);
+});
+
+test('what is doubtful is warned of', () => {
+  const progress = aDeployment({ id: 'ecs-svc/2', rolloutState: 'IN_PROGRESS' });
+  const service = aService({ deployments: [progress] });
+  const made = make({ services: [observed(aRevision('app:1'), { service })] });
+  const warnings: string[] = [];
+  enforce(
+    { emit: (event) => void (event.kind === 'warning' && warnings.push(event.message)) },
+    made.findings,
+  );
+  expect(warnings).toEqual([
+    'service api in backend: The deployment ecs-svc/2 of app:1 is in progress: a new one supersedes it.',
+  ]);
+});

@@ -1,0 +1,69 @@
+import { expect, test } from 'vitest';
+import type { Diagnosis } from '../../src/core/status.ts';
+import { formatDiagnosis } from '../../src/report/diagnosis.ts';
+
+const arn = (revision: string) => `arn:aws:ecs:r:1:task-definition/${revision}`;
+
+const diagnosis = (
+  subject: Partial<Diagnosis['subject']>,
+  more: Partial<Diagnosis> = {},
+): Diagnosis => ({
+  service: 's',
+  cluster: 'c',
+  desired: 2,
+  serving: arn('app:1'),
+  running: new Map([
+    [arn('app:2'), 0],
+    [arn('app:1'), 2],
+  ]),
+  subject: {
+    deployment: 'ecs-svc/1',
+    taskDefinition: arn('app:2'),
+    state: 'in-progress',
+    createdAt: new Date('2026-01-02T03:04:05Z'),
+    reason: '',
+    pausedAt: undefined,
+    ...subject,
+  },
+  causes: [{ code: 'unknown', summary: 'it fails', hint: 'fix it', evidence: ['a\nb'], tasks: 6 }],
+  events: [],
+  ...more,
+});
+
+test('a crash loop: what serves, the tasks of each revision, and the way back', () => {
+  expect(formatDiagnosis(diagnosis({}))).toMatchInlineSnapshot(`
+    "s: the deployment of app:2 is in progress.
+      ecs-svc/1, started 2026-01-02T03:04:05Z
+      serving now: app:1, 2 of 2 tasks running
+      app:2: 0 of 2 tasks running
+
+    it fails [unknown] (6 tasks)
+      a
+      b
+      → fix it
+    → roll back: ecsdeploy rollback --cluster c --service s"
+  `);
+});
+
+test('a pause names its stage and the command that shows how to approve it', () => {
+  const paused = diagnosis({ pausedAt: 'PRE_SCALE_UP' }, { causes: [] });
+  expect(formatDiagnosis(paused)).toMatchInlineSnapshot(`
+    "s: the deployment of app:2 is in progress.
+      ecs-svc/1, started 2026-01-02T03:04:05Z
+      paused for approval at PRE_SCALE_UP
+      → show how to approve it: ecsdeploy rollout --watch --cluster c --service s
+      serving now: app:1, 2 of 2 tasks running
+      app:2: 0 of 2 tasks running
+
+    No failed tasks found (ECS keeps them about an hour)."
+  `);
+});
+
+test('a healthy service', () => {
+  const running = new Map([[arn('app:2'), 1]]);
+  const healthy = diagnosis({ state: 'succeeded' }, { desired: 1, running });
+  expect(formatDiagnosis(healthy)).toBe('s is healthy: app:2 is deployed, 1 of 1 task running.');
+  expect(formatDiagnosis({ ...healthy, desired: 0 })).toBe(
+    's is healthy: app:2 is deployed, desired count is 0.',
+  );
+});
