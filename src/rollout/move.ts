@@ -1,9 +1,10 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { currentRecord } from '../aws/rollouts.ts';
-import { updateService } from '../aws/services.ts';
+import { describeServices, updateService } from '../aws/services.ts';
 import type { MoveAnswer } from '../aws/services.ts';
 import { primaryOf } from '../core/ecs.ts';
-import type { Deployment, Service } from '../core/ecs.ts';
-import { INTERRUPT_POLLS } from '../core/pacing.ts';
+import type { Deployment, RolloutRecord, Service } from '../core/ecs.ts';
+import { DOUBTFUL_POLLS, INTERRUPT_POLLS } from '../core/pacing.ts';
 import type { ServiceResult } from '../core/result.ts';
 import { shortName } from '../core/task-definition.ts';
 import { advance, openWatch, requestRollback, resultOf } from '../core/watch.ts';
@@ -162,9 +163,8 @@ async function stopDeployment(
   const { service } = move;
   const primary = primaryOf(service);
   if (primary === undefined) return startMove(tools, settings, move);
-  const current = await currentRecord(tools, service);
+  const record = await findCurrent(tools, settings.poll, service, primary.id);
   tools.signal.throwIfAborted();
-  const record = current?.deployment === primary.id ? current : undefined;
   const opened = openWatch(move, primary, undefined, { ...settings, rollbackAsked: true });
   let [state, events, action] = requestRollback(
     { ...opened, polled: { service, record } },
@@ -187,6 +187,24 @@ async function stopDeployment(
     for (const event of events) tools.emit(event);
   }
   return { kind: 'watch', state };
+}
+
+/** The record of the deployment in progress: for some polls ECS still names the one before. */
+async function findCurrent(
+  tools: RolloutTools,
+  poll: number,
+  service: Service,
+  deployment: string,
+): Promise<RolloutRecord | undefined> {
+  let now = service;
+  for (let read = 1; ; read += 1) {
+    const record = await currentRecord(tools, now);
+    if (record?.deployment === deployment) return record;
+    if (record === undefined || read === DOUBTFUL_POLLS) return undefined;
+    await sleep(poll, undefined, { signal: tools.signal });
+    const [seen] = await describeServices(tools.ecs, service.cluster, [service.name]);
+    now = seen ?? now;
+  }
 }
 
 /** A refusal of UpdateService, with the revision that this run has registered for it. */

@@ -170,6 +170,15 @@ test('an interrupt ends a watch that AWS never answers, with its result', async 
   expect(world.events.at(-2)).toMatchObject({ kind: 'service-ended', detached: true });
 });
 
+test('a rollout that ECS no longer tries is given up, although its circuit breaker is on', async () => {
+  const world = await makeWorld([{ name: 'image-gone' }, { name: 'stall' }]);
+  const results = await world.run([await world.move()], { poll: 5 });
+  expect(results).toMatchObject([{ outcome: 'failed', causes: [{ code: 'image-not-found' }] }]);
+  expect(world.events.find(({ kind }) => kind === 'service-ended')).toMatchObject({
+    reason: 'ECS starts no more tasks, and its circuit breaker has not rolled back',
+  });
+});
+
 describe('UpdateService', () => {
   test('that is refused for every service throws, and says that nothing changed', async () => {
     const world = await makeWorld();
