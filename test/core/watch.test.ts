@@ -569,6 +569,11 @@ describe('the end', () => {
     expect(kinds(seen)).toEqual(['rollout-progress', 'service-ended']);
   });
 
+  test('from outside before the first poll', () => {
+    const seen = run(open(), { kind: 'end', outcome: 'unknown', reason: 'not waited for' });
+    expect(seen.action).toMatchObject({ result: { outcome: 'unknown', desired: 2, running: 0 } });
+  });
+
   test('from outside while ECS rolls back says so', () => {
     const ending: Seen = { kind: 'end', outcome: 'interrupted', reason: 'interrupted' };
     const seen = run(open(), poll(inProgress, record('ROLLBACK_IN_PROGRESS')), ending);
@@ -1017,6 +1022,12 @@ describe('what a rollout waits for', () => {
   test('is nothing while ECS rolls back', () => {
     const seen = run(open(), poll(at(2, 2, behind), record('ROLLBACK_IN_PROGRESS')));
     expect(eventsOf(seen, 'rollout-progress')).toMatchObject([{ waitsFor: undefined }]);
+  });
+
+  test('old tasks are awaited in later polls as well', () => {
+    const first = poll(at(1, 1, { ...behind, events: [stopped, draining] }));
+    const seen = run(open(), first, poll(at(2, 1, behind)));
+    expect(eventsOf(seen, 'rollout-progress').at(-1)).toMatchObject({ waitsFor: 'old-tasks' });
   });
 
   test('a drain goes on in later polls', () => {
