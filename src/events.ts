@@ -1,8 +1,6 @@
 import type { Change } from './core/changes.ts';
 import type { Finding } from './core/checks.ts';
-import type { Cause } from './core/diagnosis.ts';
-import type { ServiceResult } from './core/result.ts';
-import type { EcsDeployError } from './errors.ts';
+import type { RolloutEvent } from './core/rollout-events.ts';
 
 /** Bytes of one layer on its way to the registry. */
 export interface LayerProgress {
@@ -20,18 +18,6 @@ export interface ServicePlan {
   /** Revision that runs, as `family:revision`. */
   readonly from: string;
   readonly changes: readonly Change[];
-}
-
-/** Counts of one deployment, as ECS gives them. */
-export interface RolloutCounts {
-  readonly desired: number;
-  readonly running: number;
-  readonly pending: number;
-  readonly failed: number;
-  /** Failures at which the circuit breaker trips; undefined without a breaker or a failure. */
-  readonly limit: number | undefined;
-  /** Running tasks of other deployments. */
-  readonly old: number;
 }
 
 /** Everything that a step reports, as facts without wording; `report/` words it. */
@@ -92,38 +78,7 @@ export type Event =
       readonly to: string;
     }
   | { readonly kind: 'rollout-unchanged'; readonly service: string; readonly revision: string }
-  | {
-      readonly kind: 'rollout-progress';
-      readonly service: string;
-      readonly phase: string;
-      /** Lifecycle stage of the service deployment, e.g. `BAKE_TIME`. */
-      readonly stage: string | undefined;
-      /** Percentage of the production traffic that the new tasks get, where it is shifted. */
-      readonly traffic: number | undefined;
-      /** What ECS waits for although all new tasks run. */
-      readonly waitsFor: 'health-checks' | 'old-tasks' | 'drain' | 'bake' | undefined;
-      /** ISO time of AWS at which that began; undefined where AWS gives none. */
-      readonly waitsSince: string | undefined;
-      /** Seconds that it takes at most; undefined where AWS gives no limit. */
-      readonly waitsAtMost: number | undefined;
-      /** Old tasks whose connections are draining: ECS no longer counts them as running. */
-      readonly draining: number;
-      readonly counts: RolloutCounts;
-    }
-  | {
-      readonly kind: 'rollout-paused';
-      readonly service: string;
-      readonly stage: string;
-      readonly hook: string;
-      /** ARN of the service deployment. */
-      readonly record: string;
-      /** ISO time at which ECS continues by itself, and what it does then. */
-      readonly expiresAt: string | undefined;
-      readonly timeoutAction: string | undefined;
-    }
-  | { readonly kind: 'service-event'; readonly service: string; readonly message: string }
-  | { readonly kind: 'cause'; readonly service: string; readonly cause: Cause }
-  | { readonly kind: 'rolling-back'; readonly service: string; readonly reason: string }
+  | RolloutEvent
   | { readonly kind: 'sight-troubled'; readonly message: string }
   | { readonly kind: 'sight-regained' }
   | {
@@ -132,17 +87,6 @@ export type Event =
       /** API calls of all polls together, and of the poll that made most. */
       readonly calls: number;
       readonly mostCalls: number;
-    }
-  | {
-      readonly kind: 'service-ended';
-      readonly result: ServiceResult;
-      readonly reason: string;
-      readonly seconds: number;
-      readonly digests: readonly string[];
-      /** ECS was rolling back when the watch ended. */
-      readonly rollingBack: boolean;
-      /** The interrupt was meant to detach (`--detach-on-interrupt`). */
-      readonly detached: boolean;
     }
   | { readonly kind: 'log-empty' }
   | {
@@ -154,8 +98,7 @@ export type Event =
     }
   | { readonly kind: 'sandbox-stand-in'; readonly reason: string }
   | { readonly kind: 'sandbox-waiting'; readonly variables: readonly string[] }
-  | { readonly kind: 'interrupted'; readonly message: string; readonly hint: string | undefined }
-  | { readonly kind: 'error'; readonly error: EcsDeployError };
+  | { readonly kind: 'interrupted'; readonly message: string; readonly hint: string | undefined };
 
 /** Takes one event. */
 export type Emit = (event: Event) => void;

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { createInterface } from 'node:readline/promises';
 import { text as readAll } from 'node:stream/consumers';
 import { loadCommand, parseCommandLine } from './cli.ts';
@@ -140,6 +141,8 @@ function makeContext(
   print: Context['print'],
 ): Context<never> {
   const { environment, directory, stdin, stderr, signal } = io;
+  // Every call listens to it while it is under way: Node would take many of them for a leak.
+  setMaxListeners(0, signal);
   const reported = new Set<string>();
   return {
     config: resolveConfig({ ...invocation, environment, directory }),

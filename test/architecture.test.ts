@@ -128,13 +128,6 @@ test('only main names the process, and nothing prints through console', () => {
   expect(files.filter((file) => /\bconsole\./.test(code(file)))).toEqual([]);
 });
 
-test('what AWS leaves out has its default in aws/ only', () => {
-  const defaulting = files.filter(
-    (file) => /^(rollout|plan|core)$/.test(partOf(file)) && / \?\? 0\b/.test(code(file)),
-  );
-  expect(defaulting).toEqual([]);
-});
-
 /** A file without its comments. */
 function code(file: string): string {
   return readFileSync(file, 'utf8').replaceAll(/\/\*[^]*?\*\/|\/\/.*$/gm, '');

@@ -1,3 +1,4 @@
+import { isDenied } from '../aws/optional.ts';
 import { platformOf } from '../core/image.ts';
 import { produceImage } from '../image/produce.ts';
 import { enforce } from '../plan/enforce.ts';
@@ -50,9 +51,15 @@ async function observePlatforms(
 ): Promise<readonly Observed[]> {
   const targets = config.targets.filter(({ cluster }) => cluster !== '');
   if (config.platform !== undefined || targets.length === 0) return [];
-  return observeServices(tools, { targets }, (target, service) =>
+  const services = await observeServices(tools, { targets }, (target, service) =>
     observeSource(tools, config, target, service),
   );
+  for (const { read } of services) {
+    if (!('error' in read) || !isDenied(read.error)) continue;
+    const message = `Continuing without the platform of the tasks: ${read.error.message}`;
+    tools.emit({ kind: 'warning', message, hint: read.error.hint });
+  }
+  return services;
 }
 
 const onePlatform =

@@ -284,7 +284,11 @@ const EXIT_MEANING: Readonly<Record<number, string>> = {
 };
 
 /** Stop codes of AWS that are no fault of the task. */
-const TAKEN_BACK = new Set(['SpotInterruption', 'TerminationNotice', 'InfrastructureHealth']);
+const TAKEN_BACK: ReadonlySet<string | undefined> = new Set([
+  'SpotInterruption',
+  'TerminationNotice',
+  'InfrastructureHealth',
+]);
 
 type Words = Omit<Cause, 'evidence' | 'tasks'>;
 
@@ -313,12 +317,12 @@ function wordsOf(task: FailedTask, dead: StoppedContainer | undefined): Words {
   const [group] = logGroups;
   const names: Names = group === undefined || logGroups.length > 1 ? {} : { group };
   const rule =
-    firstRule(stoppedReason, dead === undefined ? names : { ...names, container: dead.name }) ??
+    firstRule(stoppedReason, { ...names, container: dead?.name }) ??
     containers
       .map(({ name, reason }) => firstRule(reason ?? '', { ...names, container: name }))
       .find((found) => found !== undefined);
   if (rule !== undefined) return rule;
-  if (stopCode !== undefined && TAKEN_BACK.has(stopCode)) {
+  if (TAKEN_BACK.has(stopCode)) {
     return {
       code: 'spot-interruption',
       summary: 'AWS took the capacity back',
@@ -469,10 +473,8 @@ function evidenceOf(container: StoppedContainer): string[] {
   ];
 }
 
-/** Names that the words of a rule mention; a placeholder where one is not known. */
+/** Names that the words of a rule mention. */
 type Names = Readonly<Partial<Record<'container' | 'cluster' | 'service' | 'group', string>>>;
-
-const UNKNOWN: Names = { cluster: 'CLUSTER', service: 'SERVICE', group: 'NAME' };
 
 function firstRule(text: string, names: Names): Words | undefined {
   for (const { pattern, code, summary, hint } of RULES) {
@@ -480,13 +482,13 @@ function firstRule(text: string, names: Names): Words | undefined {
     if (match === null) continue;
     const { container } = names;
     const words: Readonly<Record<string, string | undefined>> = {
-      ...UNKNOWN,
+      group: 'NAME',
       ...names,
       container: container === undefined ? 'a container' : `container ${container}`,
       1: match[1],
     };
     const fill = (template: string) =>
-      template.replaceAll(/\$(\w+)/g, (_, name: string) => words[name] ?? '');
+      template.replaceAll(/\$(\w+)/g, (_, name: string) => String(words[name]));
     return { code, summary: fill(summary), hint: fill(hint) };
   }
   return undefined;

@@ -56,92 +56,112 @@ export function judge(ours: OurDeployment, polled: Polled, memory: Memory): Judg
   const own = service.deployments.find(({ id }) => id === ours.id);
   const primary = primaryOf(service);
   const doubt: Memory = { doubtful: memory.doubtful + 1 };
-  const wait = (phase: Phase, next = NO_MEMORY): Judgement => [{ kind: 'waiting', phase }, next];
-  const end = (verdict: Verdict): Judgement => [verdict, NO_MEMORY];
-  const alarms = record?.alarms ?? [];
-  const reason =
-    (record?.reason || own?.reason || '') + (alarms.length === 0 ? '' : ` (${alarms.join(', ')})`);
-  const isOurs = primary?.id === ours.id && service.taskDefinition === ours.taskDefinition;
-  const back = (why: string): Judgement =>
-    end({ kind: 'rolled-back', reason: why, to: service.taskDefinition });
 
   if (service.status !== 'ACTIVE') {
     // DescribeServices can miss a service for a moment; a status that it gives is certain.
     if (service.status === MISSING && doubt.doubtful < DOUBTFUL_POLLS) return wait('stale', doubt);
     return end({ kind: 'failed', reason: `the service is ${service.status}` });
   }
-  switch (record?.status) {
-    case 'SUCCESSFUL':
-      if (isOurs) return end({ kind: 'succeeded' });
-      break;
-    case 'ROLLBACK_REQUESTED':
-    case 'ROLLBACK_IN_PROGRESS':
-      return wait('rolling-back');
-    case 'ROLLBACK_SUCCESSFUL':
-      // A late read still shows our deployment, and would name its revision as the restored one.
-      if (primary?.id === ours.id && doubt.doubtful < DOUBTFUL_POLLS) {
-        return wait('rolling-back', doubt);
-      }
-      return back(reason);
-    case 'ROLLBACK_FAILED':
-      return end({ kind: 'failed', reason: reason || 'the rollback failed' });
-    case 'STOPPED':
-      if (primary !== undefined && isNewer(primary, ours)) return end(supersededBy(primary));
-      // A late read can still show our deployment in progress although another one has ended it.
-      if (own?.rolloutState === 'FAILED' || doubt.doubtful >= STALE_POLLS) {
-        return end({ kind: 'failed', reason: reason || 'the deployment was stopped' });
-      }
-      return wait('stale', doubt);
-    case undefined:
-    default:
-  }
+  const recorded = record && judgeRecord(record, ours, service, doubt);
+  if (recorded !== undefined) return recorded;
+  if (own !== undefined && primary === own) return judgePrimary(own, ours, polled, doubt);
 
-  if (own !== undefined && primary === own) return judgePrimary(own, isOurs, polled, doubt);
   const rollback = rollbackSign(ours, own, primary, service);
   if (rollback !== undefined) {
     if (primary?.rolloutState !== 'COMPLETED') return wait('rolling-back');
     // With a record, its own terminal state ends the watch, unless it never comes.
     if (record !== undefined && doubt.doubtful < STALE_POLLS) return wait('rolling-back', doubt);
-    return back(rollback);
+    return rolledBack(service, rollback);
   }
   const limit = primary !== undefined && isNewer(primary, ours) ? DOUBTFUL_POLLS : STALE_POLLS;
   if (primary === undefined || doubt.doubtful < limit) return wait('stale', doubt);
   // Only ECS, which rolls back, can deploy an old deployment again.
   return primary.id === ours.previous
-    ? back('the previous deployment is active again')
+    ? rolledBack(service, 'the previous deployment is active again')
     : end(supersededBy(primary));
+}
+
+function wait(phase: Phase, memory = NO_MEMORY): Judgement {
+  return [{ kind: 'waiting', phase }, memory];
+}
+
+function end(verdict: Verdict): Judgement {
+  return [verdict, NO_MEMORY];
+}
+
+function rolledBack({ taskDefinition }: Service, reason: string): Judgement {
+  return end({ kind: 'rolled-back', reason, to: taskDefinition });
+}
+
+/** What the record alone decides; undefined where the list of deployments decides as well. */
+function judgeRecord(
+  record: RolloutRecord,
+  ours: OurDeployment,
+  service: Service,
+  doubt: Memory,
+): Judgement | undefined {
+  const own = service.deployments.find(({ id }) => id === ours.id);
+  const primary = primaryOf(service);
+  const alarms = record.alarms.length === 0 ? '' : ` (${record.alarms.join(', ')})`;
+  const reason = (record.reason || own?.reason || '') + alarms;
+  switch (record.status) {
+    case 'SUCCESSFUL':
+      return isOnOurs(service, ours) ? end({ kind: 'succeeded' }) : undefined;
+    case 'ROLLBACK_REQUESTED':
+    case 'ROLLBACK_IN_PROGRESS':
+      return wait('rolling-back');
+    case 'ROLLBACK_SUCCESSFUL':
+      // A late read still shows our deployment, and would name its revision as the restored one.
+      return primary?.id === ours.id && doubt.doubtful < DOUBTFUL_POLLS
+        ? wait('rolling-back', doubt)
+        : rolledBack(service, reason);
+    case 'ROLLBACK_FAILED':
+      return end({ kind: 'failed', reason: reason || 'the rollback failed' });
+    case 'STOPPED':
+      if (primary !== undefined && isNewer(primary, ours)) return end(supersededBy(primary));
+      // A late read can still show our deployment in progress although another one has ended it.
+      return own?.rolloutState === 'FAILED' || doubt.doubtful >= STALE_POLLS
+        ? end({ kind: 'failed', reason: reason || 'the deployment was stopped' })
+        : wait('stale', doubt);
+    default:
+      return undefined;
+  }
+}
+
+/** Whether the service is on our deployment and our revision. */
+function isOnOurs(service: Service, ours: OurDeployment): boolean {
+  return primaryOf(service)?.id === ours.id && service.taskDefinition === ours.taskDefinition;
 }
 
 function judgePrimary(
   own: Deployment,
-  isOurs: boolean,
+  ours: OurDeployment,
   { service, record }: Polled,
   doubt: Memory,
 ): Judgement {
-  const wait = (phase: Phase, next = NO_MEMORY): Judgement => [{ kind: 'waiting', phase }, next];
   const atWork = wait(record?.paused === undefined ? 'in-progress' : 'paused');
   switch (own.rolloutState) {
     case 'COMPLETED':
-      if (!isOurs) return wait('stale');
+      if (!isOnOurs(service, ours)) return wait('stale');
       // COMPLETED is no end while the deployment is being stopped, or while traffic is shifted.
       if (record?.status === 'STOP_REQUESTED') return wait('in-progress');
       if (service.settings.strategy !== 'ROLLING') {
         if (record !== undefined) return atWork;
         if (doubt.doubtful < DOUBTFUL_POLLS) return wait('in-progress', doubt);
       }
-      return [{ kind: 'succeeded' }, NO_MEMORY];
+      return end({ kind: 'succeeded' });
     case 'FAILED': {
       // A circuit breaker that rolls back replaces the PRIMARY within a moment.
       const rollsBack = service.settings.breakerRollsBack;
       if ((rollsBack || record !== undefined) && doubt.doubtful < DOUBTFUL_POLLS) {
         return wait(rollsBack ? 'rolling-back' : 'in-progress', doubt);
       }
-      return [{ kind: 'failed', reason: own.reason || 'the deployment failed' }, NO_MEMORY];
+      return end({ kind: 'failed', reason: own.reason || 'the deployment failed' });
     }
     case undefined: {
       // Behind a Classic Load Balancer ECS gives no rolloutState: the counts decide.
       const settled = own.running === service.desired && service.deployments.length === 1;
-      if (settled && doubt.doubtful >= SETTLED_POLLS) return [{ kind: 'succeeded' }, NO_MEMORY];
+      if (settled && doubt.doubtful >= SETTLED_POLLS) return end({ kind: 'succeeded' });
       return wait('in-progress', settled ? doubt : NO_MEMORY);
     }
     default:
@@ -173,6 +193,7 @@ function rollbackSign(
     message.includes(`(deployment ${ours.id}) deployment failed`),
   );
   if (failed !== undefined) return failed.message;
-  const reason = primary?.reason ?? '';
-  return primary?.id !== ours.id && /rolling back to/.test(reason) ? reason : undefined;
+  return primary !== undefined && /rolling back to/.test(primary.reason)
+    ? primary.reason
+    : undefined;
 }

@@ -1,4 +1,4 @@
-import type { EventOf, RolloutCounts, Event } from '../events.ts';
+import type { RolloutCounts, RolloutEvent, RolloutEventOf } from './rollout-events.ts';
 import type { EcsDeployError } from '../errors.ts';
 import {
   causeKey,
@@ -15,6 +15,7 @@ import { failuresOf, giveUp } from './give-up.ts';
 import type { GiveUpPolicy, RolloutHealth } from './give-up.ts';
 import { LOST_STOP_POLLS, SEARCH_POLLS } from './pacing.ts';
 import { serviceResult } from './result.ts';
+import { servingRevision } from './status.ts';
 import type { Outcome, ServiceResult } from './result.ts';
 import { containersOf, shortName } from './task-definition.ts';
 import type { JsonObject } from './task-definition.ts';
@@ -115,7 +116,7 @@ export type Action =
   | { readonly kind: 'end'; readonly result: ServiceResult };
 
 /** The state after what was seen, what to tell, and what to do. */
-export type Step = readonly [WatchState, readonly Event[], Action];
+export type Step = readonly [WatchState, readonly RolloutEvent[], Action];
 
 const WAITING: Verdict = { kind: 'waiting', phase: 'stale' };
 const WAIT: Action = { kind: 'wait' };
@@ -223,6 +224,7 @@ export function resultOf(move: WatchedMove, outcome: Outcome): ServiceResult {
     outcome,
     taskDefinition: move.revision,
     previousTaskDefinition: move.previous ?? null,
+    serving: servingRevision(service, undefined),
     registered: move.registered,
     desired: service.desired,
     running: service.running,
@@ -245,10 +247,7 @@ function afterPoll(state: WatchState, { service, record }: Polled, seconds: numb
     memory,
     searches,
     eventCauses: fresh.flatMap(({ message }) => diagnoseEvent(message, service) ?? []),
-    knownEvents:
-      fresh.length === 0
-        ? state.knownEvents
-        : new Set([...state.knownEvents, ...fresh.map(({ id }) => id)]),
+    knownEvents: new Set([...state.knownEvents, ...fresh.map(({ id }) => id)]),
     rollback: state.rollback && { ...state.rollback, pause: state.rollback.pause - 1 },
   };
   const [next, events] = tellProgress(before, fresh);
@@ -319,22 +318,21 @@ function judgedDeployment({ polled: { service }, judged }: WatchState): Deployme
 function tellProgress(
   state: WatchState,
   fresh: readonly ServiceEvent[],
-): readonly [WatchState, readonly Event[]] {
-  const { polled, verdict, judged } = state;
+): readonly [WatchState, readonly RolloutEvent[]] {
+  const { polled, verdict, judged, failedTasks } = state;
   const { service, record } = polled;
   const own = judgedDeployment(state);
-  const failed = Math.max(own?.failed ?? 0, state.failedTasks);
   const others = service.deployments.filter(({ id }) => id !== judged.id);
   const counts: RolloutCounts = {
     desired: service.desired,
     running: own?.running ?? 0,
     pending: own?.pending ?? 0,
-    failed,
-    limit: failed > 0 ? record?.breaker?.threshold : undefined,
+    failed: failedTasks,
+    limit: failedTasks > 0 ? record?.breaker?.threshold : undefined,
     old: others.reduce((sum, { running }) => sum + running, 0),
   };
   const phase = verdict.kind === 'waiting' ? verdict.phase : verdict.kind;
-  const progress: EventOf<'rollout-progress'> = {
+  const progress: RolloutEventOf<'rollout-progress'> = {
     kind: 'rollout-progress',
     service: service.name,
     phase,
@@ -349,7 +347,7 @@ function tellProgress(
   const pause = pauseNews(state);
   const isRollbackNews = phase === 'rolling-back' && !state.rollingBack;
   const reason = record?.rollbackReason || own?.reason || '';
-  const events: readonly (Event | false | undefined)[] = [
+  const events: readonly (RolloutEvent | false | undefined)[] = [
     // An event with a cause is told as the cause.
     ...fresh
       .filter(({ message }) => diagnoseEvent(message, service) === undefined)
@@ -367,7 +365,10 @@ function tellProgress(
   return [next, events.filter((event) => typeof event === 'object')];
 }
 
-function pauseNews({ polled, knownHooks }: WatchState): EventOf<'rollout-paused'> | undefined {
+function pauseNews({
+  polled,
+  knownHooks,
+}: WatchState): RolloutEventOf<'rollout-paused'> | undefined {
   const { service, record } = polled;
   if (record?.paused === undefined || knownHooks.has(record.paused.id)) return undefined;
   const { id, expiresAt, timeoutAction } = record.paused;
@@ -382,7 +383,7 @@ function pauseNews({ polled, knownHooks }: WatchState): EventOf<'rollout-paused'
   };
 }
 
-type Waiting = Pick<EventOf<'rollout-progress'>, 'waitsFor' | 'waitsSince' | 'waitsAtMost'>;
+type Waiting = Pick<RolloutEventOf<'rollout-progress'>, 'waitsFor' | 'waitsSince' | 'waitsAtMost'>;
 
 const NOTHING: Waiting = { waitsFor: undefined, waitsSince: undefined, waitsAtMost: undefined };
 
@@ -445,7 +446,7 @@ function afterNoTasks(state: WatchState, denied: boolean, seconds: number): Step
 function addCauses(
   state: WatchState,
   causes: readonly Cause[],
-): readonly [WatchState, readonly Event[]] {
+): readonly [WatchState, readonly RolloutEvent[]] {
   const news = groupCauses(causes).filter((cause) => {
     const known = state.causes.find((item) =>
       cause.tasks === 0 ? item.code === cause.code : causeKey(item) === causeKey(cause),
@@ -459,7 +460,7 @@ function addCauses(
 }
 
 /** Ends the watch with its verdict, gives the deployment up, or waits. */
-function decide(before: WatchState, told: readonly Event[], seconds: number): Step {
+function decide(before: WatchState, told: readonly RolloutEvent[], seconds: number): Step {
   const [state, causes] = addCauses(before, before.eventCauses);
   const events = [...told, ...causes];
   const { verdict, rollback } = state;
@@ -482,7 +483,7 @@ function healthOf(state: WatchState): RolloutHealth {
   return { failedTasks, causes, deadlocked, stalled, rollingBack, breakerRollsBack };
 }
 
-function withEvents(events: readonly Event[], [state, more, action]: Step): Step {
+function withEvents(events: readonly RolloutEvent[], [state, more, action]: Step): Step {
   return [state, [...events, ...more], action];
 }
 
@@ -502,7 +503,7 @@ type Final = Exclude<Verdict, { kind: 'waiting' }>;
 function conclude(
   state: WatchState,
   verdict: Final,
-  events: readonly Event[],
+  events: readonly RolloutEvent[],
   seconds: number,
 ): Step {
   const isSuccess = verdict.kind === 'succeeded' && state.judged === state.ours;
@@ -514,7 +515,7 @@ function conclude(
 function finish(
   state: WatchState,
   verdict: Final,
-  events: readonly Event[],
+  events: readonly RolloutEvent[],
   seconds: number,
 ): Step {
   const as = (outcome: Outcome, reason: string) => end(state, { outcome, reason, seconds }, events);
@@ -552,7 +553,7 @@ interface End {
 function end(
   state: WatchState,
   { outcome, reason, seconds, digests = [], detached = false }: End,
-  events: readonly Event[] = [],
+  events: readonly RolloutEvent[] = [],
 ): Step {
   const { polled, ours, move, causes, verdict, rollingBack } = state;
   const { service } = polled;
@@ -568,13 +569,14 @@ function end(
         taskDefinition: service.taskDefinition,
         previousTaskDefinition: ours.taskDefinition,
       }),
+    serving: servingRevision(service, polled.record),
     deployment: ours.id,
     desired: service.desired,
     running: shown?.running ?? 0,
     failedTasks: failuresOf(state),
     causes,
   };
-  const ended: Event = {
+  const ended: RolloutEvent = {
     kind: 'service-ended',
     result,
     reason,

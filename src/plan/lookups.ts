@@ -73,6 +73,7 @@ function answerOf(tools: LookupTools, lookup: Lookup): Promise<Answer> {
     case 'rollback-target':
       return findRollbackTarget(tools, lookup);
     case 'image-exists':
+    default:
       return findImages(tools, lookup.revision);
   }
 }

@@ -93,7 +93,7 @@ export async function readDefinition(
 }
 
 /** The latest revision of a family; undefined where there is none, or it cannot be read. */
-export async function latestOf(
+async function latestOf(
   { ecs, emit }: Pick<ObserveTools, 'ecs' | 'emit'>,
   family: string,
 ): Promise<Revision | undefined> {

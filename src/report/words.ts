@@ -1,9 +1,10 @@
 import type { Finding } from '../core/checks.ts';
 import { hasFailedTasks, isFault } from '../core/diagnosis.ts';
 import type { Cause } from '../core/diagnosis.ts';
+import type { RolloutCounts } from '../core/rollout-events.ts';
 import { shortName } from '../core/task-definition.ts';
 import type { EcsDeployError } from '../errors.ts';
-import type { Event, EventOf, LayerProgress, RolloutCounts } from '../events.ts';
+import type { Event, EventOf, LayerProgress } from '../events.ts';
 import { formatChanges } from './diff.ts';
 import type { DiffLine } from './diff.ts';
 import { formatBytes, formatCount, formatSeconds, shortDigest, shortenEvent } from './format.ts';

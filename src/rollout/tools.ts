@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { Ecs } from '../aws/ecs.ts';
 import { EcsDeployError } from '../errors.ts';
 import type { Emit } from '../events.ts';
@@ -33,6 +34,8 @@ export function withTimeout(tools: RolloutTools, timeout: number): RolloutTools 
   const { ecs } = tools;
   const controller = new AbortController();
   const { signal } = controller;
+  // As many calls listen to it as to the signal of the run.
+  setMaxListeners(0, signal);
   const over = new EcsDeployError({
     code: 'aws-unreachable',
     message: 'AWS did not answer within the time limit (--timeout).',

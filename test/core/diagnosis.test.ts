@@ -268,6 +268,16 @@ const STOPPED: readonly (readonly [code: string, reason: string])[] = [
   ['image-pull-denied', 'not authorized to perform: ecr:GetDownloadUrlForLayer'],
   // An image whose name looks like the cause of another row.
   ['image-not-found', 'CannotPullContainerError: r/efs-sync:fsx: not found'],
+  ['volume', 'mount.nfs: access denied by server'],
+  ['volume', 'mount.nfs4: access denied by server'],
+  ['image-not-found', 'CannotPullECRContainerError: r/app:1: not found'],
+  ['network-unreachable', 'CannotPullECRContainerError: signal: killed'],
+  ['network-unreachable', 'Check your network configuration.'],
+  ['network-unreachable', 'Check your task network configuration.'],
+  ['secret-unavailable', 'failed to retrieve secret from asm'],
+  ['secret-unavailable', 'failed to retrieve secrets from ssm'],
+  ['secret-unavailable', 'The task can’t retrieve the secret with ARN x'],
+  ['command-not-found', 'fork/exec /run: no such file or directory: unknown: exec failed'],
   ['unknown', 'CannotStartContainerError: signal: killed'],
   ['unknown', 'the file was not found'],
 ];
@@ -323,6 +333,8 @@ test.each<[string, FailedTask]>([
 ])('%s: %o', (code, failed) => {
   const cause = diagnoseTask(failed);
   expect(cause.code).toBe(code);
+  expect(cause.summary).not.toBe('');
+  expect(cause.hint).not.toBe('');
   expect(`${cause.summary} ${cause.hint}`).not.toMatch(/\$|undefined/);
 });
 
@@ -428,6 +440,12 @@ test.each([
     "(service s) failed to launch a task with (error ECS was unable to assume the role 'arn:r' that was provided for this task.)",
     'role-not-assumable',
   ],
+  [
+    '(service s) was unable to reach steady state because (taskSet ecs-svc/1) was unable to scale in due to (reason 1 task under protection)',
+    'placement-blocked',
+  ],
+  ['(service s) was unable to do what has no name', undefined],
+  ['(service s) (task 1) failed container health checks.', undefined],
   ['(service s) has begun draining connections on 1 tasks.', undefined],
   ['(service s) has stopped 1 running tasks: (task 1).', undefined],
   ['(service s) has reached a steady state.', undefined],
@@ -441,6 +459,7 @@ test.each([
   expect(cause?.code).toBe(code);
   expect(cause?.evidence ?? [message]).toEqual([message]);
   expect(`${cause?.summary} ${cause?.hint}`).not.toMatch(/CLUSTER|SERVICE|TASK/);
+  expect(cause?.summary).not.toBe('');
 });
 
 describe('hints name what is known', () => {
@@ -451,6 +470,13 @@ describe('hints name what is known', () => {
     );
     expect(hintOf('was unable to scale in due to (reason 2 tasks under protection)')).toContain(
       "aws ecs update-task-protection --cluster backend --no-protection-enabled --tasks $(aws ecs list-tasks --cluster backend --service-name api --query 'taskArns[]' --output text)",
+    );
+  });
+
+  test('the number of protected tasks', () => {
+    const text = '(service api) was unable to scale in due to (reason 12 tasks under protection)';
+    expect(diagnoseEvent(text, SERVICE)?.summary).toBe(
+      'scale-in protection keeps 12 old tasks running',
     );
   });
 

@@ -282,6 +282,27 @@ describe('another PRIMARY deployment', () => {
   });
 });
 
+describe('a list without a PRIMARY deployment', () => {
+  const empty = service([], { taskDefinition: 'app:1' });
+  test.each<[string, Service, RolloutRecord | undefined, Verdict]>([
+    [
+      'after a rollback',
+      empty,
+      record('ROLLBACK_SUCCESSFUL'),
+      { kind: 'rolled-back', reason: '', to: 'app:1' },
+    ],
+    ['after a stop', empty, record('STOPPED'), { kind: 'waiting', phase: 'stale' }],
+    [
+      'during a rollback',
+      service([own({ status: 'ACTIVE', rolloutState: 'FAILED' })]),
+      undefined,
+      { kind: 'waiting', phase: 'rolling-back' },
+    ],
+  ])('%s', (_, seen, of, verdict) => {
+    expect(verdictAfter(1, seen, of)).toEqual(verdict);
+  });
+});
+
 describe('late reads end', () => {
   test.each<[string, Service, RolloutRecord | undefined, number, string]>([
     [

@@ -63,9 +63,13 @@ const eventsOf = <K extends Event['kind']>({ events }: Run, kind: K) =>
   events.filter((event): event is EventOf<K> => event.kind === kind);
 
 let eventId = 0;
-const event = (message: string, createdAt: Date | undefined = timeOf(3)): ServiceEvent => {
+const event = (message: string, createdAt: Date | null = timeOf(3)): ServiceEvent => {
   eventId += 1;
-  return { id: `event-${eventId}`, createdAt, message: `(service api) ${message}` };
+  return {
+    id: `event-${eventId}`,
+    createdAt: createdAt ?? undefined,
+    message: `(service api) ${message}`,
+  };
 };
 
 const inProgress = service([own(), old({ running: 2 })]);
@@ -149,6 +153,8 @@ describe('progress', () => {
 
   test('of a late read is not told', () => {
     expect(run(open(), poll(service([old({ status: 'PRIMARY' })]))).events).toEqual([]);
+    const elsewhere = service([own({ rolloutState: 'COMPLETED' })], { taskDefinition: 'app:1' });
+    expect(run(open(), poll(elsewhere)).events).toEqual([]);
     const gone = service([deployment(3, { status: 'PRIMARY' })]);
     const rollsBack = record('ROLLBACK_IN_PROGRESS');
     expect(kinds(run(open(), poll(gone, rollsBack)))).toEqual(['rolling-back']);
@@ -176,7 +182,7 @@ describe('events of the service', () => {
     const known = event('has reached a steady state.');
     const events = [
       event('is new', timeOf(2)),
-      event('has no time', undefined),
+      event('has no time', null),
       known,
       event('is older', timeOf(1)),
     ];
@@ -220,6 +226,16 @@ describe('signs of a failing task', () => {
     ['a task less', [poll(has(1, 1)), poll(has(1))], true],
     ['a pending task that runs', [poll(has(1, 1)), poll(has(2))], false],
     ['as many starts as desired', [poll(says('has started 2 tasks: (task 1) (task 2).'))], false],
+    [
+      'more starts than desired that are known',
+      [
+        poll(says('has started 3 tasks: (task 1).')),
+        failedTasks(exited('1', ['x'])),
+        poll(inProgress),
+      ],
+      false,
+    ],
+    ['twelve starts', [poll(says('has started 12 tasks: (task 1).'))], true],
     [
       'more starts than desired',
       [
@@ -291,6 +307,12 @@ describe('signs of a failing task', () => {
     expect(both.action?.kind).toBe('wait');
   });
 
+  test('that come without a task keep the search open', () => {
+    const unhealthy = poll(says('(task 1) failed container health checks.'));
+    const seen = run(open(), unhealthy, failedTasks(), poll(inProgress));
+    expect(seen.action?.kind).toBe('read-failed-tasks');
+  });
+
   test('name the known tasks', () => {
     const seen = run(
       open(),
@@ -348,6 +370,24 @@ describe('causes', () => {
     expect(causes(seen)).toHaveLength(1);
   });
 
+  test('of an event are told beside another code, and of tasks beside another summary', () => {
+    const capacity = poll(says('was unable to place a task. Reason: Capacity is unavailable.'));
+    const other = exited('2', ['x']);
+    const containers = other.containers.map((container) => ({ ...container, exitCode: 4 }));
+    const seen = run(
+      open(),
+      failing,
+      failedTasks(exited('1', ['x'])),
+      capacity,
+      failedTasks({ ...other, containers }),
+    );
+    expect(causes(seen).map(({ summary }) => summary)).toEqual([
+      'container app ended with exit code 3',
+      'container app ended with exit code 4',
+      'there is no capacity to place a task on',
+    ]);
+  });
+
   test('wait for a late log, once', () => {
     const first = run(open(), failing, failedTasks(exited('1')));
     expect(first.state.causes).toEqual([]);
@@ -378,11 +418,9 @@ describe('failed tasks that cannot be read', () => {
   const denied: Seen = { kind: 'tasks-unreadable', denied: true };
 
   test('for good: the search ends', () => {
-    expect(actionsOf(run(open(), failing, denied, failing))).toEqual([
-      'read-failed-tasks',
-      'wait',
-      'wait',
-    ]);
+    const seen = run(open(), failing, denied, failing);
+    expect(actionsOf(seen)).toEqual(['read-failed-tasks', 'wait', 'wait']);
+    expect(kinds(seen)).toEqual(['rollout-progress']);
   });
 
   test('this time: the next polls make up for it', () => {
@@ -394,11 +432,13 @@ describe('failed tasks that cannot be read', () => {
     );
     expect(seen.state.searches).toBe(SEARCH_POLLS);
     expect(seen.action?.kind).toBe('wait');
+    expect(kinds(seen)).toEqual(['rollout-progress']);
   });
 
   test('a verdict does not wait for ever', () => {
     expect(run(open(), failed, denied).action?.kind).toBe('end');
     const polls = Array.from({ length: SEARCH_POLLS }, () => [failed, passing]).flat();
+    expect(kinds(run(open(), ...polls))).toEqual(['rollout-progress', 'service-ended']);
     expect(actionsOf(run(open(), ...polls))).toEqual([
       ...Array.from({ length: SEARCH_POLLS - 1 }, () => ['read-failed-tasks', 'wait']).flat(),
       'read-failed-tasks',
@@ -417,24 +457,24 @@ describe('the end', () => {
   const back = service([old({ status: 'PRIMARY', running: 2 })]);
 
   test.each<[string, Service, RolloutRecord | undefined, object]>([
-    ['a success', done, undefined, { outcome: 'succeeded', running: 2 }],
+    ['a success', done, undefined, { outcome: 'succeeded', running: 2, serving: 'app:2' }],
     [
       'a rollback shows what runs now',
-      back,
+      service([old({ status: 'PRIMARY', running: 2, taskDefinition: 'app:0' })]),
       record('ROLLBACK_SUCCESSFUL', { reason: 'r' }),
-      { outcome: 'rolled-back', running: 2, previousTaskDefinition: 'app:1' },
+      { outcome: 'rolled-back', running: 2, serving: 'app:0', previousTaskDefinition: 'app:0' },
     ],
     [
       'a failure shows our deployment',
       service([own({ rolloutState: 'FAILED', running: 1 }), old({ running: 2 })]),
       undefined,
-      { outcome: 'failed', running: 1, previousTaskDefinition: 'app:1' },
+      { outcome: 'failed', running: 1, serving: 'app:1', previousTaskDefinition: 'app:1' },
     ],
     [
       'a deployment that is gone has no tasks',
       service([deployment(3, { status: 'PRIMARY', running: 2 })]),
       record('STOPPED'),
-      { outcome: 'superseded', running: 0 },
+      { outcome: 'superseded', running: 0, serving: 'app:3' },
     ],
   ])('%s', (_, seen, of, result) => {
     const ended = run(open(), poll(seen, of), failedTasks());
@@ -490,7 +530,7 @@ describe('the end', () => {
     expect(seen.action).toEqual({ kind: 'read-digests' });
     expect(eventsOf(seen, 'service-ended')).toEqual([]);
     const after = run(seen.state, { kind: 'digests', digests: ['sha256:1'] });
-    expect(eventsOf(after, 'service-ended')).toMatchObject([
+    expect(after.events).toMatchObject([
       { result: { outcome: 'succeeded' }, reason: '', digests: ['sha256:1'], seconds: 7 },
     ]);
     const failed = poll(service([own({ rolloutState: 'FAILED' })]));
@@ -516,6 +556,7 @@ describe('the end', () => {
       },
     ]);
     expect(seen.action?.kind).toBe('end');
+    expect(kinds(seen)).toEqual(['rollout-progress', 'service-ended']);
   });
 
   test('from outside while ECS rolls back says so', () => {
@@ -536,6 +577,7 @@ describe('the end', () => {
     const ending: Seen = { kind: 'end', outcome: 'timed-out', reason: 'late' };
     const success = run(open({}, { containers: ['app'] }), poll(done), ending);
     expect(success.action).toMatchObject({ result: { outcome: 'succeeded' } });
+    expect(kinds(success)).toEqual(['rollout-progress', 'service-ended']);
     const failed = run(open(), poll(service([own({ rolloutState: 'FAILED' })])), ending);
     expect(failed.action).toMatchObject({ result: { outcome: 'failed' } });
   });
@@ -634,18 +676,19 @@ describe('a rollback that was requested', () => {
     ]),
     record('ROLLBACK_IN_PROGRESS'),
   );
-  const asked = run(
-    open({ onFailure: 'rollback' }),
-    poll(failing, record('IN_PROGRESS')),
-    causes,
-  ).state;
+  const ask = () =>
+    run(
+      open({ onFailure: 'rollback' }, { containers: ['app'] }),
+      poll(failing, record('IN_PROGRESS')),
+      causes,
+    ).state;
   const answer = (of: 'stopped' | 'refused' | 'unknown'): Seen => ({
     kind: 'stop-answer',
     answer: of,
   });
 
   test('is told once, and awaited', () => {
-    const seen = run(asked, answer('stopped'), rolling, failedTasks(), rolling, failedTasks());
+    const seen = run(ask(), answer('stopped'), rolling, failedTasks(), rolling, failedTasks());
     expect(eventsOf(seen, 'rolling-back')).toEqual([
       {
         kind: 'rolling-back',
@@ -658,11 +701,12 @@ describe('a rollback that was requested', () => {
   });
 
   test('is refused: the service is moved back', () => {
-    expect(run(asked, answer('refused')).action).toEqual({ kind: 'move-back', revision: 'app:1' });
+    const { action, events } = run(ask(), answer('refused'));
+    expect([action, events]).toEqual([{ kind: 'move-back', revision: 'app:1' }, []]);
   });
 
   test('may be lost: it is requested again only where no poll shows it', () => {
-    const lost = run(asked, answer('unknown'));
+    const lost = run(ask(), answer('unknown'));
     expect([lost.action?.kind, lost.events]).toEqual(['wait', []]);
     const still = poll(failing, record('IN_PROGRESS'));
     const again = run(lost.state, ...times(LOST_STOP_POLLS, still));
@@ -681,12 +725,12 @@ describe('a rollback that was requested', () => {
   });
 
   test('fails: the watch ends with what is known', () => {
-    const failed = run(asked, { kind: 'not-moved-back', error, isLost: false });
+    const failed = run(ask(), { kind: 'not-moved-back', error, isLost: false });
     expect(failed.events).toMatchObject([
       { kind: 'error', error },
       { result: { outcome: 'failed' }, reason: 'it could not be rolled back', seconds: 7 },
     ]);
-    const lost = run(asked, { kind: 'not-moved-back', error, isLost: true });
+    const lost = run(ask(), { kind: 'not-moved-back', error, isLost: true });
     expect(lost.events).toMatchObject([
       { kind: 'error', error },
       { result: { outcome: 'unknown' }, reason: 'the answer to the rollback was lost', seconds: 7 },
@@ -696,9 +740,10 @@ describe('a rollback that was requested', () => {
   describe('with UpdateService', () => {
     const primary = deployment(3, { status: 'PRIMARY', taskDefinition: 'app:1' });
     const moved = service([primary, own({ status: 'ACTIVE' })]);
-    const after = run(asked, { kind: 'moved-back', service: moved, primary });
+    const moveBack = () => run(ask(), { kind: 'moved-back', service: moved, primary });
 
     test('makes the new deployment the judged one', () => {
+      const after = moveBack();
       expect(after.events).toEqual([
         {
           kind: 'rolling-back',
@@ -738,7 +783,7 @@ describe('a rollback that was requested', () => {
       ],
     ])('%s', (_, seen, outcome, reason) => {
       const reads = Array.from({ length: 6 }, () => [poll(seen), failedTasks()]).flat();
-      let state = after.state;
+      let state = moveBack().state;
       let ended: Event | undefined;
       for (const item of reads) {
         const [next, events, action] = advance(state, item, 7);
@@ -752,16 +797,19 @@ describe('a rollback that was requested', () => {
 });
 
 describe('a rollback that the user asked for', () => {
-  const opened = open({ rollbackAsked: true }, { containers: ['app'] });
-  const known = { ...opened, polled: { service: inProgress, record: record('IN_PROGRESS') } };
+  const opened = () => open({ rollbackAsked: true }, { containers: ['app'] });
+  const known = () => ({
+    ...opened(),
+    polled: { service: inProgress, record: record('IN_PROGRESS') },
+  });
 
   test('stops the deployment, or moves back without a record', () => {
-    const [state, events, action] = requestRollback(known, 'requested');
+    const [state, events, action] = requestRollback(known(), 'requested');
     expect([events, action]).toEqual([[], { kind: 'stop-deployment', record: 'arn:record-2' }]);
     expect(run(state, { kind: 'stop-answer', answer: 'stopped' }).events).toEqual([
       { kind: 'rolling-back', service: 'api', reason: 'requested' },
     ]);
-    expect(requestRollback(opened, 'requested')[2]).toEqual({
+    expect(requestRollback(opened(), 'requested')[2]).toEqual({
       kind: 'move-back',
       revision: 'app:1',
     });
@@ -769,7 +817,7 @@ describe('a rollback that the user asked for', () => {
 
   test('is a success', () => {
     const back = service([old({ status: 'PRIMARY', running: 2 })]);
-    const seen = run(opened, poll(back, record('ROLLBACK_SUCCESSFUL')));
+    const seen = run(opened(), poll(back, record('ROLLBACK_SUCCESSFUL')));
     expect(seen.action).toMatchObject({
       result: {
         outcome: 'succeeded',
@@ -781,7 +829,7 @@ describe('a rollback that the user asked for', () => {
   });
 
   test('fails when the deployment completed first', () => {
-    const seen = run(opened, poll(service([own({ rolloutState: 'COMPLETED' })])));
+    const seen = run(opened(), poll(service([own({ rolloutState: 'COMPLETED' })])));
     expect(eventsOf(seen, 'service-ended')).toMatchObject([
       {
         result: { outcome: 'failed' },
@@ -880,6 +928,27 @@ describe('what a rollout waits for', () => {
       at(2, 0, { ...behind, events: [draining] }),
       undefined,
       { waitsFor: 'drain', waitsSince: timeOf(3).toISOString(), draining: 2 },
+    ],
+    [
+      'a drain of twelve without a time',
+      at(2, 0, {
+        ...behind,
+        events: [event('has begun draining connections on 12 tasks.', null)],
+      }),
+      undefined,
+      { waitsFor: 'drain', waitsSince: undefined, draining: 12 },
+    ],
+    [
+      'nothing after twelve have stopped',
+      at(2, 0, {
+        ...behind,
+        events: [
+          event('has stopped 12 running tasks: (task 1).'),
+          event('has begun draining connections on 12 tasks.'),
+        ],
+      }),
+      undefined,
+      { waitsFor: undefined, draining: 0 },
     ],
     [
       'a drain of the rest',

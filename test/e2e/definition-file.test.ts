@@ -40,7 +40,9 @@ test('a file as describe-task-definition gives it is deployed, with its tags', a
   writeFileSync(join(world.folder, FILE), `\uFEFF${text}`);
   const end = await deployFile(world, '--json');
   expect(end.status, end.stderr).toBe(0);
-  expect(end.stderr.match(/does not know; they are passed on: newerThanTheSdk\n/g)).toHaveLength(1);
+  expect(
+    end.stderr.match(/does not know; they are sent unchanged: newerThanTheSdk\n/g),
+  ).toHaveLength(1);
   const { taskDefinition } = await world.service();
   const rendered = await world.run(['render', '--set-env', 'A=b']);
   expect(JSON.parse(rendered.stdout)).toMatchObject({

@@ -83,9 +83,7 @@ test('an agent that cannot be reached is refused before the build', async () => 
   const world = await makeWorld({ files: { key: 'PRIVATE KEY' } });
   const none = await world.run(['push', '--ssh', 'default']);
   expect(none.status).toBe(2);
-  expect(none.stderr).toContain(
-    'The ssh agent "default" cannot be reached: SSH_AUTH_SOCK is not set.',
-  );
+  expect(none.stderr).toContain('Cannot reach the ssh agent "default": SSH_AUTH_SOCK is not set.');
   const file = await world.run(['push', '--ssh', 'default=key']);
   expect(file.status).toBe(2);
   expect(file.stderr).toMatch(/\/key is no socket\.\n {2}→ start one and give it the key: /);

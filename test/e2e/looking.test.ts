@@ -81,7 +81,7 @@ describe('status', () => {
     const end = await world.run(['status']);
     expect(end.status, end.stderr).toBe(0);
     expect(end.stdout).toContain('hyeon9mak-task-dev:1');
-    expect(end.stderr.match(/Going on without ecs:ListTasks/g)).toHaveLength(1);
+    expect(end.stderr.match(/Continuing without ecs:ListTasks/g)).toHaveLength(1);
   });
 
   test('of a service that is not there suggests the one that is', async () => {
@@ -221,7 +221,7 @@ describe('diagnose', () => {
     expect(end.status, end.stderr).toBe(0);
     expect(end.stdout).toContain('the deployment of hyeon9mak-task-dev:2 failed.');
     expect(end.stdout).toContain('ECS deployment circuit breaker: tasks failed to start.');
-    expect(end.stdout).toContain('other: ');
+    expect(end.stdout).toContain('other is healthy: ');
     expect(end.stderr).toContain('"Action": "ecs:ListTasks"');
   });
 });

@@ -362,7 +362,7 @@ test('watching a revision that was rolled back meanwhile is no success', async (
   await world.run(['deploy', '-q']);
   const watched = await world.run(['rollout', 'hyeon9mak-task-dev:2', '--watch']);
   expect(watched.status).toBe(3);
-  expect(watched.stderr).toContain('No deployment of hyeon9mak-task-dev:2 is there to watch');
+  expect(watched.stderr).toContain('There is no deployment of hyeon9mak-task-dev:2 to watch');
   const missing = await world.run(['rollout', 'hyeon9mak-task-dev:99', '--watch']);
   expect(missing.status).toBe(4);
   const now = await world.run(['rollout', '--watch', '--json']);

@@ -114,7 +114,7 @@ test('push needs no service: one that is not there yet, or may not be read, says
   const denied = await makeWorld({ denied: ['ecs:DescribeServices'] });
   const end = await denied.run(['push', '--json']);
   expect(end.status, end.stderr).toBe(0);
-  expect(end.stderr.match(/Going on without the platform of the tasks/g)).toHaveLength(1);
+  expect(end.stderr.match(/Continuing without the platform of the tasks/g)).toHaveLength(1);
 });
 
 test('further tags are given in ECR, also to an image that is there already', async () => {
@@ -133,7 +133,7 @@ test('further tags are given in ECR, also to an image that is there already', as
 
   const wrong = await world.run(['push', '--extra-tag', 'no tag']);
   expect(wrong.status).toBe(2);
-  expect(wrong.stderr).toContain('--extra-tag: "no tag" is no image tag');
+  expect(wrong.stderr).toContain('--extra-tag: "no tag" is not a valid image tag');
 });
 
 test('a further tag that cannot move is refused before the build', async () => {

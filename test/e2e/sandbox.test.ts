@@ -60,7 +60,7 @@ test('a whole deploy runs inside it, with a fault too', async () => {
 test('alone it prints its endpoint, says what to export, and ends with Ctrl-C', async () => {
   const end = await spawnCli(SANDBOX, {
     onStderr: (text, child) => {
-      if (text.includes('Ctrl-C ends it')) child.kill('SIGINT');
+      if (text.includes('Press Ctrl-C to stop')) child.kill('SIGINT');
     },
   });
   expect(end.status).toBe(0);

@@ -44,7 +44,7 @@ const isRefused = (status: number, says: string): End => ({ status, outcome: 're
 const ENDS: Readonly<Record<ScenarioName, End>> = {
   success: succeeds('(2 of 2 tasks)'),
   'load-balancer': succeeds('registered 1 targets in (target-group hyeon9mak-dev)'),
-  'slow-drain': succeeds('after the deregistration delay of the target group'),
+  'slow-drain': succeeds('(draining 2 old tasks)'),
   'desired-zero': succeeds('(desired count is 0)'),
   autoscaling: succeeds('(3 of 3 tasks)'),
   'image-gone': rollsBack('image-not-found', 'the image is not in the registry'),
@@ -92,7 +92,7 @@ const ENDS: Readonly<Record<ScenarioName, End>> = {
   'protected-tasks': succeeds('scale-in protection keeps 2 old tasks running', {
     causes: ['placement-blocked'],
   }),
-  bake: succeeds('(bake time: ECS watches for alarms)'),
+  bake: succeeds('(bake time: ECS watches for alarms, up to 5m'),
   alarm: rollsBack(undefined, 'an alarm was detected. (backend-5xx)'),
   'early-success': succeeds('runs hyeon9mak-task-dev:2'),
   'blue-green': succeeds('(BAKE_TIME, 100 % of the traffic)', { speed: 100 }),

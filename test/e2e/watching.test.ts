@@ -39,7 +39,7 @@ describe('calls of one poll', () => {
     expect(end.status, end.stderr).toBe(0);
     expect(readResult(end).services).toHaveLength(count);
     const [, polls, calls, most] =
-      /watched in (\d+) polls with (\d+) calls, at most (\d+) in one/.exec(end.stderr) ?? [];
+      /(\d+) polls with (\d+) calls, at most (\d+) in one poll/.exec(end.stderr) ?? [];
     expect(watchCalls(world)).toHaveLength(Number(calls));
     expect(Number(most)).toBeLessThanOrEqual(limit);
     expect(Number(polls)).toBeGreaterThan(2);

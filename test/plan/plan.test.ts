@@ -94,10 +94,7 @@ const place: BuildPlace = {
   heavy: [],
 };
 
-function built(
-  present: StoredImage | undefined,
-  build: BuildPlace | undefined = undefined,
-): ObservedImage {
+function built(present: StoredImage | undefined, build?: BuildPlace): ObservedImage {
   const destination: Destination = {
     reference: IMAGE,
     tag: 'new',
@@ -282,13 +279,12 @@ test('all that is wrong is refused at once, each problem once, with its own code
   const wrong = observed(running, { target: { container: ['nobody'] } });
   const made = make({ services: [lost, lost, wrong], image: given(['linux/arm64']) });
   const events: unknown[] = [];
-  const refusal = (() => {
-    try {
-      return void enforce({ emit: (event) => void events.push(event) }, made.findings);
-    } catch (error) {
-      return error as EcsDeployError;
-    }
-  })();
+  let refusal: EcsDeployError | undefined;
+  try {
+    enforce({ emit: (event) => void events.push(event) }, made.findings);
+  } catch (error) {
+    refusal = error as EcsDeployError;
+  }
   expect(refusal?.problems.map(({ code }) => code)).toEqual([
     'service-missing',
     'container-missing',

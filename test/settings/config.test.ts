@@ -219,18 +219,12 @@ test('names of Object.prototype are names like any other', () => {
   expect(problemsOf({ '.ecsdeployrc': '__proto__: x' })).toContain('unknown key "__proto__"');
 });
 
-test('the time to read a config file grows with its size, not faster', () => {
-  const milliseconds = (count: number) => {
-    const source = Array.from({ length: count }, (_, index) => `  KEY_${index}: value`).join('\n');
-    const files = { '.ecsdeployrc': `service: api\nsetEnv:\n${source}` };
-    const times = [1, 2].map(() => {
-      const start = performance.now();
-      expect(Object.keys(resolveIn(files).targets[0]?.setEnv ?? {})).toHaveLength(count);
-      return performance.now() - start;
-    });
-    return Math.min(...times);
-  };
-  expect(milliseconds(16_000)).toBeLessThan(10 * milliseconds(4000));
+// Reading that compares every key with every other would not end within the limit of a test.
+test('a config file with a hundred thousand keys is read', () => {
+  const count = 100_000;
+  const source = Array.from({ length: count }, (_, index) => `  KEY_${index}: value`).join('\n');
+  const { targets } = resolveIn({ '.ecsdeployrc': `service: api\nsetEnv:\n${source}` });
+  expect(Object.keys(targets[0]?.setEnv ?? {})).toHaveLength(count);
 });
 
 test.each([

@@ -1,7 +1,7 @@
 import type { Deployment, RolloutRecord, Service } from '../../src/core/ecs.ts';
 
 /** Server times of the deployments 1 to 3, an hour apart. */
-export const TIMES = [0, 0, 1, 2].map((hour) => new Date(Date.UTC(2026, 0, 1, hour)));
+const TIMES = [0, 0, 1, 2].map((hour) => new Date(Date.UTC(2026, 0, 1, hour)));
 
 export const timeOf = (number: number): Date => TIMES[number] ?? new Date(0);
 

@@ -1,0 +1,68 @@
+import type { EcsDeployError } from '../errors.ts';
+import type { Cause } from './diagnosis.ts';
+import type { ServiceResult } from './result.ts';
+
+/** Counts of one deployment, as ECS gives them. */
+export interface RolloutCounts {
+  readonly desired: number;
+  readonly running: number;
+  readonly pending: number;
+  readonly failed: number;
+  /** Failures at which the circuit breaker trips; undefined without a breaker or a failure. */
+  readonly limit: number | undefined;
+  /** Running tasks of other deployments. */
+  readonly old: number;
+}
+
+/** What the watch of a deployment tells. */
+export type RolloutEvent =
+  | { readonly kind: 'error'; readonly error: EcsDeployError }
+  | {
+      readonly kind: 'rollout-progress';
+      readonly service: string;
+      readonly phase: string;
+      /** Lifecycle stage of the service deployment, e.g. `BAKE_TIME`. */
+      readonly stage: string | undefined;
+      /** Percentage of the production traffic that the new tasks get, where it is shifted. */
+      readonly traffic: number | undefined;
+      /** What ECS waits for although all new tasks run. */
+      readonly waitsFor: 'health-checks' | 'old-tasks' | 'drain' | 'bake' | undefined;
+      /** ISO time of AWS at which that began; undefined where AWS gives none. */
+      readonly waitsSince: string | undefined;
+      /** Seconds that it takes at most; undefined where AWS gives no limit. */
+      readonly waitsAtMost: number | undefined;
+      /** Old tasks whose connections are draining: ECS no longer counts them as running. */
+      readonly draining: number;
+      readonly counts: RolloutCounts;
+    }
+  | {
+      readonly kind: 'rollout-paused';
+      readonly service: string;
+      readonly stage: string;
+      readonly hook: string;
+      /** ARN of the service deployment. */
+      readonly record: string;
+      /** ISO time at which ECS continues by itself, and what it does then. */
+      readonly expiresAt: string | undefined;
+      readonly timeoutAction: string | undefined;
+    }
+  | { readonly kind: 'service-event'; readonly service: string; readonly message: string }
+  | { readonly kind: 'cause'; readonly service: string; readonly cause: Cause }
+  | { readonly kind: 'rolling-back'; readonly service: string; readonly reason: string }
+  | {
+      readonly kind: 'service-ended';
+      readonly result: ServiceResult;
+      readonly reason: string;
+      readonly seconds: number;
+      readonly digests: readonly string[];
+      /** ECS was rolling back when the watch ended. */
+      readonly rollingBack: boolean;
+      /** The interrupt was meant to detach (`--detach-on-interrupt`). */
+      readonly detached: boolean;
+    };
+
+/** The event of one kind. */
+export type RolloutEventOf<K extends RolloutEvent['kind']> = Extract<
+  RolloutEvent,
+  { readonly kind: K }
+>;
