@@ -51,7 +51,8 @@ export interface Aws {
  * Chooses credentials and region for a run; makes no call yet.
  *
  * A named profile is also put into `AWS_PROFILE`: the SDK reads a profile's `endpoint_url` from
- * there only (ecs-facts 1.6). Throws `profile-unknown` and `config-invalid`.
+ * there only (docs/explanation/how-ecs-behaves.md#endpoints-and-profiles). Throws `profile-unknown`
+ * and `config-invalid`.
  */
 export async function connect(given: AwsOptions): Promise<Aws> {
   let calls = 0;

@@ -18,7 +18,10 @@ export interface StoredImage {
   readonly mediaType: string | undefined;
 }
 
-/** Manifest types that are accepted; ECR answers with an index only when it is among them (ecs-facts 6.3). */
+/**
+ * Manifest types that are accepted; ECR answers with an index only when it is among them
+ * (docs/explanation/how-ecs-behaves.md#an-images-platform).
+ */
 const MANIFEST_TYPES = [
   'application/vnd.oci.image.index.v1+json',
   'application/vnd.docker.distribution.manifest.list.v2+json',
@@ -110,7 +113,10 @@ export async function tagImage(
 
 /** The facts about an image that are not in its manifest. */
 export interface ImageDetail {
-  /** ECR describes it, but tasks cannot pull it (ecs-facts 6.2). */
+  /**
+   * ECR describes it, but tasks cannot pull it
+   * (docs/explanation/how-ecs-behaves.md#repositories-and-tags).
+   */
   readonly archived: boolean;
   /** Findings of its scan by severity; undefined when it was not scanned. */
   readonly findings: Readonly<Record<string, number>> | undefined;
