@@ -207,7 +207,7 @@ interface Place {
   readonly maxAttempts?: number;
 }
 
-/** Opens a client once for each service, region and patience. */
+/** Opens a client once for each service, region and number of attempts. */
 async function open<C extends { readonly config: object }>(
   aws: Aws,
   service: string,

@@ -10,7 +10,7 @@ export interface StoredImage {
   /** Its platforms, such as `linux/amd64`; undefined where they cannot be read. */
   readonly platforms: readonly string[] | undefined;
   /** The missing permission that hides the platforms. */
-  readonly withheld?: EcsDeployError;
+  readonly denied?: EcsDeployError;
   /** Digest of its config, which is docker's image id; undefined for an index. */
   readonly config: string | undefined;
   /** As ECR stores it. */
@@ -156,7 +156,7 @@ const DOWNLOAD_TIMEOUT = 10_000;
 async function platformsOf(
   repository: Repository,
   manifest: Manifest,
-): Promise<Pick<StoredImage, 'platforms' | 'withheld'>> {
+): Promise<Pick<StoredImage, 'platforms' | 'denied'>> {
   if (manifest.manifests !== undefined) {
     const images = manifest.manifests.filter(
       // buildx adds attestations as manifests without a platform.
@@ -185,7 +185,7 @@ async function platformsOf(
   } catch (error) {
     if (options.abortSignal.aborted) throw error;
     const isDenied = error instanceof EcsDeployError && error.code === 'permission-denied';
-    return { platforms: undefined, ...(isDenied && { withheld: error }) };
+    return { platforms: undefined, ...(isDenied && { denied: error }) };
   }
 }
 
