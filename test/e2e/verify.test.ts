@@ -292,7 +292,7 @@ test('several problems are shown at once, by service', async () => {
       ok    image-platform: linux/amd64
       FAIL  repository: ECR has no repository "nobody" in ap-northeast-2.
       → repositories that exist: hyeon9mak-dev
-      → if it is to be a new one: --create-repository
+      → to create it: --create-repository
     build
       ok    docker: the sandbox's stand-in at tcp://DOCKER
       ok    files: FOLDER/Dockerfile
