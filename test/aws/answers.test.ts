@@ -243,6 +243,9 @@ test("FIPS, dual stack and partitions are the SDK's", async () => {
   };
   expect(await hostIn('us-east-1')).toBe('logs-fips.us-east-1.amazonaws.com');
   vi.stubEnv('AWS_USE_FIPS_ENDPOINT', undefined);
+  vi.stubEnv('AWS_USE_DUALSTACK_ENDPOINT', 'true');
+  expect(await hostIn('us-east-1')).toBe('logs.us-east-1.api.aws');
+  vi.stubEnv('AWS_USE_DUALSTACK_ENDPOINT', undefined);
   expect(await hostIn('cn-north-1')).toBe('logs.cn-north-1.amazonaws.com.cn');
   expect(await hostIn('eusc-de-east-1')).toBe('logs.eusc-de-east-1.amazonaws.eu');
 });
