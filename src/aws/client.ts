@@ -120,7 +120,8 @@ function memoise(provider: AwsCredentialIdentityProvider): AwsCredentialIdentity
 
 function checkEndpoints(environment: AwsOptions['environment']): void {
   for (const [name, value] of Object.entries(environment)) {
-    if (!/^AWS_ENDPOINT_URL(?:_|$)/.test(name) || !value || URL.canParse(value)) continue;
+    if (!/^AWS_ENDPOINT_URL(?:_|$)/.test(name) || !value) continue;
+    if (/^https?:\/\//i.test(value) && URL.canParse(value)) continue;
     throw new EcsDeployError({
       code: 'config-invalid',
       message: `${name} is not a URL: "${value}".`,

@@ -97,7 +97,9 @@ export async function findRepository(
       .send(new DescribeRepositoriesCommand({ maxResults: 100, registryId }), { abortSignal })
       .then(
         ({ repositories = [] }) =>
-          repositories.flatMap(({ repositoryName }) => repositoryName ?? []),
+          repositories.flatMap(({ repositoryName = name }) =>
+            repositoryName === name ? [] : repositoryName,
+          ),
         () => undefined,
       );
     const place = `${registryId === undefined ? '' : `account ${registryId} in `}${await client.config.region()}`;
