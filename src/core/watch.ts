@@ -233,7 +233,11 @@ export function resultOf(move: WatchedMove, outcome: Outcome): ServiceResult {
 
 function afterPoll(state: WatchState, { service, record }: Polled, seconds: number): Step {
   const polled: Polled = { service, record };
-  const [verdict, memory] = judge(state.judged, polled, state.memory);
+  // A verdict that waits for details is not judged again.
+  const [verdict, memory] =
+    state.verdict.kind === 'waiting'
+      ? judge(state.judged, polled, state.memory)
+      : [state.verdict, state.memory];
   const fresh = freshEvents(state, service);
   const signs = readSigns(state, polled, fresh);
   const isBad = endsBadly(verdict) && !endsBadly(state.verdict);

@@ -446,6 +446,16 @@ describe('failed tasks that cannot be read', () => {
     ]);
   });
 
+  test('a verdict that took several polls does not wait for ever either', () => {
+    const settled = { settings: settings({ breakerRollsBack: true }) };
+    const gone = poll(service([own({ rolloutState: 'FAILED' }), old()], settled));
+    const polls = Array.from({ length: 20 }, () => [gone, passing]).flat();
+    const seen = run(open(), ...polls);
+    const end = seen.actions.findIndex(({ kind }) => kind === 'end');
+    expect(end).toBeGreaterThan(0);
+    expect(end).toBeLessThan(4 * SEARCH_POLLS);
+  });
+
   test('a success does not wait at all', () => {
     const done = poll(service([own({ rolloutState: 'COMPLETED', failed: 1 })]));
     expect(run(open(), done, passing).action).toMatchObject({ result: { outcome: 'succeeded' } });
