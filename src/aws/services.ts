@@ -13,7 +13,10 @@ import { abort, checkRegion, chunks, namesOf, sdk, where, whole } from './ecs.ts
 import type { Ecs } from './ecs.ts';
 import { awsErrorName, awsErrorText, isDefinite, isThrottling } from './errors.ts';
 
-/** DescribeServices' limit of names in one call (ecs-facts 1.7). */
+/**
+ * DescribeServices' limit of names in one call
+ * (docs/explanation/how-ecs-behaves.md#request-limits).
+ */
 const SERVICES_PER_CALL = 10;
 
 const DESCRIBE = 'ecs:DescribeServices';
@@ -197,7 +200,8 @@ const PROOF_READS = 4;
 
 /**
  * Moves a service to a revision. UpdateService has no client token: when an answer is lost, the
- * service is read before the call is repeated (ecs-facts 1.4). Never throws.
+ * service is read before the call is repeated
+ * (docs/explanation/how-ecs-behaves.md#retries-and-timeouts). Never throws.
  */
 export async function updateService(
   ecs: Ecs,

@@ -273,7 +273,10 @@ function freshEvents({ knownEvents, ours }: WatchState, { events }: Service) {
     .toReversed();
 }
 
-/** Events that name a failing task; an unhealthy target alone does not (ecs-facts 4.5). */
+/**
+ * Events that name a failing task; an unhealthy target alone does not
+ * (docs/explanation/how-ecs-behaves.md#service-events).
+ */
 const FAILURE_WORDS =
   /unhealthy status|failed container health|unable to|could not launch|failed to launch|deployment failed/;
 const DEADLOCK_WORDS = /unable to stop or start tasks during a deployment/;

@@ -373,7 +373,7 @@ const DEFINITIONS = {
   },
   canary: {
     group: 'strategy',
-    summary: '10 % of the traffic shifts first, the rest a minute later',
+    summary: 'ten percent of the traffic shifts first, the rest a minute later',
     service: strategy('CANARY', {
       canaryConfiguration: { canaryPercent: 10, canaryBakeTimeInMinutes: 1 },
     }),
