@@ -984,6 +984,12 @@ describe('what a rollout waits for', () => {
       { waitsFor: 'old-tasks' },
     ],
     [
+      'old tasks that ECS has begun to drain',
+      at(2, 1, { events: [draining] }),
+      checked,
+      { waitsFor: 'old-tasks' },
+    ],
+    [
       'no drain without a load balancer',
       at(2, 0, { events: [draining] }),
       undefined,
