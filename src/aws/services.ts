@@ -190,7 +190,7 @@ export interface MoveRequest {
   readonly taskDefinition: string;
   /** Starts a new deployment even of the revision that runs. */
   readonly force: boolean;
-  /** Milliseconds between the reads that look for the effect of a lost answer. */
+  /** Milliseconds between the reads that search for the effect of a lost answer; paces retries too. */
   readonly poll: number;
 }
 
@@ -233,7 +233,9 @@ export async function updateService(
       if (known !== undefined && (isLast || request.force)) return known;
       if (isLast) return notMoved(lost);
     }
-    await sleep(attempt * 500 * Math.random(), undefined, { signal }).catch(() => undefined);
+    await sleep((attempt * request.poll * Math.random()) / 6, undefined, { signal }).catch(
+      () => undefined,
+    );
     if (signal.aborted) {
       return lost === undefined ? notMoved(signal.reason) : unknown(before, lost);
     }
