@@ -1,6 +1,7 @@
 import type { ImageResult } from '../core/result.ts';
 import { serviceResult } from '../core/result.ts';
 import { sameDefinition } from '../core/normal-form.ts';
+import { runningByRevision, servingRevision } from '../core/status.ts';
 import { containersOf, replaceImage, shortName } from '../core/task-definition.ts';
 import { allOrRefuse } from '../errors.ts';
 import { secondsSince } from '../events.ts';
@@ -132,6 +133,7 @@ function tellPlan({ emit }: Tools, { services }: Plan, image: ImagePlan): void {
       cluster: shortName(target.cluster),
       service: target.service,
       from: shortName(running.arn),
+      to: undefined,
       changes,
     })),
   });
@@ -156,6 +158,8 @@ function dryRun(
         outcome: 'planned',
         taskDefinition: sameDefinition(definition, running.definition) ? running.arn : null,
         previousTaskDefinition: running.arn,
+        serving: servingRevision(service, undefined),
+        runningByRevision: runningByRevision(service),
         desired: service.desired,
         running: service.running,
         changes,

@@ -1,6 +1,7 @@
 import { diffDefinitions } from '../core/changes.ts';
 import { serviceResult } from '../core/result.ts';
 import type { ServiceResult } from '../core/result.ts';
+import { runningByRevision, servingRevision } from '../core/status.ts';
 import { isDefinitionFile, shortName } from '../core/task-definition.ts';
 import type { JsonObject } from '../core/task-definition.ts';
 import { EcsDeployError } from '../errors.ts';
@@ -84,6 +85,8 @@ async function renderOne(context: Context<'render'>): Promise<Rendered> {
       service: target.service,
       outcome,
       previousTaskDefinition: running.arn,
+      serving: servingRevision(service, undefined),
+      runningByRevision: runningByRevision(service),
       desired: service.desired,
       running: service.running,
     }),

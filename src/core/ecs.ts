@@ -117,6 +117,8 @@ export interface RolloutRecord {
 
 /** A service deployment of the past or the present, with the revision it deployed. */
 export type PastRollout = Pick<RolloutRecord, 'deployment' | 'status' | 'reason' | 'createdAt'> & {
+  /** Undefined while it is in progress. */
+  readonly finishedAt: Date | undefined;
   /** ARN; undefined where ECS no longer knows it. */
   readonly taskDefinition: string | undefined;
 };

@@ -76,7 +76,9 @@ export async function observeSource(
   const [running, latest, definition] = await allOrRefuse([
     describeRevision(ecs, service.taskDefinition),
     latestOf(tools, family),
-    isOther ? readDefinition(tools, skipCheck, named) : Promise.resolve(undefined),
+    isOther
+      ? readDefinition(tools, skipCheck, /^\d+$/.test(named) ? `${family}:${named}` : named)
+      : Promise.resolve(undefined),
   ]);
   const source = definition === undefined ? running.definition : withTags(definition, running);
   return { service, running, latest, next: { kind: 'render', source } };

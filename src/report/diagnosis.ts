@@ -60,7 +60,7 @@ export function formatDiagnosis(diagnosis: Diagnosis): string {
 /** Which revision takes the traffic, and the running tasks of every revision. */
 function servingLines(diagnosis: Diagnosis): string[] {
   const { serving, running } = diagnosis;
-  const others = [...running.keys()].filter((revision) => revision !== serving);
+  const others = Object.keys(running).filter((revision) => revision !== serving);
   return [
     serving === null
       ? '  serving now: no revision, because no task is running'
@@ -72,7 +72,7 @@ function servingLines(diagnosis: Diagnosis): string[] {
 function tasksOf({ running, desired }: Diagnosis, revision: string): string {
   return desired === 0
     ? 'desired count is 0'
-    : `${running.get(revision) ?? 0} of ${formatCount(desired, 'task')} running`;
+    : `${running[revision] ?? 0} of ${formatCount(desired, 'task')} running`;
 }
 
 function formatCause({ code, summary, hint, evidence, tasks }: Cause): string[] {

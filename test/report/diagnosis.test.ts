@@ -12,10 +12,7 @@ const diagnosis = (
   cluster: 'c',
   desired: 2,
   serving: arn('app:1'),
-  running: new Map([
-    [arn('app:2'), 0],
-    [arn('app:1'), 2],
-  ]),
+  running: { [arn('app:2')]: 0, [arn('app:1')]: 2 },
   subject: {
     deployment: 'ecs-svc/1',
     taskDefinition: arn('app:2'),
@@ -60,7 +57,7 @@ test('a pause names its stage and the command that shows how to approve it', () 
 });
 
 test('a healthy service', () => {
-  const running = new Map([[arn('app:2'), 1]]);
+  const running = { [arn('app:2')]: 1 };
   const healthy = diagnosis({ state: 'succeeded' }, { desired: 1, running });
   expect(formatDiagnosis(healthy)).toBe('s is healthy: app:2 is deployed, 1 of 1 task running.');
   expect(formatDiagnosis({ ...healthy, desired: 0 })).toBe(
