@@ -37,8 +37,8 @@ async function listRecords(ecs: Ecs, { cluster, name }: Service, all = false) {
     );
     const action = 'ecs:ListServiceDeployments';
     records.push(...whole(page.serviceDeployments, action, 'serviceDeployments'));
-    nextToken = page.nextToken;
-  } while (all && nextToken !== undefined);
+    nextToken = all ? page.nextToken : undefined;
+  } while (nextToken !== undefined);
   return records;
 }
 

@@ -128,7 +128,9 @@ export function servingRevision(
     const one = alive.find(({ id }) => (id === record.deployment) === isShifted);
     if (one !== undefined) return one.taskDefinition;
   }
-  const good = lastGood(service);
+  // A deployment can succeed before ECS lists it as completed.
+  const done = alive.find(({ id }) => record?.status === 'SUCCESSFUL' && id === record.deployment);
+  const good = done?.taskDefinition ?? lastGood(service);
   const isGood = ({ taskDefinition }: { taskDefinition: string }) =>
     Number(taskDefinition === good);
   const [most] = alive.toSorted((a, b) => b.running - a.running || isGood(b) - isGood(a));
