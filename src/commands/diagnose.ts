@@ -112,7 +112,7 @@ function resultOf({
   });
 }
 
-/** The newest deployment: from its record, or without one from the service's list. */
+/** The newest deployment: from its record, else from the deployments of the service. */
 function latestDeployment(
   service: Service,
   newest: PastRollout | undefined,

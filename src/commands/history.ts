@@ -59,7 +59,7 @@ async function readHistory(tools: Tools, target: Target): Promise<ServiceHistory
   };
 }
 
-/** Revisions that are read side by side: ECS throttles bursts. */
+/** Revisions that are read in parallel: ECS throttles bursts. */
 const READS_AT_ONCE = 10;
 
 /** The images of revisions by their ARNs, without those that cannot be read. */
@@ -75,19 +75,19 @@ async function readImages(
       if (image !== undefined) images.set(arn, image);
     });
     const read = allOrRefuse(readings.map((reading) => reading.catch(ignoreDeleted)));
-    // What is denied for one is denied for all.
+    // If one read is denied, all are.
     if ((await optional(tools, 'ecs:DescribeTaskDefinition', read)) === undefined) break;
   }
   return images;
 }
 
-/** A revision can have been deleted since. */
+/** Passes on every error except that a revision was deleted. */
 function ignoreDeleted(error: unknown): void {
   if (error instanceof EcsDeployError && error.code === 'task-definition-missing') return;
   throw error;
 }
 
-/** The image of the container that the config names, else of the first. */
+/** The image of the configured container, else of the first one. */
 function imageOf({ container }: Target, definition: JsonObject): string | undefined {
   const containers = containersOf(definition);
   const named = containers.find(({ name }) => container?.includes(String(name)));

@@ -21,7 +21,7 @@ export async function render(context: Context<'render'>): Promise<CommandResult>
   const { taskDefinition, containerImages, ...edit } = config.targets[0] ?? config;
   const isFile = taskDefinition !== undefined && isDefinitionFile(taskDefinition);
   const hasImages = Object.keys(containerImages).length > 0;
-  // A file may be all that changes.
+  // A file alone can be the change.
   if (!isFile && !hasImages && !hasVariables(edit)) requireSettings(config, ['image']);
   if (taskDefinition === undefined) requireSettings(config, ['cluster', 'service']);
   const { before, after, service } = await renderOne(context);
@@ -43,7 +43,7 @@ const hasVariables = ({ setEnv, setSecrets, unsetEnv }: Variables): boolean =>
   [...Object.keys(setEnv), ...Object.keys(setSecrets), ...unsetEnv].length > 0;
 
 interface Rendered {
-  /** What runs now; without a service, what was rendered. */
+  /** The definition that runs now; without a service, the one that was rendered from. */
   readonly before: JsonObject;
   readonly after: JsonObject;
   readonly service: ServiceResult;
@@ -93,7 +93,7 @@ async function renderOne(context: Context<'render'>): Promise<Rendered> {
   };
 }
 
-/** The image as it is named: `render` does not ask a registry about it. */
+/** The image without any reads: `render` calls no registry. */
 function givenImage(reference: string | undefined): ObservedImage | undefined {
   if (reference === undefined) return undefined;
   return {
@@ -103,7 +103,7 @@ function givenImage(reference: string | undefined): ObservedImage | undefined {
   };
 }
 
-/** The target, with no container where none gets anything: then none has to be chosen. */
+/** The target, without a container if none is changed: then the user need not choose one. */
 function withContainer<T extends Variables & Pick<Target, 'container'>>(
   { image }: ConfigOf<'render'>,
   target: T,

@@ -15,8 +15,8 @@ import type { CommandResult, Context } from './context.ts';
 import { movesOf, rolloutResult } from './moves.ts';
 
 /**
- * Takes services back to the last revision that was deployed successfully before, or to the one
- * named; a deployment in progress is stopped. `--dry-run` only says where they would go.
+ * Moves services back to the last revision that was deployed successfully before, or to the named
+ * one, and stops a deployment in progress. `--dry-run` only shows where they would go.
  */
 export async function rollback(context: Context<'rollback'>): Promise<CommandResult> {
   const { config } = context;
@@ -41,7 +41,7 @@ function dryRun({ emit }: Tools, { services }: Plan): CommandResult {
   const moves = services.map(({ way, revision, previous, running, ...item }) => ({
     ...item,
     from: running.arn,
-    // A deployment that is stopped is the running revision's; ECS goes back to the other one.
+    // A stopped deployment belongs to the running revision; ECS goes back to the other one.
     to: (way === 'stop' ? previous : revision) ?? running.arn,
   }));
   emit({

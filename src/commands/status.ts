@@ -14,7 +14,7 @@ import { connectTools } from './connect.ts';
 import type { Tools } from './connect.ts';
 import type { CommandResult, Context } from './context.ts';
 
-/** Stopped tasks and events that are shown. */
+/** How many stopped tasks and events are shown. */
 const STOPPED_SHOWN = 5;
 const EVENTS_SHOWN = 5;
 

@@ -10,7 +10,7 @@ import type { Config } from '../settings/config.ts';
 import { checkPlace, checkService } from './observe.ts';
 import type { ObservedService, ObserveTools, Way } from './observe.ts';
 
-/** Reads a service and the revision to go back to: the one named, else the last good one before. */
+/** Reads a service and the revision to go back to: the named one, else the last good one before. */
 export async function observeRollback(
   tools: ObserveTools,
   { to }: Pick<Config, 'to'>,
@@ -32,6 +32,7 @@ export async function observeRollback(
     optional(tools, 'ecs:ListServiceDeployments', pastRollouts(ecs, service, { all: true })),
   ]);
   const target = rollbackTarget(service, record, past);
+  const command = `ecsdeploy rollback --cluster ${shortName(service.cluster)} --service ${service.name} --to`;
   if (target === undefined) {
     throw new EcsDeployError({
       code: 'rollback-impossible',
@@ -39,7 +40,7 @@ export async function observeRollback(
         past === undefined
           ? `The revision that "${service.name}" ran before ${shortName(running.arn)} cannot be read.`
           : `"${service.name}" has no earlier successful deployment than ${shortName(running.arn)}.`,
-      hint: `name a revision: ecsdeploy rollback --to ${running.family}:REVISION`,
+      hint: `name a revision: ${command} ${running.family}:REVISION`,
     });
   }
   const { way, revision } = target;
@@ -51,7 +52,7 @@ export async function observeRollback(
         way === 'stay'
           ? `The last deployment of "${service.name}" was already rolled back, to ${shortName(running.arn)}.`
           : `"${service.name}" is already being rolled back to ${shortName(running.arn)}.`,
-      hint: `to go further back, name the revision: ecsdeploy rollback --to ${before === undefined ? `${running.family}:REVISION` : shortName(before)}`,
+      hint: `to go further back, name the revision: ${command} ${before === undefined ? `${running.family}:REVISION` : shortName(before)}`,
     });
   }
   return goTo(way, revision);

@@ -74,7 +74,7 @@ describe('never goes forward to a revision that a rollback has left', () => {
       const end = await back(world);
       expect(end, time).toMatchObject({ status: 0, on: '3' });
       expect(end.stderr).toContain(
-        `to go further back, name the revision: ecsdeploy rollback --to ${FAMILY}:2`,
+        `to go further back, name the revision: ecsdeploy rollback --cluster backend --service hyeon9mak-service-dev --to ${FAMILY}:2`,
       );
     }
     expect(world.writes()).toEqual([]);
@@ -256,7 +256,7 @@ describe('is refused before anything is written', () => {
     expect(end.status).toBe(3);
     expect(end.stderr).toMatchInlineSnapshot(`
       "Error: "hyeon9mak-service-dev" has no earlier successful deployment than hyeon9mak-task-dev:1.
-        → name a revision: ecsdeploy rollback --to hyeon9mak-task-dev:REVISION
+        → name a revision: ecsdeploy rollback --cluster backend --service hyeon9mak-service-dev --to hyeon9mak-task-dev:REVISION
       "
     `);
     expect(world.writes()).toEqual([]);
@@ -301,7 +301,9 @@ describe('is refused before anything is written', () => {
     const end = await world.run(['rollback']);
     expect(end.status).toBe(3);
     expect(end.stderr).toContain('ecs:ListServiceDeployments');
-    expect(end.stderr).toContain(`name a revision: ecsdeploy rollback --to ${FAMILY}:REVISION`);
+    expect(end.stderr).toContain(
+      `name a revision: ecsdeploy rollback --cluster backend --service hyeon9mak-service-dev --to ${FAMILY}:REVISION`,
+    );
     expect(world.writes()).toEqual([]);
   });
 });
