@@ -51,6 +51,7 @@ async function diagnoseService(tools: Tools, target: Target): Promise<Diagnosis>
     desired: service.desired,
     serving: servingRevision(service, record),
     running,
+    hasBreaker: service.settings.hasBreaker,
     subject: {
       ...latest,
       state: isIncomplete ? ('incomplete' as const) : latest.state,

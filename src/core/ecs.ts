@@ -47,6 +47,8 @@ export interface DeploymentSettings {
   readonly bakeMinutes: number;
   /** CloudWatch alarms can fail the deployment. */
   readonly hasAlarms: boolean;
+  /** The circuit breaker is on: ECS does not retry failed tasks for ever. */
+  readonly hasBreaker: boolean;
   /** The circuit breaker is on and rolls back. */
   readonly breakerRollsBack: boolean;
 }

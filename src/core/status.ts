@@ -107,6 +107,8 @@ export interface Diagnosis {
   /** ARN of the revision that takes the traffic now; null while no task runs. */
   readonly serving: string | null;
   readonly running: RevisionCounts;
+  /** Whether a circuit breaker ends a deployment whose tasks fail. */
+  readonly hasBreaker: boolean;
   readonly subject: Subject;
   readonly causes: readonly Cause[];
   /** Messages of the events since the deployment started, the oldest first. */

@@ -1,3 +1,4 @@
+import { hasFailedTasks } from '../core/diagnosis.ts';
 import type { Cause } from '../core/diagnosis.ts';
 import type { DeploymentState, Diagnosis } from '../core/status.ts';
 import { shortName } from '../core/task-definition.ts';
@@ -37,6 +38,7 @@ export function formatDiagnosis(diagnosis: Diagnosis): string {
           ...(events.length === 0 ? [] : ['Recent events:']),
           ...events.slice(-EVENTS_SHOWN).map((message) => `  ${shortenEvent(message)}`),
         ];
+  const isRetried = state === 'in-progress' && !diagnosis.hasBreaker && causes.some(hasFailedTasks);
   const canGoBack = STUCK.has(state) && pausedAt === undefined && causes.length > 0;
   return [
     `${service}: the deployment of ${revision} ${STATES[state]}.`,
@@ -49,6 +51,7 @@ export function formatDiagnosis(diagnosis: Diagnosis): string {
           `  → show how to approve it: ecsdeploy rollout --watch --cluster ${cluster} --service ${service}`,
         ]),
     ...servingLines(diagnosis),
+    ...(isRetried ? ['  ECS keeps starting tasks: the service has no circuit breaker'] : []),
     '',
     ...found,
     ...(canGoBack

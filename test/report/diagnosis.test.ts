@@ -12,6 +12,7 @@ const diagnosis = (
   cluster: 'c',
   desired: 2,
   serving: arn('app:1'),
+  hasBreaker: true,
   running: { [arn('app:2')]: 0, [arn('app:1')]: 2 },
   subject: {
     deployment: 'ecs-svc/1',
@@ -63,4 +64,13 @@ test('a healthy service', () => {
   expect(formatDiagnosis({ ...healthy, desired: 0 })).toBe(
     's is healthy: app:2 is deployed, desired count is 0.',
   );
+});
+
+test.each([
+  ['in-progress', false, true],
+  ['in-progress', true, false],
+  ['failed', false, false],
+] as const)('%s with a circuit breaker %s: ECS keeps trying %s', (state, hasBreaker, isTold) => {
+  const text = formatDiagnosis(diagnosis({ state }, { hasBreaker }));
+  expect(text.includes('ECS keeps starting tasks')).toBe(isTold);
 });
