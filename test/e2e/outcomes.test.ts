@@ -299,6 +299,16 @@ test.each(['SIGINT', 'SIGTERM'] as const)(
   },
 );
 
+test('a stalled deployment is given up long before --timeout, and the old revision serves', async () => {
+  const world = await makeWorld({ scenario: 'stall', speed: 300 });
+  const end = await world.run(['deploy', '--json', '--timeout', '1m']);
+  expect(end.status, end.stderr).toBe(6);
+  const [service] = readResult(end).services;
+  expect(service?.causes).toMatchObject([{ code: 'image-not-found' }]);
+  expect(service?.serving).toMatch(/:1$/);
+  expect(end.stderr).toContain('ECS starts no more tasks');
+});
+
 test('AWS that can be reached again is told before the end', async () => {
   const world = await makeWorld();
   const throttled = awsFault('ThrottlingException', 'Rate exceeded');
