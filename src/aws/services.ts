@@ -133,6 +133,7 @@ function toSettings({ deploymentConfiguration = {} }: EcsService): DeploymentSet
     strategy: strategy ?? 'ROLLING',
     bakeMinutes: bakeTimeInMinutes ?? 0,
     hasAlarms: alarms?.enable === true,
+    hasBreaker: enable === true,
     breakerRollsBack: enable === true && rollback === true,
   };
 }

@@ -104,6 +104,7 @@ export const IAM_COMMANDS = [
   'status',
   'diagnose',
   'logs',
+  'history',
   'verify',
 ] as const;
 
@@ -150,14 +151,14 @@ export const PERMISSIONS: readonly Permission[] = [
   {
     action: 'ecs:DescribeServices',
     on: 'Service',
-    needed: ['deploy', 'render', 'rollout', 'rollback', 'status', 'diagnose', 'logs'],
+    needed: ['deploy', 'render', 'rollout', 'rollback', 'status', 'diagnose', 'logs', 'history'],
     optional: ['push', 'register', 'verify'],
   },
   {
     action: 'ecs:DescribeTaskDefinition',
     on: 'Anything',
     needed: ['deploy', 'render', 'rollout', 'rollback', 'diagnose', 'logs'],
-    optional: ['push', 'register', 'verify'],
+    optional: ['push', 'register', 'history', 'verify'],
   },
   { action: 'ecs:RegisterTaskDefinition', on: 'Anything', needed: ['deploy', 'register'] },
   { action: 'iam:PassRole', on: 'Roles', needed: ['deploy', 'register'] },
@@ -207,20 +208,20 @@ export const PERMISSIONS: readonly Permission[] = [
   {
     action: 'ecs:ListServiceDeployments',
     on: 'Service',
-    needed: ['rollback'],
+    needed: ['rollback', 'history'],
     optional: ['deploy', ...LOOKERS],
   },
   {
     action: 'ecs:DescribeServiceRevisions',
     on: 'ServiceRevisions',
-    needed: ['rollback'],
+    needed: ['rollback', 'history'],
     optional: LOOKERS,
   },
   {
     action: 'ecs:DescribeServiceDeployments',
     on: 'ServiceDeployments',
     needed: [],
-    optional: [...WATCHERS, 'status'],
+    optional: [...WATCHERS, 'status', 'history'],
   },
   {
     action: 'ecs:StopServiceDeployment',
