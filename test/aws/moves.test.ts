@@ -2,7 +2,7 @@ import { createServer } from 'node:http';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
-import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
 import { connect } from '../../src/aws/client.ts';
 import { openEcs } from '../../src/aws/ecs.ts';
 import type { Ecs } from '../../src/aws/ecs.ts';
@@ -235,6 +235,29 @@ test.each(CONDITIONS)(
       }
     }
     expect(wrong).toEqual([]);
+  },
+);
+
+test.each(CONDITIONS)(
+  'an interrupt at no point makes a lost answer a refusal: %o',
+  async ({ isReadable, force }) => {
+    // Pauses of 100 to 400 ms between the attempts.
+    const random = vi.spyOn(Math, 'random').mockReturnValue(0.2);
+    onTestFinished(() => void random.mockReturnValue(0));
+    const kinds = await Promise.all(
+      Array.from({ length: 20 }, async (_, index) => {
+        const { script, before } = await open({
+          attempts: index % 2 === 0 ? ['lost', 'throttled', 'refused'] : ['lost', 'lost'],
+          isReadable,
+        });
+        const options = { ...ecs.aws.options, signal: AbortSignal.timeout(20 * index) };
+        const request = { taskDefinition: revisionArn(2), force, poll: 5 };
+        const tools = { ...ecs, aws: { ...ecs.aws, options } };
+        const { kind } = await updateService(tools, before, request);
+        return { kind, started: script.started };
+      }),
+    );
+    expect(kinds.filter(({ kind, started }) => kind === 'not-moved' && started > 1)).toEqual([]);
   },
 );
 

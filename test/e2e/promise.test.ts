@@ -1,6 +1,6 @@
 import { UpdateServiceCommand } from '@aws-sdk/client-ecs';
 import { expect, onTestFinished, test, vi } from 'vitest';
-import { LOSSES, REFUSALS, STALLS } from '../support/broken-answers.ts';
+import { LOSSES, REFUSALS, STALLS, THROTTLED } from '../support/broken-answers.ts';
 import type { Mode } from '../support/broken-answers.ts';
 import { readResult } from '../support/cli.ts';
 import type { CliEnd } from '../support/cli.ts';
@@ -63,6 +63,7 @@ const READ = [
 const READ_SOME = READ.filter(({ mode }) => Object.values({ ...SOME, ...REFUSALS }).includes(mode));
 
 const COMMON = ['--service', 'NAME', '--json', '--progress', 'json'];
+const FORCE = ['rollout', ...COMMON, '--force'];
 const DEPLOY = ['deploy', ...COMMON, '--image', 'HOST/hyeon9mak-dev:first', '--set-env', 'A=B'];
 
 const CASES: Readonly<Record<string, Case>> = {
@@ -73,7 +74,7 @@ const CASES: Readonly<Record<string, Case>> = {
     to: 2,
   },
   'UpdateService of rollout --force': {
-    args: ['rollout', ...COMMON, '--force'],
+    args: FORCE,
     action: 'UpdateService',
     ways: LOST_ONCE,
     to: 1,
@@ -141,7 +142,11 @@ const CASES: Readonly<Record<string, Case>> = {
 const UNCHANGED =
   /not changed|as it was|No service was changed|before (?:the service|row-\d+) was changed/;
 
-async function prepare(world: World, name: string, { from = 1, isStuck }: Case) {
+async function prepare(
+  world: World,
+  name: string,
+  { from = 1, isStuck }: Pick<Case, 'from' | 'isStuck'>,
+) {
   for (let revision = 1; revision <= from; revision += 1) {
     await callEcs(world.sandbox, 'RegisterTaskDefinition', {
       family: name,
@@ -174,7 +179,7 @@ async function deployDirectly({ ecs }: World, service: string, taskDefinition: s
   await ecs.send(new UpdateServiceCommand({ cluster: 'backend', service, taskDefinition }));
 }
 
-const names = (text: string, name: string) => new RegExp(`\\b${name}\\b`).test(text);
+const names = (text: string, name: string) => new RegExp(`(?<![\\w-])${name}(?![\\w-])`).test(text);
 
 /** Whether the sandbox has carried out a call that changes the service, after the first calls. */
 function hasChanged({ sandbox }: World, name: string, first: number): boolean {
@@ -266,6 +271,104 @@ test.each(Object.entries(CASES))(
       const found = problemsOf(end, hasChanged(world, name, first), revision, item);
       if (row.struck === 0) found.push('the call was never made');
       return found.map((problem) => `${way.name}: ${problem}\n${end.stderr}`);
+    });
+    expect(problems.flat()).toEqual([]);
+  },
+);
+
+/** How the answers of UpdateService and of the reads after it break until the interrupt. */
+const TROUBLES = [
+  { name: 'lost, carried out', mode: reset, carriedOut: true, isReadable: false },
+  { name: 'lost, withheld', mode: reset, carriedOut: false, isReadable: false },
+  { name: 'lost, carried out, then read', mode: page, carriedOut: true, isReadable: true },
+  { name: 'lost, withheld, then read', mode: page, carriedOut: false, isReadable: true },
+  { name: 'silent, carried out', mode: STALLS.silent, carriedOut: true, isReadable: true },
+  { name: 'silent, withheld', mode: STALLS.silent, carriedOut: false, isReadable: true },
+  { name: 'throttled', mode: THROTTLED, carriedOut: false, isReadable: true },
+  {
+    name: 'refused',
+    mode: REFUSALS['refused: ExpiredTokenException'],
+    carriedOut: false,
+    isReadable: true,
+  },
+];
+
+/** Names of services that a run says it has not changed. */
+function calledUnchanged({ stdout, stderr }: CliEnd, services: readonly string[]): string[] {
+  const text = stderr + stdout;
+  return services.filter(
+    (service) =>
+      /No service was changed|before the service was changed/.test(text) ||
+      text.includes(`before ${service} was changed`),
+  );
+}
+
+test.each([1, 2])(
+  'an interrupt between UpdateService and the verdict of %i services never loses a change',
+  async (size) => {
+    const random = vi.spyOn(Math, 'random').mockReturnValue(0.1);
+    onTestFinished(() => random.mockRestore());
+    const world = await makeWorld({ speed: 1500 });
+    const rows = TROUBLES.flatMap((trouble) =>
+      [0, 1, 3, 5, 8].map((after) => ({ trouble, after })),
+    ).map((row, index) => ({
+      ...row,
+      signal: index % 3 === 0 ? ('SIGINT' as const) : ('SIGTERM' as const),
+      services: [`row-${index}`, `row-${index}-b`].slice(0, size),
+      // Requests since the first UpdateService.
+      seen: -1,
+      kill: () => {},
+    }));
+    const strike = ({ action, body }: ProxiedCall) => {
+      const row = rows.find(({ services }) => services.some((name) => names(body, name)));
+      if (row === undefined) return undefined;
+      if (action === 'UpdateService' && row.seen < 0) {
+        row.seen = 0;
+        // Also between requests, and where no further request comes.
+        setTimeout(() => row.kill(), 40 * row.after);
+      }
+      if (row.seen < 0) return undefined;
+      if (row.seen === row.after && row.after % 2 === 0) row.kill();
+      row.seen += 1;
+      const isFirst = row.services.slice(0, 1).some((name) => names(body, name));
+      const isBroken = action === 'UpdateService' ? isFirst : !row.trouble.isReadable;
+      return isBroken ? row.trouble : undefined;
+    };
+    const url = await apiProxy(world.sandbox.url, strike);
+    const all = rows.flatMap(({ services }) => services);
+    await Promise.all(all.map((name) => prepare(world, name, {})));
+    const problems = await mapSome(rows, async (row) => {
+      const { services, trouble, after, signal } = row;
+      const flags = services.flatMap((name) => ['--service', name]);
+      const first = world.sandbox.calls.length;
+      const way = after % 5 === 0 ? FORCE : DEPLOY;
+      const args = way
+        .filter((word) => !/^(--service|NAME)$/.test(word))
+        .map((word) => word.replace('HOST', world.sandbox.registryHost));
+      const end = await world.run([...args, ...flags, '--verbose', '--timeout', '5s'], {
+        environment: { AWS_ENDPOINT_URL: url, ECSDEPLOY_POLL: '50ms' },
+        onStderr: (_, { kill }) => {
+          row.kill = () => kill(signal);
+        },
+      });
+      const changed = services.filter((name) => hasChanged(world, name, first));
+      const unchanged = calledUnchanged(end, services);
+      const results = new Set(readResult(end).services.map(({ service }) => service));
+      const told = end.stderr.split('\n').filter((line) => /"(error|service-ended)"/.test(line));
+      const found = [
+        ![0, 4, 6, 9, 130].includes(end.status ?? 1) && `status ${end.status}`,
+        end.status === 4 && changed.length > 0 && 'status 4, but a service was changed',
+        ...changed.map(
+          (name) => unchanged.includes(name) && `${name} is said to be unchanged, and is changed`,
+        ),
+        ...changed.map((name) => !results.has(name) && `${name} is not in the result`),
+        ...changed.map(
+          (name) => !told.some((line) => names(line, name)) && `${name} is not told about`,
+        ),
+      ].filter((problem) => problem !== false);
+      return found.map(
+        (problem) => `${trouble.name}, ${signal} after ${after}: ${problem}\n${end.stderr}`,
+      );
     });
     expect(problems.flat()).toEqual([]);
   },

@@ -35,6 +35,9 @@ export const REFUSALS = {
   'refused: a new exception': exception('SomethingNewException', '422 Unprocessable Entity'),
 } satisfies Record<string, Mode>;
 
+/** AWS wants fewer calls, and has not carried out this one. */
+export const THROTTLED = exception('ThrottlingException');
+
 /** Answers that do not end. */
 export const STALLS = {
   silent: () => undefined,
