@@ -137,7 +137,8 @@ export async function stopRecord(
   let isLost = false;
   for (let attempt = 1; attempt <= STOP_ATTEMPTS; attempt += 1) {
     try {
-      await ecs.once.send(new StopServiceDeploymentCommand(input));
+      const { serviceDeploymentArn } = await ecs.once.send(new StopServiceDeploymentCommand(input));
+      whole(serviceDeploymentArn, 'ecs:StopServiceDeployment', 'serviceDeploymentArn');
       return 'stopped';
     } catch (error) {
       if (!isDefinite(error)) {
