@@ -36,6 +36,10 @@ const HINTS: readonly (readonly [RegExp, string | ((match: RegExpExecArray) => s
     },
   ],
   [
+    /transport is closing|ENHANCE_YOUR_CALM|prior goaway/,
+    'the BuildKit session was closed; it takes about 140 kB of paths in COPY and ADD: if there are more, copy folders instead of files',
+  ],
+  [
     /no space left on device/i,
     'the disk of the Docker daemon is full: docker system df shows what uses it, docker system prune frees it',
   ],
