@@ -72,7 +72,7 @@ export async function registerDefinition(
       family: String(definition['family']),
       containerDefinitions: [],
     });
-    replaceBody(command, JSON.stringify(withoutEmptyTags(definition)));
+    replaceBody(command, JSON.stringify(definition));
     const raw = captureBody(command);
     try {
       await ecs.client.send(command, abort(ecs));
@@ -86,13 +86,6 @@ export async function registerDefinition(
       });
     }
   }
-}
-
-/** ECS refuses an empty list of tags; without one the revision has none. */
-function withoutEmptyTags({ tags, ...definition }: JsonObject): JsonObject {
-  return tags === undefined || (Array.isArray(tags) && tags.length === 0)
-    ? definition
-    : { ...definition, tags };
 }
 
 interface Wire {

@@ -107,11 +107,12 @@ async function latestOf(
 
 /**
  * A definition with the tags of the revision it follows: a file without tags, as most are, does not
- * mean to remove them. `"tags": []` does.
+ * mean to remove them. `"tags": []` does, and is left out: ECS refuses an empty list.
  */
 export function withTags(definition: JsonObject, before: Revision | undefined): JsonObject {
-  const tags = before?.family === definition['family'] ? before?.definition['tags'] : undefined;
-  return tags === undefined || 'tags' in definition ? definition : { ...definition, tags };
+  const { tags = before?.family === definition['family'] && before?.definition['tags'], ...rest } =
+    definition;
+  return Array.isArray(tags) && tags.length > 0 ? { ...rest, tags } : rest;
 }
 
 /** Throws `arn-elsewhere` when a revision is in another region or account than the service. */
