@@ -86,6 +86,8 @@ export function readServices(
 }
 
 function toService(service: EcsService, action: string): Service {
+  const primary = service.deployments?.find((item) => item.status === 'PRIMARY');
+  const { enabled = true, services = [] } = primary?.serviceConnectConfiguration ?? {};
   const deployments = (service.deployments ?? []).map((item) =>
     toDeployment(whole(item, action, 'deployment'), action),
   );
@@ -114,6 +116,18 @@ function toService(service: EcsService, action: string): Service {
           ? []
           : [{ targetGroup: targetGroupArn, container: containerName, port: containerPort }],
     ),
+    registries: (service.serviceRegistries ?? []).flatMap(({ containerName, containerPort }) =>
+      containerName === undefined ? [] : [{ container: containerName, port: containerPort }],
+    ),
+    portNames: [
+      ...(enabled ? services : []).map((item) => ({ by: 'Service Connect' as const, ...item })),
+      ...(primary?.vpcLatticeConfigurations ?? []).map((item) => ({
+        by: 'VPC Lattice' as const,
+        ...item,
+      })),
+    ].flatMap(({ by, portName: name }) => (name === undefined ? [] : [{ by, name }])),
+    volumes: (primary?.volumeConfigurations ?? []).flatMap(({ name }) => name ?? []),
+    hasNetwork: service.networkConfiguration?.awsvpcConfiguration !== undefined,
     settings: toSettings(service),
     currentRollout: service.currentServiceDeployment,
   };

@@ -5,13 +5,17 @@ import type { Change } from '../core/changes.ts';
 import type { CheckName, SkippableCheck } from '../core/check-names.ts';
 import {
   checkCapacity,
+  checkContainerPorts,
   checkExecutionRole,
   checkInProgress,
   checkLatest,
-  checkLoadBalancers,
+  checkLaunchType,
+  checkNetworkMode,
   checkPlatform,
+  checkPortNames,
   checkPorts,
   checkTaskSize,
+  checkVolumes,
   isFargate,
   logGroupsOf,
   ok,
@@ -238,12 +242,16 @@ function checkService(
   return [
     check('deployment-in-progress', about, () => checkInProgress(service)),
     check('deployment-percent', about, () => checkCapacity(service)),
-    check('container-port', about, () => checkLoadBalancers(service, definition)),
+    check('container-port', about, () => checkContainerPorts(service, definition)),
+    check('port-names', about, () => checkPortNames(service, definition)),
+    check('network-mode', about, () => checkNetworkMode(service, definition)),
+    check('launch-type', about, () => checkLaunchType(service, definition)),
+    check('volumes', about, () => checkVolumes(service, definition)),
     check('task-size', about, () =>
       onFargate ? checkTaskSize(definition) : skip('not on Fargate'),
     ),
     check('port-mappings', about, () => checkPorts(definition)),
-    check('execution-role', about, () => checkExecutionRole(definition, onFargate)),
+    check('execution-role', about, () => checkExecutionRole(definition, onFargate, service)),
     ...(next.kind === 'render'
       ? [check('latest-revision', about, () => checkLatest(running.arn, latest?.arn))]
       : []),

@@ -149,11 +149,13 @@ function checkSettings(settings: ServiceSettings, { body }: TaskDefinition): voi
     throw fault(`Task definition does not support launch_type ${settings.launchType}.`);
   }
   const { enabled, services = [] } = settings.serviceConnectConfiguration ?? {};
-  const portNames = body.containerDefinitions.flatMap(({ portMappings = [] }) =>
-    portMappings.map(({ name }) => name),
+  const portNames = new Set(
+    body.containerDefinitions.flatMap(({ portMappings = [] }) =>
+      portMappings.map(({ name }) => name),
+    ),
   );
   for (const { portName } of enabled === false ? [] : services) {
-    if (portNames.includes(portName)) continue;
+    if (portNames.has(portName)) continue;
     throw fault(
       `portName(${portName}) does not refer to any named PortMapping in the task definition.`,
     );
