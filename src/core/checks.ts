@@ -27,8 +27,10 @@ export const ok = (message: string): Answer => ({ status: 'ok', message });
 export const skip = (message: string): Answer => ({ status: 'skip', message });
 
 /** Tasks of a service that run on Fargate, by what the service or its definition says. */
-export function isFargate(service: Service, definition: JsonObject): boolean {
-  const { launchType, capacityProviders } = service;
+export function isFargate(
+  { launchType, capacityProviders }: Pick<Service, 'launchType' | 'capacityProviders'>,
+  definition: JsonObject,
+): boolean {
   if (capacityProviders.length > 0) {
     return capacityProviders.some((provider) => provider.startsWith('FARGATE'));
   }
@@ -367,22 +369,31 @@ export function checkLatest(running: string, latest: string | undefined): Answer
   };
 }
 
-/** Whether the image has the platform that the tasks run on. */
+/** Whether the image has the platform that the tasks run on; an assumption is no refusal. */
 export function checkPlatform(image: {
   /** The image with its verb, e.g. `The image would be built`. */
   readonly what: string;
   /** Undefined where they could not be read. */
   readonly platforms: readonly string[] | undefined;
   readonly wanted: string;
+  readonly isAssumed?: boolean;
   readonly hint: string;
 }): Answer {
-  const { what, platforms, wanted, hint } = image;
+  const { what, platforms, wanted, isAssumed = false, hint } = image;
   if (platforms === undefined) return skip('the platform of the image could not be read');
   if (platforms.includes(wanted)) return ok(wanted);
+  const found = `${what} for ${platforms.join(', ')}`;
+  if (isAssumed) {
+    return {
+      status: 'warn',
+      message: `${found}, but the task definition does not say that the tasks run there: without runtimePlatform the machines of the cluster decide.`,
+      hint: 'set runtimePlatform in the task definition',
+    };
+  }
   return {
     status: 'fail',
     code: 'image-platform',
-    message: `${what} for ${platforms.join(', ')}, but the tasks run on ${wanted}: the container would fail with "exec format error".`,
+    message: `${found}, but the tasks run on ${wanted}: the container would fail with "exec format error".`,
     hint,
   };
 }

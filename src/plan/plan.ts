@@ -25,7 +25,8 @@ import {
 import type { Answer, Finding } from '../core/checks.ts';
 import { lastGood, primaryOf } from '../core/ecs.ts';
 import type { Service } from '../core/ecs.ts';
-import { DEFAULT_PLATFORM, platformOf } from '../core/image.ts';
+import { DEFAULT_PLATFORM, likelyPlatform, platformOf } from '../core/image.ts';
+import type { TaskPlatform } from '../core/image.ts';
 import { chooseContainers, containersOf, shortName } from '../core/task-definition.ts';
 import type { JsonObject, Revision } from '../core/task-definition.ts';
 import type { Daemon } from '../docker/engine/daemon.ts';
@@ -101,12 +102,10 @@ type PlanSettings = Pick<Config, 'skipCheck'> & Partial<Pick<Config, 'platform' 
 /** Makes the plan of a command; pure. What stands in its way is among the findings. */
 export function plan(config: PlanSettings, { services, image, checked }: PlanInput): Plan {
   const check = checker(config.skipCheck);
-  const platforms = services.flatMap(({ read }) => {
-    const observed = valueOf(read);
-    return observed === undefined ? [] : [platformOf(sourceOf(observed)['runtimePlatform'])];
-  });
   const planned =
-    image === undefined ? undefined : planImage(check, image, config.platform, platforms);
+    image === undefined
+      ? undefined
+      : planImage(check, image, config.platform, taskPlatforms(services));
   const parts = services.map((observed) =>
     planService(check, config, observed, planned?.plan?.reference, checked),
   );
@@ -116,6 +115,14 @@ export function plan(config: PlanSettings, { services, image, checked }: PlanInp
     findings: [...parts.flatMap(({ findings }) => findings), ...(planned?.findings ?? [])],
     lookups: parts.flatMap(({ lookups }) => lookups),
   };
+}
+
+/** The platforms that the tasks of services run on, as far as they could be read. */
+export function taskPlatforms(services: readonly Observed[]): readonly TaskPlatform[] {
+  return services.flatMap(({ read }) => {
+    const observed = valueOf(read);
+    return observed === undefined ? [] : [platformOf(sourceOf(observed), observed.service)];
+  });
 }
 
 const sourceOf = ({ next }: ObservedService): JsonObject =>
@@ -307,20 +314,19 @@ function planImage(
   check: Check,
   image: ObservedImage,
   named: string | undefined,
-  tasks: readonly string[],
+  tasks: readonly TaskPlatform[],
 ): Part<ImagePlan> {
   if (image.kind === 'given') return planGiven(check, image, tasks);
   const chosen = attemptNow(() => choosePlatform(named, tasks));
-  const platform = valueOf(chosen);
+  const platform = valueOf(chosen)?.platform;
   const choice =
     'error' in chosen
       ? failures('image-platform', 'image', chosen.error)
       : checkTasks(check, {
           what: 'The image would be built',
-          platforms: [chosen.value],
+          platforms: [chosen.value.platform],
           tasks: tasks.length === 0 ? [chosen.value] : tasks,
-          hint: (wanted) =>
-            `build it with --platform ${wanted}, or set runtimePlatform in the task definition`,
+          hint: buildHint,
         });
   const building =
     image.kind === 'built' && image.build !== undefined
@@ -368,7 +374,13 @@ function planImage(
   }
   return {
     plan: platform === undefined ? undefined : { kind: 'build', reference, platform },
-    findings: [...choice, note('repository', `${reference} will be built`), ...extras, ...building],
+    findings: [
+      ...choice,
+      ...checkBuildable(platform),
+      note('repository', `${reference} will be built`),
+      ...extras,
+      ...building,
+    ],
   };
 }
 
@@ -388,7 +400,7 @@ const useOf = (reference: string, { digest }: StoredImage, platform: string | nu
 function planGiven(
   check: Check,
   { reference, read }: Extract<ObservedImage, { readonly kind: 'given' }>,
-  tasks: readonly string[],
+  tasks: readonly TaskPlatform[],
 ): Part<ImagePlan> {
   if ('error' in read) {
     return { plan: undefined, findings: failures('image-exists', 'image', read.error) };
@@ -425,8 +437,7 @@ function planGiven(
         what: `${reference} is built`,
         platforms: stored.platforms,
         tasks,
-        hint: (wanted) =>
-          `build it with --platform ${wanted}, or set runtimePlatform in the task definition`,
+        hint: buildHint,
       }),
       ...checkPresent(check, read.value, undefined, reference),
     ],
@@ -434,14 +445,36 @@ function planGiven(
 }
 
 /** The platform to build for: the one that is named, else the one that all tasks run on. */
-function choosePlatform(named: string | undefined, tasks: readonly string[]): string {
-  const [platform = DEFAULT_PLATFORM, ...others] = new Set(tasks);
-  if (named !== undefined || others.length === 0) return named ?? platform;
-  throw new EcsDeployError({
+function choosePlatform(named: string | undefined, tasks: readonly TaskPlatform[]): TaskPlatform {
+  const certain = tasks.filter(({ isAssumed }) => !isAssumed);
+  const platforms = [...new Set(certain.map(({ platform }) => platform))];
+  if (named === undefined && platforms.length > 1) {
+    throw new EcsDeployError({
+      code: 'image-platform',
+      message: `The services run on ${platforms.join(' and ')}: one image cannot be built for both.`,
+      hint: 'deploy the services of one platform at a time with --service NAME',
+    });
+  }
+  return {
+    platform: named ?? likelyPlatform(tasks) ?? DEFAULT_PLATFORM,
+    isAssumed: named === undefined && tasks.length > 0 && certain.length === 0,
+  };
+}
+
+const buildHint = (wanted: string): string =>
+  wanted.startsWith('windows/')
+    ? 'use an image for Windows, or set runtimePlatform in the task definition'
+    : `build it with --platform ${wanted}, or set runtimePlatform in the task definition`;
+
+/** Windows images are built by daemons on Windows, without BuildKit. */
+function checkBuildable(platform: string | undefined): PlanFinding[] {
+  if (platform?.startsWith('windows/') !== true) return [];
+  const error = new EcsDeployError({
     code: 'image-platform',
-    message: `The services run on ${[platform, ...others].join(' and ')}: one image cannot be built for both.`,
-    hint: 'deploy the services of one platform at a time with --service NAME',
+    message: `The tasks run on ${platform}, but ecsdeploy builds images for Linux only.`,
+    hint: 'build and push the image on Windows, and deploy it with --image REFERENCE; if the tasks run on Linux: --platform linux/amd64',
   });
+  return failures('image-platform', 'image', error);
 }
 
 function checkTasks(
@@ -449,14 +482,15 @@ function checkTasks(
   image: {
     readonly what: string;
     readonly platforms: readonly string[] | undefined;
-    readonly tasks: readonly string[];
+    readonly tasks: readonly TaskPlatform[];
     readonly hint: (wanted: string) => string;
   },
 ): PlanFinding[] {
   const { what, platforms, tasks, hint } = image;
-  return [...new Set(tasks)].map((wanted) =>
+  const byPlatform = new Map(tasks.map((task) => [JSON.stringify(task), task]));
+  return [...byPlatform.values()].map(({ platform: wanted, isAssumed }) =>
     check('image-platform', 'image', () =>
-      checkPlatform({ what, platforms, wanted, hint: hint(wanted) }),
+      checkPlatform({ what, platforms, wanted, isAssumed, hint: hint(wanted) }),
     ),
   );
 }
