@@ -4,16 +4,17 @@ import { suggest } from '../core/nearest.ts';
 import { familyOf, shortName, toRegistrable } from '../core/task-definition.ts';
 import type { JsonObject, Revision } from '../core/task-definition.ts';
 import { EcsDeployError } from '../errors.ts';
-import { abort, namesOf, sdk, where, whole } from './ecs.ts';
+import { abort, checkAccount, checkRegion, namesOf, sdk, where, whole } from './ecs.ts';
 import type { Ecs } from './ecs.ts';
 import { awsErrorText } from './errors.ts';
 
 /**
  * A revision with its tags, every member as ECS sent it: the SDK drops the ones it does not know, so
- * the answer's own JSON is read (ecs-facts 1.5). Throws `task-definition-missing`.
+ * the answer's own JSON is read (ecs-facts 1.5). Throws `task-definition-missing` and `arn-elsewhere`.
  */
 export async function describeRevision(ecs: Ecs, taskDefinition: string): Promise<Revision> {
   const { DescribeTaskDefinitionCommand } = await sdk();
+  await checkRegion(ecs, [taskDefinition]);
   const command = new DescribeTaskDefinitionCommand({ taskDefinition, include: ['TAGS'] });
   const raw = captureBody(command);
   await ecs.client.send(command, abort(ecs)).catch(async (error: unknown) => {
@@ -29,7 +30,9 @@ export async function describeRevision(ecs: Ecs, taskDefinition: string): Promis
       cause: error,
     });
   });
-  return toRevision(raw(), 'ecs:DescribeTaskDefinition');
+  const revision = toRevision(raw(), 'ecs:DescribeTaskDefinition');
+  checkAccount([taskDefinition], revision.arn);
+  return revision;
 }
 
 function toRevision(body: string, action: string): Revision {

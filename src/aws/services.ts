@@ -9,7 +9,7 @@ import type { Deployment, DeploymentSettings, Service } from '../core/ecs.ts';
 import { suggest } from '../core/nearest.ts';
 import { shortName } from '../core/task-definition.ts';
 import { EcsDeployError } from '../errors.ts';
-import { abort, checkRegion, chunks, namesOf, sdk, where, whole } from './ecs.ts';
+import { abort, checkAccount, checkRegion, chunks, namesOf, sdk, where, whole } from './ecs.ts';
 import type { Ecs } from './ecs.ts';
 import { awsErrorName, awsErrorText, isDefinite, isThrottling } from './errors.ts';
 
@@ -33,11 +33,13 @@ export async function describeServices(
         .catch((error: unknown) => explainCluster(ecs, cluster, error)),
     ),
   );
-  return answers.flatMap((answer) =>
+  const found = answers.flatMap((answer) =>
     whole(answer.services, DESCRIBE, 'services').map((service) =>
       toService(whole(service, DESCRIBE, 'service'), DESCRIBE),
     ),
   );
+  if (found[0] !== undefined) checkAccount([cluster, ...services], found[0].arn);
+  return found;
 }
 
 /** Names a service where it runs. */
@@ -166,10 +168,12 @@ function toDeployment(item: EcsDeployment, action: string): Deployment {
 async function explainCluster(ecs: Ecs, cluster: string, error: unknown): Promise<never> {
   if (awsErrorName(error) !== 'ClusterNotFoundException') throw error;
   const { ListClustersCommand } = await sdk();
-  const known = await namesOf(
+  const arns = await namesOf(
     ecs.client.send(new ListClustersCommand({}), abort(ecs)),
-    ({ clusterArns }) => clusterArns?.map(shortName),
+    ({ clusterArns }) => clusterArns,
   );
+  if (arns?.[0] !== undefined) checkAccount([cluster], arns[0]);
+  const known = arns?.map(shortName);
   throw new EcsDeployError({
     code: 'cluster-missing',
     message: `There is no cluster "${cluster}"${await where(ecs)}.`,

@@ -48,6 +48,11 @@ const HINTS: readonly (readonly [RegExp, string | ((match: RegExpExecArray) => s
     'this build cannot pull the base image or log in to its registry: pull it first (docker pull --platform PLATFORM IMAGE)',
   ],
   [
+    /((\d{12})\.dkr[.-]ecr[\w-]*\.([\w-]+)\.[\w.]+)\/[^]*(?:unauthorized|authorization failed|no basic auth|denied|forbidden|40[13])/i,
+    ([, host, account, region]) =>
+      `if account ${account} is not the one that is pushed to, log in to its registry first (aws ecr get-login-password --region ${region} | docker login --username AWS --password-stdin ${host}); its repository policy must allow this identity ecr:BatchGetImage and ecr:GetDownloadUrlForLayer`,
+  ],
+  [
     /unauthorized|authorization failed|access denied|401/i,
     'the registry of the base image requires a login: docker login REGISTRY (private images of your own ECR need none), and check the name of the image',
   ],
