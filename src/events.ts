@@ -79,8 +79,8 @@ export type Event =
     }
   | { readonly kind: 'rollout-unchanged'; readonly service: string; readonly revision: string }
   | RolloutEvent
-  | { readonly kind: 'sight-troubled'; readonly message: string }
-  | { readonly kind: 'sight-regained' }
+  | { readonly kind: 'polls-failing'; readonly message: string }
+  | { readonly kind: 'polls-recovered' }
   | {
       readonly kind: 'watch-ended';
       readonly polls: number;

@@ -51,7 +51,8 @@ export interface Aws {
  * Chooses credentials and region for a run; makes no call yet.
  *
  * A named profile is also put into `AWS_PROFILE`: the SDK reads a profile's `endpoint_url` from
- * there only (ecs-facts 1.6). Throws `profile-unknown` and `config-invalid`.
+ * there only (docs/explanation/how-ecs-behaves.md#endpoints-and-profiles). Throws `profile-unknown`
+ * and `config-invalid`.
  */
 export async function connect(given: AwsOptions): Promise<Aws> {
   let calls = 0;
@@ -119,7 +120,8 @@ function memoise(provider: AwsCredentialIdentityProvider): AwsCredentialIdentity
 
 function checkEndpoints(environment: AwsOptions['environment']): void {
   for (const [name, value] of Object.entries(environment)) {
-    if (!/^AWS_ENDPOINT_URL(?:_|$)/.test(name) || !value || URL.canParse(value)) continue;
+    if (!/^AWS_ENDPOINT_URL(?:_|$)/.test(name) || !value) continue;
+    if (/^https?:\/\//i.test(value) && URL.canParse(value)) continue;
     throw new EcsDeployError({
       code: 'config-invalid',
       message: `${name} is not a URL: "${value}".`,
@@ -206,7 +208,7 @@ interface Place {
   readonly maxAttempts?: number;
 }
 
-/** Opens a client once for each service, region and patience. */
+/** Opens a client once for each service, region and number of attempts. */
 async function open<C extends { readonly config: object }>(
   aws: Aws,
   service: string,

@@ -10,7 +10,7 @@ export interface StoredImage {
   /** Its platforms, such as `linux/amd64`; undefined where they cannot be read. */
   readonly platforms: readonly string[] | undefined;
   /** The missing permission that hides the platforms. */
-  readonly withheld?: EcsDeployError;
+  readonly denied?: EcsDeployError;
   /** Digest of its config, which is docker's image id; undefined for an index. */
   readonly config: string | undefined;
   /** As ECR stores it. */
@@ -18,7 +18,10 @@ export interface StoredImage {
   readonly mediaType: string | undefined;
 }
 
-/** Manifest types that are accepted; ECR answers with an index only when it is among them (ecs-facts 6.3). */
+/**
+ * Manifest types that are accepted; ECR answers with an index only when it is among them
+ * (docs/explanation/how-ecs-behaves.md#an-images-platform).
+ */
 const MANIFEST_TYPES = [
   'application/vnd.oci.image.index.v1+json',
   'application/vnd.docker.distribution.manifest.list.v2+json',
@@ -110,7 +113,10 @@ export async function tagImage(
 
 /** The facts about an image that are not in its manifest. */
 export interface ImageDetail {
-  /** ECR describes it, but tasks cannot pull it (ecs-facts 6.2). */
+  /**
+   * ECR describes it, but tasks cannot pull it
+   * (docs/explanation/how-ecs-behaves.md#repositories-and-tags).
+   */
   readonly archived: boolean;
   /** Findings of its scan by severity; undefined when it was not scanned. */
   readonly findings: Readonly<Record<string, number>> | undefined;
@@ -150,7 +156,7 @@ const DOWNLOAD_TIMEOUT = 10_000;
 async function platformsOf(
   repository: Repository,
   manifest: Manifest,
-): Promise<Pick<StoredImage, 'platforms' | 'withheld'>> {
+): Promise<Pick<StoredImage, 'platforms' | 'denied'>> {
   if (manifest.manifests !== undefined) {
     const images = manifest.manifests.filter(
       // buildx adds attestations as manifests without a platform.
@@ -179,7 +185,7 @@ async function platformsOf(
   } catch (error) {
     if (options.abortSignal.aborted) throw error;
     const isDenied = error instanceof EcsDeployError && error.code === 'permission-denied';
-    return { platforms: undefined, ...(isDenied && { withheld: error }) };
+    return { platforms: undefined, ...(isDenied && { denied: error }) };
   }
 }
 

@@ -10,7 +10,10 @@ export interface LogStream {
   readonly region: string | undefined;
 }
 
-/** The CloudWatch stream of a container; undefined for other log drivers (ecs-facts 5.5). */
+/**
+ * The CloudWatch stream of a container; undefined for other log drivers
+ * (docs/explanation/how-ecs-behaves.md#container-logs).
+ */
 export function logStreamOf(
   container: JsonObject,
   taskId: string,

@@ -20,7 +20,9 @@ export interface Repository {
   readonly mutability: TagMutability | undefined;
 }
 
-/** The tag mutability of a repository (ecs-facts 6.2). */
+/**
+ * The tag mutability of a repository (docs/explanation/how-ecs-behaves.md#repositories-and-tags).
+ */
 export interface TagMutability {
   readonly isImmutable: boolean;
   /** Patterns, with `*`, of tags for which the opposite holds. */
@@ -95,7 +97,9 @@ export async function findRepository(
       .send(new DescribeRepositoriesCommand({ maxResults: 100, registryId }), { abortSignal })
       .then(
         ({ repositories = [] }) =>
-          repositories.flatMap(({ repositoryName }) => repositoryName ?? []),
+          repositories.flatMap(({ repositoryName = name }) =>
+            repositoryName === name ? [] : repositoryName,
+          ),
         () => undefined,
       );
     const place = `${registryId === undefined ? '' : `account ${registryId} in `}${await client.config.region()}`;
@@ -162,7 +166,10 @@ function elsewhere(uri: string, host: string): EcsDeployError {
       });
 }
 
-/** Whether a tag that exists cannot be given to another image (ecs-facts 6.2). */
+/**
+ * Whether a tag that exists cannot be given to another image
+ * (docs/explanation/how-ecs-behaves.md#repositories-and-tags).
+ */
 export function isImmutable({ mutability }: Pick<Repository, 'mutability'>, tag: string): boolean {
   if (mutability === undefined) return false;
   const isExcluded = mutability.exceptFor.some((filter) => {
@@ -217,7 +224,10 @@ export function repositoryOf(
   return { repository: { aws, name, uri, ...place }, isOurs: Promise.resolve(isOurs) };
 }
 
-/** A login for docker, valid for the repository's registry (ecs-facts 6.1). */
+/**
+ * A login for docker, valid for the repository's registry
+ * (docs/explanation/how-ecs-behaves.md#ecr-login).
+ */
 export async function registryLogin({
   aws,
   region,

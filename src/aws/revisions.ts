@@ -9,8 +9,10 @@ import type { Ecs } from './ecs.ts';
 import { awsErrorText } from './errors.ts';
 
 /**
- * A revision with its tags, every member as ECS sent it: the SDK drops the ones it does not know, so
- * the answer's own JSON is read (ecs-facts 1.5). Throws `task-definition-missing` and `arn-elsewhere`.
+ * A revision with its tags, every member as ECS sent it: the SDK drops the ones it does not know,
+ * so the answer's own JSON is read
+ * (docs/explanation/how-ecs-behaves.md#fields-that-the-sdk-does-not-know). Throws
+ * `task-definition-missing` and `arn-elsewhere`.
  */
 export async function describeRevision(ecs: Ecs, taskDefinition: string): Promise<Revision> {
   const { DescribeTaskDefinitionCommand } = await sdk();

@@ -7,7 +7,10 @@ import type { Ecs } from './ecs.ts';
 import { awsErrorName, isDefinite } from './errors.ts';
 import { optional } from './optional.ts';
 
-/** DescribeServiceDeployments' limit of ARNs in one call (ecs-facts 1.7). */
+/**
+ * DescribeServiceDeployments' limit of ARNs in one call
+ * (docs/explanation/how-ecs-behaves.md#request-limits).
+ */
 const RECORDS_PER_CALL = 20;
 
 /** ARN of the record that belongs to a deployment; undefined while ECS does not list it. */
@@ -31,7 +34,10 @@ async function listRecords(ecs: Ecs, { cluster, name }: Service) {
   return whole(serviceDeployments, 'ecs:ListServiceDeployments', 'serviceDeployments');
 }
 
-/** `ecs-svc/…` of a service revision: both end in the same number (ecs-facts 4.8). */
+/**
+ * `ecs-svc/…` of a service revision: both end in the same number
+ * (docs/explanation/how-ecs-behaves.md#which-deployment-is-ours).
+ */
 function deploymentOf(serviceRevision: string): string {
   return `ecs-svc/${shortName(serviceRevision)}`;
 }

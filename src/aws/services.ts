@@ -13,7 +13,10 @@ import { abort, checkAccount, checkRegion, chunks, namesOf, sdk, where, whole } 
 import type { Ecs } from './ecs.ts';
 import { awsErrorName, awsErrorText, isDefinite, isThrottling } from './errors.ts';
 
-/** DescribeServices' limit of names in one call (ecs-facts 1.7). */
+/**
+ * DescribeServices' limit of names in one call
+ * (docs/explanation/how-ecs-behaves.md#request-limits).
+ */
 const SERVICES_PER_CALL = 10;
 
 const DESCRIBE = 'ecs:DescribeServices';
@@ -205,7 +208,7 @@ export interface MoveRequest {
   readonly taskDefinition: string;
   /** Starts a new deployment even of the revision that runs. */
   readonly force: boolean;
-  /** Milliseconds between the reads that look for the effect of a lost answer. */
+  /** Milliseconds between the reads that search for the effect of a lost answer; paces retries too. */
   readonly poll: number;
 }
 
@@ -215,7 +218,8 @@ const PROOF_READS = 4;
 
 /**
  * Moves a service to a revision. UpdateService has no client token: when an answer is lost, the
- * service is read before the call is repeated (ecs-facts 1.4). Never throws.
+ * service is read before the call is repeated
+ * (docs/explanation/how-ecs-behaves.md#retries-and-timeouts). Never throws.
  */
 export async function updateService(
   ecs: Ecs,
@@ -247,7 +251,9 @@ export async function updateService(
       if (known !== undefined && (isLast || request.force)) return known;
       if (isLast) return notMoved(lost);
     }
-    await sleep(attempt * 500 * Math.random(), undefined, { signal }).catch(() => undefined);
+    await sleep((attempt * request.poll * Math.random()) / 6, undefined, { signal }).catch(
+      () => undefined,
+    );
     if (signal.aborted) {
       return lost === undefined ? notMoved(signal.reason) : unknown(before, lost);
     }

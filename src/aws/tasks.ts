@@ -4,7 +4,9 @@ import { shortName } from '../core/task-definition.ts';
 import { abort, chunks, sdk, whole } from './ecs.ts';
 import type { Ecs } from './ecs.ts';
 
-/** DescribeTasks' limit of tasks in one call (ecs-facts 1.7). */
+/**
+ * DescribeTasks' limit of tasks in one call (docs/explanation/how-ecs-behaves.md#request-limits).
+ */
 const TASKS_PER_CALL = 100;
 
 /** The tasks of one deployment, running or stopped. */

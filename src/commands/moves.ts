@@ -21,7 +21,11 @@ export function rolloutResult(
   start: number,
 ): CommandResult {
   const outcome = overallOutcome(services.map((service) => service.outcome));
-  // Without a wait the verdict is unknown because the user asked for that, which is no failure.
-  const status = noWait && outcome === 'unknown' ? EXIT_STATUS.succeeded : undefined;
+  // Without a wait the verdict is unknown because the user asked for that, which is no failure; a
+  // deployment of which nobody knows whether it was started is one.
+  const isStarted = services.every(
+    (item) => item.outcome !== 'unknown' || item.deployment !== null,
+  );
+  const status = noWait && outcome === 'unknown' && isStarted ? EXIT_STATUS.succeeded : undefined;
   return { outcome, status, image: null, services, seconds: { rollout: secondsSince(start) } };
 }

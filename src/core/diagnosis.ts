@@ -82,9 +82,10 @@ const BUILD_HINT =
   'build it for that platform (ecsdeploy push --platform $1), or set runtimePlatform in the task definition';
 
 /**
- * Texts of ECS and of the container runtime, the most specific first (ecs-facts 5.3). They are
- * searched in the stopped reason, in the containers' reasons and in service events. `$1` stands for
- * the first group, `$container` for the container, `$cluster`, `$service` and `$group` for names.
+ * Texts of ECS and of the container runtime, the most specific first
+ * (docs/explanation/how-ecs-behaves.md#why-a-task-stopped). They are searched in the stopped
+ * reason, in the containers' reasons and in service events. `$1` stands for the first group,
+ * `$container` for the container, `$cluster`, `$service` and `$group` for names.
  */
 const RULES: readonly Rule[] = [
   {
@@ -273,7 +274,7 @@ const RULES: readonly Rule[] = [
   },
 ];
 
-/** What exit codes mean by themselves (ecs-facts 5.4). */
+/** What exit codes mean by themselves (docs/explanation/how-ecs-behaves.md#exit-codes). */
 const EXIT_MEANING: Readonly<Record<number, string>> = {
   0: 'the main process exited; a service must keep running',
   134: 'it aborted (SIGABRT)',

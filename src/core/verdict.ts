@@ -47,9 +47,10 @@ export type Verdict =
 type Judgement = readonly [Verdict, Memory];
 
 /**
- * Judges our own deployment, never the service as a whole (ecs-facts 4.8, 4.9). A success is
- * SUCCESSFUL of our service deployment, or COMPLETED of our PRIMARY deployment, with the service on
- * our revision; the state of the record takes precedence over the list of deployments.
+ * Judges our own deployment, never the service as a whole
+ * (docs/explanation/how-ecs-behaves.md#when-a-deployment-has-succeeded). A success is SUCCESSFUL of
+ * our service deployment, or COMPLETED of our PRIMARY deployment, with the service on our revision;
+ * the state of the record takes precedence over the list of deployments.
  */
 export function judge(ours: OurDeployment, polled: Polled, memory: Memory): Judgement {
   const { service, record } = polled;

@@ -233,7 +233,11 @@ export function resultOf(move: WatchedMove, outcome: Outcome): ServiceResult {
 
 function afterPoll(state: WatchState, { service, record }: Polled, seconds: number): Step {
   const polled: Polled = { service, record };
-  const [verdict, memory] = judge(state.judged, polled, state.memory);
+  // A verdict that waits for details is not judged again.
+  const [verdict, memory] =
+    state.verdict.kind === 'waiting'
+      ? judge(state.judged, polled, state.memory)
+      : [state.verdict, state.memory];
   const fresh = freshEvents(state, service);
   const signs = readSigns(state, polled, fresh);
   const isBad = endsBadly(verdict) && !endsBadly(state.verdict);
@@ -269,7 +273,10 @@ function freshEvents({ knownEvents, ours }: WatchState, { events }: Service) {
     .toReversed();
 }
 
-/** Events that name a failing task; an unhealthy target alone does not (ecs-facts 4.5). */
+/**
+ * Events that name a failing task; an unhealthy target alone does not
+ * (docs/explanation/how-ecs-behaves.md#service-events).
+ */
 const FAILURE_WORDS =
   /unhealthy status|failed container health|unable to|could not launch|failed to launch|deployment failed/;
 const DEADLOCK_WORDS = /unable to stop or start tasks during a deployment/;

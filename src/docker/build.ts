@@ -53,8 +53,9 @@ export interface BuildRequest {
  * Builds an image with the daemon's BuildKit, which fetches the files of the context, logins and
  * secrets that it needs through a session; without a session, from a tar of the context.
  *
- * Never the classic builder: it ignores the platform silently (docker-facts 1.1). Throws
- * `build-failed` with the failed step and its last log lines.
+ * Never the classic builder: it ignores the platform silently
+ * (docs/explanation/how-docker-behaves.md#why-never-the-classic-builder). Throws `build-failed`
+ * with the failed step and its last log lines.
  */
 export async function buildImage(
   daemon: Daemon,
@@ -135,7 +136,8 @@ function buildFromSession(
 ): Promise<void> {
   const dockerfile = basename(request.dockerfile);
   const options = { ...buildOptions(request), remote: 'client-session', session, dockerfile };
-  // A body, even an empty JSON one, keeps older daemons from answering (docker-facts 1.4).
+  // A body, even an empty JSON one, keeps older daemons from answering
+  // (docs/explanation/how-docker-behaves.md#the-answer-of-a-build).
   return build(docker, { options, file: Buffer.alloc(0), abortSignal: signal }, progress);
 }
 
@@ -193,7 +195,7 @@ function buildOptions(request: BuildRequest): Record<string, unknown> {
 /**
  * Logins for the registries that a Dockerfile names, in the form of `X-Registry-Config`; podman
  * accepts them with the build. The base64 is URL-safe and padded: anything else is ignored silently
- * (docker-facts 2.4).
+ * (docs/explanation/how-docker-behaves.md#without-a-session).
  */
 async function registryLogins({ reference, dockerfile, login }: BuildRequest): Promise<string> {
   const source = await readFile(dockerfile, 'utf8');

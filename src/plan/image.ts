@@ -177,8 +177,8 @@ export async function readStored(
 ): Promise<StoredImage | 'missing' | undefined> {
   const found = findImage(repository, wanted).then((image) => image ?? ('missing' as const));
   const image = await optional({ emit }, 'ecr:BatchGetImage', found);
-  if (typeof image === 'object' && image.withheld !== undefined) {
-    await optional({ emit }, 'the platform of the image', Promise.reject(image.withheld));
+  if (typeof image === 'object' && image.denied !== undefined) {
+    await optional({ emit }, 'the platform of the image', Promise.reject(image.denied));
   }
   return image;
 }

@@ -151,9 +151,8 @@ const WORDS: Words = {
     ],
     live: `${service}: rolling back`,
   }),
-  'sight-troubled': ({ message }) =>
-    say('warning', `Cannot reach AWS (${message}); still watching`),
-  'sight-regained': () => say('detail', '  AWS can be reached again'),
+  'polls-failing': ({ message }) => say('warning', `Cannot reach AWS (${message}); still watching`),
+  'polls-recovered': () => say('detail', '  AWS can be reached again'),
   'watch-ended': ({ polls, calls, mostCalls }) =>
     say('debug', `${polls} polls with ${calls} calls, at most ${mostCalls} in one poll`),
   'service-ended': (event) => ({ lines: endLines(event), live: null }),

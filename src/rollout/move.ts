@@ -1,15 +1,16 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { currentRecord } from '../aws/rollouts.ts';
-import { updateService } from '../aws/services.ts';
+import { describeServices, updateService } from '../aws/services.ts';
 import type { MoveAnswer } from '../aws/services.ts';
 import { primaryOf } from '../core/ecs.ts';
-import type { Deployment, Service } from '../core/ecs.ts';
-import { INTERRUPT_POLLS } from '../core/pacing.ts';
+import type { Deployment, RolloutRecord, Service } from '../core/ecs.ts';
+import { DOUBTFUL_POLLS, INTERRUPT_POLLS } from '../core/pacing.ts';
 import type { ServiceResult } from '../core/result.ts';
 import { shortName } from '../core/task-definition.ts';
 import { advance, openWatch, requestRollback, resultOf } from '../core/watch.ts';
-import type { WatchedMove, WatchState } from '../core/watch.ts';
+import type { Seen, WatchedMove, WatchState } from '../core/watch.ts';
 import { EcsDeployError, refuse } from '../errors.ts';
-import { isInterrupt, reportable, withTimeout } from './tools.ts';
+import { isInterrupt, orLate, reportable, withTimeout } from './tools.ts';
 import type { RolloutSettings, RolloutTools, TimeLimit } from './tools.ts';
 import { follow, perform, withoutDeployment } from './watch.ts';
 
@@ -139,18 +140,18 @@ function sendMove(
   force: boolean,
 ): Promise<MoveAnswer> {
   const sent = updateService(ecs, service, { taskDefinition: revision, force, poll });
-  const late = new Promise<MoveAnswer>((resolve) => {
-    const error = new EcsDeployError({
-      code: 'sight-lost',
-      message: `AWS has not answered UpdateService of ${service.name}: the service may have been changed.`,
-      hint: `see what runs: ecsdeploy status ${flags(service)}`,
-    });
-    const wait = () =>
-      setTimeout(() => resolve({ kind: 'unknown', error }), poll * INTERRUPT_POLLS).unref();
-    if (signal.aborted) wait();
-    else signal.addEventListener('abort', wait, { once: true });
+  return orLate(signal, poll * INTERRUPT_POLLS, sent, () => ({
+    kind: 'unknown',
+    error: unanswered(service, 'UpdateService'),
+  }));
+}
+
+function unanswered(service: Service, call: string): EcsDeployError {
+  return new EcsDeployError({
+    code: 'sight-lost',
+    message: `AWS has not answered ${call} of ${service.name}: the service may have been changed.`,
+    hint: `see what runs: ecsdeploy status ${flags(service)}`,
   });
-  return Promise.race([sent, late]);
 }
 
 /** Asks ECS to roll back the deployment in progress, or deploys the revision before it. */
@@ -162,15 +163,23 @@ async function stopDeployment(
   const { service } = move;
   const primary = primaryOf(service);
   if (primary === undefined) return startMove(tools, settings, move);
-  const current = await currentRecord(tools, service);
-  const record = current?.deployment === primary.id ? current : undefined;
+  const record = await findCurrent(tools, settings.poll, service, primary.id);
+  tools.signal.throwIfAborted();
   const opened = openWatch(move, primary, undefined, { ...settings, rollbackAsked: true });
   let [state, events, action] = requestRollback(
     { ...opened, polled: { service, record } },
     'requested by ecsdeploy rollback',
   );
   while (action.kind !== 'wait' && action.kind !== 'end') {
-    const seen = await perform(tools, settings.poll, state, action);
+    const seen = await orLate(
+      tools.signal,
+      settings.poll * INTERRUPT_POLLS,
+      perform(tools, settings.poll, state, action),
+      (): Seen => {
+        const error = unanswered(service, 'StopServiceDeployment');
+        return { kind: 'not-moved-back', error, isLost: true };
+      },
+    );
     if (seen.kind === 'not-moved-back') {
       return { kind: seen.isLost ? 'lost' : 'refused', error: seen.error };
     }
@@ -178,6 +187,24 @@ async function stopDeployment(
     for (const event of events) tools.emit(event);
   }
   return { kind: 'watch', state };
+}
+
+/** The record of the deployment in progress: for some polls ECS still names the one before. */
+async function findCurrent(
+  tools: RolloutTools,
+  poll: number,
+  service: Service,
+  deployment: string,
+): Promise<RolloutRecord | undefined> {
+  let now = service;
+  for (let read = 1; ; read += 1) {
+    const record = await currentRecord(tools, now);
+    if (record?.deployment === deployment) return record;
+    if (record === undefined || read === DOUBTFUL_POLLS) return undefined;
+    await sleep(poll, undefined, { signal: tools.signal });
+    const [seen] = await describeServices(tools.ecs, service.cluster, [service.name]);
+    now = seen ?? now;
+  }
 }
 
 /** A refusal of UpdateService, with the revision that this run has registered for it. */

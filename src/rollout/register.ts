@@ -28,8 +28,8 @@ export interface Draft {
  * Registers each draft once and returns one registration per draft, in their order.
  *
  * A draft that equals the revision it came from, or its family's latest, is not registered again:
- * ECS itself never deduplicates (ecs-facts 2.2). Waits for all; when one fails, the error names the
- * revisions that were registered.
+ * ECS itself never deduplicates (docs/explanation/how-ecs-behaves.md#revisions). Waits for all;
+ * when one fails, the error names the revisions that were registered.
  */
 export async function registerDrafts(
   tools: Tools,

@@ -62,6 +62,26 @@ export function orAbort<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
   });
 }
 
+/**
+ * Settles with the work, which must not be cut off; once the signal aborts, with `late()` unless the
+ * work settles within `grace` milliseconds.
+ */
+export function orLate<T>(
+  signal: AbortSignal,
+  grace: number,
+  work: Promise<T>,
+  late: () => T,
+): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const wait = () => {
+      setTimeout(() => resolve(late()), grace).unref();
+    };
+    if (signal.aborted) wait();
+    signal.addEventListener('abort', wait, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', wait));
+  });
+}
+
 /** An error for users, also of what is a bug: after UpdateService no error may hide the result. */
 export function reportable(error: unknown): EcsDeployError {
   if (error instanceof EcsDeployError) return error;

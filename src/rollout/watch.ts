@@ -98,7 +98,7 @@ export async function follow(
     if (isLost || isRefused(error)) {
       emit({ kind: 'error', error: reportable(error) });
       endAll({ outcome: 'unknown', reason: `it can no longer be watched: ${message}` });
-    } else if (isNews) emit({ kind: 'sight-troubled', message });
+    } else if (isNews) emit({ kind: 'polls-failing', message });
   };
 
   if (settings.noWait) endAll({ outcome: 'unknown', reason: 'not waited for' });
@@ -107,7 +107,7 @@ export async function follow(
     try {
       await sleep(pauseBefore(settings.poll, polls), undefined, { signal });
       const polled = await pollAll(pending);
-      if (polls.isTold) emit({ kind: 'sight-regained' });
+      if (polls.isTold) emit({ kind: 'polls-recovered' });
       let hasFailed = false;
       for (const [watch, seen] of polled) hasFailed = (await proceed(watch, seen)) || hasFailed;
       const answered = afterAnswer(

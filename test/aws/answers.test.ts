@@ -1,11 +1,14 @@
 import { createServer } from 'node:net';
 import type { AddressInfo, Socket } from 'node:net';
+import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
+import { GetLogEventsCommand } from '@aws-sdk/client-cloudwatch-logs';
 import { DescribeServicesCommand, UpdateServiceCommand } from '@aws-sdk/client-ecs';
 import { expect, onTestFinished, test, vi } from 'vitest';
-import { connect, ecsClient } from '../../src/aws/client.ts';
+import { connect, ecsClient, logsClient } from '../../src/aws/client.ts';
 import { isDefinite, isPassing } from '../../src/aws/errors.ts';
 import { EcsDeployError } from '../../src/errors.ts';
+import { makeFolder } from '../support/files.ts';
 
 const JSON_TYPE = 'Content-Type: application/x-amz-json-1.1\r\n';
 const WHOLE = '{"services":[],"failures":[],"service":{"serviceName":"app"}}';
@@ -82,14 +85,13 @@ async function serve(...modes: readonly Mode[]) {
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, requests };
 }
 
-async function open(url: string, callTimeout = 400) {
+async function open(url: string, callTimeout = 400, profile = '') {
   vi.stubEnv('AWS_ENDPOINT_URL', url);
   vi.stubEnv('AWS_ACCESS_KEY_ID', 'AKIDEXAMPLE');
   vi.stubEnv('AWS_SECRET_ACCESS_KEY', 'secret');
-  vi.stubEnv('AWS_PROFILE', undefined);
   onTestFinished(() => void vi.unstubAllEnvs());
   return connect({
-    profile: undefined,
+    profile,
     region: 'eu-west-1',
     environment: process.env,
     ask: undefined,
@@ -194,7 +196,6 @@ test('the clock of AWS is learnt once for all clients', async () => {
 test.each(['evil.localhost:9443/#', 'eu-west-1.evil.io', 'EU-WEST-1', 'x'])(
   'no call goes to the region %s',
   async (region) => {
-    const { logsClient } = await import('../../src/aws/client.ts');
     const aws = await open('http://127.0.0.1:1');
     await expect(logsClient(aws, region)).rejects.toMatchObject({
       code: 'task-definition-invalid',
@@ -202,11 +203,51 @@ test.each(['evil.localhost:9443/#', 'eu-west-1.evil.io', 'EU-WEST-1', 'x'])(
   },
 );
 
-test('an endpoint that is not a URL names its variable', async () => {
-  await expect(open('notaurl')).rejects.toMatchObject({
+test.each(['notaurl', 'localhost:4566'])('the endpoint %s names its variable', async (url) => {
+  await expect(open(url)).rejects.toMatchObject({
     code: 'config-invalid',
-    message: 'AWS_ENDPOINT_URL is not a URL: "notaurl".',
+    message: `AWS_ENDPOINT_URL is not a URL: "${url}".`,
   });
+});
+
+test('the deadline also ends the calls that credentials are made of', async () => {
+  const { url, requests } = await serve(MODES.silent);
+  const keys = 'aws_access_key_id = AKIA\naws_secret_access_key = s\n';
+  const folder = makeFolder({
+    config: `[profile base]\n${keys}[profile dev]\nrole_arn = arn:aws:iam::111122223333:role/r\nsource_profile = base\n`,
+  });
+  vi.stubEnv('AWS_CONFIG_FILE', join(folder, 'config'));
+  vi.stubEnv('AWS_MAX_ATTEMPTS', '1');
+  const client = await ecsClient(await open(url, 200, 'dev'), 1);
+  const error: unknown = await client.send(WRITE).catch((thrown: unknown) => thrown);
+  expect(error).toMatchObject({ code: 'aws-unreachable' });
+  expect([isPassing(error), isDefinite(error)]).toEqual([true, true]);
+  expect(requests[0]).toContain('Action=AssumeRole');
+});
+
+test("FIPS, dual stack and partitions are the SDK's", async () => {
+  vi.stubEnv('AWS_USE_FIPS_ENDPOINT', 'true');
+  const hostIn = async (region: string) => {
+    const client = await logsClient(await open('', 400, ''), region);
+    const seen: string[] = [];
+    client.middlewareStack.add(
+      () => (args) => {
+        seen.push((args.request as { hostname: string }).hostname);
+        return Promise.reject(new Error('seen'));
+      },
+      { step: 'finalizeRequest', priority: 'low' },
+    );
+    const command = new GetLogEventsCommand({ logGroupName: 'g', logStreamName: 's' });
+    await client.send(command).catch(() => {});
+    return seen[0];
+  };
+  expect(await hostIn('us-east-1')).toBe('logs-fips.us-east-1.amazonaws.com');
+  vi.stubEnv('AWS_USE_FIPS_ENDPOINT', undefined);
+  vi.stubEnv('AWS_USE_DUALSTACK_ENDPOINT', 'true');
+  expect(await hostIn('us-east-1')).toBe('logs.us-east-1.api.aws');
+  vi.stubEnv('AWS_USE_DUALSTACK_ENDPOINT', undefined);
+  expect(await hostIn('cn-north-1')).toBe('logs.cn-north-1.amazonaws.com.cn');
+  expect(await hostIn('eusc-de-east-1')).toBe('logs.eusc-de-east-1.amazonaws.eu');
 });
 
 test('secrets in a text of AWS are not shown', async () => {

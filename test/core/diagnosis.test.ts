@@ -36,7 +36,10 @@ const exited = (exitCode: number, log: readonly string[] = [], reason?: string):
     ],
   });
 
-/** Every row of the catalogue of stopped reasons (ecs-facts 5.3), with a text as ECS gives it. */
+/**
+ * Every row of the catalogue of stopped reasons
+ * (docs/explanation/how-ecs-behaves.md#why-a-task-stopped), with a text as ECS gives it.
+ */
 const STOPPED: readonly (readonly [code: string, reason: string])[] = [
   [
     'image-not-found',

@@ -370,7 +370,7 @@ describe('late reads end', () => {
     ]);
   });
 
-  test('a short count behind a Classic Load Balancer starts anew', () => {
+  test('a short count behind a Classic Load Balancer starts again', () => {
     const short = service([own({ rolloutState: undefined, running: 1 })]);
     expect(judge(ours, { service: short, record: undefined }, { doubtful: 1 })[1]).toEqual(
       NO_MEMORY,

@@ -446,6 +446,16 @@ describe('failed tasks that cannot be read', () => {
     ]);
   });
 
+  test('a verdict that took several polls does not wait for ever either', () => {
+    const settled = { settings: settings({ breakerRollsBack: true }) };
+    const gone = poll(service([own({ rolloutState: 'FAILED' }), old()], settled));
+    const polls = Array.from({ length: 20 }, () => [gone, passing]).flat();
+    const seen = run(open(), ...polls);
+    const end = seen.actions.findIndex(({ kind }) => kind === 'end');
+    expect(end).toBeGreaterThan(0);
+    expect(end).toBeLessThan(4 * SEARCH_POLLS);
+  });
+
   test('a success does not wait at all', () => {
     const done = poll(service([own({ rolloutState: 'COMPLETED', failed: 1 })]));
     expect(run(open(), done, passing).action).toMatchObject({ result: { outcome: 'succeeded' } });
@@ -557,6 +567,11 @@ describe('the end', () => {
     ]);
     expect(seen.action?.kind).toBe('end');
     expect(kinds(seen)).toEqual(['rollout-progress', 'service-ended']);
+  });
+
+  test('from outside before the first poll', () => {
+    const seen = run(open(), { kind: 'end', outcome: 'unknown', reason: 'not waited for' });
+    expect(seen.action).toMatchObject({ result: { outcome: 'unknown', desired: 2, running: 0 } });
   });
 
   test('from outside while ECS rolls back says so', () => {
@@ -969,6 +984,12 @@ describe('what a rollout waits for', () => {
       { waitsFor: 'old-tasks' },
     ],
     [
+      'old tasks that ECS has begun to drain',
+      at(2, 1, { events: [draining] }),
+      checked,
+      { waitsFor: 'old-tasks' },
+    ],
+    [
       'no drain without a load balancer',
       at(2, 0, { events: [draining] }),
       undefined,
@@ -1007,6 +1028,12 @@ describe('what a rollout waits for', () => {
   test('is nothing while ECS rolls back', () => {
     const seen = run(open(), poll(at(2, 2, behind), record('ROLLBACK_IN_PROGRESS')));
     expect(eventsOf(seen, 'rollout-progress')).toMatchObject([{ waitsFor: undefined }]);
+  });
+
+  test('old tasks are awaited in later polls as well', () => {
+    const first = poll(at(1, 1, { ...behind, events: [stopped, draining] }));
+    const seen = run(open(), first, poll(at(2, 1, behind)));
+    expect(eventsOf(seen, 'rollout-progress').at(-1)).toMatchObject({ waitsFor: 'old-tasks' });
   });
 
   test('a drain goes on in later polls', () => {

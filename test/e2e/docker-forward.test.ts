@@ -86,7 +86,7 @@ test('an agent that cannot be reached is refused before the build', async () => 
   expect(none.stderr).toContain('Cannot reach the ssh agent "default": SSH_AUTH_SOCK is not set.');
   const file = await world.run(['push', '--ssh', 'default=key']);
   expect(file.status).toBe(2);
-  expect(file.stderr).toMatch(/\/key is no socket\.\n {2}→ start one and add the key: /);
+  expect(file.stderr).toMatch(/\/key is not a socket\.\n {2}→ start one and add the key: /);
 });
 
 /** Takes an upgrade on the daemon's socket, as a newer daemon takes HTTP/2 without one. */

@@ -145,8 +145,8 @@ describe.skipIf(!HAS_DOCKER || !HAS_PROGRAM)('with a real Docker daemon', () => 
     const end = await world.run(['deploy']);
     expect(end.status).toBe(3);
     expect(stable(end.stderr, world).split('\n').slice(-3).join('\n')).toMatchInlineSnapshot(`
-      "Error: /bin/busybox in REGISTRY/hyeon9mak-dev:COMMIT is compiled for linux/arm64, but the tasks run on linux/amd64: the container would die with "exec format error".
-        → build it inside the image with --platform linux/amd64, or copy in a program for that CPU; --skip-check image-platform goes on all the same
+      "Error: /bin/busybox in REGISTRY/hyeon9mak-dev:COMMIT is compiled for linux/arm64, but the tasks run on linux/amd64: the container would fail with "exec format error".
+        → build it inside the image with --platform linux/amd64, or copy in a program for that CPU; to continue anyway: --skip-check image-platform
       "
     `);
     expect(world.writes()).toEqual([]);

@@ -51,7 +51,7 @@ test('--on-failure rollback asks ECS to roll back and waits for it', async () =>
   expect((await world.service()).taskDefinition).toBe(taskDefinition);
 });
 
-test('--on-failure rollback deploys the revision before where ECS may not be asked', async () => {
+test('--on-failure rollback deploys the revision before where ECS denies it', async () => {
   const world = await makeWorld({ faults: [{ name: 'crash' }] });
   await setBreaker(world, false);
   const { taskDefinition } = await world.service();
@@ -88,7 +88,7 @@ test('--on-failure rollback that may do nothing says so, and what is left', asyn
   expect(end.stderr).toContain('is not authorized to call ecs:UpdateService');
 });
 
-test('one task of a cause that no other can mend ends the watch', async () => {
+test('one task of a cause that no other can resolve ends the watch', async () => {
   const world = await makeWorld({ faults: [{ name: 'command-not-found' }] });
   await setBreaker(world, false);
   const end = await world.run(['deploy', '--json']);

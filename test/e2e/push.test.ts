@@ -104,7 +104,7 @@ test('services of two platforms are not given one image', async () => {
   expect(readResult(one).image?.platform).toBe('linux/arm64');
 });
 
-test('push needs no service: one that is not there yet, or may not be read, says no platform', async () => {
+test('push needs no service: one that does not exist yet, or is denied, says no platform', async () => {
   const world = await makeWorld();
   const missing = await world.run(['push', '--tag', 'a', '--service', 'planned', '--json']);
   expect(missing.status, missing.stderr).toBe(0);

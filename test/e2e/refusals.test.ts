@@ -918,7 +918,7 @@ test('a profile whose process fails', async () => {
   `);
 });
 
-test('a role that may not be assumed', async () => {
+test('a role that cannot be assumed', async () => {
   expect(
     await refusal({
       args: ['deploy', '--profile', 'chained'],

@@ -90,7 +90,7 @@ describe('a deployment in progress', () => {
     expect(await revisionOf(world)).toBe(`${FAMILY}:1`);
   });
 
-  test('is superseded where it may not be stopped', async () => {
+  test('is superseded where stopping it is denied', async () => {
     const world = await midway();
     const action = 'ecs:StopServiceDeployment';
     world.sandbox.fail(action, accessDenied(action, '111122223333'));
@@ -144,7 +144,7 @@ describe('is refused before anything is written', () => {
     expect(world.writes()).toEqual([]);
   });
 
-  test('when the past may not be read, and --to is the way out', async () => {
+  test('when the history is denied, and --to is the way out', async () => {
     const world = await makeWorld();
     await deployTwice(world);
     const action = 'ecs:ListServiceDeployments';

@@ -305,7 +305,7 @@ test('a check that is left out is skipped, by verify and by deploy', async () =>
   expect(found['deployment-percent']).toMatchObject({ status: 'skip' });
 });
 
-test('what may not be looked at is a warning that names the permission', async () => {
+test('what is denied is a warning that names the permission', async () => {
   const denied = [
     'logs:DescribeLogGroups',
     'secretsmanager:DescribeSecret',

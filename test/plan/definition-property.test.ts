@@ -220,7 +220,10 @@ function beyond(one: unknown, other: unknown, path = ''): string[] {
   );
 }
 
-/** What ECS adds to a registered definition (ecs-facts 2.1). */
+/**
+ * What ECS adds to a registered definition
+ * (docs/explanation/how-ecs-behaves.md#what-ecs-adds-to-a-task-definition).
+ */
 const ADDED = new Set(
   [
     ...'taskDefinitionArn revision status requiresAttributes compatibilities registeredAt'.split(

@@ -170,6 +170,15 @@ test('an interrupt ends a watch that AWS never answers, with its result', async 
   expect(world.events.at(-2)).toMatchObject({ kind: 'service-ended', detached: true });
 });
 
+test('a rollout that ECS no longer tries is given up, although its circuit breaker is on', async () => {
+  const world = await makeWorld([{ name: 'image-gone' }, { name: 'stall' }]);
+  const results = await world.run([await world.move()], { poll: 5 });
+  expect(results).toMatchObject([{ outcome: 'failed', causes: [{ code: 'image-not-found' }] }]);
+  expect(world.events.find(({ kind }) => kind === 'service-ended')).toMatchObject({
+    reason: 'ECS starts no more tasks, and its circuit breaker has not rolled back',
+  });
+});
+
 describe('UpdateService', () => {
   test('that is refused for every service throws, and says that nothing changed', async () => {
     const world = await makeWorld();
@@ -269,6 +278,19 @@ describe('ways', () => {
     expect(kinds(world)).toContain('rolling-back');
     expect(world.sandbox.calls.map(({ action }) => action)).toContain('ecs:StopServiceDeployment');
   });
+});
+
+test('a rollback that is never answered ends soon after an interrupt, as interrupted', async () => {
+  const world = await makeWorld(
+    [{ name: 'image-gone' }],
+    (action) => action === 'StopServiceDeployment',
+  );
+  await world.run([await world.move()], { noWait: true });
+  await sleep(50);
+  const running = world.run([await world.move({ way: 'stop' })]);
+  await sleep(200);
+  world.interrupt.abort(new EcsDeployError({ code: 'interrupted', message: 'Interrupted.' }));
+  expect(await running).toMatchObject([{ outcome: 'interrupted' }]);
 });
 
 describe('a rollback whose answer is lost', () => {

@@ -17,7 +17,7 @@ const TIMEOUT = 3000;
 
 /**
  * Opens the daemon's own gRPC, HTTP/2 on its socket; undefined before API 1.53, which introduced it
- * (docker-facts 1.6).
+ * (docs/explanation/how-docker-behaves.md#which-connection-a-session-uses).
  */
 export function openDaemonGrpc({ address, apiVersion }: Daemon): ClientHttp2Session | undefined {
   if (!isAtLeast(apiVersion, '1.53')) return undefined;

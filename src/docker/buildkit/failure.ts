@@ -1,6 +1,9 @@
 import { EcsDeployError } from '../../errors.ts';
 
-/** Prefixes that BuildKit adds to an error (docker-facts 1.4). */
+/**
+ * Prefixes that BuildKit adds to an error
+ * (docs/explanation/how-docker-behaves.md#the-answer-of-a-build).
+ */
 const PREFIXES =
   /^(?:failed to solve(?: with frontend dockerfile\.v0)?: |failed to create LLB definition: |rpc error: code = \w+ desc = |failed to compute cache key: |failed to calculate checksum of ref \S+ |executor failed running )+/;
 

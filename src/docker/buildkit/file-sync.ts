@@ -12,7 +12,7 @@ import { rpcError } from './grpc.ts';
 import type { Call, Method } from './grpc.ts';
 import { fields, message } from './protobuf.ts';
 
-/** Packets of fsutil's protocol (docker-facts 2.3). */
+/** Packets of fsutil's protocol (docs/explanation/how-docker-behaves.md#how-files-are-sent). */
 const PACKET = { stat: 0, request: 1, data: 2, finish: 3 } as const;
 
 /** What was sent so far: the files that the daemon did not have yet. */

@@ -27,7 +27,10 @@ type StreamArguments = [
 /** The limit of Go's gRPC for the headers of a call. */
 const HEADER_BYTES = 16 << 20;
 
-/** BuildKit closes a session that does not answer health checks (docker-facts 1.3). */
+/**
+ * BuildKit closes a session that does not answer health checks
+ * (docs/explanation/how-docker-behaves.md#how-a-session-stays-alive).
+ */
 const HEALTH: Methods = {
   '/grpc.health.v1.Health/Check': async ({ send }) => send(message([1, 1])),
 };
@@ -82,7 +85,10 @@ export async function openSession(
   };
 }
 
-/** By `/session` or, where that was removed, the daemon's own gRPC (docker-facts 1.6). */
+/**
+ * By `/session` or, where that was removed, the daemon's own gRPC
+ * (docs/explanation/how-docker-behaves.md#which-connection-a-session-uses).
+ */
 async function openSocket(
   daemon: Daemon,
   headers: Readonly<Record<string, string | string[]>>,

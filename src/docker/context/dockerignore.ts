@@ -70,7 +70,8 @@ export function compilePatterns(patterns: readonly string[]): Patterns {
 
 /**
  * Matches as `docker build` does since moby/patternmatcher's `MatchesUsingParentResults` (2021).
- * The npm libraries differ on names with `( ) + { }` and on `**` (docker-facts 2.1).
+ * The npm libraries differ on names with `( ) + { }` and on `**`
+ * (docs/explanation/how-docker-behaves.md#how-dockerignore-is-read).
  */
 function compileLines(lines: readonly Line[]): IgnoreFile {
   const patterns = lines.flatMap(compileLine);

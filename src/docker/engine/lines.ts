@@ -15,7 +15,8 @@ export interface DaemonLine {
  * The JSON lines of a daemon's answer, one by one.
  *
  * dockerode's own reader breaks characters at chunk borders and throws on a line that is not JSON
- * (docker-facts 1.4). Here such a line, e.g. of a proxy's error page, becomes an `error` line.
+ * (docs/explanation/how-docker-behaves.md#the-answer-of-a-build). Here such a line, e.g. of a
+ * proxy's error page, becomes an `error` line.
  */
 export async function* daemonLines(stream: NodeJS.ReadableStream): AsyncGenerator<DaemonLine> {
   const decoder = new StringDecoder('utf8');

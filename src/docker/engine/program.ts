@@ -20,7 +20,8 @@ export interface Program {
 
 /**
  * Reads the ELF header of the program that an image starts, without running it: with `FROM
- * --platform` or a file built on the host, the image's config can be wrong (docker-facts 5.2).
+ * --platform` or a file built on the host, the image's config can be wrong
+ * (docs/explanation/how-docker-behaves.md#what-proves-the-architecture).
  *
  * Undefined when it is unknown: there is no command, or the interpreter of a script is missing.
  */

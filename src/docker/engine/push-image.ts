@@ -30,7 +30,10 @@ export interface Pushed {
 /** Attempts after the first. */
 const RETRIES = 3;
 
-/** Errors that a retry cannot change, as both image stores word them (docker-facts 3). */
+/**
+ * Errors that a retry cannot change, as both image stores word them
+ * (docs/explanation/how-docker-behaves.md#what-a-push-answers).
+ */
 const FINAL =
   /denied(?!.*expired)|not authorized|name unknown|does not exist|immutable|tag invalid|no basic auth credentials/i;
 
@@ -71,7 +74,8 @@ async function pushOnce(
     method: 'POST',
     options: {
       tag,
-      // Older daemons ignore it; newer ones push only this platform, or refuse (docker-facts 3).
+      // Older daemons ignore it; newer ones push only this platform, or refuse
+      // (docs/explanation/how-docker-behaves.md#what-a-push-answers).
       ...(isAtLeast(apiVersion, '1.46') && { platform: platformParameter(platform) }),
     },
     authconfig: { username, password, serveraddress },
