@@ -194,7 +194,7 @@ async function observeDestination(
     named === undefined ? commitTag(directory) : namedTag(directory, named),
   ]);
   const reference = `${repository?.uri ?? name}:${tag}`;
-  if (repository === undefined) {
+  if (repository === undefined || repository.isCreatedOnPush === true) {
     const present = { stored: undefined, detail: undefined };
     return { reference, tag, labels, repository, present, extras: [] };
   }
