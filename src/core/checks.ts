@@ -198,6 +198,33 @@ export function secretsOf(definition: JsonObject): readonly SecretReference[] {
   });
 }
 
+/** A parameter that ECS cannot read, whether it exists or not; undefined when there is none. */
+export function checkParameters(
+  references: readonly SecretReference[],
+  own: string | undefined,
+): Answer | undefined {
+  for (const { container, name, valueFrom } of references) {
+    const [, account, path] = /^arn:[^:]+:ssm:[^:]*:(\d*):parameter\/?(.*)$/.exec(valueFrom) ?? [];
+    const what = `The secret ${name} of container "${container}"`;
+    if (account && own !== undefined && account !== own) {
+      return {
+        status: 'fail',
+        message: `${what} is a parameter of account ${account}, but ECS reads parameters of account ${own} only: ${valueFrom}.`,
+        hint: 'copy it to that account, or share a secret of Secrets Manager',
+      };
+    }
+    const isSecret = valueFrom.startsWith('arn:') && path === undefined;
+    const [, version] = (path ?? valueFrom).split(':');
+    if (isSecret || version === undefined) continue;
+    return {
+      status: 'fail',
+      message: `${what} names the version or label "${version}" of a parameter, but ECS reads the latest version only: ${valueFrom}.`,
+      hint: `name the parameter alone: ${valueFrom.slice(0, -version.length - 1)}`,
+    };
+  }
+  return undefined;
+}
+
 /** A log group that containers write to. */
 export interface LogGroup {
   readonly group: string;

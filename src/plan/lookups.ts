@@ -6,7 +6,7 @@ import { hasLogGroup } from '../aws/logs.ts';
 import { describeRevision } from '../aws/revisions.ts';
 import { repositoryOf } from '../aws/repositories.ts';
 import { missingSecrets } from '../aws/secrets.ts';
-import { ok, skip } from '../core/checks.ts';
+import { checkParameters, ok, skip } from '../core/checks.ts';
 import type { Answer, Finding, LogGroup, SecretReference } from '../core/checks.ts';
 import { parseImageReference } from '../core/image.ts';
 import { containersOf, placeOfArn, shortName } from '../core/task-definition.ts';
@@ -25,7 +25,12 @@ export type Lookup = {
   readonly by: 'before-write' | 'before-move' | 'late';
 } & (
   | { readonly check: 'log-groups'; readonly groups: readonly LogGroup[] }
-  | { readonly check: 'secrets'; readonly references: readonly SecretReference[] }
+  | {
+      readonly check: 'secrets';
+      readonly references: readonly SecretReference[];
+      /** Account of the service; undefined where its ARN does not say. */
+      readonly account: string | undefined;
+    }
   | {
       readonly check: 'rollback-target';
       readonly service: string;
@@ -69,7 +74,7 @@ function answerOf(tools: LookupTools, lookup: Lookup): Promise<Answer> {
     case 'log-groups':
       return findLogGroups(tools, lookup.groups);
     case 'secrets':
-      return findSecrets(tools, lookup.references);
+      return findSecrets(tools, lookup);
     case 'rollback-target':
       return findRollbackTarget(tools, lookup);
     case 'image-exists':
@@ -101,8 +106,10 @@ async function findLogGroups(
 
 async function findSecrets(
   { aws, ecs }: LookupTools,
-  references: readonly SecretReference[],
+  { references, account }: Extract<Lookup, { readonly check: 'secrets' }>,
 ): Promise<Answer> {
+  const unreadable = checkParameters(references, account);
+  if (unreadable !== undefined) return unreadable;
   const own = await regionOf(ecs);
   const missing = await missingSecrets(
     aws,

@@ -27,7 +27,7 @@ import { lastGood, primaryOf } from '../core/ecs.ts';
 import type { Service } from '../core/ecs.ts';
 import { DEFAULT_PLATFORM, likelyPlatform, platformOf } from '../core/image.ts';
 import type { TaskPlatform } from '../core/image.ts';
-import { chooseContainers, containersOf, shortName } from '../core/task-definition.ts';
+import { chooseContainers, containersOf, placeOfArn, shortName } from '../core/task-definition.ts';
 import type { JsonObject, Revision } from '../core/task-definition.ts';
 import type { Daemon } from '../docker/engine/daemon.ts';
 import { EcsDeployError } from '../errors.ts';
@@ -290,7 +290,9 @@ function serviceLookups(
   if (references.length === 0) findings.push(skipUnused('secrets', about));
   else {
     const known = sources(running.definition);
-    lookups.push({ check: 'secrets', about, references, by: by(sources(definition), known) });
+    const account = placeOfArn(service.arn)?.account;
+    const first = by(sources(definition), known);
+    lookups.push({ check: 'secrets', about, references, account, by: first });
   }
   const good = lastGood(service);
   lookups.push({
@@ -546,6 +548,17 @@ function checkImmutable({ repository, tag, reference, present }: Destination): P
 
 function checkExtras({ repository, extras, present }: Destination): PlanFinding[] {
   if (repository === undefined) return [];
+  if (repository.isCreatedOnPush === true) {
+    return [
+      {
+        check: 'repository',
+        about: 'image',
+        status: 'warn',
+        message: `ECR has no repository "${repository.name}": a creation template creates it at the push.`,
+        hint: 'otherwise check the name',
+      },
+    ];
+  }
   const own = typeof present.stored === 'object' ? present.stored.digest : undefined;
   return extras.flatMap(({ tag, stored }) => {
     if (stored === undefined || stored.digest === own || !isImmutable(repository, tag)) return [];

@@ -4,6 +4,7 @@ import {
   checkExecutionRole,
   checkInProgress,
   checkContainerPorts,
+  checkParameters,
   checkLaunchType,
   checkNetworkMode,
   checkPortNames,
@@ -322,4 +323,31 @@ test('a definition for Fargate runs on EC2 too', () => {
   const definition = { requiresCompatibilities: ['FARGATE'] };
   expect(checkLaunchType(aService({ launchType: 'EC2' }), definition).status).toBe('ok');
   expect(checkLaunchType(aService({ launchType: 'FARGATE' }), {}).status).toBe('ok');
+});
+
+const PARAMETER = 'arn:aws:ssm:eu-west-1:111122223333:parameter';
+const parameterProblem = (valueFrom: string) =>
+  checkParameters([{ container: 'a', name: 'KEY', valueFrom }], '111122223333');
+
+test.each([
+  '/shop/key',
+  'key',
+  `${PARAMETER}/shop/key`,
+  'arn:aws:ssm:eu-west-1::parameter/key',
+  'arn:aws:secretsmanager:eu-west-1:999999999999:secret:key-AbCdEf:json:AWSCURRENT:',
+])('%s is no parameter that ECS cannot read', (valueFrom) => {
+  expect(parameterProblem(valueFrom)).toBeUndefined();
+});
+
+test.each([
+  ['arn:aws:ssm:eu-west-1:999999999999:parameter/shop/key', 'account 999999999999'],
+  ['arn:aws-cn:ssm:cn-north-1:999999999999:parameter/key', 'account 999999999999'],
+  [`${PARAMETER}/shop/key:3`, 'the version or label "3"'],
+  ['/shop/key:3', 'the version or label "3"'],
+  ['key:live', 'the version or label "live"'],
+])('the parameter %s is refused for its %s', (valueFrom, reason) => {
+  expect(parameterProblem(valueFrom)).toMatchObject({
+    status: 'fail',
+    message: expect.stringContaining(reason) as string,
+  });
 });
