@@ -158,11 +158,11 @@ async function findTemplated(aws: Aws, address: Address): Promise<Repository | u
 function repositoryAt(
   aws: Aws,
   { name, registry, registryId, region }: Address,
-  answer: EcrRepository | undefined,
+  answer: EcrRepository | null | undefined,
   action: string,
 ): Repository {
   const uri = answer?.repositoryUri;
-  if (answer === undefined || uri === undefined) throw brokenAnswer(action);
+  if (!answer || uri === undefined) throw brokenAnswer(action);
   const host = uri.slice(0, uri.indexOf('/'));
   // ECR answers with the default name of a registry that has dual-stack and FIPS names too.
   const isSame =

@@ -1,6 +1,7 @@
 import type { Aws } from '../aws/client.ts';
 import { regionOf } from '../aws/ecs.ts';
 import type { Ecs } from '../aws/ecs.ts';
+import { awsErrorText } from '../aws/errors.ts';
 import { describeImage } from '../aws/images.ts';
 import { hasLogGroup } from '../aws/logs.ts';
 import { describeRevision } from '../aws/revisions.ts';
@@ -61,8 +62,12 @@ export function lookUp(
     lookups.map(async (lookup) => {
       const { check, about } = lookup;
       const answer = await answerOf(tools, lookup).catch((error: unknown): Answer => {
-        if (!(error instanceof EcsDeployError)) throw error;
-        return { status: 'warn', message: error.message, hint: error.hint };
+        tools.aws.options.signal.throwIfAborted();
+        if (error instanceof EcsDeployError) {
+          return { status: 'warn', message: error.message, hint: error.hint };
+        }
+        const reason = awsErrorText(error);
+        return { status: 'warn', message: `This could not be checked: ${reason}`, hint: undefined };
       });
       return { check, about, ...answer };
     }),

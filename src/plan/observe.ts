@@ -1,6 +1,6 @@
 import type { Aws } from '../aws/client.ts';
 import type { Ecs } from '../aws/ecs.ts';
-import { optional } from '../aws/optional.ts';
+import { isUnknown, optional } from '../aws/optional.ts';
 import { describeRevision } from '../aws/revisions.ts';
 import { readServices } from '../aws/services.ts';
 import type { Service } from '../core/ecs.ts';
@@ -102,7 +102,7 @@ async function latestOf(
       return undefined;
     throw error;
   });
-  return optional({ emit }, `the latest revision of ${family}`, reading);
+  return optional({ emit }, `the latest revision of ${family}`, reading, isUnknown);
 }
 
 /**
