@@ -1,6 +1,6 @@
 import { setMaxListeners } from 'node:events';
 import { createInterface } from 'node:readline/promises';
-import { text as readAll } from 'node:stream/consumers';
+import { buffer as readAll } from 'node:stream/consumers';
 import { loadCommand, parseCommandLine } from './cli.ts';
 import type { Invocation } from './cli.ts';
 import { resolveConfig } from './settings/config.ts';

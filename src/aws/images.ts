@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { Image, ImageDetail as ImageDetails } from '@aws-sdk/client-ecr';
 import { EcsDeployError } from '../errors.ts';
 import { ecrClient } from './client.ts';
 import { awsErrorName, brokenAnswer } from './errors.ts';
@@ -65,10 +66,10 @@ export async function findImage(
     }),
     options,
   );
-  if (images === undefined) throw brokenAnswer('ecr:BatchGetImage');
-  const [image] = images;
+  if (!Array.isArray(images)) throw brokenAnswer('ecr:BatchGetImage');
+  const [image] = images as readonly (Image | null)[];
   if (image === undefined) return undefined;
-  const { imageId, imageManifest: manifest } = image;
+  const { imageId, imageManifest: manifest } = image ?? {};
   if (imageId?.imageDigest === undefined || manifest === undefined) {
     throw brokenAnswer('ecr:BatchGetImage');
   }
@@ -78,7 +79,7 @@ export async function findImage(
     ...(await platformsOf(repository, parsed)),
     config: parsed.config?.digest,
     manifest,
-    mediaType: image.imageManifestMediaType,
+    mediaType: image?.imageManifestMediaType,
   };
 }
 
@@ -135,8 +136,8 @@ export async function describeImage(
   });
   if (answer === undefined) return undefined;
   const { imageDetails } = answer;
-  const [detail] = imageDetails ?? [];
-  if (detail === undefined) throw brokenAnswer('ecr:DescribeImages');
+  const detail = imageDetails?.[0] as ImageDetails | null | undefined;
+  if (detail === undefined || detail === null) throw brokenAnswer('ecr:DescribeImages');
   return {
     archived: detail.imageStatus === 'ARCHIVED',
     findings: detail.imageScanFindingsSummary?.findingSeverityCounts,

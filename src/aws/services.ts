@@ -9,7 +9,7 @@ import type { Deployment, DeploymentSettings, Service } from '../core/ecs.ts';
 import { suggest } from '../core/nearest.ts';
 import { shortName } from '../core/task-definition.ts';
 import { EcsDeployError } from '../errors.ts';
-import { abort, checkRegion, chunks, namesOf, sdk, where, whole } from './ecs.ts';
+import { abort, checkAccount, checkRegion, chunks, namesOf, sdk, where, whole } from './ecs.ts';
 import type { Ecs } from './ecs.ts';
 import { awsErrorName, awsErrorText, brokenAnswer, isDefinite, isThrottling } from './errors.ts';
 
@@ -36,11 +36,13 @@ export async function describeServices(
         .catch((error: unknown) => explainCluster(ecs, cluster, error)),
     ),
   );
-  return answers.flatMap((answer) =>
+  const found = answers.flatMap((answer) =>
     whole(answer.services, DESCRIBE, 'services').map((service) =>
       toService(whole(service, DESCRIBE, 'service'), DESCRIBE),
     ),
   );
+  if (found[0] !== undefined) checkAccount([cluster, ...services], found[0].arn);
+  return found;
 }
 
 /** Names a service where it runs. */
@@ -89,6 +91,8 @@ export function readServices(
 }
 
 function toService(service: EcsService, action: string): Service {
+  const primary = service.deployments?.find((item) => item.status === 'PRIMARY');
+  const { enabled = true, services = [] } = primary?.serviceConnectConfiguration ?? {};
   const deployments = (service.deployments ?? []).map((item) =>
     toDeployment(whole(item, action, 'deployment'), action),
   );
@@ -117,6 +121,18 @@ function toService(service: EcsService, action: string): Service {
           ? []
           : [{ targetGroup: targetGroupArn, container: containerName, port: containerPort }],
     ),
+    registries: (service.serviceRegistries ?? []).flatMap(({ containerName, containerPort }) =>
+      containerName === undefined ? [] : [{ container: containerName, port: containerPort }],
+    ),
+    portNames: [
+      ...(enabled ? services : []).map((item) => ({ by: 'Service Connect' as const, ...item })),
+      ...(primary?.vpcLatticeConfigurations ?? []).map((item) => ({
+        by: 'VPC Lattice' as const,
+        ...item,
+      })),
+    ].flatMap(({ by, portName: name }) => (name === undefined ? [] : [{ by, name }])),
+    volumes: (primary?.volumeConfigurations ?? []).flatMap(({ name }) => name ?? []),
+    hasNetwork: service.networkConfiguration?.awsvpcConfiguration !== undefined,
     settings: toSettings(service),
     currentRollout: service.currentServiceDeployment,
   };
@@ -156,10 +172,12 @@ function toDeployment(item: EcsDeployment, action: string): Deployment {
 async function explainCluster(ecs: Ecs, cluster: string, error: unknown): Promise<never> {
   if (awsErrorName(error) !== 'ClusterNotFoundException') throw error;
   const { ListClustersCommand } = await sdk();
-  const known = await namesOf(
+  const arns = await namesOf(
     ecs.client.send(new ListClustersCommand({}), abort(ecs)),
-    ({ clusterArns }) => clusterArns?.map(shortName),
+    ({ clusterArns }) => clusterArns,
   );
+  if (arns?.[0] !== undefined) checkAccount([cluster], arns[0]);
+  const known = arns?.map(shortName);
   throw new EcsDeployError({
     code: 'cluster-missing',
     message: `There is no cluster "${cluster}"${await where(ecs)}.`,

@@ -19,7 +19,7 @@ export interface Context<C extends CommandName = CommandName> {
   readonly directory: string;
   /** Writes to stdout before the command ends; resolves to false once stdout is no longer read. */
   readonly print: (output: Output) => Promise<boolean>;
-  readonly readStdin: () => Promise<string>;
+  readonly readStdin: () => Promise<Buffer>;
   /** Asks on the terminal; undefined without a terminal. */
   readonly ask: ((question: string) => Promise<string>) | undefined;
 }

@@ -7,7 +7,7 @@ import type { JsonObject } from '../core/task-definition.ts';
 import { EcsDeployError } from '../errors.ts';
 import { enforce } from '../plan/enforce.ts';
 import type { ObservedImage } from '../plan/image.ts';
-import { observeServices, observeSource, readDefinition } from '../plan/observe.ts';
+import { observeServices, observeSource, readDefinition, withTags } from '../plan/observe.ts';
 import { plan } from '../plan/plan.ts';
 import { renderDefinition } from '../plan/render.ts';
 import { requireSettings } from '../settings/config.ts';
@@ -63,7 +63,7 @@ async function renderOne(context: Context<'render'>): Promise<Rendered> {
   const outcome = 'succeeded';
   if (target === undefined || target.cluster === '') {
     const { taskDefinition = '', skipCheck, image } = config;
-    const before = await readDefinition(tools, skipCheck, taskDefinition);
+    const before = withTags(await readDefinition(tools, skipCheck, taskDefinition), undefined);
     const after = renderDefinition(withContainer(config, config), before, image);
     return { before, after, service: serviceResult({ cluster: '', service: '', outcome }) };
   }

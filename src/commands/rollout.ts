@@ -49,7 +49,7 @@ async function namedRevision({
 }: Context<'rollout'>): Promise<string | undefined> {
   // The config can name one revision for each service; a piped one is for all of them.
   if (argument !== '-' && config.taskDefinition !== '-') return argument;
-  const read = (await readStdin()).trim();
+  const read = (await readStdin()).toString('utf8').trim();
   if (read !== '' && !/\s/.test(read)) return read;
   throw new EcsDeployError({
     code: 'usage',

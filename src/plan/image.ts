@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path';
 import { describeImage, findImage } from '../aws/images.ts';
 import type { ImageDetail, ImageId, StoredImage } from '../aws/images.ts';
 import { awsErrorName } from '../aws/errors.ts';
-import { optional } from '../aws/optional.ts';
+import { isUnknown, optional } from '../aws/optional.ts';
 import { findRepository, repositoryOf } from '../aws/repositories.ts';
 import type { Repository } from '../aws/repositories.ts';
 import { isTag, parseImageReference } from '../core/image.ts';
@@ -163,7 +163,7 @@ async function readImage(
   const [stored, detail] = await Promise.all([
     readStored(tools, repository, wanted),
     isDetailUsed
-      ? optional(tools, 'ecr:DescribeImages', describeImage(repository, wanted))
+      ? optional(tools, 'ecr:DescribeImages', describeImage(repository, wanted), isUnknown)
       : undefined,
   ]);
   return { stored, detail };
@@ -176,7 +176,7 @@ export async function readStored(
   wanted: ImageId,
 ): Promise<StoredImage | 'missing' | undefined> {
   const found = findImage(repository, wanted).then((image) => image ?? ('missing' as const));
-  const image = await optional({ emit }, 'ecr:BatchGetImage', found);
+  const image = await optional({ emit }, 'ecr:BatchGetImage', found, isUnknown);
   if (typeof image === 'object' && image.denied !== undefined) {
     await optional({ emit }, 'the platform of the image', Promise.reject(image.denied));
   }
@@ -194,7 +194,7 @@ async function observeDestination(
     named === undefined ? commitTag(directory) : namedTag(directory, named),
   ]);
   const reference = `${repository?.uri ?? name}:${tag}`;
-  if (repository === undefined) {
+  if (repository === undefined || repository.isCreatedOnPush === true) {
     const present = { stored: undefined, detail: undefined };
     return { reference, tag, labels, repository, present, extras: [] };
   }

@@ -1,12 +1,13 @@
 import type { Aws } from '../aws/client.ts';
 import { regionOf } from '../aws/ecs.ts';
 import type { Ecs } from '../aws/ecs.ts';
+import { awsErrorText } from '../aws/errors.ts';
 import { describeImage } from '../aws/images.ts';
 import { hasLogGroup } from '../aws/logs.ts';
 import { describeRevision } from '../aws/revisions.ts';
 import { repositoryOf } from '../aws/repositories.ts';
 import { missingSecrets } from '../aws/secrets.ts';
-import { ok, skip } from '../core/checks.ts';
+import { checkParameters, ok, skip } from '../core/checks.ts';
 import type { Answer, Finding, LogGroup, SecretReference } from '../core/checks.ts';
 import { parseImageReference } from '../core/image.ts';
 import { containersOf, placeOfArn, shortName } from '../core/task-definition.ts';
@@ -25,7 +26,12 @@ export type Lookup = {
   readonly by: 'before-write' | 'before-move' | 'late';
 } & (
   | { readonly check: 'log-groups'; readonly groups: readonly LogGroup[] }
-  | { readonly check: 'secrets'; readonly references: readonly SecretReference[] }
+  | {
+      readonly check: 'secrets';
+      readonly references: readonly SecretReference[];
+      /** Account of the service; undefined where its ARN does not say. */
+      readonly account: string | undefined;
+    }
   | {
       readonly check: 'rollback-target';
       readonly service: string;
@@ -56,8 +62,12 @@ export function lookUp(
     lookups.map(async (lookup) => {
       const { check, about } = lookup;
       const answer = await answerOf(tools, lookup).catch((error: unknown): Answer => {
-        if (!(error instanceof EcsDeployError)) throw error;
-        return { status: 'warn', message: error.message, hint: error.hint };
+        tools.aws.options.signal.throwIfAborted();
+        if (error instanceof EcsDeployError) {
+          return { status: 'warn', message: error.message, hint: error.hint };
+        }
+        const reason = awsErrorText(error);
+        return { status: 'warn', message: `This could not be checked: ${reason}`, hint: undefined };
       });
       return { check, about, ...answer };
     }),
@@ -69,7 +79,7 @@ function answerOf(tools: LookupTools, lookup: Lookup): Promise<Answer> {
     case 'log-groups':
       return findLogGroups(tools, lookup.groups);
     case 'secrets':
-      return findSecrets(tools, lookup.references);
+      return findSecrets(tools, lookup);
     case 'rollback-target':
       return findRollbackTarget(tools, lookup);
     case 'image-exists':
@@ -101,8 +111,10 @@ async function findLogGroups(
 
 async function findSecrets(
   { aws, ecs }: LookupTools,
-  references: readonly SecretReference[],
+  { references, account }: Extract<Lookup, { readonly check: 'secrets' }>,
 ): Promise<Answer> {
+  const unreadable = checkParameters(references, account);
+  if (unreadable !== undefined) return unreadable;
   const own = await regionOf(ecs);
   const missing = await missingSecrets(
     aws,

@@ -1,6 +1,6 @@
 import type { Aws } from '../aws/client.ts';
 import type { Ecs } from '../aws/ecs.ts';
-import { optional } from '../aws/optional.ts';
+import { isUnknown, optional } from '../aws/optional.ts';
 import { describeRevision } from '../aws/revisions.ts';
 import { readServices } from '../aws/services.ts';
 import type { Service } from '../core/ecs.ts';
@@ -104,16 +104,17 @@ async function latestOf(
       return undefined;
     throw error;
   });
-  return optional({ emit }, `the latest revision of ${family}`, reading);
+  return optional({ emit }, `the latest revision of ${family}`, reading, isUnknown);
 }
 
 /**
  * A definition with the tags of the revision that it follows. Most files have no tags, and are not
- * meant to remove them; `"tags": []` is.
+ * meant to remove them; `"tags": []` is, and is left out: ECS refuses an empty list.
  */
 export function withTags(definition: JsonObject, before: Revision | undefined): JsonObject {
-  const tags = before?.family === definition['family'] ? before?.definition['tags'] : undefined;
-  return tags === undefined || 'tags' in definition ? definition : { ...definition, tags };
+  const { tags = before?.family === definition['family'] && before?.definition['tags'], ...rest } =
+    definition;
+  return Array.isArray(tags) && tags.length > 0 ? { ...rest, tags } : rest;
 }
 
 /** Throws `arn-elsewhere` when a revision is in another region or account than the service. */

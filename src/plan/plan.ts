@@ -5,13 +5,17 @@ import type { Change } from '../core/changes.ts';
 import type { CheckName, SkippableCheck } from '../core/check-names.ts';
 import {
   checkCapacity,
+  checkContainerPorts,
   checkExecutionRole,
   checkInProgress,
   checkLatest,
-  checkLoadBalancers,
+  checkLaunchType,
+  checkNetworkMode,
   checkPlatform,
+  checkPortNames,
   checkPorts,
   checkTaskSize,
+  checkVolumes,
   isFargate,
   logGroupsOf,
   ok,
@@ -21,8 +25,9 @@ import {
 import type { Answer, Finding } from '../core/checks.ts';
 import { lastGood, primaryOf } from '../core/ecs.ts';
 import type { Service } from '../core/ecs.ts';
-import { DEFAULT_PLATFORM, platformOf } from '../core/image.ts';
-import { chooseContainers, containersOf, shortName } from '../core/task-definition.ts';
+import { DEFAULT_PLATFORM, likelyPlatform, platformOf } from '../core/image.ts';
+import type { TaskPlatform } from '../core/image.ts';
+import { chooseContainers, containersOf, placeOfArn, shortName } from '../core/task-definition.ts';
 import type { JsonObject, Revision } from '../core/task-definition.ts';
 import type { Daemon } from '../docker/engine/daemon.ts';
 import { EcsDeployError } from '../errors.ts';
@@ -97,12 +102,10 @@ type PlanSettings = Pick<Config, 'skipCheck'> & Partial<Pick<Config, 'platform' 
 /** Makes the plan of a command; pure. Problems are among its findings. */
 export function plan(config: PlanSettings, { services, image, checked }: PlanInput): Plan {
   const check = checker(config.skipCheck);
-  const platforms = services.flatMap(({ read }) => {
-    const observed = valueOf(read);
-    return observed === undefined ? [] : [platformOf(sourceOf(observed)['runtimePlatform'])];
-  });
   const planned =
-    image === undefined ? undefined : planImage(check, image, config.platform, platforms);
+    image === undefined
+      ? undefined
+      : planImage(check, image, config.platform, taskPlatforms(services));
   const parts = services.map((observed) =>
     planService(check, config, observed, planned?.plan?.reference, checked),
   );
@@ -112,6 +115,14 @@ export function plan(config: PlanSettings, { services, image, checked }: PlanInp
     findings: [...parts.flatMap(({ findings }) => findings), ...(planned?.findings ?? [])],
     lookups: parts.flatMap(({ lookups }) => lookups),
   };
+}
+
+/** The platforms that the tasks of services run on, as far as they could be read. */
+export function taskPlatforms(services: readonly Observed[]): readonly TaskPlatform[] {
+  return services.flatMap(({ read }) => {
+    const observed = valueOf(read);
+    return observed === undefined ? [] : [platformOf(sourceOf(observed), observed.service)];
+  });
 }
 
 const sourceOf = ({ next }: ObservedService): JsonObject =>
@@ -238,12 +249,16 @@ function checkService(
   return [
     check('deployment-in-progress', about, () => checkInProgress(service)),
     check('deployment-percent', about, () => checkCapacity(service)),
-    check('container-port', about, () => checkLoadBalancers(service, definition)),
+    check('container-port', about, () => checkContainerPorts(service, definition)),
+    check('port-names', about, () => checkPortNames(service, definition)),
+    check('network-mode', about, () => checkNetworkMode(service, definition)),
+    check('launch-type', about, () => checkLaunchType(service, definition)),
+    check('volumes', about, () => checkVolumes(service, definition)),
     check('task-size', about, () =>
       onFargate ? checkTaskSize(definition) : skip('not on Fargate'),
     ),
     check('port-mappings', about, () => checkPorts(definition)),
-    check('execution-role', about, () => checkExecutionRole(definition, onFargate)),
+    check('execution-role', about, () => checkExecutionRole(definition, onFargate, service)),
     ...(next.kind === 'render'
       ? [check('latest-revision', about, () => checkLatest(running.arn, latest?.arn))]
       : []),
@@ -275,7 +290,9 @@ function serviceLookups(
   if (references.length === 0) findings.push(skipUnused('secrets', about));
   else {
     const known = sources(running.definition);
-    lookups.push({ check: 'secrets', about, references, by: by(sources(definition), known) });
+    const account = placeOfArn(service.arn)?.account;
+    const first = by(sources(definition), known);
+    lookups.push({ check: 'secrets', about, references, account, by: first });
   }
   const good = lastGood(service);
   lookups.push({
@@ -299,20 +316,19 @@ function planImage(
   check: Check,
   image: ObservedImage,
   named: string | undefined,
-  tasks: readonly string[],
+  tasks: readonly TaskPlatform[],
 ): Part<ImagePlan> {
   if (image.kind === 'given') return planGiven(check, image, tasks);
   const chosen = attemptNow(() => choosePlatform(named, tasks));
-  const platform = valueOf(chosen);
+  const platform = valueOf(chosen)?.platform;
   const choice =
     'error' in chosen
       ? failures('image-platform', 'image', chosen.error)
       : checkTasks(check, {
           what: 'The image would be built',
-          platforms: [chosen.value],
+          platforms: [chosen.value.platform],
           tasks: tasks.length === 0 ? [chosen.value] : tasks,
-          hint: (wanted) =>
-            `build it with --platform ${wanted}, or set runtimePlatform in the task definition`,
+          hint: buildHint,
         });
   const building =
     image.kind === 'built' && image.build !== undefined
@@ -360,7 +376,13 @@ function planImage(
   }
   return {
     plan: platform === undefined ? undefined : { kind: 'build', reference, platform },
-    findings: [...choice, note('repository', `${reference} will be built`), ...extras, ...building],
+    findings: [
+      ...choice,
+      ...checkBuildable(platform),
+      note('repository', `${reference} will be built`),
+      ...extras,
+      ...building,
+    ],
   };
 }
 
@@ -380,7 +402,7 @@ const useOf = (reference: string, { digest }: StoredImage, platform: string | nu
 function planGiven(
   check: Check,
   { reference, read }: Extract<ObservedImage, { readonly kind: 'given' }>,
-  tasks: readonly string[],
+  tasks: readonly TaskPlatform[],
 ): Part<ImagePlan> {
   if ('error' in read) {
     return { plan: undefined, findings: failures('image-exists', 'image', read.error) };
@@ -417,8 +439,7 @@ function planGiven(
         what: `${reference} is built`,
         platforms: stored.platforms,
         tasks,
-        hint: (wanted) =>
-          `build it with --platform ${wanted}, or set runtimePlatform in the task definition`,
+        hint: buildHint,
       }),
       ...checkPresent(check, read.value, undefined, reference),
     ],
@@ -426,14 +447,36 @@ function planGiven(
 }
 
 /** The platform to build for: the named one, else the one that all tasks run on. */
-function choosePlatform(named: string | undefined, tasks: readonly string[]): string {
-  const [platform = DEFAULT_PLATFORM, ...others] = new Set(tasks);
-  if (named !== undefined || others.length === 0) return named ?? platform;
-  throw new EcsDeployError({
+function choosePlatform(named: string | undefined, tasks: readonly TaskPlatform[]): TaskPlatform {
+  const certain = tasks.filter(({ isAssumed }) => !isAssumed);
+  const platforms = [...new Set(certain.map(({ platform }) => platform))];
+  if (named === undefined && platforms.length > 1) {
+    throw new EcsDeployError({
+      code: 'image-platform',
+      message: `The services run on ${platforms.join(' and ')}: one image cannot be built for both.`,
+      hint: 'deploy the services of one platform at a time with --service NAME',
+    });
+  }
+  return {
+    platform: named ?? likelyPlatform(tasks) ?? DEFAULT_PLATFORM,
+    isAssumed: named === undefined && tasks.length > 0 && certain.length === 0,
+  };
+}
+
+const buildHint = (wanted: string): string =>
+  wanted.startsWith('windows/')
+    ? 'use an image for Windows, or set runtimePlatform in the task definition'
+    : `build it with --platform ${wanted}, or set runtimePlatform in the task definition`;
+
+/** Windows images are built by daemons on Windows, without BuildKit. */
+function checkBuildable(platform: string | undefined): PlanFinding[] {
+  if (platform?.startsWith('windows/') !== true) return [];
+  const error = new EcsDeployError({
     code: 'image-platform',
-    message: `The services run on ${[platform, ...others].join(' and ')}: one image cannot be built for both.`,
-    hint: 'deploy the services of one platform at a time with --service NAME',
+    message: `The tasks run on ${platform}, but ecsdeploy builds images for Linux only.`,
+    hint: 'build and push the image on Windows, and deploy it with --image REFERENCE; if the tasks run on Linux: --platform linux/amd64',
   });
+  return failures('image-platform', 'image', error);
 }
 
 function checkTasks(
@@ -441,14 +484,15 @@ function checkTasks(
   image: {
     readonly what: string;
     readonly platforms: readonly string[] | undefined;
-    readonly tasks: readonly string[];
+    readonly tasks: readonly TaskPlatform[];
     readonly hint: (wanted: string) => string;
   },
 ): PlanFinding[] {
   const { what, platforms, tasks, hint } = image;
-  return [...new Set(tasks)].map((wanted) =>
+  const byPlatform = new Map(tasks.map((task) => [JSON.stringify(task), task]));
+  return [...byPlatform.values()].map(({ platform: wanted, isAssumed }) =>
     check('image-platform', 'image', () =>
-      checkPlatform({ what, platforms, wanted, hint: hint(wanted) }),
+      checkPlatform({ what, platforms, wanted, isAssumed, hint: hint(wanted) }),
     ),
   );
 }
@@ -504,6 +548,17 @@ function checkImmutable({ repository, tag, reference, present }: Destination): P
 
 function checkExtras({ repository, extras, present }: Destination): PlanFinding[] {
   if (repository === undefined) return [];
+  if (repository.isCreatedOnPush === true) {
+    return [
+      {
+        check: 'repository',
+        about: 'image',
+        status: 'warn',
+        message: `ECR has no repository "${repository.name}": a creation template creates it at the push.`,
+        hint: 'otherwise check the name',
+      },
+    ];
+  }
   const own = typeof present.stored === 'object' ? present.stored.digest : undefined;
   return extras.flatMap(({ tag, stored }) => {
     if (stored === undefined || stored.digest === own || !isImmutable(repository, tag)) return [];

@@ -1,4 +1,4 @@
-import { optional } from '../aws/optional.ts';
+import { isUnknown, optional } from '../aws/optional.ts';
 import { describeRevision } from '../aws/revisions.ts';
 import { pastRollouts } from '../aws/rollouts.ts';
 import type { Service } from '../core/ecs.ts';
@@ -83,6 +83,7 @@ async function checkLastRollout(
     tools,
     'ecs:ListServiceDeployments',
     pastRollouts(tools.ecs, service),
+    isUnknown,
   );
   const status = rollouts?.find(({ taskDefinition }) => taskDefinition === arn)?.status;
   if (status === undefined || !/^(ROLLBACK_|STOPPED)/.test(status)) return;

@@ -92,7 +92,7 @@ const ERROR_EXPLANATIONS: Readonly<Record<ErrorCode, Explanation>> = {
     'use a container that the message lists',
   ),
   'container-port': explain(
-    'The task definition lacks the container or port that the load balancer of the service uses.',
+    'The task definition lacks the container or port that the load balancer or the service registry of the service uses.',
     'keep the name and the port mapping of this container',
   ),
   'check-failed': explain(

@@ -197,6 +197,60 @@ describe('the image', () => {
     expect(failed(made)).toEqual(checks);
   });
 
+  const windows = { runtimePlatform: { operatingSystemFamily: 'WINDOWS_SERVER_2022_CORE' } };
+  const x86 = { runtimePlatform: { cpuArchitecture: 'X86_64' } };
+  const ec2 = aService({ launchType: 'EC2' });
+  const external = aService({ launchType: 'EXTERNAL' });
+  const machines = aService({ launchType: undefined, capacityProviders: ['mine'] });
+
+  test.each<[JsonObject, readonly Service[], string, string]>([
+    // What definition or service say is compared.
+    [{}, [aService()], 'linux/amd64', 'ok'],
+    [{}, [aService()], 'linux/arm64', 'fail'],
+    [{}, [aService()], 'windows/amd64', 'fail'],
+    [arm, [aService(), ec2, external, machines], 'linux/amd64', 'fail'],
+    [arm, [aService(), ec2, external, machines], 'linux/arm64', 'ok'],
+    [x86, [ec2, external], 'linux/arm64', 'fail'],
+    [windows, [aService(), ec2, machines], 'windows/amd64', 'ok'],
+    [windows, [aService(), ec2, machines], 'linux/amd64', 'fail'],
+    // What nothing says is assumed, and no refusal.
+    [{}, [ec2, external, machines], 'linux/amd64', 'ok'],
+    [{}, [ec2, external, machines], 'linux/arm64', 'warn'],
+    [{}, [ec2, machines], 'windows/amd64', 'warn'],
+  ])(
+    'for %j: an image of another platform is refused only where that is known',
+    (members, services, platform, status) => {
+      for (const service of services) {
+        const one = [observed(aRevision('a:1', members), { service })];
+        const { findings } = make({ services: one, image: given([platform]) });
+        expect(findings.find(({ check }) => check === 'image-platform')).toMatchObject({ status });
+      }
+    },
+  );
+
+  test.each<[JsonObject, Service, string | undefined, string, string]>([
+    [{}, ec2, 'linux/arm64', 'linux/arm64', 'warn'],
+    [{}, ec2, undefined, 'linux/amd64', 'ok'],
+    [arm, ec2, undefined, 'linux/arm64', 'ok'],
+    [windows, ec2, undefined, 'windows/amd64', 'fail'],
+    [windows, aService(), 'linux/amd64', 'linux/amd64', 'fail'],
+  ])('for %j is built for where tasks run', (members, service, named, platform, status) => {
+    const services = [observed(aRevision('a:1', members), { service })];
+    const made = make({ services, image: built(undefined) }, { platform: named as never });
+    expect(made.image?.platform).toBe(platform);
+    const found = made.findings.filter(({ check }) => check === 'image-platform');
+    expect(found.map((finding) => finding.status)).toContain(status);
+    expect(found.some((finding) => finding.status === 'fail')).toBe(status === 'fail');
+  });
+
+  test('that exists is not refused because of an assumption', () => {
+    const services = [observed(aRevision('a:1'), { service: ec2 })];
+    expect(failed(make({ services, image: built(stored(['linux/arm64'])) }))).toEqual([]);
+    const two = [...services, observed(aRevision('b:1', arm))];
+    const made = make({ services: two, image: built(undefined) });
+    expect([made.image?.platform, failed(made)]).toEqual(['linux/arm64', []]);
+  });
+
   test('cannot be built for tasks of two platforms at once', () => {
     const made = make({
       services: [observed(aRevision('a:1')), observed(aRevision('b:1', arm))],

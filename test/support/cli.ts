@@ -25,7 +25,7 @@ export interface Running {
 export interface CliOptions<R extends Running = Running> {
   readonly environment?: Readonly<Record<string, string | undefined>>;
   readonly directory?: string;
-  readonly stdin?: string;
+  readonly stdin?: string | Buffer;
   /** Called with each chunk of stderr, to act during a run. */
   readonly onStderr?: (text: string, running: R) => void;
   /** The same for stdout. */
@@ -69,7 +69,7 @@ export function runCli(args: readonly string[], options: CliOptions = {}): Promi
     const status = await run(args, {
       environment: process.env,
       directory,
-      stdin: Readable.from(stdin === '' ? [] : [stdin]) as NodeJS.ReadStream,
+      stdin: Readable.from(stdin.length === 0 ? [] : [stdin]) as NodeJS.ReadStream,
       stdout: stdout.stream,
       stderr: stderr.stream,
       signal: controller.signal,

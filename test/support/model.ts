@@ -44,6 +44,10 @@ export function aService(
     capacityProviders: [],
     isDaemon: false,
     loadBalancers: [],
+    registries: [],
+    portNames: [],
+    volumes: [],
+    hasNetwork: false,
     settings: {
       minimumHealthyPercent: 100,
       maximumPercent: 200,
