@@ -159,11 +159,11 @@ export function translateAwsError(error: unknown, action: string, call: Call): u
       cause,
     });
   }
-  if (name === 'ProxyError' && 'variable' in error) {
+  if ('proxyVariable' in error) {
     return new EcsDeployError({
       code: 'aws-unreachable',
       message: `Cannot reach AWS for ${action}: ${message}`,
-      hint: `check ${String(error.variable)} (http://USER:PASSWORD@HOST:PORT), or list the hosts to reach without a proxy in NO_PROXY`,
+      hint: `check ${String(error.proxyVariable)} (http://USER:PASSWORD@HOST:PORT), or list the hosts to reach without a proxy in NO_PROXY`,
       cause,
     });
   }

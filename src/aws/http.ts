@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { addAbortSignal, Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
@@ -49,7 +50,8 @@ async function trustedCertificates(
   const extra = environment['NODE_EXTRA_CA_CERTS'];
   try {
     const ca = await readFile(path, 'utf8');
-    if (!ca.includes('-----BEGIN CERTIFICATE-----')) throw new Error('it has no PEM certificate');
+    // OpenSSL would ignore what is not a certificate.
+    void new X509Certificate(ca);
     const extraCa = extra && (await readFile(extra, 'utf8').catch(() => ''));
     return createSecureContext({ ca: [ca, ...(extraCa ? [extraCa] : [])] });
   } catch (cause) {
@@ -70,14 +72,15 @@ type Send = NodeHttpHandler['handle'];
  * `TimeoutError` then. Redirects are not followed.
  */
 export function httpHandler(limit: number, network: Network): NodeHttpHandler {
-  const connectionTimeout = Math.min(limit, CONNECTION_TIMEOUT);
   const { secureContext } = network;
   const handler = new NodeHttpHandler({
-    connectionTimeout,
+    connectionTimeout: Math.min(limit, CONNECTION_TIMEOUT),
     logger: SILENT,
     ...(secureContext && { httpsAgent: { secureContext } }),
   });
-  const send = through(network, handler.handle.bind(handler), connectionTimeout);
+  // A proxy that does not answer is named only if its time ends before that of the exchange.
+  const tunnelTimeout = Math.min(0.8 * limit, CONNECTION_TIMEOUT);
+  const send = through(network, handler.handle.bind(handler), tunnelTimeout);
   return Object.assign(handler, {
     handle: async (...[request, options = {}]: Parameters<Send>) => {
       const deadline = new AbortController();

@@ -115,7 +115,10 @@ export function tunnelAgent(
       socket.destroy();
       done(proxyError(proxy, refusalOf(statusCode, statusMessage)));
     });
-    request.once('timeout', () => request.destroy(new Error(`no answer in ${timeout / 1000} s`)));
+    request.once('timeout', () => {
+      const error = new Error(`it did not answer within ${timeout / 1000} s`);
+      request.destroy(Object.assign(error, { code: 'ETIMEDOUT' }));
+    });
     request.once('error', (error) => done(proxyError(proxy, error.message, error)));
     request.end();
   };
@@ -136,9 +139,9 @@ export function refusalOf(statusCode: number, statusMessage = ''): string {
   return `it answered ${statusCode} ${statusMessage}`.trimEnd();
 }
 
-/** An error of the way to a proxy: no request has reached AWS. Its name is `ProxyError`. */
+/** An error of the way to a proxy, with its `proxyVariable`: no request has reached AWS. */
 export function proxyError({ url, variable }: Proxy, reason: string, cause?: Error): Error {
   const message = `the proxy ${url.host} of ${variable} does not let it through: ${reason}`;
   const { code } = (cause ?? {}) as NodeJS.ErrnoException;
-  return Object.assign(new Error(message, { cause }), { name: 'ProxyError', code, variable });
+  return Object.assign(new Error(message, { cause }), { code, proxyVariable: variable });
 }
