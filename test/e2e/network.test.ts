@@ -1,9 +1,11 @@
+import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { readResult } from '../support/cli.ts';
 import { makeFolder } from '../support/files.ts';
 import { forwardProxy, HAS_OPENSSL, makeCertificate, tlsFront } from '../support/network.ts';
 import type { ForwardProxyOptions } from '../support/network.ts';
+import { httpProxy } from '../support/proxies.ts';
 import { makeWorld } from '../support/world.ts';
 
 const NAMES = ['*.ap-northeast-2.amazonaws.com', 'api.ecr.ap-northeast-2.amazonaws.com'];
@@ -84,6 +86,58 @@ describe.skipIf(!HAS_OPENSSL)('with a proxy as the only way out and a CA of its 
       });
       expect(end.status, end.stderr).toBe(0);
     }
+  });
+
+  test('the calls behind credentials go through the proxy', async () => {
+    const { world, proxy, environment, caFile } = await makeOffice();
+    const startUrl = 'https://example.awsapps.com/start';
+    const cache = createHash('sha1').update(startUrl).digest('hex');
+    const token = { accessToken: 't', expiresAt: new Date(Date.now() + 3_600_000).toISOString() };
+    const folder = makeFolder({
+      token: 'identity',
+      config: `[profile sso]\nsso_start_url = ${startUrl}\nsso_region = ap-northeast-2\nsso_account_id = 111122223333\nsso_role_name = r\n`,
+      [`.aws/sso/cache/${cache}.json`]: JSON.stringify(token),
+    });
+    const inside = { ...environment, ...NO_KEYS, AWS_CA_BUNDLE: caFile, HOME: folder };
+    const webIdentity = await world.run(['status'], {
+      environment: {
+        ...inside,
+        AWS_ROLE_ARN: 'arn:aws:iam::111122223333:role/r',
+        AWS_WEB_IDENTITY_TOKEN_FILE: join(folder, 'token'),
+      },
+    });
+    expect(webIdentity.status, webIdentity.stderr).toBe(0);
+    expect(new Set(proxy.record)).toEqual(new Set(tunnels('ecs', 'sts')));
+    proxy.record.length = 0;
+    await world.run(['status', '--profile', 'sso'], {
+      environment: { ...inside, AWS_CONFIG_FILE: join(folder, 'config') },
+    });
+    // The sandbox has no SSO.
+    expect(new Set(proxy.record)).toEqual(new Set(tunnels('portal.sso')));
+  });
+
+  test('credentials of a container do not go through the proxy', async () => {
+    const { world, proxy, environment, caFile } = await makeOffice();
+    const keys = {
+      AccessKeyId: 'AKIASANDBOX',
+      SecretAccessKey: 'sandbox',
+      Token: 'sandbox',
+      Expiration: new Date(Date.now() + 3_600_000).toISOString(),
+    };
+    const agent = await httpProxy({ host: '127.0.0.1:1' }, (_, response) => {
+      response.end(JSON.stringify(keys));
+      return true;
+    });
+    const end = await world.run(['status'], {
+      environment: {
+        ...environment,
+        ...NO_KEYS,
+        AWS_CA_BUNDLE: caFile,
+        AWS_CONTAINER_CREDENTIALS_FULL_URI: `http://${agent}/keys`,
+      },
+    });
+    expect(end.status, end.stderr).toBe(0);
+    expect(new Set(proxy.record)).toEqual(new Set(tunnels('ecs')));
   });
 
   test('without the CA, the error names the setting', async () => {
