@@ -1,4 +1,5 @@
 import { ecrRegistry, parseImageReference } from './image.ts';
+import { partitionOf } from './partitions.ts';
 
 /** One statement of an IAM policy. */
 export interface Statement {
@@ -341,15 +342,9 @@ function resourcesOf(names: PolicyNames): Readonly<Record<keyof typeof RESOURCES
 
 /** Partition, region and account of an ECS name or ARN; `*` for unknown ones. */
 function placeOf(name: string, { region: chosen }: PolicyNames) {
-  const [, , , region = chosen ?? '*', account = '*'] = name.startsWith('arn:')
-    ? name.split(':')
-    : [];
-  return { partition: partitionOf(region), region, account };
-}
-
-function partitionOf(region: string): string {
-  if (region.startsWith('cn-')) return 'aws-cn';
-  return region.startsWith('us-gov-') ? 'aws-us-gov' : 'aws';
+  const parts = name.startsWith('arn:') ? name.split(':') : [];
+  const [, partition, , region = chosen ?? '*', account = '*'] = parts;
+  return { partition: partition ?? partitionOf(region), region, account };
 }
 
 function lastPart(name: string): string {
