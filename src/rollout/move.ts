@@ -7,7 +7,7 @@ import { INTERRUPT_POLLS } from '../core/pacing.ts';
 import type { ServiceResult } from '../core/result.ts';
 import { shortName } from '../core/task-definition.ts';
 import { advance, openWatch, requestRollback, resultOf } from '../core/watch.ts';
-import type { WatchedMove, WatchState } from '../core/watch.ts';
+import type { Seen, WatchedMove, WatchState } from '../core/watch.ts';
 import { EcsDeployError, refuse } from '../errors.ts';
 import { isInterrupt, reportable, withTimeout } from './tools.ts';
 import type { RolloutSettings, RolloutTools, TimeLimit } from './tools.ts';
@@ -131,7 +131,7 @@ async function startMove(
   return watch(settings, { ...move, service: answer.service }, primary, before?.id);
 }
 
-/** Sends UpdateService; a run that is interrupted or out of time waits only a moment for the answer. */
+/** Sends UpdateService; its answer may come late. */
 function sendMove(
   { ecs, signal }: RolloutTools,
   { poll }: RolloutSettings,
@@ -139,18 +139,26 @@ function sendMove(
   force: boolean,
 ): Promise<MoveAnswer> {
   const sent = updateService(ecs, service, { taskDefinition: revision, force, poll });
-  const late = new Promise<MoveAnswer>((resolve) => {
-    const error = new EcsDeployError({
-      code: 'sight-lost',
-      message: `AWS has not answered UpdateService of ${service.name}: the service may have been changed.`,
-      hint: `see what runs: ecsdeploy status ${flags(service)}`,
-    });
-    const wait = () =>
-      setTimeout(() => resolve({ kind: 'unknown', error }), poll * INTERRUPT_POLLS).unref();
+  const error = unanswered('UpdateService', service);
+  return orLate(signal, poll, sent, { kind: 'unknown', error });
+}
+
+/** Settles with the work; a run that is interrupted or out of time waits only a moment longer. */
+function orLate<T>(signal: AbortSignal, poll: number, work: Promise<T>, late: T): Promise<T> {
+  const lateness = new Promise<T>((resolve) => {
+    const wait = () => setTimeout(() => resolve(late), poll * INTERRUPT_POLLS).unref();
     if (signal.aborted) wait();
     else signal.addEventListener('abort', wait, { once: true });
   });
-  return Promise.race([sent, late]);
+  return Promise.race([work, lateness]);
+}
+
+function unanswered(call: string, service: Service): EcsDeployError {
+  return new EcsDeployError({
+    code: 'sight-lost',
+    message: `AWS has not answered ${call} of ${service.name}: the service may have been changed.`,
+    hint: `see what runs: ecsdeploy status ${flags(service)}`,
+  });
 }
 
 /** Asks ECS to roll back the deployment in progress, or deploys the revision before it. */
@@ -170,7 +178,12 @@ async function stopDeployment(
     'requested by ecsdeploy rollback',
   );
   while (action.kind !== 'wait' && action.kind !== 'end') {
-    const seen = await perform(tools, settings.poll, state, action);
+    // Until now, nothing was changed.
+    tools.signal.throwIfAborted();
+    const performed = perform(tools, settings.poll, state, action);
+    const error = unanswered('the rollback', service);
+    const late = { kind: 'not-moved-back', error, isLost: true } as const;
+    const seen = await orLate<Seen>(tools.signal, settings.poll, performed, late);
     if (seen.kind === 'not-moved-back') {
       return { kind: seen.isLost ? 'lost' : 'refused', error: seen.error };
     }

@@ -271,6 +271,27 @@ describe('ways', () => {
   });
 });
 
+describe('an interrupt of a rollback that AWS never answers', () => {
+  test.each(['StopServiceDeployment', 'UpdateService'])('%s', async (struck) => {
+    let isArmed = false;
+    const world = await makeWorld(
+      [{ name: 'image-gone' }],
+      (action) => isArmed && action === struck,
+    );
+    await world.run([await world.move()], { noWait: true });
+    await sleep(50);
+    if (struck === 'UpdateService') {
+      world.sandbox.fail('ecs:StopServiceDeployment', awsFault('ConflictException', 'No.'));
+    }
+    isArmed = true;
+    const running = world.run([await world.move({ way: 'stop' })]);
+    await sleep(200);
+    world.interrupt.abort(new EcsDeployError({ code: 'interrupted', message: 'Interrupted.' }));
+    expect(await running).toMatchObject([{ outcome: 'interrupted' }]);
+    expect(world.events.at(-1)).toMatchObject({ kind: 'error', error: { code: 'sight-lost' } });
+  });
+});
+
 describe('a rollback whose answer is lost', () => {
   test.each(['reset', '503', 'an HTML page'])('%s: the watch goes on to its end', async (name) => {
     const world = await makeWorld([{ name: 'image-gone' }], (action, _, answer, carryOut) => {
