@@ -198,6 +198,14 @@ function toEcsDeployError(thrown: unknown, io: Io, verbose: boolean): EcsDeployE
       cause: thrown,
     });
   }
+  if (/^E[MN]FILE$/.test(String((thrown as NodeJS.ErrnoException | undefined)?.code))) {
+    return new EcsDeployError({
+      code: 'usage',
+      message: 'Too many files are open.',
+      hint: 'raise the limit: ulimit -n 1024, and run it again',
+      cause: thrown,
+    });
+  }
   const {
     name,
     message,
