@@ -170,7 +170,8 @@ async function platformsOf(
     return { platforms };
   }
   if (manifest.config === undefined) return { platforms: undefined };
-  const { GetDownloadUrlForLayerCommand, client, place, options } = await open(repository);
+  const [{ GetDownloadUrlForLayerCommand, client, place, options }, { download }] =
+    await Promise.all([open(repository), import('./http.ts')]);
   try {
     const { downloadUrl } = await client.send(
       new GetDownloadUrlForLayerCommand({ ...place, layerDigest: manifest.config.digest }),
@@ -178,10 +179,10 @@ async function platformsOf(
     );
     if (downloadUrl === undefined) throw brokenAnswer('ecr:GetDownloadUrlForLayer');
     const signal = AbortSignal.any([options.abortSignal, AbortSignal.timeout(DOWNLOAD_TIMEOUT)]);
-    const response = await fetch(downloadUrl, { signal });
-    const config = Buffer.from(await response.arrayBuffer());
+    const config = await download(repository.aws.requestHandler, downloadUrl, signal);
+    if (config === undefined) return { platforms: undefined };
     const digest = `sha256:${createHash('sha256').update(config).digest('hex')}`;
-    if (!response.ok || digest !== manifest.config.digest) return { platforms: undefined };
+    if (digest !== manifest.config.digest) return { platforms: undefined };
     return { platforms: [platformName(JSON.parse(config.toString('utf8')) as Platform)] };
   } catch (error) {
     if (options.abortSignal.aborted) throw error;

@@ -38,7 +38,8 @@ export async function describeRevision(ecs: Ecs, taskDefinition: string): Promis
 }
 
 function toRevision(body: string, action: string): Revision {
-  const { taskDefinition, tags } = JSON.parse(body) as {
+  // The SDK takes an empty body for an answer without members.
+  const { taskDefinition, tags } = ((body === '' ? undefined : JSON.parse(body)) ?? {}) as {
     taskDefinition?: JsonObject;
     tags?: unknown;
   };

@@ -11,7 +11,7 @@ import { shortName } from '../core/task-definition.ts';
 import { EcsDeployError } from '../errors.ts';
 import { abort, checkAccount, checkRegion, chunks, namesOf, sdk, where, whole } from './ecs.ts';
 import type { Ecs } from './ecs.ts';
-import { awsErrorName, awsErrorText, isDefinite, isThrottling } from './errors.ts';
+import { awsErrorName, awsErrorText, brokenAnswer, isDefinite, isThrottling } from './errors.ts';
 
 /**
  * DescribeServices' limit of names in one call
@@ -149,6 +149,7 @@ function toSettings({ deploymentConfiguration = {} }: EcsService): DeploymentSet
     strategy: strategy ?? 'ROLLING',
     bakeMinutes: bakeTimeInMinutes ?? 0,
     hasAlarms: alarms?.enable === true,
+    hasBreaker: enable === true,
     breakerRollsBack: enable === true && rollback === true,
   };
 }
@@ -232,7 +233,7 @@ export async function updateService(
     try {
       const service = await sendUpdate(ecs, before, request);
       if (hasMoved(before, service, request)) return { kind: 'moved', service };
-      lost = new Error('the answer shows another revision than the one asked for');
+      lost = brokenAnswer('ecs:UpdateService');
     } catch (error) {
       if (isThrottling(error)) {
         if (attempt === UPDATE_ATTEMPTS && lost === undefined) return { kind: 'not-moved', error };
@@ -245,9 +246,10 @@ export async function updateService(
     }
     const isLast = attempt === UPDATE_ATTEMPTS;
     if (lost !== undefined) {
-      const known = await readMove(ecs, before, request, isLast ? PROOF_READS : 1, lost);
-      if (known?.kind === 'moved' || signal.aborted) return known ?? unknown(before, lost);
       // A forced deployment that cannot be ruled out must not be started twice.
+      const reads = isLast || request.force ? PROOF_READS : 1;
+      const known = await readMove(ecs, before, request, reads, lost);
+      if (known?.kind === 'moved' || signal.aborted) return known ?? unknown(before, lost);
       if (known !== undefined && (isLast || request.force)) return known;
       if (isLast) return notMoved(lost);
     }
@@ -281,7 +283,8 @@ async function sendUpdate(
 
 function hasMoved(before: Service, now: Service, { taskDefinition, force }: MoveRequest): boolean {
   const isNew = primaryOf(now)?.id !== primaryOf(before)?.id;
-  return now.taskDefinition === taskDefinition && (isNew || !force);
+  const isAsked = now.arn === before.arn && now.taskDefinition === taskDefinition;
+  return isAsked && (isNew || !force);
 }
 
 /**
@@ -301,9 +304,10 @@ async function readMove(
       if (read > 1) await sleep(request.poll, undefined, { signal });
       const [now] = await describeServices(ecs, before.cluster, [before.name]);
       if (now === undefined) return unknown(before, lost);
-      const isNew = primaryOf(now)?.id !== primaryOf(before)?.id;
-      if (isNew && now.taskDefinition === request.taskDefinition) {
-        return { kind: 'moved', service: now };
+      // Another deployment may have replaced the one that was asked for.
+      if (primaryOf(now)?.id !== primaryOf(before)?.id) {
+        const isOurs = now.taskDefinition === request.taskDefinition;
+        return isOurs ? { kind: 'moved', service: now } : unknown(before, lost);
       }
     } catch {
       return unknown(before, lost);

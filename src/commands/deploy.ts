@@ -1,6 +1,7 @@
 import type { ImageResult } from '../core/result.ts';
 import { serviceResult } from '../core/result.ts';
 import { sameDefinition } from '../core/normal-form.ts';
+import { runningByRevision, servingRevision } from '../core/status.ts';
 import { containersOf, replaceImage, shortName } from '../core/task-definition.ts';
 import { allOrRefuse } from '../errors.ts';
 import { secondsSince } from '../events.ts';
@@ -22,7 +23,7 @@ import type { Tools } from './connect.ts';
 import type { CommandResult, Context } from './context.ts';
 import { rolloutResult } from './moves.ts';
 
-/** The whole path: observe, plan, refuse what cannot work, then image, revision, rollout. */
+/** Observes, plans and checks; then builds the image, registers a revision and rolls it out. */
 export async function deploy(context: Context<'deploy'>): Promise<CommandResult> {
   const { config } = context;
   requireSettings(config, ['cluster', 'service', ...(config.image ? [] : ['repository' as const])]);
@@ -40,7 +41,7 @@ export async function deploy(context: Context<'deploy'>): Promise<CommandResult>
     return dryRun(config, planned, source);
   }
   tellPlan(tools, planned, source);
-  // They can only warn, whenever they arrive.
+  // These can only warn, so nothing waits for them.
   const warned = checks.late.then((findings) => enforce(tools, findings)).catch(() => undefined);
 
   const running = planned.services.flatMap((item) => imagesOf(item.running.definition));
@@ -79,16 +80,16 @@ export async function deploy(context: Context<'deploy'>): Promise<CommandResult>
   return { ...result, image, seconds: { ...seconds, register, ...result.seconds } };
 }
 
-/** What of the settings a deploy is planned from. */
+/** The settings that a deploy is planned from. */
 type DeploySettings = ConfigOf<'deploy' | 'verify'>;
 
-/** Reads the services and the image side by side. */
+/** Reads the services and the image in parallel. */
 export async function observeDeploy(
   tools: Tools,
   config: DeploySettings,
 ): Promise<{
   readonly services: readonly Observed[];
-  /** Undefined when the config names none. */
+  /** Undefined if the config names none. */
   readonly image: ObservedImage | undefined;
 }> {
   const [services, image] = await Promise.all([
@@ -105,14 +106,14 @@ function observeImage(tools: Tools, config: DeploySettings): Promise<ObservedIma
   return config.repository === undefined ? undefined : observeBuild(tools, config);
 }
 
-/** Starts the look-ups of a plan; each group ends when it is needed. */
+/** Starts the look-ups of a plan; each group is awaited when it is needed. */
 function startLookups(tools: Tools, { lookups }: Plan) {
   const group = (by: (typeof lookups)[number]['by']) => {
     const findings = lookUp(
       tools,
       lookups.filter((lookup) => lookup.by === by),
     );
-    // Whoever needs them awaits them; until then a failure is not unhandled.
+    // They are awaited later; until then, Node must not report a failure as unhandled.
     findings.catch(() => undefined);
     return findings;
   };
@@ -132,6 +133,7 @@ function tellPlan({ emit }: Tools, { services }: Plan, image: ImagePlan): void {
       cluster: shortName(target.cluster),
       service: target.service,
       from: shortName(running.arn),
+      to: undefined,
       changes,
     })),
   });
@@ -156,6 +158,8 @@ function dryRun(
         outcome: 'planned',
         taskDefinition: sameDefinition(definition, running.definition) ? running.arn : null,
         previousTaskDefinition: running.arn,
+        serving: servingRevision(service, undefined),
+        runningByRevision: runningByRevision(service),
         desired: service.desired,
         running: service.running,
         changes,

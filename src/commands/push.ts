@@ -12,7 +12,7 @@ import { connectTools } from './connect.ts';
 import type { Tools } from './connect.ts';
 import type { CommandResult, Context } from './context.ts';
 
-/** Builds the image, or takes one that the daemon has, proves and pushes it; prints its reference. */
+/** Builds the image or takes one of the daemon, checks it, pushes it, and prints its reference. */
 export async function push(context: Context<'push'>): Promise<CommandResult> {
   const { config } = context;
   requireSettings(config, ['repository']);
@@ -46,8 +46,8 @@ export async function push(context: Context<'push'>): Promise<CommandResult> {
 }
 
 /**
- * The services that the config names, to build for the platform their tasks run on; not read when
- * the user names the platform. A service that does not exist yet says nothing.
+ * Reads the configured services, to build for the platform of their tasks, unless the user names a
+ * platform. A service that does not exist yet is ignored.
  */
 async function observePlatforms(
   tools: Tools,

@@ -1,6 +1,7 @@
 import { diffDefinitions } from '../core/changes.ts';
 import { serviceResult } from '../core/result.ts';
 import type { ServiceResult } from '../core/result.ts';
+import { runningByRevision, servingRevision } from '../core/status.ts';
 import { isDefinitionFile, shortName } from '../core/task-definition.ts';
 import type { JsonObject } from '../core/task-definition.ts';
 import { EcsDeployError } from '../errors.ts';
@@ -20,7 +21,7 @@ export async function render(context: Context<'render'>): Promise<CommandResult>
   const { taskDefinition, containerImages, ...edit } = config.targets[0] ?? config;
   const isFile = taskDefinition !== undefined && isDefinitionFile(taskDefinition);
   const hasImages = Object.keys(containerImages).length > 0;
-  // A file may be all that changes.
+  // A file alone can be the change.
   if (!isFile && !hasImages && !hasVariables(edit)) requireSettings(config, ['image']);
   if (taskDefinition === undefined) requireSettings(config, ['cluster', 'service']);
   const { before, after, service } = await renderOne(context);
@@ -42,7 +43,7 @@ const hasVariables = ({ setEnv, setSecrets, unsetEnv }: Variables): boolean =>
   [...Object.keys(setEnv), ...Object.keys(setSecrets), ...unsetEnv].length > 0;
 
 interface Rendered {
-  /** What runs now; without a service, what was rendered. */
+  /** The definition that runs now; without a service, the one that was rendered from. */
   readonly before: JsonObject;
   readonly after: JsonObject;
   readonly service: ServiceResult;
@@ -84,13 +85,15 @@ async function renderOne(context: Context<'render'>): Promise<Rendered> {
       service: target.service,
       outcome,
       previousTaskDefinition: running.arn,
+      serving: servingRevision(service, undefined),
+      runningByRevision: runningByRevision(service),
       desired: service.desired,
       running: service.running,
     }),
   };
 }
 
-/** The image as it is named: `render` does not ask a registry about it. */
+/** The image without any reads: `render` calls no registry. */
 function givenImage(reference: string | undefined): ObservedImage | undefined {
   if (reference === undefined) return undefined;
   return {
@@ -100,7 +103,7 @@ function givenImage(reference: string | undefined): ObservedImage | undefined {
   };
 }
 
-/** The target, with no container where none gets anything: then none has to be chosen. */
+/** The target, without a container if none is changed: then the user need not choose one. */
 function withContainer<T extends Variables & Pick<Target, 'container'>>(
   { image }: ConfigOf<'render'>,
   target: T,

@@ -60,6 +60,8 @@ export interface DeploymentSettings {
   readonly bakeMinutes: number;
   /** CloudWatch alarms can fail the deployment. */
   readonly hasAlarms: boolean;
+  /** The circuit breaker is on: ECS does not retry failed tasks for ever. */
+  readonly hasBreaker: boolean;
   /** The circuit breaker is on and rolls back. */
   readonly breakerRollsBack: boolean;
 }
@@ -137,6 +139,8 @@ export interface RolloutRecord {
 
 /** A service deployment of the past or the present, with the revision it deployed. */
 export type PastRollout = Pick<RolloutRecord, 'deployment' | 'status' | 'reason' | 'createdAt'> & {
+  /** Undefined while it is in progress. */
+  readonly finishedAt: Date | undefined;
   /** ARN; undefined where ECS no longer knows it. */
   readonly taskDefinition: string | undefined;
 };

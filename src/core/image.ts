@@ -1,6 +1,7 @@
 import { isFargate } from './checks.ts';
 import type { Service } from './ecs.ts';
 import type { JsonObject } from './task-definition.ts';
+import { ecrDomains } from './partitions.ts';
 
 /** The parts of an image reference, e.g. `host:5000/team/app:1.2@sha256:…`. */
 export interface ImageReference {
@@ -28,30 +29,12 @@ export function parseImageReference(reference: string): ImageReference {
   };
 }
 
-/** Domains of ECR registries by partition: the default and the dual-stack endpoint. */
-const ECR_SUFFIXES: Readonly<Record<string, readonly string[]>> = {
-  aws: ['amazonaws.com', 'on.aws'],
-  'aws-cn': ['amazonaws.com.cn', 'on.amazonwebservices.com.cn'],
-  'aws-eusc': ['amazonaws.eu', 'on.amazonwebservices.eu'],
-  'aws-iso': ['c2s.ic.gov'],
-  'aws-iso-b': ['sc2s.sgov.gov'],
-  'aws-iso-e': ['cloud.adc-e.uk'],
-  'aws-iso-f': ['csp.hci.ic.gov'],
-};
-
-const ECR_HOST = new RegExp(
-  `^(\\d{12})\\.dkr[.-]ecr(?:-fips)?\\.([a-z]{2,5}(?:-[a-z]+)+-\\d+)\\.(?:${Object.values(
-    ECR_SUFFIXES,
-  )
-    .flat()
-    .join('|')
-    .replaceAll('.', '\\.')})$`,
-);
+const ECR_HOST = /^(\d{12})\.dkr[.-]ecr(?:-fips)?\.([a-z]{2,5}(?:-[a-z]+)+-\d+)\.(.+)$/;
 
 /** Account and region of a private ECR registry host; undefined for any other host. */
 export function ecrRegistry(host: string): { account: string; region: string } | undefined {
-  const [, account, region] = ECR_HOST.exec(host) ?? [];
-  return account === undefined || region === undefined ? undefined : { account, region };
+  const [, account = '', region = '', domain = ''] = ECR_HOST.exec(host) ?? [];
+  return ecrDomains(region).includes(domain) ? { account, region } : undefined;
 }
 
 /** The platform to build for where nothing says where the tasks run. */

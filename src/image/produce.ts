@@ -31,7 +31,7 @@ import { valueOf } from '../plan/read.ts';
 import { runProcess } from '../processes.ts';
 import type { Config } from '../settings/config.ts';
 
-/** What building and pushing needs of a run. */
+/** The parts of a run that building and pushing use. */
 export interface ImageTools {
   readonly aws: Aws;
   readonly emit: Emit;
@@ -39,7 +39,7 @@ export interface ImageTools {
   readonly environment: Readonly<Record<string, string | undefined>>;
 }
 
-/** What of the config building and pushing follows. */
+/** The settings of building and pushing. */
 export type ImageSettings = Pick<
   Config,
   | 'repository'
@@ -78,8 +78,8 @@ interface Target {
 }
 
 /**
- * Builds and pushes what the plan says, or nothing when the image is there; proves platform and
- * digest. In CI, where a daemon starts empty, layers of the `running` images are reused.
+ * Builds and pushes the planned image unless it exists, and checks its platform and digest. In CI,
+ * where the daemon has no cache, layers of the `running` images are reused.
  */
 export async function produceImage(
   tools: ImageTools,
@@ -142,7 +142,7 @@ function daemonOf(observed: ObservedImage): Daemon | undefined {
   return observed.kind === 'built' ? valueOf(observed.build?.daemon) : undefined;
 }
 
-/** An image of the daemon that is ready to be pushed, and what it took. */
+/** An image of the daemon that is ready to be pushed, and how long it took. */
 interface Ready {
   readonly local: LocalImage;
   readonly seconds: ImageSeconds;
@@ -199,7 +199,7 @@ async function build(
   return { local, seconds: { build: seconds } };
 }
 
-/** Proves the platform by the image's config, and by its program: the config can be wrong. */
+/** Checks the platform in the image's config and in its program, because the config can be wrong. */
 async function proveImage(
   { skipCheck }: Pick<ImageSettings, 'skipCheck'>,
   daemon: Daemon,
@@ -229,7 +229,7 @@ async function proveImage(
   );
 }
 
-/** Pushes an image and proves that the registry has it under its tag, and what else is to be tagged. */
+/** Pushes an image, checks that the registry has it under its tag, and adds the additional tags. */
 async function push(
   tools: ImageTools,
   config: ImageSettings,
@@ -240,7 +240,7 @@ async function push(
   const { daemon, repository, tag, reference, platform } = target;
   const login = () => registryLogin(repository);
   const { skipCheck, poll } = config;
-  // Like every pause it is a multiple of --poll: one second by default.
+  // Every pause is a multiple of --poll: this one is one second by default.
   const request = { repository: repository.uri, tag, platform, pause: poll / 3, login };
   const pushed = await pushImage(daemon, request, emit, signal).catch(async (error: unknown) => {
     const there = await sameImage(repository, tag, local, error);
@@ -267,13 +267,13 @@ async function push(
   return pushed;
 }
 
-/** The permission that the registry says is missing; undefined for other failures of a push. */
+/** The permission that is missing according to the registry; undefined for other failures. */
 function refusalOf(error: unknown): EcsDeployError | undefined {
   const denial = parseDenial((error as Error).message);
   return denial && permissionDenied(denial, error);
 }
 
-/** The image of an immutable tag that somebody else pushed meanwhile, if it is this very image. */
+/** The image of an immutable tag that someone else has pushed meanwhile, if it is the same image. */
 async function sameImage(
   repository: Repository,
   tag: string,
@@ -285,7 +285,7 @@ async function sameImage(
   return there?.config === id || there?.digest === id ? there : undefined;
 }
 
-/** Gives the image its further tags, without the daemon. */
+/** Adds the additional tags in ECR, without the daemon. */
 async function tagFurther(
   { emit }: Pick<ImageTools, 'emit'>,
   { extraTags: tags }: Pick<ImageSettings, 'extraTags'>,

@@ -10,7 +10,7 @@ import type { ErrorParts } from '../errors.ts';
 import type { Emit } from '../events.ts';
 import type { Config } from '../settings/config.ts';
 
-/** What reading a definition needs of a run. */
+/** The parts of a run that reading a definition uses. */
 interface DefinitionTools {
   readonly emit: Emit;
   readonly skipCheck: Config['skipCheck'];
@@ -34,9 +34,9 @@ export async function readDefinitionFile(
   return parseDefinition(tools, bytes, path);
 }
 
-/** Text is sent as it was read, so bytes that are not text are refused instead of replaced. */
+/** Decodes text. Bytes that are not text are refused, because a replacement would be sent to ECS. */
 function decode(bytes: Uint8Array, place: string): string {
-  // What `>` of a Windows PowerShell writes.
+  // Windows PowerShell writes UTF-16 with `>`.
   const isWide = bytes[0] === 0xff && bytes[1] === 0xfe;
   try {
     return new TextDecoder(isWide ? 'utf-16le' : 'utf-8', { fatal: true }).decode(bytes);
@@ -50,11 +50,11 @@ function decode(bytes: Uint8Array, place: string): string {
 }
 
 /**
- * Reads a task definition from JSON, UTF-8 or UTF-16: as `render` prints it, as the console and GitHub's action
- * have it, or as `describe-task-definition` answers.
+ * Reads a task definition from JSON, UTF-8 or UTF-16: the format of `render`, of the console and the
+ * GitHub action, or of `describe-task-definition`.
  *
- * Throws `task-definition-invalid` with every misspelt member and every value of a wrong type; a
- * member that is unknown to the SDK, and like no other, is sent as it is, with a warning.
+ * Throws `task-definition-invalid` with every misspelt member and every value of a wrong type. A
+ * member that the SDK does not know, and that resembles no other, is sent unchanged, with a warning.
  */
 export async function parseDefinition(
   tools: DefinitionTools,
@@ -83,7 +83,7 @@ async function readText(
   try {
     parsed = JSON.parse(text);
   } catch {
-    // The error quotes the text around it, which may be a secret.
+    // The parser's error quotes text that may be a secret.
     throw notDefinition(place, explainJson(text));
   }
   if (!isObject(parsed)) throw notDefinition(place, 'expected a JSON object');
@@ -103,7 +103,7 @@ async function readText(
   }
   const described = parsed['taskDefinition'];
   if (isObject(described)) return toRegistrable(described, parsed['tags']);
-  // ECS writes an empty list for a revision without tags; in a file of one's own it removes them.
+  // ECS writes an empty list for a revision without tags; in the user's own file it removes the tags.
   const isAnswer = 'taskDefinitionArn' in parsed;
   const { tags, ...rest } = parsed;
   return isAnswer ? toRegistrable(rest, tags) : toRegistrable(parsed, undefined);

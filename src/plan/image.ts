@@ -23,13 +23,13 @@ import type { Read } from './read.ts';
 
 /** An image of ECR, as far as it can be read. */
 export interface ReadImage {
-  /** `missing` when the repository has none such; undefined where it cannot be read. */
+  /** `missing` if the repository does not hold it; undefined if it cannot be read. */
   readonly stored: StoredImage | 'missing' | 'missing-repository' | undefined;
-  /** Undefined where it was not read. */
+  /** Undefined if it was not read. */
   readonly detail: ImageDetail | undefined;
 }
 
-/** Where an image is pushed to, and what is there already. */
+/** Where an image is pushed to, and the image that is already there. */
 export interface Destination {
   /** `registry/repository:tag`; without a registry while the repository does not exist. */
   readonly reference: string;
@@ -38,11 +38,11 @@ export interface Destination {
   /** Undefined when it has to be created. */
   readonly repository: Repository | undefined;
   readonly present: ReadImage;
-  /** What the further tags name now. */
+  /** The images that the additional tags name now. */
   readonly extras: readonly { readonly tag: string; readonly stored: StoredImage | undefined }[];
 }
 
-/** What a build on this machine would use. */
+/** What a build on this machine uses. */
 export interface BuildPlace {
   readonly daemon: Read<Daemon>;
   /** Context, Dockerfile, secrets and ssh agents. */
@@ -51,12 +51,12 @@ export interface BuildPlace {
   readonly dockerfile: string;
   /** The Dockerfile runs programs. */
   readonly hasRun: boolean;
-  /** Platforms whose programs the daemon can run; undefined where it does not say. */
+  /** Platforms whose programs the daemon can run; undefined if it does not report them. */
   readonly runnable: readonly string[] | undefined;
-  /** Absolute path of the .dockerignore, and whether there is one, also under the Dockerfile's name. */
+  /** Absolute path of the .dockerignore, and whether it or a DOCKERFILE.dockerignore exists. */
   readonly ignoreFile: string;
   readonly hasIgnoreFile: boolean;
-  /** `.git` and `node_modules`, as far as the context contains them. */
+  /** Those of `.git` and `node_modules` that the context contains. */
   readonly heavy: readonly string[];
 }
 
@@ -93,7 +93,7 @@ type ImageSettings = Pick<
   | 'skipCheck'
 >;
 
-/** Reads where the image goes, whether it is there, and what a build on this machine would use. */
+/** Reads where the image goes, whether it already exists, and what a build on this machine uses. */
 export async function observeBuild(
   tools: ObserveTools,
   config: ImageSettings,
@@ -107,7 +107,7 @@ export async function observeBuild(
   };
 }
 
-/** Reads an image of the daemon and where it goes; its own tag is used unless another is named. */
+/** Reads an image of the daemon and where it goes; it keeps its tag unless another one is named. */
 export async function observeLocal(
   tools: ObserveTools,
   config: ImageSettings,
@@ -123,7 +123,7 @@ export async function observeLocal(
   return { kind: 'local', name, destination, local };
 }
 
-/** Reads the image that `--image` names, where ECR holds it. */
+/** Reads the image that `--image` names, if it is in ECR. */
 export async function observeGiven(
   tools: ObserveTools,
   config: Pick<Config, 'skipCheck'>,
@@ -132,7 +132,7 @@ export async function observeGiven(
   return { kind: 'given', reference, read: await attempt(readGiven(tools, config, reference)) };
 }
 
-/** Reads an image by its reference; nothing is known of one that ECR does not hold. */
+/** Reads an image by its reference; nothing is known about an image outside ECR. */
 async function readGiven(
   tools: ObserveTools,
   config: Pick<Config, 'skipCheck'>,
@@ -142,7 +142,7 @@ async function readGiven(
   const unknown: ReadImage = { stored: undefined, detail: undefined };
   if (named === undefined) return unknown;
   const { tag = 'latest', digest } = parseImageReference(reference);
-  // Read before it is known whose registry it is: that saves a round of calls.
+  // Reading before the owner of the registry is known saves a round of calls.
   const [isOurs, read] = await Promise.all([
     named.isOurs,
     attempt(readImage(tools, config, named.repository, { tag, digest })),
@@ -202,7 +202,7 @@ async function observeDestination(
     readImage(tools, config, repository, { tag }),
     ...extraTags.map(async (extra) => ({
       tag: extra,
-      // A further tag cannot be given unless images can be read, so this read is required.
+      // Adding a tag requires reading images, so this read is not optional.
       stored: await findImage(repository, { tag: extra }),
     })),
   ]);
@@ -276,7 +276,7 @@ async function findLocal(
   });
 }
 
-/** Throws what a build needs and this machine does not have: secrets, ssh agents, context, Dockerfile. */
+/** Throws if this machine lacks something that the build needs: secrets, ssh agents, context, Dockerfile. */
 async function checkFiles(
   environment: ObserveTools['environment'],
   { secrets, ssh, directory, before, context, dockerfile }: ImageSettings,
@@ -300,6 +300,6 @@ async function checkFiles(
       hint: 'start one and add the key: eval "$(ssh-agent)" && ssh-add KEYFILE; then --ssh default',
     });
   }
-  // Commands that run before the build may make the files that are checked here.
+  // Commands that run before the build can create the files that are checked here.
   if (before.length === 0) await checkContext(context, dockerfile);
 }

@@ -70,7 +70,7 @@ export function explainJson(text: string): string {
   const { code, offset } = first;
   const before = text.slice(0, offset);
   const rest = text.slice(offset).trim();
-  // A string or a word that was cut off.
+  // A truncated string or word.
   const isCut =
     /^"[^"\n]*$/.test(rest) || ['true', 'false', 'null'].some((word) => word.startsWith(rest));
   if (!isComment && isCut) return 'unexpected end of input';

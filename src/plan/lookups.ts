@@ -15,13 +15,13 @@ import type { Revision } from '../core/task-definition.ts';
 import { EcsDeployError } from '../errors.ts';
 import type { Emit } from '../events.ts';
 
-/** A check that needs a read of its own, as data: the plan says what to look up, and by when. */
+/** A check that needs a read of its own, as data: what to look up, and by when. */
 export type Lookup = {
   /** Groups the findings, e.g. `service api in backend`. */
   readonly about: string;
   /**
    * `before-write`: it can refuse. `before-move`: it can refuse, but the running tasks show that it
-   * probably holds, so that it does not delay the registration. `late`: it can only warn.
+   * probably passes, so it does not delay the registration. `late`: it can only warn.
    */
   readonly by: 'before-write' | 'before-move' | 'late';
 } & (
@@ -35,7 +35,7 @@ export type Lookup = {
   | {
       readonly check: 'rollback-target';
       readonly service: string;
-      /** The revision that a rollback would go to: as it was read, or its ARN. */
+      /** The revision that a rollback would go to: the one that was read, or its ARN. */
       readonly revision: Revision | string;
       /** Containers whose images matter; all when undefined. */
       readonly containers: readonly string[] | undefined;
@@ -43,7 +43,7 @@ export type Lookup = {
   | { readonly check: 'image-exists'; readonly revision: Revision }
 );
 
-/** What a look-up needs of a run. */
+/** The parts of a run that a look-up uses. */
 export interface LookupTools {
   readonly aws: Aws;
   readonly ecs: Ecs;
@@ -51,8 +51,8 @@ export interface LookupTools {
 }
 
 /**
- * Makes look-ups side by side. One that cannot be made is a warning that says why: it knows nothing
- * about its subject.
+ * Makes look-ups in parallel. A look-up that fails becomes a warning that says why, because it says
+ * nothing about its subject.
  */
 export function lookUp(
   tools: LookupTools,
@@ -142,7 +142,7 @@ function missingSecret({ container, name, valueFrom }: SecretReference): Answer 
   };
 }
 
-/** Whether the service could go back to what it runs now. */
+/** Whether the service could be rolled back to the revision that it runs now. */
 async function findRollbackTarget(
   tools: LookupTools,
   { service, revision: named, containers }: Extract<Lookup, { readonly check: 'rollback-target' }>,
@@ -163,7 +163,7 @@ async function findRollbackTarget(
   return { status: 'warn', message, hint };
 }
 
-/** Whether the images of a revision that is about to run are still there. */
+/** Whether the images of a revision that is about to run still exist. */
 async function findImages(tools: LookupTools, revision: Revision): Promise<Answer> {
   const images = containersOf(revision.definition).map(({ image }) => String(image));
   const lost = await lostImage(tools, images);
@@ -176,7 +176,7 @@ async function findImages(tools: LookupTools, revision: Revision): Promise<Answe
   };
 }
 
-/** The first image that ECR does not hold, or holds archived; images elsewhere count as there. */
+/** The first image that is missing or archived in ECR; images in other registries are not checked. */
 async function lostImage(
   { aws }: LookupTools,
   images: readonly string[],
@@ -194,7 +194,7 @@ async function lostImage(
   return states.find((state) => state !== undefined);
 }
 
-/** The look-up of log groups, unless the definition uses none. */
+/** The finding for a definition that uses no log groups or no secrets. */
 export function skipUnused(check: 'log-groups' | 'secrets', about: string): Finding {
   return { check, about, ...skip('none is used') };
 }

@@ -39,10 +39,10 @@ import type { Observed, ObservedService, Way } from './observe.ts';
 import { attemptNow, valueOf } from './read.ts';
 import { renderDefinition } from './render.ts';
 
-/** What is going to happen to the image. */
+/** What happens to the image. */
 export type ImagePlan =
   | {
-      /** Nothing is built or pushed: it is in a registry already. */
+      /** Nothing is built or pushed: the image is already in a registry. */
       readonly kind: 'use';
       readonly reference: string;
       readonly digest: string | null;
@@ -55,7 +55,7 @@ export type ImagePlan =
       readonly platform: string;
     };
 
-/** What is going to happen to one service. */
+/** What happens to one service. */
 export interface ServicePlan {
   readonly target: Target;
   readonly service: Service;
@@ -73,14 +73,14 @@ export interface ServicePlan {
   readonly previous: string;
 }
 
-/** A finding, with the error that a failure ends in where it is not made from the finding itself. */
+/** A finding, with the error of its failure if that is not made from the finding itself. */
 export interface PlanFinding extends Finding {
   readonly error?: EcsDeployError;
 }
 
 /** Everything that a command will do, as plain data. */
 export interface Plan {
-  /** Undefined where there is none, or it cannot be planned. */
+  /** Undefined if there is none, or it cannot be planned. */
   readonly image: ImagePlan | undefined;
   readonly services: readonly ServicePlan[];
   readonly findings: readonly PlanFinding[];
@@ -88,18 +88,18 @@ export interface Plan {
   readonly lookups: readonly Lookup[];
 }
 
-/** What a plan is made from. */
+/** The input of a plan. */
 export interface PlanInput {
   readonly services: readonly Observed[];
   /** Undefined for a command without an image. */
   readonly image: ObservedImage | undefined;
-  /** The services are checked for what keeps a deployment from succeeding. */
+  /** Whether the services are checked for problems that would make the deployment fail. */
   readonly checked: boolean;
 }
 
 type PlanSettings = Pick<Config, 'skipCheck'> & Partial<Pick<Config, 'platform' | 'showValues'>>;
 
-/** Makes the plan of a command; pure. What stands in its way is among the findings. */
+/** Makes the plan of a command; pure. Problems are among its findings. */
 export function plan(config: PlanSettings, { services, image, checked }: PlanInput): Plan {
   const check = checker(config.skipCheck);
   const planned =
@@ -207,7 +207,7 @@ function planService(
   };
 }
 
-/** The next definition and the containers that get the image; throws what keeps it from running. */
+/** The next definition and the containers that get the image; throws if it cannot run. */
 function draftOf(target: Target, next: ObservedService['next'], image: string | undefined) {
   if (next.kind === 'render') {
     return {
@@ -226,10 +226,10 @@ function draftOf(target: Target, next: ObservedService['next'], image: string | 
   return { definition: revision.definition, containers: [] };
 }
 
-/** The revision a service moves to, and the one it can go back to. */
+/** The revision that a service moves to, and the one that it can go back to. */
 function wayOf({ service, running, next }: ObservedService) {
   if (next.kind === 'render') return { revision: undefined, previous: lastGood(service) };
-  // A deployment that is stopped is the running revision's; it goes back to the other one.
+  // A stopped deployment belongs to the running revision; ECS goes back to the other one.
   if (next.way === 'stop') return { revision: running.arn, previous: next.revision.arn };
   const previous = lastGood(service);
   return {
@@ -238,7 +238,7 @@ function wayOf({ service, running, next }: ObservedService) {
   };
 }
 
-/** Whatever keeps a service from running a definition, as far as what was read tells. */
+/** The checks of a service and a definition that need no further read. */
 function checkService(
   check: Check,
   about: string,
@@ -265,7 +265,7 @@ function checkService(
   ];
 }
 
-/** What has to be read about a definition; to the findings it adds what is not used. */
+/** The look-ups for a definition; adds a skipped finding for each kind that it does not use. */
 function serviceLookups(
   about: string,
   { container }: Target,
@@ -306,7 +306,7 @@ function serviceLookups(
   return lookups;
 }
 
-/** A revision that a rollback goes to must still have its images. */
+/** The look-ups for a revision that exists: its images must still exist, too. */
 function imageLookups(about: string, { next }: ObservedService): Lookup[] {
   if (next.kind === 'render' || !['move', 'stop'].includes(next.way)) return [];
   return [{ check: 'image-exists', about, by: 'before-write', revision: next.revision }];
@@ -446,7 +446,7 @@ function planGiven(
   };
 }
 
-/** The platform to build for: the one that is named, else the one that all tasks run on. */
+/** The platform to build for: the named one, else the one that all tasks run on. */
 function choosePlatform(named: string | undefined, tasks: readonly TaskPlatform[]): TaskPlatform {
   const certain = tasks.filter(({ isAssumed }) => !isAssumed);
   const platforms = [...new Set(certain.map(({ platform }) => platform))];
@@ -497,10 +497,10 @@ function checkTasks(
   );
 }
 
-/** Severities of ECR's scan that are worth a warning. */
+/** Severities of an ECR scan that cause a warning. */
 const GRAVE = ['CRITICAL', 'HIGH'];
 
-/** Whether tasks can pull an image that ECR holds, and what its scan found. */
+/** Whether tasks can pull an image in ECR, and the findings of its scan. */
 function checkPresent(
   check: Check,
   { stored, detail }: ReadImage,
@@ -538,7 +538,7 @@ function nameOf(reference: string): string {
   return reference.slice(reference.indexOf('/') + 1).replace(/[:@].*$/, '');
 }
 
-/** A tag that exists and cannot be moved. */
+/** The finding for a tag that exists and is immutable. */
 function checkImmutable({ repository, tag, reference, present }: Destination): PlanFinding[] {
   const { stored } = present;
   if (repository === undefined || typeof stored !== 'object') return [];
@@ -604,14 +604,14 @@ function describeDaemon({ address: { host, source }, version, standIn }: Daemon)
   return standIn ? `the sandbox's stand-in at ${host}` : `${version} at ${host} (${source})`;
 }
 
-/** Whether the daemon can run the steps for the platform; only the build knows whether it must. */
+/** Whether the daemon can run steps for the platform; only the build shows whether it has to. */
 function checkEmulation(
   { hasRun, runnable }: BuildPlace,
   native: string,
   platform: string,
 ): Answer {
   if (!hasRun) return skip('no step runs a program');
-  if (runnable === undefined) return skip('this daemon does not say');
+  if (runnable === undefined) return skip('the daemon does not report its platforms');
   if (platform === native) return ok(platform);
   const cross = 'use FROM --platform=$BUILDPLATFORM in that stage and cross-compile';
   const elsewhere = 'build on a machine with that CPU (--docker-host ssh://HOST)';
@@ -629,7 +629,7 @@ function checkEmulation(
   };
 }
 
-/** Whether something keeps history and dependencies out of the build context. */
+/** Whether a .dockerignore keeps history and dependencies out of the build context. */
 function checkIgnoreFile({ ignoreFile, hasIgnoreFile, heavy }: BuildPlace): Answer {
   if (hasIgnoreFile) return ok('there is a .dockerignore');
   if (heavy.length === 0) return ok('no .dockerignore is needed');

@@ -153,7 +153,7 @@ const ERROR_EXPLANATIONS: Readonly<Record<ErrorCode, Explanation>> = {
   ),
   'aws-unreachable': explain(
     'Cannot connect to AWS.',
-    'check the network and the region, and `AWS_ENDPOINT_URL` if it is set',
+    'check the network and the region, and `HTTPS_PROXY`, `AWS_CA_BUNDLE` and `AWS_ENDPOINT_URL` if they are set',
   ),
   'aws-answer-broken': explain(
     'AWS, or a proxy in between, sent an incomplete or invalid answer.',

@@ -54,7 +54,7 @@ function escapeData(text: string): string {
 }
 
 /** Commands that only show something: they leave outputs and summary to the command that deploys. */
-const SHOWING = new Set(['status', 'diagnose', 'logs', 'help', 'sandbox']);
+const SHOWING = new Set(['status', 'diagnose', 'history', 'logs', 'help', 'sandbox']);
 
 /**
  * Appends the result to the step's outputs and to the job's summary, where GitHub names the files.
@@ -110,10 +110,11 @@ function summary({ command, outcome, image, services, error, seconds }: Result):
   return `${lines.join('\n')}\n`;
 }
 
-/** Running tasks, after a rollback with the revision that they run. */
-function tasksOf({ outcome, running, desired, previousTaskDefinition: back }: ServiceResult) {
-  const count = `${running} of ${desired}`;
-  return outcome === 'rolled-back' && back !== null ? `${count} on ${shortName(back)}` : count;
+/** Running tasks, of each revision where others than that of the row run. */
+function tasksOf({ running, desired, taskDefinition, runningByRevision }: ServiceResult) {
+  const alive = Object.entries(runningByRevision).filter(([, count]) => count > 0);
+  if (alive.every(([revision]) => revision === taskDefinition)) return `${running} of ${desired}`;
+  return alive.map(([arn, count]) => `${count} of ${desired} on ${shortName(arn)}`).join(', ');
 }
 
 /** A diff as Markdown, in a block that GitHub colours. */

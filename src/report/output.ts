@@ -1,6 +1,7 @@
 import type { Output } from '../core/result.ts';
 import { formatDiagnosis } from './diagnosis.ts';
 import { diffStyles, formatChanges } from './diff.ts';
+import { formatHistory } from './history.ts';
 import { formatLine } from './logs.ts';
 import { formatStatus } from './status.ts';
 
@@ -25,6 +26,7 @@ const FORMATS: Formats = {
     return lines.map(({ kind, text }) => styles[kind](text)).join('\n');
   },
   status: ({ services }) => services.map(formatStatus).join('\n\n'),
+  history: ({ services }) => services.map(formatHistory).join('\n\n'),
   diagnosis: ({ services }) => services.map(formatDiagnosis).join('\n\n'),
   logs: ({ lines, withContainer }) =>
     lines.map((line) => formatLine(line, withContainer)).join('\n'),

@@ -34,6 +34,7 @@ export const settings = (more: Partial<Service['settings']> = {}): Service['sett
   strategy: 'ROLLING',
   bakeMinutes: 0,
   hasAlarms: false,
+  hasBreaker: false,
   breakerRollsBack: false,
   ...more,
 });

@@ -54,6 +54,7 @@ export function aService(
       strategy: 'ROLLING',
       bakeMinutes: 0,
       hasAlarms: false,
+      hasBreaker: false,
       breakerRollsBack: false,
       ...settings,
     },

@@ -143,13 +143,17 @@ export async function makeWorld(options: WorldOptions = {}): Promise<World> {
   };
 }
 
-/** Adds a service that runs the start world's first revision in one task. */
-export async function addService({ ecs }: World, serviceName: string): Promise<void> {
+/** Adds a service with one task, of the start world's first revision unless another is named. */
+export async function addService(
+  { ecs }: World,
+  serviceName: string,
+  taskDefinition = 'hyeon9mak-task-dev:1',
+): Promise<void> {
   await ecs.send(
     new CreateServiceCommand({
       cluster: 'backend',
       serviceName,
-      taskDefinition: 'hyeon9mak-task-dev:1',
+      taskDefinition,
       desiredCount: 1,
       launchType: 'FARGATE',
       networkConfiguration: { awsvpcConfiguration: { subnets: ['subnet-1'] } },
