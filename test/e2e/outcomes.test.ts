@@ -1,6 +1,11 @@
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { StopTaskCommand, UpdateServiceCommand } from '@aws-sdk/client-ecs';
+import {
+  CreateServiceCommand,
+  RegisterTaskDefinitionCommand,
+  StopTaskCommand,
+  UpdateServiceCommand,
+} from '@aws-sdk/client-ecs';
 import { describe, expect, test, vi } from 'vitest';
 import type { Outcome } from '../../src/core/result.ts';
 import { accessDenied, awsFault } from '../../src/sandbox/wire.ts';
@@ -186,6 +191,35 @@ describe('an image for another CPU', () => {
     ]);
     expect(end.stderr).toContain('was built for another CPU than linux/amd64');
   });
+});
+
+test('on machines that may have either CPU the image is not refused, and not blamed', async () => {
+  const world = await makeWorld();
+  const { stdout: image } = await world.run(['push', '--platform', 'linux/arm64', '--tag', 'arm']);
+  const definition = {
+    family: 'machines',
+    memory: '512',
+    containerDefinitions: [
+      {
+        name: 'app',
+        image: `${world.sandbox.registryHost}/hyeon9mak-dev:first`,
+        logConfiguration: { logDriver: 'splunk' as const, options: { 'splunk-url': 'https://s' } },
+      },
+    ],
+  };
+  await world.ecs.send(new RegisterTaskDefinitionCommand(definition));
+  const service = { serviceName: 'machines', taskDefinition: 'machines', desiredCount: 1 };
+  await world.ecs.send(
+    new CreateServiceCommand({ ...service, cluster: 'backend', launchType: 'EC2' }),
+  );
+  const args = ['--service', 'machines', '--container', 'app', '--image', image.trim(), '--json'];
+  const end = await world.run(['deploy', ...args, '--max-failures', '2']);
+  expect(end.stderr).toContain('the machines of the cluster decide');
+  // No circuit breaker takes it back.
+  expect(end.status, end.stderr).toBe(6);
+  const causes = readResult(end).services[0]?.causes ?? [];
+  expect(causes.length).toBeGreaterThan(0);
+  expect(causes.map(({ code }) => code)).not.toContain('wrong-architecture');
 });
 
 test("an image for another CPU whose log AWS cannot read: the image's own platform proves it", async () => {

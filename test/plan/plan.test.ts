@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { StoredImage } from '../../src/aws/images.ts';
+import type { Repository } from '../../src/aws/repositories.ts';
 import type { Service } from '../../src/core/ecs.ts';
 import type { JsonObject, Revision } from '../../src/core/task-definition.ts';
 import { EcsDeployError } from '../../src/errors.ts';
@@ -94,12 +95,16 @@ const place: BuildPlace = {
   heavy: [],
 };
 
-function built(present: StoredImage | undefined, build?: BuildPlace): ObservedImage {
+function built(
+  present: StoredImage | undefined,
+  build?: BuildPlace,
+  repository?: Repository,
+): ObservedImage {
   const destination: Destination = {
     reference: IMAGE,
     tag: 'new',
     labels: {},
-    repository: undefined,
+    repository,
     present: { stored: present, detail: undefined },
     extras: [],
   };
@@ -249,6 +254,31 @@ describe('the image', () => {
     const two = [...services, observed(aRevision('b:1', arm))];
     const made = make({ services: two, image: built(undefined) });
     expect([made.image?.platform, failed(made)]).toEqual(['linux/arm64', []]);
+  });
+
+  test('of a repository that is not there yet is a warning, which can be skipped', () => {
+    const image: ObservedImage = {
+      kind: 'given',
+      reference: '111122223333.dkr.ecr.eu-west-1.amazonaws.com/docker-hub/library/nginx:1',
+      read: { value: { stored: 'missing-repository', detail: undefined } },
+    };
+    const services = [observed(aRevision('a:1'))];
+    const statusIn = ({ findings }: Plan) =>
+      findings.find(({ check }) => check === 'image-exists')?.status;
+    expect(statusIn(make({ services, image }))).toBe('warn');
+    expect(statusIn(make({ services, image }, { skipCheck: ['image-exists'] as never }))).toBe(
+      'skip',
+    );
+  });
+
+  test('is built for a repository that the push creates', () => {
+    const repository = { name: 'app', uri: 'registry/app', isCreatedOnPush: true } as Repository;
+    const made = make({ image: built(undefined, undefined, repository) });
+    expect(made.image).toMatchObject({ kind: 'build', reference: IMAGE });
+    expect(failed(made)).toEqual([]);
+    expect(made.findings).toContainEqual(
+      expect.objectContaining({ check: 'repository', status: 'warn' }),
+    );
   });
 
   test('cannot be built for tasks of two platforms at once', () => {
