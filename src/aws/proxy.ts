@@ -141,7 +141,7 @@ export function refusalOf(statusCode: number, statusMessage = ''): string {
   return `answered ${statusCode} ${statusMessage}`.trimEnd();
 }
 
-/** An error of the way to a proxy, with its `proxyVariable`: no request has reached AWS. */
+/** A failure on the way to a proxy, with its `proxyVariable`: no request has reached AWS. */
 export function proxyError(
   { url, variable }: Proxy,
   reason: string,
