@@ -138,7 +138,7 @@ async function relay(
   } catch (error) {
     const { syscall, message } = error as NodeJS.ErrnoException;
     if (syscall !== 'connect' && syscall !== 'getaddrinfo') throw error;
-    throw proxyError(proxy, message, error as Error);
+    throw proxyError(proxy, `failed: ${message}`, error as Error);
   }
 }
 

@@ -74,8 +74,8 @@ function matches({ hostname, protocol, port }: URL, entry: string): boolean {
 function isInside(host: string, network: string, bits: string | undefined): boolean {
   const version = isIP(network);
   const longest = version === 4 ? 32 : 128;
-  const length = Number(bits ?? longest);
-  if (version === 0 || isIP(host) !== version || !(length >= 0 && length <= longest)) return false;
+  const length = /^\d*$/.test(bits ?? '') ? Number(bits || longest) : Infinity;
+  if (version === 0 || isIP(host) !== version || length > longest) return false;
   const list = new BlockList();
   list.addSubnet(network, length, `ipv${version as 4 | 6}`);
   return list.check(host, `ipv${version as 4 | 6}`);
@@ -116,10 +116,12 @@ export function tunnelAgent(
       done(proxyError(proxy, refusalOf(statusCode, statusMessage)));
     });
     request.once('timeout', () => {
-      const error = new Error(`it did not answer within ${timeout / 1000} s`);
-      request.destroy(Object.assign(error, { code: 'ETIMEDOUT' }));
+      const reason = `did not answer within ${timeout / 1000} s`;
+      request.destroy(proxyError(proxy, reason, { code: 'ETIMEDOUT' }));
     });
-    request.once('error', (error) => done(proxyError(proxy, error.message, error)));
+    request.once('error', (error) =>
+      done('proxyVariable' in error ? error : proxyError(proxy, `failed: ${error.message}`, error)),
+    );
     request.end();
   };
   return Object.assign(agent, { createConnection: open });
@@ -136,12 +138,16 @@ export function addressOf({ url }: Proxy) {
 
 /** The words for a status with which a proxy refuses a request. */
 export function refusalOf(statusCode: number, statusMessage = ''): string {
-  return `it answered ${statusCode} ${statusMessage}`.trimEnd();
+  return `answered ${statusCode} ${statusMessage}`.trimEnd();
 }
 
-/** An error of the way to a proxy, with its `proxyVariable`: no request has reached AWS. */
-export function proxyError({ url, variable }: Proxy, reason: string, cause?: Error): Error {
-  const message = `the proxy ${url.host} of ${variable} does not let it through: ${reason}`;
+/** A failure on the way to a proxy, with its `proxyVariable`: no request has reached AWS. */
+export function proxyError(
+  { url, variable }: Proxy,
+  reason: string,
+  cause?: Error | { readonly code: string },
+): Error {
+  const message = `the proxy ${url.host} (${variable}) ${reason}`;
   const { code } = (cause ?? {}) as NodeJS.ErrnoException;
   return Object.assign(new Error(message, { cause }), { code, proxyVariable: variable });
 }

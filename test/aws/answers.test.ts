@@ -207,15 +207,27 @@ test('the clock of AWS is learnt once for all clients', async () => {
   expect(second - first).toBeGreaterThan(19 * 60_000);
 });
 
-test.each(['evil.localhost:9443/#', 'eu-west-1.evil.io', 'EU-WEST-1', 'x'])(
-  'no call goes to the region %s',
-  async (region) => {
-    const aws = await open('http://127.0.0.1:1');
-    await expect(logsClient(aws, region)).rejects.toMatchObject({
-      code: 'task-definition-invalid',
-    });
-  },
-);
+test.each([
+  'evil.localhost:9443/#',
+  'eu-west-1.evil.io',
+  'EU-WEST-1',
+  'x',
+  '',
+  'eu-west-1\n',
+  'a@eu-west-1',
+  'eu-west-1#',
+  'eu-west-1:80',
+  'eu_west-1',
+  'eu-west-1/',
+  'ｅu-west-1',
+  '-eu-west-1',
+  'eu-west',
+])('no call goes to the region %s', async (region) => {
+  const aws = await open('http://127.0.0.1:1');
+  await expect(logsClient(aws, region)).rejects.toMatchObject({
+    code: 'task-definition-invalid',
+  });
+});
 
 test.each(['notaurl', 'localhost:4566'])('the endpoint %s names its variable', async (url) => {
   await expect(open(url)).rejects.toMatchObject({

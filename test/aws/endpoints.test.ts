@@ -117,6 +117,14 @@ test.each(VARIANTS)("with %o, the hosts in every region are the SDK's", async (v
   }
 });
 
+test('a region of any partition can come from an ARN', async () => {
+  const aws = await open('us-east-1', {});
+  for (const region of sdkPartitions().flatMap(regionsOf)) {
+    const client = await logsClient(aws, region);
+    expect(await client.config.region()).toBe(region);
+  }
+});
+
 const each = (address: (name: string) => string) =>
   Object.fromEntries(Object.keys(SERVICES).map((name) => [name, address(name)]));
 

@@ -198,11 +198,11 @@ describe.skipIf(!HAS_OPENSSL)('with a proxy as the only way out and a CA of its 
 
   test('a proxy that refuses is named without its password', async () => {
     const cases: readonly (readonly [ForwardProxyOptions, string])[] = [
-      [{ login: 'user:right' }, 'it answered 407 Proxy Authentication Required'],
-      [{ refuse: '403 Forbidden' }, 'it answered 403 Forbidden'],
-      [{ refuse: '502 Bad Gateway' }, 'it answered 502 Bad Gateway'],
-      [{ reset: true }, 'socket hang up'],
-      [{ silent: true }, 'it did not answer within 2.4 s'],
+      [{ login: 'user:right' }, 'answered 407 Proxy Authentication Required'],
+      [{ refuse: '403 Forbidden' }, 'answered 403 Forbidden'],
+      [{ refuse: '502 Bad Gateway' }, 'answered 502 Bad Gateway'],
+      [{ reset: true }, 'failed: socket hang up'],
+      [{ silent: true }, 'did not answer within 2.4 s'],
     ];
     for (const [options, reason] of cases) {
       const { world, proxy, environment, caFile } = await makeOffice(options);
@@ -215,7 +215,7 @@ describe.skipIf(!HAS_OPENSSL)('with a proxy as the only way out and a CA of its 
       });
       expect(end.status).toBe(4);
       expect(end.stderr).toContain(
-        `Cannot reach AWS for ecs:DescribeServices: the proxy ${proxy.host} of HTTPS_PROXY does not let it through: ${reason}`,
+        `Cannot reach AWS for ecs:DescribeServices: the proxy ${proxy.host} (HTTPS_PROXY) ${reason}`,
       );
       expect(end.stderr).toContain('check HTTPS_PROXY');
       expect(end.stderr).not.toContain('S3CRET');
@@ -229,7 +229,7 @@ describe.skipIf(!HAS_OPENSSL)('with a proxy as the only way out and a CA of its 
     });
     expect(end.status).toBe(4);
     expect(end.stderr).toContain(
-      'the proxy 127.0.0.1:1 of https_proxy does not let it through: connect ECONNREFUSED 127.0.0.1:1',
+      'the proxy 127.0.0.1:1 (https_proxy) failed: connect ECONNREFUSED 127.0.0.1:1',
     );
     expect(end.stderr).not.toContain('S3CRET');
   });
@@ -250,7 +250,9 @@ test('requests over HTTP go to HTTP_PROXY in absolute form', async () => {
     environment: { ...nowhere, HTTP_PROXY: 'http://user:S3CRET@127.0.0.1:1' },
   });
   expect(refused.status).toBe(4);
-  expect(refused.stderr).toContain('the proxy 127.0.0.1:1 of HTTP_PROXY does not let it through');
+  expect(refused.stderr).toContain(
+    'the proxy 127.0.0.1:1 (HTTP_PROXY) failed: connect ECONNREFUSED',
+  );
   expect(refused.stderr).not.toContain('S3CRET');
 
   const closed = await forwardProxy({ login: 'user:right' });
@@ -258,7 +260,7 @@ test('requests over HTTP go to HTTP_PROXY in absolute form', async () => {
     environment: { HTTP_PROXY: `http://user:S3CRET@${closed.host}` },
   });
   expect(locked.status).toBe(4);
-  expect(locked.stderr).toContain('it answered 407 Proxy Authentication Required');
+  expect(locked.stderr).toContain('answered 407 Proxy Authentication Required');
 
   const direct = await world.run(['status'], {
     environment: { ...nowhere, NO_PROXY: 'example.com, 127.0.0.0/8' },
