@@ -68,7 +68,8 @@ export function mapTexts<T>(
       const parts = { code, message: change(message), hint: hint && change(hint), cause };
       return new EcsDeployError(parts, map(problems) as typeof problems);
     }
-    // Dates and maps hold no texts of others.
+    if (item instanceof Map)
+      return new Map(Array.from(item, (entry) => map(entry) as [unknown, unknown]));
     if (
       item === null ||
       typeof item !== 'object' ||
