@@ -30,16 +30,10 @@ export interface RemoteAddress {
 /** Splits an address; unlike `URL`, it takes the zone of an IPv6 address. Throws `docker-unsuitable`. */
 export function remoteAddress(address: string): RemoteAddress {
   const parts =
-    /^[a-z]+:\/\/(?:([^/@]*)@)?(?:\[([\da-f:.]+(?:%[^\]\s]+)?)\]|([^:/?#[\]@\s]+))(?::(\d+))?(\/\S*)?$/i.exec(
+    /^[a-z]+:\/\/(?:([^/@]*)@)?(?:\[([\da-f:.]+(?:%[^\]\s]+)?)\]|([^-:/?#[\]@\s][^:/?#[\]@\s]*))(?::(\d+))?(\/\S*)?$/i.exec(
       address,
     );
-  if (parts === null || Number(parts[4] ?? 0) > 65_535) {
-    throw new EcsDeployError({
-      code: 'docker-unsuitable',
-      message: `The Docker address "${address}" is invalid.`,
-      hint: 'use unix://PATH, tcp://HOST:PORT or ssh://USER@HOST:PORT, an IPv6 address in brackets',
-    });
-  }
+  if (parts === null || Number(parts[4] ?? 0) > 65_535) throw invalidAddress(address);
   const [, user = '', ipv6, name = '', port = '', path = ''] = parts;
   const host = ipv6?.replace(/%25/, '%') ?? name;
   return { user: user.replace(/%([\da-f]{2})/gi, decodeByte), host, port, path };
@@ -47,9 +41,19 @@ export function remoteAddress(address: string): RemoteAddress {
 
 const decodeByte = (_: string, digits: string) => String.fromCharCode(Number.parseInt(digits, 16));
 
+function invalidAddress(address: string): EcsDeployError {
+  return new EcsDeployError({
+    code: 'docker-unsuitable',
+    message: `The Docker address "${address}" is invalid.`,
+    hint: 'use unix://PATH, tcp://HOST:PORT or ssh://USER@HOST:PORT, an IPv6 address in brackets',
+  });
+}
+
 /** Host and port of a `tcp://` or `http://` address. */
 export function tcpAddress({ host: address, tls }: DockerAddress): { host: string; port: number } {
   const { host, port } = remoteAddress(address);
+  // docker-modem builds a URL, which cannot have the zone of an IPv6 address.
+  if (host.includes('%')) throw invalidAddress(address);
   return { host, port: Number(port || (tls === undefined ? 2375 : 2376)) };
 }
 
