@@ -87,7 +87,10 @@ export function writeGithubFiles(
 function summary({ command, outcome, image, services, error, seconds }: Result): string {
   const lines = [`### ecsdeploy ${command}: ${outcome} after ${formatSeconds(seconds.total)}`, ''];
   if (image !== null)
-    lines.push(`Image ${inert(image.reference)} ${inert(image.digest ?? '')}`, '');
+    lines.push(
+      `Image \`${oneLine(image.reference).replaceAll('`', '')}\` ${inert(image.digest ?? '')}`,
+      '',
+    );
   const named = services.filter(({ service }) => service !== '');
   if (named.length > 0) {
     lines.push(
@@ -138,7 +141,7 @@ function markdownDiff(lines: readonly DiffLine[]): string {
 
 /** A text as one printable line: a line break in an output would begin another one. */
 function oneLine(text: string): string {
-  return printable(text).replaceAll('\n', String.raw`\n`);
+  return withoutCommands(printable(text)).replaceAll('\n', String.raw`\n`);
 }
 
 /** A text inside of a paragraph or a table, without effect as Markdown or HTML. */
