@@ -73,9 +73,6 @@ export const HOSTILE: readonly string[] = [
   '| a | b |\n<script>alert(1)</script>',
 ].map((text) => `${MARKER}${text}${MARKER}`);
 
-/** All of them in one text. */
-export const CORPUS = HOSTILE.join(' ');
-
 /** The value in {@link SECRETS}; nothing may show it. */
 export const SECRET = 'S3CRET/0123456789-value';
 
@@ -96,7 +93,7 @@ export const SECRETS: readonly string[] = [
 ];
 
 /** What a hostile peer answers with. */
-export const PLANTED = `${CORPUS}\n${SECRETS.join('\n')}`;
+export const PLANTED = `${HOSTILE.join(' ')}\n${SECRETS.join('\n')}`;
 
 /** Escape codes of our own: colours, and what ora writes around its line. */
 // oxlint-disable-next-line no-control-regex
