@@ -1,4 +1,5 @@
 import { diffDefinitions } from '../core/changes.ts';
+import { escapeJson } from '../core/foreign.ts';
 import { serviceResult } from '../core/result.ts';
 import type { ServiceResult } from '../core/result.ts';
 import { runningByRevision, servingRevision } from '../core/status.ts';
@@ -33,7 +34,7 @@ export async function render(context: Context<'render'>): Promise<CommandResult>
     seconds: {},
     output: config.diff
       ? { kind: 'diff', changes }
-      : { kind: 'text', text: JSON.stringify(after, undefined, 2) },
+      : { kind: 'text', text: escapeJson(JSON.stringify(after, undefined, 2)) },
   };
 }
 

@@ -7,6 +7,7 @@ import type { StoredImage } from '../aws/images.ts';
 import { createRepository, loginForHost, registryLogin } from '../aws/repositories.ts';
 import type { Repository } from '../aws/repositories.ts';
 import { checkPlatform } from '../core/checks.ts';
+import { withoutColours } from '../core/foreign.ts';
 import { parseDenial } from '../core/iam.ts';
 import type { ImageResult } from '../core/result.ts';
 import { buildImage } from '../docker/build.ts';
@@ -351,10 +352,10 @@ async function runBefore(
       command,
       directory,
       signal,
-      onLine: (line) => emit({ kind: 'before-output', line }),
+      onLine: (line) => emit({ kind: 'before-output', line: withoutColours(line) }),
     });
     if (status === 0) continue;
-    const quoted = tail.map((line) => `\n  | ${line}`).join('');
+    const quoted = tail.map((line) => `\n  | ${withoutColours(line)}`).join('');
     throw new EcsDeployError({
       code: 'before-failed',
       message: `"${command}" (build.before) ended with ${status === null ? 'a signal' : `status ${status}`}.${quoted}`,

@@ -3,6 +3,7 @@ import { hasFailedTasks, isFault } from '../core/diagnosis.ts';
 import type { Cause } from '../core/diagnosis.ts';
 import type { ServiceResult } from '../core/result.ts';
 import type { RolloutCounts } from '../core/rollout-events.ts';
+import { printable } from '../core/foreign.ts';
 import { shortName } from '../core/task-definition.ts';
 import type { EcsDeployError } from '../errors.ts';
 import type { Event, EventOf, LayerProgress } from '../events.ts';
@@ -196,9 +197,20 @@ const WORDS: Words = {
   }),
 };
 
-/** The words of an event. */
+/** The words of an event: printable text only, a line each. */
 export function wordEvent(event: Event): Wording {
-  return (WORDS[event.kind] as (event: Event) => Wording)(event);
+  const { lines, live } = (WORDS[event.kind] as (event: Event) => Wording)(event);
+  const shown = lines.flatMap(splitLine);
+  return typeof live === 'string'
+    ? { lines: shown, live: printable(live).replaceAll(/\s*\n\s*/g, ' ') }
+    : { lines: shown, ...(live === null && { live }) };
+}
+
+/** A line without unprintable characters; what follows a line break in it is indented. */
+function splitLine({ level, text }: Line): Line[] {
+  const [first = '', ...rest] = printable(text).split('\n');
+  const next = level === 'debug' ? level : 'detail';
+  return [line(level, first), ...rest.map((part) => line(next, `    ${part}`))];
 }
 
 function moveNote(from: string, to: string | undefined): string {
