@@ -1,12 +1,10 @@
 import { isDenied } from '../aws/optional.ts';
-import { platformOf } from '../core/image.ts';
 import { produceImage } from '../image/produce.ts';
 import { enforce } from '../plan/enforce.ts';
 import { observeBuild, observeLocal } from '../plan/image.ts';
 import { observeServices, observeSource } from '../plan/observe.ts';
 import type { Observed } from '../plan/observe.ts';
-import { plan } from '../plan/plan.ts';
-import { valueOf } from '../plan/read.ts';
+import { plan, taskPlatforms } from '../plan/plan.ts';
 import { requireSettings } from '../settings/config.ts';
 import type { ConfigOf } from '../settings/config.ts';
 import { connectTools } from './connect.ts';
@@ -19,11 +17,12 @@ export async function push(context: Context<'push'>): Promise<CommandResult> {
   requireSettings(config, ['repository']);
   const tools = await connectTools(context);
   const observing = observePlatforms(tools, config);
+  const platform = observing.then((services) => config.platform ?? taskPlatforms(services)[0]);
   const [services, observed] = await Promise.all([
     observing,
     config.image === undefined
-      ? observeBuild(tools, config)
-      : observeLocal(tools, config, config.image, observing.then(onePlatform(config))),
+      ? observeBuild(tools, config, platform)
+      : observeLocal(tools, config, config.image, platform),
   ]);
   const planned = plan(config, { services, image: observed, checked: false });
   enforce(
@@ -61,11 +60,3 @@ async function observePlatforms(
   }
   return services;
 }
-
-const onePlatform =
-  ({ platform }: ConfigOf<'push'>) =>
-  (services: readonly Observed[]): string | undefined => {
-    const [first] = services.flatMap(({ read }) => valueOf(read) ?? []);
-    if (platform !== undefined || first?.next.kind !== 'render') return platform;
-    return platformOf(first.next.source['runtimePlatform']);
-  };

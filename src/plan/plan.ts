@@ -21,13 +21,16 @@ import {
 import type { Answer, Finding } from '../core/checks.ts';
 import { lastGood, primaryOf } from '../core/ecs.ts';
 import type { Service } from '../core/ecs.ts';
-import { DEFAULT_PLATFORM, platformOf } from '../core/image.ts';
+import { DEFAULT_PLATFORM, parseImageReference, platformOf } from '../core/image.ts';
 import { chooseContainers, containersOf, shortName } from '../core/task-definition.ts';
 import type { JsonObject, Revision } from '../core/task-definition.ts';
 import type { Daemon } from '../docker/engine/daemon.ts';
 import { EcsDeployError } from '../errors.ts';
 import type { Config, Target } from '../settings/config.ts';
-import type { BuildPlace, Destination, ObservedImage, ReadImage } from './image.ts';
+import { INPUTS_LABEL } from './identity.ts';
+import type { ContextGaps } from './identity.ts';
+import { isRebuild } from './image.ts';
+import type { BuildPlace, Destination, GivenImage, ObservedImage, ReadImage } from './image.ts';
 import { skipUnused } from './lookups.ts';
 import type { Lookup } from './lookups.ts';
 import type { Observed, ObservedService, Way } from './observe.ts';
@@ -88,30 +91,47 @@ export interface PlanInput {
   readonly services: readonly Observed[];
   /** Undefined for a command without an image. */
   readonly image: ObservedImage | undefined;
+  /** The images of `containerImages`, for a command that checks them. */
+  readonly containerImages?: readonly GivenImage[];
   /** The services are checked for what keeps a deployment from succeeding. */
   readonly checked: boolean;
 }
 
-type PlanSettings = Pick<Config, 'skipCheck'> & Partial<Pick<Config, 'platform' | 'showValues'>>;
+type PlanSettings = Pick<Config, 'skipCheck'> &
+  Partial<Pick<Config, 'platform' | 'showValues' | 'rebuild' | 'noCache' | 'pull'>>;
 
 /** Makes the plan of a command; pure. What stands in its way is among the findings. */
-export function plan(config: PlanSettings, { services, image, checked }: PlanInput): Plan {
+export function plan(config: PlanSettings, input: PlanInput): Plan {
+  const { services, image, containerImages = [], checked } = input;
   const check = checker(config.skipCheck);
-  const platforms = services.flatMap(({ read }) => {
-    const observed = valueOf(read);
-    return observed === undefined ? [] : [platformOf(sourceOf(observed)['runtimePlatform'])];
-  });
   const planned =
-    image === undefined ? undefined : planImage(check, image, config.platform, platforms);
+    image === undefined ? undefined : planImage(check, image, config, taskPlatforms(services));
   const parts = services.map((observed) =>
     planService(check, config, observed, planned?.plan?.reference, checked),
   );
   return {
     image: planned?.plan,
     services: parts.flatMap(({ plan: service }) => service ?? []),
-    findings: [...parts.flatMap(({ findings }) => findings), ...(planned?.findings ?? [])],
+    findings: [
+      ...parts.flatMap(({ findings }) => findings),
+      ...(planned?.findings ?? []),
+      ...containerImages.flatMap((given) => {
+        const users = services.filter(({ target }) =>
+          Object.values(target.containerImages).includes(given.reference),
+        );
+        return planGiven(check, given, taskPlatforms(users)).findings;
+      }),
+    ],
     lookups: parts.flatMap(({ lookups }) => lookups),
   };
+}
+
+/** The platforms that the tasks of services run on, as far as they could be read. */
+export function taskPlatforms(services: readonly Observed[]): readonly string[] {
+  return services.flatMap(({ read }) => {
+    const observed = valueOf(read);
+    return observed === undefined ? [] : [platformOf(sourceOf(observed)['runtimePlatform'])];
+  });
 }
 
 const sourceOf = ({ next }: ObservedService): JsonObject =>
@@ -298,11 +318,11 @@ function imageLookups(about: string, { next }: ObservedService): Lookup[] {
 function planImage(
   check: Check,
   image: ObservedImage,
-  named: string | undefined,
+  config: PlanSettings,
   tasks: readonly string[],
 ): Part<ImagePlan> {
   if (image.kind === 'given') return planGiven(check, image, tasks);
-  const chosen = attemptNow(() => choosePlatform(named, tasks));
+  const chosen = attemptNow(() => choosePlatform(config.platform, tasks));
   const platform = valueOf(chosen);
   const choice =
     'error' in chosen
@@ -314,9 +334,10 @@ function planImage(
           hint: (wanted) =>
             `build it with --platform ${wanted}, or set runtimePlatform in the task definition`,
         });
+  const gaps = valueOf(image.destination)?.gaps;
   const building =
     image.kind === 'built' && image.build !== undefined
-      ? checkBuild(check, image.build, platform)
+      ? checkBuild(check, image.build, gaps, platform)
       : [];
   if ('error' in image.destination) {
     const missing = failures('repository', 'image', image.destination.error);
@@ -340,10 +361,12 @@ function planImage(
       findings: [...('error' in chosen ? choice : []), ...extras, ...checkImmutable(destination)],
     };
   }
-  if (typeof stored === 'object') {
+  if (typeof stored === 'object' && !isRebuild(config)) {
     return {
       plan: useOf(reference, stored, platform ?? null),
       findings: [
+        ...checkInputs(destination, stored),
+        ...building.filter(({ check: name }) => name === 'docker'),
         ...('error' in chosen
           ? choice
           : checkTasks(check, {
@@ -360,8 +383,46 @@ function planImage(
   }
   return {
     plan: platform === undefined ? undefined : { kind: 'build', reference, platform },
-    findings: [...choice, note('repository', `${reference} will be built`), ...extras, ...building],
+    findings: [
+      ...choice,
+      note('repository', `${reference} will be built`),
+      ...(typeof stored === 'object' && isSame(destination, stored)
+        ? []
+        : checkImmutable(destination)),
+      ...extras,
+      ...building,
+    ],
   };
+}
+
+/** Whether an image was built from the inputs that a build would have now. */
+const isSame = ({ labels }: Destination, stored: StoredImage): boolean =>
+  stored.labels?.[INPUTS_LABEL] === labels[INPUTS_LABEL];
+
+/** Whether the image that has the tag is the one that would be built. */
+function checkInputs(destination: Destination, stored: StoredImage): PlanFinding[] {
+  const { reference, repository, tag } = destination;
+  if (isSame(destination, stored)) return [];
+  const isFixed = repository !== undefined && isImmutable(repository, tag);
+  const again = isFixed ? '' : 'to build it again: --rebuild; ';
+  const name = { check: 'image-tag', about: 'image' } as const;
+  if (stored.labels?.[INPUTS_LABEL] === undefined) {
+    const reason =
+      stored.labels === undefined
+        ? 'the labels of the image cannot be read'
+        : `the image has no label ${INPUTS_LABEL}, so another tool built it`;
+    const message = `${reference} is used without a comparison of its build inputs: ${reason}.`;
+    return [{ ...name, status: 'warn', message, hint: `${again}to choose another tag: --tag TAG` }];
+  }
+  return [
+    {
+      ...name,
+      status: 'fail',
+      code: 'tag-taken',
+      message: `${reference} exists, but was built from other inputs: another commit, other files or other build settings.`,
+      hint: `${again}to choose another tag: --tag TAG; to deploy it as it is: ecsdeploy deploy --image ${reference}`,
+    },
+  ];
 }
 
 const note = (check: CheckName, message: string): PlanFinding => ({
@@ -379,7 +440,7 @@ const useOf = (reference: string, { digest }: StoredImage, platform: string | nu
 
 function planGiven(
   check: Check,
-  { reference, read }: Extract<ObservedImage, { readonly kind: 'given' }>,
+  { reference, read }: GivenImage,
   tasks: readonly string[],
 ): Part<ImagePlan> {
   if ('error' in read) {
@@ -388,7 +449,15 @@ function planGiven(
   const { stored } = read.value;
   const unknown: ImagePlan = { kind: 'use', reference, digest: null, platform: null };
   if (stored === undefined) {
-    const answer = () => skip(`${reference} could not be checked: ECR does not hold it`);
+    const isShort = parseImageReference(reference).registry === undefined;
+    const answer = (): Answer =>
+      isShort
+        ? {
+            status: 'warn',
+            message: `${reference} names no registry: ECS pulls it from Docker Hub, where it cannot be checked.`,
+            hint: 'for an image in ECR, use its full name: REGISTRY/REPOSITORY:TAG',
+          }
+        : skip(`${reference} could not be checked: ECR does not hold it`);
     return { plan: unknown, findings: [check('image-exists', 'image', answer)] };
   }
   if (stored === 'missing-repository') {
@@ -524,7 +593,12 @@ function immutable(reference: string, { digest }: StoredImage, hint: string): Pl
 }
 
 /** Whether this machine can build the image. */
-function checkBuild(check: Check, place: BuildPlace, platform: string | undefined): PlanFinding[] {
+function checkBuild(
+  check: Check,
+  place: BuildPlace,
+  gaps: ContextGaps | undefined,
+  platform: string | undefined,
+): PlanFinding[] {
   const { daemon, files } = place;
   const about = 'build';
   return [
@@ -541,8 +615,33 @@ function checkBuild(check: Check, place: BuildPlace, platform: string | undefine
           ),
         ]
       : []),
+    ...(gaps === undefined
+      ? []
+      : checkGaps(gaps).map((answer) => check('build-context', about, () => answer))),
     ...('value' in files ? [check('build-context', about, () => checkIgnoreFile(place))] : []),
   ];
+}
+
+/** What a complete checkout would have in the build context. */
+function checkGaps({ submodules, pointers }: ContextGaps): Answer[] {
+  const answers: Answer[] = [];
+  if (submodules.length > 0) {
+    answers.push({
+      status: 'fail',
+      message: `The build context has submodules that are not checked out, as empty folders: ${submodules.join(', ')}.`,
+      hint: 'check them out: git submodule update --init --recursive; or add them to .dockerignore',
+    });
+  }
+  if (pointers.length > 0) {
+    const [first, ...others] = pointers;
+    const more = others.length === 0 ? '' : ` and ${others.length} more`;
+    answers.push({
+      status: 'warn',
+      message: `The build context has pointers of Git LFS in place of files: ${first}${more}.`,
+      hint: 'download the files: git lfs pull',
+    });
+  }
+  return answers;
 }
 
 function describeDaemon({ address: { host, source }, version, standIn }: Daemon): string {

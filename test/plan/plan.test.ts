@@ -72,6 +72,7 @@ function observed(
 const stored = (platforms: readonly string[]): StoredImage => ({
   digest: 'sha256:1',
   platforms,
+  labels: {},
   config: 'sha256:c',
   manifest: '{}',
   mediaType: undefined,
@@ -99,6 +100,7 @@ function built(present: StoredImage | undefined, build?: BuildPlace): ObservedIm
     reference: IMAGE,
     tag: 'new',
     labels: {},
+    gaps: { submodules: [], pointers: [] },
     repository: undefined,
     present: { stored: present, detail: undefined },
     extras: [],
