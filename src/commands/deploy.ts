@@ -1,5 +1,6 @@
 import type { ImageResult } from '../core/result.ts';
 import { serviceResult } from '../core/result.ts';
+import { likelyPlatform } from '../core/image.ts';
 import { sameDefinition } from '../core/normal-form.ts';
 import { runningByRevision, servingRevision } from '../core/status.ts';
 import { containersOf, replaceImage, shortName } from '../core/task-definition.ts';
@@ -8,11 +9,11 @@ import { secondsSince } from '../events.ts';
 import { produceImage } from '../image/produce.ts';
 import { enforce } from '../plan/enforce.ts';
 import { observeBuild, observeGiven } from '../plan/image.ts';
-import type { ObservedImage } from '../plan/image.ts';
+import type { GivenImage, ObservedImage } from '../plan/image.ts';
 import { lookUp } from '../plan/lookups.ts';
 import { observeServices, observeSource } from '../plan/observe.ts';
 import type { Observed } from '../plan/observe.ts';
-import { plan } from '../plan/plan.ts';
+import { plan, taskPlatforms } from '../plan/plan.ts';
 import type { ImagePlan, Plan } from '../plan/plan.ts';
 import { registerDrafts } from '../rollout/register.ts';
 import { rollOut } from '../rollout/move.ts';
@@ -91,19 +92,30 @@ export async function observeDeploy(
   readonly services: readonly Observed[];
   /** Undefined if the config names none. */
   readonly image: ObservedImage | undefined;
+  readonly containerImages: readonly GivenImage[];
 }> {
-  const [services, image] = await Promise.all([
-    observeServices(tools, config, (target, service) =>
-      observeSource(tools, config, target, service),
-    ),
-    observeImage(tools, config),
+  const observing = observeServices(tools, config, (target, service) =>
+    observeSource(tools, config, target, service),
+  );
+  const sidecars = config.targets.flatMap(({ containerImages }) => Object.values(containerImages));
+  const [services, image, containerImages] = await Promise.all([
+    observing,
+    observeImage(tools, config, observing),
+    Promise.all([...new Set(sidecars)].map((named) => observeGiven(tools, config, named))),
   ]);
-  return { services, image };
+  return { services, image, containerImages };
 }
 
-function observeImage(tools: Tools, config: DeploySettings): Promise<ObservedImage> | undefined {
+async function observeImage(
+  tools: Tools,
+  config: DeploySettings,
+  observing: Promise<readonly Observed[]>,
+): Promise<ObservedImage | undefined> {
   if (config.image !== undefined) return observeGiven(tools, config, config.image);
-  return config.repository === undefined ? undefined : observeBuild(tools, config);
+  if (config.repository === undefined) return undefined;
+  const platform =
+    config.platform ?? observing.then((services) => likelyPlatform(taskPlatforms(services)));
+  return observeBuild(tools, config, Promise.resolve(platform));
 }
 
 /** Starts the look-ups of a plan; each group is awaited when it is needed. */

@@ -18,16 +18,14 @@ export async function push(context: Context<'push'>): Promise<CommandResult> {
   requireSettings(config, ['repository']);
   const tools = await connectTools(context);
   const observing = observePlatforms(tools, config);
+  const platform = observing.then(
+    (services) => config.platform ?? likelyPlatform(taskPlatforms(services)),
+  );
   const [services, observed] = await Promise.all([
     observing,
     config.image === undefined
-      ? observeBuild(tools, config)
-      : observeLocal(
-          tools,
-          config,
-          config.image,
-          observing.then((services) => config.platform ?? likelyPlatform(taskPlatforms(services))),
-        ),
+      ? observeBuild(tools, config, platform)
+      : observeLocal(tools, config, config.image, platform),
   ]);
   const planned = plan(config, { services, image: observed, checked: false });
   enforce(

@@ -25,7 +25,8 @@ import { EcsDeployError } from '../errors.ts';
 import { secondsSince } from '../events.ts';
 import type { Emit } from '../events.ts';
 import { enforce } from '../plan/enforce.ts';
-import { readStored } from '../plan/image.ts';
+import { INPUTS_LABEL } from '../plan/identity.ts';
+import { isRebuild, readStored } from '../plan/image.ts';
 import type { ObservedImage } from '../plan/image.ts';
 import type { ImagePlan } from '../plan/plan.ts';
 import { valueOf } from '../plan/read.ts';
@@ -55,6 +56,7 @@ export type ImageSettings = Pick<
   | 'before'
   | 'noCache'
   | 'pull'
+  | 'rebuild'
   | 'skipCheck'
   | 'poll'
 >;
@@ -127,6 +129,15 @@ export async function produceImage(
       ? build(tools, config, labels, target, running)
       : nameLocally(target, local),
   );
+  const rival =
+    built && destination.present.stored === 'missing' && !isRebuild(config)
+      ? await findRival(tools, target, labels)
+      : undefined;
+  if (rival !== undefined) {
+    await tagFurther(tools, config, repository, rival);
+    const image = { reference: target.reference, digest: rival.digest, platform };
+    return { image: { ...image, built, pushed: false }, seconds: ready.seconds };
+  }
   const start = performance.now();
   emit({ kind: 'push-started' });
   const { digest, layers } = await whileConnected(daemon, push(tools, config, target, ready.local));
@@ -136,6 +147,30 @@ export async function produceImage(
     image: { reference: target.reference, digest, platform, built, pushed: true },
     seconds: { ...ready.seconds, push: seconds },
   };
+}
+
+/**
+ * An image of the same inputs that got the tag during the build. Throws `tag-taken`
+ * for any other: whoever pushed it may deploy it by its tag.
+ */
+async function findRival(
+  tools: ImageTools,
+  { repository, tag, reference, platform }: Target,
+  labels: Readonly<Record<string, string>>,
+): Promise<StoredImage | undefined> {
+  const stored = await readStored(tools, repository, { tag }, platform);
+  if (typeof stored !== 'object') return undefined;
+  const { digest } = stored;
+  if (stored.labels?.[INPUTS_LABEL] !== labels[INPUTS_LABEL]) {
+    throw new EcsDeployError({
+      code: 'tag-taken',
+      message: `Someone else pushed ${reference} (${digest}) from other inputs during the build.`,
+      hint: `to replace that image: --rebuild; to choose another tag: --tag TAG`,
+    });
+  }
+  const message = `Another run pushed ${reference} from the same inputs during the build: its image is used.`;
+  tools.emit({ kind: 'warning', message });
+  return stored;
 }
 
 function daemonOf(observed: ObservedImage): Daemon | undefined {

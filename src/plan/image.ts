@@ -7,7 +7,7 @@ import { awsErrorName } from '../aws/errors.ts';
 import { isUnknown, optional } from '../aws/optional.ts';
 import { findRepository, repositoryOf } from '../aws/repositories.ts';
 import type { Repository } from '../aws/repositories.ts';
-import { isTag, parseImageReference } from '../core/image.ts';
+import { DEFAULT_PLATFORM, isTag, parseImageReference } from '../core/image.ts';
 import { runnablePlatforms } from '../docker/buildkit/workers.ts';
 import { checkContext } from '../docker/context/check.ts';
 import { openDocker } from '../docker/engine/daemon.ts';
@@ -18,7 +18,9 @@ import { allOrRefuse, EcsDeployError } from '../errors.ts';
 import { readSource } from '../git.ts';
 import type { Config } from '../settings/config.ts';
 import type { ObserveTools } from './observe.ts';
-import { attempt } from './read.ts';
+import { identify, INPUTS_LABEL, readInputs } from './identity.ts';
+import type { BuildInputs, ContextGaps, InputSettings } from './identity.ts';
+import { attempt, valueOf } from './read.ts';
 import type { Read } from './read.ts';
 
 /** An image of ECR, as far as it can be read. */
@@ -34,7 +36,9 @@ export interface Destination {
   /** `registry/repository:tag`; without a registry while the repository does not exist. */
   readonly reference: string;
   readonly tag: string;
+  /** Labels of the image that is built, with the hash of its inputs under {@link INPUTS_LABEL}. */
   readonly labels: Readonly<Record<string, string>>;
+  readonly gaps: ContextGaps;
   /** Undefined when it has to be created. */
   readonly repository: Repository | undefined;
   readonly present: ReadImage;
@@ -60,13 +64,20 @@ export interface BuildPlace {
   readonly heavy: readonly string[];
 }
 
+/** An image that is used as it is. */
+export interface GivenImage {
+  readonly kind: 'given';
+  readonly reference: string;
+  readonly read: Read<ReadImage>;
+}
+
 /** The image of a run as it was read. */
 export type ObservedImage =
-  | { readonly kind: 'given'; readonly reference: string; readonly read: Read<ReadImage> }
+  | GivenImage
   | {
       readonly kind: 'built';
       readonly destination: Read<Destination>;
-      /** Undefined when nothing has to be built. */
+      /** Undefined when nothing has to be built, and no daemon is named. */
       readonly build: BuildPlace | undefined;
     }
   | {
@@ -76,34 +87,48 @@ export type ObservedImage =
       readonly local: Read<LocalImage & { readonly daemon: Daemon }>;
     };
 
-type ImageSettings = Pick<
-  Config,
-  | 'repository'
-  | 'tag'
-  | 'extraTags'
-  | 'createRepository'
-  | 'directory'
-  | 'context'
-  | 'dockerfile'
-  | 'secrets'
-  | 'ssh'
-  | 'before'
-  | 'dockerHost'
-  | 'dockerContext'
-  | 'skipCheck'
->;
+type ImageSettings = InputSettings &
+  Pick<
+    Config,
+    | 'repository'
+    | 'tag'
+    | 'extraTags'
+    | 'createRepository'
+    | 'dockerHost'
+    | 'dockerContext'
+    | 'skipCheck'
+    | 'rebuild'
+    | 'noCache'
+    | 'pull'
+  >;
+
+/** Whether an image is built although its tag exists. */
+export function isRebuild({
+  rebuild,
+  noCache,
+  pull,
+}: Partial<Pick<Config, 'rebuild' | 'noCache' | 'pull'>>): boolean {
+  return rebuild === true || noCache === true || pull === true;
+}
 
 /** Reads where the image goes, whether it already exists, and what a build on this machine uses. */
 export async function observeBuild(
   tools: ObserveTools,
   config: ImageSettings,
+  platform: Promise<string | undefined>,
 ): Promise<ObservedImage> {
-  const destination = await attempt(observeDestination(tools, config, config.tag));
+  const inputs = readBuildInputs(config, tools.aws.options.signal);
+  const destination = await attempt(
+    observeDestination(tools, config, { named: config.tag, inputs, platform }),
+  );
   const isPresent = 'value' in destination && typeof destination.value.present.stored === 'object';
+  const { dockerHost, dockerContext } = config;
+  // A daemon that is named must be there, even when it is not needed this time.
+  const isNeeded = !isPresent || isRebuild(config) || (dockerHost ?? dockerContext) !== undefined;
   return {
     kind: 'built',
     destination,
-    build: isPresent ? undefined : await observeBuildPlace(tools, config),
+    build: isNeeded ? await observeBuildPlace(tools, config) : undefined,
   };
 }
 
@@ -116,30 +141,35 @@ export async function observeLocal(
 ): Promise<ObservedImage> {
   const { repository, tag } = parseImageReference(name);
   const own = repository === 'sha256' ? undefined : tag;
+  const named = config.tag ?? own;
+  // The inputs of a build say nothing about an image that exists; they only give a default tag.
+  const inputs =
+    named === undefined ? readBuildInputs(config, tools.aws.options.signal) : NO_INPUTS;
   const [destination, local] = await Promise.all([
-    attempt(observeDestination(tools, config, config.tag ?? own)),
+    attempt(observeDestination(tools, config, { named, inputs, platform })),
     attempt(findLocal(tools, config, name, platform)),
   ]);
   return { kind: 'local', name, destination, local };
 }
 
-/** Reads the image that `--image` names, if it is in ECR. */
+/** Reads a named image, if it is in ECR. */
 export async function observeGiven(
   tools: ObserveTools,
-  config: Pick<Config, 'skipCheck'>,
+  config: Pick<Config, 'skipCheck' | 'repository'>,
   reference: string,
-): Promise<ObservedImage> {
+): Promise<GivenImage> {
   return { kind: 'given', reference, read: await attempt(readGiven(tools, config, reference)) };
 }
 
 /** Reads an image by its reference; nothing is known about an image outside ECR. */
 async function readGiven(
   tools: ObserveTools,
-  config: Pick<Config, 'skipCheck'>,
+  config: Pick<Config, 'skipCheck' | 'repository'>,
   reference: string,
 ): Promise<ReadImage> {
   const named = repositoryOf(tools.aws, reference);
   const unknown: ReadImage = { stored: undefined, detail: undefined };
+  if (named === undefined) await checkShortName(tools, config, reference);
   if (named === undefined) return unknown;
   const { tag = 'latest', digest } = parseImageReference(reference);
   // Reading before the owner of the registry is known saves a round of calls.
@@ -153,15 +183,33 @@ async function readGiven(
   return { stored: 'missing-repository', detail: undefined };
 }
 
+/** Throws `config-invalid` for a name without a registry that is the one of the ECR repository. */
+async function checkShortName(
+  { aws }: ObserveTools,
+  { repository: configured }: Pick<Config, 'repository'>,
+  reference: string,
+): Promise<void> {
+  const { repository: name } = parseImageReference(reference);
+  if (configured === undefined || parseImageReference(configured).repository !== name) return;
+  const found = await attempt(findRepository(aws, configured, true));
+  const uri = valueOf(found)?.uri ?? configured;
+  throw new EcsDeployError({
+    code: 'config-invalid',
+    message: `The image "${reference}" names no registry, so ECS would pull it from Docker Hub, but ${name} is the ECR repository of this configuration.`,
+    hint: `use its full name: ${uri}${reference.slice(name.length)}\nfor the image of Docker Hub: docker.io/${name.includes('/') ? '' : 'library/'}${reference}`,
+  });
+}
+
 async function readImage(
   tools: Pick<ObserveTools, 'emit'>,
   { skipCheck }: Pick<Config, 'skipCheck'>,
   repository: Repository,
   wanted: ImageId,
+  platform?: string,
 ): Promise<ReadImage> {
   const isDetailUsed = !(skipCheck.includes('image-exists') && skipCheck.includes('image-scan'));
   const [stored, detail] = await Promise.all([
-    readStored(tools, repository, wanted),
+    readStored(tools, repository, wanted, platform),
     isDetailUsed
       ? optional(tools, 'ecr:DescribeImages', describeImage(repository, wanted), isUnknown)
       : undefined,
@@ -174,8 +222,11 @@ export async function readStored(
   { emit }: Pick<ObserveTools, 'emit'>,
   repository: Repository,
   wanted: ImageId,
+  platform?: string,
 ): Promise<StoredImage | 'missing' | undefined> {
-  const found = findImage(repository, wanted).then((image) => image ?? ('missing' as const));
+  const found = findImage(repository, wanted, platform).then(
+    (image) => image ?? ('missing' as const),
+  );
   const image = await optional({ emit }, 'ecr:BatchGetImage', found, isUnknown);
   if (typeof image === 'object' && image.denied !== undefined) {
     await optional({ emit }, 'the platform of the image', Promise.reject(image.denied));
@@ -183,44 +234,70 @@ export async function readStored(
   return image;
 }
 
+interface Wanted {
+  /** The tag; undefined for the default. */
+  readonly named: string | undefined;
+  readonly inputs: Promise<BuildInputs>;
+  /** Undefined for the default. */
+  readonly platform: Promise<string | undefined>;
+}
+
 async function observeDestination(
   tools: ObserveTools,
   config: ImageSettings,
-  named: string | undefined,
+  { named, inputs: reading, platform: choosing }: Wanted,
 ): Promise<Destination> {
-  const { directory, extraTags, createRepository, repository: name = '' } = config;
-  const [repository, { tag, labels }] = await allOrRefuse([
+  const { extraTags, createRepository, repository: name = '' } = config;
+  const [repository, built, platform = DEFAULT_PLATFORM] = await allOrRefuse([
     findRepository(tools.aws, name, createRepository),
-    named === undefined ? commitTag(directory) : namedTag(directory, named),
+    reading,
+    choosing,
   ]);
+  const { source, gaps } = built;
+  const identity = identify(built, config, platform);
+  const tag = checkTag(named ?? identity.tag ?? '');
+  const labels = {
+    ...(source && { 'org.opencontainers.image.revision': source.commit }),
+    ...(source?.remote !== undefined && { 'org.opencontainers.image.source': source.remote }),
+    [INPUTS_LABEL]: identity.inputs,
+  };
   const reference = `${repository?.uri ?? name}:${tag}`;
   if (repository === undefined || repository.isCreatedOnPush === true) {
     const present = { stored: undefined, detail: undefined };
-    return { reference, tag, labels, repository, present, extras: [] };
+    return { reference, tag, labels, gaps, repository, present, extras: [] };
   }
   const [present, ...extras] = await Promise.all([
-    readImage(tools, config, repository, { tag }),
+    readImage(tools, config, repository, { tag }, platform),
     ...extraTags.map(async (extra) => ({
       tag: extra,
       // Adding a tag requires reading images, so this read is not optional.
       stored: await findImage(repository, { tag: extra }),
     })),
   ]);
-  return { reference, tag, labels, repository, present, extras };
+  return { reference, tag, labels, gaps, repository, present, extras };
 }
 
-async function commitTag(directory: string) {
-  const { tag, commit, remote } = await readSource(directory);
-  const labels: Record<string, string> = { 'org.opencontainers.image.revision': commit };
-  if (remote !== undefined) labels['org.opencontainers.image.source'] = remote;
-  return { tag, labels };
+const NO_INPUTS: Promise<BuildInputs> = Promise.resolve({
+  source: undefined,
+  changes: undefined,
+  gaps: { submodules: [], pointers: [] },
+});
+
+/** The inputs of a build; without a named tag they must have a commit. */
+async function readBuildInputs(config: ImageSettings, signal: AbortSignal): Promise<BuildInputs> {
+  const { directory, tag, before } = config;
+  if (tag !== undefined) checkTag(tag);
+  const source = await readSource(directory).catch((error: unknown) => {
+    if (tag === undefined || !(error instanceof EcsDeployError)) throw error;
+    // Commands of a repository that git refuses to read must not run.
+    if (error.code === 'git-distrusted' && before.length > 0) throw error;
+    return undefined;
+  });
+  return readInputs(source, config, signal);
 }
 
-async function namedTag(directory: string, tag: string) {
-  if (isTag(tag)) {
-    const { labels } = await commitTag(directory).catch(() => ({ labels: {} }));
-    return { tag, labels };
-  }
+function checkTag(tag: string): string {
+  if (isTag(tag)) return tag;
   throw new EcsDeployError({
     code: 'tag-unknown',
     message: `"${tag}" is not a valid image tag.`,

@@ -25,14 +25,22 @@ import {
 import type { Answer, Finding } from '../core/checks.ts';
 import { lastGood, primaryOf } from '../core/ecs.ts';
 import type { Service } from '../core/ecs.ts';
-import { DEFAULT_PLATFORM, likelyPlatform, platformOf } from '../core/image.ts';
+import {
+  DEFAULT_PLATFORM,
+  likelyPlatform,
+  parseImageReference,
+  platformOf,
+} from '../core/image.ts';
 import type { TaskPlatform } from '../core/image.ts';
 import { chooseContainers, containersOf, placeOfArn, shortName } from '../core/task-definition.ts';
 import type { JsonObject, Revision } from '../core/task-definition.ts';
 import type { Daemon } from '../docker/engine/daemon.ts';
 import { EcsDeployError } from '../errors.ts';
 import type { Config, Target } from '../settings/config.ts';
-import type { BuildPlace, Destination, ObservedImage, ReadImage } from './image.ts';
+import { INPUTS_LABEL } from './identity.ts';
+import type { ContextGaps } from './identity.ts';
+import { isRebuild } from './image.ts';
+import type { BuildPlace, Destination, GivenImage, ObservedImage, ReadImage } from './image.ts';
 import { skipUnused } from './lookups.ts';
 import type { Lookup } from './lookups.ts';
 import type { Observed, ObservedService, Way } from './observe.ts';
@@ -93,26 +101,37 @@ export interface PlanInput {
   readonly services: readonly Observed[];
   /** Undefined for a command without an image. */
   readonly image: ObservedImage | undefined;
+  /** The images of `containerImages`, for a command that checks them. */
+  readonly containerImages?: readonly GivenImage[];
   /** Whether the services are checked for problems that would make the deployment fail. */
   readonly checked: boolean;
 }
 
-type PlanSettings = Pick<Config, 'skipCheck'> & Partial<Pick<Config, 'platform' | 'showValues'>>;
+type PlanSettings = Pick<Config, 'skipCheck'> &
+  Partial<Pick<Config, 'platform' | 'showValues' | 'rebuild' | 'noCache' | 'pull'>>;
 
 /** Makes the plan of a command; pure. Problems are among its findings. */
-export function plan(config: PlanSettings, { services, image, checked }: PlanInput): Plan {
+export function plan(config: PlanSettings, input: PlanInput): Plan {
+  const { services, image, containerImages = [], checked } = input;
   const check = checker(config.skipCheck);
   const planned =
-    image === undefined
-      ? undefined
-      : planImage(check, image, config.platform, taskPlatforms(services));
+    image === undefined ? undefined : planImage(check, image, config, taskPlatforms(services));
   const parts = services.map((observed) =>
     planService(check, config, observed, planned?.plan?.reference, checked),
   );
   return {
     image: planned?.plan,
     services: parts.flatMap(({ plan: service }) => service ?? []),
-    findings: [...parts.flatMap(({ findings }) => findings), ...(planned?.findings ?? [])],
+    findings: [
+      ...parts.flatMap(({ findings }) => findings),
+      ...(planned?.findings ?? []),
+      ...containerImages.flatMap((given) => {
+        const users = services.filter(({ target }) =>
+          Object.values(target.containerImages).includes(given.reference),
+        );
+        return planGiven(check, given, taskPlatforms(users)).findings;
+      }),
+    ],
     lookups: parts.flatMap(({ lookups }) => lookups),
   };
 }
@@ -315,11 +334,11 @@ function imageLookups(about: string, { next }: ObservedService): Lookup[] {
 function planImage(
   check: Check,
   image: ObservedImage,
-  named: string | undefined,
+  config: PlanSettings,
   tasks: readonly TaskPlatform[],
 ): Part<ImagePlan> {
   if (image.kind === 'given') return planGiven(check, image, tasks);
-  const chosen = attemptNow(() => choosePlatform(named, tasks));
+  const chosen = attemptNow(() => choosePlatform(config.platform, tasks));
   const platform = valueOf(chosen)?.platform;
   const choice =
     'error' in chosen
@@ -330,9 +349,10 @@ function planImage(
           tasks: tasks.length === 0 ? [chosen.value] : tasks,
           hint: buildHint,
         });
+  const gaps = valueOf(image.destination)?.gaps;
   const building =
     image.kind === 'built' && image.build !== undefined
-      ? checkBuild(check, image.build, platform)
+      ? checkBuild(check, image.build, gaps, platform)
       : [];
   if ('error' in image.destination) {
     const missing = failures('repository', 'image', image.destination.error);
@@ -356,10 +376,12 @@ function planImage(
       findings: [...('error' in chosen ? choice : []), ...extras, ...checkImmutable(destination)],
     };
   }
-  if (typeof stored === 'object') {
+  if (typeof stored === 'object' && !isRebuild(config)) {
     return {
       plan: useOf(reference, stored, platform ?? null),
       findings: [
+        ...checkInputs(destination, stored),
+        ...building.filter(({ check: name }) => name === 'docker'),
         ...('error' in chosen
           ? choice
           : checkTasks(check, {
@@ -380,10 +402,43 @@ function planImage(
       ...choice,
       ...checkBuildable(platform),
       note('repository', `${reference} will be built`),
+      ...(typeof stored === 'object' && isSame(destination, stored)
+        ? []
+        : checkImmutable(destination)),
       ...extras,
       ...building,
     ],
   };
+}
+
+/** Whether an image was built from the inputs that a build would have now. */
+const isSame = ({ labels }: Destination, stored: StoredImage): boolean =>
+  stored.labels?.[INPUTS_LABEL] === labels[INPUTS_LABEL];
+
+/** Whether the image that has the tag is the one that would be built. */
+function checkInputs(destination: Destination, stored: StoredImage): PlanFinding[] {
+  const { reference, repository, tag } = destination;
+  if (isSame(destination, stored)) return [];
+  const isFixed = repository !== undefined && isImmutable(repository, tag);
+  const again = isFixed ? '' : 'to build it again: --rebuild; ';
+  const name = { check: 'image-tag', about: 'image' } as const;
+  if (stored.labels?.[INPUTS_LABEL] === undefined) {
+    const reason =
+      stored.labels === undefined
+        ? 'the labels of the image cannot be read'
+        : `the image has no label ${INPUTS_LABEL}, so another tool built it`;
+    const message = `${reference} is used without a comparison of its build inputs: ${reason}.`;
+    return [{ ...name, status: 'warn', message, hint: `${again}to choose another tag: --tag TAG` }];
+  }
+  return [
+    {
+      ...name,
+      status: 'fail',
+      code: 'tag-taken',
+      message: `${reference} exists, but was built from other inputs: another commit, other files or other build settings.`,
+      hint: `${again}to choose another tag: --tag TAG; to deploy it as it is: ecsdeploy deploy --image ${reference}`,
+    },
+  ];
 }
 
 const note = (check: CheckName, message: string): PlanFinding => ({
@@ -401,7 +456,7 @@ const useOf = (reference: string, { digest }: StoredImage, platform: string | nu
 
 function planGiven(
   check: Check,
-  { reference, read }: Extract<ObservedImage, { readonly kind: 'given' }>,
+  { reference, read }: GivenImage,
   tasks: readonly TaskPlatform[],
 ): Part<ImagePlan> {
   if ('error' in read) {
@@ -410,7 +465,15 @@ function planGiven(
   const { stored } = read.value;
   const unknown: ImagePlan = { kind: 'use', reference, digest: null, platform: null };
   if (stored === undefined) {
-    const answer = () => skip(`${reference} could not be checked: ECR does not hold it`);
+    const isShort = parseImageReference(reference).registry === undefined;
+    const answer = (): Answer =>
+      isShort
+        ? {
+            status: 'warn',
+            message: `${reference} names no registry: ECS pulls it from Docker Hub, where it cannot be checked.`,
+            hint: 'for an image in ECR, use its full name: REGISTRY/REPOSITORY:TAG',
+          }
+        : skip(`${reference} could not be checked: ECR does not hold it`);
     return { plan: unknown, findings: [check('image-exists', 'image', answer)] };
   }
   if (stored === 'missing-repository') {
@@ -579,7 +642,12 @@ function immutable(reference: string, { digest }: StoredImage, hint: string): Pl
 }
 
 /** Whether this machine can build the image. */
-function checkBuild(check: Check, place: BuildPlace, platform: string | undefined): PlanFinding[] {
+function checkBuild(
+  check: Check,
+  place: BuildPlace,
+  gaps: ContextGaps | undefined,
+  platform: string | undefined,
+): PlanFinding[] {
   const { daemon, files } = place;
   const about = 'build';
   return [
@@ -596,8 +664,33 @@ function checkBuild(check: Check, place: BuildPlace, platform: string | undefine
           ),
         ]
       : []),
+    ...(gaps === undefined
+      ? []
+      : checkGaps(gaps).map((answer) => check('build-context', about, () => answer))),
     ...('value' in files ? [check('build-context', about, () => checkIgnoreFile(place))] : []),
   ];
+}
+
+/** What a complete checkout would have in the build context. */
+function checkGaps({ submodules, pointers }: ContextGaps): Answer[] {
+  const answers: Answer[] = [];
+  if (submodules.length > 0) {
+    answers.push({
+      status: 'fail',
+      message: `The build context has submodules that are not checked out, as empty folders: ${submodules.join(', ')}.`,
+      hint: 'check them out: git submodule update --init --recursive; or add them to .dockerignore',
+    });
+  }
+  if (pointers.length > 0) {
+    const [first, ...others] = pointers;
+    const more = others.length === 0 ? '' : ` and ${others.length} more`;
+    answers.push({
+      status: 'warn',
+      message: `The build context has pointers of Git LFS in place of files: ${first}${more}.`,
+      hint: 'download the files: git lfs pull',
+    });
+  }
+  return answers;
 }
 
 function describeDaemon({ address: { host, source }, version, standIn }: Daemon): string {

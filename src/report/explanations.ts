@@ -63,6 +63,10 @@ const ERROR_EXPLANATIONS: Readonly<Record<ErrorCode, Explanation>> = {
     'The commit gives no image tag, or the given tag is not valid.',
     'set the tag with `--tag`',
   ),
+  'git-distrusted': explain(
+    'The repository belongs to another user, so git refuses to read it.',
+    'run the command that the message gives, if you trust the repository',
+  ),
   'dockerfile-missing': explain(
     'The Dockerfile does not exist.',
     'name it with `--dockerfile` or `build.dockerfile`',
@@ -114,6 +118,10 @@ const ERROR_EXPLANATIONS: Readonly<Record<ErrorCode, Explanation>> = {
   'tag-immutable': explain(
     'The tag already names another image and is immutable.',
     'choose another tag with `--tag`',
+  ),
+  'tag-taken': explain(
+    'The tag names an image that was built from other inputs.',
+    'build it again with `--rebuild`, or choose another tag with `--tag`',
   ),
   'service-inactive': explain(
     'The service was deleted or is being deleted.',

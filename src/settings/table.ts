@@ -146,7 +146,8 @@ export const SETTINGS = {
     reader: name,
     flags: '--tag <tag>',
     commands: BUILDERS,
-    meaning: 'image tag (default: the commit SHA, with -dirty-… for uncommitted changes)',
+    meaning:
+      'image tag (default: the commit SHA, with -dirty-… for changes and -… for build settings)',
   }),
   extraTags: setting({
     reader: tags,
@@ -244,14 +245,21 @@ export const SETTINGS = {
     flags: '--no-cache',
     default: false,
     commands: BUILDERS,
-    meaning: 'build every step without the cache',
+    meaning: 'build every step without the cache; implies --rebuild',
   }),
   pull: setting({
     reader: yes,
     flags: '--pull',
     default: false,
     commands: BUILDERS,
-    meaning: 'pull newer base images',
+    meaning: 'pull newer base images; implies --rebuild',
+  }),
+  rebuild: setting({
+    reader: yes,
+    flags: '--rebuild',
+    default: false,
+    commands: BUILDERS,
+    meaning: 'build and push even if the tag exists',
   }),
   createRepository: setting({
     reader: yes,

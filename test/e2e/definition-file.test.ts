@@ -79,7 +79,9 @@ test('everything that ECS would not take is told at once, with the place and the
   expect(end.status).toBe(2);
   expect(world.writes()).toEqual([]);
   expect(stable(end.stderr, world)).toMatchInlineSnapshot(`
-    "Error: The task definition FOLDER/task.json is not valid:
+    "Warning: registry/app:3 names no registry: ECS pulls it from Docker Hub, where it cannot be checked.
+      → for an image in ECR, use its full name: REGISTRY/REPOSITORY:TAG
+    Error: The task definition FOLDER/task.json is not valid:
       volumes[0].efsVolumeConfiguration.fileSystemID: unknown member; did you mean "fileSystemId"?
       networkMod: unknown member; did you mean "networkMode"?
       containerDefinitions[0].Image: unknown member; did you mean "image"?
@@ -125,7 +127,11 @@ test('sidecars by name, secrets and variables in one go: the diff, and what is r
   const plan = await world.run(['deploy', '--dry-run', ...args]);
   expect(plan.status, plan.stderr).toBe(0);
   expect(stable(plan.stderr, world)).toMatchInlineSnapshot(`
-    "Image registry/app:3
+    "Warning: registry/app:3 names no registry: ECS pulls it from Docker Hub, where it cannot be checked.
+      → for an image in ECR, use its full name: REGISTRY/REPOSITORY:TAG
+    Warning: registry/datadog:8 names no registry: ECS pulls it from Docker Hub, where it cannot be checked.
+      → for an image in ECR, use its full name: REGISTRY/REPOSITORY:TAG
+    Image registry/app:3
     Service hyeon9mak-service-dev in backend runs hyeon9mak-task-dev:1
       container hyeon9mak-container
         - image: "REGISTRY/hyeon9mak-dev:first"

@@ -73,6 +73,7 @@ function observed(
 const stored = (platforms: readonly string[]): StoredImage => ({
   digest: 'sha256:1',
   platforms,
+  labels: {},
   config: 'sha256:c',
   manifest: '{}',
   mediaType: undefined,
@@ -104,6 +105,7 @@ function built(
     reference: IMAGE,
     tag: 'new',
     labels: {},
+    gaps: { submodules: [], pointers: [] },
     repository,
     present: { stored: present, detail: undefined },
     extras: [],

@@ -52,7 +52,7 @@ const SAMPLES: {
     {
       image: t,
       builds: true,
-      services: [{ cluster: t, service: t, from: t, changes: changesOf(t) }],
+      services: [{ cluster: t, service: t, from: t, to: t, changes: changesOf(t) }],
     },
   ],
   checked: (t) => [
@@ -139,8 +139,8 @@ const SAMPLES: {
       rollingBack: false,
       detached: false,
     })),
-  'sight-troubled': (t) => [{ message: t }],
-  'sight-regained': () => [{}],
+  'polls-failing': (t) => [{ message: t }],
+  'polls-recovered': () => [{}],
   'watch-ended': () => [{ polls: 1, calls: 1, mostCalls: 1 }],
   'log-empty': () => [{}],
   'sandbox-started': (t) => [{ url: t, registry: t, speed: 1, scenarios: [t] }],
@@ -218,6 +218,7 @@ const OUTPUTS: {
         running: 1,
         pending: 1,
         serving: t,
+        runningByRevision: { [t]: 1 },
         deployments: [
           {
             id: t,
@@ -245,7 +246,8 @@ const OUTPUTS: {
       cluster: t,
       desired: 1,
       serving: t,
-      running: new Map([[t, 1]]),
+      running: { [t]: 1 },
+      hasBreaker: false,
       subject: {
         deployment: t,
         taskDefinition: t,
@@ -257,6 +259,35 @@ const OUTPUTS: {
       causes,
       events: [t],
     })),
+  }),
+  history: (t) => ({
+    services: [
+      {
+        service: t,
+        cluster: t,
+        desired: 1,
+        running: 1,
+        taskDefinition: t,
+        serving: t,
+        runningByRevision: { [t]: 1 },
+        rollbackTo: t,
+        history: [
+          {
+            deployment: t,
+            outcome: 'failed',
+            status: t,
+            reason: t,
+            createdAt: new Date(0).toISOString(),
+            finishedAt: null,
+            seconds: null,
+            taskDefinition: t,
+            image: t,
+            tag: t,
+            commit: t,
+          },
+        ],
+      },
+    ],
   }),
   logs: (t) => ({ lines: [{ task: t, container: t, time: t, message: t }], withContainer: true }),
 };
