@@ -77,7 +77,11 @@ export function mapTexts<T>(
     )
       return item;
     return Object.fromEntries(
-      Object.entries(item).map(([key, member]) => [key, kept.has(key) ? member : map(member)]),
+      Object.entries(item).map(([key, member]) => [
+        // A member's own name is ours; anything else, such as an ARN, is not.
+        /^[\w-]+$/.test(key) ? key : change(key),
+        kept.has(key) ? member : map(member),
+      ]),
     );
   };
   return map(value) as T;
