@@ -53,9 +53,9 @@ test.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)(
 test.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)(
   '%s in build.before ends the processes that it has started',
   async (signal) => {
-    const child = "(trap 'touch ended; exit' TERM; while :; do sleep 0.05; done)";
+    const child = "(trap 'touch ended; exit' TERM; echo begun; while :; do sleep 0.05; done)";
     const world = await makeWorld({
-      files: { 'hooks.yaml': `${CONFIG}build: { before: ["${child} & echo begun; wait"] }\n` },
+      files: { 'hooks.yaml': `${CONFIG}build: { before: ["${child} & wait"] }\n` },
     });
     const end = await world.spawn(['deploy', '--config', 'hooks.yaml'], {
       onStderr: (text, process) => {
