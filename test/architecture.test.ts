@@ -30,7 +30,7 @@ const SANDBOX_COMMAND = join('src', 'commands', 'sandbox.ts');
 const ONLY_IN: readonly (readonly [RegExp, readonly string[]])[] = [
   [/^@aws-sdk\/|^@smithy\//, ['aws']],
   [/^dockerode$|^@bufbuild\/|^re2js$/, ['docker']],
-  [/^(ora|chalk)$/, ['report']],
+  [/^(chalk|fast-string-width)$/, ['report']],
   [/^commander$/, ['cli']],
   [/^yaml$/, ['settings']],
   [/^jsonc-parser$/, ['plan']],

@@ -8,7 +8,7 @@ import { tasksOf } from '../aws/tasks.ts';
 import { primaryOf } from '../core/ecs.ts';
 import { afterAnswer, afterFailure, NO_POLLS, pauseBefore, slower } from '../core/pacing.ts';
 import type { ServiceResult } from '../core/result.ts';
-import { familyOf } from '../core/task-definition.ts';
+import { familyOf, shortName } from '../core/task-definition.ts';
 import type { Polled } from '../core/verdict.ts';
 import { advance, isNear, resultOf } from '../core/watch.ts';
 import type { Action, Ending, Seen, WatchState } from '../core/watch.ts';
@@ -103,6 +103,17 @@ export async function follow(
 
   if (settings.noWait) endAll({ outcome: 'unknown', reason: 'not waited for' });
   let pending = findPending();
+  if (pending.length > 0) {
+    emit({
+      kind: 'watch-started',
+      services: pending.map(({ state: { move, ours } }) => ({
+        cluster: shortName(move.service.cluster),
+        service: move.service.name,
+        revision: shortName(ours.taskDefinition),
+      })),
+      secondsLeft: settings.timeout / 1000 - secondsSince(start),
+    });
+  }
   while (pending.length > 0) {
     try {
       await sleep(pauseBefore(settings.poll, polls), undefined, { signal });
