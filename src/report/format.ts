@@ -23,7 +23,7 @@ export function formatSeconds(seconds: number): string {
 
 /** A text of others as one line without control characters. */
 export function clean(text: string): string {
-  return text.replaceAll(/[\u0000-\u001F\u007F-\u009F]+/g, ' ').trimEnd();
+  return text.replaceAll(/\p{Cc}+/gu, ' ').trimEnd();
 }
 
 /** Characters of our own lines, in ASCII. */

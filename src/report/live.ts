@@ -47,8 +47,8 @@ const WEIGHT = {
   event: 0,
 } as const;
 
-const SPINNER = [...'⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏'];
-const ASCII_SPINNER = [...'|/-\\'];
+const SPINNER = '⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏';
+const ASCII_SPINNER = '|/-\\';
 /** Turns of the spinner in a second. */
 const TURNS = 10;
 
@@ -65,7 +65,7 @@ function penOf(screen: Screen): Pen {
   const spinner = screen.unicode ? SPINNER : ASCII_SPINNER;
   const turn = Math.floor((screen.now.getTime() / 1000) * TURNS);
   const chalk = new Chalk({ level: screen.colour ? 1 : 0 });
-  const spin = spinner[turn % spinner.length] ?? '';
+  const spin = spinner.charAt(turn % spinner.length);
   const more = screen.unicode ? '…' : '~';
   return { ...screen, chalk, spin: chalk.cyan(spin), more, width: screen.columns - 1 };
 }

@@ -1,6 +1,6 @@
 import stringWidth from 'fast-string-width';
 
-const STYLE = /(\u001B\[[\d;]*m)/;
+const STYLE = /(\p{Cc}\[[\d;]*m)/u;
 let graphemes: Intl.Segmenter | undefined;
 
 /** Columns that a text takes on a terminal. */
