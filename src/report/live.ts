@@ -11,6 +11,7 @@ import {
   shortenEvent,
   toAscii,
 } from './format.ts';
+import { consoleLink } from './console-link.ts';
 import { phaseOf } from './run-state.ts';
 import type { Phase, RunState, ServiceState } from './run-state.ts';
 import { fit, fitName, pad, widthOf } from './width.ts';
@@ -57,7 +58,7 @@ interface Pen extends Screen {
   readonly spin: string;
   /** What stands for the part of a text that was cut off. */
   readonly more: string;
-  /** Columns of a line; the last one of the screen stays free. */
+  /** Columns of a line: the last one of the screen stays free, and two for Ctrl-C's echo. */
   readonly width: number;
 }
 
@@ -67,7 +68,7 @@ function penOf(screen: Screen): Pen {
   const chalk = new Chalk({ level: screen.colour ? 1 : 0 });
   const spin = spinner.charAt(turn % spinner.length);
   const more = screen.unicode ? '…' : '~';
-  return { ...screen, chalk, spin: chalk.cyan(spin), more, width: screen.columns - 1 };
+  return { ...screen, chalk, spin: chalk.cyan(spin), more, width: Math.max(1, screen.columns - 3) };
 }
 
 /** The lines of what runs now: none wider than the screen, and fewer than its rows. */
@@ -221,7 +222,7 @@ function pushRows(state: RunState, phase: Phase, pen: Pen): readonly Row[] {
       ? [formatBytes(current)]
       : [`${formatBytes(current)} of ${formatBytes(total)}`]),
     ...(seconds >= 1 && current > 0 ? [`${formatBytes(Math.round(current / seconds))}/s`] : []),
-    ...(layers > 0 ? [`${there} of ${formatCount(layers, 'layer')} already there`] : []),
+    ...(there > 0 ? [`${there} of ${formatCount(layers, 'layer')} already there`] : []),
   ];
   const room = Math.max(0, Math.min(40, pen.width - 2));
   // What does not fit is left out as a whole.
@@ -427,7 +428,7 @@ function failedOf({ failed, isOurs }: RevisionProgress, { counts }: Progress): s
 }
 
 /** The lines that stay at the end of a rollout: what serves, and where the time went. */
-export function summarise(state: RunState, screen: Screen): string[] {
+export function summarise(state: RunState, screen: Screen, links: boolean): string[] {
   const pen = penOf(screen);
   const ended = state.services.filter((service) => service.ended !== undefined);
   if (ended.length === 0) return [];
@@ -438,7 +439,11 @@ export function summarise(state: RunState, screen: Screen): string[] {
     const now = shortName(result.serving);
     const before = from ?? shortName(result.previousTaskDefinition ?? '');
     const was = before === '' || before === now ? '' : chalk.dim(`, before: ${clean(before)}`);
-    return [`  ${chalk.bold(service)} is served by ${clean(now)}${was}`];
+    const link = links ? consoleLink(result) : undefined;
+    return [
+      `  ${chalk.bold(service)} is served by ${clean(now)}${was}`,
+      ...(link === undefined ? [] : [`    ${chalk.dim(link)}`]),
+    ];
   });
   const phases = state.phases.map(({ name, start, end }) => ({
     name,

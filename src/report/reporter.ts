@@ -28,7 +28,10 @@ export async function openReporter(options: ReporterOptions): Promise<Reporter> 
     const { terminalReporter } = await import('./terminal.ts');
     const colour = isColoured(stream, environment);
     const unicode = showsUnicode(environment);
-    return terminalReporter(stream, { verbose, colour, unicode, onResume: options.onResume });
+    const { onResume } = options;
+    // Another endpoint is another AWS: the sandbox has no console.
+    const links = !environment['AWS_ENDPOINT_URL'] && !environment['AWS_ENDPOINT_URL_ECS'];
+    return terminalReporter(stream, { verbose, colour, unicode, links, onResume });
   }
   const { FORCE_COLOR } = environment;
   const isForced = FORCE_COLOR !== undefined && FORCE_COLOR !== '0';

@@ -206,25 +206,17 @@ function addStep(state: RunState, event: EventOf<'build-step'> & { at: Date }): 
 function pushAfter(before: PushState, layers: readonly LayerProgress[]): PushState {
   const sum = (key: 'current' | 'total') =>
     layers.reduce((total, layer) => total + (layer[key] ?? 0), 0);
-  const isKnown = layers.every(({ total }) => total !== undefined);
   const current = Math.max(before.current, sum('current'));
+  const isKnown = before.total !== undefined || layers.every(({ total }) => total !== undefined);
   const total = isKnown ? Math.max(current, sum('total'), before.total ?? 0) : undefined;
-  const shares = layers.map((layer) => shareOf(layer));
-  const ratio = total
-    ? current / total
-    : shares.reduce((all, share) => all + share, 0) / Math.max(1, layers.length);
   return {
     current,
-    total: total ?? (before.total === undefined ? undefined : Math.max(before.total, current)),
-    ratio: Math.min(1, Math.max(before.ratio, ratio)),
+    total,
+    // The share of layers says nothing of the bytes: until all sizes are known, the bar waits.
+    ratio: total ? Math.max(before.ratio, current / total) : before.ratio,
     layers: Math.max(before.layers, layers.length),
     there: Math.max(before.there, layers.filter(({ state }) => state === 'exists').length),
   };
-}
-
-function shareOf({ state, current, total }: LayerProgress): number {
-  if (state === 'pushed' || state === 'exists') return 1;
-  return total ? Math.min(1, current / total) : 0;
 }
 
 function change(

@@ -17,6 +17,7 @@ const PASSING = new Set<Event['kind']>([
   'build-started',
   'build-output',
   'build-step',
+  'context-sent',
   'push-started',
   'rollout-progress',
 ]);
@@ -29,6 +30,8 @@ export interface TerminalOptions {
   readonly verbose: boolean;
   readonly colour: boolean;
   readonly unicode: boolean;
+  /** Shows where the console has a service; not in the sandbox. */
+  readonly links: boolean;
   /** Calls back when the run continues after Ctrl-Z. */
   readonly onResume?: ((act: () => void) => void) | undefined;
 }
@@ -36,7 +39,7 @@ export interface TerminalOptions {
 /** Colours, marks and a live view of what runs on a terminal. */
 export function terminalReporter(
   stream: RegionStream,
-  { verbose, colour, unicode, onResume }: TerminalOptions,
+  { verbose, colour, unicode, links, onResume }: TerminalOptions,
 ): Reporter {
   const paint = paintLine(colour, unicode);
   const story = makeStory(verbose);
@@ -73,7 +76,7 @@ export function terminalReporter(
     end: () => {
       clearInterval(drawing);
       region.close();
-      const lines = summarise(state, screen());
+      const lines = summarise(state, screen(), links);
       if (lines.length > 0) stream.write(lines.map((line) => `${line}\n`).join(''));
     },
   };

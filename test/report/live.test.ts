@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { serviceResult } from '../../src/core/result.ts';
 import type { Event } from '../../src/events.ts';
+import { consoleLink } from '../../src/report/console-link.ts';
 import { draw, summarise } from '../../src/report/live.ts';
 import { NOTHING_YET, reduce } from '../../src/report/run-state.ts';
 import type { RunState } from '../../src/report/run-state.ts';
@@ -243,10 +244,24 @@ describe('the summary of', () => {
     const state = stateOf(...built, [110, end]);
     const lines = [80, 40, 20].flatMap((columns) => [
       `-- ${columns} columns`,
-      ...summarise(state, { ...screen, columns, now: after(111) }),
+      ...summarise(state, { ...screen, columns, now: after(111) }, false),
     ]);
     expect(`${lines.join('\n')}\n`).toMatchSnapshot();
   });
+});
+
+test.each([
+  ['aws', 'eu-west-1', 'https://eu-west-1.console.aws.amazon.com/'],
+  ['aws-cn', 'cn-north-1', 'https://cn-north-1.console.amazonaws.cn/'],
+  ['aws-us-gov', 'us-gov-west-1', 'https://us-gov-west-1.console.amazonaws-us-gov.com/'],
+  ['aws-iso', 'us-iso-east-1', undefined],
+])('the console of %s is linked where it is known', (partition, region, start) => {
+  const link = consoleLink({
+    cluster: 'c',
+    service: 's',
+    taskDefinition: `arn:${partition}:ecs:${region}:111122223333:task-definition/app:2`,
+  });
+  expect(link).toBe(start && `${start}ecs/v2/clusters/c/services/s/health?region=${region}`);
 });
 
 const ids = fc.constantFrom('a', 'b', 'c');

@@ -86,7 +86,12 @@ describe('a region', () => {
 
 test('a run leaves its story and a summary, and no frame', async () => {
   const { stream, lines } = makeScreen(60, 20);
-  const reporter = terminalReporter(stream, { verbose: false, colour: true, unicode: true });
+  const reporter = terminalReporter(stream, {
+    verbose: false,
+    colour: true,
+    unicode: true,
+    links: false,
+  });
   const say = (...events: readonly Event[]) => {
     for (const event of events) reporter.report({ ...event, at: new Date() });
   };
