@@ -250,13 +250,14 @@ function change(
   };
 }
 
-/** AWS tells the begin of some waits; of the others it is when they were first seen. */
+/** AWS tells the begin of some waits; of the others, and on a clock ahead, it is when they were seen. */
 function waitsSince(
   { progress, waitsSince: before }: ServiceState,
   event: EventOf<'rollout-progress'>,
   at: Date,
 ): Date {
-  if (event.waitsSince !== undefined) return new Date(event.waitsSince);
+  const since = event.waitsSince === undefined ? undefined : new Date(event.waitsSince);
+  if (since !== undefined && since <= at) return since;
   const isSame = progress?.waitsFor === event.waitsFor && progress?.stage === event.stage;
   return progress !== undefined && isSame ? before : at;
 }
