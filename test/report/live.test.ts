@@ -153,7 +153,7 @@ const VIEWS: Readonly<Record<string, readonly [RunState, number]>> = {
         running: 2,
         waitsFor: 'drain',
         draining: 2,
-        waitsSince: after(70).toISOString(),
+        waitsSince: after(55).toISOString(),
         waitsAtMost: 300,
       }),
     ]),
