@@ -1,3 +1,5 @@
+import { printable } from '../core/foreign.ts';
+
 /** Seconds between two times, at least 0: clocks of AWS and of this machine differ. */
 export function secondsBetween(start: Date, end: Date): number {
   return Math.max(0, end.getTime() - start.getTime()) / 1000;
@@ -21,9 +23,11 @@ export function formatSeconds(seconds: number): string {
   return `${Math.floor(minutes / 60)}h ${minutes % 60}m`;
 }
 
-/** A text of others as one line without control characters. */
+/** A text of others as one line of printable characters. */
 export function clean(text: string): string {
-  return text.replaceAll(/\p{Cc}+/gu, ' ').trimEnd();
+  return printable(text)
+    .replaceAll(/[\t\n]+/g, ' ')
+    .trimEnd();
 }
 
 /** Characters of our own lines, in ASCII. */
@@ -67,4 +71,20 @@ export function shortenEvent(message: string): string {
     .replace(/^\(service \S+\) /, '')
     .replaceAll(/\(task ([0-9a-f]{8})[0-9a-f]{24}\)/g, '(task $1…)')
     .replaceAll(/\(target-group arn:\S+:targetgroup\/([^/)]+)[^)]*\)/g, '(target-group $1)');
+}
+
+/** Lines of a table whose columns are as wide as their widest cell. */
+export function formatTable(
+  header: readonly string[],
+  rows: readonly (readonly string[])[],
+): string[] {
+  const widths = header.map((title, column) =>
+    Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)),
+  );
+  return [header, ...rows].map((row) =>
+    row
+      .map((cell, column) => (column === row.length - 1 ? cell : cell.padEnd(widths[column] ?? 0)))
+      .join('  ')
+      .trimEnd(),
+  );
 }

@@ -263,6 +263,9 @@ function rolloutRows(state: RunState, phase: Phase, pen: Pen): readonly Row[] {
   );
   return [
     { text: headline(pen, title, clocksOf(state, phase, pen.now)), weight: WEIGHT.head },
+    ...(state.isUnreachable
+      ? [{ text: pen.chalk.yellow('  ▲ Cannot reach AWS; still watching'), weight: WEIGHT.cause }]
+      : []),
     ...services.flatMap((service) =>
       full.has(service)
         ? [
@@ -442,7 +445,7 @@ export function summarise(state: RunState, screen: Screen, links: boolean): stri
     const link = links ? consoleLink(result) : undefined;
     return [
       `  ${chalk.bold(service)} is served by ${clean(now)}${was}`,
-      ...(link === undefined ? [] : [`    ${chalk.dim(link)}`]),
+      ...(link === undefined ? [] : [`    ${chalk.dim(clean(link))}`]),
     ];
   });
   const phases = state.phases.map(({ name, start, end }) => ({

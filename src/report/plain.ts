@@ -1,6 +1,6 @@
 import { hasFailedTasks } from '../core/diagnosis.ts';
 import type { Event, TimedEvent } from '../events.ts';
-import { formatBytes, formatSeconds, secondsBetween } from './format.ts';
+import { clean, formatBytes, formatSeconds, secondsBetween } from './format.ts';
 import { NOTHING_YET, phaseOf, reduce } from './run-state.ts';
 import type { RunState } from './run-state.ts';
 import { makeStory } from './story.ts';
@@ -99,7 +99,8 @@ export function plainReporter(
     silence = setTimeout(() => {
       const now = new Date();
       const text = aliveText(state, now);
-      if (text !== undefined) write(`${stamp(now)}${paint({ level: 'detail', text })}`);
+      if (text !== undefined)
+        write(`${stamp(now)}${paint({ level: 'detail', text: clean(text) })}`);
       listen();
     }, SILENCE).unref();
   };

@@ -39,7 +39,7 @@ export function openRegion(stream: RegionStream, settle = SETTLE): Region {
   let settling: NodeJS.Timeout | undefined;
   let held = '';
   // Row by row: tmux moves a screen that is erased from its first row on into the scrollback.
-  const erase = () => `${Array.from({ length: height }, () => `${CSI}2K`).join(`${CSI}A`)}\r`;
+  const erase = () => `${Array.from({ length: height }, () => `${CSI}2K`).join(`${CSI}A`)}${CSI}G`;
   const put = (above: string) => {
     const [columns, rows] = stream.getWindowSize();
     const lines = wanted(columns, rows).slice(0, Math.max(0, rows - 1));

@@ -1,3 +1,4 @@
+import { withoutCommands } from '../core/foreign.ts';
 import type { Settings } from '../settings/lookup.ts';
 import { githubReporter } from './github.ts';
 import { jsonReporter } from './json.ts';
@@ -21,9 +22,11 @@ const OWN_TIMES = ['GITHUB_ACTIONS', 'GITLAB_CI', 'BUILDKITE'];
 export async function openReporter(options: ReporterOptions): Promise<Reporter> {
   const { progress, verbose, stream, environment } = options;
   const write = (text: string) => void stream.write(text);
+  const guard = commandGuard(environment);
+  const show = (text: string) => write(guard(text));
   const terminal = stream.isTTY && stream.columns > 0 && environment['TERM'] !== 'dumb';
   if (progress === 'json') return jsonReporter(write, verbose);
-  if (progress === 'quiet') return plainReporter(write, { verbose: false, quiet: true });
+  if (progress === 'quiet') return plainReporter(show, { verbose: false, quiet: true });
   if (terminal && (progress === 'terminal' || (progress === 'auto' && !environment['CI']))) {
     const { terminalReporter } = await import('./terminal.ts');
     const colour = isColoured(stream, environment);
@@ -31,14 +34,21 @@ export async function openReporter(options: ReporterOptions): Promise<Reporter> 
     const { onResume } = options;
     // Another endpoint is another AWS: the sandbox has no console.
     const links = !environment['AWS_ENDPOINT_URL'] && !environment['AWS_ENDPOINT_URL_ECS'];
-    return terminalReporter(stream, { verbose, colour, unicode, links, onResume });
+    return terminalReporter(stream, { verbose, colour, unicode, links, guard, onResume });
   }
   const { FORCE_COLOR } = environment;
   const isForced = FORCE_COLOR !== undefined && FORCE_COLOR !== '0';
   const paint = isForced ? (await import('./terminal.ts')).paintLine(true, true) : undefined;
   const times = !OWN_TIMES.some((name) => environment[name]);
-  const plain = plainReporter(write, { verbose, quiet: false, times, paint });
-  return environment['GITHUB_ACTIONS'] === 'true' ? githubReporter(write, plain) : plain;
+  const plain = plainReporter(show, { verbose, quiet: false, times, paint });
+  return isGithub(environment) ? githubReporter(write, plain) : plain;
+}
+
+const isGithub = ({ GITHUB_ACTIONS }: ReporterOptions['environment']) => GITHUB_ACTIONS === 'true';
+
+/** Keeps text from acting as a workflow command where the runner of GitHub Actions reads it. */
+export function commandGuard(environment: ReporterOptions['environment']) {
+  return isGithub(environment) ? withoutCommands : (text: string) => text;
 }
 
 /** Whether a terminal shows more than ASCII: Windows Terminal, VS Code, or a UTF-8 locale. */

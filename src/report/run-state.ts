@@ -71,6 +71,8 @@ export interface RunState {
   readonly context: { readonly files: number; readonly bytes: number } | undefined;
   readonly push: PushState;
   readonly services: readonly ServiceState[];
+  /** AWS does not answer the polls: what is shown was seen before. */
+  readonly isUnreachable: boolean;
   /** When --timeout ends the watch. */
   readonly deadline: Date | undefined;
 }
@@ -86,6 +88,7 @@ export const NOTHING_YET: RunState = {
   context: undefined,
   push: { current: 0, total: undefined, ratio: 0, layers: 0, there: 0 },
   services: [],
+  isUnreachable: false,
   deadline: undefined,
 };
 
@@ -151,6 +154,10 @@ export function reduce(before: RunState, event: TimedEvent): RunState {
         ...item,
         causes: [...item.causes.filter(({ code }) => code !== event.cause.code), event.cause],
       }));
+    case 'polls-failing':
+      return { ...state, isUnreachable: true };
+    case 'polls-recovered':
+      return { ...state, isUnreachable: false };
     case 'service-ended': {
       const next = change(state, event.result.service, at, (item) => ({ ...item, ended: event }));
       const isLast = next.services.every(({ ended }) => ended !== undefined);

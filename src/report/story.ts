@@ -1,4 +1,5 @@
 import type { EventOf, TimedEvent } from '../events.ts';
+import { clean } from './format.ts';
 import { isRoutine, progressText, wordEvent } from './words.ts';
 import type { Line } from './words.ts';
 
@@ -57,7 +58,10 @@ export function makeStory(verbose: boolean): Story {
         if (head === undefined || isNews(head)) return lines;
         // Told again with a log that came late.
         const { service, cause } = event;
-        const more = { level: 'detail', text: `${service}: more about ${cause.code}:` } as const;
+        const more = {
+          level: 'detail',
+          text: `${clean(service)}: more about ${cause.code}:`,
+        } as const;
         return [more, ...rest.filter(isNews)];
       }
       default:

@@ -32,6 +32,8 @@ export interface TerminalOptions {
   readonly unicode: boolean;
   /** Shows where the console has a service; not in the sandbox. */
   readonly links: boolean;
+  /** Keeps text from acting as a command of a CI runner. */
+  readonly guard: (text: string) => string;
   /** Calls back when the run continues after Ctrl-Z. */
   readonly onResume?: ((act: () => void) => void) | undefined;
 }
@@ -39,7 +41,7 @@ export interface TerminalOptions {
 /** Colours, marks and a live view of what runs on a terminal. */
 export function terminalReporter(
   stream: RegionStream,
-  { verbose, colour, unicode, links, onResume }: TerminalOptions,
+  { verbose, colour, unicode, links, guard, onResume }: TerminalOptions,
 ): Reporter {
   const paint = paintLine(colour, unicode);
   const story = makeStory(verbose);
@@ -54,7 +56,7 @@ export function terminalReporter(
     colour,
   });
   const frame = () => {
-    region.draw((columns, rows) => draw(state, screen([columns, rows])));
+    region.draw((columns, rows) => draw(state, screen([columns, rows])).map(guard));
   };
   onResume?.(() => region.forget());
   return {
@@ -67,7 +69,7 @@ export function terminalReporter(
         frame();
       }
       if (lines.length > 0 && (verbose || !PASSING.has(event.kind)))
-        region.print(lines.map(paint).join(''));
+        region.print(guard(lines.map(paint).join('')));
       if (phaseOf(state) !== undefined && drawing === undefined) {
         frame();
         drawing = setInterval(frame, FRAME).unref();
@@ -77,7 +79,7 @@ export function terminalReporter(
       clearInterval(drawing);
       region.close();
       const lines = summarise(state, screen(), links);
-      if (lines.length > 0) stream.write(lines.map((line) => `${line}\n`).join(''));
+      if (lines.length > 0) stream.write(guard(lines.map((line) => `${line}\n`).join('')));
     },
   };
 }

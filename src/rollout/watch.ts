@@ -198,7 +198,7 @@ async function moveBack(
     const error = new EcsDeployError({
       code: 'rollback-impossible',
       message: `${service.name} cannot be rolled back: no earlier revision is known.`,
-      hint: `name one: ecsdeploy rollback --to ${familyOf(ours.taskDefinition)}:REVISION`,
+      hint: `name one: ecsdeploy rollback --cluster ${shortName(service.cluster)} --service ${service.name} --to ${familyOf(ours.taskDefinition)}:REVISION`,
     });
     return { kind: 'not-moved-back', error, isLost: false };
   }

@@ -480,24 +480,46 @@ describe('the end', () => {
   const back = service([old({ status: 'PRIMARY', running: 2 })]);
 
   test.each<[string, Service, RolloutRecord | undefined, object]>([
-    ['a success', done, undefined, { outcome: 'succeeded', running: 2, serving: 'app:2' }],
+    [
+      'a success',
+      done,
+      undefined,
+      { outcome: 'succeeded', running: 2, serving: 'app:2', runningByRevision: { 'app:2': 2 } },
+    ],
     [
       'a rollback shows what runs now',
       service([old({ status: 'PRIMARY', running: 2, taskDefinition: 'app:0' })]),
       record('ROLLBACK_SUCCESSFUL', { reason: 'r' }),
-      { outcome: 'rolled-back', running: 2, serving: 'app:0', previousTaskDefinition: 'app:0' },
+      {
+        outcome: 'rolled-back',
+        running: 2,
+        serving: 'app:0',
+        runningByRevision: { 'app:0': 2 },
+        previousTaskDefinition: 'app:0',
+      },
     ],
     [
       'a failure shows our deployment',
       service([own({ rolloutState: 'FAILED', running: 1 }), old({ running: 2 })]),
       undefined,
-      { outcome: 'failed', running: 1, serving: 'app:1', previousTaskDefinition: 'app:1' },
+      {
+        outcome: 'failed',
+        running: 1,
+        serving: 'app:1',
+        runningByRevision: { 'app:1': 2, 'app:2': 1 },
+        previousTaskDefinition: 'app:1',
+      },
     ],
     [
       'a deployment that is gone has no tasks',
       service([deployment(3, { status: 'PRIMARY', running: 2 })]),
       record('STOPPED'),
-      { outcome: 'superseded', running: 0, serving: 'app:3' },
+      {
+        outcome: 'superseded',
+        running: 0,
+        serving: 'app:3',
+        runningByRevision: { 'app:3': 2 },
+      },
     ],
   ])('%s', (_, seen, of, result) => {
     const ended = run(open(), poll(seen, of), failedTasks());

@@ -132,7 +132,12 @@ describe('a rollout in a log', () => {
     say({ kind: 'cause', service: 'api', cause: { ...cause, evidence: ['exit code 1', '| log'] } });
     say({
       ...ended,
-      result: { ...ended.result, outcome: 'failed', causes: [{ ...cause, evidence: [] }] },
+      result: {
+        ...ended.result,
+        outcome: 'failed',
+        serving: 'task-definition/app:2',
+        causes: [{ ...cause, evidence: [] }],
+      },
     });
     expect(lines()).toEqual([
       'Error: api: it ended [application-exit]',

@@ -91,6 +91,7 @@ test('a run leaves its story and a summary, and no frame', async () => {
     colour: true,
     unicode: true,
     links: false,
+    guard: (text) => text,
   });
   const say = (...events: readonly Event[]) => {
     for (const event of events) reporter.report({ ...event, at: new Date() });

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { Readable, Writable } from 'node:stream';
+import { PassThrough, Readable, Writable } from 'node:stream';
 import { onTestFinished } from 'vitest';
 import type { Result } from '../../src/core/result.ts';
 import { EcsDeployError } from '../../src/errors.ts';
@@ -25,7 +25,9 @@ export interface Running {
 export interface CliOptions<R extends Running = Running> {
   readonly environment?: Readonly<Record<string, string | undefined>>;
   readonly directory?: string;
-  readonly stdin?: string;
+  readonly stdin?: string | Buffer;
+  /** Typed at the first prompt, by a user whose stdin and stderr are terminals; in process only. */
+  readonly typed?: string;
   /** Called with each chunk of stderr, to act during a run. */
   readonly onStderr?: (text: string, running: R) => void;
   /** The same for stdout. */
@@ -55,7 +57,8 @@ function environmentOf({ environment }: Pick<CliOptions, 'environment'>): NodeJS
 
 /** Runs the command in this process, as src/main.ts does: argv in, exit status and both streams out. */
 export function runCli(args: readonly string[], options: CliOptions = {}): Promise<CliEnd> {
-  const { directory = process.cwd(), stdin = '', onStderr, onStdout } = options;
+  const { directory = process.cwd(), stdin = '', typed, onStderr, onStdout } = options;
+  const keyboard = Object.assign(new PassThrough(), { isTTY: true, setRawMode: () => keyboard });
   const controller = new AbortController();
   const kill = (name: NodeJS.Signals) => {
     const message = `Interrupted by ${name}.`;
@@ -64,12 +67,18 @@ export function runCli(args: readonly string[], options: CliOptions = {}): Promi
   // A run that a test does not await must not delay the next one.
   onTestFinished(() => kill('SIGTERM'));
   const stdout = collector((text) => onStdout?.(text, { kill }));
-  const stderr = collector((text) => onStderr?.(text, { kill }));
+  const stderr = collector((text) => {
+    if (typed !== undefined && text.endsWith(': ')) keyboard.write(typed);
+    onStderr?.(text, { kill });
+  });
+  if (typed !== undefined) stderr.stream.isTTY = true;
   return inside({ environment: environmentOf(options), directory }, async () => {
     const status = await run(args, {
       environment: process.env,
       directory,
-      stdin: Readable.from(stdin === '' ? [] : [stdin]) as NodeJS.ReadStream,
+      stdin: (typed === undefined
+        ? Readable.from(stdin.length === 0 ? [] : [stdin])
+        : keyboard) as NodeJS.ReadStream,
       stdout: stdout.stream,
       stderr: stderr.stream,
       signal: controller.signal,
