@@ -51,14 +51,24 @@ export type Event =
   | { readonly kind: 'before-started'; readonly command: string }
   | { readonly kind: 'before-output'; readonly line: string }
   | { readonly kind: 'build-started'; readonly platform: string }
+  | { readonly kind: 'context-progress'; readonly files: number; readonly bytes: number }
   | { readonly kind: 'context-sent'; readonly files: number; readonly bytes: number }
   | {
       readonly kind: 'build-step';
+      /** Two steps can have the same name. */
+      readonly id: string;
       readonly name: string;
       readonly state: 'started' | 'cached' | 'completed';
       readonly seconds: number;
+      /** Steps of the build that are known so far, this one included. */
+      readonly known: number;
     }
-  | { readonly kind: 'build-output'; readonly line: string }
+  | {
+      readonly kind: 'build-output';
+      readonly line: string;
+      /** Id of its step; undefined from a builder without steps. */
+      readonly step: string | undefined;
+    }
   | { readonly kind: 'built'; readonly platform: string; readonly seconds: number }
   | { readonly kind: 'repository-created'; readonly uri: string }
   | { readonly kind: 'push-started' }

@@ -9,11 +9,14 @@ process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] = 'true';
 
 const controller = new AbortController();
 function interrupt(name: NodeJS.Signals): void {
-  if (controller.signal.aborted) process.exit(EXIT_STATUS.interrupted);
+  if (controller.signal.aborted) {
+    // The shell's prompt must not end the last line of a frame.
+    if (process.stderr.isTTY) process.stderr.write('\n');
+    process.exit(EXIT_STATUS.interrupted);
+  }
   const message = `Interrupted by ${name}.`;
   controller.abort(new EcsDeployError({ code: 'interrupted', message, cause: name }));
 }
-// `on`, not `once`: beside ora, `once` would let the second signal kill without a clean-up.
 for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, interrupt);
 // Progress that cannot be written does not end a deploy; a result that cannot be written is a failure.
 process.stderr.on('error', () => undefined);
@@ -39,6 +42,7 @@ const status = await run(process.argv.slice(2), {
   stderr: process.stderr,
   signal: controller.signal,
   interrupt: () => interrupt('SIGINT'),
+  onResume: (act) => void process.on('SIGCONT', act),
   version: ECSDEPLOY_VERSION,
   bugs: typeof ECSDEPLOY_BUGS === 'undefined' ? undefined : ECSDEPLOY_BUGS,
   versions: { node: process.versions.node, platform: process.platform, arch: process.arch },

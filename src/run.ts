@@ -28,6 +28,8 @@ export interface Io {
   readonly signal: AbortSignal;
   /** Does what Ctrl-C does: at a prompt, the terminal reports Ctrl-C to the prompt only. */
   readonly interrupt: () => void;
+  /** Calls back when the process continues after Ctrl-Z. */
+  readonly onResume?: (act: () => void) => void;
   readonly version: string;
   /** Where to report a bug; undefined in a build without that address. */
   readonly bugs?: string | undefined;
@@ -104,6 +106,7 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
       verbose,
       stream: stderr,
       environment,
+      onResume: io.onResume,
     });
     const action = await loadCommand(invocation.command);
     return await finish(await action(context), null);

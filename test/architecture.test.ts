@@ -30,7 +30,7 @@ const SANDBOX_COMMAND = join('src', 'commands', 'sandbox.ts');
 const ONLY_IN: readonly (readonly [RegExp, readonly string[]])[] = [
   [/^@aws-sdk\/|^@smithy\//, ['aws']],
   [/^dockerode$|^@bufbuild\/|^re2js$/, ['docker']],
-  [/^(ora|chalk)$/, ['report']],
+  [/^(chalk|fast-string-width)$/, ['report']],
   [/^commander$/, ['cli']],
   [/^yaml$/, ['settings']],
   [/^jsonc-parser$/, ['plan']],
@@ -125,7 +125,9 @@ test('the core is pure', () => {
 test('only main names the process, and nothing prints through console', () => {
   const naming = files.filter((file) => /\bprocess\.|node:process/.test(code(file)));
   expect(naming.toSorted()).toEqual([join('src', 'main.ts'), join('src', 'processes.ts')]);
-  expect(files.filter((file) => /\bconsole\./.test(code(file)))).toEqual([]);
+  expect(
+    files.filter((file) => /\bconsole\.(?:log|info|warn|error|debug)\b/.test(code(file))),
+  ).toEqual([]);
 });
 
 /** A file without its comments. */

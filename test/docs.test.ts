@@ -62,3 +62,26 @@ test('every section that the code cites exists', () => {
   );
   expect(cited.filter((problem) => problem !== undefined)).toEqual([]);
 });
+
+test('the reference of events has every kind, and each of its members', () => {
+  const types = ['src/events.ts', 'src/core/rollout-events.ts']
+    .map((file) => readFileSync(file, 'utf8').replaceAll(/\/\*\*[^]*?\*\//g, ''))
+    .join('\n');
+  const reference = readFileSync('docs/reference/events.md', 'utf8');
+  const kinds = [
+    ...types.matchAll(/readonly kind: '([\w-]+)'([^]*?)(?=\|\s*\{|\|\s*\w+Event\b|;\n\n)/g),
+  ];
+  expect(kinds.length).toBeGreaterThan(30);
+  const missing = kinds.flatMap(([, kind = '', body = '']) => {
+    const rows = reference.split('\n').filter((line) => line.startsWith(`| \`${kind}\` `));
+    const [row] = rows;
+    if (row === undefined || rows.length > 1) return [kind];
+    const section = reference.split(`### ${kind}\n`)[1] ?? row;
+    const members = [...body.matchAll(/readonly (\w+)\??:/g)].map(([, member = '']) => member);
+    // An error is written as its members.
+    return members
+      .filter((member) => member !== 'error' && !section.includes(`\`${member}\``))
+      .map((member) => `${kind}.${member}`);
+  });
+  expect(missing).toEqual([]);
+});

@@ -14,9 +14,41 @@ export interface RolloutCounts {
   readonly old: number;
 }
 
+/** One deployment of the service: a row of the live view. */
+export interface RevisionProgress {
+  /** `ecs-svc/…` */
+  readonly deployment: string;
+  /** `family:revision` */
+  readonly revision: string;
+  /** It is the deployment that is watched. */
+  readonly isOurs: boolean;
+  /** It takes the traffic now, or most of it. */
+  readonly isServing: boolean;
+  /** Percentage of the production traffic; undefined where it is not shifted in stages. */
+  readonly traffic: number | undefined;
+  readonly desired: number;
+  readonly running: number;
+  readonly pending: number;
+  readonly failed: number;
+}
+
+/** A service that is watched, and the revision that it moves to. */
+export interface WatchedService {
+  readonly cluster: string;
+  readonly service: string;
+  /** `family:revision` */
+  readonly revision: string;
+}
+
 /** What the watch of a deployment tells. */
 export type RolloutEvent =
   | { readonly kind: 'error'; readonly error: EcsDeployError }
+  | {
+      readonly kind: 'watch-started';
+      readonly services: readonly WatchedService[];
+      /** Seconds left of --timeout. */
+      readonly secondsLeft: number;
+    }
   | {
       readonly kind: 'rollout-progress';
       readonly service: string;
@@ -34,6 +66,8 @@ export type RolloutEvent =
       /** Old tasks whose connections are draining: ECS no longer counts them as running. */
       readonly draining: number;
       readonly counts: RolloutCounts;
+      /** Every deployment that has tasks, ours first. */
+      readonly revisions: readonly RevisionProgress[];
     }
   | {
       readonly kind: 'rollout-paused';
@@ -46,7 +80,13 @@ export type RolloutEvent =
       readonly expiresAt: string | undefined;
       readonly timeoutAction: string | undefined;
     }
-  | { readonly kind: 'service-event'; readonly service: string; readonly message: string }
+  | {
+      readonly kind: 'service-event';
+      readonly service: string;
+      readonly message: string;
+      /** ISO time of AWS; undefined where AWS gives none. */
+      readonly createdAt: string | undefined;
+    }
   | { readonly kind: 'cause'; readonly service: string; readonly cause: Cause }
   | { readonly kind: 'rolling-back'; readonly service: string; readonly reason: string }
   | {

@@ -1,4 +1,9 @@
-import type { RolloutCounts, RolloutEvent, RolloutEventOf } from './rollout-events.ts';
+import type {
+  RevisionProgress,
+  RolloutCounts,
+  RolloutEvent,
+  RolloutEventOf,
+} from './rollout-events.ts';
 import type { EcsDeployError } from '../errors.ts';
 import {
   causeKey,
@@ -349,6 +354,7 @@ function tellProgress(
     draining: state.draining.tasks,
     ...waiting(state, phase, counts),
     counts,
+    revisions: revisionsOf(state),
   };
   const told = JSON.stringify(progress);
   const isNews = told !== state.told && own !== undefined && phase !== 'stale';
@@ -359,7 +365,12 @@ function tellProgress(
     // An event with a cause is told as the cause.
     ...fresh
       .filter(({ message }) => diagnoseEvent(message, service) === undefined)
-      .map(({ message }) => ({ kind: 'service-event', service: service.name, message }) as const),
+      .map(({ message, createdAt }) => ({
+        kind: 'service-event' as const,
+        service: service.name,
+        message,
+        createdAt: createdAt?.toISOString(),
+      })),
     isNews && progress,
     pause,
     isRollbackNews && { kind: 'rolling-back', service: service.name, reason },
@@ -371,6 +382,34 @@ function tellProgress(
     rollingBack: state.rollingBack || isRollbackNews,
   };
   return [next, events.filter((event) => typeof event === 'object')];
+}
+
+/** The deployments that have tasks, the judged one first. */
+function revisionsOf({ polled, judged, failedTasks }: WatchState): readonly RevisionProgress[] {
+  const { service, record } = polled;
+  const serving = servingRevision(service, record);
+  const isStaged = record?.traffic !== undefined;
+  return service.deployments
+    .filter(
+      ({ id, desired, running, pending }) => id === judged.id || desired + running + pending > 0,
+    )
+    .toSorted((one, other) => Number(other.id === judged.id) - Number(one.id === judged.id))
+    .map((deployment) => {
+      const { id, taskDefinition, desired, running, pending, failed } = deployment;
+      const isOurs = id === judged.id;
+      const isShifted = id === record?.deployment;
+      return {
+        deployment: id,
+        revision: shortName(taskDefinition),
+        isOurs,
+        isServing: taskDefinition === serving,
+        traffic: isStaged ? (isShifted ? record.traffic : 100 - record.traffic) : undefined,
+        desired,
+        running,
+        pending,
+        failed: isOurs ? failedTasks : failed,
+      };
+    });
 }
 
 function pauseNews({

@@ -67,6 +67,12 @@ export async function buildImage(
   const sent: Sent = { files: 0, bytes: 0 };
   let unreadable: unknown;
   let session: Session | undefined;
+  let told = 0;
+  const telling = setInterval(() => {
+    if (sent.bytes === told) return;
+    told = sent.bytes;
+    emit({ kind: 'context-progress', ...sent });
+  }, CONTEXT_PAUSE).unref();
   try {
     const ignored = await readIgnoreFile(request.context, request.dockerfile);
     const methods = sessionMethods(request, ignored, sent, (error) => {
@@ -84,9 +90,13 @@ export async function buildImage(
     if (error instanceof EcsDeployError || isConnectionLost(error)) throw error;
     throw buildFailed((error as Error).message, [], error);
   } finally {
+    clearInterval(telling);
     session?.close();
   }
 }
+
+/** Milliseconds between two reports of the bytes of the context. */
+const CONTEXT_PAUSE = 200;
 
 function sharedKeyOf({ context, dockerfile }: BuildRequest): string {
   return createHash('sha256').update(`${context}\0${dockerfile}`).digest('hex');

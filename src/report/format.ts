@@ -1,3 +1,10 @@
+import { printable } from '../core/foreign.ts';
+
+/** Seconds between two times, at least 0: clocks of AWS and of this machine differ. */
+export function secondsBetween(start: Date, end: Date): number {
+  return Math.max(0, end.getTime() - start.getTime()) / 1000;
+}
+
 /** Bytes with a unit, e.g. `1.5 MB`. */
 export function formatBytes(bytes: number): string {
   if (bytes < 1000) return `${bytes} B`;
@@ -14,6 +21,33 @@ export function formatSeconds(seconds: number): string {
   const minutes = Math.floor(whole / 60);
   if (minutes < 60) return `${minutes}m ${whole % 60}s`;
   return `${Math.floor(minutes / 60)}h ${minutes % 60}m`;
+}
+
+/** A text of others as one line of printable characters. */
+export function clean(text: string): string {
+  return printable(text)
+    .replaceAll(/[\t\n]+/g, ' ')
+    .trimEnd();
+}
+
+/** Characters of our own lines, in ASCII. */
+const ASCII: readonly (readonly [string, string])[] = [
+  ['✔', '+'],
+  ['✖', 'x'],
+  ['▲', '!'],
+  ['→', '->'],
+  ['–', '-'],
+  ['·', '.'],
+  ['…', '...'],
+  ['×', 'x'],
+  ['█', '#'],
+  ['▒', '='],
+  ['░', '-'],
+];
+
+/** A text with our own marks as ASCII, for a terminal that shows no others. */
+export function toAscii(text: string): string {
+  return ASCII.reduce((all, [from, to]) => all.replaceAll(from, to), text);
 }
 
 /** A number and its noun, e.g. `1 task`, `2 tasks`. */

@@ -1,6 +1,10 @@
 import { hasFailedTasks } from '../core/diagnosis.ts';
 import type { Event, TimedEvent } from '../events.ts';
-import { wordEvent } from './words.ts';
+import { clean, formatBytes, formatSeconds, secondsBetween } from './format.ts';
+import { NOTHING_YET, phaseOf, reduce } from './run-state.ts';
+import type { RunState } from './run-state.ts';
+import { makeStory } from './story.ts';
+import { progressText, phasesText } from './words.ts';
 import type { Level, Line } from './words.ts';
 
 /** Writes text to stderr. */
@@ -41,11 +45,40 @@ function isTrouble(event: Event): boolean {
   return ['checked', 'error', 'interrupted', 'rolling-back', 'rollout-paused'].includes(event.kind);
 }
 
+/** Events whose first line begins with its time: what happens while a run waits. */
+const TIMED = new Set<Event['kind']>([
+  'before-started',
+  'build-started',
+  'built',
+  'repository-created',
+  'push-started',
+  'pushed',
+  'image-tagged',
+  'registered',
+  'register-skipped',
+  'register-retried',
+  'rollout-started',
+  'rollout-unchanged',
+  'rollout-progress',
+  'rollout-paused',
+  'service-event',
+  'cause',
+  'rolling-back',
+  'polls-failing',
+  'polls-recovered',
+  'service-ended',
+]);
+
+/** Milliseconds without a line after which a line says that the run is alive: CI ends silent jobs. */
+const SILENCE = 60_000;
+
 /** How plain lines are written. */
 export interface PlainOptions {
   readonly verbose: boolean;
   /** Reports failures only. */
   readonly quiet: boolean;
+  /** Begins lines with the UTC time; logs of some CI systems have their own. */
+  readonly times?: boolean | undefined;
   /** Colours the lines where the user forces colours (FORCE_COLOR). */
   readonly paint?: ((line: Line) => string) | undefined;
 }
@@ -53,15 +86,79 @@ export interface PlainOptions {
 /** Writes the lines of an event without escape codes, unless `paint` adds them. */
 export function plainReporter(
   write: Write,
-  { verbose, quiet, paint = plainLine }: PlainOptions,
+  { verbose, quiet, times = false, paint = plainLine }: PlainOptions,
 ): Reporter {
+  const story = makeStory(verbose);
+  const stamp = times ? makeStamp() : () => '';
+  let state = NOTHING_YET;
+  let silence: NodeJS.Timeout | undefined;
+  const listen = () => {
+    clearTimeout(silence);
+    silence = undefined;
+    if (quiet || phaseOf(state) === undefined) return;
+    silence = setTimeout(() => {
+      const now = new Date();
+      const text = aliveText(state, now);
+      if (text !== undefined)
+        write(`${stamp(now)}${paint({ level: 'detail', text: clean(text) })}`);
+      listen();
+    }, SILENCE).unref();
+  };
   return {
     report: (event) => {
+      state = reduce(state, event);
       if (quiet && !isTrouble(event)) return;
-      for (const line of wordEvent(event).lines) {
-        if (line.level !== 'debug' || verbose) write(paint(line));
-      }
+      const lines = story(event);
+      const time = lines.length > 0 && TIMED.has(event.kind) ? stamp(event.at) : '';
+      if (lines.length > 0) write(time + lines.map(paint).join(''));
+      if (lines.length > 0 || silence === undefined) listen();
     },
-    end: () => undefined,
+    end: () => {
+      clearTimeout(silence);
+      const text = quiet || state.services.length === 0 ? undefined : phasesText(state);
+      if (text !== undefined) write(paint({ level: 'detail', text }));
+    },
   };
 }
+
+/** The time of a line, with the date where it is another one than before. */
+function makeStamp(): (at: Date) => string {
+  let day = '';
+  return (at) => {
+    const [date = '', time = ''] = at.toISOString().slice(0, 19).split('T');
+    const isNew = date !== day;
+    day = date;
+    return isNew ? `${date}T${time}Z ` : `${time} `;
+  };
+}
+
+/** What a run does that has said nothing for a while. */
+function aliveText(state: RunState, now: Date): string | undefined {
+  const phase = phaseOf(state);
+  if (phase === undefined) return undefined;
+  const gone = formatSeconds(secondsBetween(phase.start, now));
+  switch (phase.name) {
+    case 'push': {
+      const { current, total } = state.push;
+      const whole = total === undefined ? '' : ` of ${formatBytes(total)}`;
+      return `Still pushing after ${gone}: ${formatBytes(current)}${whole}`;
+    }
+    case 'rollout':
+      return `Still watching after ${gone}: ${state.services.flatMap(serviceText(now)).join('; ')}`;
+    default: {
+      const step = state.steps.findLast((item) => item.state === 'started');
+      const what = phase.name === 'before' ? `running ${state.subject}` : 'building';
+      return `Still ${what} after ${gone}${step === undefined ? '' : `: ${step.name}`}`;
+    }
+  }
+}
+
+const serviceText =
+  (now: Date) =>
+  ({ service, progress, ended, waitsSince }: RunState['services'][number]): string[] => {
+    if (ended !== undefined) return [];
+    if (progress === undefined) return [`${service}: no task yet`];
+    const isWaiting = progress.waitsFor !== undefined || progress.stage !== undefined;
+    const gone = isWaiting ? ` for ${formatSeconds(secondsBetween(waitsSince, now))}` : '';
+    return [`${service}: ${progressText(progress)}${gone}`];
+  };

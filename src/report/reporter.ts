@@ -11,7 +11,12 @@ export interface ReporterOptions {
   readonly verbose: boolean;
   readonly stream: NodeJS.WriteStream;
   readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Calls back when the run continues after Ctrl-Z. */
+  readonly onResume?: ((act: () => void) => void) | undefined;
 }
+
+/** Variables of CI systems whose logs show the time of each line. */
+const OWN_TIMES = ['GITHUB_ACTIONS', 'GITLAB_CI', 'BUILDKITE'];
 
 /** Chooses how stderr shows the events: live on a terminal, plain lines elsewhere. */
 export async function openReporter(options: ReporterOptions): Promise<Reporter> {
@@ -19,18 +24,23 @@ export async function openReporter(options: ReporterOptions): Promise<Reporter> 
   const write = (text: string) => void stream.write(text);
   const guard = commandGuard(environment);
   const show = (text: string) => write(guard(text));
-  // ora hangs on a terminal that reports no columns.
-  const terminal = stream.isTTY && stream.columns > 0;
+  const terminal = stream.isTTY && stream.columns > 0 && environment['TERM'] !== 'dumb';
   if (progress === 'json') return jsonReporter(write, verbose);
   if (progress === 'quiet') return plainReporter(show, { verbose: false, quiet: true });
   if (terminal && (progress === 'terminal' || (progress === 'auto' && !environment['CI']))) {
     const { terminalReporter } = await import('./terminal.ts');
-    return terminalReporter(stream, { verbose, colour: isColoured(stream, environment), guard });
+    const colour = isColoured(stream, environment);
+    const unicode = showsUnicode(environment);
+    const { onResume } = options;
+    // Another endpoint is another AWS: the sandbox has no console.
+    const links = !environment['AWS_ENDPOINT_URL'] && !environment['AWS_ENDPOINT_URL_ECS'];
+    return terminalReporter(stream, { verbose, colour, unicode, links, guard, onResume });
   }
   const { FORCE_COLOR } = environment;
   const isForced = FORCE_COLOR !== undefined && FORCE_COLOR !== '0';
-  const paint = isForced ? (await import('./terminal.ts')).paintLine(true) : undefined;
-  const plain = plainReporter(show, { verbose, quiet: false, paint });
+  const paint = isForced ? (await import('./terminal.ts')).paintLine(true, true) : undefined;
+  const times = !OWN_TIMES.some((name) => environment[name]);
+  const plain = plainReporter(show, { verbose, quiet: false, times, paint });
   return isGithub(environment) ? githubReporter(write, plain) : plain;
 }
 
@@ -41,11 +51,24 @@ export function commandGuard(environment: ReporterOptions['environment']) {
   return isGithub(environment) ? withoutCommands : (text: string) => text;
 }
 
+/** Whether a terminal shows more than ASCII: Windows Terminal, VS Code, or a UTF-8 locale. */
+export function showsUnicode({
+  LC_ALL,
+  LC_CTYPE,
+  LANG,
+  TERM,
+  TERM_PROGRAM,
+  WT_SESSION,
+}: ReporterOptions['environment']): boolean {
+  if (WT_SESSION || TERM_PROGRAM === 'vscode') return true;
+  return TERM !== 'linux' && /utf-?8/i.test(LC_ALL || LC_CTYPE || LANG || '');
+}
+
 /** Whether a stream shows colours: on a terminal, unless the user says otherwise. */
 export function isColoured(
   stream: Pick<NodeJS.WriteStream, 'isTTY'>,
-  { NO_COLOR, FORCE_COLOR }: ReporterOptions['environment'],
+  { NO_COLOR, FORCE_COLOR, TERM }: ReporterOptions['environment'],
 ): boolean {
   if (FORCE_COLOR !== undefined) return FORCE_COLOR !== '0';
-  return stream.isTTY && !NO_COLOR;
+  return stream.isTTY && !NO_COLOR && TERM !== 'dumb';
 }

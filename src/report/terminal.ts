@@ -1,68 +1,91 @@
 import { Chalk } from 'chalk';
-import type { Ora } from 'ora';
 import type { Event } from '../events.ts';
-import type { Reporter } from './plain.ts';
 import { diffStyles } from './diff.ts';
-import { wordEvent } from './words.ts';
+import { toAscii } from './format.ts';
+import { draw, summarise } from './live.ts';
+import type { Reporter } from './plain.ts';
+import { openRegion } from './region.ts';
+import type { RegionStream } from './region.ts';
+import { NOTHING_YET, phaseOf, reduce } from './run-state.ts';
+import { makeStory } from './story.ts';
 import type { Level, Line } from './words.ts';
 
-/** Events that a terminal shows in the live line only, unless --verbose is given. */
+/** Events that a terminal shows in the live view only, unless --verbose is given. */
 const PASSING = new Set<Event['kind']>([
+  'before-started',
   'before-output',
   'build-started',
   'build-output',
   'build-step',
+  'context-sent',
   'push-started',
   'rollout-progress',
 ]);
+
+/** Milliseconds between two frames. */
+const FRAME = 100;
 
 /** How lines are written to a terminal. */
 export interface TerminalOptions {
   readonly verbose: boolean;
   readonly colour: boolean;
+  readonly unicode: boolean;
+  /** Shows where the console has a service; not in the sandbox. */
+  readonly links: boolean;
   /** Keeps text from acting as a command of a CI runner. */
   readonly guard: (text: string) => string;
+  /** Calls back when the run continues after Ctrl-Z. */
+  readonly onResume?: ((act: () => void) => void) | undefined;
 }
 
-/** Colours, marks and one live line with a spinner on a terminal. */
-export async function terminalReporter(
-  stream: NodeJS.WriteStream,
-  { verbose, colour, guard }: TerminalOptions,
-): Promise<Reporter> {
-  const { default: ora } = await import('ora');
-  const chalk = new Chalk({ level: colour ? 1 : 0 });
-  const paint = paintLine(colour);
-  let spinner: Ora | undefined;
-  const stop = () => {
-    spinner?.stop();
-    spinner = undefined;
+/** Colours, marks and a live view of what runs on a terminal. */
+export function terminalReporter(
+  stream: RegionStream,
+  { verbose, colour, unicode, links, guard, onResume }: TerminalOptions,
+): Reporter {
+  const paint = paintLine(colour, unicode);
+  const story = makeStory(verbose);
+  const region = openRegion(stream);
+  let state = NOTHING_YET;
+  let drawing: NodeJS.Timeout | undefined;
+  const screen = ([columns, rows] = stream.getWindowSize()) => ({
+    columns,
+    rows,
+    now: new Date(),
+    unicode,
+    colour,
+  });
+  const frame = () => {
+    region.draw((columns, rows) => draw(state, screen([columns, rows])).map(guard));
   };
+  onResume?.(() => region.forget());
   return {
     report: (event) => {
-      const { lines, live } = wordEvent(event);
-      const shown = lines.filter(
-        ({ level }) => (level !== 'debug' || verbose) && (verbose || !PASSING.has(event.kind)),
-      );
-      if (shown.length > 0) {
-        const text = shown.map(paint).join('');
-        // Lines that stay are written above the live line.
-        spinner?.clear();
-        stream.write(guard(text));
-        spinner?.render();
+      state = reduce(state, event);
+      const lines = story(event);
+      if (phaseOf(state) === undefined) {
+        clearInterval(drawing);
+        drawing = undefined;
+        frame();
       }
-      if (live === null) stop();
-      if (typeof live !== 'string') return;
-      const fitted = fit(guard(live), stream.columns);
-      // discardStdin would swallow Ctrl-C while the spinner turns.
-      spinner ??= ora({ stream, discardStdin: false, color: colour && 'cyan' }).start();
-      spinner.text = chalk.dim(fitted);
+      if (lines.length > 0 && (verbose || !PASSING.has(event.kind)))
+        region.print(guard(lines.map(paint).join('')));
+      if (phaseOf(state) !== undefined && drawing === undefined) {
+        frame();
+        drawing = setInterval(frame, FRAME).unref();
+      }
     },
-    end: stop,
+    end: () => {
+      clearInterval(drawing);
+      region.close();
+      const lines = summarise(state, screen(), links);
+      if (lines.length > 0) stream.write(guard(lines.map((line) => `${line}\n`).join('')));
+    },
   };
 }
 
 /** Adds the mark and the colours of its level to a line. */
-export function paintLine(colour: boolean): (line: Line) => string {
+export function paintLine(colour: boolean, unicode: boolean): (line: Line) => string {
   const chalk = new Chalk({ level: colour ? 1 : 0 });
   const styles: Readonly<Record<Level, (text: string) => string>> = {
     step: (words) => chalk.bold(words),
@@ -78,11 +101,8 @@ export function paintLine(colour: boolean): (line: Line) => string {
     fail: (words) => `  ${chalk.red('✖')} ${words}`,
     skip: (words) => chalk.dim(`  – ${words}`),
   };
-  return ({ level, text }) => `${styles[level](text)}\n`;
-}
-
-/** Cuts a live line to the terminal's width, spinner included: a wrapped one cannot be cleared. */
-function fit(text: string, columns: number): string {
-  const room = Math.max(columns - 4, 10);
-  return text.length > room ? `${text.slice(0, room - 1)}…` : text;
+  return ({ level, text }) => {
+    const line = `${styles[level](text)}\n`;
+    return unicode ? line : toAscii(line);
+  };
 }

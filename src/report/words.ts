@@ -9,7 +9,15 @@ import type { EcsDeployError } from '../errors.ts';
 import type { Event, EventOf, LayerProgress } from '../events.ts';
 import { formatChanges } from './diff.ts';
 import type { DiffLine } from './diff.ts';
-import { formatBytes, formatCount, formatSeconds, shortDigest, shortenEvent } from './format.ts';
+import {
+  formatBytes,
+  formatCount,
+  formatSeconds,
+  secondsBetween,
+  shortDigest,
+  shortenEvent,
+} from './format.ts';
+import type { RunState } from './run-state.ts';
 
 /** The kind of a line; the reporters choose its mark and colour. */
 export type Level =
@@ -29,15 +37,14 @@ export interface Line {
   readonly text: string;
 }
 
-/** The words of one event: lines that stay, and the text of the live line. */
+/** The words of one event. */
 export interface Wording {
   readonly lines: readonly Line[];
-  /** Undefined keeps the live line as it is, `null` ends it. */
-  readonly live?: string | null;
 }
 
 type Words = { readonly [K in Event['kind']]: (event: EventOf<K>) => Wording };
 
+const NONE: Wording = { lines: [] };
 const line = (level: Level, text: string): Line => ({ level, text });
 const say = (level: Level, text: string): Wording => ({ lines: [line(level, text)] });
 const indent = (text: string) => text.split('\n').map((part) => line('detail', `  ${part}`));
@@ -75,18 +82,17 @@ const WORDS: Words = {
     ),
   'before-started': ({ command }) => ({
     lines: [line('step', `Running ${command}`)],
-    live: `Running ${command}`,
   }),
   'before-output': ({ line: output }) => say('detail', `  ${output}`),
   'build-started': ({ platform }) => ({
     lines: [line('step', `Building for ${platform}`)],
-    live: `Building for ${platform}`,
   }),
+  'context-progress': () => NONE,
   'context-sent': ({ files, bytes }) =>
     say('detail', `  context: ${formatCount(files, 'file')}, ${formatBytes(bytes)}`),
   'build-step': ({ name, state, seconds }) =>
     state === 'started'
-      ? { lines: [], live: name }
+      ? NONE
       : say(
           'detail',
           `  ${name}${state === 'cached' ? ' (cached)' : ` ${formatSeconds(seconds)}`}`,
@@ -94,14 +100,12 @@ const WORDS: Words = {
   'build-output': ({ line: output }) => say('detail', `  ${output}`),
   built: ({ platform, seconds }) => ({
     lines: [line('success', `Built for ${platform} in ${formatSeconds(seconds)}`)],
-    live: null,
   }),
   'repository-created': ({ uri }) => say('success', `Created repository ${uri}`),
   'push-started': () => ({
     lines: [line('step', 'Pushing')],
-    live: 'Pushing',
   }),
-  'push-progress': ({ layers }) => ({ lines: [], live: formatPush(layers) }),
+  'push-progress': () => NONE,
   pushed: ({ digest, seconds, layers }) => ({
     lines: [
       line(
@@ -109,7 +113,6 @@ const WORDS: Words = {
         `Pushed ${shortDigest(digest)} in ${formatSeconds(seconds)}, ${formatLayers(layers)}`,
       ),
     ],
-    live: null,
   }),
   'image-tagged': ({ tags }) => say('success', `Also tagged ${tags.join(', ')}`),
   registered: ({ revision, seconds }) =>
@@ -123,14 +126,11 @@ const WORDS: Words = {
       line('step', from === to ? `${service}: redeploying ${to}` : `${service}: ${from} → ${to}`),
       line('detail', `  deployment ${deployment}`),
     ],
-    live: `${service}: waiting for tasks`,
   }),
   'rollout-unchanged': ({ service, revision }) =>
     say('success', `${service} already runs ${revision}: nothing to deploy`),
-  'rollout-progress': (event) => {
-    const text = `${event.service}: ${formatCounts(event.counts)}${phaseNote(event)}`;
-    return { lines: [line('detail', `  ${text}`)], live: text };
-  },
+  'watch-started': () => NONE,
+  'rollout-progress': (event) => say('detail', `${event.service}: ${progressText(event)}`),
   'rollout-paused': ({ service, stage, hook, record, expiresAt, timeoutAction }) => {
     const command = `aws ecs continue-service-deployment --service-deployment-arn ${record} --hook-id ${hook}`;
     const end =
@@ -141,10 +141,10 @@ const WORDS: Words = {
         line('hint', `approve: ${command} --action CONTINUE`),
         line('hint', `roll back: ${command} --action ROLLBACK`),
       ],
-      live: `${service}: paused for approval`,
     };
   },
-  'service-event': ({ message }) => say('detail', `  ECS: ${shortenEvent(message)}`),
+  'service-event': ({ service, message }) =>
+    say('detail', `${service}: ECS: ${shortenEvent(message)}`),
   cause: ({ service, cause }) => ({ lines: causeLines(service, cause) }),
   'rolling-back': ({ service, reason }) => ({
     lines: [
@@ -153,19 +153,12 @@ const WORDS: Words = {
         `${service} is being rolled back to its previous revision${reason === '' ? '' : `: ${reason}`}`,
       ),
     ],
-    live: `${service}: rolling back`,
   }),
-  'polls-failing': ({ message }) => ({
-    lines: [line('warning', `Cannot reach AWS (${message}); still watching`)],
-    live: 'Cannot reach AWS; still watching',
-  }),
-  'polls-recovered': () => ({
-    lines: [line('detail', '  AWS can be reached again')],
-    live: 'Watching',
-  }),
+  'polls-failing': ({ message }) => say('warning', `Cannot reach AWS (${message}); still watching`),
+  'polls-recovered': () => say('detail', 'AWS can be reached again'),
   'watch-ended': ({ polls, calls, mostCalls }) =>
     say('debug', `${polls} polls with ${calls} calls, at most ${mostCalls} in one poll`),
-  'service-ended': (event) => ({ lines: endLines(event), live: null }),
+  'service-ended': (event) => ({ lines: endLines(event) }),
   'log-empty': () => say('detail', 'No log lines yet.'),
   'sandbox-started': ({ url, registry, speed, scenarios }) => ({
     lines: [
@@ -189,21 +182,16 @@ const WORDS: Words = {
   }),
   interrupted: ({ message, hint }) => ({
     lines: [line('warning', message), ...hintLines(hint)],
-    live: null,
   }),
   error: ({ error }) => ({
     lines: (error.problems.length > 0 ? error.problems : [error]).flatMap(errorLines),
-    live: null,
   }),
 };
 
 /** The words of an event: printable text only, a line each. */
 export function wordEvent(event: Event): Wording {
-  const { lines, live } = (WORDS[event.kind] as (event: Event) => Wording)(event);
-  const shown = lines.flatMap(splitLine);
-  return typeof live === 'string'
-    ? { lines: shown, live: printable(live).replaceAll(/\s*\n\s*/g, ' ') }
-    : { lines: shown, ...(live === null && { live }) };
+  const { lines } = (WORDS[event.kind] as (event: Event) => Wording)(event);
+  return { lines: lines.flatMap(splitLine) };
 }
 
 /** A line without unprintable characters; what follows a line break in it is indented. */
@@ -338,6 +326,19 @@ function endLines({
   }
 }
 
+/** Where the time went; undefined for a run of one phase. */
+export function phasesText({ start: begin, phases }: RunState): string | undefined {
+  const parts = phases.map(({ name, start, end }) => ({
+    name,
+    seconds: end === undefined ? 0 : secondsBetween(start, end),
+  }));
+  const end = phases.at(-1)?.end;
+  if (parts.length < 2 || begin === undefined || end === undefined) return undefined;
+  const total = secondsBetween(begin, end);
+  const texts = parts.map(({ name, seconds }) => `${name} ${formatSeconds(seconds)}`);
+  return `${formatSeconds(total)} in total: ${texts.join(', ')}`;
+}
+
 /** Which revision takes the traffic, unless that is the one that was deployed. */
 function servingLine({
   serving,
@@ -364,6 +365,25 @@ const WAITS: Readonly<Record<WaitsFor, (event: EventOf<'rollout-progress'>) => s
   bake: () => 'bake time: ECS watches for alarms',
 };
 
+/** Starting a task for a reason, which follows its name, is no routine. */
+const ROUTINE =
+  /\) has (?:started|stopped) \d+ .*\)\.$|\) stopped \d+ pending|\) (?:de)?registered \d+ targets|has begun draining connections|has reached a steady state|deployment completed\.$|rolling back to deployment/;
+
+/** Whether an event of ECS only says what the counts, the end or the rollback of a rollout say. */
+export function isRoutine(message: string): boolean {
+  return ROUTINE.test(message);
+}
+
+/** Counts of a rollout, and what it waits for. */
+export function progressText(event: EventOf<'rollout-progress'>): string {
+  return `${formatCounts(event.counts, event.waitsFor)}${phaseNote(event)}`;
+}
+
+/** What ECS waits for; undefined while tasks start. */
+export function waitText(event: EventOf<'rollout-progress'>): string | undefined {
+  return event.waitsFor && WAITS[event.waitsFor](event);
+}
+
 function phaseNote(event: EventOf<'rollout-progress'>): string {
   const { phase, stage, traffic, waitsFor, waitsAtMost } = event;
   if (phase === 'rolling-back') return ' (rolling back)';
@@ -375,18 +395,17 @@ function phaseNote(event: EventOf<'rollout-progress'>): string {
   return ` (${WAITS[waitsFor](event)}${limit})`;
 }
 
-function formatCounts({ desired, running, pending, failed, limit }: RolloutCounts): string {
+function formatCounts(
+  { desired, running, pending, failed, limit, old }: RolloutCounts,
+  waitsFor: WaitsFor | undefined,
+): string {
   const parts = [`${running} of ${desired} running`];
   if (pending > 0) parts.push(`${pending} pending`);
   const trips = limit === undefined ? '' : ` (the circuit breaker trips at ${limit})`;
   if (failed > 0) parts.push(`${failed} failed${trips}`);
-  return parts.join(', ');
-}
-
-function formatPush(layers: readonly LayerProgress[]): string {
-  const sum = (key: 'current' | 'total') =>
-    layers.reduce((total, layer) => total + (layer[key] ?? 0), 0);
-  return `Pushing ${formatBytes(sum('current'))} of ${formatBytes(sum('total'))}`;
+  // Otherwise the note says how many.
+  const isOldNews = waitsFor === 'drain' || waitsFor === 'old-tasks' || old === 0;
+  return `${parts.join(', ')}${isOldNews ? '' : `; ${formatCount(old, 'old task')} running`}`;
 }
 
 function formatLayers(layers: readonly LayerProgress[]): string {

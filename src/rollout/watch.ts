@@ -103,6 +103,17 @@ export async function follow(
 
   if (settings.noWait) endAll({ outcome: 'unknown', reason: 'not waited for' });
   let pending = findPending();
+  if (pending.length > 0) {
+    emit({
+      kind: 'watch-started',
+      services: pending.map(({ state: { move, ours } }) => ({
+        cluster: shortName(move.service.cluster),
+        service: move.service.name,
+        revision: shortName(ours.taskDefinition),
+      })),
+      secondsLeft: settings.timeout / 1000 - secondsSince(start),
+    });
+  }
   while (pending.length > 0) {
     try {
       await sleep(pauseBefore(settings.poll, polls), undefined, { signal });

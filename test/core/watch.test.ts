@@ -112,6 +112,15 @@ describe('progress', () => {
       { ...counts, pending: 2 },
       counts,
     ]);
+    const row = {
+      isOurs: false,
+      isServing: false,
+      traffic: undefined,
+      desired: 2,
+      running: 0,
+      pending: 0,
+      failed: 0,
+    };
     expect(seen.events[0]).toEqual({
       kind: 'rollout-progress',
       service: 'api',
@@ -123,6 +132,10 @@ describe('progress', () => {
       waitsAtMost: undefined,
       draining: 0,
       counts,
+      revisions: [
+        { ...row, deployment: 'ecs-svc/2', revision: 'app:2', isOurs: true },
+        { ...row, deployment: 'ecs-svc/1', revision: 'app:1', running: 2, isServing: true },
+      ],
     });
     expect(actionsOf(seen).slice(0, 5)).toEqual(['wait', 'wait', 'wait', 'wait', 'wait']);
   });

@@ -323,10 +323,11 @@ test.each(['SIGINT', 'SIGTERM'] as const)(
       outcome: 'interrupted',
       services: [{ outcome: 'interrupted' }],
     });
-    expect(stable(end.stderr, world).split('\n').slice(-4).join('\n')).toMatchInlineSnapshot(`
+    expect(stable(end.stderr, world).split('\n').slice(-5).join('\n')).toMatchInlineSnapshot(`
       "Warning: Stopped watching hyeon9mak-service-dev; the deployment of hyeon9mak-task-dev:2 continues
         → continue watching: ecsdeploy rollout hyeon9mak-task-dev:2 --watch --cluster backend --service hyeon9mak-service-dev
         → roll back: ecsdeploy rollback --cluster backend --service hyeon9mak-service-dev
+      TIME in total: build TIME, push TIME, register TIME, rollout TIME
       "
     `);
     expect((await world.service()).taskDefinition).toMatch(/:2$/);

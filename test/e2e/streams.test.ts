@@ -41,6 +41,7 @@ test('--progress json is one event per line', async () => {
       'pushed',
       'registered',
       'rollout-started',
+      'watch-started',
       'service-event',
       'rollout-progress',
       'service-ended',

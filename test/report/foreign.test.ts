@@ -74,12 +74,13 @@ const SAMPLES: {
   'before-started': (t) => [{ command: t }],
   'before-output': (t) => [{ line: t }],
   'build-started': (t) => [{ platform: t }],
+  'context-progress': () => [{ files: 1, bytes: 1 }],
   'context-sent': () => [{ files: 1, bytes: 1 }],
   'build-step': (t) => [
-    { name: t, state: 'started', seconds: 1 },
-    { name: t, state: 'completed', seconds: 1 },
+    { id: '1', name: t, state: 'completed', seconds: 1, known: 2 },
+    { id: '2', name: t, state: 'started', seconds: 1, known: 2 },
   ],
-  'build-output': (t) => [{ line: t }],
+  'build-output': (t) => [{ line: t, step: '2' }],
   built: (t) => [{ platform: t, seconds: 1 }],
   'repository-created': (t) => [{ uri: t }],
   'push-started': () => [{}],
@@ -90,6 +91,7 @@ const SAMPLES: {
   'register-skipped': (t) => [{ revision: t }],
   'register-retried': (t) => [{ family: t }],
   'rollout-started': (t) => [{ service: t, deployment: t, from: t, to: `new ${t}` }],
+  'watch-started': (t) => [{ services: [{ cluster: t, service: t, revision: t }], secondsLeft: 1 }],
   'rollout-unchanged': (t) => [{ service: t, revision: t }],
   error: (t) => {
     const error = new EcsDeployError({ code: 'aws-rejected', message: t, hint: t });
@@ -109,12 +111,23 @@ const SAMPLES: {
       waitsAtMost: 1,
       draining: 0,
       counts: { desired: 1, running: 1, pending: 1, failed: 1, limit: 1, old: 1 },
+      revisions: [true, false].map((isOurs) => ({
+        deployment: t,
+        revision: t,
+        isOurs,
+        isServing: isOurs,
+        traffic: 1,
+        desired: 1,
+        running: 1,
+        pending: 1,
+        failed: 1,
+      })),
     },
   ],
   'rollout-paused': (t) => [
     { service: t, stage: t, hook: t, record: t, expiresAt: t, timeoutAction: t },
   ],
-  'service-event': (t) => [{ service: t, message: t }],
+  'service-event': (t) => [{ service: t, message: t, createdAt: t }],
   cause: (t) => [
     { service: t, cause: causeOf(t) },
     { service: t, cause: { ...causeOf(t), tasks: 0 } },
@@ -154,7 +167,7 @@ const eventsOf = (text: string): Event[] =>
     sample(text).map((members) => ({ kind, ...members }) as Event),
   );
 
-/** A stream that collects; as a terminal it has columns and what ora calls. */
+/** A stream that collects; as a terminal it has a size. */
 function collect(isTTY: boolean) {
   let text = '';
   const stream = new Writable({
@@ -164,13 +177,7 @@ function collect(isTTY: boolean) {
       done();
     },
   });
-  const terminal = {
-    isTTY,
-    columns: 10_000,
-    clearLine: () => true,
-    cursorTo: () => true,
-    moveCursor: () => true,
-  };
+  const terminal = { isTTY, columns: 10_000, getWindowSize: () => [10_000, 1000] };
   return {
     stream: Object.assign(stream, terminal) as unknown as NodeJS.WriteStream,
     text: () => text,
@@ -195,7 +202,7 @@ test.each([
         for (const event of eventsOf(hostile)) reporter.report({ ...event, at: new Date(0) });
         reporter.end();
         expect(text()).toContain(MARKER);
-        // ora hides the cursor even without colours.
+        // The region moves the cursor even without colours.
         expectInert(text(), { github, coloured: isTTY || 'FORCE_COLOR' in more });
       }
     }

@@ -95,9 +95,9 @@ export const SECRETS: readonly string[] = [
 /** What a hostile peer answers with. */
 export const PLANTED = `${HOSTILE.join(' ')}\n${SECRETS.join('\n')}`;
 
-/** Escape codes of our own: colours, and what ora writes around its line. */
+/** Escape codes of our own: colours, and what the live region writes around its lines. */
 // oxlint-disable-next-line no-control-regex
-const OWN = /\u001B\[(?:\d+(?:;\d+)*m|\?(?:25|2026)[lh]|2K|1G|1A|0?G)/g;
+const OWN = /\u001B\[(?:\d+(?:;\d+)*m|\?2026[lh]|2K|A|G)/g;
 const JOINED =
   /(?<=[\p{Extended_Pictographic}\p{Emoji_Modifier}\uFE0F])\u200D(?=\p{Extended_Pictographic})/gu;
 const RAW =

@@ -207,5 +207,6 @@ export function stable(
     .replaceAll(/sha256:[0-9a-f]{12,64}/g, 'DIGEST')
     .replaceAll(/ecs-svc\/\d+/g, 'ecs-svc/N')
     .replaceAll(/\(task [0-9a-f]+\)/g, '(task ID)')
+    .replaceAll(/^(?:\d{4}-\d\d-\d\dT)?\d\d:\d\d:\d\dZ? /gm, '')
     .replaceAll(/\b\d+\.\d+s\b/g, 'TIME');
 }

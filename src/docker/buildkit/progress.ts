@@ -35,7 +35,7 @@ export function trackProgress(emit: Emit): BuildProgress {
         takeTrace(steps, trace, emit);
         for (const warning of trace.warnings) warnings.set(warning.short, warning);
       }
-      if (line.stream !== undefined) takeLine(output, line.stream, emit);
+      if (line.stream !== undefined) takeLine(output, line.stream, undefined, emit);
       failure ??= line.errorDetail?.message ?? line.error;
     },
     finish: () => {
@@ -58,36 +58,42 @@ function takeTrace(steps: Map<string, Step>, { vertexes, logs }: Trace, emit: Em
     if (step === undefined) continue;
     const lines = `${step.rest}${text}`.split('\n');
     step.rest = lines.pop() ?? '';
-    for (const line of lines) takeLine(step.log, line, emit);
+    for (const line of lines) takeLine(step.log, line, vertex, emit);
   }
   for (const vertex of vertexes) takeVertex(steps, vertex, emit);
 }
 
 function takeVertex(steps: Map<string, Step>, vertex: Vertex, emit: Emit): void {
-  const known = steps.get(vertex.digest);
-  const step = known ?? { vertex, log: [], rest: '' };
-  const before = known?.vertex;
+  const seen = steps.get(vertex.digest);
+  const step = seen ?? { vertex, log: [], rest: '' };
+  const before = seen?.vertex;
   step.vertex = vertex;
   steps.set(vertex.digest, step);
-  const { name, cached, started, completed } = vertex;
-  // BuildKit's own preparation is not a step of the Dockerfile.
-  if (name.startsWith('[internal]')) return;
+  const { digest: id, name, cached, started, completed } = vertex;
+  if (isInternal(vertex)) return;
+  const known = [...steps.values()].filter((item) => !isInternal(item.vertex)).length;
   if (started !== undefined && before?.started === undefined && !cached) {
-    emit({ kind: 'build-step', name, state: 'started', seconds: 0 });
+    emit({ kind: 'build-step', id, name, state: 'started', seconds: 0, known });
   }
   if (completed === undefined || before?.completed !== undefined) return;
-  takeLine(step.log, step.rest, emit);
+  takeLine(step.log, step.rest, id, emit);
   step.rest = '';
   if (vertex.error !== '') return;
   const seconds = completed - (started ?? completed);
-  emit({ kind: 'build-step', name, state: cached ? 'cached' : 'completed', seconds });
+  const state = cached ? 'cached' : 'completed';
+  emit({ kind: 'build-step', id, name, state, seconds, known });
 }
 
-function takeLine(log: string[], text: string, emit: Emit): void {
+/** BuildKit's own preparation is not a step of the Dockerfile. */
+function isInternal({ name }: Vertex): boolean {
+  return name.startsWith('[internal]');
+}
+
+function takeLine(log: string[], text: string, step: string | undefined, emit: Emit): void {
   // A program that draws a progress bar rewrites one line over and over.
   const line = withoutColours(text).trimEnd().split('\r').at(-1) ?? '';
   if (line.trim() === '') return;
   log.push(line);
   if (log.length > QUOTED_LINES) log.shift();
-  emit({ kind: 'build-output', line });
+  emit({ kind: 'build-output', line, step });
 }

@@ -44,9 +44,11 @@ export async function pushImage(
   emit: Emit,
   signal: AbortSignal,
 ): Promise<Pushed> {
+  const layers = new Map<string, LayerProgress>();
   for (let retry = 0; ; retry += 1) {
     try {
-      return await pushOnce(daemon, request, emit, signal);
+      const digest = await pushOnce(daemon, request, layers, emit, signal);
+      return { digest, layers: [...layers.values()] };
     } catch (error) {
       // An EcsDeployError is AWS refusing the login.
       if (signal.aborted || isConnectionLost(error) || error instanceof EcsDeployError) throw error;
@@ -64,9 +66,10 @@ export async function pushImage(
 async function pushOnce(
   { docker, apiVersion }: Daemon,
   { repository, tag, platform, login }: PushRequest,
+  layers: Map<string, LayerProgress>,
   emit: Emit,
   signal: AbortSignal,
-): Promise<Pushed> {
+): Promise<string> {
   const { username, password } = await login();
   const serveraddress = repository.split('/', 1)[0] ?? '';
   const stream = await callEngine<NodeJS.ReadableStream>(docker, {
@@ -83,14 +86,17 @@ async function pushOnce(
     isStream: true,
     statusCodes: { 200: true, 404: 'no such image', 500: 'server error' },
   });
-  return readPush(stream, (layers) => emit({ kind: 'push-progress', layers }));
+  return readPush(stream, layers, () => {
+    emit({ kind: 'push-progress', layers: [...layers.values()] });
+  });
 }
 
+/** Follows the layers to the digest of the manifest. */
 async function readPush(
   stream: NodeJS.ReadableStream,
-  report: (layers: readonly LayerProgress[]) => void,
-): Promise<Pushed> {
-  const layers = new Map<string, LayerProgress>();
+  layers: Map<string, LayerProgress>,
+  report: () => void,
+): Promise<string> {
   let digest: string | undefined;
   let failure: string | undefined;
   for await (const line of daemonLines(stream)) {
@@ -99,12 +105,28 @@ async function readPush(
     digest ??= /: digest: (sha256:[0-9a-f]{64}) size: \d+/.exec(line.status ?? '')?.[1];
     const layer = layerOf(line);
     if (layer === undefined) continue;
-    layers.set(layer.id, { ...layer, total: layer.total ?? layers.get(layer.id)?.total });
-    report([...layers.values()]);
+    layers.set(layer.id, advanceLayer(layers.get(layer.id), layer));
+    report();
   }
   if (failure !== undefined) throw new Error(failure);
   if (digest === undefined) throw new Error('the daemon ended the push without a digest');
-  return { digest, layers: [...layers.values()] };
+  return digest;
+}
+
+/**
+ * A layer after what the daemon says of it now. It only ever advances: the last line of a layer has
+ * no bytes, and a retry begins from nothing.
+ */
+export function advanceLayer(before: LayerProgress | undefined, now: LayerProgress): LayerProgress {
+  const isThere = now.state === 'pushed' || now.state === 'exists';
+  const current = Math.max(before?.current ?? 0, now.current, isThere ? (before?.total ?? 0) : 0);
+  const isSized = isThere || now.total !== undefined || before?.total !== undefined;
+  const total = isSized
+    ? Math.max(current, before?.total ?? 0, isThere ? 0 : (now.total ?? 0))
+    : undefined;
+  const wasPushed = before?.state === 'pushed' || (before?.state === 'pushing' && isThere);
+  const state = wasPushed ? 'pushed' : before?.state === 'exists' ? 'exists' : now.state;
+  return { id: now.id, current, total, state };
 }
 
 function layerOf({ id, status, progressDetail }: DaemonLine): LayerProgress | undefined {

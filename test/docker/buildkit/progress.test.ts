@@ -54,12 +54,14 @@ test('a step starts, writes whole lines and completes once; preparation is no st
     trace(vertex('[2/2] COPY . .', [104, 104], '', 1)),
   ]);
   expect(error).toBeUndefined();
+  const make = { id: 'sha256:[1/2] RUN make', name: '[1/2] RUN make' };
+  const copy = { id: 'sha256:[2/2] COPY . .', name: '[2/2] COPY . .' };
   expect(events).toEqual([
-    { kind: 'build-step', name: '[1/2] RUN make', state: 'started', seconds: 0 },
-    { kind: 'build-output', line: '20 %' },
-    { kind: 'build-output', line: 'linking' },
-    { kind: 'build-step', name: '[1/2] RUN make', state: 'completed', seconds: 3 },
-    { kind: 'build-step', name: '[2/2] COPY . .', state: 'cached', seconds: 0 },
+    { kind: 'build-step', ...make, state: 'started', seconds: 0, known: 1 },
+    { kind: 'build-output', line: '20 %', step: make.id },
+    { kind: 'build-output', line: 'linking', step: make.id },
+    { kind: 'build-step', ...make, state: 'completed', seconds: 3, known: 1 },
+    { kind: 'build-step', ...copy, state: 'cached', seconds: 0, known: 2 },
   ]);
 });
 

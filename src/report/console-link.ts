@@ -1,0 +1,21 @@
+import type { ServiceResult } from '../core/result.ts';
+
+/** Hosts of the console by partition. */
+const HOSTS: Readonly<Record<string, string>> = {
+  aws: 'console.aws.amazon.com',
+  'aws-cn': 'console.amazonaws.cn',
+  'aws-us-gov': 'console.amazonaws-us-gov.com',
+};
+
+/** The page of a service in the AWS console; undefined in a partition without a known one. */
+export function consoleLink({
+  cluster,
+  service,
+  taskDefinition,
+}: Pick<ServiceResult, 'cluster' | 'service' | 'taskDefinition'>): string | undefined {
+  const [, partition = '', , region = ''] = taskDefinition?.split(':') ?? [];
+  const host = HOSTS[partition];
+  return host === undefined
+    ? undefined
+    : `https://${region}.${host}/ecs/v2/clusters/${cluster}/services/${service}/health?region=${region}`;
+}

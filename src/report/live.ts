@@ -1,0 +1,466 @@
+import { Chalk } from 'chalk';
+import type { ChalkInstance } from 'chalk';
+import type { RevisionProgress } from '../core/rollout-events.ts';
+import { shortName } from '../core/task-definition.ts';
+import {
+  clean,
+  formatBytes,
+  formatCount,
+  formatSeconds,
+  secondsBetween,
+  shortenEvent,
+  toAscii,
+} from './format.ts';
+import { consoleLink } from './console-link.ts';
+import { phaseOf } from './run-state.ts';
+import type { Phase, RunState, ServiceState } from './run-state.ts';
+import { fit, fitName, pad, widthOf } from './width.ts';
+import { waitText } from './words.ts';
+
+/** Where a view is drawn. */
+export interface Screen {
+  readonly columns: number;
+  readonly rows: number;
+  readonly now: Date;
+  readonly unicode: boolean;
+  readonly colour: boolean;
+}
+
+/** A line of a frame; where rows are short, the lines of the least weight are left out. */
+interface Row {
+  readonly text: string;
+  readonly weight: number;
+}
+
+const WEIGHT = {
+  head: 10,
+  service: 9,
+  cause: 8,
+  ours: 7,
+  wait: 6,
+  bar: 5,
+  running: 5,
+  other: 4,
+  table: 3,
+  evidence: 3,
+  output: 2,
+  done: 1,
+  event: 0,
+} as const;
+
+const SPINNER = '⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏';
+const ASCII_SPINNER = '|/-\\';
+/** Turns of the spinner in a second. */
+const TURNS = 10;
+
+interface Pen extends Screen {
+  readonly chalk: ChalkInstance;
+  readonly spin: string;
+  /** What stands for the part of a text that was cut off. */
+  readonly more: string;
+  /** Columns of a line: the last one of the screen stays free, and two for Ctrl-C's echo. */
+  readonly width: number;
+}
+
+function penOf(screen: Screen): Pen {
+  const spinner = screen.unicode ? SPINNER : ASCII_SPINNER;
+  const turn = Math.floor((screen.now.getTime() / 1000) * TURNS);
+  const chalk = new Chalk({ level: screen.colour ? 1 : 0 });
+  const spin = spinner.charAt(turn % spinner.length);
+  const more = screen.unicode ? '…' : '~';
+  return { ...screen, chalk, spin: chalk.cyan(spin), more, width: Math.max(1, screen.columns - 3) };
+}
+
+/** The lines of what runs now: none wider than the screen, and fewer than its rows. */
+export function draw(state: RunState, screen: Screen): string[] {
+  const phase = phaseOf(state);
+  if (phase === undefined || screen.columns < 2 || screen.rows < 2) return [];
+  const pen = penOf(screen);
+  const rows = VIEWS[phase.name](state, phase, pen);
+  return fitHeight(rows, screen.rows - 1).map(({ text }) => finish(text, pen));
+}
+
+/** A line in the characters of the screen, and not wider. */
+function finish(text: string, { unicode, width, more }: Pen): string {
+  return fit(unicode ? text : toAscii(text), width, more);
+}
+
+const VIEWS: Readonly<
+  Record<Phase['name'], (state: RunState, phase: Phase, pen: Pen) => readonly Row[]>
+> = {
+  before: (state, phase, pen) => [
+    {
+      text: headline(pen, { name: state.subject }, clocksOf(state, phase, pen.now)),
+      weight: WEIGHT.head,
+    },
+    ...outputRows(state, undefined, pen),
+  ],
+  build: buildRows,
+  push: pushRows,
+  register: () => [],
+  rollout: rolloutRows,
+};
+
+function fitHeight(rows: readonly Row[], most: number): readonly Row[] {
+  const kept = new Set(rows.toSorted((a, b) => b.weight - a.weight).slice(0, most));
+  return rows.filter((row) => kept.has(row));
+}
+
+/** What a line names, with words around it that are left out where they have no room. */
+interface Title {
+  readonly before?: string;
+  readonly name: string;
+  readonly after?: string;
+}
+
+/** A line with the spinner, a title and the longest clock that has room at its end. */
+function headline(
+  { spin, width, more, chalk }: Pen,
+  { before = '', name, after = '' }: Title,
+  clocks: readonly string[],
+): string {
+  const room = width - 2;
+  const clock =
+    clocks.find((text) => widthOf(before + name) + 2 + widthOf(text) <= room) ??
+    clocks.at(-1) ??
+    '';
+  const right = room < 12 + widthOf(clock) ? '' : clock;
+  const left = right === '' ? room : room - widthOf(right) - 2;
+  const text =
+    [before + name + after, before + name, name].find((item) => widthOf(item) <= left) ??
+    fitName(name, left, more);
+  if (right === '') return `${spin} ${chalk.bold(text)}`;
+  return `${spin} ${chalk.bold(pad(text, left))}  ${chalk.dim(right)}`;
+}
+
+/** The time of the phase, of the whole run where there is more of it, and what is left of --timeout. */
+function clocksOf(
+  { start, phases, deadline }: RunState,
+  phase: Phase,
+  now: Date,
+): readonly string[] {
+  const own = formatSeconds(secondsBetween(phase.start, now));
+  const total = start === undefined ? 0 : secondsBetween(start, now);
+  const left = deadline === undefined ? 0 : secondsBetween(now, deadline);
+  const all = phases.length > 1 ? `, ${formatSeconds(total)} in total` : '';
+  const rest = phase.name === 'rollout' && left > 0 ? `, ${formatSeconds(left)} left` : '';
+  return [own + all + rest, own + rest, own];
+}
+
+function bar(pen: Pen, columns: number, ratio: number, half = 0): string {
+  const whole = Math.min(columns, Math.floor(columns * ratio));
+  const part = Math.min(columns - whole, Math.round(columns * half));
+  return `${pen.chalk.green('█'.repeat(whole))}${pen.chalk.yellow('▒'.repeat(part))}${pen.chalk.dim('░'.repeat(columns - whole - part))}`;
+}
+
+/** The last lines of output of a step. */
+function outputRows({ output }: RunState, step: string | undefined, pen: Pen): Row[] {
+  const indent = pen.width < 40 ? '  ' : '      ';
+  return output
+    .filter((line) => line.step === step)
+    .slice(-3)
+    .map(({ text }) => ({ text: pen.chalk.dim(`${indent}${text}`), weight: WEIGHT.output }));
+}
+
+function buildRows(state: RunState, phase: Phase, pen: Pen): readonly Row[] {
+  const { steps, known, context, subject, output } = state;
+  const { chalk, now } = pen;
+  const running = steps.filter((step) => step.state === 'started');
+  const done = steps.filter((step) => step.state !== 'started');
+  const count = known === 0 ? '' : `  ${done.length}/${known} steps`;
+  const stepRow = (mark: string, name: string, time: string): string => {
+    const left = pen.width - 6 - widthOf(time);
+    return left < 8
+      ? `  ${mark} ${name}`
+      : `  ${mark} ${pad(fit(name, left, pen.more), left)} ${chalk.dim(time)}`;
+  };
+  const timeOf = (seconds: number) => formatSeconds(seconds);
+  return [
+    {
+      text: headline(
+        pen,
+        { before: 'Build ', name: subject, after: count },
+        clocksOf(state, phase, now),
+      ),
+      weight: WEIGHT.head,
+    },
+    ...(context === undefined
+      ? []
+      : [
+          {
+            text: chalk.dim(
+              `  context: ${formatCount(context.files, 'file')}, ${formatBytes(context.bytes)}`,
+            ),
+            weight: WEIGHT.done,
+          },
+        ]),
+    ...done.slice(-3).map((step) => ({
+      text: stepRow(
+        chalk.green('✔'),
+        step.name,
+        step.state === 'cached' ? 'cached' : timeOf(step.seconds),
+      ),
+      weight: WEIGHT.done,
+    })),
+    ...running.flatMap((step) => [
+      {
+        text: stepRow(pen.spin, step.name, timeOf(secondsBetween(step.start, now))),
+        weight: WEIGHT.running,
+      },
+      ...outputRows(state, step.id, pen),
+    ]),
+    // A builder without steps.
+    ...(output.some(({ step }) => step === undefined) ? outputRows(state, undefined, pen) : []),
+  ];
+}
+
+function pushRows(state: RunState, phase: Phase, pen: Pen): readonly Row[] {
+  const { current, total, ratio, layers, there } = state.push;
+  const seconds = secondsBetween(phase.start, pen.now);
+  const parts = [
+    ...(total === undefined
+      ? [formatBytes(current)]
+      : [`${formatBytes(current)} of ${formatBytes(total)}`]),
+    ...(seconds >= 1 && current > 0 ? [`${formatBytes(Math.round(current / seconds))}/s`] : []),
+    ...(there > 0 ? [`${there} of ${formatCount(layers, 'layer')} already there`] : []),
+  ];
+  const room = Math.max(0, Math.min(40, pen.width - 2));
+  // What does not fit is left out as a whole.
+  const clocks = clocksOf(state, phase, pen.now);
+  const left = pen.width - 10 - widthOf(clocks.at(-1) ?? '');
+  const shown = parts.filter((_, index) => widthOf(parts.slice(0, index + 1).join(', ')) <= left);
+  const title = { before: 'Push  ', name: shown.join(', ') };
+  return [
+    { text: headline(pen, title, clocks), weight: WEIGHT.head },
+    { text: `  ${bar(pen, room, ratio)}`, weight: WEIGHT.bar },
+  ];
+}
+
+/** Services that are shown in full; of the others there is a line. */
+const FULL = 2;
+
+function rolloutRows(state: RunState, phase: Phase, pen: Pen): readonly Row[] {
+  const { services } = state;
+  const active = services.filter(({ ended }) => ended === undefined);
+  const [only] = services;
+  const title: Title = {
+    before: 'Rollout of ',
+    name:
+      services.length === 1 && only !== undefined
+        ? only.service
+        : formatCount(services.length, 'service'),
+    after: only === undefined || only.cluster === '' ? '' : ` in ${only.cluster}`,
+  };
+  // The ones with failures first, then those that changed last.
+  const full = new Set(
+    active
+      .toSorted(
+        (a, b) =>
+          Number(b.causes.length > 0) - Number(a.causes.length > 0) ||
+          b.changed.getTime() - a.changed.getTime(),
+      )
+      .slice(0, FULL),
+  );
+  return [
+    { text: headline(pen, title, clocksOf(state, phase, pen.now)), weight: WEIGHT.head },
+    ...(state.isUnreachable
+      ? [{ text: pen.chalk.yellow('  ▲ Cannot reach AWS; still watching'), weight: WEIGHT.cause }]
+      : []),
+    ...services.flatMap((service) =>
+      full.has(service)
+        ? [
+            ...(services.length > 1
+              ? [{ text: `  ${pen.chalk.bold(service.service)}`, weight: WEIGHT.service }]
+              : []),
+            ...serviceRows(service, pen),
+          ]
+        : [{ text: quietLine(service, pen), weight: service.ended ? WEIGHT.done : WEIGHT.service }],
+    ),
+  ];
+}
+
+/** A service in one line. */
+function quietLine({ service, progress, ended, causes }: ServiceState, pen: Pen): string {
+  const { chalk, spin } = pen;
+  if (ended !== undefined) {
+    const isGood = ended.result.outcome === 'succeeded';
+    const mark = isGood ? chalk.green('✔') : chalk.red('✖');
+    return `  ${mark} ${service}: ${ended.result.outcome}`;
+  }
+  const counts = progress?.counts;
+  const what =
+    progress === undefined || counts === undefined
+      ? 'no task yet'
+      : (waitText(progress) ?? `${counts.running} of ${counts.desired} running`);
+  const room = Math.max(8, pen.width - 6 - widthOf(what));
+  const name = fitName(service, room, pen.more);
+  return `  ${causes.length > 0 ? chalk.red('✖') : spin} ${name}: ${what}`;
+}
+
+function serviceRows(service: ServiceState, pen: Pen): Row[] {
+  const { chalk } = pen;
+  const { progress, causes, event } = service;
+  const wait = waitLine(service, pen);
+  return [
+    ...(progress === undefined ? [] : revisionRows(progress, pen)),
+    ...(wait === '' ? [] : [{ text: chalk.cyan(`  ${wait}`), weight: WEIGHT.wait }]),
+    ...causes.flatMap(({ summary, tasks, evidence, hint }) => {
+      const log = evidence.findLast((line) => line.startsWith('|')) ?? evidence.at(-1);
+      const count = tasks > 1 ? `${tasks}× ` : '';
+      return [
+        { text: `  ${chalk.red('✖')} ${count}${clean(summary)}`, weight: WEIGHT.cause },
+        ...(log === undefined
+          ? []
+          : [{ text: chalk.dim(`    ${clean(log)}`), weight: WEIGHT.evidence }]),
+        {
+          text: `    ${chalk.cyan('→')} ${clean(hint)}`,
+          weight: WEIGHT.evidence,
+        },
+      ];
+    }),
+    ...(event === undefined
+      ? []
+      : [{ text: chalk.dim(`  ECS: ${clean(shortenEvent(event))}`), weight: WEIGHT.event }]),
+  ];
+}
+
+/** What the rollout waits for, and for how long. */
+function waitLine({ progress, paused, waitsSince, start }: ServiceState, pen: Pen): string {
+  const { now } = pen;
+  if (progress === undefined)
+    return `waiting for tasks, ${formatSeconds(secondsBetween(start, now))}`;
+  const { counts, phase, stage, traffic, waitsAtMost } = progress;
+  const gone = formatSeconds(secondsBetween(waitsSince, now));
+  if (paused !== undefined) return `paused for approval at ${clean(paused.stage)}, ${gone}`;
+  if (phase === 'rolling-back') return `rolling back, ${gone}`;
+  if (stage !== undefined) {
+    return `${clean(stage)}${traffic === undefined ? '' : `, ${traffic} % of the traffic`}, ${gone}`;
+  }
+  const text = waitText(progress);
+  if (text !== undefined) {
+    return `${text}, ${gone}${waitsAtMost === undefined ? '' : ` of up to ${formatSeconds(waitsAtMost)}`}`;
+  }
+  const missing = counts.desired - counts.running;
+  if (missing <= 0) return 'waiting for ECS to complete the deployment';
+  const limit = counts.limit === undefined ? '' : `; the circuit breaker trips at ${counts.limit}`;
+  return `waiting for ${formatCount(missing, 'task')} to start, ${gone}${limit}`;
+}
+
+type Progress = NonNullable<ServiceState['progress']>;
+
+/** One row per revision, in as many columns as the screen has room for. */
+function revisionRows(progress: Progress, pen: Pen): Row[] {
+  const { width, chalk } = pen;
+  const { revisions, counts } = progress;
+  const hasTraffic = revisions.some(({ traffic }) => traffic !== undefined);
+  const cells = columnsFor(width, hasTraffic);
+  const fixed = cells.reduce((sum, { size }) => sum + size + 1, 2);
+  const longest = Math.max(8, ...revisions.map(({ revision }) => widthOf(revision)));
+  const nameSize = Math.max(0, Math.min(longest, width - fixed - (width < 30 ? 0 : 8)));
+  const barSize = width < 30 ? 0 : Math.min(20, width - fixed - nameSize - 1);
+  const lineOf = (name: string, texts: readonly string[], tail: string) =>
+    `  ${pad(name, nameSize)}${texts.map((text, index) => ` ${pad(text, cells[index]?.size ?? 0, cells[index]?.side)}`).join('')}${tail}`;
+  const head = {
+    text: chalk.dim(
+      lineOf(
+        fit('revision', nameSize, pen.more),
+        cells.map(({ title }) => title),
+        '',
+      ),
+    ),
+    weight: WEIGHT.table,
+  };
+  const rows = revisions.map((row) => {
+    const most = Math.max(1, counts.desired, row.running + row.pending);
+    const drawn =
+      barSize < 3 ? '' : ` ${bar(pen, barSize, row.running / most, row.pending / most)}`;
+    const texts = cells.map(({ text }) => text(row, progress));
+    const name = fitName(clean(row.revision), nameSize, pen.more);
+    const line = lineOf(name, texts, '');
+    return {
+      text: `${row.isOurs ? line : chalk.dim(line)}${drawn}`,
+      weight: row.isOurs ? WEIGHT.ours : WEIGHT.other,
+    };
+  });
+  return width < 20 ? rows : [head, ...rows];
+}
+
+interface Cell {
+  readonly title: string;
+  readonly size: number;
+  readonly side: 'left' | 'right';
+  readonly text: (row: RevisionProgress, progress: Progress) => string;
+}
+
+const cell = (
+  title: string,
+  text: Cell['text'],
+  size = title.length,
+  side: Cell['side'] = 'left',
+): Cell => ({ title, size, side, text });
+
+const TRAFFIC = cell('traffic', ({ traffic }) => (traffic === undefined ? '' : `${traffic} %`));
+const WIDE: readonly Cell[] = [
+  cell('state', stateOf, 12, 'right'),
+  cell('desired', ({ desired }) => String(desired)),
+  cell('running', ({ running }) => String(running)),
+  cell('pending', ({ pending }) => String(pending)),
+  cell('failed', failedOf),
+];
+const NARROW: readonly Cell[] = [
+  cell('run', ({ running, desired }) => `${running}/${desired}`, 5),
+  cell('fail', failedOf, 4),
+];
+
+/** The cells after the name: all of them, the most important ones, or the running tasks alone. */
+function columnsFor(width: number, hasTraffic: boolean): readonly Cell[] {
+  if (width >= 70) return hasTraffic ? [...WIDE, TRAFFIC] : WIDE;
+  if (width >= 24) return hasTraffic && width >= 36 ? [...NARROW, TRAFFIC] : NARROW;
+  return NARROW.slice(0, 1);
+}
+
+function stateOf({ isOurs, isServing }: RevisionProgress, { phase }: Progress): string {
+  if (isOurs && phase === 'rolling-back') return 'rolling back';
+  if (isOurs && phase === 'paused') return 'paused';
+  if (isServing) return 'serving';
+  return isOurs ? 'deploying' : 'stopping';
+}
+
+function failedOf({ failed, isOurs }: RevisionProgress, { counts }: Progress): string {
+  return isOurs && counts.limit !== undefined ? `${failed}/${counts.limit}` : String(failed);
+}
+
+/** The lines that stay at the end of a rollout: what serves, and where the time went. */
+export function summarise(state: RunState, screen: Screen, links: boolean): string[] {
+  const pen = penOf(screen);
+  const ended = state.services.filter((service) => service.ended !== undefined);
+  if (ended.length === 0) return [];
+  const { chalk, width } = pen;
+  const serving = ended.flatMap(({ service, from, ended: end }) => {
+    const result = end?.result;
+    if (result === undefined || result.serving === null) return [];
+    const now = shortName(result.serving);
+    const before = from ?? shortName(result.previousTaskDefinition ?? '');
+    const was = before === '' || before === now ? '' : chalk.dim(`, before: ${clean(before)}`);
+    const link = links ? consoleLink(result) : undefined;
+    return [
+      `  ${chalk.bold(service)} is served by ${clean(now)}${was}`,
+      ...(link === undefined ? [] : [`    ${chalk.dim(clean(link))}`]),
+    ];
+  });
+  const phases = state.phases.map(({ name, start, end }) => ({
+    name,
+    seconds: secondsBetween(start, end ?? screen.now),
+  }));
+  const longest = Math.max(...phases.map(({ seconds }) => seconds), 0.001);
+  const room = Math.min(30, width - 22);
+  const bars = phases.map(({ name, seconds }) => {
+    const size = Math.max(1, Math.round((seconds / longest) * room));
+    const drawn = room < 5 ? '' : `${pad(chalk.cyan('█'.repeat(size)), room)} `;
+    return `  ${pad(name, 9)} ${drawn}${pad(formatSeconds(seconds), 7, 'left')}`;
+  });
+  const total = state.start === undefined ? 0 : secondsBetween(state.start, screen.now);
+  const sum = `  ${pad('in total', 9)} ${room < 5 ? '' : ' '.repeat(room + 1)}${pad(formatSeconds(total), 7, 'left')}`;
+  const lines = [...serving, ...(phases.length < 2 ? [] : [...bars, chalk.bold(sum)])];
+  return screen.unicode ? lines : lines.map(toAscii);
+}

@@ -1,0 +1,122 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import type { Event } from '../../src/events.ts';
+import { openRegion } from '../../src/report/region.ts';
+import { showsUnicode } from '../../src/report/reporter.ts';
+import { terminalReporter } from '../../src/report/terminal.ts';
+import { progress } from '../support/run-events.ts';
+import { makeScreen } from '../support/screen.ts';
+
+const frameOf = (text: string, height: number) => () =>
+  Array.from({ length: height }, (_, index) => `${text} ${index} ${'='.repeat(70)}`);
+
+describe('a region', () => {
+  test('leaves nothing but the permanent lines, at any size', async () => {
+    for (const columns of [20, 40, 80, 200]) {
+      const { stream, lines } = makeScreen(columns, 10);
+      const region = openRegion(stream);
+      for (let index = 0; index < 30; index += 1) {
+        region.draw(frameOf(`frame${index}`, (index % 14) + 1));
+        if (index % 3 === 0) region.print(`line ${index}\n`);
+      }
+      region.close();
+      expect(await lines()).toEqual(Array.from({ length: 10 }, (_, index) => `line ${index * 3}`));
+    }
+  });
+
+  test('is written only when its text changes', () => {
+    const { stream, written } = makeScreen(80, 24);
+    const region = openRegion(stream);
+    region.draw(frameOf('a', 3));
+    const once = written();
+    region.draw(frameOf('a', 3));
+    expect(written()).toBe(once);
+  });
+
+  test('is below what the shell wrote while the run was stopped', async () => {
+    const { stream, lines } = makeScreen(80, 24);
+    const region = openRegion(stream);
+    region.draw(() => ['frame']);
+    stream.write('\nshell\n');
+    region.forget();
+    region.draw(() => ['frame 2']);
+    region.close();
+    expect(await lines()).toEqual(['frame', 'shell']);
+  });
+
+  test('loses no permanent line when the size changes again and again', { timeout: 120_000 }, () =>
+    fc.assert(
+      fc.asyncProperty(
+        fc.array(
+          fc.oneof(
+            fc.record({
+              columns: fc.integer({ min: 10, max: 120 }),
+              rows: fc.integer({ min: 3, max: 40 }),
+              settles: fc.boolean(),
+            }),
+            fc.record({ height: fc.integer({ min: 1, max: 20 }) }),
+            fc.constant('print' as const),
+          ),
+          { minLength: 5, maxLength: 25 },
+        ),
+        async (actions) => {
+          const { stream, lines, resize } = makeScreen(80, 24);
+          const region = openRegion(stream, 1);
+          let printed = 0;
+          for (const action of actions) {
+            if (action === 'print') {
+              region.print(`#${printed}\n`);
+              printed += 1;
+            } else if ('height' in action) region.draw(frameOf('f', action.height));
+            else {
+              await resize(action.columns, action.rows);
+              if (action.settles) await sleep(4);
+            }
+          }
+          region.close();
+          const kept = (await lines()).filter((line) => /^#\d+$/.test(line));
+          expect(kept).toEqual(Array.from({ length: printed }, (_, index) => `#${index}`));
+        },
+      ),
+      { numRuns: 60 },
+    ),
+  );
+});
+
+test('a run leaves its story and a summary, and no frame', async () => {
+  const { stream, lines } = makeScreen(60, 20);
+  const reporter = terminalReporter(stream, {
+    verbose: false,
+    colour: true,
+    unicode: true,
+    links: false,
+    guard: (text) => text,
+  });
+  const say = (...events: readonly Event[]) => {
+    for (const event of events) reporter.report({ ...event, at: new Date() });
+  };
+  say({ kind: 'build-started', platform: 'linux/amd64' });
+  say({ kind: 'build-output', line: 'compiling', step: undefined });
+  await sleep(250);
+  expect((await lines()).join('\n')).toMatch(/Build linux\/amd64[^]*compiling/);
+  say({ kind: 'built', platform: 'linux/amd64', seconds: 1 });
+  expect(await lines()).toEqual(['✔ Built for linux/amd64 in 1.0s']);
+  say(progress({ running: 1 }));
+  expect((await lines()).join('\n')).toMatch(/^✔ Built[^]*\n. Rollout of api[^]*app:2 +1\/2/);
+  say({ kind: 'warning', message: 'careful' });
+  reporter.end();
+  expect(await lines()).toEqual(['✔ Built for linux/amd64 in 1.0s', '▲ careful']);
+});
+
+test.each([
+  [{ WT_SESSION: 'x' }, true],
+  [{ TERM_PROGRAM: 'vscode', LANG: 'C' }, true],
+  [{ LANG: 'ko_KR.UTF-8' }, true],
+  [{ LANG: 'ko_KR.UTF-8', LC_ALL: 'C' }, false],
+  [{ LC_CTYPE: 'en_US.utf8' }, true],
+  [{ LANG: 'en_US.UTF-8', TERM: 'linux' }, false],
+  [{}, false],
+])('a terminal with %j shows Unicode: %s', (environment, shown) => {
+  expect(showsUnicode(environment)).toBe(shown);
+});
