@@ -60,7 +60,7 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
   };
   const finish = async (result: CommandResult, error: Result['error']): Promise<number> => {
     reporter.end();
-    const { output, status, outcome, image, services, logs, checks, seconds } = result;
+    const { output, status, outcome, image, services, logs, checks, init, seconds } = result;
     const document: Result = {
       outcome,
       command,
@@ -68,6 +68,7 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
       services,
       ...(logs && { logs }),
       ...(checks && { checks }),
+      ...(init && { init }),
       error,
       seconds: { ...seconds, total: Math.round(performance.now() - start) / 1000 },
     };
@@ -141,6 +142,7 @@ function makeContext(
   print: Context['print'],
 ): Context<never> {
   const { environment, directory, stdin, stderr, signal } = io;
+  const isTerminal = stdin.isTTY && stderr.isTTY;
   // Every call listens to it while it is under way: Node would take many of them for a leak.
   setMaxListeners(0, signal);
   const reported = new Set<string>();
@@ -168,18 +170,18 @@ function makeContext(
         hint: `pipe the input into it, or use an argument: see ecsdeploy ${invocation.command} --help`,
       });
     },
-    ask:
-      stdin.isTTY && stderr.isTTY
-        ? async (question) => {
-            const terminal = createInterface({ input: stdin, output: stderr });
-            terminal.on('SIGINT', io.interrupt);
-            try {
-              return await terminal.question(question, { signal });
-            } finally {
-              terminal.close();
-            }
+    terminal: isTerminal ? { input: stdin, output: stderr } : undefined,
+    ask: isTerminal
+      ? async (question) => {
+          const terminal = createInterface({ input: stdin, output: stderr });
+          terminal.on('SIGINT', io.interrupt);
+          try {
+            return await terminal.question(question, { signal });
+          } finally {
+            terminal.close();
           }
-        : undefined,
+        }
+      : undefined,
   };
 }
 

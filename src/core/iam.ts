@@ -105,6 +105,7 @@ export const IAM_COMMANDS = [
   'diagnose',
   'logs',
   'verify',
+  'init',
 ] as const;
 
 /** A command of {@link IAM_COMMANDS}. */
@@ -151,13 +152,13 @@ export const PERMISSIONS: readonly Permission[] = [
     action: 'ecs:DescribeServices',
     on: 'Service',
     needed: ['deploy', 'render', 'rollout', 'rollback', 'status', 'diagnose', 'logs'],
-    optional: ['push', 'register', 'verify'],
+    optional: ['push', 'register', 'verify', 'init'],
   },
   {
     action: 'ecs:DescribeTaskDefinition',
     on: 'Anything',
     needed: ['deploy', 'render', 'rollout', 'rollback', 'diagnose', 'logs'],
-    optional: ['push', 'register', 'verify'],
+    optional: ['push', 'register', 'verify', 'init'],
   },
   { action: 'ecs:RegisterTaskDefinition', on: 'Anything', needed: ['deploy', 'register'] },
   { action: 'iam:PassRole', on: 'Roles', needed: ['deploy', 'register'] },
@@ -173,7 +174,7 @@ export const PERMISSIONS: readonly Permission[] = [
     action: 'ecr:DescribeRepositories',
     on: 'Repository',
     needed: PUSHERS,
-    optional: ['rollback', 'diagnose', 'rollout', 'verify'],
+    optional: ['rollback', 'diagnose', 'rollout', 'verify', 'init'],
   },
   {
     action: 'ecr:BatchGetImage',
@@ -247,6 +248,8 @@ export const PERMISSIONS: readonly Permission[] = [
     needed: ['logs'],
     optional: [...WATCHERS, 'status'],
   },
+  { action: 'ecs:ListClusters', on: 'Anything', needed: [], optional: ['init'] },
+  { action: 'ecs:ListServices', on: 'Cluster', needed: [], optional: ['init'] },
   { action: 'logs:GetLogEvents', on: 'Logs', needed: ['logs'], optional: WATCHERS },
   { action: 'logs:DescribeLogGroups', on: 'Logs', needed: [], optional: CHECKERS },
   { action: 'secretsmanager:DescribeSecret', on: 'Secrets', needed: [], optional: CHECKERS },

@@ -34,6 +34,7 @@ export type CommandName =
   | 'diagnose'
   | 'logs'
   | 'verify'
+  | 'init'
   | 'sandbox'
   | 'help';
 
@@ -137,7 +138,7 @@ export const SETTINGS = {
     reader: name,
     flags: '--repository <name>',
     file: 'top',
-    commands: [...BUILDERS, 'help'],
+    commands: [...BUILDERS, 'init', 'help'],
     meaning: 'ECR repository, as a name or a registry/repository URI',
     example: 'hyeon9mak-dev',
   }),
@@ -272,7 +273,7 @@ export const SETTINGS = {
     reader: names,
     flags: '--container <name>',
     file: 'service',
-    commands: [...RENDERERS, 'logs'],
+    commands: [...RENDERERS, 'logs', 'init'],
     meaning:
       'container to update, or whose log to show; required if there are several (repeatable)',
     example: 'hyeon9mak-container',
@@ -438,6 +439,20 @@ export const SETTINGS = {
     default: false,
     commands: MOVERS,
     meaning: 'on Ctrl-C, stop watching and leave the deployment running (the default)',
+  }),
+
+  // The config file
+  fromWorkflow: setting({
+    reader: name,
+    flags: '--from-workflow <file>',
+    commands: ['init'],
+    meaning: 'GitHub Actions workflow that deploys to ECS, to take the settings from',
+  }),
+  writeWorkflow: setting({
+    reader: name,
+    flags: '--write-workflow <file>',
+    commands: ['init'],
+    meaning: 'new file for the workflow that replaces it; otherwise it is only shown',
   }),
 
   // The sandbox

@@ -92,7 +92,7 @@ test('an unknown command', async () => {
 test('no command', async () => {
   expect(await refusal({ args: [] })).toMatchInlineSnapshot(`
     "Error: No command was given.
-      → commands: deploy, push, render, register, rollout, rollback, status, diagnose, logs, verify, sandbox, help
+      → commands: deploy, push, render, register, rollout, rollback, status, diagnose, logs, verify, init, sandbox, help
       → see ecsdeploy --help
     status 2"
   `);
@@ -749,7 +749,7 @@ test('help on what is not there', async () => {
 test('help iam of what is not there', async () => {
   expect(await refusal({ args: ['help', 'iam', 'sandbox'] })).toMatchInlineSnapshot(`
     "Error: help iam has no policy for "sandbox".
-      → commands that exist: deploy, push, render, register, rollout, rollback, status, diagnose, logs, verify
+      → commands that exist: deploy, push, render, register, rollout, rollback, status, diagnose, logs, verify, …
     status 2"
   `);
 });
