@@ -6,7 +6,7 @@ import type { TestSpecification } from 'vitest/node';
 
 /** The tests that take longest, first: what begins last should be short. */
 const ORDER = [
-  /e2e.(faults|scenarios)\.test/,
+  /e2e.(faults|promise|scenarios)\.test/,
   /e2e.(outcomes|denied|watching)\.test/,
   /e2e/,
   /ecs-(bake|strategies)\.test/,

@@ -58,14 +58,14 @@ const COMMANDS: { readonly [C in CommandName]: CommandRow<C> } = {
     summary: 'move the service to a revision, and follow the deployment to its end',
     argument: [
       '[revision]',
-      'family:revision or ARN; - reads it from stdin (default: the latest of the family)',
+      'revision number, family:revision or ARN; - reads it from stdin (default: the latest of the family)',
     ],
     examples: ['ecsdeploy rollout', 'ecsdeploy rollout app:41', 'ecsdeploy rollout --watch'],
     load: async () => (await import('./commands/rollout.ts')).rollout,
   },
   rollback: {
     summary: 'roll back to the last successfully deployed revision',
-    examples: ['ecsdeploy rollback', 'ecsdeploy rollback --to app:41'],
+    examples: ['ecsdeploy rollback', 'ecsdeploy rollback --dry-run', 'ecsdeploy rollback --to 41'],
     load: async () => (await import('./commands/rollback.ts')).rollback,
   },
   status: {
@@ -82,6 +82,11 @@ const COMMANDS: { readonly [C in CommandName]: CommandRow<C> } = {
     summary: 'print the container logs of the tasks',
     examples: ['ecsdeploy logs --container app', 'ecsdeploy logs -f'],
     load: async () => (await import('./commands/logs.ts')).logs,
+  },
+  history: {
+    summary: 'list the past deployments, what serves now, and where a rollback would go',
+    examples: ['ecsdeploy history', 'ecsdeploy history --json'],
+    load: async () => (await import('./commands/history.ts')).history,
   },
   verify: {
     summary: 'run all checks of a deploy without changing anything',
@@ -236,6 +241,8 @@ const SYNONYMS = new Map([
   ['up', 'deploy'],
   ['check', 'verify'],
   ['undo', 'rollback'],
+  ['revisions', 'history'],
+  ['deployments', 'history'],
 ]);
 
 /** Explains what is wrong with a command line, and suggests the nearest valid word. */

@@ -12,12 +12,14 @@ export interface LayerProgress {
   readonly state: 'waiting' | 'pushing' | 'pushed' | 'exists';
 }
 
-/** What a deploy is going to do with one service. */
+/** What a deploy or a rollback is going to do with one service. */
 export interface ServicePlan {
   readonly cluster: string;
   readonly service: string;
   /** Revision that runs, as `family:revision`. */
   readonly from: string;
+  /** Revision that it moves to; undefined where that is not registered yet. */
+  readonly to: string | undefined;
   readonly changes: readonly Change[];
 }
 
@@ -32,7 +34,8 @@ export type Event =
   | { readonly kind: 'warning'; readonly message: string; readonly hint?: string | undefined }
   | {
       readonly kind: 'plan';
-      readonly image: string;
+      /** Undefined for a rollback. */
+      readonly image: string | undefined;
       readonly builds: boolean;
       readonly services: readonly ServicePlan[];
     }

@@ -1,42 +1,140 @@
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { EcsDeployError } from './errors.ts';
 import { runProcess } from './processes.ts';
 
-/** The commit that an image is built from. */
+/** A file of the index. */
+export interface IndexEntry {
+  /** As git writes it, e.g. `100755`. */
+  readonly mode: string;
+  /** Hash of the content as git stores it. */
+  readonly blob: string;
+}
+
+/**
+ * A commit and what git tells about its work tree, submodules included. Paths are relative to
+ * `root`, with `/`.
+ */
 export interface Source {
-  /** `<sha>`, or with uncommitted changes `<sha>-dirty-<8 hex digits of their hash>`. */
-  readonly tag: string;
+  /** Absolute, without symbolic links. */
+  readonly root: string;
   readonly commit: string;
   /** URL of the remote `origin` without credentials; undefined when there is none. */
   readonly remote: string | undefined;
+  /** What differs from the commit, and what is untracked; a nested repository ends in `/`. */
+  readonly changed: readonly string[];
+  /** What git does not track, ignored or not; a folder with nothing else in it ends in `/`. */
+  readonly others: readonly string[];
+  /** Files whose changes git does not report: skip-worktree and assume-unchanged. */
+  readonly overlooked: ReadonlyMap<string, IndexEntry>;
+  /** The commit of each submodule; undefined for one that is not checked out. */
+  readonly submodules: ReadonlyMap<string, string | undefined>;
+  /** Files that Git LFS stores outside of the repository. */
+  readonly lfs: readonly string[];
 }
 
-/** Reads the commit and the uncommitted changes of a folder's work tree; throws `tag-unknown`. */
+/** Reads the commit and the work tree of a folder; throws `tag-unknown` and `git-distrusted`. */
 export async function readSource(directory: string): Promise<Source> {
-  const git = (...args: string[]) => runProcess({ command: 'git', args, directory });
-  const head = await git('rev-parse', 'HEAD', '--show-toplevel').catch((error: unknown) =>
-    noSource(directory, 'git is not installed', error),
-  );
-  const [commit, root] = head.stdout.trim().split('\n');
-  if (head.status !== 0 || commit === undefined || root === undefined) {
-    const reason = /unknown revision|ambiguous argument/.test(head.tail.join(' '))
-      ? 'the repository has no commit yet'
-      : /dubious ownership/.test(head.tail.join(' '))
-        ? `git does not trust the owner of the folder (git config --global --add safe.directory ${directory})`
-        : 'the folder is not in a git repository';
-    return noSource(directory, reason, undefined);
-  }
-  const [status, remote] = await Promise.all([
-    git('-C', root, 'status', '--porcelain=v1', '-z', '--untracked-files=all'),
-    git('remote', 'get-url', 'origin'),
+  const { commit, root } = await readHead(directory);
+  const [tree, remote] = await Promise.all([
+    readTree(root),
+    git(directory, 'remote', 'get-url', 'origin'),
   ]);
   const url = remote.status === 0 ? withoutCredentials(remote.stdout.trim()) : undefined;
-  if (status.stdout === '') return { tag: commit, commit, remote: url };
-  const changes = await hashChanges(root, status.stdout);
-  return { tag: `${commit}-dirty-${changes.slice(0, 8)}`, commit, remote: url };
+  return { ...tree, root, commit, remote: url };
 }
+
+async function readHead(directory: string) {
+  const head = await git(directory, 'rev-parse', 'HEAD', '--show-toplevel', '--show-prefix').catch(
+    (error: unknown) => noSource(directory, 'git is not installed', error),
+  );
+  const [commit, root, prefix] = head.stdout.split('\n');
+  if (head.status === 0 && commit !== undefined && root !== undefined)
+    return { commit, root, prefix };
+  const said = head.tail.join(' ');
+  if (/dubious ownership/.test(said)) {
+    throw new EcsDeployError({
+      code: 'git-distrusted',
+      message: `git does not trust the owner of ${directory}, so the commit cannot be read.`,
+      hint: `if you trust it: git config --global --add safe.directory ${directory}`,
+    });
+  }
+  return noSource(
+    directory,
+    /unknown revision|ambiguous argument/.test(said)
+      ? 'the repository has no commit yet'
+      : 'the folder is not in a git repository',
+    undefined,
+  );
+}
+
+// Reading must not write the index, and a file monitor can be wrong.
+const QUIET = ['--no-optional-locks', '-c', 'core.fsmonitor=false'];
+
+function git(directory: string, ...args: string[]) {
+  return runProcess({ command: 'git', args: [...QUIET, ...args], directory });
+}
+
+type Tree = Omit<Source, 'root' | 'commit' | 'remote'>;
+
+async function readTree(root: string): Promise<Tree> {
+  const [status, index, unknown] = await Promise.all([
+    git(
+      root,
+      'status',
+      '--porcelain=v1',
+      '-z',
+      '--no-renames',
+      '--untracked-files=all',
+      // Overrides `submodule.NAME.ignore`; what changed inside of a submodule is read below.
+      '--ignore-submodules=dirty',
+    ),
+    git(root, 'ls-files', '-z', '-s', '-v'),
+    git(root, 'ls-files', '-z', '--others', '--directory'),
+  ]);
+  const failed = [status, index, unknown].find((end) => end.status !== 0);
+  if (failed !== undefined) return noSource(root, failed.tail.join(' '), undefined);
+  const changed = entriesOf(status.stdout).map((entry) => entry.slice(3));
+  const others = entriesOf(unknown.stdout);
+  const overlooked = new Map<string, IndexEntry>();
+  const submodules = new Map<string, string | undefined>();
+  let hasAttributes = false;
+  for (const entry of entriesOf(index.stdout)) {
+    const [, flag = '', mode = '', blob = '', path = ''] =
+      /^(.) (\d+) (\w+) \d\t(.*)$/s.exec(entry) ?? [];
+    if (mode === '160000') submodules.set(path, undefined);
+    // A lower-case letter stands for assume-unchanged, S for skip-worktree.
+    else if (/[a-zS]/.test(flag)) overlooked.set(path, { mode, blob });
+    hasAttributes ||= /(?:^|\/)\.gitattributes$/.test(path);
+  }
+  const listed = hasAttributes
+    ? await git(root, 'ls-files', '-z', '--', ':(attr:filter=lfs)')
+    : undefined;
+  const lfs = entriesOf(listed?.stdout ?? '');
+  await Promise.all(
+    [...submodules.keys()].map(async (path) => {
+      const inner = join(root, path);
+      const isCheckedOut = existsSync(join(inner, '.git'));
+      const head = isCheckedOut ? await readHead(inner).catch(() => undefined) : undefined;
+      // Where git cannot read a submodule, it finds the repository around it.
+      const read = head?.prefix === '' ? await readTree(inner) : undefined;
+      if (isCheckedOut) submodules.set(path, read === undefined ? 'unreadable' : head?.commit);
+      if (read === undefined) {
+        others.push(`${path}/`);
+        return;
+      }
+      const at = (below: string) => `${path}/${below}`;
+      others.push(...read.others.map(at));
+      for (const [below, item] of read.overlooked) overlooked.set(at(below), item);
+      for (const [below, commit] of read.submodules) submodules.set(at(below), commit);
+      changed.push(...read.changed.map(at));
+      lfs.push(...read.lfs.map(at));
+    }),
+  );
+  return { changed, others, overlooked, submodules, lfs };
+}
+
+const entriesOf = (output: string) => output.split('\0').filter((entry) => entry !== '');
 
 /** Removes user names and passwords, the query and the fragment; the user of `git@host:path` stays. */
 function withoutCredentials(url: string): string {
@@ -47,28 +145,6 @@ function withoutCredentials(url: string): string {
       .replace(/^[^/]*:[^/]*@/, '')
       .replace(/[?#].*$/, '')
   );
-}
-
-/** Hashes the diff against HEAD and every untracked file. */
-async function hashChanges(root: string, status: string): Promise<string> {
-  const hash = createHash('sha256');
-  const diff = await runProcess({
-    command: 'git',
-    args: ['diff', 'HEAD', '--binary', '--no-ext-diff', '--no-color'],
-    directory: root,
-  });
-  hash.update(diff.stdout);
-  const untracked = status.split('\0').filter((entry) => entry.startsWith('?? '));
-  for (const entry of untracked) {
-    const path = entry.slice(3);
-    hash.update(`\0${path}\0`);
-    try {
-      for await (const chunk of createReadStream(join(root, path))) hash.update(chunk as Buffer);
-    } catch {
-      // A file that cannot be read, such as a socket, cannot get into the image either.
-    }
-  }
-  return hash.digest('hex');
 }
 
 function noSource(directory: string, reason: string, cause: unknown): never {

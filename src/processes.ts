@@ -51,7 +51,8 @@ export function runProcess(request: ProcessRequest): Promise<ProcessEnd> {
     };
     stream.on('data', (text: string) => {
       keep(text);
-      const lines = (rest + text).split('\n');
+      const lines = text.split('\n');
+      lines[0] = `${rest}${lines[0]}`;
       rest = lines.pop() ?? '';
       lines.forEach(take);
     });

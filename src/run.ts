@@ -1,17 +1,19 @@
 import { setMaxListeners } from 'node:events';
 import { createInterface } from 'node:readline/promises';
-import { text as readAll } from 'node:stream/consumers';
+import { Writable } from 'node:stream';
+import { buffer as readAll } from 'node:stream/consumers';
 import { loadCommand, parseCommandLine } from './cli.ts';
 import type { Invocation } from './cli.ts';
 import { resolveConfig } from './settings/config.ts';
 import type { CommandResult, Context } from './commands/context.ts';
-import { redact } from './core/redact.ts';
+import { escapeJson, printable } from './core/foreign.ts';
+import { redactor } from './core/redact.ts';
 import { outcomeOfError, statusOf } from './core/result.ts';
 import type { Output, Result } from './core/result.ts';
 import { EcsDeployError, EXIT_STATUS } from './errors.ts';
 import type { Emit } from './events.ts';
 import { writeGithubFiles } from './report/github.ts';
-import { isColoured, openReporter } from './report/reporter.ts';
+import { commandGuard, isColoured, openReporter } from './report/reporter.ts';
 
 /** Everything of the process that a run uses. */
 export interface Io {
@@ -47,7 +49,8 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
     stream: stderr,
     environment,
   });
-  const emit: Emit = (event) => reporter.report({ ...event, at: new Date() });
+  const redact = redactor(environment);
+  const emit: Emit = (event) => reporter.report({ ...redact(event), at: new Date() });
   let isRead = true;
   const noteLoss = () => {
     isRead = false;
@@ -55,13 +58,14 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
   stdout.once('error', noteLoss);
   const print = async (output: Output) => {
     const { formatOutput } = await import('./report/output.ts');
-    stdout.write(`${await formatOutput(output, isColoured(stdout, environment))}\n`);
+    const text = await formatOutput(redact(output), isColoured(stdout, environment));
+    stdout.write(`${commandGuard(environment)(text)}\n`);
     return isRead;
   };
   const finish = async (result: CommandResult, error: Result['error']): Promise<number> => {
     reporter.end();
     const { output, status, outcome, image, services, logs, checks, init, seconds } = result;
-    const document: Result = {
+    const document: Result = redact({
       outcome,
       command,
       image,
@@ -71,8 +75,8 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
       ...(init && { init }),
       error,
       seconds: { ...seconds, total: Math.round(performance.now() - start) / 1000 },
-    };
-    if (json) stdout.write(`${JSON.stringify(document, undefined, 2)}\n`);
+    });
+    if (json) stdout.write(`${escapeJson(JSON.stringify(document, undefined, 2))}\n`);
     else if (output !== undefined) await print(output);
     if (environment['GITHUB_ACTIONS'] === 'true') {
       try {
@@ -173,12 +177,16 @@ function makeContext(
     terminal: isTerminal ? { input: stdin, output: stderr } : undefined,
     ask: isTerminal
       ? async (question) => {
-          const terminal = createInterface({ input: stdin, output: stderr });
+          // The answer is a secret: readline's echo goes nowhere.
+          const output = new Writable({ write: (_chunk, _encoding, done) => done() });
+          const terminal = createInterface({ input: stdin, output, terminal: true });
           terminal.on('SIGINT', io.interrupt);
+          stderr.write(printable(question));
           try {
-            return await terminal.question(question, { signal });
+            return await terminal.question('', { signal });
           } finally {
             terminal.close();
+            stderr.write('\n');
           }
         }
       : undefined,
@@ -200,16 +208,23 @@ function toEcsDeployError(thrown: unknown, io: Io, verbose: boolean): EcsDeployE
       cause: thrown,
     });
   }
+  if (/^E[MN]FILE$/.test(String((thrown as NodeJS.ErrnoException | undefined)?.code))) {
+    return new EcsDeployError({
+      code: 'usage',
+      message: 'Too many files are open.',
+      hint: 'raise the limit: ulimit -n 1024, and run it again',
+      cause: thrown,
+    });
+  }
   const {
     name,
     message,
     stack = '',
   } = thrown instanceof Error ? thrown : new Error(String(thrown));
-  const text = redact(verbose ? stack : `${name}: ${message}`, io.environment);
   const { node, platform, arch } = io.versions;
   return new EcsDeployError({
     code: 'unexpected',
-    message: `Unexpected error: ${text}`,
+    message: `Unexpected error: ${verbose ? stack : `${name}: ${message}`}`,
     hint: [
       `please report this bug at ${io.bugs ?? "the project's issue tracker"}, with the lines above and below`,
       `ecsdeploy ${io.version}, Node ${node}, ${platform} ${arch}`,

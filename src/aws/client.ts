@@ -67,18 +67,24 @@ export async function connect(given: AwsOptions): Promise<Aws> {
   checkEndpoints(environment);
   const profile = (options.profile ?? environment['AWS_PROFILE']) || undefined;
   if (options.profile === '') delete environment['AWS_PROFILE'];
-  if (profile !== undefined) {
-    await checkProfile(profile, environment);
-    environment['AWS_PROFILE'] = profile;
-  }
-  const [{ fromIni, fromNodeProviderChain }, { httpHandler, SILENT }] = await Promise.all([
-    import('@aws-sdk/credential-providers'),
-    import('./http.ts'),
-  ]);
+  if (profile !== undefined) environment['AWS_PROFILE'] = profile;
+  const [{ fromIni, fromNodeProviderChain }, { httpHandler, networkOf, SILENT }, section] =
+    await Promise.all([
+      import('@aws-sdk/credential-providers'),
+      import('./http.ts'),
+      readProfile(profile, environment),
+    ]);
   const { ask, callTimeout = 30_000 } = options;
+  const network = await networkOf(environment, section['ca_bundle']);
+  const requestHandler = httpHandler(callTimeout, network);
   const mfaCodeProvider =
     ask === undefined ? undefined : (serial: string) => ask(`MFA code for ${serial}: `);
-  const init = { logger: SILENT, ...(mfaCodeProvider && { mfaCodeProvider }) };
+  const init = {
+    logger: SILENT,
+    // For the calls that credentials are made of, as to STS and SSO.
+    clientConfig: { requestHandler },
+    ...(mfaCodeProvider && { mfaCodeProvider }),
+  };
   const credentials =
     profile === undefined ? fromNodeProviderChain(init) : fromIni({ profile, ...init });
   return {
@@ -88,7 +94,7 @@ export async function connect(given: AwsOptions): Promise<Aws> {
     // The SDK knows AWS_REGION only; CI images often set the AWS CLI's variable.
     region: options.region ?? environment['AWS_REGION'] ?? environment['AWS_DEFAULT_REGION'],
     credentials: memoise(credentials),
-    requestHandler: httpHandler(callTimeout),
+    requestHandler,
     clock: { offset: 0 },
     clients: new Map(),
   };
@@ -130,25 +136,28 @@ function checkEndpoints(environment: AwsOptions['environment']): void {
   }
 }
 
-async function checkProfile(
-  profile: string,
+/** The settings of a profile, by default of "default"; throws `profile-unknown`. */
+async function readProfile(
+  profile: string | undefined,
   environment: AwsOptions['environment'],
-): Promise<void> {
+): Promise<Readonly<Record<string, string | undefined>>> {
   const { loadSharedConfigFiles } = await import('@smithy/core/config');
   const folder = join(homedir(), '.aws');
   const configFilepath = environment['AWS_CONFIG_FILE'] ?? join(folder, 'config');
   const filepath = environment['AWS_SHARED_CREDENTIALS_FILE'] ?? join(folder, 'credentials');
   const { configFile, credentialsFile } = await loadSharedConfigFiles({ configFilepath, filepath });
+  const name = profile ?? 'default';
+  const section = { ...credentialsFile[name], ...configFile[name] };
   // The loader gives sections of other kinds as "sso-session.NAME" and "services.NAME".
   const configured = Object.keys(configFile).filter(
-    (name) => !/^(sso-session|services)\./.test(name),
+    (key) => !/^(sso-session|services)\./.test(key),
   );
-  const known = new Set([...configured, ...Object.keys(credentialsFile)]);
-  if (known.has(profile)) return;
+  const known = [...new Set([...configured, ...Object.keys(credentialsFile)])];
+  if (profile === undefined || known.includes(profile)) return section;
   throw new EcsDeployError({
     code: 'profile-unknown',
     message: `The profile "${profile}" is neither in ${configFilepath} nor in ${filepath}.`,
-    hint: `${suggest(profile, [...known], 'profiles')}; name one with --profile, or create it: aws configure --profile ${profile}`,
+    hint: `${suggest(profile, known, 'profiles')}; name one with --profile, or create it: aws configure --profile ${profile}`,
   });
 }
 

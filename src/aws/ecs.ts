@@ -54,6 +54,19 @@ export async function checkRegion(ecs: Ecs, names: readonly string[]): Promise<v
   });
 }
 
+/** Throws `arn-elsewhere` for an ARN of another account than the one that ECS answered for. */
+export function checkAccount(names: readonly string[], answered: string): void {
+  const own = placeOfArn(answered)?.account;
+  const other = names.find((name) => (placeOfArn(name)?.account ?? own) !== own);
+  if (other === undefined) return;
+  const there = placeOfArn(other)?.account;
+  throw new EcsDeployError({
+    code: 'arn-elsewhere',
+    message: `${other} is in account ${there}, but the credentials are for account ${own}.`,
+    hint: `use credentials of account ${there} (--profile NAME), or give the name instead of the ARN`,
+  });
+}
+
 /** ` in REGION (profile "NAME")`, for messages about what does not exist. */
 export async function where(ecs: Ecs): Promise<string> {
   const { profile } = ecs.aws;

@@ -100,6 +100,10 @@ const BROKEN_HINT =
 const NETWORK_CODES =
   /^(E(CONN|HOST|NET|PIPE|PROTO|TIMEDOUT|AI_AGAIN|NOTFOUND)|CERT_|ERR_(TLS|SSL)|UNABLE_TO_|SELF_SIGNED|DEPTH_ZERO)/;
 
+/** Codes of certificates that no trusted CA has signed. */
+const UNTRUSTED =
+  /^(SELF_SIGNED_CERT|DEPTH_ZERO_SELF_SIGNED|UNABLE_TO_(GET_ISSUER|VERIFY_LEAF)|CERT_UNTRUSTED)/;
+
 function isNetworkError(error: unknown): boolean {
   const { code = '', name } = error as Foreign;
   return NETWORK_CODES.test(code) || name === 'TimeoutError';
@@ -155,6 +159,22 @@ export function translateAwsError(error: unknown, action: string, call: Call): u
       cause,
     });
   }
+  if ('proxyVariable' in error) {
+    return new EcsDeployError({
+      code: 'aws-unreachable',
+      message: `Cannot reach AWS for ${action}: ${message}`,
+      hint: `check ${String(error.proxyVariable)} (http://USER:PASSWORD@HOST:PORT), or list the hosts to reach without a proxy in NO_PROXY`,
+      cause,
+    });
+  }
+  if (UNTRUSTED.test(String((error as Foreign).code))) {
+    return new EcsDeployError({
+      code: 'aws-unreachable',
+      message: `Cannot reach AWS for ${action}: ${message}`,
+      hint: 'if your network inspects TLS, set AWS_CA_BUNDLE=FILE, or ca_bundle in the AWS profile, to its CA certificates in PEM format',
+      cause,
+    });
+  }
   // A provider that cannot read a file, such as the token of a web identity, throws the file's error.
   if (fromProvider || 'path' in error) {
     return credentialsMissing(message, login, call, cause);
@@ -177,7 +197,7 @@ export function translateAwsError(error: unknown, action: string, call: Call): u
     return new EcsDeployError({
       code: 'aws-unreachable',
       message: `Cannot reach AWS for ${action}: ${message}`,
-      hint: 'check the network, the region, and AWS_ENDPOINT_URL if it is set',
+      hint: 'check the network and the region, and HTTPS_PROXY and AWS_ENDPOINT_URL if they are set',
       cause,
     });
   }

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { Image, ImageDetail as ImageDetails } from '@aws-sdk/client-ecr';
 import { EcsDeployError } from '../errors.ts';
 import { ecrClient } from './client.ts';
 import { awsErrorName, brokenAnswer } from './errors.ts';
@@ -9,7 +10,9 @@ export interface StoredImage {
   readonly digest: string;
   /** Its platforms, such as `linux/amd64`; undefined where they cannot be read. */
   readonly platforms: readonly string[] | undefined;
-  /** The missing permission that hides the platforms. */
+  /** Labels of the image, in an index of the one for the wanted platform; undefined as above. */
+  readonly labels: Readonly<Record<string, string>> | undefined;
+  /** The missing permission that hides both. */
   readonly denied?: EcsDeployError;
   /** Digest of its config, which is docker's image id; undefined for an index. */
   readonly config: string | undefined;
@@ -37,6 +40,7 @@ interface Platform {
 interface Manifest {
   readonly config?: { readonly digest: string };
   readonly manifests?: readonly {
+    readonly digest: string;
     readonly platform?: Platform;
     readonly annotations?: Readonly<Record<string, string>>;
   }[];
@@ -51,11 +55,32 @@ export interface ImageId {
 const idOf = ({ tag, digest }: ImageId) =>
   digest === undefined ? { imageTag: tag } : { imageDigest: digest };
 
-/** An image with its platforms; undefined when the repository has no such image. */
+/**
+ * An image with its platforms and labels; undefined when the repository has no such image. Of an
+ * index, the labels are read when a `platform` is wanted.
+ */
 export async function findImage(
   repository: Repository,
   wanted: ImageId,
+  platform?: string,
 ): Promise<StoredImage | undefined> {
+  const found = await readManifest(repository, wanted);
+  if (found === undefined) return undefined;
+  const { digest, manifest, mediaType } = found;
+  const parsed = JSON.parse(manifest) as Manifest;
+  return {
+    digest,
+    ...(await configOf(repository, parsed, platform)),
+    config: parsed.config?.digest,
+    manifest,
+    mediaType,
+  };
+}
+
+async function readManifest(
+  repository: Repository,
+  wanted: ImageId,
+): Promise<Pick<StoredImage, 'digest' | 'manifest' | 'mediaType'> | undefined> {
   const { BatchGetImageCommand, client, place, options } = await open(repository);
   const { images } = await client.send(
     new BatchGetImageCommand({
@@ -65,21 +90,14 @@ export async function findImage(
     }),
     options,
   );
-  if (images === undefined) throw brokenAnswer('ecr:BatchGetImage');
-  const [image] = images;
+  if (!Array.isArray(images)) throw brokenAnswer('ecr:BatchGetImage');
+  const [image] = images as readonly (Image | null)[];
   if (image === undefined) return undefined;
-  const { imageId, imageManifest: manifest } = image;
+  const { imageId, imageManifest: manifest } = image ?? {};
   if (imageId?.imageDigest === undefined || manifest === undefined) {
     throw brokenAnswer('ecr:BatchGetImage');
   }
-  const parsed = JSON.parse(manifest) as Manifest;
-  return {
-    digest: imageId.imageDigest,
-    ...(await platformsOf(repository, parsed)),
-    config: parsed.config?.digest,
-    manifest,
-    mediaType: image.imageManifestMediaType,
-  };
+  return { digest: imageId.imageDigest, manifest, mediaType: image?.imageManifestMediaType };
 }
 
 /** Gives an image that ECR holds another tag; throws `tag-immutable`. */
@@ -135,8 +153,8 @@ export async function describeImage(
   });
   if (answer === undefined) return undefined;
   const { imageDetails } = answer;
-  const [detail] = imageDetails ?? [];
-  if (detail === undefined) throw brokenAnswer('ecr:DescribeImages');
+  const detail = imageDetails?.[0] as ImageDetails | null | undefined;
+  if (detail === undefined || detail === null) throw brokenAnswer('ecr:DescribeImages');
   return {
     archived: detail.imageStatus === 'ARCHIVED',
     findings: detail.imageScanFindingsSummary?.findingSeverityCounts,
@@ -150,42 +168,66 @@ async function open({ aws, name, registryId, region }: Repository) {
   return { ...sdk, client, place, options: { abortSignal: aws.options.signal } };
 }
 
-/** Milliseconds after which a deploy continues without the platform. */
+/** Milliseconds after which a deploy continues without the config. */
 const DOWNLOAD_TIMEOUT = 10_000;
 
-async function platformsOf(
+/** What the config of an image tells. */
+type ConfigFacts = Pick<StoredImage, 'platforms' | 'labels' | 'denied'>;
+
+const UNREADABLE: ConfigFacts = { platforms: undefined, labels: undefined };
+
+async function configOf(
   repository: Repository,
   manifest: Manifest,
-): Promise<Pick<StoredImage, 'platforms' | 'denied'>> {
-  if (manifest.manifests !== undefined) {
-    const images = manifest.manifests.filter(
-      // buildx adds attestations as manifests without a platform.
-      ({ annotations, platform }) =>
-        annotations?.['vnd.docker.reference.type'] === undefined && platform?.os !== 'unknown',
-    );
-    const platforms = images.flatMap(({ platform }) =>
-      platform === undefined ? [] : [platformName(platform)],
-    );
-    return { platforms };
-  }
-  if (manifest.config === undefined) return { platforms: undefined };
-  const { GetDownloadUrlForLayerCommand, client, place, options } = await open(repository);
+  platform: string | undefined,
+): Promise<ConfigFacts> {
+  if (manifest.manifests === undefined) return downloadConfig(repository, manifest);
+  const images = manifest.manifests.filter(
+    // buildx adds attestations as manifests without a platform.
+    ({ annotations, platform: own }) =>
+      annotations?.['vnd.docker.reference.type'] === undefined && own?.os !== 'unknown',
+  );
+  const platforms = images.flatMap(({ platform: own }) =>
+    own === undefined ? [] : [platformName(own)],
+  );
+  const wanted = images.find(
+    ({ platform: own }) => own !== undefined && platformName(own) === platform,
+  );
+  if (wanted === undefined) return { ...UNREADABLE, platforms };
+  const inner = await readManifest(repository, { digest: wanted.digest }).catch(() => undefined);
+  const facts =
+    inner === undefined
+      ? UNREADABLE
+      : await downloadConfig(repository, JSON.parse(inner.manifest) as Manifest);
+  return { ...facts, platforms };
+}
+
+async function downloadConfig(
+  repository: Repository,
+  { config }: Pick<Manifest, 'config'>,
+): Promise<ConfigFacts> {
+  if (config === undefined) return UNREADABLE;
+  const [{ GetDownloadUrlForLayerCommand, client, place, options }, { download }] =
+    await Promise.all([open(repository), import('./http.ts')]);
   try {
     const { downloadUrl } = await client.send(
-      new GetDownloadUrlForLayerCommand({ ...place, layerDigest: manifest.config.digest }),
+      new GetDownloadUrlForLayerCommand({ ...place, layerDigest: config.digest }),
       options,
     );
     if (downloadUrl === undefined) throw brokenAnswer('ecr:GetDownloadUrlForLayer');
     const signal = AbortSignal.any([options.abortSignal, AbortSignal.timeout(DOWNLOAD_TIMEOUT)]);
-    const response = await fetch(downloadUrl, { signal });
-    const config = Buffer.from(await response.arrayBuffer());
-    const digest = `sha256:${createHash('sha256').update(config).digest('hex')}`;
-    if (!response.ok || digest !== manifest.config.digest) return { platforms: undefined };
-    return { platforms: [platformName(JSON.parse(config.toString('utf8')) as Platform)] };
+    const body = await download(repository.aws.requestHandler, downloadUrl, signal);
+    if (body === undefined) return UNREADABLE;
+    const digest = `sha256:${createHash('sha256').update(body).digest('hex')}`;
+    if (digest !== config.digest) return UNREADABLE;
+    const read = JSON.parse(body.toString('utf8')) as Platform & {
+      readonly config?: { readonly Labels?: Readonly<Record<string, string>> | null } | null;
+    };
+    return { platforms: [platformName(read)], labels: read.config?.Labels ?? {} };
   } catch (error) {
     if (options.abortSignal.aborted) throw error;
     const isDenied = error instanceof EcsDeployError && error.code === 'permission-denied';
-    return { platforms: undefined, ...(isDenied && { denied: error }) };
+    return { ...UNREADABLE, ...(isDenied && { denied: error }) };
   }
 }
 

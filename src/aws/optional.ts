@@ -11,16 +11,32 @@ export function isDenied(error: unknown): error is EcsDeployError {
   );
 }
 
-/** Awaits a read that can be denied: one warning names the permission, and undefined is the answer. */
+/**
+ * Whether an error says nothing about what is looked at, so that a check must not fail for it. Without
+ * credentials or a region, no other call works either.
+ */
+export function isUnknown(error: unknown): error is EcsDeployError {
+  return (
+    error instanceof EcsDeployError &&
+    !/^(credentials|region)-/.test(error.code) &&
+    !/NotFound/.test(awsErrorName(error))
+  );
+}
+
+/**
+ * Awaits a read that can be denied: one warning names the permission, and undefined is the answer.
+ * `isIgnored` chooses the errors for which this holds.
+ */
 export async function optional<T>(
   { emit }: { readonly emit: Emit },
   what: string,
   read: Promise<T>,
+  isIgnored: (error: unknown) => error is EcsDeployError = isDenied,
 ): Promise<T | undefined> {
   try {
     return await read;
   } catch (error) {
-    if (!isDenied(error)) throw error;
+    if (!isIgnored(error)) throw error;
     emit({
       kind: 'warning',
       message: `Continuing without ${what}: ${error.message}`,

@@ -18,6 +18,8 @@ export interface Repository {
   readonly region: string | undefined;
   /** Which tags cannot be given to another image; undefined where that cannot be read. */
   readonly mutability: TagMutability | undefined;
+  /** It does not exist: a creation template of ECR creates it at the first push. */
+  readonly isCreatedOnPush?: boolean;
 }
 
 /**
@@ -92,6 +94,8 @@ export async function findRepository(
     }
     if (awsErrorName(error) !== 'RepositoryNotFoundException') throw error;
     if (registry !== undefined && registryId === undefined) await checkOwnRegistry(aws, address);
+    const templated = await findTemplated(aws, address);
+    if (templated !== undefined) return templated;
     if (mayBeMissing) return undefined;
     const known = await client
       .send(new DescribeRepositoriesCommand({ maxResults: 100, registryId }), { abortSignal })
@@ -106,9 +110,47 @@ export async function findRepository(
     throw new EcsDeployError({
       code: 'repository-missing',
       message: `ECR has no repository "${name}" in ${place}.`,
-      hint: `${suggest(name, known, 'repositories')}\nto create it: --create-repository`,
+      hint: `${suggest(name, known, 'repositories')}\nto create it: --create-repository${registryId === undefined ? '' : `; in another account its repository policy must allow this identity`}`,
       cause: error,
     });
+  }
+}
+
+/**
+ * The repository that a creation template covers; a template gives it settings that CreateRepository
+ * would not. Undefined without one, or where the templates cannot be read.
+ */
+async function findTemplated(aws: Aws, address: Address): Promise<Repository | undefined> {
+  const { name, region } = address;
+  const [{ DescribeRepositoryCreationTemplatesCommand }, client] = await Promise.all([
+    sdk(),
+    ecrClient(aws, region),
+  ]);
+  const { signal: abortSignal } = aws.options;
+  try {
+    let nextToken: string | undefined;
+    do {
+      const command = new DescribeRepositoryCreationTemplatesCommand({ nextToken });
+      const answer = await client.send(command, { abortSignal });
+      // Templates are of the identity's own registry.
+      const { registryId: own, repositoryCreationTemplates: templates = [] } = answer;
+      if (own === undefined || own !== (address.registryId ?? own)) return undefined;
+      const covers = templates.some(
+        ({ prefix = '', appliedFor = [] }) =>
+          appliedFor.includes('CREATE_ON_PUSH') &&
+          (prefix === 'ROOT' || name.startsWith(`${prefix.replace(/\/$/, '')}/`)),
+      );
+      if (covers) {
+        const host = address.registry ?? (await tokenOf(aws, region)).host;
+        const place = { registryId: own, region, mutability: undefined };
+        return { aws, name, uri: `${host}/${name}`, ...place, isCreatedOnPush: true };
+      }
+      ({ nextToken } = answer);
+    } while (nextToken !== undefined);
+    return undefined;
+  } catch {
+    abortSignal.throwIfAborted();
+    return undefined;
   }
 }
 
@@ -116,11 +158,11 @@ export async function findRepository(
 function repositoryAt(
   aws: Aws,
   { name, registry, registryId, region }: Address,
-  answer: EcrRepository | undefined,
+  answer: EcrRepository | null | undefined,
   action: string,
 ): Repository {
   const uri = answer?.repositoryUri;
-  if (answer === undefined || uri === undefined) throw brokenAnswer(action);
+  if (!answer || uri === undefined) throw brokenAnswer(action);
   const host = uri.slice(0, uri.indexOf('/'));
   // ECR answers with the default name of a registry that has dual-stack and FIPS names too.
   const isSame =

@@ -4,7 +4,7 @@ import { suggest } from '../core/nearest.ts';
 import { familyOf, shortName, toRegistrable } from '../core/task-definition.ts';
 import type { JsonObject, Revision } from '../core/task-definition.ts';
 import { EcsDeployError } from '../errors.ts';
-import { abort, namesOf, sdk, where, whole } from './ecs.ts';
+import { abort, checkAccount, checkRegion, namesOf, sdk, where, whole } from './ecs.ts';
 import type { Ecs } from './ecs.ts';
 import { awsErrorText } from './errors.ts';
 
@@ -12,10 +12,11 @@ import { awsErrorText } from './errors.ts';
  * A revision with its tags, every member as ECS sent it: the SDK drops the ones it does not know,
  * so the answer's own JSON is read
  * (docs/explanation/how-ecs-behaves.md#fields-that-the-sdk-does-not-know). Throws
- * `task-definition-missing`.
+ * `task-definition-missing` and `arn-elsewhere`.
  */
 export async function describeRevision(ecs: Ecs, taskDefinition: string): Promise<Revision> {
   const { DescribeTaskDefinitionCommand } = await sdk();
+  await checkRegion(ecs, [taskDefinition]);
   const command = new DescribeTaskDefinitionCommand({ taskDefinition, include: ['TAGS'] });
   const raw = captureBody(command);
   await ecs.client.send(command, abort(ecs)).catch(async (error: unknown) => {
@@ -31,11 +32,14 @@ export async function describeRevision(ecs: Ecs, taskDefinition: string): Promis
       cause: error,
     });
   });
-  return toRevision(raw(), 'ecs:DescribeTaskDefinition');
+  const revision = toRevision(raw(), 'ecs:DescribeTaskDefinition');
+  checkAccount([taskDefinition], revision.arn);
+  return revision;
 }
 
 function toRevision(body: string, action: string): Revision {
-  const { taskDefinition, tags } = JSON.parse(body) as {
+  // The SDK takes an empty body for an answer without members.
+  const { taskDefinition, tags } = ((body === '' ? undefined : JSON.parse(body)) ?? {}) as {
     taskDefinition?: JsonObject;
     tags?: unknown;
   };
@@ -74,7 +78,7 @@ export async function registerDefinition(
       family: String(definition['family']),
       containerDefinitions: [],
     });
-    replaceBody(command, JSON.stringify(withoutEmptyTags(definition)));
+    replaceBody(command, JSON.stringify(definition));
     const raw = captureBody(command);
     try {
       await ecs.client.send(command, abort(ecs));
@@ -88,13 +92,6 @@ export async function registerDefinition(
       });
     }
   }
-}
-
-/** ECS refuses an empty list of tags; without one the revision has none. */
-function withoutEmptyTags({ tags, ...definition }: JsonObject): JsonObject {
-  return tags === undefined || (Array.isArray(tags) && tags.length === 0)
-    ? definition
-    : { ...definition, tags };
 }
 
 interface Wire {

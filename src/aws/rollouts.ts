@@ -1,4 +1,4 @@
-import type { ServiceDeployment } from '@aws-sdk/client-ecs';
+import type { ServiceDeployment, ServiceDeploymentBrief } from '@aws-sdk/client-ecs';
 import type { PastRollout, PauseHook, RolloutRecord, Service } from '../core/ecs.ts';
 import { shortName } from '../core/task-definition.ts';
 import type { Emit } from '../events.ts';
@@ -12,6 +12,8 @@ import { optional } from './optional.ts';
  * (docs/explanation/how-ecs-behaves.md#request-limits).
  */
 const RECORDS_PER_CALL = 20;
+/** ListServiceDeployments' limit of records in one page. */
+const RECORDS_PER_PAGE = 100;
 
 /** ARN of the record that belongs to a deployment; undefined while ECS does not list it. */
 export async function findRecord(
@@ -25,13 +27,22 @@ export async function findRecord(
   )?.serviceDeploymentArn;
 }
 
-async function listRecords(ecs: Ecs, { cluster, name }: Service) {
+/** The latest service deployments, or `all` that ECS keeps. */
+async function listRecords(ecs: Ecs, { cluster, name }: Service, all = false) {
   const { ListServiceDeploymentsCommand } = await sdk();
-  const { serviceDeployments } = await ecs.client.send(
-    new ListServiceDeploymentsCommand({ cluster, service: name, maxResults: RECORDS_PER_CALL }),
-    abort(ecs),
-  );
-  return whole(serviceDeployments, 'ecs:ListServiceDeployments', 'serviceDeployments');
+  const maxResults = all ? RECORDS_PER_PAGE : RECORDS_PER_CALL;
+  const records: ServiceDeploymentBrief[] = [];
+  let nextToken: string | undefined;
+  do {
+    const page = await ecs.client.send(
+      new ListServiceDeploymentsCommand({ cluster, service: name, maxResults, nextToken }),
+      abort(ecs),
+    );
+    const action = 'ecs:ListServiceDeployments';
+    records.push(...whole(page.serviceDeployments, action, 'serviceDeployments'));
+    nextToken = all ? page.nextToken : undefined;
+  } while (nextToken !== undefined);
+  return records;
 }
 
 /**
@@ -126,7 +137,8 @@ export async function stopRecord(
   let isLost = false;
   for (let attempt = 1; attempt <= STOP_ATTEMPTS; attempt += 1) {
     try {
-      await ecs.once.send(new StopServiceDeploymentCommand(input));
+      const { serviceDeploymentArn } = await ecs.once.send(new StopServiceDeploymentCommand(input));
+      whole(serviceDeploymentArn, 'ecs:StopServiceDeployment', 'serviceDeploymentArn');
       return 'stopped';
     } catch (error) {
       if (!isDefinite(error)) {
@@ -143,35 +155,41 @@ export async function stopRecord(
   return 'unknown';
 }
 
-/** The latest service deployments of a service, the newest first (ECS keeps 90 days). */
-export async function pastRollouts(ecs: Ecs, service: Service): Promise<readonly PastRollout[]> {
-  const listed = await listRecords(ecs, service);
+/** The latest 20 service deployments, or `all` that ECS keeps (90 days), the newest first. */
+export async function pastRollouts(
+  ecs: Ecs,
+  service: Service,
+  { all = false } = {},
+): Promise<readonly PastRollout[]> {
+  const listed = await listRecords(ecs, service, all);
   const arns = [...new Set(listed.flatMap((item) => item.targetServiceRevisionArn ?? []))];
-  if (arns.length === 0) return [];
   const { DescribeServiceRevisionsCommand } = await sdk();
-  const { serviceRevisions } = await ecs.client.send(
-    new DescribeServiceRevisionsCommand({ serviceRevisionArns: arns }),
-    abort(ecs),
+  const answers = await Promise.all(
+    chunks(arns, RECORDS_PER_CALL).map((part) =>
+      ecs.client.send(
+        new DescribeServiceRevisionsCommand({ serviceRevisionArns: part }),
+        abort(ecs),
+      ),
+    ),
   );
+  const action = 'ecs:DescribeServiceRevisions';
   const revisions = new Map(
-    whole(serviceRevisions, 'ecs:DescribeServiceRevisions', 'serviceRevisions').map((item) => [
-      item.serviceRevisionArn,
-      item.taskDefinition,
-    ]),
+    answers
+      .flatMap(({ serviceRevisions }) => whole(serviceRevisions, action, 'serviceRevisions'))
+      .map((item) => [item.serviceRevisionArn, item.taskDefinition]),
   );
   return listed
-    .flatMap(({ status, statusReason, createdAt, targetServiceRevisionArn: arn }) =>
-      arn === undefined || status === undefined
-        ? []
-        : [
-            {
-              deployment: deploymentOf(arn),
-              status,
-              reason: statusReason ?? '',
-              createdAt: createdAt ?? new Date(0),
-              taskDefinition: revisions.get(arn),
-            },
-          ],
-    )
+    .flatMap((record) => {
+      const { status, statusReason, createdAt, finishedAt, targetServiceRevisionArn: arn } = record;
+      if (arn === undefined || status === undefined) return [];
+      return {
+        deployment: deploymentOf(arn),
+        status,
+        reason: statusReason ?? '',
+        createdAt: createdAt ?? new Date(0),
+        finishedAt,
+        taskDefinition: revisions.get(arn),
+      };
+    })
     .toSorted((a, b) => b.createdAt.getTime() - a.createdAt.getTime());
 }

@@ -9,9 +9,9 @@ import type { Deployment, DeploymentSettings, Service } from '../core/ecs.ts';
 import { suggest } from '../core/nearest.ts';
 import { shortName } from '../core/task-definition.ts';
 import { EcsDeployError } from '../errors.ts';
-import { abort, checkRegion, chunks, namesOf, sdk, where, whole } from './ecs.ts';
+import { abort, checkAccount, checkRegion, chunks, namesOf, sdk, where, whole } from './ecs.ts';
 import type { Ecs } from './ecs.ts';
-import { awsErrorName, awsErrorText, isDefinite, isThrottling } from './errors.ts';
+import { awsErrorName, awsErrorText, brokenAnswer, isDefinite, isThrottling } from './errors.ts';
 
 /**
  * DescribeServices' limit of names in one call
@@ -36,11 +36,13 @@ export async function describeServices(
         .catch((error: unknown) => explainCluster(ecs, cluster, error)),
     ),
   );
-  return answers.flatMap((answer) =>
+  const found = answers.flatMap((answer) =>
     whole(answer.services, DESCRIBE, 'services').map((service) =>
       toService(whole(service, DESCRIBE, 'service'), DESCRIBE),
     ),
   );
+  if (found[0] !== undefined) checkAccount([cluster, ...services], found[0].arn);
+  return found;
 }
 
 /** Names a service where it runs. */
@@ -89,6 +91,8 @@ export function readServices(
 }
 
 function toService(service: EcsService, action: string): Service {
+  const primary = service.deployments?.find((item) => item.status === 'PRIMARY');
+  const { enabled = true, services = [] } = primary?.serviceConnectConfiguration ?? {};
   const deployments = (service.deployments ?? []).map((item) =>
     toDeployment(whole(item, action, 'deployment'), action),
   );
@@ -117,6 +121,18 @@ function toService(service: EcsService, action: string): Service {
           ? []
           : [{ targetGroup: targetGroupArn, container: containerName, port: containerPort }],
     ),
+    registries: (service.serviceRegistries ?? []).flatMap(({ containerName, containerPort }) =>
+      containerName === undefined ? [] : [{ container: containerName, port: containerPort }],
+    ),
+    portNames: [
+      ...(enabled ? services : []).map((item) => ({ by: 'Service Connect' as const, ...item })),
+      ...(primary?.vpcLatticeConfigurations ?? []).map((item) => ({
+        by: 'VPC Lattice' as const,
+        ...item,
+      })),
+    ].flatMap(({ by, portName: name }) => (name === undefined ? [] : [{ by, name }])),
+    volumes: (primary?.volumeConfigurations ?? []).flatMap(({ name }) => name ?? []),
+    hasNetwork: service.networkConfiguration?.awsvpcConfiguration !== undefined,
     settings: toSettings(service),
     currentRollout: service.currentServiceDeployment,
   };
@@ -133,6 +149,7 @@ function toSettings({ deploymentConfiguration = {} }: EcsService): DeploymentSet
     strategy: strategy ?? 'ROLLING',
     bakeMinutes: bakeTimeInMinutes ?? 0,
     hasAlarms: alarms?.enable === true,
+    hasBreaker: enable === true,
     breakerRollsBack: enable === true && rollback === true,
   };
 }
@@ -155,10 +172,12 @@ function toDeployment(item: EcsDeployment, action: string): Deployment {
 async function explainCluster(ecs: Ecs, cluster: string, error: unknown): Promise<never> {
   if (awsErrorName(error) !== 'ClusterNotFoundException') throw error;
   const { ListClustersCommand } = await sdk();
-  const known = await namesOf(
+  const arns = await namesOf(
     ecs.client.send(new ListClustersCommand({}), abort(ecs)),
-    ({ clusterArns }) => clusterArns?.map(shortName),
+    ({ clusterArns }) => clusterArns,
   );
+  if (arns?.[0] !== undefined) checkAccount([cluster], arns[0]);
+  const known = arns?.map(shortName);
   throw new EcsDeployError({
     code: 'cluster-missing',
     message: `There is no cluster "${cluster}"${await where(ecs)}.`,
@@ -190,7 +209,7 @@ export interface MoveRequest {
   readonly taskDefinition: string;
   /** Starts a new deployment even of the revision that runs. */
   readonly force: boolean;
-  /** Milliseconds between the reads that look for the effect of a lost answer. */
+  /** Milliseconds between the reads that search for the effect of a lost answer; paces retries too. */
   readonly poll: number;
 }
 
@@ -214,7 +233,7 @@ export async function updateService(
     try {
       const service = await sendUpdate(ecs, before, request);
       if (hasMoved(before, service, request)) return { kind: 'moved', service };
-      lost = new Error('the answer shows another revision than the one asked for');
+      lost = brokenAnswer('ecs:UpdateService');
     } catch (error) {
       if (isThrottling(error)) {
         if (attempt === UPDATE_ATTEMPTS && lost === undefined) return { kind: 'not-moved', error };
@@ -227,13 +246,16 @@ export async function updateService(
     }
     const isLast = attempt === UPDATE_ATTEMPTS;
     if (lost !== undefined) {
-      const known = await readMove(ecs, before, request, isLast ? PROOF_READS : 1, lost);
-      if (known?.kind === 'moved' || signal.aborted) return known ?? unknown(before, lost);
       // A forced deployment that cannot be ruled out must not be started twice.
+      const reads = isLast || request.force ? PROOF_READS : 1;
+      const known = await readMove(ecs, before, request, reads, lost);
+      if (known?.kind === 'moved' || signal.aborted) return known ?? unknown(before, lost);
       if (known !== undefined && (isLast || request.force)) return known;
       if (isLast) return notMoved(lost);
     }
-    await sleep(attempt * 500 * Math.random(), undefined, { signal }).catch(() => undefined);
+    await sleep((attempt * request.poll * Math.random()) / 6, undefined, { signal }).catch(
+      () => undefined,
+    );
     if (signal.aborted) {
       return lost === undefined ? notMoved(signal.reason) : unknown(before, lost);
     }
@@ -261,7 +283,8 @@ async function sendUpdate(
 
 function hasMoved(before: Service, now: Service, { taskDefinition, force }: MoveRequest): boolean {
   const isNew = primaryOf(now)?.id !== primaryOf(before)?.id;
-  return now.taskDefinition === taskDefinition && (isNew || !force);
+  const isAsked = now.arn === before.arn && now.taskDefinition === taskDefinition;
+  return isAsked && (isNew || !force);
 }
 
 /**
@@ -281,9 +304,10 @@ async function readMove(
       if (read > 1) await sleep(request.poll, undefined, { signal });
       const [now] = await describeServices(ecs, before.cluster, [before.name]);
       if (now === undefined) return unknown(before, lost);
-      const isNew = primaryOf(now)?.id !== primaryOf(before)?.id;
-      if (isNew && now.taskDefinition === request.taskDefinition) {
-        return { kind: 'moved', service: now };
+      // Another deployment may have replaced the one that was asked for.
+      if (primaryOf(now)?.id !== primaryOf(before)?.id) {
+        const isOurs = now.taskDefinition === request.taskDefinition;
+        return isOurs ? { kind: 'moved', service: now } : unknown(before, lost);
       }
     } catch {
       return unknown(before, lost);

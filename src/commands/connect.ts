@@ -6,7 +6,7 @@ import type { Emit } from '../events.ts';
 import type { Config } from '../settings/config.ts';
 import type { Context } from './context.ts';
 
-/** What the parts of a command use of a run. */
+/** The parts of a run that commands pass on. */
 export interface Tools {
   readonly aws: Aws;
   readonly ecs: Ecs;

@@ -3,7 +3,7 @@ import type { Emit } from '../events.ts';
 import type { ConfigOf } from '../settings/config.ts';
 import type { CommandName } from '../settings/table.ts';
 
-/** What a command gets: of the settings those that it takes; `never` stands for all of them. */
+/** The input of a command, with the settings that it takes; `never` stands for all commands. */
 export interface Context<C extends CommandName = CommandName> {
   readonly config: ConfigOf<C>;
   /** The positional argument; undefined when none was given. */
@@ -13,13 +13,13 @@ export interface Context<C extends CommandName = CommandName> {
   readonly emit: Emit;
   /** Aborted by the first Ctrl-C, SIGTERM or SIGHUP. */
   readonly signal: AbortSignal;
-  /** Environment variables; the SDK reads the process's own, which are the same in the program. */
+  /** Environment variables. The SDK reads those of the process, which are the same outside tests. */
   readonly environment: Record<string, string | undefined>;
   /** The current folder, absolute. */
   readonly directory: string;
-  /** Writes to stdout before the command ends; resolves to false when nobody reads stdout any more. */
+  /** Writes to stdout before the command ends; resolves to false once stdout is no longer read. */
   readonly print: (output: Output) => Promise<boolean>;
-  readonly readStdin: () => Promise<string>;
+  readonly readStdin: () => Promise<Buffer>;
   /** Where questions are asked; undefined without a terminal. */
   readonly terminal:
     | { readonly input: NodeJS.ReadStream; readonly output: NodeJS.WriteStream }
@@ -33,6 +33,6 @@ export type CommandResult = Omit<Result, 'command' | 'seconds' | 'error'> & {
   readonly seconds: Omit<Result['seconds'], 'total'>;
   /** Written to stdout without `--json`; nothing when undefined. */
   readonly output?: Output | undefined;
-  /** Exit status where it is not the one of the outcome. */
+  /** Exit status, if it differs from that of the outcome. */
   readonly status?: number | undefined;
 };

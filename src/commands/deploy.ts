@@ -1,17 +1,19 @@
 import type { ImageResult } from '../core/result.ts';
 import { serviceResult } from '../core/result.ts';
+import { likelyPlatform } from '../core/image.ts';
 import { sameDefinition } from '../core/normal-form.ts';
+import { runningByRevision, servingRevision } from '../core/status.ts';
 import { containersOf, replaceImage, shortName } from '../core/task-definition.ts';
 import { allOrRefuse } from '../errors.ts';
 import { secondsSince } from '../events.ts';
 import { produceImage } from '../image/produce.ts';
 import { enforce } from '../plan/enforce.ts';
 import { observeBuild, observeGiven } from '../plan/image.ts';
-import type { ObservedImage } from '../plan/image.ts';
+import type { GivenImage, ObservedImage } from '../plan/image.ts';
 import { lookUp } from '../plan/lookups.ts';
 import { observeServices, observeSource } from '../plan/observe.ts';
 import type { Observed } from '../plan/observe.ts';
-import { plan } from '../plan/plan.ts';
+import { plan, taskPlatforms } from '../plan/plan.ts';
 import type { ImagePlan, Plan } from '../plan/plan.ts';
 import { registerDrafts } from '../rollout/register.ts';
 import { rollOut } from '../rollout/move.ts';
@@ -22,7 +24,7 @@ import type { Tools } from './connect.ts';
 import type { CommandResult, Context } from './context.ts';
 import { rolloutResult } from './moves.ts';
 
-/** The whole path: observe, plan, refuse what cannot work, then image, revision, rollout. */
+/** Observes, plans and checks; then builds the image, registers a revision and rolls it out. */
 export async function deploy(context: Context<'deploy'>): Promise<CommandResult> {
   const { config } = context;
   requireSettings(config, ['cluster', 'service', ...(config.image ? [] : ['repository' as const])]);
@@ -40,7 +42,7 @@ export async function deploy(context: Context<'deploy'>): Promise<CommandResult>
     return dryRun(config, planned, source);
   }
   tellPlan(tools, planned, source);
-  // They can only warn, whenever they arrive.
+  // These can only warn, so nothing waits for them.
   const warned = checks.late.then((findings) => enforce(tools, findings)).catch(() => undefined);
 
   const running = planned.services.flatMap((item) => imagesOf(item.running.definition));
@@ -79,40 +81,51 @@ export async function deploy(context: Context<'deploy'>): Promise<CommandResult>
   return { ...result, image, seconds: { ...seconds, register, ...result.seconds } };
 }
 
-/** What of the settings a deploy is planned from. */
+/** The settings that a deploy is planned from. */
 type DeploySettings = ConfigOf<'deploy' | 'verify'>;
 
-/** Reads the services and the image side by side. */
+/** Reads the services and the image in parallel. */
 export async function observeDeploy(
   tools: Tools,
   config: DeploySettings,
 ): Promise<{
   readonly services: readonly Observed[];
-  /** Undefined when the config names none. */
+  /** Undefined if the config names none. */
   readonly image: ObservedImage | undefined;
+  readonly containerImages: readonly GivenImage[];
 }> {
-  const [services, image] = await Promise.all([
-    observeServices(tools, config, (target, service) =>
-      observeSource(tools, config, target, service),
-    ),
-    observeImage(tools, config),
+  const observing = observeServices(tools, config, (target, service) =>
+    observeSource(tools, config, target, service),
+  );
+  const sidecars = config.targets.flatMap(({ containerImages }) => Object.values(containerImages));
+  const [services, image, containerImages] = await Promise.all([
+    observing,
+    observeImage(tools, config, observing),
+    Promise.all([...new Set(sidecars)].map((named) => observeGiven(tools, config, named))),
   ]);
-  return { services, image };
+  return { services, image, containerImages };
 }
 
-function observeImage(tools: Tools, config: DeploySettings): Promise<ObservedImage> | undefined {
+async function observeImage(
+  tools: Tools,
+  config: DeploySettings,
+  observing: Promise<readonly Observed[]>,
+): Promise<ObservedImage | undefined> {
   if (config.image !== undefined) return observeGiven(tools, config, config.image);
-  return config.repository === undefined ? undefined : observeBuild(tools, config);
+  if (config.repository === undefined) return undefined;
+  const platform =
+    config.platform ?? observing.then((services) => likelyPlatform(taskPlatforms(services)));
+  return observeBuild(tools, config, Promise.resolve(platform));
 }
 
-/** Starts the look-ups of a plan; each group ends when it is needed. */
+/** Starts the look-ups of a plan; each group is awaited when it is needed. */
 function startLookups(tools: Tools, { lookups }: Plan) {
   const group = (by: (typeof lookups)[number]['by']) => {
     const findings = lookUp(
       tools,
       lookups.filter((lookup) => lookup.by === by),
     );
-    // Whoever needs them awaits them; until then a failure is not unhandled.
+    // They are awaited later; until then, Node must not report a failure as unhandled.
     findings.catch(() => undefined);
     return findings;
   };
@@ -132,6 +145,7 @@ function tellPlan({ emit }: Tools, { services }: Plan, image: ImagePlan): void {
       cluster: shortName(target.cluster),
       service: target.service,
       from: shortName(running.arn),
+      to: undefined,
       changes,
     })),
   });
@@ -156,6 +170,8 @@ function dryRun(
         outcome: 'planned',
         taskDefinition: sameDefinition(definition, running.definition) ? running.arn : null,
         previousTaskDefinition: running.arn,
+        serving: servingRevision(service, undefined),
+        runningByRevision: runningByRevision(service),
         desired: service.desired,
         running: service.running,
         changes,

@@ -7,7 +7,7 @@ import { primaryOf } from '../core/ecs.ts';
 import type { PastRollout, Service } from '../core/ecs.ts';
 import { serviceResult } from '../core/result.ts';
 import type { Outcome, ServiceResult } from '../core/result.ts';
-import { runningByRevision, servingRevision } from '../core/status.ts';
+import { deploymentState, runningByRevision, servingRevision } from '../core/status.ts';
 import type { DeploymentState, Diagnosis, Subject } from '../core/status.ts';
 import { shortName } from '../core/task-definition.ts';
 import { allOrRefuse } from '../errors.ts';
@@ -43,7 +43,7 @@ async function diagnoseService(tools: Tools, target: Target): Promise<Diagnosis>
   const running = runningByRevision(service);
   const latest = latestDeployment(service, past?.[0]);
   const isIncomplete =
-    latest.state === 'succeeded' && (running.get(latest.taskDefinition) ?? 0) < service.desired;
+    latest.state === 'succeeded' && (running[latest.taskDefinition] ?? 0) < service.desired;
   const isPaused = record?.paused !== undefined && record.deployment === latest.deployment;
   const known = {
     service: service.name,
@@ -51,6 +51,7 @@ async function diagnoseService(tools: Tools, target: Target): Promise<Diagnosis>
     desired: service.desired,
     serving: servingRevision(service, record),
     running,
+    hasBreaker: service.settings.hasBreaker,
     subject: {
       ...latest,
       state: isIncomplete ? ('incomplete' as const) : latest.state,
@@ -106,22 +107,13 @@ function resultOf({
     outcome: OUTCOMES[subject.state],
     taskDefinition: subject.taskDefinition,
     deployment: subject.deployment,
-    running: running.get(subject.taskDefinition) ?? 0,
+    running: running[subject.taskDefinition] ?? 0,
+    runningByRevision: running,
     failedTasks: causes.reduce((sum, { tasks }) => sum + tasks, 0),
   });
 }
 
-/** How ECS ends a service deployment; every other status is one in progress. */
-const ENDS: ReadonlyMap<string, DeploymentState> = new Map([
-  ['SUCCESSFUL', 'succeeded'],
-  ['ROLLBACK_SUCCESSFUL', 'rolled-back'],
-  ['ROLLBACK_REQUESTED', 'rollback-requested'],
-  ['ROLLBACK_IN_PROGRESS', 'rolling-back'],
-  ['ROLLBACK_FAILED', 'rollback-failed'],
-  ['STOPPED', 'stopped'],
-]);
-
-/** The newest deployment: from its record, or without one from the service's list. */
+/** The newest deployment: from its record, else from the deployments of the service. */
 function latestDeployment(
   service: Service,
   newest: PastRollout | undefined,
@@ -133,7 +125,7 @@ function latestDeployment(
       taskDefinition,
       createdAt,
       reason,
-      state: ENDS.get(status) ?? 'in-progress',
+      state: deploymentState(status),
     };
   }
   const failed = service.deployments.find(({ rolloutState }) => rolloutState === 'FAILED');

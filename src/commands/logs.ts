@@ -80,7 +80,7 @@ export async function logs(context: Context<'logs'>): Promise<CommandResult> {
   return { ...result, outcome: context.signal.aborted ? 'interrupted' : 'unchanged' };
 }
 
-/** Prints new lines until the user interrupts it or nobody reads stdout any more. */
+/** Prints new lines until the user interrupts it or stdout is no longer read. */
 async function follow(
   context: Context<'logs'>,
   ecs: Ecs,
@@ -218,7 +218,7 @@ function inOrder(lines: readonly LogLine[]): LogLine[] {
   return lines.toSorted((a, b) => a.time.localeCompare(b.time));
 }
 
-/** Lines for stdout, which name their container where several are shown. */
+/** Lines for stdout, which name their container if several are shown. */
 function outputOf(lines: readonly LogLine[], readings: ReadonlyMap<string, Reading>): Output {
   const containers = new Set([...readings.values()].map(({ container }) => container));
   return { kind: 'logs', lines, withContainer: containers.size > 1 };

@@ -7,7 +7,7 @@ import type { Move } from '../rollout/move.ts';
 import type { Config } from '../settings/config.ts';
 import type { CommandResult } from './context.ts';
 
-/** The moves of a plan whose revisions all exist. */
+/** The moves of a plan, for services whose revision exists. */
 export function movesOf({ services }: Plan): Move[] {
   return services.flatMap(({ revision, ...item }) =>
     revision === undefined ? [] : [{ ...item, revision, registered: false }],
@@ -21,7 +21,11 @@ export function rolloutResult(
   start: number,
 ): CommandResult {
   const outcome = overallOutcome(services.map((service) => service.outcome));
-  // Without a wait the verdict is unknown because the user asked for that, which is no failure.
-  const status = noWait && outcome === 'unknown' ? EXIT_STATUS.succeeded : undefined;
+  // With --no-wait the user asked for no verdict, so an unknown outcome is not a failure, unless
+  // nobody knows whether the deployment was started.
+  const isStarted = services.every(
+    (item) => item.outcome !== 'unknown' || item.deployment !== null,
+  );
+  const status = noWait && outcome === 'unknown' && isStarted ? EXIT_STATUS.succeeded : undefined;
   return { outcome, status, image: null, services, seconds: { rollout: secondsSince(start) } };
 }

@@ -1,29 +1,31 @@
 import { isDenied } from '../aws/optional.ts';
-import { platformOf } from '../core/image.ts';
+import { likelyPlatform } from '../core/image.ts';
 import { produceImage } from '../image/produce.ts';
 import { enforce } from '../plan/enforce.ts';
 import { observeBuild, observeLocal } from '../plan/image.ts';
 import { observeServices, observeSource } from '../plan/observe.ts';
 import type { Observed } from '../plan/observe.ts';
-import { plan } from '../plan/plan.ts';
-import { valueOf } from '../plan/read.ts';
+import { plan, taskPlatforms } from '../plan/plan.ts';
 import { requireSettings } from '../settings/config.ts';
 import type { ConfigOf } from '../settings/config.ts';
 import { connectTools } from './connect.ts';
 import type { Tools } from './connect.ts';
 import type { CommandResult, Context } from './context.ts';
 
-/** Builds the image, or takes one that the daemon has, proves and pushes it; prints its reference. */
+/** Builds the image or takes one of the daemon, checks it, pushes it, and prints its reference. */
 export async function push(context: Context<'push'>): Promise<CommandResult> {
   const { config } = context;
   requireSettings(config, ['repository']);
   const tools = await connectTools(context);
   const observing = observePlatforms(tools, config);
+  const platform = observing.then(
+    (services) => config.platform ?? likelyPlatform(taskPlatforms(services)),
+  );
   const [services, observed] = await Promise.all([
     observing,
     config.image === undefined
-      ? observeBuild(tools, config)
-      : observeLocal(tools, config, config.image, observing.then(onePlatform(config))),
+      ? observeBuild(tools, config, platform)
+      : observeLocal(tools, config, config.image, platform),
   ]);
   const planned = plan(config, { services, image: observed, checked: false });
   enforce(
@@ -42,8 +44,8 @@ export async function push(context: Context<'push'>): Promise<CommandResult> {
 }
 
 /**
- * The services that the config names, to build for the platform their tasks run on; not read when
- * the user names the platform. A service that does not exist yet says nothing.
+ * Reads the configured services, to build for the platform of their tasks, unless the user names a
+ * platform. A service that does not exist yet is ignored.
  */
 async function observePlatforms(
   tools: Tools,
@@ -61,11 +63,3 @@ async function observePlatforms(
   }
   return services;
 }
-
-const onePlatform =
-  ({ platform }: ConfigOf<'push'>) =>
-  (services: readonly Observed[]): string | undefined => {
-    const [first] = services.flatMap(({ read }) => valueOf(read) ?? []);
-    if (platform !== undefined || first?.next.kind !== 'render') return platform;
-    return platformOf(first.next.source['runtimePlatform']);
-  };

@@ -62,7 +62,7 @@ async function runningRevision(
       if (running.family === definition['family']) return running;
     } catch (error) {
       if (!(error instanceof EcsDeployError) || error.code === 'credentials-missing') throw error;
-      // Only a comparison is lost: registering needs no service.
+      // The service is needed only to compare the definitions.
       if (error.code !== 'permission-denied') continue;
       const message = `Continuing without the revision that "${target.service}" runs: ${error.message}`;
       emit({ kind: 'warning', message, hint: error.hint });

@@ -1,12 +1,14 @@
 import { diffDefinitions } from '../core/changes.ts';
+import { escapeJson } from '../core/foreign.ts';
 import { serviceResult } from '../core/result.ts';
 import type { ServiceResult } from '../core/result.ts';
+import { runningByRevision, servingRevision } from '../core/status.ts';
 import { isDefinitionFile, shortName } from '../core/task-definition.ts';
 import type { JsonObject } from '../core/task-definition.ts';
 import { EcsDeployError } from '../errors.ts';
 import { enforce } from '../plan/enforce.ts';
 import type { ObservedImage } from '../plan/image.ts';
-import { observeServices, observeSource, readDefinition } from '../plan/observe.ts';
+import { observeServices, observeSource, readDefinition, withTags } from '../plan/observe.ts';
 import { plan } from '../plan/plan.ts';
 import { renderDefinition } from '../plan/render.ts';
 import { requireSettings } from '../settings/config.ts';
@@ -20,7 +22,7 @@ export async function render(context: Context<'render'>): Promise<CommandResult>
   const { taskDefinition, containerImages, ...edit } = config.targets[0] ?? config;
   const isFile = taskDefinition !== undefined && isDefinitionFile(taskDefinition);
   const hasImages = Object.keys(containerImages).length > 0;
-  // A file may be all that changes.
+  // A file alone can be the change.
   if (!isFile && !hasImages && !hasVariables(edit)) requireSettings(config, ['image']);
   if (taskDefinition === undefined) requireSettings(config, ['cluster', 'service']);
   const { before, after, service } = await renderOne(context);
@@ -32,7 +34,7 @@ export async function render(context: Context<'render'>): Promise<CommandResult>
     seconds: {},
     output: config.diff
       ? { kind: 'diff', changes }
-      : { kind: 'text', text: JSON.stringify(after, undefined, 2) },
+      : { kind: 'text', text: escapeJson(JSON.stringify(after, undefined, 2)) },
   };
 }
 
@@ -42,7 +44,7 @@ const hasVariables = ({ setEnv, setSecrets, unsetEnv }: Variables): boolean =>
   [...Object.keys(setEnv), ...Object.keys(setSecrets), ...unsetEnv].length > 0;
 
 interface Rendered {
-  /** What runs now; without a service, what was rendered. */
+  /** The definition that runs now; without a service, the one that was rendered from. */
   readonly before: JsonObject;
   readonly after: JsonObject;
   readonly service: ServiceResult;
@@ -62,7 +64,7 @@ async function renderOne(context: Context<'render'>): Promise<Rendered> {
   const outcome = 'succeeded';
   if (target === undefined || target.cluster === '') {
     const { taskDefinition = '', skipCheck, image } = config;
-    const before = await readDefinition(tools, skipCheck, taskDefinition);
+    const before = withTags(await readDefinition(tools, skipCheck, taskDefinition), undefined);
     const after = renderDefinition(withContainer(config, config), before, image);
     return { before, after, service: serviceResult({ cluster: '', service: '', outcome }) };
   }
@@ -84,13 +86,15 @@ async function renderOne(context: Context<'render'>): Promise<Rendered> {
       service: target.service,
       outcome,
       previousTaskDefinition: running.arn,
+      serving: servingRevision(service, undefined),
+      runningByRevision: runningByRevision(service),
       desired: service.desired,
       running: service.running,
     }),
   };
 }
 
-/** The image as it is named: `render` does not ask a registry about it. */
+/** The image without any reads: `render` calls no registry. */
 function givenImage(reference: string | undefined): ObservedImage | undefined {
   if (reference === undefined) return undefined;
   return {
@@ -100,7 +104,7 @@ function givenImage(reference: string | undefined): ObservedImage | undefined {
   };
 }
 
-/** The target, with no container where none gets anything: then none has to be chosen. */
+/** The target, without a container if none is changed: then the user need not choose one. */
 function withContainer<T extends Variables & Pick<Target, 'container'>>(
   { image }: ConfigOf<'render'>,
   target: T,

@@ -47,9 +47,9 @@ async function namedRevision({
   config,
   readStdin,
 }: Context<'rollout'>): Promise<string | undefined> {
-  // What the settings name can differ between services; what is piped in is for all of them.
+  // The config can name one revision for each service; a piped one is for all of them.
   if (argument !== '-' && config.taskDefinition !== '-') return argument;
-  const read = (await readStdin()).trim();
+  const read = (await readStdin()).toString('utf8').trim();
   if (read !== '' && !/\s/.test(read)) return read;
   throw new EcsDeployError({
     code: 'usage',

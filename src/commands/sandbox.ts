@@ -125,9 +125,12 @@ function commandEnvironment(
   dockerUrl: string | undefined,
 ): Record<string, string | undefined> {
   const kept = Object.entries(environment).filter(([name]) => !LEAKS.test(name));
+  const hasProxy = kept.some(([name]) => /^https?_proxy$/i.test(name));
+  const direct = `${environment['no_proxy'] ?? environment['NO_PROXY'] ?? ''},127.0.0.1`;
   return {
     ...Object.fromEntries(kept),
     ...local.environment,
+    ...(hasProxy && { NO_PROXY: direct, no_proxy: direct }),
     // Without the user's profiles, a command cannot reach a real account by mistake.
     AWS_CONFIG_FILE: devNull,
     AWS_SHARED_CREDENTIALS_FILE: devNull,

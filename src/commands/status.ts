@@ -4,7 +4,7 @@ import { describeService } from '../aws/services.ts';
 import { allTasksOf } from '../aws/tasks.ts';
 import type { Deployment, RolloutRecord, Task } from '../core/ecs.ts';
 import { serviceResult } from '../core/result.ts';
-import { servingRevision } from '../core/status.ts';
+import { runningByRevision, servingRevision } from '../core/status.ts';
 import type { DeploymentStatus, ServiceStatus, TaskStatus } from '../core/status.ts';
 import { shortName } from '../core/task-definition.ts';
 import { allOrRefuse } from '../errors.ts';
@@ -14,7 +14,7 @@ import { connectTools } from './connect.ts';
 import type { Tools } from './connect.ts';
 import type { CommandResult, Context } from './context.ts';
 
-/** Stopped tasks and events that are shown. */
+/** How many stopped tasks and events are shown. */
 const STOPPED_SHOWN = 5;
 const EVENTS_SHOWN = 5;
 
@@ -37,6 +37,7 @@ export async function status(context: Context<'status'>): Promise<CommandResult>
         desired,
         running,
         serving,
+        runningByRevision: shown.runningByRevision,
         failedTasks: deployments[0]?.failedTasks ?? 0,
         deployments,
         tasks,
@@ -66,6 +67,7 @@ async function readStatus(tools: Tools, target: Target): Promise<ServiceStatus> 
     running: service.running,
     pending: service.pending,
     serving: servingRevision(service, record),
+    runningByRevision: runningByRevision(service),
     deployments: service.deployments.map((deployment) =>
       deploymentStatus(deployment, record?.deployment === deployment.id ? record : undefined),
     ),

@@ -15,7 +15,7 @@ import type { Tools } from './connect.ts';
 import type { CommandResult, Context } from './context.ts';
 import { observeDeploy } from './deploy.ts';
 
-/** Makes the plan of a deploy, with every check before its first write, and shows what was found. */
+/** Makes the plan of a deploy with all checks, and shows the findings. */
 export async function verify(context: Context<'verify'>): Promise<CommandResult> {
   const { config, emit } = context;
   requireSettings(config, ['cluster', 'service']);
@@ -55,12 +55,12 @@ async function checkAccount({ aws, ecs }: Tools): Promise<readonly PlanFinding[]
     return [{ check: 'credentials', about, ...ok(`${account} in ${region}, as ${arn}`) }];
   }
   const findings = failures('credentials', about, identity.error);
-  // A network that lets only ECS and ECR through is no reason to refuse.
+  // Some networks allow only ECS and ECR; that does not prevent a deploy.
   const isUnreachable = identity.error.code === 'aws-unreachable';
   return isUnreachable ? findings.map((item) => ({ ...item, status: 'warn' })) : findings;
 }
 
-/** A finding as it is shown: what could not be read for want of a permission is a warning. */
+/** A finding as it is shown: a missing permission is a warning. */
 async function toFinding(
   { error, ...finding }: PlanFinding,
   { context, dockerfile }: ConfigOf<'verify'>,

@@ -1,7 +1,7 @@
 import type { ErrorCode } from '../errors.ts';
 import type { CheckName } from './check-names.ts';
 import type { Service } from './ecs.ts';
-import { containersOf, shortName } from './task-definition.ts';
+import { containersOf, placeOfArn, shortName } from './task-definition.ts';
 import type { JsonObject } from './task-definition.ts';
 
 /** What a check found. */
@@ -27,8 +27,10 @@ export const ok = (message: string): Answer => ({ status: 'ok', message });
 export const skip = (message: string): Answer => ({ status: 'skip', message });
 
 /** Tasks of a service that run on Fargate, by what the service or its definition says. */
-export function isFargate(service: Service, definition: JsonObject): boolean {
-  const { launchType, capacityProviders } = service;
+export function isFargate(
+  { launchType, capacityProviders }: Pick<Service, 'launchType' | 'capacityProviders'>,
+  definition: JsonObject,
+): boolean {
   if (capacityProviders.length > 0) {
     return capacityProviders.some((provider) => provider.startsWith('FARGATE'));
   }
@@ -87,24 +89,26 @@ function units(value: unknown, large: RegExp): number | undefined {
 }
 
 interface Mapping {
+  readonly name?: string;
   readonly containerPort?: number;
   readonly hostPort?: number;
   readonly protocol?: string;
 }
 
-/** Whether containers that share the task's network interface keep apart from each other on it. */
+/** Whether containers that share one network address have different ports on it. */
 export function checkPorts(definition: JsonObject): Answer {
-  if (definition['networkMode'] !== 'awsvpc') return skip('the network mode is not awsvpc');
+  const mode = definition['networkMode'];
+  if (mode !== 'awsvpc' && mode !== 'host') return skip('containers have their own ports');
   const taken = new Map<string, string>();
   for (const container of containersOf(definition)) {
     const name = String(container['name']);
-    for (const mapping of (container['portMappings'] ?? []) as readonly Mapping[]) {
+    for (const mapping of mappingsOf(container)) {
       const { containerPort, hostPort, protocol = 'tcp' } = mapping;
       if (containerPort === undefined) continue;
       if (hostPort !== undefined && hostPort !== 0 && hostPort !== containerPort) {
         return {
           status: 'fail',
-          message: `Container "${name}" maps port ${containerPort} to host port ${hostPort}: in awsvpc mode they must be the same.`,
+          message: `Container "${name}" maps port ${containerPort} to host port ${hostPort}: in ${mode} mode they must be the same.`,
           hint: 'leave hostPort out',
         };
       }
@@ -112,9 +116,13 @@ export function checkPorts(definition: JsonObject): Answer {
       const other = taken.get(port);
       if (other !== undefined) {
         return {
-          status: 'warn',
-          message: `Containers "${other}" and "${name}" both listen on ${port}: in awsvpc mode they share one address, and one of them will not start.`,
-          hint: 'give one of them another port',
+          // In host mode only the start of the task shows it.
+          status: mode === 'awsvpc' ? 'fail' : 'warn',
+          message:
+            other === name
+              ? `Container "${name}" maps port ${port} twice.`
+              : `Containers "${other}" and "${name}" both map port ${port}: in ${mode} mode they share one address.`,
+          hint: 'remove one of the mappings, or give it another port',
         };
       }
       taken.set(port, name);
@@ -123,18 +131,40 @@ export function checkPorts(definition: JsonObject): Answer {
   return ok(taken.size === 0 ? 'no ports' : `ports ${[...taken.keys()].join(', ')}`);
 }
 
-/** Whether there is an execution role where tasks cannot start without one. */
-export function checkExecutionRole(definition: JsonObject, onFargate: boolean): Answer {
+/**
+ * Whether there is an execution role where tasks cannot start without one, and whether the roles are
+ * of the account of the service: ECS refuses to pass others.
+ */
+export function checkExecutionRole(
+  definition: JsonObject,
+  onFargate: boolean,
+  { arn }: Pick<Service, 'arn'>,
+): Answer {
+  const own = placeOfArn(arn)?.account;
+  for (const member of ['executionRoleArn', 'taskRoleArn']) {
+    const account = placeOfArn(String(definition[member]))?.account;
+    if (!account || account === own) continue;
+    return {
+      status: 'fail',
+      message: `The ${member} of the task definition is in account ${account}, but the service is in account ${own}: ECS accepts roles of its own account only.`,
+      hint: `use a role of account ${own}`,
+    };
+  }
   const role = definition['executionRoleArn'];
   if (typeof role === 'string' && role !== '') return ok(role);
   const containers = containersOf(definition);
-  const reasons = [
-    ...(secretsOf(definition).length > 0 ? ['secrets'] : []),
-    ...(onFargate && containers.some(({ image }) => /\.dkr[.-]ecr/.test(String(image)))
-      ? ['images of ECR']
-      : []),
-    ...(onFargate && logGroupsOf(definition).length > 0 ? ['the awslogs log driver'] : []),
+  const uses = (member: string) => containers.some((container) => container[member] !== undefined);
+  const needs: readonly (readonly [boolean, string])[] = [
+    [secretsOf(definition).length > 0, 'secrets'],
+    [uses('repositoryCredentials'), 'repository credentials'],
+    [containers.some(({ environmentFiles: files }) => isFilled(files)), 'environment files'],
+    [
+      onFargate && containers.some(({ image }) => /\.dkr[.-]ecr/.test(String(image))),
+      'images of ECR',
+    ],
+    [onFargate && logGroupsOf(definition).length > 0, 'the awslogs log driver'],
   ];
+  const reasons = needs.flatMap(([isNeeded, reason]) => (isNeeded ? [reason] : []));
   if (reasons.length === 0) return ok('none is needed');
   return {
     status: 'fail',
@@ -142,6 +172,8 @@ export function checkExecutionRole(definition: JsonObject, onFargate: boolean): 
     hint: 'set executionRoleArn, e.g. to the role ecsTaskExecutionRole of the account',
   };
 }
+
+const isFilled = (list: unknown): boolean => Array.isArray(list) && list.length > 0;
 
 /** A secret that a container gets. */
 export interface SecretReference {
@@ -164,6 +196,33 @@ export function secretsOf(definition: JsonObject): readonly SecretReference[] {
       valueFrom,
     }));
   });
+}
+
+/** A parameter that ECS cannot read, whether it exists or not; undefined when there is none. */
+export function checkParameters(
+  references: readonly SecretReference[],
+  own: string | undefined,
+): Answer | undefined {
+  for (const { container, name, valueFrom } of references) {
+    const [, account, path] = /^arn:[^:]+:ssm:[^:]*:(\d*):parameter\/?(.*)$/.exec(valueFrom) ?? [];
+    const what = `The secret ${name} of container "${container}"`;
+    if (account && own !== undefined && account !== own) {
+      return {
+        status: 'fail',
+        message: `${what} is a parameter of account ${account}, but ECS reads parameters of account ${own} only: ${valueFrom}.`,
+        hint: 'copy it to that account, or share a secret of Secrets Manager',
+      };
+    }
+    const isSecret = valueFrom.startsWith('arn:') && path === undefined;
+    const [, version] = (path ?? valueFrom).split(':');
+    if (isSecret || version === undefined) continue;
+    return {
+      status: 'fail',
+      message: `${what} names the version or label "${version}" of a parameter, but ECS reads the latest version only: ${valueFrom}.`,
+      hint: `name the parameter alone: ${valueFrom.slice(0, -version.length - 1)}`,
+    };
+  }
+  return undefined;
 }
 
 /** A log group that containers write to. */
@@ -216,20 +275,114 @@ export function checkInProgress({ deployments }: Service): Answer {
   };
 }
 
-/** Whether the load balancer's container and port are in the definition: UpdateService requires it. */
-export function checkLoadBalancers({ name, loadBalancers }: Service, draft: JsonObject): Answer {
-  for (const { container: wanted, port } of loadBalancers) {
+/** Whether the containers and ports that receive traffic are in the definition: UpdateService requires it. */
+export function checkContainerPorts(
+  { name, loadBalancers, registries }: Service,
+  draft: JsonObject,
+): Answer {
+  const targets = [
+    ...loadBalancers.map((item) => ({ what: 'load balancer', does: 'sends traffic to', ...item })),
+    ...registries.map((item) => ({ what: 'service registry', does: 'publishes', ...item })),
+  ];
+  for (const { what, does, container: wanted, port } of targets) {
     const container = containersOf(draft).find((item) => item['name'] === wanted);
-    const mappings = (container?.['portMappings'] ?? []) as readonly Mapping[];
-    if (mappings.some(({ containerPort }) => containerPort === port)) continue;
+    const isThere = mappingsOf(container).some(({ containerPort }) => containerPort === port);
+    if (port === undefined ? container !== undefined : isThere) continue;
     return {
       status: 'fail',
       code: 'container-port',
-      message: `The load balancer of "${name}" sends traffic to port ${port} of container "${wanted}", which the task definition does not have.`,
-      hint: 'keep the name and the port mapping of that container, or change the load balancer of the service first',
+      message: `The ${what} of "${name}" ${does} ${port === undefined ? '' : `port ${port} of `}container "${wanted}", which the task definition does not have.`,
+      hint: `keep the name and the port mapping of that container, or change the ${what} of the service first`,
     };
   }
-  return loadBalancers.length === 0 ? skip('no load balancer') : ok('container and port are there');
+  return targets.length === 0
+    ? skip('no load balancer or service registry')
+    : ok('container and port are there');
+}
+
+const mappingsOf = (container: JsonObject | undefined): readonly Mapping[] =>
+  (container?.['portMappings'] ?? []) as readonly Mapping[];
+
+/** Whether the port names that the service refers to are in the definition: UpdateService requires it. */
+export function checkPortNames({ name, portNames }: Service, draft: JsonObject): Answer {
+  const names = new Set(
+    containersOf(draft)
+      .flatMap(mappingsOf)
+      .map((mapping) => mapping.name),
+  );
+  const missing = portNames.find((wanted) => !names.has(wanted.name));
+  if (missing !== undefined) {
+    return {
+      status: 'fail',
+      message: `${missing.by} of "${name}" uses the port name "${missing.name}", which no port mapping of the task definition has.`,
+      hint: `add "name": "${missing.name}" to that port mapping, or change ${missing.by} of the service first`,
+    };
+  }
+  return portNames.length === 0
+    ? skip('no port name is used')
+    : ok(portNames.map((wanted) => wanted.name).join(', '));
+}
+
+/** Whether the network mode fits the service: UpdateService requires it. */
+export function checkNetworkMode(service: Service, { networkMode = 'bridge' }: JsonObject): Answer {
+  const { name, cluster, hasNetwork } = service;
+  const mode = String(networkMode);
+  if (hasNetwork === (mode === 'awsvpc')) return ok(mode);
+  return {
+    status: 'fail',
+    message: hasNetwork
+      ? `The service "${name}" has a network configuration, which ECS accepts only with the network mode awsvpc, but the task definition has ${mode}.`
+      : `The task definition has the network mode awsvpc, but the service "${name}" has no network configuration.`,
+    hint: hasNetwork
+      ? 'set "networkMode": "awsvpc" in the task definition'
+      : `set another network mode, or give the service subnets: aws ecs update-service --cluster ${shortName(cluster)} --service ${name} --network-configuration …`,
+  };
+}
+
+/** Whether the definition fits where the service starts tasks: UpdateService requires it. */
+export function checkLaunchType(service: Service, definition: JsonObject): Answer {
+  const { launchType, capacityProviders } = service;
+  const where = capacityProviders.length > 0 ? capacityProviders.join(', ') : launchType;
+  if (where === undefined) return skip('the service names none');
+  const required = definition['requiresCompatibilities'];
+  const isOpen = !Array.isArray(required) || required.length === 0;
+  // ECS adds EC2 to the compatibilities of every definition.
+  const wanted = isFargate(service, definition)
+    ? 'FARGATE'
+    : launchType === 'EXTERNAL'
+      ? 'EXTERNAL'
+      : undefined;
+  if (wanted === undefined || isOpen || required.includes(wanted)) return ok(where);
+  return {
+    status: 'fail',
+    message: `The service "${service.name}" starts tasks on ${where}, but the task definition requires ${required.join(', ')}.`,
+    hint: `add "${wanted}" to requiresCompatibilities of the task definition`,
+  };
+}
+
+/** Whether the volumes that the service configures are those of the definition: UpdateService requires it. */
+export function checkVolumes({ name, volumes }: Service, definition: JsonObject): Answer {
+  const listed = (definition['volumes'] ?? []) as readonly JsonObject[];
+  const open = listed
+    .filter(({ configuredAtLaunch }) => configuredAtLaunch === true)
+    .map((volume) => String(volume['name']));
+  const missing = volumes.find((volume) => !open.includes(volume));
+  if (missing !== undefined) {
+    return {
+      status: 'fail',
+      message: `The service "${name}" configures the volume "${missing}", which the task definition does not leave to it.`,
+      hint: `add { "name": "${missing}", "configuredAtLaunch": true } to the volumes of the task definition`,
+    };
+  }
+  const unset = open.find((volume) => !volumes.includes(volume));
+  if (unset !== undefined) {
+    return {
+      status: 'fail',
+      message: `The task definition leaves the volume "${unset}" to the service "${name}", which does not configure it.`,
+      hint: 'configure it in the service first (volumeConfigurations of UpdateService), or remove configuredAtLaunch',
+    };
+  }
+  return open.length === 0 ? skip('none is configured at launch') : ok(open.join(', '));
 }
 
 /** Whether the service runs its family's latest revision; `latest` is undefined where it cannot be read. */
@@ -243,22 +396,31 @@ export function checkLatest(running: string, latest: string | undefined): Answer
   };
 }
 
-/** Whether the image has the platform that the tasks run on. */
+/** Whether the image has the platform that the tasks run on; an assumption is no refusal. */
 export function checkPlatform(image: {
   /** The image with its verb, e.g. `The image would be built`. */
   readonly what: string;
   /** Undefined where they could not be read. */
   readonly platforms: readonly string[] | undefined;
   readonly wanted: string;
+  readonly isAssumed?: boolean;
   readonly hint: string;
 }): Answer {
-  const { what, platforms, wanted, hint } = image;
+  const { what, platforms, wanted, isAssumed = false, hint } = image;
   if (platforms === undefined) return skip('the platform of the image could not be read');
   if (platforms.includes(wanted)) return ok(wanted);
+  const found = `${what} for ${platforms.join(', ')}`;
+  if (isAssumed) {
+    return {
+      status: 'warn',
+      message: `${found}, but the task definition does not say that the tasks run there: without runtimePlatform the machines of the cluster decide.`,
+      hint: 'set runtimePlatform in the task definition',
+    };
+  }
   return {
     status: 'fail',
     code: 'image-platform',
-    message: `${what} for ${platforms.join(', ')}, but the tasks run on ${wanted}: the container would fail with "exec format error".`,
+    message: `${found}, but the tasks run on ${wanted}: the container would fail with "exec format error".`,
     hint,
   };
 }

@@ -38,6 +38,19 @@ export interface LoadBalancer {
   readonly port: number;
 }
 
+/** A container and a port that Cloud Map (a service registry) publishes. */
+export interface Registry {
+  readonly container: string;
+  /** Undefined where only the container is named. */
+  readonly port: number | undefined;
+}
+
+/** A port mapping that the service refers to by its name. */
+export interface PortName {
+  readonly by: 'Service Connect' | 'VPC Lattice';
+  readonly name: string;
+}
+
 /** What limits and watches a service's deployments. */
 export interface DeploymentSettings {
   readonly minimumHealthyPercent: number;
@@ -47,6 +60,8 @@ export interface DeploymentSettings {
   readonly bakeMinutes: number;
   /** CloudWatch alarms can fail the deployment. */
   readonly hasAlarms: boolean;
+  /** The circuit breaker is on: ECS does not retry failed tasks for ever. */
+  readonly hasBreaker: boolean;
   /** The circuit breaker is on and rolls back. */
   readonly breakerRollsBack: boolean;
 }
@@ -74,6 +89,13 @@ export interface Service {
   readonly capacityProviders: readonly string[];
   readonly isDaemon: boolean;
   readonly loadBalancers: readonly LoadBalancer[];
+  readonly registries: readonly Registry[];
+  /** As the PRIMARY deployment has them, like `volumes`. */
+  readonly portNames: readonly PortName[];
+  /** Names of the volumes that the service configures at launch. */
+  readonly volumes: readonly string[];
+  /** The service names subnets, which only the network mode `awsvpc` takes. */
+  readonly hasNetwork: boolean;
   readonly settings: DeploymentSettings;
   /** ARN of the current service deployment; undefined where ECS names none. */
   readonly currentRollout: string | undefined;
@@ -117,6 +139,8 @@ export interface RolloutRecord {
 
 /** A service deployment of the past or the present, with the revision it deployed. */
 export type PastRollout = Pick<RolloutRecord, 'deployment' | 'status' | 'reason' | 'createdAt'> & {
+  /** Undefined while it is in progress. */
+  readonly finishedAt: Date | undefined;
   /** ARN; undefined where ECS no longer knows it. */
   readonly taskDefinition: string | undefined;
 };

@@ -1,12 +1,121 @@
-import type { PastRollout } from './ecs.ts';
+import { lastGood, primaryOf } from './ecs.ts';
+import type { PastRollout, RolloutRecord, Service } from './ecs.ts';
+import { parseImageReference } from './image.ts';
+import { deploymentState } from './status.ts';
+import type { DeploymentState, RevisionCounts } from './status.ts';
+
+/** One deployment as `history` shows it; times are ISO texts of the server's clock. */
+export interface PastDeployment {
+  /** `ecs-svc/…` */
+  readonly deployment: string;
+  readonly outcome: DeploymentState;
+  /** ECS's own word, e.g. `ROLLBACK_SUCCESSFUL`. */
+  readonly status: string;
+  /** The reason that ECS gives; may be empty. */
+  readonly reason: string;
+  readonly createdAt: string;
+  readonly finishedAt: string | null;
+  /** From its creation to its end; null while it is in progress. */
+  readonly seconds: number | null;
+  /** ARN of the revision; null where ECS no longer knows it. */
+  readonly taskDefinition: string | null;
+  /** Reference of the image; this and what follows is null where it cannot be read. */
+  readonly image: string | null;
+  readonly tag: string | null;
+  /** Full SHA of the commit, where the tag begins with one. */
+  readonly commit: string | null;
+}
+
+/** The deployments of one service. */
+export interface ServiceHistory {
+  readonly service: string;
+  readonly cluster: string;
+  readonly desired: number;
+  readonly running: number;
+  /** ARN of the revision that the service is on. */
+  readonly taskDefinition: string;
+  /** ARN of the revision that takes the traffic now; null while no task runs. */
+  readonly serving: string | null;
+  readonly runningByRevision: RevisionCounts;
+  /** ARN of the revision that `rollback` goes to; null where it would change nothing or be refused. */
+  readonly rollbackTo: string | null;
+  /** The newest first. */
+  readonly history: readonly PastDeployment[];
+}
+
+/** A deployment of the past with the image of its revision. */
+export function pastDeployment(rollout: PastRollout, image: string | undefined): PastDeployment {
+  const { deployment, status, reason, createdAt, finishedAt, taskDefinition = null } = rollout;
+  const { tag } = parseImageReference(image ?? '');
+  return {
+    deployment,
+    outcome: deploymentState(status),
+    status,
+    reason,
+    createdAt: createdAt.toISOString(),
+    finishedAt: finishedAt?.toISOString() ?? null,
+    seconds: finishedAt === undefined ? null : (finishedAt.getTime() - createdAt.getTime()) / 1000,
+    taskDefinition,
+    image: image ?? null,
+    tag: tag ?? null,
+    commit: /^[0-9a-f]{40}(?=-|$)/.exec(tag ?? '')?.[0] ?? null,
+  };
+}
+
+/** Where a rollback goes, and how. */
+export interface RollbackTarget {
+  /**
+   * `move` with UpdateService, `stop` the deployment in progress, `follow` the rollback in progress,
+   * or `stay`: the last deployment was already rolled back.
+   */
+  readonly way: 'move' | 'stop' | 'follow' | 'stay';
+  /** ARN of the revision. */
+  readonly revision: string;
+}
+
+/**
+ * Where a rollback of a service goes; undefined where no earlier successful deployment is known. It
+ * never goes to a revision that a rollback has left.
+ *
+ * `record` is the current service deployment; `past` is the newest first, undefined where it cannot be
+ * read.
+ */
+export function rollbackTarget(
+  service: Service,
+  record: Pick<RolloutRecord, 'status'> | undefined,
+  past: readonly PastRollout[] = [],
+): RollbackTarget | undefined {
+  const current = service.taskDefinition;
+  const before = revisionBefore(past, current);
+  if (primaryOf(service)?.rolloutState === 'IN_PROGRESS') {
+    // It goes back already: to stop it would go forward to the revision that it leaves.
+    const isBack = goodRevisions(past).slice(0, -1).includes(current);
+    if (isBack || record?.status.startsWith('ROLLBACK_')) {
+      return { way: 'follow', revision: current };
+    }
+    const good = lastGood(service);
+    const revision = good === current ? before : good;
+    return revision === undefined ? undefined : { way: 'stop', revision };
+  }
+  if (past[0]?.status === 'ROLLBACK_SUCCESSFUL') return { way: 'stay', revision: current };
+  return before === undefined ? undefined : { way: 'move', revision: before };
+}
 
 /**
  * ARN of the revision that was deployed successfully before `current`, leaving out every revision
  * that a rollback has left since; undefined where there is none. `past` is the newest first.
- *
- * A deployment of a revision that was deployed before is a step back: what came after it is left.
  */
 export function revisionBefore(past: readonly PastRollout[], current: string): string | undefined {
+  const good = goodRevisions(past);
+  const at = good.indexOf(current);
+  return at < 0 ? good.at(-1) : good[at - 1];
+}
+
+/**
+ * Revisions that were deployed successfully, the oldest first, without those that a rollback has
+ * left: a deployment of a revision that was deployed before is a step back.
+ */
+function goodRevisions(past: readonly PastRollout[]): readonly string[] {
   const good: string[] = [];
   for (const { status, taskDefinition } of past.toReversed()) {
     if (status !== 'SUCCESSFUL' || taskDefinition === undefined) continue;
@@ -14,6 +123,5 @@ export function revisionBefore(past: readonly PastRollout[], current: string): s
     if (before >= 0) good.length = before;
     good.push(taskDefinition);
   }
-  const at = good.indexOf(current);
-  return at < 0 ? good.at(-1) : good[at - 1];
+  return good;
 }

@@ -1,4 +1,5 @@
 import { ecrRegistry, parseImageReference } from './image.ts';
+import { partitionOf } from './partitions.ts';
 
 /** One statement of an IAM policy. */
 export interface Statement {
@@ -104,6 +105,7 @@ export const IAM_COMMANDS = [
   'status',
   'diagnose',
   'logs',
+  'history',
   'verify',
   'init',
 ] as const;
@@ -151,14 +153,14 @@ export const PERMISSIONS: readonly Permission[] = [
   {
     action: 'ecs:DescribeServices',
     on: 'Service',
-    needed: ['deploy', 'render', 'rollout', 'rollback', 'status', 'diagnose', 'logs'],
+    needed: ['deploy', 'render', 'rollout', 'rollback', 'status', 'diagnose', 'logs', 'history'],
     optional: ['push', 'register', 'verify', 'init'],
   },
   {
     action: 'ecs:DescribeTaskDefinition',
     on: 'Anything',
     needed: ['deploy', 'render', 'rollout', 'rollback', 'diagnose', 'logs'],
-    optional: ['push', 'register', 'verify', 'init'],
+    optional: ['push', 'register', 'history', 'verify', 'init'],
   },
   { action: 'ecs:RegisterTaskDefinition', on: 'Anything', needed: ['deploy', 'register'] },
   { action: 'iam:PassRole', on: 'Roles', needed: ['deploy', 'register'] },
@@ -208,20 +210,20 @@ export const PERMISSIONS: readonly Permission[] = [
   {
     action: 'ecs:ListServiceDeployments',
     on: 'Service',
-    needed: ['rollback'],
+    needed: ['rollback', 'history'],
     optional: ['deploy', ...LOOKERS],
   },
   {
     action: 'ecs:DescribeServiceRevisions',
     on: 'ServiceRevisions',
-    needed: ['rollback'],
+    needed: ['rollback', 'history'],
     optional: LOOKERS,
   },
   {
     action: 'ecs:DescribeServiceDeployments',
     on: 'ServiceDeployments',
     needed: [],
-    optional: [...WATCHERS, 'status'],
+    optional: [...WATCHERS, 'status', 'history'],
   },
   {
     action: 'ecs:StopServiceDeployment',
@@ -343,15 +345,9 @@ function resourcesOf(names: PolicyNames): Readonly<Record<keyof typeof RESOURCES
 
 /** Partition, region and account of an ECS name or ARN; `*` for unknown ones. */
 function placeOf(name: string, { region: chosen }: PolicyNames) {
-  const [, , , region = chosen ?? '*', account = '*'] = name.startsWith('arn:')
-    ? name.split(':')
-    : [];
-  return { partition: partitionOf(region), region, account };
-}
-
-function partitionOf(region: string): string {
-  if (region.startsWith('cn-')) return 'aws-cn';
-  return region.startsWith('us-gov-') ? 'aws-us-gov' : 'aws';
+  const parts = name.startsWith('arn:') ? name.split(':') : [];
+  const [, partition, , region = chosen ?? '*', account = '*'] = parts;
+  return { partition: partition ?? partitionOf(region), region, account };
 }
 
 function lastPart(name: string): string {

@@ -1,3 +1,8 @@
+import { isFargate } from './checks.ts';
+import type { Service } from './ecs.ts';
+import type { JsonObject } from './task-definition.ts';
+import { ecrDomains } from './partitions.ts';
+
 /** The parts of an image reference, e.g. `host:5000/team/app:1.2@sha256:…`. */
 export interface ImageReference {
   /** Registry host with its port; undefined for Docker Hub's short names. */
@@ -24,39 +29,44 @@ export function parseImageReference(reference: string): ImageReference {
   };
 }
 
-/** Domains of ECR registries by partition: the default and the dual-stack endpoint. */
-const ECR_SUFFIXES: Readonly<Record<string, readonly string[]>> = {
-  aws: ['amazonaws.com', 'on.aws'],
-  'aws-cn': ['amazonaws.com.cn', 'on.amazonwebservices.com.cn'],
-  'aws-eusc': ['amazonaws.eu', 'on.amazonwebservices.eu'],
-  'aws-iso': ['c2s.ic.gov'],
-  'aws-iso-b': ['sc2s.sgov.gov'],
-  'aws-iso-e': ['cloud.adc-e.uk'],
-  'aws-iso-f': ['csp.hci.ic.gov'],
-};
-
-const ECR_HOST = new RegExp(
-  `^(\\d{12})\\.dkr[.-]ecr(?:-fips)?\\.([a-z]{2,5}(?:-[a-z]+)+-\\d+)\\.(?:${Object.values(
-    ECR_SUFFIXES,
-  )
-    .flat()
-    .join('|')
-    .replaceAll('.', '\\.')})$`,
-);
+const ECR_HOST = /^(\d{12})\.dkr[.-]ecr(?:-fips)?\.([a-z]{2,5}(?:-[a-z]+)+-\d+)\.(.+)$/;
 
 /** Account and region of a private ECR registry host; undefined for any other host. */
 export function ecrRegistry(host: string): { account: string; region: string } | undefined {
-  const [, account, region] = ECR_HOST.exec(host) ?? [];
-  return account === undefined || region === undefined ? undefined : { account, region };
+  const [, account = '', region = '', domain = ''] = ECR_HOST.exec(host) ?? [];
+  return ecrDomains(region).includes(domain) ? { account, region } : undefined;
 }
 
-/** The platform of tasks without `runtimePlatform`. */
+/** The platform to build for where nothing says where the tasks run. */
 export const DEFAULT_PLATFORM = 'linux/amd64';
 
-/** The platform that ECS runs a task definition on. */
-export function platformOf(runtimePlatform: unknown): string {
-  const cpu = (runtimePlatform as { cpuArchitecture?: unknown } | undefined)?.cpuArchitecture;
-  return cpu === 'ARM64' ? 'linux/arm64' : DEFAULT_PLATFORM;
+/** The platform that tasks run on. */
+export interface TaskPlatform {
+  /** E.g. `linux/arm64` or `windows/amd64`. */
+  readonly platform: string;
+  /** Neither definition nor service says it: the machines of the cluster decide. */
+  readonly isAssumed: boolean;
+}
+
+/** The platform that ECS runs a definition on; without a service, as its definition alone says. */
+export function platformOf(
+  definition: JsonObject,
+  service: Pick<Service, 'launchType' | 'capacityProviders'>,
+): TaskPlatform {
+  const { cpuArchitecture: cpu, operatingSystemFamily: system = '' } = (definition[
+    'runtimePlatform'
+  ] ?? {}) as { readonly cpuArchitecture?: string; readonly operatingSystemFamily?: string };
+  const os = system.startsWith('WINDOWS') ? 'windows' : 'linux';
+  return {
+    platform: `${os}/${cpu === 'ARM64' ? 'arm64' : 'amd64'}`,
+    // Fargate runs Linux on x86 by default; Windows in ECS runs on x86 only.
+    isAssumed: !isFargate(service, definition) && (cpu ?? '') === '' && os === 'linux',
+  };
+}
+
+/** One of these platforms, rather one that is not assumed; undefined when there is none. */
+export function likelyPlatform(tasks: readonly TaskPlatform[]): string | undefined {
+  return (tasks.find(({ isAssumed }) => !isAssumed) ?? tasks[0])?.platform;
 }
 
 /** Docker's rule for tags: up to 128 of letters, digits, `_`, `.`, `-`, not starting with `.` or `-`. */

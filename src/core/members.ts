@@ -24,6 +24,48 @@ export interface Deviations {
   readonly mistyped: readonly string[];
 }
 
+/**
+ * Known members whose empty value is kept. Everywhere else ECS refuses it, or it means the same as no
+ * member: the console and other tools write it for what is not set.
+ */
+const KEPT_EMPTY: readonly RegExp[] = [
+  // A value of a name-value pair; the values of maps, such as dockerLabels, are never looked at.
+  /(^|\.)value$/,
+  // ECS, or this program, says that they are missing.
+  /^(containerDefinitions\.)?(family|name|image)$/,
+  // They choose the kind of a volume.
+  /^volumes\.\w+$/,
+  // In a file it removes the tags of the revision before.
+  /^tags$/,
+];
+
+/** A definition without the known members that are null or empty. */
+export function withoutEmpty(definition: JsonObject, shape: Shape): JsonObject {
+  return cleaned(definition, shape, '') as JsonObject;
+}
+
+function cleaned(value: unknown, shape: Shape, path: string): unknown {
+  if (shape.kind === 'list' && Array.isArray(value)) {
+    return value.map((item: unknown) => cleaned(item, shape.of, path));
+  }
+  if (shape.kind !== 'structure' || !isObject(value)) return value;
+  return Object.fromEntries(
+    Object.entries(value).flatMap(([name, item]) => {
+      const member = shape.members.get(name);
+      if (member === undefined) return [[name, item]];
+      const at = memberPath(path, name);
+      const kept = cleaned(item, member, at);
+      const isEmpty =
+        kept === '' ||
+        (isObject(kept) && Object.keys(kept).length === 0) ||
+        (Array.isArray(kept) && kept.length === 0);
+      const isAbsent =
+        kept === null || (isEmpty && !KEPT_EMPTY.some((pattern) => pattern.test(at)));
+      return isAbsent ? [] : [[name, kept]];
+    }),
+  );
+}
+
 /** Compares a definition with its shape at every depth; messages never contain values. */
 export function checkMembers(definition: JsonObject, shape: Shape): Deviations {
   const unknown: UnknownMember[] = [];

@@ -89,7 +89,9 @@ export function identityOf(path: string, entry: unknown): string | undefined {
 
 function normaliseAt(value: unknown, path: string, hostPorts: boolean): unknown {
   if (Array.isArray(value)) {
-    const items = value.map((item: unknown) => normaliseAt(item, path, hostPorts));
+    const items = value
+      .filter((item) => !isDropped(item, path))
+      .map((item: unknown) => normaliseAt(item, path, hostPorts));
     if (!IDENTITIES.has(path)) return items;
     return items
       .map((item) => ({ item, key: identityOf(path, item) ?? '' }))
@@ -111,9 +113,15 @@ function normaliseAt(value: unknown, path: string, hostPorts: boolean): unknown 
   );
 }
 
+/** ECS drops variables without a value. */
+function isDropped(item: unknown, path: string): boolean {
+  if (path !== 'containerDefinitions.environment' || !isObject(item)) return false;
+  return item['value'] === undefined || item['value'] === null;
+}
+
 function isAbsent(item: unknown, at: string): boolean {
   if (item === null || item === undefined) return true;
-  if (Array.isArray(item)) return item.length === 0;
+  if (Array.isArray(item)) return item.every((entry) => isDropped(entry, at));
   return EMPTY_OBJECTS.has(at) && isObject(item) && Object.keys(item).length === 0;
 }
 

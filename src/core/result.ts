@@ -3,10 +3,12 @@ import type { ExitStatus } from '../errors.ts';
 import type { Change } from './changes.ts';
 import type { Finding } from './checks.ts';
 import type { Cause } from './diagnosis.ts';
+import type { PastDeployment, ServiceHistory } from './history.ts';
 import type {
   DeploymentStatus,
   Diagnosis,
   EventStatus,
+  RevisionCounts,
   ServiceStatus,
   TaskStatus,
 } from './status.ts';
@@ -45,6 +47,8 @@ export interface ServiceResult {
   readonly previousTaskDefinition: string | null;
   /** ARN of the revision that takes the traffic now; null where that is not known, or none does. */
   readonly serving: string | null;
+  /** Of every deployment that ECS still shows; empty where that is not known. */
+  readonly runningByRevision: RevisionCounts;
   readonly registered: boolean;
   /** `ecs-svc/…`; null when no deployment was started. */
   readonly deployment: string | null;
@@ -60,6 +64,9 @@ export interface ServiceResult {
   readonly deployments?: readonly DeploymentStatus[];
   readonly tasks?: readonly TaskStatus[];
   readonly events?: readonly EventStatus[];
+  /** Members of `history` only: the newest first, and the ARN of the revision that `rollback` goes to. */
+  readonly history?: readonly PastDeployment[];
+  readonly rollbackTo?: string | null;
 }
 
 type Known = Pick<ServiceResult, 'cluster' | 'service' | 'outcome'> & Partial<ServiceResult>;
@@ -70,6 +77,7 @@ export function serviceResult(known: Known): ServiceResult {
     taskDefinition: null,
     previousTaskDefinition: null,
     serving: null,
+    runningByRevision: {},
     registered: false,
     deployment: null,
     desired: 0,
@@ -95,6 +103,7 @@ export type Output =
   | { readonly kind: 'text'; readonly text: string }
   | { readonly kind: 'diff'; readonly changes: readonly Change[] }
   | { readonly kind: 'status'; readonly services: readonly ServiceStatus[] }
+  | { readonly kind: 'history'; readonly services: readonly ServiceHistory[] }
   | { readonly kind: 'diagnosis'; readonly services: readonly Diagnosis[] }
   | {
       readonly kind: 'logs';

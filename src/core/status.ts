@@ -12,6 +12,7 @@ export interface ServiceStatus {
   readonly pending: number;
   /** ARN of the revision that takes the traffic now; null while no task runs. */
   readonly serving: string | null;
+  readonly runningByRevision: RevisionCounts;
   readonly deployments: readonly DeploymentStatus[];
   readonly tasks: readonly TaskStatus[];
   readonly events: readonly EventStatus[];
@@ -69,6 +70,21 @@ export type DeploymentState =
   | 'rolled-back'
   | 'rollback-failed';
 
+/** How ECS ends a service deployment; every other status is one in progress. */
+const ENDS: ReadonlyMap<string, DeploymentState> = new Map([
+  ['SUCCESSFUL', 'succeeded'],
+  ['ROLLBACK_SUCCESSFUL', 'rolled-back'],
+  ['ROLLBACK_REQUESTED', 'rollback-requested'],
+  ['ROLLBACK_IN_PROGRESS', 'rolling-back'],
+  ['ROLLBACK_FAILED', 'rollback-failed'],
+  ['STOPPED', 'stopped'],
+]);
+
+/** The state of a service deployment with this status of ECS. */
+export function deploymentState(status: string): DeploymentState {
+  return ENDS.get(status) ?? 'in-progress';
+}
+
 /** The deployment that a diagnosis is about. */
 export interface Subject {
   /** `ecs-svc/…` */
@@ -90,8 +106,9 @@ export interface Diagnosis {
   readonly desired: number;
   /** ARN of the revision that takes the traffic now; null while no task runs. */
   readonly serving: string | null;
-  /** Running tasks by the ARN of their revision. */
-  readonly running: ReadonlyMap<string, number>;
+  readonly running: RevisionCounts;
+  /** Whether a circuit breaker ends a deployment whose tasks fail. */
+  readonly hasBreaker: boolean;
   readonly subject: Subject;
   readonly causes: readonly Cause[];
   /** Messages of the events since the deployment started, the oldest first. */
@@ -113,18 +130,23 @@ export function servingRevision(
     const one = alive.find(({ id }) => (id === record.deployment) === isShifted);
     if (one !== undefined) return one.taskDefinition;
   }
-  const good = lastGood(service);
+  // A deployment can succeed before ECS lists it as completed.
+  const done = alive.find(({ id }) => record?.status === 'SUCCESSFUL' && id === record.deployment);
+  const good = done?.taskDefinition ?? lastGood(service);
   const isGood = ({ taskDefinition }: { taskDefinition: string }) =>
     Number(taskDefinition === good);
   const [most] = alive.toSorted((a, b) => b.running - a.running || isGood(b) - isGood(a));
   return most?.taskDefinition ?? null;
 }
 
-/** Running tasks by the ARN of their revision, the PRIMARY deployment's first. */
-export function runningByRevision({ deployments }: Service): ReadonlyMap<string, number> {
-  const counts = new Map<string, number>();
+/** Running tasks by the ARN of their revision. */
+export type RevisionCounts = Readonly<Record<string, number>>;
+
+/** Counts the running tasks of each revision, the PRIMARY deployment's first. */
+export function runningByRevision({ deployments }: Pick<Service, 'deployments'>): RevisionCounts {
+  const counts: Record<string, number> = {};
   for (const { taskDefinition, running } of deployments) {
-    counts.set(taskDefinition, (counts.get(taskDefinition) ?? 0) + running);
+    counts[taskDefinition] = (counts[taskDefinition] ?? 0) + running;
   }
   return counts;
 }

@@ -15,7 +15,7 @@ import { failuresOf, giveUp } from './give-up.ts';
 import type { GiveUpPolicy, RolloutHealth } from './give-up.ts';
 import { LOST_STOP_POLLS, SEARCH_POLLS } from './pacing.ts';
 import { serviceResult } from './result.ts';
-import { servingRevision } from './status.ts';
+import { runningByRevision, servingRevision } from './status.ts';
 import type { Outcome, ServiceResult } from './result.ts';
 import { containersOf, shortName } from './task-definition.ts';
 import type { JsonObject } from './task-definition.ts';
@@ -225,6 +225,7 @@ export function resultOf(move: WatchedMove, outcome: Outcome): ServiceResult {
     taskDefinition: move.revision,
     previousTaskDefinition: move.previous ?? null,
     serving: servingRevision(service, undefined),
+    runningByRevision: runningByRevision(service),
     registered: move.registered,
     desired: service.desired,
     running: service.running,
@@ -577,6 +578,7 @@ function end(
         previousTaskDefinition: ours.taskDefinition,
       }),
     serving: servingRevision(service, polled.record),
+    runningByRevision: runningByRevision(service),
     deployment: ours.id,
     desired: service.desired,
     running: shown?.running ?? 0,

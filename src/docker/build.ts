@@ -15,6 +15,8 @@ import { fieldText, message } from './buildkit/protobuf.ts';
 import { openSession } from './buildkit/session.ts';
 import type { Session } from './buildkit/session.ts';
 import { forwardAgents } from './buildkit/ssh-agents.ts';
+import { readIgnoreFile } from './context/dockerignore.ts';
+import type { IgnoreFile } from './context/dockerignore.ts';
 import { packContext } from './context/tar.ts';
 import { callEngine } from './engine/api.ts';
 import type { Daemon } from './engine/daemon.ts';
@@ -66,7 +68,8 @@ export async function buildImage(
   let unreadable: unknown;
   let session: Session | undefined;
   try {
-    const methods = sessionMethods(request, sent, (error) => {
+    const ignored = await readIgnoreFile(request.context, request.dockerfile);
+    const methods = sessionMethods(request, ignored, sent, (error) => {
       unreadable ??= error;
     });
     session = await openSession(daemon, sharedKeyOf(request), methods, signal);
@@ -89,9 +92,13 @@ function sharedKeyOf({ context, dockerfile }: BuildRequest): string {
   return createHash('sha256').update(`${context}\0${dockerfile}`).digest('hex');
 }
 
+/** Bytes of patterns that fit into the headers of a call, with the other headers. */
+const MAX_PATTERN_BYTES = 64 << 10;
+
 /** The methods of a session; `sent` counts files, `fail` gets those that cannot be read. */
 function sessionMethods(
   { context, dockerfile, secrets, agents, login }: BuildRequest,
+  ignored: IgnoreFile,
   sent: Sent,
   fail: (error: unknown) => void,
 ): Methods {
@@ -100,6 +107,7 @@ function sessionMethods(
       { context, dockerfile: dirname(dockerfile) },
       sent,
       fail,
+      ignored.size > MAX_PATTERN_BYTES ? ignored : undefined,
     ),
     '/moby.filesync.v1.Auth/Credentials': async ({ messages, send }) => {
       for await (const request of messages) {

@@ -7,6 +7,7 @@ import type { StoredImage } from '../aws/images.ts';
 import { createRepository, loginForHost, registryLogin } from '../aws/repositories.ts';
 import type { Repository } from '../aws/repositories.ts';
 import { checkPlatform } from '../core/checks.ts';
+import { withoutColours } from '../core/foreign.ts';
 import { parseDenial } from '../core/iam.ts';
 import type { ImageResult } from '../core/result.ts';
 import { buildImage } from '../docker/build.ts';
@@ -24,14 +25,15 @@ import { EcsDeployError } from '../errors.ts';
 import { secondsSince } from '../events.ts';
 import type { Emit } from '../events.ts';
 import { enforce } from '../plan/enforce.ts';
-import { readStored } from '../plan/image.ts';
+import { INPUTS_LABEL } from '../plan/identity.ts';
+import { isRebuild, readStored } from '../plan/image.ts';
 import type { ObservedImage } from '../plan/image.ts';
 import type { ImagePlan } from '../plan/plan.ts';
 import { valueOf } from '../plan/read.ts';
 import { runProcess } from '../processes.ts';
 import type { Config } from '../settings/config.ts';
 
-/** What building and pushing needs of a run. */
+/** The parts of a run that building and pushing use. */
 export interface ImageTools {
   readonly aws: Aws;
   readonly emit: Emit;
@@ -39,7 +41,7 @@ export interface ImageTools {
   readonly environment: Readonly<Record<string, string | undefined>>;
 }
 
-/** What of the config building and pushing follows. */
+/** The settings of building and pushing. */
 export type ImageSettings = Pick<
   Config,
   | 'repository'
@@ -54,6 +56,7 @@ export type ImageSettings = Pick<
   | 'before'
   | 'noCache'
   | 'pull'
+  | 'rebuild'
   | 'skipCheck'
   | 'poll'
 >;
@@ -78,8 +81,8 @@ interface Target {
 }
 
 /**
- * Builds and pushes what the plan says, or nothing when the image is there; proves platform and
- * digest. In CI, where a daemon starts empty, layers of the `running` images are reused.
+ * Builds and pushes the planned image unless it exists, and checks its platform and digest. In CI,
+ * where the daemon has no cache, layers of the `running` images are reused.
  */
 export async function produceImage(
   tools: ImageTools,
@@ -126,6 +129,15 @@ export async function produceImage(
       ? build(tools, config, labels, target, running)
       : nameLocally(target, local),
   );
+  const rival =
+    built && destination.present.stored === 'missing' && !isRebuild(config)
+      ? await findRival(tools, target, labels)
+      : undefined;
+  if (rival !== undefined) {
+    await tagFurther(tools, config, repository, rival);
+    const image = { reference: target.reference, digest: rival.digest, platform };
+    return { image: { ...image, built, pushed: false }, seconds: ready.seconds };
+  }
   const start = performance.now();
   emit({ kind: 'push-started' });
   const { digest, layers } = await whileConnected(daemon, push(tools, config, target, ready.local));
@@ -137,12 +149,36 @@ export async function produceImage(
   };
 }
 
+/**
+ * An image of the same inputs that got the tag during the build. Throws `tag-taken`
+ * for any other: whoever pushed it may deploy it by its tag.
+ */
+async function findRival(
+  tools: ImageTools,
+  { repository, tag, reference, platform }: Target,
+  labels: Readonly<Record<string, string>>,
+): Promise<StoredImage | undefined> {
+  const stored = await readStored(tools, repository, { tag }, platform);
+  if (typeof stored !== 'object') return undefined;
+  const { digest } = stored;
+  if (stored.labels?.[INPUTS_LABEL] !== labels[INPUTS_LABEL]) {
+    throw new EcsDeployError({
+      code: 'tag-taken',
+      message: `Someone else pushed ${reference} (${digest}) from other inputs during the build.`,
+      hint: `to replace that image: --rebuild; to choose another tag: --tag TAG`,
+    });
+  }
+  const message = `Another run pushed ${reference} from the same inputs during the build: its image is used.`;
+  tools.emit({ kind: 'warning', message });
+  return stored;
+}
+
 function daemonOf(observed: ObservedImage): Daemon | undefined {
   if (observed.kind === 'local') return valueOf(observed.local)?.daemon;
   return observed.kind === 'built' ? valueOf(observed.build?.daemon) : undefined;
 }
 
-/** An image of the daemon that is ready to be pushed, and what it took. */
+/** An image of the daemon that is ready to be pushed, and how long it took. */
 interface Ready {
   readonly local: LocalImage;
   readonly seconds: ImageSeconds;
@@ -199,7 +235,7 @@ async function build(
   return { local, seconds: { build: seconds } };
 }
 
-/** Proves the platform by the image's config, and by its program: the config can be wrong. */
+/** Checks the platform in the image's config and in its program, because the config can be wrong. */
 async function proveImage(
   { skipCheck }: Pick<ImageSettings, 'skipCheck'>,
   daemon: Daemon,
@@ -229,7 +265,7 @@ async function proveImage(
   );
 }
 
-/** Pushes an image and proves that the registry has it under its tag, and what else is to be tagged. */
+/** Pushes an image, checks that the registry has it under its tag, and adds the additional tags. */
 async function push(
   tools: ImageTools,
   config: ImageSettings,
@@ -240,7 +276,7 @@ async function push(
   const { daemon, repository, tag, reference, platform } = target;
   const login = () => registryLogin(repository);
   const { skipCheck, poll } = config;
-  // Like every pause it is a multiple of --poll: one second by default.
+  // Every pause is a multiple of --poll: this one is one second by default.
   const request = { repository: repository.uri, tag, platform, pause: poll / 3, login };
   const pushed = await pushImage(daemon, request, emit, signal).catch(async (error: unknown) => {
     const there = await sameImage(repository, tag, local, error);
@@ -267,13 +303,13 @@ async function push(
   return pushed;
 }
 
-/** The permission that the registry says is missing; undefined for other failures of a push. */
+/** The permission that is missing according to the registry; undefined for other failures. */
 function refusalOf(error: unknown): EcsDeployError | undefined {
   const denial = parseDenial((error as Error).message);
   return denial && permissionDenied(denial, error);
 }
 
-/** The image of an immutable tag that somebody else pushed meanwhile, if it is this very image. */
+/** The image of an immutable tag that someone else has pushed meanwhile, if it is the same image. */
 async function sameImage(
   repository: Repository,
   tag: string,
@@ -285,7 +321,7 @@ async function sameImage(
   return there?.config === id || there?.digest === id ? there : undefined;
 }
 
-/** Gives the image its further tags, without the daemon. */
+/** Adds the additional tags in ECR, without the daemon. */
 async function tagFurther(
   { emit }: Pick<ImageTools, 'emit'>,
   { extraTags: tags }: Pick<ImageSettings, 'extraTags'>,
@@ -351,10 +387,10 @@ async function runBefore(
       command,
       directory,
       signal,
-      onLine: (line) => emit({ kind: 'before-output', line }),
+      onLine: (line) => emit({ kind: 'before-output', line: withoutColours(line) }),
     });
     if (status === 0) continue;
-    const quoted = tail.map((line) => `\n  | ${line}`).join('');
+    const quoted = tail.map((line) => `\n  | ${withoutColours(line)}`).join('');
     throw new EcsDeployError({
       code: 'before-failed',
       message: `"${command}" (build.before) ended with ${status === null ? 'a signal' : `status ${status}`}.${quoted}`,

@@ -7,12 +7,16 @@ import { clusterNames, repositoryNames, serviceNames } from '../aws/names.ts';
 import { optional } from '../aws/optional.ts';
 import { describeRevision } from '../aws/revisions.ts';
 import { readServices } from '../aws/services.ts';
+import { printable } from '../core/foreign.ts';
 import { ecrRegistry, parseImageReference } from '../core/image.ts';
 import { containersOf } from '../core/task-definition.ts';
 import { EcsDeployError } from '../errors.ts';
 import type { Emit } from '../events.ts';
 import { withGiven } from './draft.ts';
 import type { Draft, Values } from './draft.ts';
+
+/** A name of the account, as it is shown. */
+const toOption = (value: string) => ({ value, label: printable(value) });
 
 /** Where questions are asked. */
 export interface Terminal {
@@ -112,7 +116,7 @@ function chooser(prompts: Prompts, { terminal, signal }: Asking): Choose {
       const validate = (text: string | undefined) => (text?.trim() ? undefined : 'Type a name.');
       return answered(await prompts.text({ ...common, validate })).trim();
     }
-    const options = names.map((value) => ({ value }));
+    const options = names.map(toOption);
     return answered(await prompts.autocomplete({ ...common, options, maxItems: 10 }));
   };
 }
@@ -131,7 +135,7 @@ async function chooseServices(
     ...terminal,
     signal,
     message: 'Services',
-    options: names.map((value) => ({ value })),
+    options: names.map(toOption),
     required: true,
     maxItems: 10,
   });

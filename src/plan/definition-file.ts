@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { definitionShape } from '../aws/definition-shape.ts';
-import { checkMembers } from '../core/members.ts';
+import { checkMembers, withoutEmpty } from '../core/members.ts';
+import type { Shape } from '../core/members.ts';
 import { isObject } from '../core/normal-form.ts';
 import { containersOf, toRegistrable } from '../core/task-definition.ts';
 import type { JsonObject } from '../core/task-definition.ts';
@@ -9,7 +10,7 @@ import type { ErrorParts } from '../errors.ts';
 import type { Emit } from '../events.ts';
 import type { Config } from '../settings/config.ts';
 
-/** What reading a definition needs of a run. */
+/** The parts of a run that reading a definition uses. */
 interface DefinitionTools {
   readonly emit: Emit;
   readonly skipCheck: Config['skipCheck'];
@@ -20,7 +21,7 @@ export async function readDefinitionFile(
   tools: DefinitionTools,
   path: string,
 ): Promise<JsonObject> {
-  const bytes = await readFile(path).catch((error: NodeJS.ErrnoException) => {
+  const bytes: Uint8Array = await readFile(path).catch((error: NodeJS.ErrnoException) => {
     throw invalid({
       message:
         error.code === 'ENOENT'
@@ -30,18 +31,18 @@ export async function readDefinitionFile(
       cause: error,
     });
   });
-  return parseDefinition(tools, decode(bytes, path), path);
+  return parseDefinition(tools, bytes, path);
 }
 
-/** Text is sent as it was read, so bytes that are not text are refused instead of replaced. */
-function decode(bytes: Uint8Array, path: string): string {
-  // What `>` of a Windows PowerShell writes.
+/** Decodes text. Bytes that are not text are refused, because a replacement would be sent to ECS. */
+function decode(bytes: Uint8Array, place: string): string {
+  // Windows PowerShell writes UTF-16 with `>`.
   const isWide = bytes[0] === 0xff && bytes[1] === 0xfe;
   try {
     return new TextDecoder(isWide ? 'utf-16le' : 'utf-8', { fatal: true }).decode(bytes);
   } catch (error) {
     throw invalid({
-      message: `The task definition file ${path} is not UTF-8.`,
+      message: `The task definition ${place} is not UTF-8.`,
       hint: 'save it as UTF-8, e.g. iconv -f latin1 -t utf-8',
       cause: error,
     });
@@ -49,41 +50,60 @@ function decode(bytes: Uint8Array, path: string): string {
 }
 
 /**
- * Reads a task definition from JSON text: as `render` prints it, as the console and GitHub's action
- * have it, or as `describe-task-definition` answers.
+ * Reads a task definition from JSON, UTF-8 or UTF-16: the format of `render`, of the console and the
+ * GitHub action, or of `describe-task-definition`.
  *
- * Throws `task-definition-invalid` with every misspelt member and every value of a wrong type; a
- * member that is unknown to the SDK, and like no other, is sent as it is, with a warning.
+ * Throws `task-definition-invalid` with every misspelt member and every value of a wrong type. A
+ * member that the SDK does not know, and that resembles no other, is sent unchanged, with a warning.
  */
 export async function parseDefinition(
   tools: DefinitionTools,
-  source: string,
+  bytes: Uint8Array,
   place: string,
 ): Promise<JsonObject> {
-  const definition = await readText(source, place);
+  const definition = await readText(tools, decode(bytes, place), place);
   const containers = containersOf(definition);
   if (typeof definition['family'] !== 'string' || definition['family'] === '') {
     throw notDefinition(place, '"family" is missing');
   }
   if (containers.length === 0) throw notDefinition(place, '"containerDefinitions" is missing');
-  await checkDefinition(tools, definition, place);
-  return definition;
+  const shape = await definitionShape();
+  checkDefinition(tools, definition, shape, place);
+  return withoutEmpty(definition, shape);
 }
 
-async function readText(source: string, place: string): Promise<JsonObject> {
+async function readText(
+  { emit }: DefinitionTools,
+  source: string,
+  place: string,
+): Promise<JsonObject> {
   const text = source.replace(/^\uFEFF/, '');
+  const { explainJson, lossesOf } = await import('./json-problem.ts');
   let parsed: unknown;
   try {
     parsed = JSON.parse(text);
   } catch {
-    // The error quotes the text around it, which may be a secret.
-    const { explainJson } = await import('./json-problem.ts');
+    // The parser's error quotes text that may be a secret.
     throw notDefinition(place, explainJson(text));
   }
   if (!isObject(parsed)) throw notDefinition(place, 'expected a JSON object');
+  const { inexact, repeated } = lossesOf(text);
+  if (inexact.length > 0) {
+    throw invalid({
+      message: `The task definition ${place} has numbers that cannot be sent as they are written: ${inexact.join(', ')}.`,
+      hint: 'use integers up to 9007199254740991',
+    });
+  }
+  if (repeated.length > 0) {
+    emit({
+      kind: 'warning',
+      message: `${place} has members twice in one object: ${repeated.join(', ')}. The last one counts.`,
+      hint: 'remove the other one',
+    });
+  }
   const described = parsed['taskDefinition'];
   if (isObject(described)) return toRegistrable(described, parsed['tags']);
-  // ECS writes an empty list for a revision without tags; in a file of one's own it removes them.
+  // ECS writes an empty list for a revision without tags; in the user's own file it removes the tags.
   const isAnswer = 'taskDefinitionArn' in parsed;
   const { tags, ...rest } = parsed;
   return isAnswer ? toRegistrable(rest, tags) : toRegistrable(parsed, undefined);
@@ -99,12 +119,13 @@ function notDefinition(place: string, why: string): EcsDeployError {
   });
 }
 
-async function checkDefinition(
+function checkDefinition(
   { skipCheck, emit }: DefinitionTools,
   definition: JsonObject,
+  shape: Shape,
   place: string,
-): Promise<void> {
-  const { unknown, mistyped } = checkMembers(definition, await definitionShape());
+): void {
+  const { unknown, mistyped } = checkMembers(definition, shape);
   const misspelt = skipCheck.includes('member-names')
     ? []
     : unknown.filter(({ meant }) => meant !== undefined);

@@ -4,8 +4,8 @@ import type { Emit } from '../events.ts';
 import type { PlanFinding } from './plan.ts';
 
 /**
- * Warns of what is doubtful and throws, all at once, what cannot work. `left` says what this run
- * has already left behind, e.g. a registered revision.
+ * Emits every warning, and throws all failures together. `left` says what this run has already
+ * created, e.g. a registered revision.
  */
 export function enforce(
   { emit }: { readonly emit: Emit },
@@ -34,7 +34,7 @@ function errorOf(finding: PlanFinding, left: string): EcsDeployError {
   });
 }
 
-/** The message with the service it is about, where it does not say so itself. */
+/** The message, with its service if the message does not name it. */
 function messageOf({ about, message, code }: PlanFinding): string {
   return about.startsWith('service ') && code === undefined ? `${about}: ${message}` : message;
 }

@@ -4,10 +4,10 @@ import { join, resolve } from 'node:path';
 import { describeImage, findImage } from '../aws/images.ts';
 import type { ImageDetail, ImageId, StoredImage } from '../aws/images.ts';
 import { awsErrorName } from '../aws/errors.ts';
-import { optional } from '../aws/optional.ts';
+import { isUnknown, optional } from '../aws/optional.ts';
 import { findRepository, repositoryOf } from '../aws/repositories.ts';
 import type { Repository } from '../aws/repositories.ts';
-import { isTag, parseImageReference } from '../core/image.ts';
+import { DEFAULT_PLATFORM, isTag, parseImageReference } from '../core/image.ts';
 import { runnablePlatforms } from '../docker/buildkit/workers.ts';
 import { checkContext } from '../docker/context/check.ts';
 import { openDocker } from '../docker/engine/daemon.ts';
@@ -18,31 +18,35 @@ import { allOrRefuse, EcsDeployError } from '../errors.ts';
 import { readSource } from '../git.ts';
 import type { Config } from '../settings/config.ts';
 import type { ObserveTools } from './observe.ts';
-import { attempt } from './read.ts';
+import { identify, INPUTS_LABEL, readInputs } from './identity.ts';
+import type { BuildInputs, ContextGaps, InputSettings } from './identity.ts';
+import { attempt, valueOf } from './read.ts';
 import type { Read } from './read.ts';
 
 /** An image of ECR, as far as it can be read. */
 export interface ReadImage {
-  /** `missing` when the repository has none such; undefined where it cannot be read. */
+  /** `missing` if the repository does not hold it; undefined if it cannot be read. */
   readonly stored: StoredImage | 'missing' | 'missing-repository' | undefined;
-  /** Undefined where it was not read. */
+  /** Undefined if it was not read. */
   readonly detail: ImageDetail | undefined;
 }
 
-/** Where an image is pushed to, and what is there already. */
+/** Where an image is pushed to, and the image that is already there. */
 export interface Destination {
   /** `registry/repository:tag`; without a registry while the repository does not exist. */
   readonly reference: string;
   readonly tag: string;
+  /** Labels of the image that is built, with the hash of its inputs under {@link INPUTS_LABEL}. */
   readonly labels: Readonly<Record<string, string>>;
+  readonly gaps: ContextGaps;
   /** Undefined when it has to be created. */
   readonly repository: Repository | undefined;
   readonly present: ReadImage;
-  /** What the further tags name now. */
+  /** The images that the additional tags name now. */
   readonly extras: readonly { readonly tag: string; readonly stored: StoredImage | undefined }[];
 }
 
-/** What a build on this machine would use. */
+/** What a build on this machine uses. */
 export interface BuildPlace {
   readonly daemon: Read<Daemon>;
   /** Context, Dockerfile, secrets and ssh agents. */
@@ -51,22 +55,29 @@ export interface BuildPlace {
   readonly dockerfile: string;
   /** The Dockerfile runs programs. */
   readonly hasRun: boolean;
-  /** Platforms whose programs the daemon can run; undefined where it does not say. */
+  /** Platforms whose programs the daemon can run; undefined if it does not report them. */
   readonly runnable: readonly string[] | undefined;
-  /** Absolute path of the .dockerignore, and whether there is one, also under the Dockerfile's name. */
+  /** Absolute path of the .dockerignore, and whether it or a DOCKERFILE.dockerignore exists. */
   readonly ignoreFile: string;
   readonly hasIgnoreFile: boolean;
-  /** `.git` and `node_modules`, as far as the context contains them. */
+  /** Those of `.git` and `node_modules` that the context contains. */
   readonly heavy: readonly string[];
+}
+
+/** An image that is used as it is. */
+export interface GivenImage {
+  readonly kind: 'given';
+  readonly reference: string;
+  readonly read: Read<ReadImage>;
 }
 
 /** The image of a run as it was read. */
 export type ObservedImage =
-  | { readonly kind: 'given'; readonly reference: string; readonly read: Read<ReadImage> }
+  | GivenImage
   | {
       readonly kind: 'built';
       readonly destination: Read<Destination>;
-      /** Undefined when nothing has to be built. */
+      /** Undefined when nothing has to be built, and no daemon is named. */
       readonly build: BuildPlace | undefined;
     }
   | {
@@ -76,38 +87,52 @@ export type ObservedImage =
       readonly local: Read<LocalImage & { readonly daemon: Daemon }>;
     };
 
-type ImageSettings = Pick<
-  Config,
-  | 'repository'
-  | 'tag'
-  | 'extraTags'
-  | 'createRepository'
-  | 'directory'
-  | 'context'
-  | 'dockerfile'
-  | 'secrets'
-  | 'ssh'
-  | 'before'
-  | 'dockerHost'
-  | 'dockerContext'
-  | 'skipCheck'
->;
+type ImageSettings = InputSettings &
+  Pick<
+    Config,
+    | 'repository'
+    | 'tag'
+    | 'extraTags'
+    | 'createRepository'
+    | 'dockerHost'
+    | 'dockerContext'
+    | 'skipCheck'
+    | 'rebuild'
+    | 'noCache'
+    | 'pull'
+  >;
 
-/** Reads where the image goes, whether it is there, and what a build on this machine would use. */
+/** Whether an image is built although its tag exists. */
+export function isRebuild({
+  rebuild,
+  noCache,
+  pull,
+}: Partial<Pick<Config, 'rebuild' | 'noCache' | 'pull'>>): boolean {
+  return rebuild === true || noCache === true || pull === true;
+}
+
+/** Reads where the image goes, whether it already exists, and what a build on this machine uses. */
 export async function observeBuild(
   tools: ObserveTools,
   config: ImageSettings,
+  platform: Promise<string | undefined>,
 ): Promise<ObservedImage> {
-  const destination = await attempt(observeDestination(tools, config, config.tag));
+  const inputs = readBuildInputs(config, tools.aws.options.signal);
+  const destination = await attempt(
+    observeDestination(tools, config, { named: config.tag, inputs, platform }),
+  );
   const isPresent = 'value' in destination && typeof destination.value.present.stored === 'object';
+  const { dockerHost, dockerContext } = config;
+  // A daemon that is named must be there, even when it is not needed this time.
+  const isNeeded = !isPresent || isRebuild(config) || (dockerHost ?? dockerContext) !== undefined;
   return {
     kind: 'built',
     destination,
-    build: isPresent ? undefined : await observeBuildPlace(tools, config),
+    build: isNeeded ? await observeBuildPlace(tools, config) : undefined,
   };
 }
 
-/** Reads an image of the daemon and where it goes; its own tag is used unless another is named. */
+/** Reads an image of the daemon and where it goes; it keeps its tag unless another one is named. */
 export async function observeLocal(
   tools: ObserveTools,
   config: ImageSettings,
@@ -116,33 +141,38 @@ export async function observeLocal(
 ): Promise<ObservedImage> {
   const { repository, tag } = parseImageReference(name);
   const own = repository === 'sha256' ? undefined : tag;
+  const named = config.tag ?? own;
+  // The inputs of a build say nothing about an image that exists; they only give a default tag.
+  const inputs =
+    named === undefined ? readBuildInputs(config, tools.aws.options.signal) : NO_INPUTS;
   const [destination, local] = await Promise.all([
-    attempt(observeDestination(tools, config, config.tag ?? own)),
+    attempt(observeDestination(tools, config, { named, inputs, platform })),
     attempt(findLocal(tools, config, name, platform)),
   ]);
   return { kind: 'local', name, destination, local };
 }
 
-/** Reads the image that `--image` names, where ECR holds it. */
+/** Reads a named image, if it is in ECR. */
 export async function observeGiven(
   tools: ObserveTools,
-  config: Pick<Config, 'skipCheck'>,
+  config: Pick<Config, 'skipCheck' | 'repository'>,
   reference: string,
-): Promise<ObservedImage> {
+): Promise<GivenImage> {
   return { kind: 'given', reference, read: await attempt(readGiven(tools, config, reference)) };
 }
 
-/** Reads an image by its reference; nothing is known of one that ECR does not hold. */
+/** Reads an image by its reference; nothing is known about an image outside ECR. */
 async function readGiven(
   tools: ObserveTools,
-  config: Pick<Config, 'skipCheck'>,
+  config: Pick<Config, 'skipCheck' | 'repository'>,
   reference: string,
 ): Promise<ReadImage> {
   const named = repositoryOf(tools.aws, reference);
   const unknown: ReadImage = { stored: undefined, detail: undefined };
+  if (named === undefined) await checkShortName(tools, config, reference);
   if (named === undefined) return unknown;
   const { tag = 'latest', digest } = parseImageReference(reference);
-  // Read before it is known whose registry it is: that saves a round of calls.
+  // Reading before the owner of the registry is known saves a round of calls.
   const [isOurs, read] = await Promise.all([
     named.isOurs,
     attempt(readImage(tools, config, named.repository, { tag, digest })),
@@ -153,17 +183,35 @@ async function readGiven(
   return { stored: 'missing-repository', detail: undefined };
 }
 
+/** Throws `config-invalid` for a name without a registry that is the one of the ECR repository. */
+async function checkShortName(
+  { aws }: ObserveTools,
+  { repository: configured }: Pick<Config, 'repository'>,
+  reference: string,
+): Promise<void> {
+  const { repository: name } = parseImageReference(reference);
+  if (configured === undefined || parseImageReference(configured).repository !== name) return;
+  const found = await attempt(findRepository(aws, configured, true));
+  const uri = valueOf(found)?.uri ?? configured;
+  throw new EcsDeployError({
+    code: 'config-invalid',
+    message: `The image "${reference}" names no registry, so ECS would pull it from Docker Hub, but ${name} is the ECR repository of this configuration.`,
+    hint: `use its full name: ${uri}${reference.slice(name.length)}\nfor the image of Docker Hub: docker.io/${name.includes('/') ? '' : 'library/'}${reference}`,
+  });
+}
+
 async function readImage(
   tools: Pick<ObserveTools, 'emit'>,
   { skipCheck }: Pick<Config, 'skipCheck'>,
   repository: Repository,
   wanted: ImageId,
+  platform?: string,
 ): Promise<ReadImage> {
   const isDetailUsed = !(skipCheck.includes('image-exists') && skipCheck.includes('image-scan'));
   const [stored, detail] = await Promise.all([
-    readStored(tools, repository, wanted),
+    readStored(tools, repository, wanted, platform),
     isDetailUsed
-      ? optional(tools, 'ecr:DescribeImages', describeImage(repository, wanted))
+      ? optional(tools, 'ecr:DescribeImages', describeImage(repository, wanted), isUnknown)
       : undefined,
   ]);
   return { stored, detail };
@@ -174,53 +222,82 @@ export async function readStored(
   { emit }: Pick<ObserveTools, 'emit'>,
   repository: Repository,
   wanted: ImageId,
+  platform?: string,
 ): Promise<StoredImage | 'missing' | undefined> {
-  const found = findImage(repository, wanted).then((image) => image ?? ('missing' as const));
-  const image = await optional({ emit }, 'ecr:BatchGetImage', found);
+  const found = findImage(repository, wanted, platform).then(
+    (image) => image ?? ('missing' as const),
+  );
+  const image = await optional({ emit }, 'ecr:BatchGetImage', found, isUnknown);
   if (typeof image === 'object' && image.denied !== undefined) {
     await optional({ emit }, 'the platform of the image', Promise.reject(image.denied));
   }
   return image;
 }
 
+interface Wanted {
+  /** The tag; undefined for the default. */
+  readonly named: string | undefined;
+  readonly inputs: Promise<BuildInputs>;
+  /** Undefined for the default. */
+  readonly platform: Promise<string | undefined>;
+}
+
 async function observeDestination(
   tools: ObserveTools,
   config: ImageSettings,
-  named: string | undefined,
+  { named, inputs: reading, platform: choosing }: Wanted,
 ): Promise<Destination> {
-  const { directory, extraTags, createRepository, repository: name = '' } = config;
-  const [repository, { tag, labels }] = await allOrRefuse([
+  const { extraTags, createRepository, repository: name = '' } = config;
+  const [repository, built, platform = DEFAULT_PLATFORM] = await allOrRefuse([
     findRepository(tools.aws, name, createRepository),
-    named === undefined ? commitTag(directory) : namedTag(directory, named),
+    reading,
+    choosing,
   ]);
+  const { source, gaps } = built;
+  const identity = identify(built, config, platform);
+  const tag = checkTag(named ?? identity.tag ?? '');
+  const labels = {
+    ...(source && { 'org.opencontainers.image.revision': source.commit }),
+    ...(source?.remote !== undefined && { 'org.opencontainers.image.source': source.remote }),
+    [INPUTS_LABEL]: identity.inputs,
+  };
   const reference = `${repository?.uri ?? name}:${tag}`;
-  if (repository === undefined) {
+  if (repository === undefined || repository.isCreatedOnPush === true) {
     const present = { stored: undefined, detail: undefined };
-    return { reference, tag, labels, repository, present, extras: [] };
+    return { reference, tag, labels, gaps, repository, present, extras: [] };
   }
   const [present, ...extras] = await Promise.all([
-    readImage(tools, config, repository, { tag }),
+    readImage(tools, config, repository, { tag }, platform),
     ...extraTags.map(async (extra) => ({
       tag: extra,
-      // A further tag cannot be given unless images can be read, so this read is required.
+      // Adding a tag requires reading images, so this read is not optional.
       stored: await findImage(repository, { tag: extra }),
     })),
   ]);
-  return { reference, tag, labels, repository, present, extras };
+  return { reference, tag, labels, gaps, repository, present, extras };
 }
 
-async function commitTag(directory: string) {
-  const { tag, commit, remote } = await readSource(directory);
-  const labels: Record<string, string> = { 'org.opencontainers.image.revision': commit };
-  if (remote !== undefined) labels['org.opencontainers.image.source'] = remote;
-  return { tag, labels };
+const NO_INPUTS: Promise<BuildInputs> = Promise.resolve({
+  source: undefined,
+  changes: undefined,
+  gaps: { submodules: [], pointers: [] },
+});
+
+/** The inputs of a build; without a named tag they must have a commit. */
+async function readBuildInputs(config: ImageSettings, signal: AbortSignal): Promise<BuildInputs> {
+  const { directory, tag, before } = config;
+  if (tag !== undefined) checkTag(tag);
+  const source = await readSource(directory).catch((error: unknown) => {
+    if (tag === undefined || !(error instanceof EcsDeployError)) throw error;
+    // Commands of a repository that git refuses to read must not run.
+    if (error.code === 'git-distrusted' && before.length > 0) throw error;
+    return undefined;
+  });
+  return readInputs(source, config, signal);
 }
 
-async function namedTag(directory: string, tag: string) {
-  if (isTag(tag)) {
-    const { labels } = await commitTag(directory).catch(() => ({ labels: {} }));
-    return { tag, labels };
-  }
+function checkTag(tag: string): string {
+  if (isTag(tag)) return tag;
   throw new EcsDeployError({
     code: 'tag-unknown',
     message: `"${tag}" is not a valid image tag.`,
@@ -276,7 +353,7 @@ async function findLocal(
   });
 }
 
-/** Throws what a build needs and this machine does not have: secrets, ssh agents, context, Dockerfile. */
+/** Throws if this machine lacks something that the build needs: secrets, ssh agents, context, Dockerfile. */
 async function checkFiles(
   environment: ObserveTools['environment'],
   { secrets, ssh, directory, before, context, dockerfile }: ImageSettings,
@@ -300,6 +377,6 @@ async function checkFiles(
       hint: 'start one and add the key: eval "$(ssh-agent)" && ssh-add KEYFILE; then --ssh default',
     });
   }
-  // Commands that run before the build may make the files that are checked here.
+  // Commands that run before the build can create the files that are checked here.
   if (before.length === 0) await checkContext(context, dockerfile);
 }

@@ -1,12 +1,13 @@
 import type { Aws } from '../aws/client.ts';
 import { regionOf } from '../aws/ecs.ts';
 import type { Ecs } from '../aws/ecs.ts';
+import { awsErrorText } from '../aws/errors.ts';
 import { describeImage } from '../aws/images.ts';
 import { hasLogGroup } from '../aws/logs.ts';
 import { describeRevision } from '../aws/revisions.ts';
 import { repositoryOf } from '../aws/repositories.ts';
 import { missingSecrets } from '../aws/secrets.ts';
-import { ok, skip } from '../core/checks.ts';
+import { checkParameters, ok, skip } from '../core/checks.ts';
 import type { Answer, Finding, LogGroup, SecretReference } from '../core/checks.ts';
 import { parseImageReference } from '../core/image.ts';
 import { containersOf, placeOfArn, shortName } from '../core/task-definition.ts';
@@ -14,22 +15,27 @@ import type { Revision } from '../core/task-definition.ts';
 import { EcsDeployError } from '../errors.ts';
 import type { Emit } from '../events.ts';
 
-/** A check that needs a read of its own, as data: the plan says what to look up, and by when. */
+/** A check that needs a read of its own, as data: what to look up, and by when. */
 export type Lookup = {
   /** Groups the findings, e.g. `service api in backend`. */
   readonly about: string;
   /**
    * `before-write`: it can refuse. `before-move`: it can refuse, but the running tasks show that it
-   * probably holds, so that it does not delay the registration. `late`: it can only warn.
+   * probably passes, so it does not delay the registration. `late`: it can only warn.
    */
   readonly by: 'before-write' | 'before-move' | 'late';
 } & (
   | { readonly check: 'log-groups'; readonly groups: readonly LogGroup[] }
-  | { readonly check: 'secrets'; readonly references: readonly SecretReference[] }
+  | {
+      readonly check: 'secrets';
+      readonly references: readonly SecretReference[];
+      /** Account of the service; undefined where its ARN does not say. */
+      readonly account: string | undefined;
+    }
   | {
       readonly check: 'rollback-target';
       readonly service: string;
-      /** The revision that a rollback would go to: as it was read, or its ARN. */
+      /** The revision that a rollback would go to: the one that was read, or its ARN. */
       readonly revision: Revision | string;
       /** Containers whose images matter; all when undefined. */
       readonly containers: readonly string[] | undefined;
@@ -37,7 +43,7 @@ export type Lookup = {
   | { readonly check: 'image-exists'; readonly revision: Revision }
 );
 
-/** What a look-up needs of a run. */
+/** The parts of a run that a look-up uses. */
 export interface LookupTools {
   readonly aws: Aws;
   readonly ecs: Ecs;
@@ -45,8 +51,8 @@ export interface LookupTools {
 }
 
 /**
- * Makes look-ups side by side. One that cannot be made is a warning that says why: it knows nothing
- * about its subject.
+ * Makes look-ups in parallel. A look-up that fails becomes a warning that says why, because it says
+ * nothing about its subject.
  */
 export function lookUp(
   tools: LookupTools,
@@ -56,8 +62,12 @@ export function lookUp(
     lookups.map(async (lookup) => {
       const { check, about } = lookup;
       const answer = await answerOf(tools, lookup).catch((error: unknown): Answer => {
-        if (!(error instanceof EcsDeployError)) throw error;
-        return { status: 'warn', message: error.message, hint: error.hint };
+        tools.aws.options.signal.throwIfAborted();
+        if (error instanceof EcsDeployError) {
+          return { status: 'warn', message: error.message, hint: error.hint };
+        }
+        const reason = awsErrorText(error);
+        return { status: 'warn', message: `This could not be checked: ${reason}`, hint: undefined };
       });
       return { check, about, ...answer };
     }),
@@ -69,7 +79,7 @@ function answerOf(tools: LookupTools, lookup: Lookup): Promise<Answer> {
     case 'log-groups':
       return findLogGroups(tools, lookup.groups);
     case 'secrets':
-      return findSecrets(tools, lookup.references);
+      return findSecrets(tools, lookup);
     case 'rollback-target':
       return findRollbackTarget(tools, lookup);
     case 'image-exists':
@@ -101,8 +111,10 @@ async function findLogGroups(
 
 async function findSecrets(
   { aws, ecs }: LookupTools,
-  references: readonly SecretReference[],
+  { references, account }: Extract<Lookup, { readonly check: 'secrets' }>,
 ): Promise<Answer> {
+  const unreadable = checkParameters(references, account);
+  if (unreadable !== undefined) return unreadable;
   const own = await regionOf(ecs);
   const missing = await missingSecrets(
     aws,
@@ -130,7 +142,7 @@ function missingSecret({ container, name, valueFrom }: SecretReference): Answer 
   };
 }
 
-/** Whether the service could go back to what it runs now. */
+/** Whether the service could be rolled back to the revision that it runs now. */
 async function findRollbackTarget(
   tools: LookupTools,
   { service, revision: named, containers }: Extract<Lookup, { readonly check: 'rollback-target' }>,
@@ -151,7 +163,7 @@ async function findRollbackTarget(
   return { status: 'warn', message, hint };
 }
 
-/** Whether the images of a revision that is about to run are still there. */
+/** Whether the images of a revision that is about to run still exist. */
 async function findImages(tools: LookupTools, revision: Revision): Promise<Answer> {
   const images = containersOf(revision.definition).map(({ image }) => String(image));
   const lost = await lostImage(tools, images);
@@ -164,7 +176,7 @@ async function findImages(tools: LookupTools, revision: Revision): Promise<Answe
   };
 }
 
-/** The first image that ECR does not hold, or holds archived; images elsewhere count as there. */
+/** The first image that is missing or archived in ECR; images in other registries are not checked. */
 async function lostImage(
   { aws }: LookupTools,
   images: readonly string[],
@@ -182,7 +194,7 @@ async function lostImage(
   return states.find((state) => state !== undefined);
 }
 
-/** The look-up of log groups, unless the definition uses none. */
+/** The finding for a definition that uses no log groups or no secrets. */
 export function skipUnused(check: 'log-groups' | 'secrets', about: string): Finding {
   return { check, about, ...skip('none is used') };
 }

@@ -1,6 +1,6 @@
 import type { Aws } from '../aws/client.ts';
 import type { Ecs } from '../aws/ecs.ts';
-import { optional } from '../aws/optional.ts';
+import { isUnknown, optional } from '../aws/optional.ts';
 import { describeRevision } from '../aws/revisions.ts';
 import { readServices } from '../aws/services.ts';
 import type { Service } from '../core/ecs.ts';
@@ -13,7 +13,7 @@ import { readDefinitionFile } from './definition-file.ts';
 import { attempt } from './read.ts';
 import type { Read } from './read.ts';
 
-/** What observing needs of a run. */
+/** The parts of a run that observing uses. */
 export interface ObserveTools {
   readonly aws: Aws;
   readonly ecs: Ecs;
@@ -21,10 +21,10 @@ export interface ObserveTools {
   readonly environment: Readonly<Record<string, string | undefined>>;
 }
 
-/** How a service gets to its next revision: UpdateService, a stop, watching only, or nothing. */
+/** How a service gets to its next revision: UpdateService, a stop, only watching, or nothing. */
 export type Way = 'move' | 'stop' | 'follow' | 'stay';
 
-/** What a service is to run next: a definition that is rendered, or a revision that exists. */
+/** What a service will run next: a definition that is rendered, or an existing revision. */
 export type Next =
   | { readonly kind: 'render'; readonly source: JsonObject }
   | { readonly kind: 'revision'; readonly revision: Revision; readonly way: Way };
@@ -34,7 +34,7 @@ export interface ObservedService {
   readonly service: Service;
   /** The revision that it runs. */
   readonly running: Revision;
-  /** The latest revision of that family; undefined where it cannot be read. */
+  /** The latest revision of that family; undefined if it cannot be read. */
   readonly latest: Revision | undefined;
   readonly next: Next;
 }
@@ -45,7 +45,7 @@ export interface Observed {
   readonly read: Read<ObservedService>;
 }
 
-/** Reads every service of the config, each as `observeOne` has it. */
+/** Reads every service of the config with `observeOne`. */
 export function observeServices(
   tools: ObserveTools,
   { targets }: Pick<Config, 'targets'>,
@@ -76,7 +76,9 @@ export async function observeSource(
   const [running, latest, definition] = await allOrRefuse([
     describeRevision(ecs, service.taskDefinition),
     latestOf(tools, family),
-    isOther ? readDefinition(tools, skipCheck, named) : Promise.resolve(undefined),
+    isOther
+      ? readDefinition(tools, skipCheck, /^\d+$/.test(named) ? `${family}:${named}` : named)
+      : Promise.resolve(undefined),
   ]);
   const source = definition === undefined ? running.definition : withTags(definition, running);
   return { service, running, latest, next: { kind: 'render', source } };
@@ -92,7 +94,7 @@ export async function readDefinition(
   return (await describeRevision(ecs, named)).definition;
 }
 
-/** The latest revision of a family; undefined where there is none, or it cannot be read. */
+/** The latest revision of a family; undefined if there is none, or it cannot be read. */
 async function latestOf(
   { ecs, emit }: Pick<ObserveTools, 'ecs' | 'emit'>,
   family: string,
@@ -102,16 +104,17 @@ async function latestOf(
       return undefined;
     throw error;
   });
-  return optional({ emit }, `the latest revision of ${family}`, reading);
+  return optional({ emit }, `the latest revision of ${family}`, reading, isUnknown);
 }
 
 /**
- * A definition with the tags of the revision it follows: a file without tags, as most are, does not
- * mean to remove them. `"tags": []` does.
+ * A definition with the tags of the revision that it follows. Most files have no tags, and are not
+ * meant to remove them; `"tags": []` is, and is left out: ECS refuses an empty list.
  */
 export function withTags(definition: JsonObject, before: Revision | undefined): JsonObject {
-  const tags = before?.family === definition['family'] ? before?.definition['tags'] : undefined;
-  return tags === undefined || 'tags' in definition ? definition : { ...definition, tags };
+  const { tags = before?.family === definition['family'] && before?.definition['tags'], ...rest } =
+    definition;
+  return Array.isArray(tags) && tags.length > 0 ? { ...rest, tags } : rest;
 }
 
 /** Throws `arn-elsewhere` when a revision is in another region or account than the service. */
@@ -122,7 +125,7 @@ export function checkPlace({ arn }: Service, revision: string | undefined): void
   throw new EcsDeployError({
     code: 'arn-elsewhere',
     message: `${revision} is in ${there.region} of account ${there.account}, but the service ${shortName(arn)} is in ${here.region} of account ${here.account}.`,
-    hint: `register it there first, or name a revision in that region and account: ${shortName(revision ?? '')}`,
+    hint: `register it there first, or name a revision in the service's region and account: ${shortName(revision ?? '')}`,
   });
 }
 

@@ -5,13 +5,17 @@ import type { Change } from '../core/changes.ts';
 import type { CheckName, SkippableCheck } from '../core/check-names.ts';
 import {
   checkCapacity,
+  checkContainerPorts,
   checkExecutionRole,
   checkInProgress,
   checkLatest,
-  checkLoadBalancers,
+  checkLaunchType,
+  checkNetworkMode,
   checkPlatform,
+  checkPortNames,
   checkPorts,
   checkTaskSize,
+  checkVolumes,
   isFargate,
   logGroupsOf,
   ok,
@@ -21,23 +25,32 @@ import {
 import type { Answer, Finding } from '../core/checks.ts';
 import { lastGood, primaryOf } from '../core/ecs.ts';
 import type { Service } from '../core/ecs.ts';
-import { DEFAULT_PLATFORM, platformOf } from '../core/image.ts';
-import { chooseContainers, containersOf, shortName } from '../core/task-definition.ts';
+import {
+  DEFAULT_PLATFORM,
+  likelyPlatform,
+  parseImageReference,
+  platformOf,
+} from '../core/image.ts';
+import type { TaskPlatform } from '../core/image.ts';
+import { chooseContainers, containersOf, placeOfArn, shortName } from '../core/task-definition.ts';
 import type { JsonObject, Revision } from '../core/task-definition.ts';
 import type { Daemon } from '../docker/engine/daemon.ts';
 import { EcsDeployError } from '../errors.ts';
 import type { Config, Target } from '../settings/config.ts';
-import type { BuildPlace, Destination, ObservedImage, ReadImage } from './image.ts';
+import { INPUTS_LABEL } from './identity.ts';
+import type { ContextGaps } from './identity.ts';
+import { isRebuild } from './image.ts';
+import type { BuildPlace, Destination, GivenImage, ObservedImage, ReadImage } from './image.ts';
 import { skipUnused } from './lookups.ts';
 import type { Lookup } from './lookups.ts';
 import type { Observed, ObservedService, Way } from './observe.ts';
 import { attemptNow, valueOf } from './read.ts';
 import { renderDefinition } from './render.ts';
 
-/** What is going to happen to the image. */
+/** What happens to the image. */
 export type ImagePlan =
   | {
-      /** Nothing is built or pushed: it is in a registry already. */
+      /** Nothing is built or pushed: the image is already in a registry. */
       readonly kind: 'use';
       readonly reference: string;
       readonly digest: string | null;
@@ -50,7 +63,7 @@ export type ImagePlan =
       readonly platform: string;
     };
 
-/** What is going to happen to one service. */
+/** What happens to one service. */
 export interface ServicePlan {
   readonly target: Target;
   readonly service: Service;
@@ -68,14 +81,14 @@ export interface ServicePlan {
   readonly previous: string;
 }
 
-/** A finding, with the error that a failure ends in where it is not made from the finding itself. */
+/** A finding, with the error of its failure if that is not made from the finding itself. */
 export interface PlanFinding extends Finding {
   readonly error?: EcsDeployError;
 }
 
 /** Everything that a command will do, as plain data. */
 export interface Plan {
-  /** Undefined where there is none, or it cannot be planned. */
+  /** Undefined if there is none, or it cannot be planned. */
   readonly image: ImagePlan | undefined;
   readonly services: readonly ServicePlan[];
   readonly findings: readonly PlanFinding[];
@@ -83,35 +96,52 @@ export interface Plan {
   readonly lookups: readonly Lookup[];
 }
 
-/** What a plan is made from. */
+/** The input of a plan. */
 export interface PlanInput {
   readonly services: readonly Observed[];
   /** Undefined for a command without an image. */
   readonly image: ObservedImage | undefined;
-  /** The services are checked for what keeps a deployment from succeeding. */
+  /** The images of `containerImages`, for a command that checks them. */
+  readonly containerImages?: readonly GivenImage[];
+  /** Whether the services are checked for problems that would make the deployment fail. */
   readonly checked: boolean;
 }
 
-type PlanSettings = Pick<Config, 'skipCheck'> & Partial<Pick<Config, 'platform' | 'showValues'>>;
+type PlanSettings = Pick<Config, 'skipCheck'> &
+  Partial<Pick<Config, 'platform' | 'showValues' | 'rebuild' | 'noCache' | 'pull'>>;
 
-/** Makes the plan of a command; pure. What stands in its way is among the findings. */
-export function plan(config: PlanSettings, { services, image, checked }: PlanInput): Plan {
+/** Makes the plan of a command; pure. Problems are among its findings. */
+export function plan(config: PlanSettings, input: PlanInput): Plan {
+  const { services, image, containerImages = [], checked } = input;
   const check = checker(config.skipCheck);
-  const platforms = services.flatMap(({ read }) => {
-    const observed = valueOf(read);
-    return observed === undefined ? [] : [platformOf(sourceOf(observed)['runtimePlatform'])];
-  });
   const planned =
-    image === undefined ? undefined : planImage(check, image, config.platform, platforms);
+    image === undefined ? undefined : planImage(check, image, config, taskPlatforms(services));
   const parts = services.map((observed) =>
     planService(check, config, observed, planned?.plan?.reference, checked),
   );
   return {
     image: planned?.plan,
     services: parts.flatMap(({ plan: service }) => service ?? []),
-    findings: [...parts.flatMap(({ findings }) => findings), ...(planned?.findings ?? [])],
+    findings: [
+      ...parts.flatMap(({ findings }) => findings),
+      ...(planned?.findings ?? []),
+      ...containerImages.flatMap((given) => {
+        const users = services.filter(({ target }) =>
+          Object.values(target.containerImages).includes(given.reference),
+        );
+        return planGiven(check, given, taskPlatforms(users)).findings;
+      }),
+    ],
     lookups: parts.flatMap(({ lookups }) => lookups),
   };
+}
+
+/** The platforms that the tasks of services run on, as far as they could be read. */
+export function taskPlatforms(services: readonly Observed[]): readonly TaskPlatform[] {
+  return services.flatMap(({ read }) => {
+    const observed = valueOf(read);
+    return observed === undefined ? [] : [platformOf(sourceOf(observed), observed.service)];
+  });
 }
 
 const sourceOf = ({ next }: ObservedService): JsonObject =>
@@ -196,7 +226,7 @@ function planService(
   };
 }
 
-/** The next definition and the containers that get the image; throws what keeps it from running. */
+/** The next definition and the containers that get the image; throws if it cannot run. */
 function draftOf(target: Target, next: ObservedService['next'], image: string | undefined) {
   if (next.kind === 'render') {
     return {
@@ -215,10 +245,10 @@ function draftOf(target: Target, next: ObservedService['next'], image: string | 
   return { definition: revision.definition, containers: [] };
 }
 
-/** The revision a service moves to, and the one it can go back to. */
+/** The revision that a service moves to, and the one that it can go back to. */
 function wayOf({ service, running, next }: ObservedService) {
   if (next.kind === 'render') return { revision: undefined, previous: lastGood(service) };
-  // A deployment that is stopped is the running revision's; it goes back to the other one.
+  // A stopped deployment belongs to the running revision; ECS goes back to the other one.
   if (next.way === 'stop') return { revision: running.arn, previous: next.revision.arn };
   const previous = lastGood(service);
   return {
@@ -227,7 +257,7 @@ function wayOf({ service, running, next }: ObservedService) {
   };
 }
 
-/** Whatever keeps a service from running a definition, as far as what was read tells. */
+/** The checks of a service and a definition that need no further read. */
 function checkService(
   check: Check,
   about: string,
@@ -238,19 +268,23 @@ function checkService(
   return [
     check('deployment-in-progress', about, () => checkInProgress(service)),
     check('deployment-percent', about, () => checkCapacity(service)),
-    check('container-port', about, () => checkLoadBalancers(service, definition)),
+    check('container-port', about, () => checkContainerPorts(service, definition)),
+    check('port-names', about, () => checkPortNames(service, definition)),
+    check('network-mode', about, () => checkNetworkMode(service, definition)),
+    check('launch-type', about, () => checkLaunchType(service, definition)),
+    check('volumes', about, () => checkVolumes(service, definition)),
     check('task-size', about, () =>
       onFargate ? checkTaskSize(definition) : skip('not on Fargate'),
     ),
     check('port-mappings', about, () => checkPorts(definition)),
-    check('execution-role', about, () => checkExecutionRole(definition, onFargate)),
+    check('execution-role', about, () => checkExecutionRole(definition, onFargate, service)),
     ...(next.kind === 'render'
       ? [check('latest-revision', about, () => checkLatest(running.arn, latest?.arn))]
       : []),
   ];
 }
 
-/** What has to be read about a definition; to the findings it adds what is not used. */
+/** The look-ups for a definition; adds a skipped finding for each kind that it does not use. */
 function serviceLookups(
   about: string,
   { container }: Target,
@@ -275,7 +309,9 @@ function serviceLookups(
   if (references.length === 0) findings.push(skipUnused('secrets', about));
   else {
     const known = sources(running.definition);
-    lookups.push({ check: 'secrets', about, references, by: by(sources(definition), known) });
+    const account = placeOfArn(service.arn)?.account;
+    const first = by(sources(definition), known);
+    lookups.push({ check: 'secrets', about, references, account, by: first });
   }
   const good = lastGood(service);
   lookups.push({
@@ -289,7 +325,7 @@ function serviceLookups(
   return lookups;
 }
 
-/** A revision that a rollback goes to must still have its images. */
+/** The look-ups for a revision that exists: its images must still exist, too. */
 function imageLookups(about: string, { next }: ObservedService): Lookup[] {
   if (next.kind === 'render' || !['move', 'stop'].includes(next.way)) return [];
   return [{ check: 'image-exists', about, by: 'before-write', revision: next.revision }];
@@ -298,25 +334,25 @@ function imageLookups(about: string, { next }: ObservedService): Lookup[] {
 function planImage(
   check: Check,
   image: ObservedImage,
-  named: string | undefined,
-  tasks: readonly string[],
+  config: PlanSettings,
+  tasks: readonly TaskPlatform[],
 ): Part<ImagePlan> {
   if (image.kind === 'given') return planGiven(check, image, tasks);
-  const chosen = attemptNow(() => choosePlatform(named, tasks));
-  const platform = valueOf(chosen);
+  const chosen = attemptNow(() => choosePlatform(config.platform, tasks));
+  const platform = valueOf(chosen)?.platform;
   const choice =
     'error' in chosen
       ? failures('image-platform', 'image', chosen.error)
       : checkTasks(check, {
           what: 'The image would be built',
-          platforms: [chosen.value],
+          platforms: [chosen.value.platform],
           tasks: tasks.length === 0 ? [chosen.value] : tasks,
-          hint: (wanted) =>
-            `build it with --platform ${wanted}, or set runtimePlatform in the task definition`,
+          hint: buildHint,
         });
+  const gaps = valueOf(image.destination)?.gaps;
   const building =
     image.kind === 'built' && image.build !== undefined
-      ? checkBuild(check, image.build, platform)
+      ? checkBuild(check, image.build, gaps, platform)
       : [];
   if ('error' in image.destination) {
     const missing = failures('repository', 'image', image.destination.error);
@@ -340,10 +376,12 @@ function planImage(
       findings: [...('error' in chosen ? choice : []), ...extras, ...checkImmutable(destination)],
     };
   }
-  if (typeof stored === 'object') {
+  if (typeof stored === 'object' && !isRebuild(config)) {
     return {
       plan: useOf(reference, stored, platform ?? null),
       findings: [
+        ...checkInputs(destination, stored),
+        ...building.filter(({ check: name }) => name === 'docker'),
         ...('error' in chosen
           ? choice
           : checkTasks(check, {
@@ -360,8 +398,47 @@ function planImage(
   }
   return {
     plan: platform === undefined ? undefined : { kind: 'build', reference, platform },
-    findings: [...choice, note('repository', `${reference} will be built`), ...extras, ...building],
+    findings: [
+      ...choice,
+      ...checkBuildable(platform),
+      note('repository', `${reference} will be built`),
+      ...(typeof stored === 'object' && isSame(destination, stored)
+        ? []
+        : checkImmutable(destination)),
+      ...extras,
+      ...building,
+    ],
   };
+}
+
+/** Whether an image was built from the inputs that a build would have now. */
+const isSame = ({ labels }: Destination, stored: StoredImage): boolean =>
+  stored.labels?.[INPUTS_LABEL] === labels[INPUTS_LABEL];
+
+/** Whether the image that has the tag is the one that would be built. */
+function checkInputs(destination: Destination, stored: StoredImage): PlanFinding[] {
+  const { reference, repository, tag } = destination;
+  if (isSame(destination, stored)) return [];
+  const isFixed = repository !== undefined && isImmutable(repository, tag);
+  const again = isFixed ? '' : 'to build it again: --rebuild; ';
+  const name = { check: 'image-tag', about: 'image' } as const;
+  if (stored.labels?.[INPUTS_LABEL] === undefined) {
+    const reason =
+      stored.labels === undefined
+        ? 'the labels of the image cannot be read'
+        : `the image has no label ${INPUTS_LABEL}, so another tool built it`;
+    const message = `${reference} is used without a comparison of its build inputs: ${reason}.`;
+    return [{ ...name, status: 'warn', message, hint: `${again}to choose another tag: --tag TAG` }];
+  }
+  return [
+    {
+      ...name,
+      status: 'fail',
+      code: 'tag-taken',
+      message: `${reference} exists, but was built from other inputs: another commit, other files or other build settings.`,
+      hint: `${again}to choose another tag: --tag TAG; to deploy it as it is: ecsdeploy deploy --image ${reference}`,
+    },
+  ];
 }
 
 const note = (check: CheckName, message: string): PlanFinding => ({
@@ -379,8 +456,8 @@ const useOf = (reference: string, { digest }: StoredImage, platform: string | nu
 
 function planGiven(
   check: Check,
-  { reference, read }: Extract<ObservedImage, { readonly kind: 'given' }>,
-  tasks: readonly string[],
+  { reference, read }: GivenImage,
+  tasks: readonly TaskPlatform[],
 ): Part<ImagePlan> {
   if ('error' in read) {
     return { plan: undefined, findings: failures('image-exists', 'image', read.error) };
@@ -388,7 +465,15 @@ function planGiven(
   const { stored } = read.value;
   const unknown: ImagePlan = { kind: 'use', reference, digest: null, platform: null };
   if (stored === undefined) {
-    const answer = () => skip(`${reference} could not be checked: ECR does not hold it`);
+    const isShort = parseImageReference(reference).registry === undefined;
+    const answer = (): Answer =>
+      isShort
+        ? {
+            status: 'warn',
+            message: `${reference} names no registry: ECS pulls it from Docker Hub, where it cannot be checked.`,
+            hint: 'for an image in ECR, use its full name: REGISTRY/REPOSITORY:TAG',
+          }
+        : skip(`${reference} could not be checked: ECR does not hold it`);
     return { plan: unknown, findings: [check('image-exists', 'image', answer)] };
   }
   if (stored === 'missing-repository') {
@@ -417,23 +502,44 @@ function planGiven(
         what: `${reference} is built`,
         platforms: stored.platforms,
         tasks,
-        hint: (wanted) =>
-          `build it with --platform ${wanted}, or set runtimePlatform in the task definition`,
+        hint: buildHint,
       }),
       ...checkPresent(check, read.value, undefined, reference),
     ],
   };
 }
 
-/** The platform to build for: the one that is named, else the one that all tasks run on. */
-function choosePlatform(named: string | undefined, tasks: readonly string[]): string {
-  const [platform = DEFAULT_PLATFORM, ...others] = new Set(tasks);
-  if (named !== undefined || others.length === 0) return named ?? platform;
-  throw new EcsDeployError({
+/** The platform to build for: the named one, else the one that all tasks run on. */
+function choosePlatform(named: string | undefined, tasks: readonly TaskPlatform[]): TaskPlatform {
+  const certain = tasks.filter(({ isAssumed }) => !isAssumed);
+  const platforms = [...new Set(certain.map(({ platform }) => platform))];
+  if (named === undefined && platforms.length > 1) {
+    throw new EcsDeployError({
+      code: 'image-platform',
+      message: `The services run on ${platforms.join(' and ')}: one image cannot be built for both.`,
+      hint: 'deploy the services of one platform at a time with --service NAME',
+    });
+  }
+  return {
+    platform: named ?? likelyPlatform(tasks) ?? DEFAULT_PLATFORM,
+    isAssumed: named === undefined && tasks.length > 0 && certain.length === 0,
+  };
+}
+
+const buildHint = (wanted: string): string =>
+  wanted.startsWith('windows/')
+    ? 'use an image for Windows, or set runtimePlatform in the task definition'
+    : `build it with --platform ${wanted}, or set runtimePlatform in the task definition`;
+
+/** Windows images are built by daemons on Windows, without BuildKit. */
+function checkBuildable(platform: string | undefined): PlanFinding[] {
+  if (platform?.startsWith('windows/') !== true) return [];
+  const error = new EcsDeployError({
     code: 'image-platform',
-    message: `The services run on ${[platform, ...others].join(' and ')}: one image cannot be built for both.`,
-    hint: 'deploy the services of one platform at a time with --service NAME',
+    message: `The tasks run on ${platform}, but ecsdeploy builds images for Linux only.`,
+    hint: 'build and push the image on Windows, and deploy it with --image REFERENCE; if the tasks run on Linux: --platform linux/amd64',
   });
+  return failures('image-platform', 'image', error);
 }
 
 function checkTasks(
@@ -441,22 +547,23 @@ function checkTasks(
   image: {
     readonly what: string;
     readonly platforms: readonly string[] | undefined;
-    readonly tasks: readonly string[];
+    readonly tasks: readonly TaskPlatform[];
     readonly hint: (wanted: string) => string;
   },
 ): PlanFinding[] {
   const { what, platforms, tasks, hint } = image;
-  return [...new Set(tasks)].map((wanted) =>
+  const byPlatform = new Map(tasks.map((task) => [JSON.stringify(task), task]));
+  return [...byPlatform.values()].map(({ platform: wanted, isAssumed }) =>
     check('image-platform', 'image', () =>
-      checkPlatform({ what, platforms, wanted, hint: hint(wanted) }),
+      checkPlatform({ what, platforms, wanted, isAssumed, hint: hint(wanted) }),
     ),
   );
 }
 
-/** Severities of ECR's scan that are worth a warning. */
+/** Severities of an ECR scan that cause a warning. */
 const GRAVE = ['CRITICAL', 'HIGH'];
 
-/** Whether tasks can pull an image that ECR holds, and what its scan found. */
+/** Whether tasks can pull an image in ECR, and the findings of its scan. */
 function checkPresent(
   check: Check,
   { stored, detail }: ReadImage,
@@ -494,7 +601,7 @@ function nameOf(reference: string): string {
   return reference.slice(reference.indexOf('/') + 1).replace(/[:@].*$/, '');
 }
 
-/** A tag that exists and cannot be moved. */
+/** The finding for a tag that exists and is immutable. */
 function checkImmutable({ repository, tag, reference, present }: Destination): PlanFinding[] {
   const { stored } = present;
   if (repository === undefined || typeof stored !== 'object') return [];
@@ -504,6 +611,17 @@ function checkImmutable({ repository, tag, reference, present }: Destination): P
 
 function checkExtras({ repository, extras, present }: Destination): PlanFinding[] {
   if (repository === undefined) return [];
+  if (repository.isCreatedOnPush === true) {
+    return [
+      {
+        check: 'repository',
+        about: 'image',
+        status: 'warn',
+        message: `ECR has no repository "${repository.name}": a creation template creates it at the push.`,
+        hint: 'otherwise check the name',
+      },
+    ];
+  }
   const own = typeof present.stored === 'object' ? present.stored.digest : undefined;
   return extras.flatMap(({ tag, stored }) => {
     if (stored === undefined || stored.digest === own || !isImmutable(repository, tag)) return [];
@@ -524,7 +642,12 @@ function immutable(reference: string, { digest }: StoredImage, hint: string): Pl
 }
 
 /** Whether this machine can build the image. */
-function checkBuild(check: Check, place: BuildPlace, platform: string | undefined): PlanFinding[] {
+function checkBuild(
+  check: Check,
+  place: BuildPlace,
+  gaps: ContextGaps | undefined,
+  platform: string | undefined,
+): PlanFinding[] {
   const { daemon, files } = place;
   const about = 'build';
   return [
@@ -541,22 +664,47 @@ function checkBuild(check: Check, place: BuildPlace, platform: string | undefine
           ),
         ]
       : []),
+    ...(gaps === undefined
+      ? []
+      : checkGaps(gaps).map((answer) => check('build-context', about, () => answer))),
     ...('value' in files ? [check('build-context', about, () => checkIgnoreFile(place))] : []),
   ];
+}
+
+/** What a complete checkout would have in the build context. */
+function checkGaps({ submodules, pointers }: ContextGaps): Answer[] {
+  const answers: Answer[] = [];
+  if (submodules.length > 0) {
+    answers.push({
+      status: 'fail',
+      message: `The build context has submodules that are not checked out, as empty folders: ${submodules.join(', ')}.`,
+      hint: 'check them out: git submodule update --init --recursive; or add them to .dockerignore',
+    });
+  }
+  if (pointers.length > 0) {
+    const [first, ...others] = pointers;
+    const more = others.length === 0 ? '' : ` and ${others.length} more`;
+    answers.push({
+      status: 'warn',
+      message: `The build context has pointers of Git LFS in place of files: ${first}${more}.`,
+      hint: 'download the files: git lfs pull',
+    });
+  }
+  return answers;
 }
 
 function describeDaemon({ address: { host, source }, version, standIn }: Daemon): string {
   return standIn ? `the sandbox's stand-in at ${host}` : `${version} at ${host} (${source})`;
 }
 
-/** Whether the daemon can run the steps for the platform; only the build knows whether it must. */
+/** Whether the daemon can run steps for the platform; only the build shows whether it has to. */
 function checkEmulation(
   { hasRun, runnable }: BuildPlace,
   native: string,
   platform: string,
 ): Answer {
   if (!hasRun) return skip('no step runs a program');
-  if (runnable === undefined) return skip('this daemon does not say');
+  if (runnable === undefined) return skip('the daemon does not report its platforms');
   if (platform === native) return ok(platform);
   const cross = 'use FROM --platform=$BUILDPLATFORM in that stage and cross-compile';
   const elsewhere = 'build on a machine with that CPU (--docker-host ssh://HOST)';
@@ -574,7 +722,7 @@ function checkEmulation(
   };
 }
 
-/** Whether something keeps history and dependencies out of the build context. */
+/** Whether a .dockerignore keeps history and dependencies out of the build context. */
 function checkIgnoreFile({ ignoreFile, hasIgnoreFile, heavy }: BuildPlace): Answer {
   if (hasIgnoreFile) return ok('there is a .dockerignore');
   if (heavy.length === 0) return ok('no .dockerignore is needed');

@@ -1,9 +1,9 @@
 import { EcsDeployError } from '../errors.ts';
 
-/** A read that may have failed in a way the user can act on, so that all problems come at once. */
+/** A read, or its error: errors are collected, so that all problems are reported at once. */
 export type Read<T> = { readonly value: T } | { readonly error: EcsDeployError };
 
-/** Awaits a read; rejects only for what is not an {@link EcsDeployError}. */
+/** Awaits a read; rejects only with an error that is not an {@link EcsDeployError}. */
 export async function attempt<T>(work: Promise<T>): Promise<Read<T>> {
   try {
     return { value: await work };
@@ -13,7 +13,7 @@ export async function attempt<T>(work: Promise<T>): Promise<Read<T>> {
   }
 }
 
-/** Runs pure work in the same form. */
+/** The same for a function that does not wait. */
 export function attemptNow<T>(work: () => T): Read<T> {
   try {
     return { value: work() };
@@ -23,7 +23,7 @@ export function attemptNow<T>(work: () => T): Read<T> {
   }
 }
 
-/** The value of a read; undefined when it failed. */
+/** The value of a read; undefined if it failed. */
 export function valueOf<T>(read: Read<T> | undefined): T | undefined {
   return read !== undefined && 'value' in read ? read.value : undefined;
 }

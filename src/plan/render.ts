@@ -3,7 +3,7 @@ import type { JsonObject } from '../core/task-definition.ts';
 import { EcsDeployError } from '../errors.ts';
 import type { Target } from '../settings/config.ts';
 
-/** What of a target changes its definition. */
+/** The settings of a target that change its definition. */
 export type TargetEdit = Omit<Target, 'cluster' | 'service' | 'taskDefinition'>;
 
 /**

@@ -1,16 +1,16 @@
 import { optional } from '../aws/optional.ts';
 import { describeRevision } from '../aws/revisions.ts';
 import { currentRecord, pastRollouts } from '../aws/rollouts.ts';
-import { lastGood, primaryOf } from '../core/ecs.ts';
+import { primaryOf } from '../core/ecs.ts';
 import type { Service } from '../core/ecs.ts';
-import { revisionBefore } from '../core/history.ts';
-import { familyOf, revisionName, shortName } from '../core/task-definition.ts';
-import { EcsDeployError } from '../errors.ts';
+import { revisionBefore, rollbackTarget } from '../core/history.ts';
+import { revisionName, shortName } from '../core/task-definition.ts';
+import { allOrRefuse, EcsDeployError } from '../errors.ts';
 import type { Config } from '../settings/config.ts';
 import { checkPlace, checkService } from './observe.ts';
 import type { ObservedService, ObserveTools, Way } from './observe.ts';
 
-/** Reads a service and the revision to go back to: the one named, else the last good one before. */
+/** Reads a service and the revision to go back to: the named one, else the last good one before. */
 export async function observeRollback(
   tools: ObserveTools,
   { to }: Pick<Config, 'to'>,
@@ -27,27 +27,33 @@ export async function observeRollback(
   };
   if (to !== undefined) return goTo('move', revisionName(to, running.family, '--to'));
   const isInProgress = primaryOf(service)?.rolloutState === 'IN_PROGRESS';
-  const record = isInProgress ? await currentRecord(tools, service) : undefined;
-  if (record?.status.startsWith('ROLLBACK_')) return goTo('follow', running.arn);
-  const good = lastGood(service);
-  if (isInProgress && good !== running.arn) return goTo('stop', good);
-  const past = await optional(tools, 'ecs:ListServiceDeployments', pastRollouts(ecs, service));
-  if (!isInProgress && past?.[0]?.status === 'ROLLBACK_SUCCESSFUL') {
+  const [record, past] = await allOrRefuse([
+    isInProgress ? currentRecord(tools, service) : Promise.resolve(undefined),
+    optional(tools, 'ecs:ListServiceDeployments', pastRollouts(ecs, service, { all: true })),
+  ]);
+  const target = rollbackTarget(service, record, past);
+  const command = `ecsdeploy rollback --cluster ${shortName(service.cluster)} --service ${service.name} --to`;
+  if (target === undefined) {
+    throw new EcsDeployError({
+      code: 'rollback-impossible',
+      message:
+        past === undefined
+          ? `The revision that "${service.name}" ran before ${shortName(running.arn)} cannot be read.`
+          : `"${service.name}" has no earlier successful deployment than ${shortName(running.arn)}.`,
+      hint: `name a revision: ${command} ${running.family}:REVISION`,
+    });
+  }
+  const { way, revision } = target;
+  if (way === 'stay' || way === 'follow') {
+    const before = revisionBefore(past ?? [], running.arn);
     tools.emit({
       kind: 'warning',
-      message: `The last deployment of "${service.name}" was already rolled back, to ${shortName(running.arn)}.`,
-      hint: `to go further back, name the revision: ecsdeploy rollback --to ${running.family}:REVISION`,
+      message:
+        way === 'stay'
+          ? `The last deployment of "${service.name}" was already rolled back, to ${shortName(running.arn)}.`
+          : `"${service.name}" is already being rolled back to ${shortName(running.arn)}.`,
+      hint: `to go further back, name the revision: ${command} ${before === undefined ? `${running.family}:REVISION` : shortName(before)}`,
     });
-    return goTo('stay', running.arn);
   }
-  const before = past === undefined ? undefined : revisionBefore(past, running.arn);
-  if (before !== undefined) return goTo(isInProgress ? 'stop' : 'move', before);
-  throw new EcsDeployError({
-    code: 'rollback-impossible',
-    message:
-      past === undefined
-        ? `The revision that "${service.name}" ran before ${shortName(running.arn)} cannot be read.`
-        : `"${service.name}" has no earlier successful deployment than ${shortName(running.arn)}.`,
-    hint: `name a revision: ecsdeploy rollback --to ${familyOf(running.arn)}:REVISION`,
-  });
+  return goTo(way, revision);
 }

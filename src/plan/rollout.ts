@@ -1,4 +1,4 @@
-import { optional } from '../aws/optional.ts';
+import { isUnknown, optional } from '../aws/optional.ts';
 import { describeRevision } from '../aws/revisions.ts';
 import { pastRollouts } from '../aws/rollouts.ts';
 import type { Service } from '../core/ecs.ts';
@@ -10,8 +10,8 @@ import { checkPlace, checkService, readDefinition } from './observe.ts';
 import type { ObservedService, ObserveTools } from './observe.ts';
 
 /**
- * Reads a service and the revision to move it to: `named`, what the config names, or the family's
- * latest. With `watch` it is the one that the service is on.
+ * Reads a service and the revision to move it to: `named`, the one in the config, or the latest of
+ * the family. With `watch` it is the revision that the service is on.
  */
 export async function observeRollout(
   tools: ObserveTools,
@@ -52,13 +52,13 @@ export async function observeRollout(
       return describeRevision(ecs, revisionOf(chosen, shortName(family), named));
     })(),
   ]);
-  // A revision somebody names is meant; the latest may be the one that was rolled back.
+  // A named revision is deployed on purpose; the latest one may have been rolled back.
   const isNamed = wanted !== undefined && /:|^\d+$/.test(wanted);
   if (!isNamed) await checkLastRollout(tools, service, revision);
   return { ...follow(revision), running: current };
 }
 
-/** A family is a revision only where the config names it: there it stands for its latest. */
+/** A revision as the API takes it. A family is accepted from the config only, for its latest. */
 function revisionOf(wanted: string, family: string, argument: string | undefined): string {
   if (argument === undefined && !/^\d+$/.test(wanted)) return wanted;
   return revisionName(wanted, family, 'the revision');
@@ -83,6 +83,7 @@ async function checkLastRollout(
     tools,
     'ecs:ListServiceDeployments',
     pastRollouts(tools.ecs, service),
+    isUnknown,
   );
   const status = rollouts?.find(({ taskDefinition }) => taskDefinition === arn)?.status;
   if (status === undefined || !/^(ROLLBACK_|STOPPED)/.test(status)) return;

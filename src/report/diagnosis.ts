@@ -1,3 +1,4 @@
+import { hasFailedTasks } from '../core/diagnosis.ts';
 import type { Cause } from '../core/diagnosis.ts';
 import type { DeploymentState, Diagnosis } from '../core/status.ts';
 import { shortName } from '../core/task-definition.ts';
@@ -37,6 +38,7 @@ export function formatDiagnosis(diagnosis: Diagnosis): string {
           ...(events.length === 0 ? [] : ['Recent events:']),
           ...events.slice(-EVENTS_SHOWN).map((message) => `  ${shortenEvent(message)}`),
         ];
+  const isRetried = state === 'in-progress' && !diagnosis.hasBreaker && causes.some(hasFailedTasks);
   const canGoBack = STUCK.has(state) && pausedAt === undefined && causes.length > 0;
   return [
     `${service}: the deployment of ${revision} ${STATES[state]}.`,
@@ -49,6 +51,7 @@ export function formatDiagnosis(diagnosis: Diagnosis): string {
           `  → show how to approve it: ecsdeploy rollout --watch --cluster ${cluster} --service ${service}`,
         ]),
     ...servingLines(diagnosis),
+    ...(isRetried ? ['  ECS keeps starting tasks: the service has no circuit breaker'] : []),
     '',
     ...found,
     ...(canGoBack
@@ -60,7 +63,7 @@ export function formatDiagnosis(diagnosis: Diagnosis): string {
 /** Which revision takes the traffic, and the running tasks of every revision. */
 function servingLines(diagnosis: Diagnosis): string[] {
   const { serving, running } = diagnosis;
-  const others = [...running.keys()].filter((revision) => revision !== serving);
+  const others = Object.keys(running).filter((revision) => revision !== serving);
   return [
     serving === null
       ? '  serving now: no revision, because no task is running'
@@ -72,7 +75,7 @@ function servingLines(diagnosis: Diagnosis): string[] {
 function tasksOf({ running, desired }: Diagnosis, revision: string): string {
   return desired === 0
     ? 'desired count is 0'
-    : `${running.get(revision) ?? 0} of ${formatCount(desired, 'task')} running`;
+    : `${running[revision] ?? 0} of ${formatCount(desired, 'task')} running`;
 }
 
 function formatCause({ code, summary, hint, evidence, tasks }: Cause): string[] {

@@ -1,6 +1,7 @@
 import type { ChalkInstance } from 'chalk';
 import { HIDDEN } from '../core/changes.ts';
 import type { Change } from '../core/changes.ts';
+import { escapeJson } from '../core/foreign.ts';
 
 /** One line of a diff. */
 export interface DiffLine {
@@ -44,13 +45,10 @@ function formatChange({ path, before, after }: Change): DiffLine[] {
   ];
 }
 
-/** JSON of a value, with control and bidirectional characters escaped. */
+/** JSON of a value, with unprintable characters escaped. */
 function textOf(value: unknown = HIDDEN): string {
   if (value === HIDDEN) return HIDDEN;
-  return JSON.stringify(value).replaceAll(
-    /[\u007F-\u009F\u2028-\u202E\u2066-\u2069]/g,
-    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  );
+  return escapeJson(JSON.stringify(value));
 }
 
 /** The most characters of a value that are shown. */

@@ -63,6 +63,10 @@ const ERROR_EXPLANATIONS: Readonly<Record<ErrorCode, Explanation>> = {
     'The commit gives no image tag, or the given tag is not valid.',
     'set the tag with `--tag`',
   ),
+  'git-distrusted': explain(
+    'The repository belongs to another user, so git refuses to read it.',
+    'run the command that the message gives, if you trust the repository',
+  ),
   'dockerfile-missing': explain(
     'The Dockerfile does not exist.',
     'name it with `--dockerfile` or `build.dockerfile`',
@@ -92,7 +96,7 @@ const ERROR_EXPLANATIONS: Readonly<Record<ErrorCode, Explanation>> = {
     'use a container that the message lists',
   ),
   'container-port': explain(
-    'The task definition lacks the container or port that the load balancer of the service uses.',
+    'The task definition lacks the container or port that the load balancer or the service registry of the service uses.',
     'keep the name and the port mapping of this container',
   ),
   'check-failed': explain(
@@ -114,6 +118,10 @@ const ERROR_EXPLANATIONS: Readonly<Record<ErrorCode, Explanation>> = {
   'tag-immutable': explain(
     'The tag already names another image and is immutable.',
     'choose another tag with `--tag`',
+  ),
+  'tag-taken': explain(
+    'The tag names an image that was built from other inputs.',
+    'build it again with `--rebuild`, or choose another tag with `--tag`',
   ),
   'service-inactive': explain(
     'The service was deleted or is being deleted.',
@@ -153,7 +161,7 @@ const ERROR_EXPLANATIONS: Readonly<Record<ErrorCode, Explanation>> = {
   ),
   'aws-unreachable': explain(
     'Cannot connect to AWS.',
-    'check the network and the region, and `AWS_ENDPOINT_URL` if it is set',
+    'check the network and the region, and `HTTPS_PROXY`, `AWS_CA_BUNDLE` and `AWS_ENDPOINT_URL` if they are set',
   ),
   'aws-answer-broken': explain(
     'AWS, or a proxy in between, sent an incomplete or invalid answer.',

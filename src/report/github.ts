@@ -1,5 +1,6 @@
 import { appendFileSync } from 'node:fs';
 import { hasFailedTasks } from '../core/diagnosis.ts';
+import { printable, withoutCommands } from '../core/foreign.ts';
 import type { Result, ServiceResult } from '../core/result.ts';
 import { shortName } from '../core/task-definition.ts';
 import type { Event } from '../events.ts';
@@ -37,7 +38,9 @@ export function githubReporter(write: Write, inner: Reporter): Reporter {
           .lines.map((line) => line.text)
           .join('\n');
         const isError = event.kind === 'error' || hasFailedTasks(event.cause);
-        write(`::${isError ? 'error' : 'warning'} title=ecsdeploy::${escapeData(text)}\n`);
+        write(
+          `::${isError ? 'error' : 'warning'} title=ecsdeploy::${escapeData(withoutCommands(text))}\n`,
+        );
       }
       inner.report(event);
     },
@@ -54,7 +57,7 @@ function escapeData(text: string): string {
 }
 
 /** Commands that only show something: they leave outputs and summary to the command that deploys. */
-const SHOWING = new Set(['status', 'diagnose', 'logs', 'help', 'sandbox']);
+const SHOWING = new Set(['status', 'diagnose', 'history', 'logs', 'help', 'sandbox']);
 
 /**
  * Appends the result to the step's outputs and to the job's summary, where GitHub names the files.
@@ -74,7 +77,7 @@ export function writeGithubFiles(
   const { GITHUB_OUTPUT: outputFile, GITHUB_STEP_SUMMARY: summaryFile } = environment;
   if (outputFile) {
     const lines = Object.entries(outputs).flatMap(([name, value]) =>
-      value ? [`${name}=${value}\n`] : [],
+      value ? [`${name}=${oneLine(value)}\n`] : [],
     );
     appendFileSync(outputFile, lines.join(''));
   }
@@ -83,7 +86,11 @@ export function writeGithubFiles(
 
 function summary({ command, outcome, image, services, error, seconds }: Result): string {
   const lines = [`### ecsdeploy ${command}: ${outcome} after ${formatSeconds(seconds.total)}`, ''];
-  if (image !== null) lines.push(`Image \`${image.reference}\` ${image.digest ?? ''}`, '');
+  if (image !== null)
+    lines.push(
+      `Image \`${oneLine(image.reference).replaceAll('`', '')}\` ${inert(image.digest ?? '')}`,
+      '',
+    );
   const named = services.filter(({ service }) => service !== '');
   if (named.length > 0) {
     lines.push(
@@ -91,14 +98,14 @@ function summary({ command, outcome, image, services, error, seconds }: Result):
       '| --- | --- | --- | --- | --- |',
       ...named.map(
         (item) =>
-          `| ${item.service} | ${item.outcome} | ${shortName(item.taskDefinition ?? '')} | ${tasksOf(item)} | ${item.failedTasks} |`,
+          `| ${inert(item.service)} | ${item.outcome} | ${inert(shortName(item.taskDefinition ?? ''))} | ${inert(tasksOf(item))} | ${item.failedTasks} |`,
       ),
       '',
     );
   }
   for (const { service, changes = [] } of services) {
     if (changes.length === 0) continue;
-    if (services.length > 1) lines.push(`#### ${service}`, '');
+    if (services.length > 1) lines.push(`#### ${inert(service)}`, '');
     lines.push(markdownDiff(formatChanges(changes)), '');
   }
   for (const { code, summary: text, hint } of services.flatMap(({ causes }) => causes)) {
@@ -110,10 +117,11 @@ function summary({ command, outcome, image, services, error, seconds }: Result):
   return `${lines.join('\n')}\n`;
 }
 
-/** Running tasks, after a rollback with the revision that they run. */
-function tasksOf({ outcome, running, desired, previousTaskDefinition: back }: ServiceResult) {
-  const count = `${running} of ${desired}`;
-  return outcome === 'rolled-back' && back !== null ? `${count} on ${shortName(back)}` : count;
+/** Running tasks, of each revision where others than that of the row run. */
+function tasksOf({ running, desired, taskDefinition, runningByRevision }: ServiceResult) {
+  const alive = Object.entries(runningByRevision).filter(([, count]) => count > 0);
+  if (alive.every(([revision]) => revision === taskDefinition)) return `${running} of ${desired}`;
+  return alive.map(([arn, count]) => `${count} of ${desired} on ${shortName(arn)}`).join(', ');
 }
 
 /** A diff as Markdown, in a block that GitHub colours. */
@@ -132,8 +140,19 @@ function markdownDiff(lines: readonly DiffLine[]): string {
   return fenced(text, 'diff');
 }
 
+/** A text as one printable line: a line break in an output would begin another one. */
+function oneLine(text: string): string {
+  return withoutCommands(printable(text)).replaceAll('\n', String.raw`\n`);
+}
+
+/** A text inside of a paragraph or a table, without effect as Markdown or HTML. */
+function inert(text: string): string {
+  return oneLine(text).replaceAll(/[\\`*<>&|[\]]/g, String.raw`\$&`);
+}
+
 /** A code block, in which Markdown and HTML of others are plain text. */
-function fenced(text: string, language = 'text'): string {
+function fenced(others: string, language = 'text'): string {
+  const text = withoutCommands(printable(others));
   // A fence ends at a line with as many backticks.
   const longest = Math.max(2, ...[...text.matchAll(/`+/g)].map(([ticks]) => ticks.length));
   const fence = '`'.repeat(longest + 1);

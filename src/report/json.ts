@@ -1,3 +1,4 @@
+import { escapeJson } from '../core/foreign.ts';
 import type { Event, EventOf } from '../events.ts';
 import type { Reporter, Write } from './plain.ts';
 
@@ -21,7 +22,8 @@ export function jsonReporter(write: Write, verbose: boolean): Reporter {
       const { kind } = event;
       if (kind === 'api-call' && !verbose) return;
       const members = kind === 'error' ? MEMBERS[kind](event) : event;
-      write(`${JSON.stringify({ v: VERSION, at: at.toISOString(), kind, ...members })}\n`);
+      const line = { v: VERSION, at: at.toISOString(), kind, ...members };
+      write(`${escapeJson(JSON.stringify(line))}\n`);
     },
     end: () => undefined,
   };

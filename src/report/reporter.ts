@@ -1,3 +1,4 @@
+import { withoutCommands } from '../core/foreign.ts';
 import type { Settings } from '../settings/lookup.ts';
 import { githubReporter } from './github.ts';
 import { jsonReporter } from './json.ts';
@@ -16,19 +17,28 @@ export interface ReporterOptions {
 export async function openReporter(options: ReporterOptions): Promise<Reporter> {
   const { progress, verbose, stream, environment } = options;
   const write = (text: string) => void stream.write(text);
+  const guard = commandGuard(environment);
+  const show = (text: string) => write(guard(text));
   // ora hangs on a terminal that reports no columns.
   const terminal = stream.isTTY && stream.columns > 0;
   if (progress === 'json') return jsonReporter(write, verbose);
-  if (progress === 'quiet') return plainReporter(write, { verbose: false, quiet: true });
+  if (progress === 'quiet') return plainReporter(show, { verbose: false, quiet: true });
   if (terminal && (progress === 'terminal' || (progress === 'auto' && !environment['CI']))) {
     const { terminalReporter } = await import('./terminal.ts');
-    return terminalReporter(stream, { verbose, colour: isColoured(stream, environment) });
+    return terminalReporter(stream, { verbose, colour: isColoured(stream, environment), guard });
   }
   const { FORCE_COLOR } = environment;
   const isForced = FORCE_COLOR !== undefined && FORCE_COLOR !== '0';
   const paint = isForced ? (await import('./terminal.ts')).paintLine(true) : undefined;
-  const plain = plainReporter(write, { verbose, quiet: false, paint });
-  return environment['GITHUB_ACTIONS'] === 'true' ? githubReporter(write, plain) : plain;
+  const plain = plainReporter(show, { verbose, quiet: false, paint });
+  return isGithub(environment) ? githubReporter(write, plain) : plain;
+}
+
+const isGithub = ({ GITHUB_ACTIONS }: ReporterOptions['environment']) => GITHUB_ACTIONS === 'true';
+
+/** Keeps text from acting as a workflow command where the runner of GitHub Actions reads it. */
+export function commandGuard(environment: ReporterOptions['environment']) {
+  return isGithub(environment) ? withoutCommands : (text: string) => text;
 }
 
 /** Whether a stream shows colours: on a terminal, unless the user says otherwise. */

@@ -1,6 +1,6 @@
 import type { DeploymentStatus, ServiceStatus } from '../core/status.ts';
 import { shortName } from '../core/task-definition.ts';
-import { formatTime, shortenEvent } from './format.ts';
+import { formatTable, formatTime, shortenEvent } from './format.ts';
 
 /** The status of a service for people. */
 export function formatStatus(status: ServiceStatus): string {
@@ -13,7 +13,7 @@ export function formatStatus(status: ServiceStatus): string {
       ...(serving === null ? [] : [`serving ${shortName(serving)}`]),
     ].join(', '),
     '',
-    ...table(
+    ...formatTable(
       ['DEPLOYMENT', 'REVISION', 'STATE', 'TASKS', 'FAILED', 'SINCE'],
       deployments.map((deployment) => [
         deployment.status,
@@ -25,7 +25,7 @@ export function formatStatus(status: ServiceStatus): string {
       ]),
     ),
     '',
-    ...table(
+    ...formatTable(
       ['TASK', 'REVISION', 'STATUS', 'HEALTH', 'SINCE', ''],
       tasks.map((task) => [
         task.id.slice(0, 8),
@@ -53,19 +53,6 @@ function failuresOf({ failedTasks, serviceDeployment }: DeploymentStatus): strin
   const { failures, threshold } = serviceDeployment ?? {};
   if (typeof failures !== 'number' || typeof threshold !== 'number') return String(failedTasks);
   return `${Math.max(failures, failedTasks)} of ${threshold}`;
-}
-
-/** Columns as wide as their widest cell. */
-function table(header: readonly string[], rows: readonly (readonly string[])[]): string[] {
-  const widths = header.map((title, column) =>
-    Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)),
-  );
-  return [header, ...rows].map((row) =>
-    row
-      .map((cell, column) => (column === row.length - 1 ? cell : cell.padEnd(widths[column] ?? 0)))
-      .join('  ')
-      .trimEnd(),
-  );
 }
 
 function shortTime(iso: string | null): string {

@@ -16,10 +16,18 @@ const PASSING = new Set<Event['kind']>([
   'rollout-progress',
 ]);
 
+/** How lines are written to a terminal. */
+export interface TerminalOptions {
+  readonly verbose: boolean;
+  readonly colour: boolean;
+  /** Keeps text from acting as a command of a CI runner. */
+  readonly guard: (text: string) => string;
+}
+
 /** Colours, marks and one live line with a spinner on a terminal. */
 export async function terminalReporter(
   stream: NodeJS.WriteStream,
-  { verbose, colour }: { readonly verbose: boolean; readonly colour: boolean },
+  { verbose, colour, guard }: TerminalOptions,
 ): Promise<Reporter> {
   const { default: ora } = await import('ora');
   const chalk = new Chalk({ level: colour ? 1 : 0 });
@@ -39,12 +47,12 @@ export async function terminalReporter(
         const text = shown.map(paint).join('');
         // Lines that stay are written above the live line.
         spinner?.clear();
-        stream.write(text);
+        stream.write(guard(text));
         spinner?.render();
       }
       if (live === null) stop();
       if (typeof live !== 'string') return;
-      const fitted = fit(live, stream.columns);
+      const fitted = fit(guard(live), stream.columns);
       // discardStdin would swallow Ctrl-C while the spinner turns.
       spinner ??= ora({ stream, discardStdin: false, color: colour && 'cyan' }).start();
       spinner.text = chalk.dim(fitted);

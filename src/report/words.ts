@@ -1,7 +1,9 @@
 import type { Finding } from '../core/checks.ts';
 import { hasFailedTasks, isFault } from '../core/diagnosis.ts';
 import type { Cause } from '../core/diagnosis.ts';
+import type { ServiceResult } from '../core/result.ts';
 import type { RolloutCounts } from '../core/rollout-events.ts';
+import { printable } from '../core/foreign.ts';
 import { shortName } from '../core/task-definition.ts';
 import type { EcsDeployError } from '../errors.ts';
 import type { Event, EventOf, LayerProgress } from '../events.ts';
@@ -49,9 +51,11 @@ const WORDS: Words = {
   warning: ({ message, hint }) => ({ lines: [line('warning', message), ...hintLines(hint)] }),
   plan: ({ image, builds, services }) => ({
     lines: [
-      line('step', `Image ${image}${builds ? ' (to be built)' : ''}`),
-      ...services.flatMap(({ cluster, service, from, changes }) => [
-        line('step', `Service ${service} in ${cluster} runs ${from}`),
+      ...(image === undefined
+        ? []
+        : [line('step', `Image ${image}${builds ? ' (to be built)' : ''}`)]),
+      ...services.flatMap(({ cluster, service, from, to, changes }) => [
+        line('step', `Service ${service} in ${cluster} runs ${from}${moveNote(from, to)}`),
         ...formatChanges(changes).map(({ kind, text }) => line(kind, `  ${text}`)),
       ]),
     ],
@@ -151,8 +155,14 @@ const WORDS: Words = {
     ],
     live: `${service}: rolling back`,
   }),
-  'polls-failing': ({ message }) => say('warning', `Cannot reach AWS (${message}); still watching`),
-  'polls-recovered': () => say('detail', '  AWS can be reached again'),
+  'polls-failing': ({ message }) => ({
+    lines: [line('warning', `Cannot reach AWS (${message}); still watching`)],
+    live: 'Cannot reach AWS; still watching',
+  }),
+  'polls-recovered': () => ({
+    lines: [line('detail', '  AWS can be reached again')],
+    live: 'Watching',
+  }),
   'watch-ended': ({ polls, calls, mostCalls }) =>
     say('debug', `${polls} polls with ${calls} calls, at most ${mostCalls} in one poll`),
   'service-ended': (event) => ({ lines: endLines(event), live: null }),
@@ -220,9 +230,25 @@ const WORDS: Words = {
   }),
 };
 
-/** The words of an event. */
+/** The words of an event: printable text only, a line each. */
 export function wordEvent(event: Event): Wording {
-  return (WORDS[event.kind] as (event: Event) => Wording)(event);
+  const { lines, live } = (WORDS[event.kind] as (event: Event) => Wording)(event);
+  const shown = lines.flatMap(splitLine);
+  return typeof live === 'string'
+    ? { lines: shown, live: printable(live).replaceAll(/\s*\n\s*/g, ' ') }
+    : { lines: shown, ...(live === null && { live }) };
+}
+
+/** A line without unprintable characters; what follows a line break in it is indented. */
+function splitLine({ level, text }: Line): Line[] {
+  const [first = '', ...rest] = printable(text).split('\n');
+  const next = level === 'debug' ? level : 'detail';
+  return [line(level, first), ...rest.map((part) => line(next, `    ${part}`))];
+}
+
+function moveNote(from: string, to: string | undefined): string {
+  if (to === undefined) return '';
+  return to === from ? ' and stays on it' : ` and would go back to ${to}`;
 }
 
 function errorLines({ message, hint }: EcsDeployError): Line[] {
@@ -278,6 +304,7 @@ function endLines({
     previous === '' || previous === ours || rollingBack
       ? []
       : [line('hint', `roll back: ecsdeploy rollback ${flags}`)];
+  const serves = servingLine(result);
   // After a rollback the service is on another revision, so that naming ours would watch nothing.
   const watched = rollingBack ? '' : `${ours} `;
   const onward = [
@@ -301,13 +328,17 @@ function endLines({
         ...how,
       ];
     case 'superseded':
-      return [line('error', `The deployment of ${ours} to ${service} was superseded: ${reason}`)];
+      return [
+        line('error', `The deployment of ${ours} to ${service} was superseded: ${reason}`),
+        ...serves,
+      ];
     case 'timed-out':
       return [
         line(
           'error',
           `${service}: the deployment of ${ours} did not finish within --timeout and ${goesOn}${cause === undefined ? '' : why}`,
         ),
+        ...serves,
         ...how,
         ...onward,
       ];
@@ -333,10 +364,26 @@ function endLines({
           'error',
           `The deployment of ${ours} to ${service} failed${why}${cause === undefined || reason === '' ? '' : `; ${reason}`}`,
         ),
+        ...serves,
         ...how,
         ...back,
       ];
   }
+}
+
+/** Which revision takes the traffic, unless that is the one that was deployed. */
+function servingLine({
+  serving,
+  taskDefinition,
+  desired,
+  runningByRevision,
+}: ServiceResult): Line[] {
+  if (serving === null) {
+    return desired === 0 ? [] : [line('detail', '  no task is running: nothing serves')];
+  }
+  if (serving === taskDefinition) return [];
+  const count = `${runningByRevision[serving] ?? 0} of ${formatCount(desired, 'task')}`;
+  return [line('detail', `  serving now: ${shortName(serving)}, ${count} running`)];
 }
 
 type WaitsFor = NonNullable<EventOf<'rollout-progress'>['waitsFor']>;

@@ -52,13 +52,15 @@ export async function readFailedTasks(
   );
   return Promise.all(
     failed.map(async (task, index) => {
-      const described = describeTask(task, definition);
-      return index < TASKS_EXAMINED ? examine(tools, task, described, definition) : described;
+      const described = describeTask(task, definition, service);
+      return index < TASKS_EXAMINED
+        ? examine(tools, task, described, { definition, service })
+        : described;
     }),
   );
 }
 
-function describeTask(task: Task, definition: JsonObject): FailedTask {
+function describeTask(task: Task, definition: JsonObject, service: Service): FailedTask {
   const groups = containersOf(definition).flatMap(
     (container) => logStreamOf(container, task.id, task.id)?.group ?? [],
   );
@@ -66,7 +68,7 @@ function describeTask(task: Task, definition: JsonObject): FailedTask {
     id: task.id,
     stopCode: task.stopCode,
     stoppedReason: task.stoppedReason ?? '',
-    platform: platformOf(definition['runtimePlatform']),
+    platform: platformOf(definition, service).platform,
     logGroups: [...new Set(groups)],
     containers: task.containers.map(({ name, exitCode, reason }) => ({
       name,
@@ -82,7 +84,7 @@ async function examine(
   tools: RolloutTools,
   { containers }: Task,
   task: FailedTask,
-  definition: JsonObject,
+  { definition, service }: { readonly definition: JsonObject; readonly service: Service },
 ): Promise<FailedTask> {
   const dead = deadContainer(task);
   const container = containersOf(definition).find(({ name }) => name === dead?.name);
@@ -91,9 +93,12 @@ async function examine(
   const stream = logStreamOf(container, task.id, runtimeId);
   const log = stream === undefined ? [] : await readLog(tools, dead, stream);
   const logPlace = stream === undefined ? logPlaceOf(container) : undefined;
-  const imagePlatforms = isSilentStart({ ...dead, log })
-    ? await platformsOfImage(tools, String(container['image']))
-    : undefined;
+  // A platform that is only assumed is no cause.
+  const { isAssumed } = platformOf(definition, service);
+  const imagePlatforms =
+    !isAssumed && isSilentStart({ ...dead, log })
+      ? await platformsOfImage(tools, String(container['image']))
+      : undefined;
   const found: StoppedContainer = { ...dead, log, logPlace, imagePlatforms };
   return {
     ...task,

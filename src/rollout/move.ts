@@ -132,7 +132,7 @@ async function startMove(
   return watch(settings, { ...move, service: answer.service }, primary, before?.id);
 }
 
-/** Sends UpdateService; a run that is interrupted or out of time waits only a moment for the answer. */
+/** Sends UpdateService; its answer may come late. */
 function sendMove(
   { ecs, signal }: RolloutTools,
   { poll }: RolloutSettings,
@@ -171,6 +171,8 @@ async function stopDeployment(
     'requested by ecsdeploy rollback',
   );
   while (action.kind !== 'wait' && action.kind !== 'end') {
+    // Until now, nothing was changed.
+    tools.signal.throwIfAborted();
     const seen = await orLate(
       tools.signal,
       settings.poll * INTERRUPT_POLLS,

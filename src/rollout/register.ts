@@ -1,4 +1,4 @@
-import { optional } from '../aws/optional.ts';
+import { isUnknown, optional } from '../aws/optional.ts';
 import { secondsSince } from '../events.ts';
 import { describeRevision, registerDefinition } from '../aws/revisions.ts';
 import { canonical, sameDefinition } from '../core/normal-form.ts';
@@ -96,6 +96,6 @@ async function equalRevision(
       return undefined;
     throw error;
   });
-  const read = await optional({ emit }, `the latest revision of ${family}`, reading);
+  const read = await optional({ emit }, `the latest revision of ${family}`, reading, isUnknown);
   return usable(read) ? read : undefined;
 }

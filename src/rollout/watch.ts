@@ -8,7 +8,7 @@ import { tasksOf } from '../aws/tasks.ts';
 import { primaryOf } from '../core/ecs.ts';
 import { afterAnswer, afterFailure, NO_POLLS, pauseBefore, slower } from '../core/pacing.ts';
 import type { ServiceResult } from '../core/result.ts';
-import { familyOf } from '../core/task-definition.ts';
+import { familyOf, shortName } from '../core/task-definition.ts';
 import type { Polled } from '../core/verdict.ts';
 import { advance, isNear, resultOf } from '../core/watch.ts';
 import type { Action, Ending, Seen, WatchState } from '../core/watch.ts';
@@ -187,7 +187,7 @@ async function moveBack(
     const error = new EcsDeployError({
       code: 'rollback-impossible',
       message: `${service.name} cannot be rolled back: no earlier revision is known.`,
-      hint: `name one: ecsdeploy rollback --to ${familyOf(ours.taskDefinition)}:REVISION`,
+      hint: `name one: ecsdeploy rollback --cluster ${shortName(service.cluster)} --service ${service.name} --to ${familyOf(ours.taskDefinition)}:REVISION`,
     });
     return { kind: 'not-moved-back', error, isLost: false };
   }

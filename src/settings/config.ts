@@ -210,6 +210,7 @@ function contradictions(source: Source): string[] {
 const EXCLUSIVE: readonly (readonly [SettingKey, SettingKey])[] = [
   ['quiet', 'verbose'],
   ['quiet', 'progress'],
+  ['image', 'rebuild'],
   ['noWait', 'timeout'],
   ['noWait', 'poll'],
   ['noWait', 'maxFailures'],

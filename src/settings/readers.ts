@@ -318,5 +318,8 @@ const ARCHITECTURES = new Map([
 /** A platform that images are built for. */
 export const platform = choice(['linux/amd64', 'linux/arm64'], (value) => {
   const near = ARCHITECTURES.get(value.toLowerCase().replace(/^linux\//, ''));
-  return near === undefined ? '' : ` (did you mean "${near}"?)`;
+  if (near !== undefined) return ` (did you mean "${near}"?)`;
+  return /^windows/i.test(value)
+    ? ' (build Windows images on Windows, and deploy them with --image)'
+    : '';
 });

@@ -33,6 +33,7 @@ export type CommandName =
   | 'status'
   | 'diagnose'
   | 'logs'
+  | 'history'
   | 'verify'
   | 'init'
   | 'sandbox'
@@ -146,7 +147,8 @@ export const SETTINGS = {
     reader: name,
     flags: '--tag <tag>',
     commands: BUILDERS,
-    meaning: 'image tag (default: the commit SHA, with -dirty-… for uncommitted changes)',
+    meaning:
+      'image tag (default: the commit SHA, with -dirty-… for changes and -… for build settings)',
   }),
   extraTags: setting({
     reader: tags,
@@ -244,14 +246,21 @@ export const SETTINGS = {
     flags: '--no-cache',
     default: false,
     commands: BUILDERS,
-    meaning: 'build every step without the cache',
+    meaning: 'build every step without the cache; implies --rebuild',
   }),
   pull: setting({
     reader: yes,
     flags: '--pull',
     default: false,
     commands: BUILDERS,
-    meaning: 'pull newer base images',
+    meaning: 'pull newer base images; implies --rebuild',
+  }),
+  rebuild: setting({
+    reader: yes,
+    flags: '--rebuild',
+    default: false,
+    commands: BUILDERS,
+    meaning: 'build and push even if the tag exists',
   }),
   createRepository: setting({
     reader: yes,
@@ -273,9 +282,9 @@ export const SETTINGS = {
     reader: names,
     flags: '--container <name>',
     file: 'service',
-    commands: [...RENDERERS, 'logs', 'init'],
+    commands: [...RENDERERS, 'logs', 'history', 'init'],
     meaning:
-      'container to update, or whose log to show; required if there are several (repeatable)',
+      'container to update, or whose log or image to show; required if there are several (repeatable)',
     example: 'hyeon9mak-container',
   }),
   taskDefinition: setting({
@@ -283,7 +292,8 @@ export const SETTINGS = {
     flags: '--task-definition <definition>',
     file: 'service',
     commands: ['render', 'rollout', 'deploy', 'verify'],
-    meaning: 'family, family:revision, ARN or JSON file (default: what the service runs)',
+    meaning:
+      'family, revision (42, family:42 or ARN) or JSON file (default: what the service runs)',
     example: 'hyeon9mak-task-dev',
   }),
   setEnv: setting({
@@ -346,7 +356,7 @@ export const SETTINGS = {
     reader: yes,
     flags: '--dry-run',
     default: false,
-    commands: ['deploy'],
+    commands: ['deploy', 'rollback'],
     meaning: 'show the plan without changing anything',
   }),
   skipCheck: setting({
@@ -374,7 +384,8 @@ export const SETTINGS = {
     reader: name,
     flags: '--to <revision>',
     commands: ['rollback'],
-    meaning: 'family:revision or ARN to roll back to (default: the last successfully deployed one)',
+    meaning:
+      'revision number, family:revision or ARN (default: the last successfully deployed one)',
   }),
   follow: setting({
     reader: yes,

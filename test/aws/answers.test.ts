@@ -2,11 +2,11 @@ import { createServer } from 'node:net';
 import type { AddressInfo, Socket } from 'node:net';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { GetLogEventsCommand } from '@aws-sdk/client-cloudwatch-logs';
 import { DescribeServicesCommand, UpdateServiceCommand } from '@aws-sdk/client-ecs';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { connect, ecsClient, logsClient } from '../../src/aws/client.ts';
 import { isDefinite, isPassing } from '../../src/aws/errors.ts';
+import { download } from '../../src/aws/http.ts';
 import { EcsDeployError } from '../../src/errors.ts';
 import { makeFolder } from '../support/files.ts';
 
@@ -72,7 +72,7 @@ async function serve(...modes: readonly Mode[]) {
     socket.on('error', () => {});
     socket.on('data', (data) => {
       const text = data.toString();
-      if (!text.startsWith('POST')) return;
+      if (!/^(POST|GET) /.test(text)) return;
       requests.push(text);
       modes[Math.min(requests.length, modes.length) - 1]?.(socket);
     });
@@ -164,6 +164,20 @@ test('what fails before the request is sent is definite', async () => {
   expect([isPassing(error), isDefinite(error), requests.length]).toEqual([false, true, 0]);
 });
 
+test.each([301, 302, 303, 307, 308])('a redirect (%i) is not followed', async (status) => {
+  const elsewhere = await serve(end(answer('200 OK', WHOLE)));
+  const location = `Connection: close\r\nLocation: ${elsewhere.url}/\r\n`;
+  const { url } = await serve(end(answer(`${status} Moved`, '', location)));
+  const aws = await open(url);
+  const client = await ecsClient(aws, 1);
+  await expect(client.send(READ)).rejects.toBeInstanceOf(EcsDeployError);
+  const { signal } = new AbortController();
+  expect(await download(aws.requestHandler, `${url}/config?X-Amz-Signature=s`, signal)).toBe(
+    undefined,
+  );
+  expect(elsewhere.requests).toEqual([]);
+});
+
 test('a closed port is no answer', async () => {
   const client = await ecsClient(await open('http://127.0.0.1:1'), 1);
   const error: unknown = await client.send(WRITE).catch((thrown: unknown) => thrown);
@@ -193,15 +207,27 @@ test('the clock of AWS is learnt once for all clients', async () => {
   expect(second - first).toBeGreaterThan(19 * 60_000);
 });
 
-test.each(['evil.localhost:9443/#', 'eu-west-1.evil.io', 'EU-WEST-1', 'x'])(
-  'no call goes to the region %s',
-  async (region) => {
-    const aws = await open('http://127.0.0.1:1');
-    await expect(logsClient(aws, region)).rejects.toMatchObject({
-      code: 'task-definition-invalid',
-    });
-  },
-);
+test.each([
+  'evil.localhost:9443/#',
+  'eu-west-1.evil.io',
+  'EU-WEST-1',
+  'x',
+  '',
+  'eu-west-1\n',
+  'a@eu-west-1',
+  'eu-west-1#',
+  'eu-west-1:80',
+  'eu_west-1',
+  'eu-west-1/',
+  'ｅu-west-1',
+  '-eu-west-1',
+  'eu-west',
+])('no call goes to the region %s', async (region) => {
+  const aws = await open('http://127.0.0.1:1');
+  await expect(logsClient(aws, region)).rejects.toMatchObject({
+    code: 'task-definition-invalid',
+  });
+});
 
 test.each(['notaurl', 'localhost:4566'])('the endpoint %s names its variable', async (url) => {
   await expect(open(url)).rejects.toMatchObject({
@@ -223,31 +249,6 @@ test('the deadline also ends the calls that credentials are made of', async () =
   expect(error).toMatchObject({ code: 'aws-unreachable' });
   expect([isPassing(error), isDefinite(error)]).toEqual([true, true]);
   expect(requests[0]).toContain('Action=AssumeRole');
-});
-
-test("FIPS, dual stack and partitions are the SDK's", async () => {
-  vi.stubEnv('AWS_USE_FIPS_ENDPOINT', 'true');
-  const hostIn = async (region: string) => {
-    const client = await logsClient(await open('', 400, ''), region);
-    const seen: string[] = [];
-    client.middlewareStack.add(
-      () => (args) => {
-        seen.push((args.request as { hostname: string }).hostname);
-        return Promise.reject(new Error('seen'));
-      },
-      { step: 'finalizeRequest', priority: 'low' },
-    );
-    const command = new GetLogEventsCommand({ logGroupName: 'g', logStreamName: 's' });
-    await client.send(command).catch(() => {});
-    return seen[0];
-  };
-  expect(await hostIn('us-east-1')).toBe('logs-fips.us-east-1.amazonaws.com');
-  vi.stubEnv('AWS_USE_FIPS_ENDPOINT', undefined);
-  vi.stubEnv('AWS_USE_DUALSTACK_ENDPOINT', 'true');
-  expect(await hostIn('us-east-1')).toBe('logs.us-east-1.api.aws');
-  vi.stubEnv('AWS_USE_DUALSTACK_ENDPOINT', undefined);
-  expect(await hostIn('cn-north-1')).toBe('logs.cn-north-1.amazonaws.com.cn');
-  expect(await hostIn('eusc-de-east-1')).toBe('logs.eusc-de-east-1.amazonaws.eu');
 });
 
 test('secrets in a text of AWS are not shown', async () => {

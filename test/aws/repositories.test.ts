@@ -12,7 +12,7 @@ import {
 const OWN = '111122223333.dkr.ecr.eu-west-1.amazonaws.com';
 
 /** An ECR of account 111122223333 in eu-west-1 that has the repository `app`; it ignores `registryId`. */
-async function openEcr() {
+async function openEcr(templates?: readonly object[]) {
   const calls: string[] = [];
   const server = createServer((request, response) => {
     let body = '';
@@ -33,6 +33,12 @@ async function openEcr() {
       const answers: Readonly<Record<string, object>> = {
         DescribeRepositories: { repositories: [repository] },
         CreateRepository: { repository },
+        ...(templates && {
+          DescribeRepositoryCreationTemplates: {
+            registryId: '111122223333',
+            repositoryCreationTemplates: templates,
+          },
+        }),
         GetAuthorizationToken: {
           authorizationData: [{ authorizationToken, proxyEndpoint: `https://${OWN}` }],
         },
@@ -111,4 +117,41 @@ test('an image of another registry has no repository here', async () => {
   const own = repositoryOf(aws, `${OWN}/app:1`);
   expect(own?.repository.uri).toBe(`${OWN}/app`);
   expect(await own?.isOurs).toBe(true);
+});
+
+const ON_PUSH = { appliedFor: ['PULL_THROUGH_CACHE', 'CREATE_ON_PUSH'] };
+
+test.each<[object, string, boolean]>([
+  [{ prefix: 'team', ...ON_PUSH }, 'team/new', false],
+  [{ prefix: 'team/', ...ON_PUSH }, 'team/deep/new', true],
+  [{ prefix: 'ROOT', ...ON_PUSH }, 'new', false],
+  [{ prefix: 'team', ...ON_PUSH }, `${OWN}/team/new`, false],
+])(
+  'the template %j creates %s at the push (--create-repository %j)',
+  async (template, named, may) => {
+    const { aws } = await openEcr([template]);
+    const name = named.replace(`${OWN}/`, '');
+    const uri = `${OWN}/${name}`;
+    expect(await findRepository(aws, named, may)).toMatchObject({
+      name,
+      uri,
+      isCreatedOnPush: true,
+    });
+  },
+);
+
+test.each<[object, string]>([
+  [{ prefix: 'team', ...ON_PUSH }, 'teams/new'],
+  [{ prefix: 'team', appliedFor: ['PULL_THROUGH_CACHE'] }, 'team/new'],
+  [{ prefix: 'ROOT', ...ON_PUSH }, '999999999999.dkr.ecr.eu-west-1.amazonaws.com/new'],
+])('the template %j does not create %s at the push', async (template, named) => {
+  const { aws } = await openEcr([template]);
+  await expect(findRepository(aws, named, false)).rejects.toMatchObject({
+    code: 'repository-missing',
+  });
+});
+
+test('without a template, or the permission to see one, --create-repository creates it', async () => {
+  expect(await findRepository((await openEcr([])).aws, 'new', true)).toBeUndefined();
+  expect(await findRepository((await openEcr()).aws, 'new', true)).toBeUndefined();
 });

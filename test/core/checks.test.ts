@@ -3,14 +3,20 @@ import {
   checkCapacity,
   checkExecutionRole,
   checkInProgress,
-  checkLoadBalancers,
+  checkContainerPorts,
+  checkParameters,
+  checkLaunchType,
+  checkNetworkMode,
+  checkPortNames,
   checkPorts,
   checkTaskSize,
+  checkVolumes,
   isFargate,
   logGroupsOf,
   secretsOf,
 } from '../../src/core/checks.ts';
 import type { DeploymentSettings, Service } from '../../src/core/ecs.ts';
+import type { JsonObject } from '../../src/core/task-definition.ts';
 import { aDeployment, aService, revisionArn } from '../support/model.ts';
 
 describe('task size', () => {
@@ -62,9 +68,17 @@ describe('ports in awsvpc mode', () => {
     expect(of({ containerPort: 80, hostPort: 8080 })).toBe('fail');
   });
 
-  test('two containers on one port', () => {
-    expect(of({ containerPort: 80 }, { containerPort: 80 })).toBe('warn');
+  test('two containers on one port, which ECS refuses to register', () => {
+    expect(of({ containerPort: 80 }, { containerPort: 80 })).toBe('fail');
     expect(of({ containerPort: 53 }, { containerPort: 53, protocol: 'udp' })).toBe('ok');
+  });
+
+  test('in host mode the ports are those of the machine', () => {
+    const portMappings = [{ containerPort: 80 }, { containerPort: 80 }];
+    const containerDefinitions = [{ name: 'c', portMappings }];
+    expect(checkPorts({ networkMode: 'host', containerDefinitions }).status).toBe('warn');
+    const moved = [{ name: 'c', portMappings: [{ containerPort: 80, hostPort: 81 }] }];
+    expect(checkPorts({ networkMode: 'host', containerDefinitions: moved }).status).toBe('fail');
   });
 
   test('other network modes are not looked at', () => {
@@ -79,6 +93,7 @@ describe('execution role', () => {
   const definition = (container: object) => ({
     containerDefinitions: [{ name: 'c', image: 'busybox', ...container }],
   });
+  const ROLE = 'arn:aws:iam::111122223333:role/r';
   const awslogs = { logDriver: 'awslogs', options: { 'awslogs-group': '/g' } };
 
   test.each([
@@ -88,10 +103,23 @@ describe('execution role', () => {
     [{ logConfiguration: awslogs }, true, 'fail'],
     [{ logConfiguration: awslogs }, false, 'ok'],
     [{ secrets: [{ name: 'A', valueFrom: 'a' }] }, false, 'fail'],
+    [{ repositoryCredentials: { credentialsParameter: 'arn:secret' } }, false, 'fail'],
+    [{ environmentFiles: [{ type: 's3', value: 'arn:aws:s3:::b/f.env' }] }, false, 'fail'],
+    [{ environmentFiles: [] }, true, 'ok'],
   ])('%j, on Fargate %s: %s', (container, onFargate, status) => {
-    expect(checkExecutionRole(definition(container), onFargate).status).toBe(status);
-    const withRole = { ...definition(container), executionRoleArn: 'arn:aws:iam::1:role/r' };
-    expect(checkExecutionRole(withRole, onFargate).status).toBe('ok');
+    expect(checkExecutionRole(definition(container), onFargate, aService()).status).toBe(status);
+    const withRole = { ...definition(container), executionRoleArn: ROLE };
+    expect(checkExecutionRole(withRole, onFargate, aService()).status).toBe('ok');
+  });
+
+  test.each(['executionRoleArn', 'taskRoleArn'])('%s of another account', (member) => {
+    const other = { executionRoleArn: ROLE, [member]: 'arn:aws:iam::999999999999:role/r' };
+    expect(checkExecutionRole(other, true, aService())).toMatchObject({
+      status: 'fail',
+      message: expect.stringMatching(`${member}.*999999999999.*111122223333`) as string,
+    });
+    const name = { executionRoleArn: ROLE, [member]: 'ecsTaskExecutionRole' };
+    expect(checkExecutionRole(name, true, aService()).status).toBe('ok');
   });
 });
 
@@ -161,18 +189,165 @@ test('where tasks run: the strategy decides, then the launch type, then the defi
   expect(isFargate(own, {})).toBe(false);
 });
 
-test.each([
-  ['app', 80, 'ok'],
-  ['app', 81, 'fail'],
-  ['sidecar', 80, 'fail'],
-])(
-  'the load balancer sends traffic to port %2$d of container %1$s: %3$s',
-  (container, port, status) => {
-    const service = aService({ loadBalancers: [{ targetGroup: 'arn:tg', container, port }] });
-    const containerDefinitions = [
-      { name: 'app', portMappings: [{ containerPort: 80 }] },
-      { name: 'sidecar' },
-    ];
-    expect(checkLoadBalancers(service, { containerDefinitions }).status).toBe(status);
+/** What UpdateService refuses: the service, the members of a definition that fit, and those that do not. */
+const DEMANDS: readonly (readonly [
+  what: string,
+  check: (service: Service, definition: JsonObject) => { readonly status: string },
+  service: Partial<Service>,
+  right: JsonObject,
+  wrong: readonly JsonObject[],
+])[] = [
+  ...(
+    [
+      ['a load balancer', { loadBalancers: [{ targetGroup: 'a', container: 'app', port: 80 }] }],
+      [
+        'a Classic Load Balancer',
+        { loadBalancers: [{ targetGroup: undefined, container: 'app', port: 80 }] },
+      ],
+      ['a service registry', { registries: [{ container: 'app', port: 80 }] }],
+    ] as const
+  ).map(
+    ([what, service]) =>
+      [
+        what,
+        checkContainerPorts,
+        service,
+        { containerDefinitions: [{ name: 'app', portMappings: [{ containerPort: 80 }] }] },
+        [
+          {},
+          { containerDefinitions: [{ name: 'app' }] },
+          { containerDefinitions: [{ name: 'app', portMappings: [{ containerPort: 81 }] }] },
+          { containerDefinitions: [{ name: 'web', portMappings: [{ containerPort: 80 }] }] },
+        ],
+      ] as const,
+  ),
+  [
+    'a service registry without a port',
+    checkContainerPorts,
+    { registries: [{ container: 'app', port: undefined }] },
+    { containerDefinitions: [{ name: 'app' }] },
+    [{}, { containerDefinitions: [{ name: 'web' }] }],
+  ],
+  ...(['Service Connect', 'VPC Lattice'] as const).map(
+    (by) =>
+      [
+        by,
+        checkPortNames,
+        { portNames: [{ by, name: 'web' }] },
+        {
+          containerDefinitions: [
+            { name: 'sidecar' },
+            { name: 'app', portMappings: [{ containerPort: 80, name: 'web' }] },
+          ],
+        },
+        [
+          {},
+          { containerDefinitions: [{ name: 'web', portMappings: [{ containerPort: 80 }] }] },
+          {
+            containerDefinitions: [
+              { name: 'a', portMappings: [{ containerPort: 80, name: 'Web' }] },
+            ],
+          },
+        ],
+      ] as const,
+  ),
+  [
+    'subnets',
+    checkNetworkMode,
+    { hasNetwork: true },
+    { networkMode: 'awsvpc' },
+    [{}, { networkMode: 'bridge' }, { networkMode: 'host' }, { networkMode: 'none' }],
+  ],
+  ['no subnets', checkNetworkMode, { hasNetwork: false }, {}, [{ networkMode: 'awsvpc' }]],
+  [
+    'Fargate',
+    checkLaunchType,
+    { launchType: 'FARGATE' },
+    { requiresCompatibilities: ['EC2', 'FARGATE'] },
+    [{ requiresCompatibilities: ['EC2'] }, { requiresCompatibilities: ['EXTERNAL'] }],
+  ],
+  [
+    'Fargate by capacity provider',
+    checkLaunchType,
+    { launchType: undefined, capacityProviders: ['FARGATE_SPOT'] },
+    { requiresCompatibilities: ['FARGATE'] },
+    [{ requiresCompatibilities: ['EC2'] }],
+  ],
+  [
+    'machines of your own',
+    checkLaunchType,
+    { launchType: 'EXTERNAL' },
+    { requiresCompatibilities: ['EXTERNAL'] },
+    [{ requiresCompatibilities: ['FARGATE'] }],
+  ],
+  [
+    'a volume at launch',
+    checkVolumes,
+    { volumes: ['data'] },
+    { volumes: [{ name: 'data', configuredAtLaunch: true }] },
+    [
+      {},
+      { volumes: [{ name: 'data' }] },
+      { volumes: [{ name: 'data', configuredAtLaunch: false }] },
+      { volumes: [{ name: 'other', configuredAtLaunch: true }] },
+    ],
+  ],
+  [
+    'no volume at launch',
+    checkVolumes,
+    {},
+    { volumes: [{ name: 'data' }] },
+    [{ volumes: [{ name: 'data', configuredAtLaunch: true }] }],
+  ],
+];
+
+test.each(DEMANDS)(
+  'what a service with %s demands of the definition',
+  (_, check, given, right, wrong) => {
+    const service = aService(given);
+    expect(['ok', 'skip']).toContain(check(service, right).status);
+    for (const definition of wrong)
+      expect(check(service, definition)).toMatchObject({ status: 'fail' });
   },
 );
+
+test.each([checkContainerPorts, checkPortNames, checkLaunchType, checkVolumes])(
+  'a service that demands nothing takes every definition: %o',
+  (check) => {
+    const service = aService({ launchType: undefined });
+    expect(check(service, {}).status).toBe('skip');
+  },
+);
+
+test('a definition for Fargate runs on EC2 too', () => {
+  const definition = { requiresCompatibilities: ['FARGATE'] };
+  expect(checkLaunchType(aService({ launchType: 'EC2' }), definition).status).toBe('ok');
+  expect(checkLaunchType(aService({ launchType: 'FARGATE' }), {}).status).toBe('ok');
+});
+
+const PARAMETER = 'arn:aws:ssm:eu-west-1:111122223333:parameter';
+const parameterProblem = (valueFrom: string) =>
+  checkParameters([{ container: 'a', name: 'KEY', valueFrom }], '111122223333');
+
+test.each([
+  '/shop/key',
+  'key',
+  `${PARAMETER}/shop/key`,
+  'arn:aws:ssm:eu-west-1::parameter/key',
+  'arn:aws:secretsmanager:eu-west-1:999999999999:secret:key-AbCdEf:json:AWSCURRENT:',
+])('%s is no parameter that ECS cannot read', (valueFrom) => {
+  expect(parameterProblem(valueFrom)).toBeUndefined();
+});
+
+test.each([
+  ['arn:aws:ssm:eu-west-1:999999999999:parameter/shop/key', 'account 999999999999'],
+  ['arn:aws-cn:ssm:cn-north-1:999999999999:parameter/key', 'account 999999999999'],
+  [`${PARAMETER}/shop/key:3`, 'the version or label "3"'],
+  ['/shop/key:3', 'the version or label "3"'],
+  ['key:live', 'the version or label "live"'],
+])('the parameter %s is refused for its %s', (valueFrom, reason) => {
+  expect(parameterProblem(valueFrom)).toMatchObject({
+    status: 'fail',
+    message: expect.stringContaining(reason) as string,
+  });
+});

@@ -1,5 +1,6 @@
-import { expect, test } from 'vitest';
-import { revisionBefore } from '../../src/core/history.ts';
+import { describe, expect, test } from 'vitest';
+import type { Service } from '../../src/core/ecs.ts';
+import { pastDeployment, revisionBefore, rollbackTarget } from '../../src/core/history.ts';
 
 /** Deployments from the oldest to the newest: a revision, with `!` behind it one that failed. */
 function past(...entries: readonly string[]) {
@@ -9,6 +10,7 @@ function past(...entries: readonly string[]) {
       status: entry.endsWith('!') ? 'ROLLBACK_SUCCESSFUL' : 'SUCCESSFUL',
       reason: '',
       createdAt: new Date(index),
+      finishedAt: new Date(index + 1),
       taskDefinition: entry.replace('!', ''),
     }))
     .toReversed();
@@ -30,4 +32,85 @@ test.each([
   [[], '1', undefined],
 ])('after %j the revision before %s is %s', (entries, current, before) => {
   expect(revisionBefore(past(...entries), current)).toBe(before);
+});
+
+/** A service on a revision, at rest or with a deployment in progress from another revision. */
+function service(current: string, from?: string): Service {
+  const rest = { status: 'PRIMARY', taskDefinition: current, rolloutState: 'COMPLETED' };
+  const deployments =
+    from === undefined
+      ? [rest]
+      : [
+          { ...rest, rolloutState: 'IN_PROGRESS' },
+          { status: 'ACTIVE', taskDefinition: from, rolloutState: 'COMPLETED' },
+        ];
+  return { taskDefinition: current, deployments } as unknown as Service;
+}
+
+describe('a rollback', () => {
+  test.each<[string, Service, readonly string[], object | undefined]>([
+    ['goes back', service('3'), ['1', '2', '3'], { way: 'move', revision: '2' }],
+    ['goes one further back', service('2'), ['1', '2', '3', '2'], { way: 'move', revision: '1' }],
+    ['has nowhere to go', service('1'), ['1'], undefined],
+    [
+      'stays after the circuit breaker rolled back',
+      service('2'),
+      ['1', '2', '3!'],
+      { way: 'stay', revision: '2' },
+    ],
+    ['stops what is in progress', service('3', '2'), ['1', '2'], { way: 'stop', revision: '2' }],
+    [
+      'stops a forced deployment, and goes back',
+      service('2', '2'),
+      ['1', '2'],
+      { way: 'stop', revision: '1' },
+    ],
+    [
+      'follows a rollback in progress, which to stop would go forward',
+      service('2', '3'),
+      ['1', '2', '3'],
+      { way: 'follow', revision: '2' },
+    ],
+    [
+      'stops the deployment that follows a rollback',
+      service('4', '2'),
+      ['1', '2', '3', '2'],
+      { way: 'stop', revision: '2' },
+    ],
+    [
+      'stops a second try of a revision that a rollback has left',
+      service('3', '2'),
+      ['1', '2', '3', '2'],
+      { way: 'stop', revision: '2' },
+    ],
+  ])('%s', (_, seen, entries, target) => {
+    expect(rollbackTarget(seen, undefined, past(...entries))).toEqual(target);
+  });
+
+  test('follows what ECS rolls back already', () => {
+    const record = { status: 'ROLLBACK_IN_PROGRESS' };
+    const target = rollbackTarget(service('3', '2'), record, past('1', '2'));
+    expect(target).toEqual({ way: 'follow', revision: '3' });
+  });
+
+  test('without the past, it stops what is in progress, or goes nowhere', () => {
+    expect(rollbackTarget(service('3', '2'), undefined, undefined)).toMatchObject({ way: 'stop' });
+    expect(rollbackTarget(service('3'), undefined, undefined)).toBeUndefined();
+  });
+});
+
+const SHA = '0123456789abcdef0123456789abcdef01234567';
+
+test.each([
+  [`registry/app:${SHA}`, SHA, SHA],
+  [`registry/app:${SHA}-dirty-0a1b2c3d`, `${SHA}-dirty-0a1b2c3d`, SHA],
+  [`registry:5000/app:${SHA}-0a1b2c3d@sha256:aa`, `${SHA}-0a1b2c3d`, SHA],
+  [`registry/app:${SHA}9`, `${SHA}9`, null],
+  ['registry/app:20260102', '20260102', null],
+  ['registry:5000/app', null, null],
+  [undefined, null, null],
+])('of the image %s the tag is %s and the commit %s', (image, tag, commit) => {
+  const [rollout] = past('1');
+  const shown = rollout && pastDeployment(rollout, image);
+  expect(shown).toMatchObject({ image: image ?? null, tag, commit, seconds: 0.001 });
 });

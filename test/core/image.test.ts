@@ -36,13 +36,45 @@ test.each([
   expect(ecrRegistry(host)).toBeUndefined();
 });
 
-test('the platform comes from runtimePlatform and defaults to X86_64', () => {
-  expect(platformOf(undefined)).toBe('linux/amd64');
-  expect(platformOf({ operatingSystemFamily: 'LINUX' })).toBe('linux/amd64');
-  expect(platformOf({ cpuArchitecture: 'X86_64' })).toBe('linux/amd64');
-  expect(platformOf({ cpuArchitecture: 'ARM64' })).toBe('linux/arm64');
-});
+const FARGATE = { launchType: 'FARGATE', capacityProviders: [] };
+const SPOT = { launchType: undefined, capacityProviders: ['FARGATE_SPOT'] };
+const EC2 = { launchType: 'EC2', capacityProviders: [] };
+const MACHINES = { launchType: undefined, capacityProviders: ['my-machines'] };
+const EXTERNAL = { launchType: 'EXTERNAL', capacityProviders: [] };
+const ARM64 = { cpuArchitecture: 'ARM64' };
+const X86 = { cpuArchitecture: 'X86_64' };
 
+test.each([
+  [undefined, [FARGATE, SPOT], 'linux/amd64', false],
+  [undefined, [EC2, MACHINES, EXTERNAL], 'linux/amd64', true],
+  [{ operatingSystemFamily: 'LINUX' }, [FARGATE], 'linux/amd64', false],
+  [{ operatingSystemFamily: 'LINUX' }, [EC2, EXTERNAL], 'linux/amd64', true],
+  [{ cpuArchitecture: '' }, [EC2], 'linux/amd64', true],
+  [X86, [FARGATE, SPOT, EC2, MACHINES, EXTERNAL], 'linux/amd64', false],
+  [ARM64, [FARGATE, SPOT, EC2, MACHINES, EXTERNAL], 'linux/arm64', false],
+  [{ ...X86, operatingSystemFamily: 'LINUX' }, [EC2], 'linux/amd64', false],
+  [{ operatingSystemFamily: 'WINDOWS_SERVER_2019_FULL' }, [EC2, FARGATE], 'windows/amd64', false],
+  [
+    { ...X86, operatingSystemFamily: 'WINDOWS_SERVER_2022_CORE' },
+    [FARGATE, EC2],
+    'windows/amd64',
+    false,
+  ],
+])(
+  'runtimePlatform %j: where tasks run, and whether that is assumed',
+  (runtimePlatform, services, platform, isAssumed) => {
+    for (const service of services) {
+      expect(platformOf({ runtimePlatform }, service)).toEqual({ platform, isAssumed });
+    }
+  },
+);
+
+test('a service that names nothing runs where its definition says', () => {
+  const service = { launchType: undefined, capacityProviders: [] };
+  const requiresCompatibilities = ['FARGATE'];
+  expect(platformOf({ requiresCompatibilities }, service).isAssumed).toBe(false);
+  expect(platformOf({}, service).isAssumed).toBe(true);
+});
 test('tags follow the rule of Docker', () => {
   expect(['v1.2-x_y', '_', 'a'.repeat(128)].every(isTag)).toBe(true);
   expect(['', '.a', '-a', 'a b', 'a/b', 'é', 'a'.repeat(129)].some(isTag)).toBe(false);

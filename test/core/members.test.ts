@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest';
 import { definitionShape } from '../../src/aws/definition-shape.ts';
-import { checkMembers } from '../../src/core/members.ts';
+import { checkMembers, withoutEmpty } from '../../src/core/members.ts';
+import type { Shape } from '../../src/core/members.ts';
+import type { JsonObject } from '../../src/core/task-definition.ts';
 
 const shape = await definitionShape();
 
@@ -109,4 +111,103 @@ test('wrong types are reported with the expected and the actual type, without th
     containerDefinitions[2]: must be an object, but is a string
     runtimePlatform: must be an object, but is a string"
   `);
+});
+
+/** Every member of a shape by its path, e.g. `volumes.name`, with its empty value. */
+function emptyMembers(at: Shape, path = ''): [path: string, empty: unknown][] {
+  const inner = at.kind === 'list' ? at.of : at;
+  const members =
+    inner.kind === 'structure'
+      ? [...inner.members].flatMap(([name, member]) =>
+          emptyMembers(member, path === '' ? name : `${path}.${name}`),
+        )
+      : [];
+  const empty = { list: [], map: {}, structure: {}, string: '' }[at.kind as string];
+  return empty === undefined || path === '' ? members : [[path, empty], ...members];
+}
+
+/** A definition in which the member at the path has the value, and all above it hold something. */
+function definitionWith(path: string, value: unknown): JsonObject {
+  const [first = '', ...rest] = path.split('.');
+  const build = (at: Shape, names: readonly string[]): unknown => {
+    const [name = '', ...below] = names;
+    if (at.kind === 'list') return [build(at.of, names)];
+    const member = at.kind === 'structure' ? at.members.get(name) : undefined;
+    const inner = below.length === 0 || member === undefined ? value : build(member, below);
+    return { futureMember: '', [name]: inner };
+  };
+  return build(shape, [first, ...rest]) as JsonObject;
+}
+
+/** Members whose empty value is sent. */
+const SENT = [
+  'family',
+  'containerDefinitions.name',
+  'containerDefinitions.image',
+  'containerDefinitions.environment.value',
+  'containerDefinitions.environmentFiles.value',
+  'containerDefinitions.resourceRequirements.value',
+  'containerDefinitions.systemControls.value',
+  'proxyConfiguration.properties.value',
+  'tags',
+  'tags.value',
+  'volumes.name',
+  'volumes.host',
+  'volumes.dockerVolumeConfiguration',
+  'volumes.efsVolumeConfiguration',
+  'volumes.s3filesVolumeConfiguration',
+  'volumes.fsxWindowsFileServerVolumeConfiguration',
+];
+
+const EMPTY = emptyMembers(shape);
+
+test('the model has the members that this table is about', () => {
+  const paths = EMPTY.map(([path]) => path);
+  expect(paths.length).toBeGreaterThan(100);
+  expect(SENT.filter((path) => !paths.includes(path))).toEqual([]);
+});
+
+test.each(EMPTY)(
+  '%s with the empty value %j is left out, or sent as the table says',
+  (path, empty) => {
+    const definition = definitionWith(path, empty);
+    const without = definitionWith(path, undefined);
+    const expected = SENT.includes(path) ? definition : JSON.parse(JSON.stringify(without));
+    expect(withoutEmpty(definition, shape)).toEqual(expected);
+    // A member that this SDK does not know is nobody's to change.
+    expect(withoutEmpty({ future: { [path]: empty } }, shape)).toEqual({
+      future: { [path]: empty },
+    });
+  },
+);
+
+test('keys of maps, items of lists and numbers keep their empty values', () => {
+  const definition = {
+    containerDefinitions: [
+      {
+        cpu: 0,
+        essential: false,
+        command: ['sh', '-c', ''],
+        dockerLabels: { label: '' },
+        logConfiguration: { logDriver: 'awsfirelens', options: { Header: '' } },
+      },
+    ],
+    volumes: [
+      { name: 'a', dockerVolumeConfiguration: { labels: { a: '' }, driverOpts: { b: '' } } },
+    ],
+  };
+  expect(withoutEmpty(definition, shape)).toEqual(definition);
+});
+
+test('an object that holds nothing but empty members is left out', () => {
+  const containerDefinitions = [
+    {
+      name: 'a',
+      repositoryCredentials: { credentialsParameter: '' },
+      logConfiguration: { options: {} },
+    },
+  ];
+  expect(withoutEmpty({ containerDefinitions, memory: null }, shape)).toEqual({
+    containerDefinitions: [{ name: 'a' }],
+  });
 });

@@ -73,7 +73,7 @@ test('running tasks are counted by revision, not by deployment', () => {
     { taskDefinition: 'new', running: 2 },
     { taskDefinition: 'old', running: 1 },
   );
-  expect([...runningByRevision(forced)]).toEqual([
+  expect(Object.entries(runningByRevision(forced))).toEqual([
     ['new', 3],
     ['old', 1],
   ]);

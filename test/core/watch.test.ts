@@ -467,24 +467,46 @@ describe('the end', () => {
   const back = service([old({ status: 'PRIMARY', running: 2 })]);
 
   test.each<[string, Service, RolloutRecord | undefined, object]>([
-    ['a success', done, undefined, { outcome: 'succeeded', running: 2, serving: 'app:2' }],
+    [
+      'a success',
+      done,
+      undefined,
+      { outcome: 'succeeded', running: 2, serving: 'app:2', runningByRevision: { 'app:2': 2 } },
+    ],
     [
       'a rollback shows what runs now',
       service([old({ status: 'PRIMARY', running: 2, taskDefinition: 'app:0' })]),
       record('ROLLBACK_SUCCESSFUL', { reason: 'r' }),
-      { outcome: 'rolled-back', running: 2, serving: 'app:0', previousTaskDefinition: 'app:0' },
+      {
+        outcome: 'rolled-back',
+        running: 2,
+        serving: 'app:0',
+        runningByRevision: { 'app:0': 2 },
+        previousTaskDefinition: 'app:0',
+      },
     ],
     [
       'a failure shows our deployment',
       service([own({ rolloutState: 'FAILED', running: 1 }), old({ running: 2 })]),
       undefined,
-      { outcome: 'failed', running: 1, serving: 'app:1', previousTaskDefinition: 'app:1' },
+      {
+        outcome: 'failed',
+        running: 1,
+        serving: 'app:1',
+        runningByRevision: { 'app:1': 2, 'app:2': 1 },
+        previousTaskDefinition: 'app:1',
+      },
     ],
     [
       'a deployment that is gone has no tasks',
       service([deployment(3, { status: 'PRIMARY', running: 2 })]),
       record('STOPPED'),
-      { outcome: 'superseded', running: 0, serving: 'app:3' },
+      {
+        outcome: 'superseded',
+        running: 0,
+        serving: 'app:3',
+        runningByRevision: { 'app:3': 2 },
+      },
     ],
   ])('%s', (_, seen, of, result) => {
     const ended = run(open(), poll(seen, of), failedTasks());
@@ -567,6 +589,11 @@ describe('the end', () => {
     ]);
     expect(seen.action?.kind).toBe('end');
     expect(kinds(seen)).toEqual(['rollout-progress', 'service-ended']);
+  });
+
+  test('from outside before the first poll', () => {
+    const seen = run(open(), { kind: 'end', outcome: 'unknown', reason: 'not waited for' });
+    expect(seen.action).toMatchObject({ result: { outcome: 'unknown', desired: 2, running: 0 } });
   });
 
   test('from outside while ECS rolls back says so', () => {
@@ -979,6 +1006,12 @@ describe('what a rollout waits for', () => {
       { waitsFor: 'old-tasks' },
     ],
     [
+      'old tasks that ECS has begun to drain',
+      at(2, 1, { events: [draining] }),
+      checked,
+      { waitsFor: 'old-tasks' },
+    ],
+    [
       'no drain without a load balancer',
       at(2, 0, { events: [draining] }),
       undefined,
@@ -1017,6 +1050,12 @@ describe('what a rollout waits for', () => {
   test('is nothing while ECS rolls back', () => {
     const seen = run(open(), poll(at(2, 2, behind), record('ROLLBACK_IN_PROGRESS')));
     expect(eventsOf(seen, 'rollout-progress')).toMatchObject([{ waitsFor: undefined }]);
+  });
+
+  test('old tasks are awaited in later polls as well', () => {
+    const first = poll(at(1, 1, { ...behind, events: [stopped, draining] }));
+    const seen = run(open(), first, poll(at(2, 1, behind)));
+    expect(eventsOf(seen, 'rollout-progress').at(-1)).toMatchObject({ waitsFor: 'old-tasks' });
   });
 
   test('a drain goes on in later polls', () => {

@@ -165,3 +165,51 @@ describe.skipIf(!HAS_DOCKER)('a folder with everything', () => {
     );
   });
 });
+
+// BuildKit sends the patterns as headers of a call, whose number and size HTTP/2 limits.
+test.skipIf(!HAS_DOCKER).each([1, 128, 1000, 10_000])(
+  'a .dockerignore of %d lines keeps out what it names, and nothing else',
+  async (count) => {
+    const patterns = Array.from({ length: count }, (_, n) => `ignored-dir-${n}/**/*.log`);
+    const context = makeFolder({
+      Dockerfile: 'FROM scratch\nCOPY . /\nCOPY .dockerignore /copy\nENTRYPOINT ["/a"]\n',
+      '.dockerignore': patterns.join('\n'),
+      [`ignored-dir-${count - 1}/deep/a.log`]: 'a',
+      [`ignored-dir-${count - 1}/deep/a.txt`]: 'b',
+    });
+    const size = Buffer.byteLength(patterns.join('\n'));
+    const files = Object.entries(await imageOf(context)).filter(([, is]) => is.startsWith('file'));
+    expect(Object.fromEntries(files)).toEqual({
+      '.dockerignore': `file 644 ${size}`,
+      Dockerfile: expect.any(String) as string,
+      copy: `file 644 ${size}`,
+      [`ignored-dir-${count - 1}/deep/a.txt`]: 'file 644 1',
+    });
+  },
+);
+
+test.skipIf(!HAS_DOCKER)(
+  "a long list may be the Dockerfile's own, which the other gives way to",
+  async () => {
+    const patterns = Array.from({ length: 5000 }, (_, n) => `ignored-dir-${n}/**/*.log`);
+    const context = makeFolder({
+      Dockerfile: 'FROM scratch\nCOPY a b /\nENTRYPOINT ["/a"]\n',
+      'Dockerfile.dockerignore': [...patterns, 'b/x'].join('\n'),
+      '.dockerignore': 'b/y\n',
+      a: 'a',
+      'b/x': 'x',
+      'b/y': 'y',
+    });
+    expect(Object.keys(await imageOf(context))).toEqual(['a', 'y']);
+  },
+);
+
+test.skipIf(!HAS_DOCKER)('a limit that stays is named', async () => {
+  const names = Array.from({ length: 1000 }, (_, n) => `${'name-'.repeat(45)}${n}`);
+  const context = makeFolder({ Dockerfile: `FROM scratch\nCOPY ${names.join(' \\\n')} /d/\n` });
+  const build = imageOf(context);
+  await expect(build).rejects.toMatchObject({
+    code: 'build-failed',
+    hint: expect.stringContaining('140 kB of paths') as string,
+  });
+});

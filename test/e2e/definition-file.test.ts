@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { RegisterTaskDefinitionCommand } from '@aws-sdk/client-ecs';
 import { expect, test } from 'vitest';
 import { readResult } from '../support/cli.ts';
+import { describeDefinition } from '../support/ecs-wire.ts';
 import { makeFolder } from '../support/files.ts';
 import { makeWorld, stable } from '../support/world.ts';
 import type { World } from '../support/world.ts';
@@ -78,7 +79,9 @@ test('everything that ECS would not take is told at once, with the place and the
   expect(end.status).toBe(2);
   expect(world.writes()).toEqual([]);
   expect(stable(end.stderr, world)).toMatchInlineSnapshot(`
-    "Error: The task definition FOLDER/task.json is not valid:
+    "Warning: registry/app:3 names no registry: ECS pulls it from Docker Hub, where it cannot be checked.
+      → for an image in ECR, use its full name: REGISTRY/REPOSITORY:TAG
+    Error: The task definition FOLDER/task.json is not valid:
       volumes[0].efsVolumeConfiguration.fileSystemID: unknown member; did you mean "fileSystemId"?
       networkMod: unknown member; did you mean "networkMode"?
       containerDefinitions[0].Image: unknown member; did you mean "image"?
@@ -124,7 +127,11 @@ test('sidecars by name, secrets and variables in one go: the diff, and what is r
   const plan = await world.run(['deploy', '--dry-run', ...args]);
   expect(plan.status, plan.stderr).toBe(0);
   expect(stable(plan.stderr, world)).toMatchInlineSnapshot(`
-    "Image registry/app:3
+    "Warning: registry/app:3 names no registry: ECS pulls it from Docker Hub, where it cannot be checked.
+      → for an image in ECR, use its full name: REGISTRY/REPOSITORY:TAG
+    Warning: registry/datadog:8 names no registry: ECS pulls it from Docker Hub, where it cannot be checked.
+      → for an image in ECR, use its full name: REGISTRY/REPOSITORY:TAG
+    Image registry/app:3
     Service hyeon9mak-service-dev in backend runs hyeon9mak-task-dev:1
       container hyeon9mak-container
         - image: "REGISTRY/hyeon9mak-dev:first"
@@ -227,4 +234,154 @@ test('a definition of another family than the one that runs is found by its name
   ]);
   expect(end.status, end.stderr).toBe(0);
   expect(end.stdout).toContain('+ image: "registry/app:2"');
+});
+
+const EMPTY = { taskRoleArn: '', volumes: [], cpu: null, ipcMode: '' };
+const EMPTY_CONTAINER = {
+  repositoryCredentials: { credentialsParameter: '' },
+  portMappings: [{ containerPort: 80, name: '' }],
+  secrets: [],
+  user: '',
+  environment: [{ name: 'EMPTY', value: '' }],
+};
+
+test.each<[string, (definition: Record<string, unknown>) => unknown, number]>([
+  ['an answer with tags beside', (taskDefinition) => ({ taskDefinition, tags: [] }), 1],
+  ["the console's form", (rest) => ({ ...rest, taskDefinitionArn: 'arn:x', tags: [] }), 1],
+  ['a file without tags', (rest) => rest, 1],
+  ["a file of one's own", (rest) => ({ ...rest, tags: [] }), 0],
+])('what is written as nothing is not sent: %s', async (_, wrap, tags) => {
+  const world = await makeWorld();
+  const tagged = JSON.parse((await world.run(['render', '--set-env', 'A=b'])).stdout) as object;
+  writeFileSync(
+    join(world.folder, FILE),
+    JSON.stringify({ ...tagged, tags: [{ key: 'team', value: '' }] }),
+  );
+  expect((await deployFile(world)).status).toBe(0);
+  await writeDefinition(world, ({ tags: _tags, containerDefinitions, ...rest }) =>
+    wrap({
+      ...rest,
+      ...EMPTY,
+      networkMode: 'awsvpc',
+      cpu: '512',
+      containerDefinitions: (containerDefinitions as object[]).map((container, index) =>
+        index === 0 ? { ...container, ...EMPTY_CONTAINER } : container,
+      ),
+    }),
+  );
+  const end = await world.run(['register', FILE]);
+  expect(end.status, end.stderr).toBe(0);
+  const found = await describeDefinition(world.sandbox, end.stdout.trim());
+  expect(found.tags ?? []).toHaveLength(tags);
+  expect(found.taskDefinition).not.toHaveProperty('taskRoleArn');
+  const [container] = found.taskDefinition.containerDefinitions;
+  expect(container).not.toHaveProperty('repositoryCredentials');
+  expect(container?.['environment']).toEqual([{ name: 'EMPTY', value: '' }]);
+  // The same file again is the same revision.
+  const again = await world.run(['register', FILE]);
+  expect(again.stdout).toBe(end.stdout);
+  expect((await world.run(['render', '--task-definition', FILE])).stdout).not.toContain('[]');
+});
+
+test('a variable without a value, which ECS drops, makes no new revision', async () => {
+  const world = await makeWorld();
+  await writeDefinition(world, ({ containerDefinitions, ...rest }) => ({
+    ...rest,
+    containerDefinitions: (containerDefinitions as { environment: object[] }[]).map(
+      (container) => ({
+        ...container,
+        environment: [...container.environment, { name: 'GONE' }, { name: 'NULL', value: null }],
+      }),
+    ),
+  }));
+  const first = await world.run(['register', FILE]);
+  expect(first.status, first.stderr).toBe(0);
+  expect((await world.run(['register', FILE])).stdout).toBe(first.stdout);
+});
+
+/** A definition as text, with a value that encodings write differently. */
+const greeting = (value: string) =>
+  JSON.stringify({
+    family: 'greeter',
+    memory: '512',
+    containerDefinitions: [
+      { name: 'app', image: 'app:1', environment: [{ name: 'GREETING', value }] },
+    ],
+  });
+
+const ENCODINGS: readonly [name: string, bytes: (text: string) => Buffer, isRead: boolean][] = [
+  ['UTF-8', (text) => Buffer.from(text), true],
+  ['UTF-8 with a mark', (text) => Buffer.from(`\uFEFF${text}`), true],
+  ['UTF-16 of Windows', (text) => Buffer.from(`\uFEFF${text}`, 'utf16le'), true],
+  ['UTF-16 of other machines', (text) => Buffer.from(`\uFEFF${text}`, 'utf16le').swap16(), false],
+  ['Latin-1', (text) => Buffer.from(text, 'latin1'), false],
+  ['cut UTF-8', (text) => Buffer.from(text).subarray(0, -1 - '"}]}]}'.length), false],
+];
+
+test.each(ENCODINGS)(
+  'what is read in %s is what is sent, or is refused',
+  async (_, encode, isRead) => {
+    const world = await makeWorld();
+    const bytes = encode(greeting('Grüße'));
+    writeFileSync(join(world.folder, FILE), bytes);
+    for (const [argument, stdin] of [
+      [FILE, ''],
+      ['-', bytes],
+    ] as const) {
+      const end = await world.run(['register', argument], { stdin });
+      expect(end.status, end.stderr).toBe(isRead ? 0 : 2);
+      if (!isRead) continue;
+      const { taskDefinition } = await describeDefinition(world.sandbox, end.stdout.trim());
+      expect(taskDefinition.containerDefinitions[0]?.['environment']).toEqual([
+        { name: 'GREETING', value: 'Grüße' },
+      ]);
+    }
+  },
+);
+
+test.each([
+  '9007199254740993',
+  '-9007199254740993',
+  '1e999',
+  '1e-999',
+  '1.00000000000000000001',
+  '1e22',
+])('the number %s, which reading would change, is refused with its place', async (number) => {
+  const world = await makeWorld();
+  const text = greeting('x').replace('"name":"app"', `"name":"app","cpu":${number}`);
+  const end = await world.run(['register', '-'], { stdin: text });
+  expect(end.status).toBe(2);
+  expect(end.stderr).toContain('as they are written: containerDefinitions[0].cpu.');
+  expect(world.writes()).toEqual([]);
+});
+
+test.each(['0', '128', '9007199254740991', '0.25', '1e3', '-0', '3.141592653589793'])(
+  'the number %s is sent as it is',
+  async (number) => {
+    const world = await makeWorld();
+    const text = greeting('x').replace('"name":"app"', `"name":"app","cpu":${number}`);
+    const end = await world.run(['register', '-'], { stdin: text });
+    expect(end.status, end.stderr).toBe(0);
+  },
+);
+
+test('a member that is there twice is warned of, at every depth', async () => {
+  const world = await makeWorld();
+  const text = greeting('x')
+    .replace('"image":', '"image":"app:0","image":')
+    .replace('{', '{"memory":"256",');
+  const end = await world.run(['register', '-'], { stdin: text });
+  expect(end.status, end.stderr).toBe(0);
+  expect(end.stderr).toContain(
+    'stdin has members twice in one object: memory, containerDefinitions[0].image. The last one counts.',
+  );
+});
+
+test('a JSON file of another kind is refused without a word on its members', async () => {
+  const world = await makeWorld();
+  const end = await world.run(['register', '-'], {
+    stdin: JSON.stringify({ name: 'app', version: '1.0.0', scripts: {}, dependencies: {} }),
+  });
+  expect(end.status).toBe(2);
+  expect(end.stderr).not.toContain('members');
 });

@@ -64,6 +64,7 @@ const PLAYS: Readonly<Record<IamCommand, Play>> = {
     before: (world) => deployWith(world, '2', 7),
   },
   logs: { args: ['logs'] },
+  history: { args: ['history'] },
   verify: {
     args: ['verify'],
     before: async (world) => {

@@ -160,6 +160,7 @@ describe('diagnose', () => {
     const end = await world.run(['diagnose']);
     expect(end.stdout).toContain('the deployment of hyeon9mak-task-dev:2 is in progress.');
     expect(end.stdout).toContain('  serving now: hyeon9mak-task-dev:1, 2 of 2 tasks running');
+    expect(end.stdout).toContain('  ECS keeps starting tasks: the service has no circuit breaker');
     expect(end.stdout).toMatch(/^ {2}hyeon9mak-task-dev:2: [012] of 2 tasks running$/m);
     expect(end.stdout).toContain(
       'roll back: ecsdeploy rollback --cluster backend --service hyeon9mak-service-dev',

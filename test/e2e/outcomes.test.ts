@@ -1,11 +1,16 @@
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { StopTaskCommand, UpdateServiceCommand } from '@aws-sdk/client-ecs';
+import {
+  CreateServiceCommand,
+  RegisterTaskDefinitionCommand,
+  StopTaskCommand,
+  UpdateServiceCommand,
+} from '@aws-sdk/client-ecs';
 import { describe, expect, test, vi } from 'vitest';
 import type { Outcome } from '../../src/core/result.ts';
 import { accessDenied, awsFault } from '../../src/sandbox/wire.ts';
 import { readResult } from '../support/cli.ts';
-import type { Running } from '../support/cli.ts';
+import type { CliEnd, Running } from '../support/cli.ts';
 import { addService, CONFIG, makeWorld, stable } from '../support/world.ts';
 import type { World } from '../support/world.ts';
 
@@ -188,6 +193,35 @@ describe('an image for another CPU', () => {
   });
 });
 
+test('on machines that may have either CPU the image is not refused, and not blamed', async () => {
+  const world = await makeWorld();
+  const { stdout: image } = await world.run(['push', '--platform', 'linux/arm64', '--tag', 'arm']);
+  const definition = {
+    family: 'machines',
+    memory: '512',
+    containerDefinitions: [
+      {
+        name: 'app',
+        image: `${world.sandbox.registryHost}/hyeon9mak-dev:first`,
+        logConfiguration: { logDriver: 'splunk' as const, options: { 'splunk-url': 'https://s' } },
+      },
+    ],
+  };
+  await world.ecs.send(new RegisterTaskDefinitionCommand(definition));
+  const service = { serviceName: 'machines', taskDefinition: 'machines', desiredCount: 1 };
+  await world.ecs.send(
+    new CreateServiceCommand({ ...service, cluster: 'backend', launchType: 'EC2' }),
+  );
+  const args = ['--service', 'machines', '--container', 'app', '--image', image.trim(), '--json'];
+  const end = await world.run(['deploy', ...args, '--max-failures', '2']);
+  expect(end.stderr).toContain('the machines of the cluster decide');
+  // No circuit breaker takes it back.
+  expect(end.status, end.stderr).toBe(6);
+  const causes = readResult(end).services[0]?.causes ?? [];
+  expect(causes.length).toBeGreaterThan(0);
+  expect(causes.map(({ code }) => code)).not.toContain('wrong-architecture');
+});
+
 test("an image for another CPU whose log AWS cannot read: the image's own platform proves it", async () => {
   const world = await makeWorld();
   const { stdout: image } = await world.run(['push', '--platform', 'linux/arm64', '--tag', 'arm']);
@@ -298,6 +332,64 @@ test.each(['SIGINT', 'SIGTERM'] as const)(
     expect((await world.service()).taskDefinition).toMatch(/:2$/);
   },
 );
+
+test('a stalled deployment is given up long before --timeout, and the old revision serves', async () => {
+  const world = await makeWorld({ scenario: 'stall', speed: 300 });
+  const end = await world.run(['deploy', '--json', '--timeout', '1m']);
+  expect(end.status, end.stderr).toBe(6);
+  const [service] = readResult(end).services;
+  expect(service?.causes).toMatchObject([{ code: 'image-not-found' }]);
+  expect(service?.serving).toMatch(/:1$/);
+  expect(end.stderr).toContain('ECS starts no more tasks');
+});
+
+test('AWS that can be reached again is told before the end', async () => {
+  const world = await makeWorld();
+  const throttled = awsFault('ThrottlingException', 'Rate exceeded');
+  const end = await interfere(world, [], () =>
+    world.sandbox.fail('ecs:DescribeServices', throttled, 12),
+  );
+  expect(end.status, end.stderr).toBe(0);
+  const order = ['Cannot reach AWS', 'AWS can be reached again', 'runs hyeon9mak-task-dev:2 ('];
+  const places = order.map((text) => end.stderr.indexOf(text));
+  expect(places).toEqual(places.toSorted((a, b) => a - b));
+  expect(places).not.toContain(-1);
+});
+
+describe('while ECS rolls back', () => {
+  const words = (end: CliEnd) => end.stderr.slice(end.stderr.lastIndexOf('the deployment of'));
+  /** The command that the last lines print, as arguments. */
+  const printed = (end: CliEnd): readonly string[] =>
+    /→ continue watching: ecsdeploy (.*)/.exec(words(end))?.[1]?.split(' ') ?? [];
+
+  test.each<[string, Outcome, number, readonly string[], 'kill' | 'deny' | undefined]>([
+    ['an interrupt', 'interrupted', 130, [], 'kill'],
+    ['a lost sight', 'unknown', 9, [], 'deny'],
+    [
+      'an interrupt of a requested rollback',
+      'interrupted',
+      130,
+      ['--on-failure', 'rollback'],
+      'kill',
+    ],
+  ])('%s says so, and the printed command works', async (_, outcome, status, args, act) => {
+    const world = await makeWorld({ speed: 100, scenario: 'crash' });
+    const end = await world.run(['deploy', '--json', ...args], {
+      onStderr: (text, running) => {
+        if (!text.includes('is being rolled back')) return;
+        if (act === 'kill') running.kill('SIGINT');
+        const action = 'ecs:DescribeServices';
+        if (act === 'deny') world.sandbox.fail(action, accessDenied(action, '111122223333'), 1);
+      },
+    });
+    expect([end.status, readResult(end).outcome], end.stderr).toEqual([status, outcome]);
+    expect(words(end)).toContain('is still being rolled back');
+    expect(words(end)).not.toContain('ecsdeploy rollback');
+    const watched = await world.run(printed(end));
+    expect(watched.status, watched.stderr).toBe(0);
+    expect((await world.service()).taskDefinition).toMatch(/:1$/);
+  });
+});
 
 describe('an interrupt before the rollout changes nothing', () => {
   test.each([

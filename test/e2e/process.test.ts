@@ -1,7 +1,10 @@
 import { spawn, spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { expect, test } from 'vitest';
+import { readResult } from '../support/cli.ts';
 import { makeFolder } from '../support/files.ts';
+import { CONFIG, makeWorld } from '../support/world.ts';
 
 const BIN = resolve('bin/ecsdeploy.js');
 const ENVIRONMENT = { PATH: process.env['PATH'] };
@@ -23,6 +26,16 @@ test('a current folder that was deleted is named', () => {
   );
 });
 
+test.each([20, 22, 24, 28, 32, 40])('a limit of %i open files is named', (limit) => {
+  const address = 'AWS_ENDPOINT_URL=http://127.0.0.1:1 AWS_REGION=eu-west-1';
+  const end = shell(
+    `ulimit -n ${limit}; ${address} AWS_ACCESS_KEY_ID=a AWS_SECRET_ACCESS_KEY=b $CLI status --cluster c --service s`,
+  );
+  expect(end.stderr).toMatch(/^Error: (Too many files are open|Cannot reach AWS)/);
+  expect(end.stderr).not.toMatch(/^ {4}at /m);
+  expect([2, 4]).toContain(end.status);
+});
+
 test.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)(
   '%s ends a command in order',
   async (signal) => {
@@ -34,5 +47,39 @@ test.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)(
       child.once('close', (...end) => done(end));
     });
     expect([status, name]).toEqual([0, null]);
+  },
+);
+
+test.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)(
+  '%s in build.before ends the processes that it has started',
+  async (signal) => {
+    const child = "(trap 'touch ended; exit' TERM; while :; do sleep 0.05; done)";
+    const world = await makeWorld({
+      files: { 'hooks.yaml': `${CONFIG}build: { before: ["${child} & echo begun; wait"] }\n` },
+    });
+    const end = await world.spawn(['deploy', '--config', 'hooks.yaml'], {
+      onStderr: (text, process) => {
+        if (/^ *begun$/m.test(text)) process.kill(signal);
+      },
+    });
+    expect(end.status).toBe(130);
+    expect(end.stderr).toContain('No service was changed.');
+    expect(existsSync(join(world.folder, 'ended'))).toBe(true);
+    expect(world.writes()).toEqual([]);
+  },
+);
+
+test.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)(
+  '%s in the watch says how the rollout can be watched',
+  async (signal) => {
+    const world = await makeWorld({ speed: 1 });
+    const end = await world.spawn(['rollout', '--force', '--json'], {
+      onStderr: (text, child) => {
+        if (text.includes('deployment')) child.kill(signal);
+      },
+    });
+    expect(end.status).toBe(130);
+    expect(readResult(end).services).toMatchObject([{ outcome: 'interrupted' }]);
+    expect(end.stderr).toMatch(/ecsdeploy rollout \S+ --watch/);
   },
 );

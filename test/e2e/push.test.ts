@@ -9,7 +9,7 @@ import {
 import { RegisterTaskDefinitionCommand, UpdateServiceCommand } from '@aws-sdk/client-ecs';
 import { expect, test } from 'vitest';
 import { readResult } from '../support/cli.ts';
-import { addService, commitAll, CONFIG, makeWorld, stable } from '../support/world.ts';
+import { addService, commitAll, CONFIG, DOCKERFILE, makeWorld, stable } from '../support/world.ts';
 import type { World } from '../support/world.ts';
 
 const MANIFEST = 'application/vnd.docker.distribution.manifest.v2+json';
@@ -168,35 +168,39 @@ test('a further tag that cannot move is refused before the build', async () => {
   `);
   expect(world.writes()).toEqual([]);
 
-  const same = await world.run(['push', '--tag', 'one', '--extra-tag', 'latest']);
-  expect(same.status, same.stderr).toBe(0);
   const moved = await world.run(['push', '--tag', 'two', '--extra-tag', 'moving-1']);
   expect(moved.status, moved.stderr).toBe(0);
   expect(await digestOf(world, 'moving-1')).toBe(await digestOf(world, 'two'));
+  writeFileSync(join(world.folder, 'app'), 'program');
+  const same = await world.run(['push', '--tag', 'one', '--extra-tag', 'latest']);
+  expect(same.status, same.stderr).toBe(0);
 });
 
-test('an immutable tag that somebody else pushes meanwhile: the same image is well, another is not', async () => {
+test('a tag that somebody else pushes during the build: the same inputs are well, others are not', async () => {
   // The command before the build is somebody else's push of the same tag.
-  const race = (change: string) => ({
-    '.ecsdeployrc': `${CONFIG}build:\n  before: ['${change}"$NODE" "$BIN" push -q --tag race --config other.yaml >/dev/null']\n`,
-    'other.yaml': CONFIG,
-  });
+  const command = `if [ -z "$INNER" ]; then INNER=1 "$NODE" "$BIN" push -q --tag race $MORE >/dev/null; fi`;
+  const files = {
+    '.ecsdeployrc': `${CONFIG}build:\n  before: ['${command}']\n`,
+    Dockerfile: `${DOCKERFILE}ARG BY\nENV BY=$BY\n`,
+  };
   const environment = { NODE: process.execPath, BIN: join(process.cwd(), 'bin/ecsdeploy.js') };
-  const same = await makeWorld({ files: race('') });
-  await makeImmutable(same);
-  const won = await same.run(['push', '--tag', 'race', '--json'], { environment });
+  const world = await makeWorld({ files });
+  const won = await world.run(['push', '--tag', 'race', '--extra-tag', 'v1', '--json'], {
+    environment,
+  });
   expect(won.status, won.stderr).toBe(0);
-  expect(readResult(won).image?.digest).toBe(await digestOf(same, 'race'));
+  const digest = await digestOf(world, 'race');
+  expect(readResult(won).image).toMatchObject({ digest, built: true, pushed: false });
+  expect(await digestOf(world, 'v1')).toBe(digest);
 
-  const other = await makeWorld({ files: race('echo other > app; ') });
-  await makeImmutable(other);
-  const inner = `${CONFIG}build:\n  before: ['"$NODE" "$BIN" push -q --tag race --config other.yaml >/dev/null; echo mine > app']\n`;
-  writeFileSync(join(other.folder, '.ecsdeployrc'), inner);
-  const lost = await other.run(['push', '--tag', 'race'], { environment });
-  expect(lost.status).toBe(5);
+  const other = await makeWorld({ files });
+  const lost = await other.run(['push', '--tag', 'race'], {
+    environment: { ...environment, MORE: '--build-arg BY=other' },
+  });
+  expect(lost.status).toBe(3);
   expect(complaint(lost.stderr, other)).toMatchInlineSnapshot(`
-    "Error: Cannot push REGISTRY/hyeon9mak-dev:race: tag invalid: The image tag 'race' already exists in the 'hyeon9mak-dev' repository and cannot be overwritten because the repository is immutable.
-      → the tag belongs to another image and cannot be overwritten: choose another with --tag
+    "Error: Someone else pushed REGISTRY/hyeon9mak-dev:race (DIGEST) from other inputs during the build.
+      → to replace that image: --rebuild; to choose another tag: --tag TAG
     "
   `);
 });

@@ -92,7 +92,7 @@ test('an unknown command', async () => {
 test('no command', async () => {
   expect(await refusal({ args: [] })).toMatchInlineSnapshot(`
     "Error: No command was given.
-      → commands: deploy, push, render, register, rollout, rollback, status, diagnose, logs, verify, init, sandbox, help
+      → commands: deploy, push, render, register, rollout, rollback, status, diagnose, logs, history, verify, init, sandbox, help
       → see ecsdeploy --help
     status 2"
   `);
@@ -543,7 +543,7 @@ test('TLS to Docker without its files', async () => {
 
 test('a check that is not there', async () => {
   expect(await refusal({ args: ['push', '--skip-check', 'imge-platform'] })).toMatchInlineSnapshot(`
-    "Error: --skip-check: must be one of member-names, image-platform, image-exists, image-scan, container-port, port-mappings, task-size, execution-role, log-groups, secrets, deployment-in-progress, deployment-percent, latest-revision, rollback-target, build-context, emulation, not "imge-platform" (did you mean "image-platform"?)
+    "Error: --skip-check: must be one of member-names, image-platform, image-exists, image-scan, container-port, port-names, port-mappings, network-mode, launch-type, volumes, task-size, execution-role, log-groups, secrets, deployment-in-progress, deployment-percent, latest-revision, rollback-target, build-context, emulation, not "imge-platform" (did you mean "image-platform"?)
       → see ecsdeploy push --help
     status 2"
   `);
@@ -749,7 +749,7 @@ test('help on what is not there', async () => {
 test('help iam of what is not there', async () => {
   expect(await refusal({ args: ['help', 'iam', 'sandbox'] })).toMatchInlineSnapshot(`
     "Error: help iam has no policy for "sandbox".
-      → commands that exist: deploy, push, render, register, rollout, rollback, status, diagnose, logs, verify, …
+      → commands that exist: deploy, push, render, register, rollout, rollback, status, diagnose, logs, history, …
     status 2"
   `);
 });
@@ -785,7 +785,7 @@ test('a revision of another account', async () => {
     }),
   ).toMatchInlineSnapshot(`
     "Error: arn:aws:ecs:ap-northeast-2:999988887777:task-definition/hyeon9mak-task-dev:1 is in ap-northeast-2 of account 999988887777, but the service hyeon9mak-service-dev is in ap-northeast-2 of account 111122223333.
-      → register it there first, or name a revision in that region and account: hyeon9mak-task-dev:1
+      → register it there first, or name a revision in the service's region and account: hyeon9mak-task-dev:1
     status 2"
   `);
 });
@@ -810,7 +810,7 @@ test('a rollback to a revision that is not there', async () => {
 test('a rollback where nothing was before', async () => {
   expect(await refusal({ args: ['rollback'] })).toMatchInlineSnapshot(`
     "Error: "hyeon9mak-service-dev" has no earlier successful deployment than hyeon9mak-task-dev:1.
-      → name a revision: ecsdeploy rollback --to hyeon9mak-task-dev:REVISION
+      → name a revision: ecsdeploy rollback --cluster backend --service hyeon9mak-service-dev --to hyeon9mak-task-dev:REVISION
     status 3"
   `);
 });

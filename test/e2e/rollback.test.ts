@@ -48,6 +48,154 @@ test('goes back to the revision that was deployed successfully before', async ()
   expect(await revisionOf(world)).toBe(`${FAMILY}:2`);
 });
 
+describe('never goes forward to a revision that a rollback has left', () => {
+  const back = async (world: World, ...args: readonly string[]) => {
+    const end = await world.run(['rollback', ...args]);
+    return { ...end, on: (await revisionOf(world))?.split(':')[1] };
+  };
+
+  test('run again and again, it goes back to the first, and is then refused', async () => {
+    const world = await makeWorld();
+    await deployTwice(world);
+    expect(await back(world)).toMatchObject({ status: 0, on: '2' });
+    expect(await back(world)).toMatchObject({ status: 0, on: '1' });
+    world.writes();
+    expect(await back(world)).toMatchObject({ status: 3, on: '1' });
+    expect(world.writes()).toEqual([]);
+  });
+
+  test('after a rollback of the circuit breaker', async () => {
+    const world = await makeWorld();
+    await deployTwice(world);
+    world.sandbox.arm({ name: 'crash' });
+    expect((await world.run(['deploy', '-q', '--set-env', 'STEP=4'])).status).toBe(7);
+    world.writes();
+    for (const time of ['first', 'second']) {
+      const end = await back(world);
+      expect(end, time).toMatchObject({ status: 0, on: '3' });
+      expect(end.stderr).toContain(
+        `to go further back, name the revision: ecsdeploy rollback --cluster backend --service hyeon9mak-service-dev --to ${FAMILY}:2`,
+      );
+    }
+    expect(world.writes()).toEqual([]);
+  });
+
+  test('with a deployment in between', async () => {
+    const world = await makeWorld();
+    await deployTwice(world);
+    expect(await back(world)).toMatchObject({ status: 0, on: '2' });
+    const end = await world.run(['deploy', '-q', '--set-env', 'STEP=4']);
+    expect(end.status, end.stderr).toBe(0);
+    expect(await back(world)).toMatchObject({ status: 0, on: '2' });
+    expect(await back(world)).toMatchObject({ status: 0, on: '1' });
+  });
+
+  test('while the rollback is in progress', async () => {
+    const world = await makeWorld({ speed: 100 });
+    await deployTwice(world);
+    expect(await back(world, '--no-wait')).toMatchObject({ status: 0, on: '2' });
+    world.writes();
+    const end = await back(world);
+    expect(end).toMatchObject({ status: 0, on: '2' });
+    expect(end.stderr).toContain(`is already being rolled back to ${FAMILY}:2`);
+    expect(world.writes()).toEqual([]);
+  });
+
+  test('after a deployment in progress was stopped', async () => {
+    const world = await makeWorld({ speed: 100 });
+    await deployTwice(world);
+    await world.run(['deploy', '-q', '--no-wait', '--set-env', 'STEP=4']);
+    expect(await back(world)).toMatchObject({ status: 0, on: '3' });
+    world.writes();
+    expect(await back(world)).toMatchObject({ status: 0, on: '3' });
+    expect(world.writes()).toEqual([]);
+  });
+});
+
+describe('--dry-run', () => {
+  test('shows where it would go and what would change, and writes nothing', async () => {
+    const world = await makeWorld();
+    await deployTwice(world);
+    world.writes();
+    const end = await world.run(['rollback', '--dry-run', '--json']);
+    expect(end.status, end.stderr).toBe(0);
+    expect(end.stderr).toMatchInlineSnapshot(`
+      "Service hyeon9mak-service-dev in backend runs hyeon9mak-task-dev:3 and would go back to hyeon9mak-task-dev:2
+        container hyeon9mak-container
+          ~ environment.STEP: •••
+      "
+    `);
+    expect(readResult(end)).toMatchObject({
+      outcome: 'planned',
+      services: [
+        {
+          outcome: 'planned',
+          taskDefinition: expect.stringMatching(/:2$/),
+          previousTaskDefinition: expect.stringMatching(/:3$/),
+          serving: expect.stringMatching(/:3$/),
+        },
+      ],
+    });
+    expect(world.writes()).toEqual([]);
+    expect(await revisionOf(world)).toBe(`${FAMILY}:3`);
+  });
+
+  test('of a deployment in progress', async () => {
+    const world = await makeWorld({ speed: 20 });
+    await world.run(['deploy', '-q', '--no-wait']);
+    world.writes();
+    const end = await world.run(['rollback', '--dry-run', '--json']);
+    expect(end.stderr).toContain(`runs ${FAMILY}:2 and would go back to ${FAMILY}:1`);
+    expect(readResult(end).services[0]?.taskDefinition).toMatch(/:1$/);
+    expect(world.writes()).toEqual([]);
+  });
+
+  test('refuses what a rollback refuses', async () => {
+    const world = await makeWorld();
+    const end = await world.run(['rollback', '--dry-run']);
+    expect(end.status).toBe(3);
+    expect(end.stderr).toContain('has no earlier successful deployment');
+  });
+});
+
+describe('a revision is written as a number, with its family or as an ARN', () => {
+  const ARN = `arn:aws:ecs:ap-northeast-2:111122223333:task-definition/${FAMILY}`;
+  const commands: readonly (readonly [string, (named: string) => readonly string[], number])[] = [
+    ['rollback --to', (named) => ['rollback', '--dry-run', '--to', named], 2],
+    ['rollout', (named) => ['rollout', '--no-wait', named], 2],
+    [
+      'rollout --task-definition',
+      (named) => ['rollout', '--no-wait', '--task-definition', named],
+      0,
+    ],
+    [
+      'render --task-definition',
+      (named) => ['render', '--image', 'a:b', '--task-definition', named],
+      0,
+    ],
+    [
+      'verify --task-definition',
+      (named) => ['verify', '--image', 'a:b', '--task-definition', named],
+      0,
+    ],
+  ];
+
+  test.each(commands)('%s', async (_, argsOf, familyStatus) => {
+    const world = await makeWorld();
+    await deployTwice(world);
+    for (const named of ['1', `${FAMILY}:1`, `${ARN}:1`]) {
+      const end = await world.run([...argsOf(named), '--json']);
+      expect(end.status, end.stderr).toBe(0);
+    }
+    const family = await world.run(argsOf(FAMILY));
+    expect(family.status, family.stderr).toBe(familyStatus);
+    const refusal = `"${FAMILY}" is a family, not a revision.`;
+    expect(family.stderr.includes(refusal)).toBe(familyStatus === 2);
+    const missing = await world.run(argsOf('99'));
+    expect(missing.stderr).toContain(`There is no task definition "${FAMILY}:99"`);
+  });
+});
+
 test('leaves out a revision that failed in between', async () => {
   const world = await makeWorld();
   await deployTwice(world);
@@ -108,7 +256,7 @@ describe('is refused before anything is written', () => {
     expect(end.status).toBe(3);
     expect(end.stderr).toMatchInlineSnapshot(`
       "Error: "hyeon9mak-service-dev" has no earlier successful deployment than hyeon9mak-task-dev:1.
-        → name a revision: ecsdeploy rollback --to hyeon9mak-task-dev:REVISION
+        → name a revision: ecsdeploy rollback --cluster backend --service hyeon9mak-service-dev --to hyeon9mak-task-dev:REVISION
       "
     `);
     expect(world.writes()).toEqual([]);
@@ -153,7 +301,9 @@ describe('is refused before anything is written', () => {
     const end = await world.run(['rollback']);
     expect(end.status).toBe(3);
     expect(end.stderr).toContain('ecs:ListServiceDeployments');
-    expect(end.stderr).toContain(`name a revision: ecsdeploy rollback --to ${FAMILY}:REVISION`);
+    expect(end.stderr).toContain(
+      `name a revision: ecsdeploy rollback --cluster backend --service hyeon9mak-service-dev --to ${FAMILY}:REVISION`,
+    );
     expect(world.writes()).toEqual([]);
   });
 });

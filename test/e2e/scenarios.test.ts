@@ -14,6 +14,8 @@ interface End {
   readonly causes?: readonly CauseCode[];
   /** Words of stderr. */
   readonly says: string;
+  /** Revision that serves in the end; unless given :2 after a success, else :1. */
+  readonly serving?: number | null;
   /** `REGISTRY` stands for the sandbox's. */
   readonly args?: readonly string[];
   /** Times as fast as the wall clock; 300 unless given. */
@@ -45,7 +47,7 @@ const ENDS: Readonly<Record<ScenarioName, End>> = {
   success: succeeds('(2 of 2 tasks)'),
   'load-balancer': succeeds('registered 1 targets in (target-group hyeon9mak-dev)'),
   'slow-drain': succeeds('(draining 2 old tasks)'),
-  'desired-zero': succeeds('(desired count is 0)'),
+  'desired-zero': succeeds('(desired count is 0)', { serving: null }),
   autoscaling: succeeds('(3 of 3 tasks)'),
   'image-gone': rollsBack('image-not-found', 'the image is not in the registry'),
   'wrong-platform': rollsBack('wrong-architecture', 'has no variant for linux/amd64'),
@@ -73,7 +75,10 @@ const ENDS: Readonly<Record<ScenarioName, End>> = {
   'crash-no-rollback': fails('application-exit', 'ended with exit code 1'),
   'crash-loop': fails('application-exit', 'roll back: ecsdeploy rollback'),
   'never-starts': fails('secret-unavailable', 'the limit of --max-failures'),
-  'no-rollback-candidate': fails('application-exit', 'No rollback candidate was found'),
+  'no-rollback-candidate': {
+    ...fails('application-exit', 'No rollback candidate was found'),
+    serving: null,
+  },
   'exit-127': rollsBack('command-not-found', '(exit code 127)'),
   'out-of-memory': rollsBack('out-of-memory', 'needed more memory than it has'),
   'spot-interruption': succeeds('Warning: hyeon9mak-service-dev: AWS took the capacity back', {
@@ -172,11 +177,11 @@ async function deployIn(scenario: ScenarioName, { speed = 300, args = [], says, 
   expect(end.stderr).toContain(says.replace('REGISTRY', world.sandbox.registryHost));
   expect(end.status, end.stderr).toBe(status);
   expect(end.stderr.match(/Cannot reach AWS/g)?.length ?? 0).toBeLessThan(2);
-  return { world, before, after: await look(), result: readResult(end) };
+  return { world, before, after: await look(), result: readResult(end), stderr: end.stderr };
 }
 
 test.each(entries.filter((entry) => !isRefusal(entry)))('%s', async (scenario, expected) => {
-  const { before, after, result } = await deployIn(scenario, expected);
+  const { before, after, result, stderr } = await deployIn(scenario, expected);
   const [service] = result.services;
   expect([result.outcome, service?.outcome]).toEqual([expected.outcome, expected.outcome]);
   expect(service?.causes.map(({ code }) => code)).toEqual(expected.causes ?? []);
@@ -188,6 +193,15 @@ test.each(entries.filter((entry) => !isRefusal(entry)))('%s', async (scenario, e
     succeeded: service?.taskDefinition,
     'rolled-back': before?.taskDefinition,
   } as Partial<Record<Outcome, string>>;
+  const counts = service?.runningByRevision ?? {};
+  const { serving = result.outcome === 'succeeded' ? 2 : 1 } = expected;
+  expect(service?.serving?.split(':').at(-1) ?? null).toBe(serving?.toString() ?? null);
+  // Where somebody serves, the counts and the words say so.
+  expect(serving === null || (counts[service?.serving ?? ''] ?? 0) > 0).toBe(true);
+  const isTold = ['failed', 'timed-out', 'superseded'].includes(result.outcome) && serving !== null;
+  expect(
+    stderr.includes(`\n  serving now: hyeon9mak-task-dev:${serving}, 2 of 2 tasks running\n`),
+  ).toBe(isTold);
   const isOn = after?.taskDefinition;
   expect(isOn).toBe(revisions[result.outcome] ?? isOn);
 });

@@ -140,7 +140,8 @@ test('--help and --version go to stdout and cost no AWS', async () => {
 });
 
 test('every command has a help that names its options', async () => {
-  for (const command of ['deploy', 'push', 'render', 'register', 'rollout', 'verify', 'sandbox']) {
+  const commands = ['deploy', 'push', 'render', 'register', 'rollout', 'rollback', 'history'];
+  for (const command of [...commands, 'verify', 'init', 'sandbox']) {
     const { stdout } = await runCli([command, '--help']);
     expect(stdout).toMatchSnapshot();
   }

@@ -13,6 +13,7 @@ import {
 import type { RegisterTaskDefinitionCommandInput } from '@aws-sdk/client-ecs';
 import { expect, test } from 'vitest';
 import { readResult } from '../support/cli.ts';
+import { callEcs } from '../support/ecs-wire.ts';
 import { CONFIG, makeWorld, stable } from '../support/world.ts';
 import type { World, WorldOptions } from '../support/world.ts';
 
@@ -35,6 +36,32 @@ interface Row {
   readonly world?: WorldOptions;
   readonly prepare?: (world: World) => void | Promise<void>;
   readonly args?: readonly string[];
+}
+
+const MAP = {
+  registryArn: 'arn:aws:servicediscovery:ap-northeast-2:111122223333:service/srv-1',
+  containerName: 'hyeon9mak-container',
+};
+
+/** Gives the service a setting that demands something of its definition, with a revision that fits. */
+function demand(settings: object) {
+  return async ({ ecs, sandbox }: World) => {
+    const { taskDefinition } = await ecs.send(
+      new DescribeTaskDefinitionCommand({ taskDefinition: 'hyeon9mak-task-dev' }),
+    );
+    const definition = structuredClone(taskDefinition) as Definition;
+    const [app] = definition.containerDefinitions ?? [];
+    if (app !== undefined) app.portMappings = [{ containerPort: 8080, name: 'web' }];
+    if ('volumeConfigurations' in settings) {
+      definition.volumes = [{ name: 'data', configuredAtLaunch: true }];
+    }
+    await ecs.send(new RegisterTaskDefinitionCommand(definition));
+    await callEcs(sandbox, 'UpdateService', {
+      ...SERVICE,
+      taskDefinition: 'hyeon9mak-task-dev:2',
+      ...settings,
+    });
+  };
 }
 
 /** How each check is made to find something; where all is well it finds nothing. */
@@ -74,6 +101,29 @@ const ROWS: readonly Row[] = [
     args: ['--image', 'REGISTRY/hyeon9mak-dev:first'],
   },
   { check: 'task-size', status: 'fail', args: ['--task-definition', 'wrong-size.json'] },
+  {
+    check: 'container-port',
+    status: 'fail',
+    prepare: demand({ serviceRegistries: [{ ...MAP, containerPort: 8080 }] }),
+    args: ['--task-definition', 'other-port.json'],
+  },
+  {
+    check: 'port-names',
+    status: 'fail',
+    prepare: demand({
+      serviceConnectConfiguration: { enabled: true, services: [{ portName: 'web' }] },
+    }),
+    args: ['--task-definition', 'other-port.json'],
+  },
+  { check: 'network-mode', status: 'fail', args: ['--task-definition', 'wrong-mode.json'] },
+  { check: 'launch-type', status: 'fail', args: ['--task-definition', 'wrong-type.json'] },
+  {
+    check: 'volumes',
+    status: 'fail',
+    prepare: demand({ volumeConfigurations: [{ name: 'data' }] }),
+    args: ['--task-definition', 'other-port.json'],
+  },
+  { check: 'port-mappings', status: 'fail', args: ['--task-definition', 'two-ports.json'] },
   { check: 'port-mappings', status: 'fail', args: ['--task-definition', 'wrong-ports.json'] },
   {
     check: 'latest-revision',
@@ -163,6 +213,13 @@ const FILES = {
     { secrets: [{ name: 'TOKEN', valueFrom: '/token' }] },
   ),
   'wrong-size.json': definitionFile({ memory: '8192' }),
+  'other-port.json': definitionFile({}, { portMappings: [{ containerPort: 8081 }] }),
+  'wrong-mode.json': definitionFile({ networkMode: 'bridge' }),
+  'wrong-type.json': definitionFile({ requiresCompatibilities: ['EC2'] }),
+  'two-ports.json': definitionFile(
+    {},
+    { portMappings: [{ containerPort: 8080 }, { containerPort: 8080 }] },
+  ),
   'wrong-ports.json': definitionFile({}, { portMappings: [{ containerPort: 8080, hostPort: 80 }] }),
 };
 
@@ -179,7 +236,11 @@ test('where all is well every check says so, and nothing is written', async () =
       ok    containers: hyeon9mak-container, datadog-agent, log_router
       ok    deployment-in-progress: no deployment is in progress
       ok    deployment-percent: 2 to 4 tasks run during a deployment
-      skip  container-port: no load balancer
+      skip  container-port: no load balancer or service registry
+      skip  port-names: no port name is used
+      ok    network-mode: awsvpc
+      ok    launch-type: FARGATE
+      skip  volumes: none is configured at launch
       ok    task-size: 512 CPU units with 1024 MiB
       ok    port-mappings: ports 8080/tcp
       ok    execution-role: arn:aws:iam::111122223333:role/ecsTaskExecutionRole
@@ -195,7 +256,7 @@ test('where all is well every check says so, and nothing is written', async () =
       ok    files: FOLDER/Dockerfile
       skip  emulation: no step runs a program
       ok    build-context: 4 files, 1 kB; there is a .dockerignore
-    17 passed, 0 warnings, 0 failed, 2 skipped
+    19 passed, 0 warnings, 0 failed, 4 skipped
     "
   `);
   expect(world.writes()).toEqual([]);
@@ -279,7 +340,11 @@ test('several problems are shown at once, by service', async () => {
       ok    containers: hyeon9mak-container, datadog-agent, log_router
       ok    deployment-in-progress: no deployment is in progress
       ok    deployment-percent: 2 to 4 tasks run during a deployment
-      skip  container-port: no load balancer
+      skip  container-port: no load balancer or service registry
+      skip  port-names: no port name is used
+      ok    network-mode: awsvpc
+      ok    launch-type: FARGATE
+      skip  volumes: none is configured at launch
       ok    task-size: 512 CPU units with 1024 MiB
       ok    port-mappings: ports 8080/tcp
       ok    execution-role: arn:aws:iam::111122223333:role/ecsTaskExecutionRole
@@ -300,9 +365,36 @@ test('several problems are shown at once, by service', async () => {
       ok    files: FOLDER/Dockerfile
       skip  emulation: no step runs a program
       ok    build-context: 4 files, 1 kB; there is a .dockerignore
-    16 passed, 0 warnings, 2 failed, 2 skipped
+    18 passed, 0 warnings, 2 failed, 4 skipped
     "
   `);
+});
+
+test.each([
+  ['Service Connect', { serviceConnectConfiguration: { services: [{ portName: 'web' }] } }],
+  ['a service registry', { serviceRegistries: [{ ...MAP, containerPort: 8080 }] }],
+  [
+    'a load balancer',
+    { loadBalancers: [{ containerName: 'hyeon9mak-container', containerPort: 8080 }] },
+  ],
+  ['a volume', { volumeConfigurations: [{ name: 'data' }] }],
+])('rollout, too, refuses what UpdateService would refuse: %s', async (_, settings) => {
+  const world = await makeWorld({ files: FILES });
+  await demand(settings)(world);
+  await callEcs(
+    world.sandbox,
+    'RegisterTaskDefinition',
+    JSON.parse(FILES['other-port.json']) as Definition & Record<string, unknown>,
+  );
+  world.writes();
+  const end = await world.run(['rollout']);
+  expect(end.status, end.stderr).toBe(3);
+  expect(world.writes()).toEqual([]);
+  // What is refused here is what ECS refuses.
+  const update = { ...SERVICE, taskDefinition: 'hyeon9mak-task-dev:3' };
+  await expect(callEcs(world.sandbox, 'UpdateService', update)).rejects.toThrow('Exception');
+  const deploy = await world.run(['deploy']);
+  expect(deploy.status, deploy.stderr).toBe(0);
 });
 
 test('rollout refuses what its revision lacks', async () => {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { StoredImage } from '../../src/aws/images.ts';
+import type { Repository } from '../../src/aws/repositories.ts';
 import type { Service } from '../../src/core/ecs.ts';
 import type { JsonObject, Revision } from '../../src/core/task-definition.ts';
 import { EcsDeployError } from '../../src/errors.ts';
@@ -72,6 +73,7 @@ function observed(
 const stored = (platforms: readonly string[]): StoredImage => ({
   digest: 'sha256:1',
   platforms,
+  labels: {},
   config: 'sha256:c',
   manifest: '{}',
   mediaType: undefined,
@@ -94,12 +96,17 @@ const place: BuildPlace = {
   heavy: [],
 };
 
-function built(present: StoredImage | undefined, build?: BuildPlace): ObservedImage {
+function built(
+  present: StoredImage | undefined,
+  build?: BuildPlace,
+  repository?: Repository,
+): ObservedImage {
   const destination: Destination = {
     reference: IMAGE,
     tag: 'new',
     labels: {},
-    repository: undefined,
+    gaps: { submodules: [], pointers: [] },
+    repository,
     present: { stored: present, detail: undefined },
     extras: [],
   };
@@ -195,6 +202,85 @@ describe('the image', () => {
     const made = make({ services, image }, config);
     expect(made.image?.platform).toBe(platform);
     expect(failed(made)).toEqual(checks);
+  });
+
+  const windows = { runtimePlatform: { operatingSystemFamily: 'WINDOWS_SERVER_2022_CORE' } };
+  const x86 = { runtimePlatform: { cpuArchitecture: 'X86_64' } };
+  const ec2 = aService({ launchType: 'EC2' });
+  const external = aService({ launchType: 'EXTERNAL' });
+  const machines = aService({ launchType: undefined, capacityProviders: ['mine'] });
+
+  test.each<[JsonObject, readonly Service[], string, string]>([
+    // What definition or service say is compared.
+    [{}, [aService()], 'linux/amd64', 'ok'],
+    [{}, [aService()], 'linux/arm64', 'fail'],
+    [{}, [aService()], 'windows/amd64', 'fail'],
+    [arm, [aService(), ec2, external, machines], 'linux/amd64', 'fail'],
+    [arm, [aService(), ec2, external, machines], 'linux/arm64', 'ok'],
+    [x86, [ec2, external], 'linux/arm64', 'fail'],
+    [windows, [aService(), ec2, machines], 'windows/amd64', 'ok'],
+    [windows, [aService(), ec2, machines], 'linux/amd64', 'fail'],
+    // What nothing says is assumed, and no refusal.
+    [{}, [ec2, external, machines], 'linux/amd64', 'ok'],
+    [{}, [ec2, external, machines], 'linux/arm64', 'warn'],
+    [{}, [ec2, machines], 'windows/amd64', 'warn'],
+  ])(
+    'for %j: an image of another platform is refused only where that is known',
+    (members, services, platform, status) => {
+      for (const service of services) {
+        const one = [observed(aRevision('a:1', members), { service })];
+        const { findings } = make({ services: one, image: given([platform]) });
+        expect(findings.find(({ check }) => check === 'image-platform')).toMatchObject({ status });
+      }
+    },
+  );
+
+  test.each<[JsonObject, Service, string | undefined, string, string]>([
+    [{}, ec2, 'linux/arm64', 'linux/arm64', 'warn'],
+    [{}, ec2, undefined, 'linux/amd64', 'ok'],
+    [arm, ec2, undefined, 'linux/arm64', 'ok'],
+    [windows, ec2, undefined, 'windows/amd64', 'fail'],
+    [windows, aService(), 'linux/amd64', 'linux/amd64', 'fail'],
+  ])('for %j is built for where tasks run', (members, service, named, platform, status) => {
+    const services = [observed(aRevision('a:1', members), { service })];
+    const made = make({ services, image: built(undefined) }, { platform: named as never });
+    expect(made.image?.platform).toBe(platform);
+    const found = made.findings.filter(({ check }) => check === 'image-platform');
+    expect(found.map((finding) => finding.status)).toContain(status);
+    expect(found.some((finding) => finding.status === 'fail')).toBe(status === 'fail');
+  });
+
+  test('that exists is not refused because of an assumption', () => {
+    const services = [observed(aRevision('a:1'), { service: ec2 })];
+    expect(failed(make({ services, image: built(stored(['linux/arm64'])) }))).toEqual([]);
+    const two = [...services, observed(aRevision('b:1', arm))];
+    const made = make({ services: two, image: built(undefined) });
+    expect([made.image?.platform, failed(made)]).toEqual(['linux/arm64', []]);
+  });
+
+  test('of a repository that is not there yet is a warning, which can be skipped', () => {
+    const image: ObservedImage = {
+      kind: 'given',
+      reference: '111122223333.dkr.ecr.eu-west-1.amazonaws.com/docker-hub/library/nginx:1',
+      read: { value: { stored: 'missing-repository', detail: undefined } },
+    };
+    const services = [observed(aRevision('a:1'))];
+    const statusIn = ({ findings }: Plan) =>
+      findings.find(({ check }) => check === 'image-exists')?.status;
+    expect(statusIn(make({ services, image }))).toBe('warn');
+    expect(statusIn(make({ services, image }, { skipCheck: ['image-exists'] as never }))).toBe(
+      'skip',
+    );
+  });
+
+  test('is built for a repository that the push creates', () => {
+    const repository = { name: 'app', uri: 'registry/app', isCreatedOnPush: true } as Repository;
+    const made = make({ image: built(undefined, undefined, repository) });
+    expect(made.image).toMatchObject({ kind: 'build', reference: IMAGE });
+    expect(failed(made)).toEqual([]);
+    expect(made.findings).toContainEqual(
+      expect.objectContaining({ check: 'repository', status: 'warn' }),
+    );
   });
 
   test('cannot be built for tasks of two platforms at once', () => {

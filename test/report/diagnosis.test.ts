@@ -12,10 +12,8 @@ const diagnosis = (
   cluster: 'c',
   desired: 2,
   serving: arn('app:1'),
-  running: new Map([
-    [arn('app:2'), 0],
-    [arn('app:1'), 2],
-  ]),
+  hasBreaker: true,
+  running: { [arn('app:2')]: 0, [arn('app:1')]: 2 },
   subject: {
     deployment: 'ecs-svc/1',
     taskDefinition: arn('app:2'),
@@ -60,10 +58,19 @@ test('a pause names its stage and the command that shows how to approve it', () 
 });
 
 test('a healthy service', () => {
-  const running = new Map([[arn('app:2'), 1]]);
+  const running = { [arn('app:2')]: 1 };
   const healthy = diagnosis({ state: 'succeeded' }, { desired: 1, running });
   expect(formatDiagnosis(healthy)).toBe('s is healthy: app:2 is deployed, 1 of 1 task running.');
   expect(formatDiagnosis({ ...healthy, desired: 0 })).toBe(
     's is healthy: app:2 is deployed, desired count is 0.',
   );
+});
+
+test.each([
+  ['in-progress', false, true],
+  ['in-progress', true, false],
+  ['failed', false, false],
+] as const)('%s with a circuit breaker %s: ECS keeps trying %s', (state, hasBreaker, isTold) => {
+  const text = formatDiagnosis(diagnosis({ state }, { hasBreaker }));
+  expect(text.includes('ECS keeps starting tasks')).toBe(isTold);
 });

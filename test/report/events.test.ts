@@ -69,9 +69,33 @@ test('an interrupted deployment continues, and can be watched or rolled back', (
   ]);
 });
 
-test('a deployment interrupted while it is rolled back is not said to continue', () => {
-  expect(textOf(ended({ rollingBack: true }))).toEqual([
-    'Stopped watching s; the deployment of app:2 is still being rolled back',
+test.each([
+  ['interrupted', 'Stopped watching s; the deployment of app:2 is still being rolled back'],
+  [
+    'timed-out',
+    's: the deployment of app:2 did not finish within --timeout and is still being rolled back',
+  ],
+  ['unknown', 's: no answer; the deployment of app:2 (ecs-svc/1) is still being rolled back'],
+] as const)('%s while it is rolled back: it is not said to continue', (outcome, text) => {
+  const { result } = ended({});
+  const known = { ...result, outcome, deployment: 'ecs-svc/1', serving: 'task-definition/app:2' };
+  expect(textOf(ended({ rollingBack: true, reason: 'no answer', result: known }))).toEqual([
+    text,
     'continue watching: ecsdeploy rollout --watch --cluster c --service s',
   ]);
+});
+
+test.each([
+  ['task-definition/app:1', 2, ['  serving now: app:1, 2 of 2 tasks running']],
+  ['task-definition/app:1', 1, ['  serving now: app:1, 1 of 2 tasks running']],
+  ['task-definition/app:2', 2, []],
+  [null, 0, ['  no task is running: nothing serves']],
+])('a failure with %s serving says so', (serving, running, lines) => {
+  for (const outcome of ['failed', 'timed-out', 'superseded'] as const) {
+    const { result } = ended({});
+    const runningByRevision = serving === null ? {} : { [serving]: running };
+    const known = { ...result, outcome, serving, runningByRevision, desired: 2 };
+    const said = textOf(ended({ result: known })).filter((text) => text.startsWith('  '));
+    expect(said, outcome).toEqual(lines);
+  }
 });

@@ -62,7 +62,12 @@ test('texts of others stand in code blocks that they cannot end', () => {
   expect(summary).toContain(`**aws-rejected**\n\n\`\`\`\`text\n${evil}\n\`\`\`\`\n`);
 });
 
-test('the tasks that run after a rollback are named with their revision', () => {
+test.each([
+  [{ 'app:2': 2 }, '2 of 2'],
+  [{}, '2 of 2'],
+  [{ 'app:2': 0, 'app:1': 2 }, '2 of 2 on app:1'],
+  [{ 'app:2': 2, 'app:1': 1 }, '2 of 2 on app:2, 1 of 2 on app:1'],
+])('running tasks %j are counted for each revision', (counts, tasks) => {
   const { summary } = filesOf({
     outcome: 'rolled-back',
     services: [
@@ -74,9 +79,12 @@ test('the tasks that run after a rollback are named with their revision', () => 
         previousTaskDefinition: 'task-definition/app:1',
         desired: 2,
         running: 2,
+        runningByRevision: Object.fromEntries(
+          Object.entries(counts).map(([name, count]) => [`task-definition/${name}`, count]),
+        ),
         failedTasks: 3,
       }),
     ],
   });
-  expect(summary).toContain('| s | rolled-back | app:2 | 2 of 2 on app:1 | 3 |');
+  expect(summary).toContain(`| s | rolled-back | app:2 | ${tasks} | 3 |`);
 });

@@ -280,17 +280,25 @@ describe('ways', () => {
   });
 });
 
-test('a rollback that is never answered ends soon after an interrupt, as interrupted', async () => {
-  const world = await makeWorld(
-    [{ name: 'image-gone' }],
-    (action) => action === 'StopServiceDeployment',
-  );
-  await world.run([await world.move()], { noWait: true });
-  await sleep(50);
-  const running = world.run([await world.move({ way: 'stop' })]);
-  await sleep(200);
-  world.interrupt.abort(new EcsDeployError({ code: 'interrupted', message: 'Interrupted.' }));
-  expect(await running).toMatchObject([{ outcome: 'interrupted' }]);
+describe('an interrupt of a rollback that AWS never answers', () => {
+  test.each(['StopServiceDeployment', 'UpdateService'])('%s', async (struck) => {
+    let isArmed = false;
+    const world = await makeWorld(
+      [{ name: 'image-gone' }],
+      (action) => isArmed && action === struck,
+    );
+    await world.run([await world.move()], { noWait: true });
+    await sleep(50);
+    if (struck === 'UpdateService') {
+      world.sandbox.fail('ecs:StopServiceDeployment', awsFault('ConflictException', 'No.'));
+    }
+    isArmed = true;
+    const running = world.run([await world.move({ way: 'stop' })]);
+    await sleep(200);
+    world.interrupt.abort(new EcsDeployError({ code: 'interrupted', message: 'Interrupted.' }));
+    expect(await running).toMatchObject([{ outcome: 'interrupted' }]);
+    expect(world.events.at(-1)).toMatchObject({ kind: 'error', error: { code: 'sight-lost' } });
+  });
 });
 
 describe('a rollback whose answer is lost', () => {

@@ -25,7 +25,7 @@ export interface Running {
 export interface CliOptions<R extends Running = Running> {
   readonly environment?: Readonly<Record<string, string | undefined>>;
   readonly directory?: string;
-  readonly stdin?: string;
+  readonly stdin?: string | Buffer;
   /** Keys to type on a terminal once a text is on it, in order; no terminal when absent. */
   readonly answers?: readonly (readonly [shown: string, keys: string])[];
   /** Called with each chunk of stderr, to act during a run. */
@@ -82,7 +82,7 @@ export function runCli(args: readonly string[], options: CliOptions = {}): Promi
   if (answers !== undefined) Object.assign(stderr.stream, terminal);
   const input =
     answers === undefined
-      ? Readable.from(stdin === '' ? [] : [stdin])
+      ? Readable.from(stdin.length === 0 ? [] : [stdin])
       : Object.assign(keyboard, terminal);
   return inside({ environment: environmentOf(options), directory }, async () => {
     const status = await run(args, {

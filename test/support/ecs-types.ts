@@ -34,6 +34,7 @@ export const settings = (more: Partial<Service['settings']> = {}): Service['sett
   strategy: 'ROLLING',
   bakeMinutes: 0,
   hasAlarms: false,
+  hasBreaker: false,
   breakerRollsBack: false,
   ...more,
 });
@@ -58,6 +59,10 @@ export const service = (
   capacityProviders: [],
   isDaemon: false,
   loadBalancers: [],
+  registries: [],
+  portNames: [],
+  volumes: [],
+  hasNetwork: false,
   settings: settings(),
   currentRollout: undefined,
   ...more,

@@ -10,7 +10,7 @@ export interface Described {
 /** Calls ECS without an SDK, which would drop unknown members. */
 export async function callEcs(
   { url }: Pick<Sandbox, 'url'>,
-  operation: 'RegisterTaskDefinition' | 'DescribeTaskDefinition',
+  operation: 'RegisterTaskDefinition' | 'DescribeTaskDefinition' | 'UpdateService',
   input: JsonObject,
 ): Promise<Described> {
   const response = await fetch(url, {

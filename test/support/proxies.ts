@@ -2,7 +2,9 @@ import { createServer, request as httpRequest } from 'node:http';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { connect, createServer as createTcpServer } from 'node:net';
 import type { AddressInfo, NetConnectOpts, Server, Socket } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { onTestFinished } from 'vitest';
+import type { Mode } from './broken-answers.ts';
 
 async function listen(server: Server): Promise<number> {
   await new Promise<void>((resolve) => {
@@ -45,6 +47,61 @@ export async function httpProxy(
     server.close();
   });
   return `127.0.0.1:${await listen(server)}`;
+}
+
+/** One AWS call that a proxy received. */
+export interface ProxiedCall {
+  /** Without its service, e.g. `UpdateService`. */
+  readonly action: string;
+  readonly body: string;
+}
+
+/** How a proxy breaks the answer to a call; with `carriedOut`, AWS acts on the call before. */
+export interface Breakage {
+  readonly mode: Mode;
+  readonly carriedOut: boolean;
+}
+
+/** Starts a proxy for an AWS API until the test ends, and returns its URL; undefined breaks nothing. */
+export async function apiProxy(
+  url: string,
+  strike: (call: ProxiedCall) => Breakage | undefined,
+): Promise<string> {
+  const server = createServer((request, response) => {
+    const { socket, headers } = request;
+    const answer = async () => {
+      const body = await text(request);
+      const action = String(headers['x-amz-target']).replace(/^.*\./, '');
+      const breakage = strike({ action, body });
+      const carryOut = async () => {
+        const { host: _, connection: __, 'content-length': ___, ...rest } = headers;
+        const path = request.url ?? '/';
+        return fetch(new URL(path, url), {
+          method: request.method ?? 'POST',
+          headers: rest as Record<string, string>,
+          ...(body !== '' && { body }),
+        });
+      };
+      if (breakage !== undefined) {
+        const { mode, carriedOut } = breakage;
+        const whole = carriedOut ? await (await carryOut()).text() : '{"service":{}}';
+        mode(socket, whole);
+        return;
+      }
+      const real = await carryOut();
+      response.writeHead(real.status, {
+        'content-type': real.headers.get('content-type') ?? 'text/plain',
+      });
+      response.end(Buffer.from(await real.arrayBuffer()));
+    };
+    answer().catch(() => socket.destroy());
+  });
+  server.on('connection', (socket) => socket.on('error', () => undefined));
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return `http://127.0.0.1:${await listen(server)}`;
 }
 
 /** A connection to a server that can be slow and can be cut. */

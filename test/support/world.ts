@@ -44,6 +44,8 @@ const PROJECT = {
 /** A project on disk and a local AWS, for one test. */
 export interface World {
   readonly sandbox: Sandbox;
+  /** Address of the daemon, for `DOCKER_HOST`. */
+  readonly docker: string;
   /** Work tree with Dockerfile and config, one commit. */
   readonly folder: string;
   readonly ecs: ECSClient;
@@ -93,11 +95,12 @@ export async function makeWorld(options: WorldOptions = {}): Promise<World> {
     ...(isUsual && (repository ??= commitProject())),
   });
   if (!isUsual) commitAll(folder);
+  const docker = engine?.url ?? process.env['DOCKER_HOST'] ?? '';
   const environment = {
     ...sandbox.environment,
     AWS_CONFIG_FILE: devNull,
     AWS_SHARED_CREDENTIALS_FILE: devNull,
-    DOCKER_HOST: engine?.url ?? process.env['DOCKER_HOST'],
+    DOCKER_HOST: docker,
     ECSDEPLOY_POLL: '15ms',
     ...(HAS_GIT ? {} : { ECSDEPLOY_TAG: 'f'.repeat(40) }),
   };
@@ -114,6 +117,7 @@ export async function makeWorld(options: WorldOptions = {}): Promise<World> {
   let looked = 0;
   return {
     sandbox,
+    docker,
     folder,
     ecs,
     ecr: new ECRClient(client),
@@ -143,13 +147,17 @@ export async function makeWorld(options: WorldOptions = {}): Promise<World> {
   };
 }
 
-/** Adds a service that runs the start world's first revision in one task. */
-export async function addService({ ecs }: World, serviceName: string): Promise<void> {
+/** Adds a service with one task, of the start world's first revision unless another is named. */
+export async function addService(
+  { ecs }: World,
+  serviceName: string,
+  taskDefinition = 'hyeon9mak-task-dev:1',
+): Promise<void> {
   await ecs.send(
     new CreateServiceCommand({
       cluster: 'backend',
       serviceName,
-      taskDefinition: 'hyeon9mak-task-dev:1',
+      taskDefinition,
       desiredCount: 1,
       launchType: 'FARGATE',
       networkConfiguration: { awsvpcConfiguration: { subnets: ['subnet-1'] } },

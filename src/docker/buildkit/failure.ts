@@ -39,12 +39,21 @@ const HINTS: readonly (readonly [RegExp, string | ((match: RegExpExecArray) => s
     },
   ],
   [
+    /transport is closing|ENHANCE_YOUR_CALM|prior goaway/,
+    'the BuildKit session was closed; it takes about 140 kB of paths in COPY and ADD: if there are more, copy folders instead of files',
+  ],
+  [
     /no space left on device/i,
     'the disk of the Docker daemon is full: docker system df shows what uses it, docker system prune frees it',
   ],
   [
     /no active session/,
     'this build cannot pull the base image or log in to its registry: pull it first (docker pull --platform PLATFORM IMAGE)',
+  ],
+  [
+    /((\d{12})\.dkr[.-]ecr[\w-]*\.([\w-]+)\.[\w.]+)\/[^]*(?:unauthorized|authorization failed|no basic auth|denied|forbidden|40[13])/i,
+    ([, host, account, region]) =>
+      `if account ${account} is not the one that is pushed to, log in to its registry first (aws ecr get-login-password --region ${region} | docker login --username AWS --password-stdin ${host}); its repository policy must allow this identity ecr:BatchGetImage and ecr:GetDownloadUrlForLayer`,
   ],
   [
     /unauthorized|authorization failed|access denied|401/i,

@@ -4,6 +4,7 @@ import { unescape } from 'node:querystring';
 import { setImmediate } from 'node:timers/promises';
 import { EcsDeployError } from '../../errors.ts';
 import { compilePatterns } from '../context/dockerignore.ts';
+import type { Patterns } from '../context/dockerignore.ts';
 import { readContent } from '../context/read.ts';
 import { walk } from '../context/walk.ts';
 import type { Entry, Filter } from '../context/walk.ts';
@@ -23,17 +24,30 @@ export interface Sent {
 /**
  * Serves `FileSync/DiffCopy`: offers every entry of the requested folder and sends the content of
  * those that the daemon requests. A file that cannot be read is reported to `fail`.
+ *
+ * BuildKit reads `.dockerignore` and sends its patterns back in headers, which take about 140 kB:
+ * a longer list is given as `ignored`, hidden from BuildKit, and applied here.
  */
 export function serveFiles(
   folders: Readonly<Record<string, string>>,
   sent: Sent,
   fail: (error: unknown) => void,
+  ignored?: Patterns,
 ): Method {
+  let isIgnoreFileRead = false;
+  const excluded = (call: Call, folder: string): Patterns => {
+    if (ignored === undefined) return compilePatterns(valuesOf(call, 'exclude-patterns'));
+    const paths = valuesOf(call, 'followpaths');
+    const isFirst = !isIgnoreFileRead && paths.length === 1 && paths[0] === '.dockerignore';
+    isIgnoreFileRead ||= isFirst;
+    return folder === 'dockerfile' || isFirst ? IGNORE_FILES : ignored;
+  };
   return async (call) => {
-    const root = folders[valuesOf(call, 'dir-name')[0] ?? ''];
+    const folder = valuesOf(call, 'dir-name')[0] ?? '';
+    const root = folders[folder];
     if (root === undefined) throw rpcError('notFound', 'no such folder is offered');
     try {
-      await diffCopy(call, root, sent);
+      await diffCopy(call, root, await filterOf(call, root, excluded(call, folder)), sent);
     } catch (error) {
       // The daemon reports all other errors in its own answer.
       if (error instanceof EcsDeployError) fail(error);
@@ -42,6 +56,8 @@ export function serveFiles(
   };
 }
 
+const IGNORE_FILES = compilePatterns(['*.dockerignore']);
+
 /** What is kept of an entry until the daemon requests it: its stat would take ten times the memory. */
 interface Offered {
   readonly absolute: string;
@@ -49,8 +65,7 @@ interface Offered {
   readonly size: number;
 }
 
-async function diffCopy(call: Call, root: string, sent: Sent): Promise<void> {
-  const filter = await filterOf(call, root);
+async function diffCopy(call: Call, root: string, filter: Filter, sent: Sent): Promise<void> {
   const offered: Offered[] = [];
   const offer = async () => {
     let batch: Uint8Array[] = [];
@@ -165,12 +180,12 @@ function valuesOf({ header }: Call, name: string): readonly string[] {
   );
 }
 
-async function filterOf(call: Call, root: string): Promise<Filter> {
+async function filterOf(call: Call, root: string, exclude: Patterns): Promise<Filter> {
   const followed = await followLinks(root, valuesOf(call, 'followpaths'));
   const patterns = [...valuesOf(call, 'include-patterns'), ...followed];
   return {
     include: patterns.length === 0 ? undefined : compilePatterns(patterns),
-    exclude: compilePatterns(valuesOf(call, 'exclude-patterns')),
+    exclude,
   };
 }
 

@@ -1,3 +1,4 @@
+import { withoutColours } from '../../core/foreign.ts';
 import type { Emit } from '../../events.ts';
 import type { DaemonLine } from '../engine/lines.ts';
 import { buildFailed } from './failure.ts';
@@ -84,7 +85,7 @@ function takeVertex(steps: Map<string, Step>, vertex: Vertex, emit: Emit): void 
 
 function takeLine(log: string[], text: string, emit: Emit): void {
   // A program that draws a progress bar rewrites one line over and over.
-  const line = text.trimEnd().split('\r').at(-1) ?? '';
+  const line = withoutColours(text).trimEnd().split('\r').at(-1) ?? '';
   if (line.trim() === '') return;
   log.push(line);
   if (log.length > QUOTED_LINES) log.shift();

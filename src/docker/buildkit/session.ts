@@ -24,6 +24,9 @@ type StreamArguments = [
   raw: readonly string[],
 ];
 
+/** The limit of Go's gRPC for the headers of a call. */
+const HEADER_BYTES = 16 << 20;
+
 /**
  * BuildKit closes a session that does not answer health checks
  * (docs/explanation/how-docker-behaves.md#how-a-session-stays-alive).
@@ -59,7 +62,13 @@ export async function openSession(
   // A lost connection is reported by the answer of the build.
   socket.on('error', () => undefined);
   const connection = performServerHandshake(socket, {
-    settings: { initialWindowSize: 1 << 20, maxConcurrentStreams: 1000 },
+    settings: {
+      initialWindowSize: 1 << 20,
+      maxConcurrentStreams: 1000,
+      maxHeaderListSize: HEADER_BYTES,
+    },
+    // BuildKit sends each pattern and each path as a header of its own.
+    maxHeaderListPairs: HEADER_BYTES,
   });
   connection.on('error', () => undefined);
   connection.on('stream', (...[stream, headers, , raw]: StreamArguments) => {

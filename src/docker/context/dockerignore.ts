@@ -12,6 +12,12 @@ export interface Patterns {
   readonly reach: (folder: string, which: 'negated' | 'plain') => boolean;
 }
 
+/** The patterns of a file. */
+export interface IgnoreFile extends Patterns {
+  /** About how many bytes they take as headers of HTTP/2. */
+  readonly size: number;
+}
+
 /** A pattern and where it is written, for its error. */
 interface Line {
   readonly text: string;
@@ -23,7 +29,7 @@ interface Line {
  * `.dockerignore`, or that one. Throws `dockerignore-invalid` and, when the file cannot be read,
  * `context-missing`.
  */
-export async function readIgnoreFile(context: string, dockerfile: string): Promise<Patterns> {
+export async function readIgnoreFile(context: string, dockerfile: string): Promise<IgnoreFile> {
   for (const file of [`${dockerfile}.dockerignore`, join(context, '.dockerignore')]) {
     const source = await readFile(file, 'utf8').catch((error: unknown) => {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
@@ -31,7 +37,7 @@ export async function readIgnoreFile(context: string, dockerfile: string): Promi
     });
     if (source !== undefined) return compileIgnoreFile(source, file);
   }
-  return compilePatterns([]);
+  return compileLines([]);
 }
 
 /**
@@ -39,7 +45,7 @@ export async function readIgnoreFile(context: string, dockerfile: string): Promi
  *
  * Throws `dockerignore-invalid` as {@link compilePatterns}, with the file and the line.
  */
-export function compileIgnoreFile(source: string, file: string): Patterns {
+export function compileIgnoreFile(source: string, file: string): IgnoreFile {
   const lines = source.replace(/^\uFEFF/, '').split('\n');
   return compileLines(
     lines.map((line, index) => {
@@ -67,7 +73,7 @@ export function compilePatterns(patterns: readonly string[]): Patterns {
  * The npm libraries differ on names with `( ) + { }` and on `**`
  * (docs/explanation/how-docker-behaves.md#how-dockerignore-is-read).
  */
-function compileLines(lines: readonly Line[]): Patterns {
+function compileLines(lines: readonly Line[]): IgnoreFile {
   const patterns = lines.flatMap(compileLine);
   const folders = new Map<string, readonly boolean[]>();
   /** Which patterns match the path or a folder above it; those that cannot change the result are skipped. */
@@ -91,6 +97,7 @@ function compileLines(lines: readonly Line[]): Patterns {
     negated: patterns.flatMap(({ isNegated, path }) => (isNegated ? startOf(path) : [])),
   };
   return {
+    size: patterns.reduce((sum, { path }) => sum + Buffer.byteLength(path) + HEADER_BYTES, 0),
     match: (path) => {
       const last = hitsOf(path).lastIndexOf(true);
       return patterns[last]?.isNegated === false;
@@ -99,6 +106,9 @@ function compileLines(lines: readonly Line[]): Patterns {
       starts[which].some((start) => start === undefined || start.startsWith(`${folder}/`)),
   };
 }
+
+/** Bytes that HTTP/2 adds to the value of a header: the index of its name, and the length. */
+const HEADER_BYTES = 4;
 
 /** The prefix of all paths that the pattern can match; undefined when it is unknown. */
 function startOf(pattern: string): [string | undefined] {

@@ -13,6 +13,8 @@ export interface Filter {
   readonly exclude: Patterns;
   /** A path that is included even when `exclude` matches it. */
   readonly keep?: string | undefined;
+  /** Skips folders that cannot be read, and takes names that are not UTF-8 as well as they can be. */
+  readonly isLenient?: true;
 }
 
 /** One entry of a folder; sockets, pipes and devices are skipped. */
@@ -49,14 +51,14 @@ function* walkFolder(
   inodes: Map<string, string>,
 ): Generator<Entry> {
   const prefix = join(root, folder, '/');
-  for (const bytes of namesIn(join(root, folder), isFolderSelected)) {
+  for (const bytes of namesIn(join(root, folder), isFolderSelected && !filter.isLenient)) {
     const name = bytes.toString('utf8');
     const path = folder === '' ? name : `${folder}/${name}`;
     const absolute = `${prefix}${name}`;
     const selection = select(filter, path);
     if (selection === undefined) continue;
     const { isSelected, below } = selection;
-    if (isSelected) checkName(bytes, absolute);
+    if (isSelected && !filter.isLenient) checkName(bytes, absolute);
     const stat = unlessGone(absolute, () => lstatSync(absolute, { bigint: true }));
     if (stat?.isDirectory()) {
       const inner = walkFolder(root, below, path, isSelected, inodes);
@@ -69,7 +71,7 @@ function* walkFolder(
     } else if (isSelected && stat?.isSymbolicLink()) {
       const target = unlessGone(absolute, () => readlinkSync(absolute, 'buffer'));
       if (target === undefined) continue;
-      checkName(target, absolute);
+      if (!filter.isLenient) checkName(target, absolute);
       yield { kind: 'link', path, absolute, stat, linkname: target.toString('utf8') };
     } else if (isSelected && stat?.isFile()) {
       const linkname = stat.nlink > 1n ? firstOf(inodes, stat, path) : '';

@@ -82,7 +82,10 @@ function clientOptions(address: DockerAddress): DockerOptions {
   const path = socketPath(address);
   if (path !== undefined) return { ...UNSET, socketPath: path, protocol: 'http' };
   if (host.startsWith('tcp://') || host.startsWith('http')) {
-    return { ...tcpAddress(address), protocol: tls === undefined ? 'http' : 'https', ...tls };
+    const { host: name, port } = tcpAddress(address);
+    // docker-modem takes the start of a bare IPv6 address for the scheme of a URL.
+    const bracketed = name.includes(':') ? `[${name}]` : name;
+    return { host: bracketed, port, protocol: tls === undefined ? 'http' : 'https', ...tls };
   }
   if (host.startsWith('ssh://')) {
     // The host name of the requests has no meaning: the agent makes the connection.

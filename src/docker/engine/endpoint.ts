@@ -18,10 +18,50 @@ export function socketPath({ host }: DockerAddress): string | undefined {
   return /^(?:unix|npipe):\/\/(.*)$/s.exec(host)?.[1];
 }
 
+/** The parts of an address that is not a file; a part that it lacks is empty. */
+export interface RemoteAddress {
+  readonly user: string;
+  /** An IPv6 address is without brackets, its zone behind `%`. */
+  readonly host: string;
+  readonly port: string;
+  readonly path: string;
+}
+
+/** Splits an address; unlike `URL`, it takes the zone of an IPv6 address. Throws `docker-unsuitable`. */
+export function remoteAddress(address: string): RemoteAddress {
+  const parts =
+    /^[a-z]+:\/\/(?:([^/@]*)@)?(?:\[([\da-f:.]+(?:%[^\]\s]+)?)\]|([^-:/?#[\]@\s][^:/?#[\]@\s]*))(?::(\d+))?(\/\S*)?$/i.exec(
+      address,
+    );
+  if (parts === null || Number(parts[4] ?? 0) > 65_535) throw invalidAddress(address);
+  const [, user = '', ipv6, name = '', port = '', path = ''] = parts;
+  const host = ipv6?.replace(/%25/, '%') ?? name;
+  return { user: user.replace(/%([\da-f]{2})/gi, decodeByte), host, port, path };
+}
+
+const decodeByte = (_: string, digits: string) => String.fromCharCode(Number.parseInt(digits, 16));
+
+function invalidAddress(address: string): EcsDeployError {
+  return new EcsDeployError({
+    code: 'docker-unsuitable',
+    message: `The Docker address "${address}" is invalid.`,
+    hint: 'use unix://PATH, tcp://HOST:PORT or ssh://USER@HOST:PORT, an IPv6 address in brackets',
+  });
+}
+
 /** Host and port of a `tcp://` or `http://` address. */
-export function tcpAddress({ host, tls }: DockerAddress): { host: string; port: number } {
-  const { hostname, port } = new URL(host.replace(/^tcp:/, 'http:'));
-  return { host: hostname, port: Number(port || (tls === undefined ? 2375 : 2376)) };
+export function tcpAddress({ host: address, tls }: DockerAddress): { host: string; port: number } {
+  const { host, port } = remoteAddress(address);
+  // docker-modem builds a URL, which cannot have the zone of an IPv6 address.
+  if (host.includes('%')) throw invalidAddress(address);
+  return { host, port: Number(port || (tls === undefined ? 2375 : 2376)) };
+}
+
+/** An address without a password, which no connection uses; the user of ssh stays. */
+function withoutPassword(address: string): string {
+  return address
+    .replace(/^((?:tcp|https?):\/\/).*@/i, '$1')
+    .replace(/^(ssh:\/\/[^/@:]*):(?!\d+\/).*@/i, '$1@');
 }
 
 /** Variables of the process. */
@@ -49,7 +89,10 @@ export function dockerAddresses(
   if (host !== undefined && host !== '') {
     const folder = environment['DOCKER_CERT_PATH'] ?? configFolder(environment);
     const tls = (environment['DOCKER_TLS_VERIFY'] ?? '') === '' ? undefined : readTls(folder);
-    return [{ host, source: named.host === undefined ? 'DOCKER_HOST' : '--docker-host', tls }];
+    const address = withoutPassword(host);
+    return [
+      { host: address, source: named.host === undefined ? 'DOCKER_HOST' : '--docker-host', tls },
+    ];
   }
   const name = named.context ?? (environment['DOCKER_CONTEXT'] || currentContext(environment));
   if (name !== undefined && name !== 'default') return [contextAddress(name, environment)];
@@ -119,7 +162,7 @@ function contextAddress(name: string, environment: Environment): DockerAddress {
   }
   const tls = join(contexts, 'tls', id, 'docker');
   return {
-    host: host ?? `unix://${DEFAULT_SOCKET}`,
+    host: withoutPassword(host ?? `unix://${DEFAULT_SOCKET}`),
     source,
     tls: existsSync(tls) ? readTls(tls) : undefined,
   };

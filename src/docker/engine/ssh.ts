@@ -1,14 +1,15 @@
 import { spawn } from 'node:child_process';
 import { Agent } from 'node:http';
 import { Duplex } from 'node:stream';
+import { remoteAddress } from './endpoint.ts';
 
 /**
  * A connection to the daemon at `ssh://[user@]host[:port][/socket]` through the user's `ssh`, as the
  * docker CLI does it, so that host keys, agents and `~/.ssh/config` apply.
  */
 export function openSsh(address: string): Duplex {
-  const { pathname } = new URL(address);
-  const socket = pathname === '' || pathname === '/' ? [] : ['--host', `unix://${pathname}`];
+  const { path } = remoteAddress(address);
+  const socket = path === '' || path === '/' ? [] : ['--host', `unix://${path}`];
   const { options, host } = sshTarget(address);
   const command = ['docker', ...socket, 'system', 'dial-stdio'];
   return connect(['-o', 'ConnectTimeout=30', '-T', ...options, '--', host, ...command]);
@@ -23,13 +24,10 @@ export function sshAgent(address: string): Agent {
 
 /** The arguments of `ssh` for an address: options and host. */
 export function sshTarget(address: string): { readonly options: string[]; readonly host: string } {
-  const { hostname, username, port } = new URL(address);
+  const { user, host, port } = remoteAddress(address);
   return {
-    options: [
-      ...(username === '' ? [] : ['-l', decodeURIComponent(username)]),
-      ...(port === '' ? [] : ['-p', port]),
-    ],
-    host: hostname,
+    options: [...(user === '' ? [] : ['-l', user]), ...(port === '' ? [] : ['-p', port])],
+    host,
   };
 }
 

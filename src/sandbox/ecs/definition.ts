@@ -13,7 +13,7 @@ export interface ContainerDefinition {
   readonly portMappings?: readonly PortMapping[];
   readonly healthCheck?: HealthCheck;
   readonly logConfiguration?: LogConfiguration;
-  readonly environment?: readonly { readonly name: string; readonly value: string }[];
+  readonly environment?: readonly { readonly name: string; readonly value?: string | null }[];
   readonly secrets?: readonly { readonly name: string; readonly valueFrom: string }[];
   readonly dependsOn?: readonly { readonly containerName: string; readonly condition: string }[];
   readonly stopTimeout?: number;
@@ -22,6 +22,7 @@ export interface ContainerDefinition {
 }
 
 interface PortMapping {
+  readonly name?: string;
   readonly containerPort?: number;
   readonly hostPort?: number;
   readonly protocol?: string;
@@ -57,6 +58,7 @@ export interface TaskDefinitionBody {
     readonly cpuArchitecture?: string;
     readonly operatingSystemFamily?: string;
   };
+  readonly volumes?: readonly { readonly name?: string; readonly configuredAtLaunch?: boolean }[];
   readonly [member: string]: unknown;
 }
 

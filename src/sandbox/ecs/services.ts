@@ -140,10 +140,34 @@ function checkSettings(settings: ServiceSettings, { body }: TaskDefinition): voi
   if (body.networkMode === 'awsvpc' && !settings.networkConfiguration?.awsvpcConfiguration) {
     throw fault("Network Configuration must be provided when networkMode 'awsvpc' is specified.");
   }
+  if (body.networkMode !== 'awsvpc' && settings.networkConfiguration?.awsvpcConfiguration) {
+    throw fault(
+      'Network Configuration is not valid for the given networkMode of this task definition.',
+    );
+  }
   if (settings.launchType && !body.compatibilities?.includes(settings.launchType)) {
     throw fault(`Task definition does not support launch_type ${settings.launchType}.`);
   }
-  for (const { containerName, containerPort } of settings.loadBalancers) {
+  const { enabled, services = [] } = settings.serviceConnectConfiguration ?? {};
+  const portNames = new Set(
+    body.containerDefinitions.flatMap(({ portMappings = [] }) =>
+      portMappings.map(({ name }) => name),
+    ),
+  );
+  for (const { portName } of enabled === false ? [] : services) {
+    if (portNames.has(portName)) continue;
+    throw fault(
+      `portName(${portName}) does not refer to any named PortMapping in the task definition.`,
+    );
+  }
+  for (const { name } of settings.volumeConfigurations ?? []) {
+    if (body.volumes?.some((volume) => volume.name === name && volume.configuredAtLaunch)) continue;
+    throw fault(`The volume ${name} is not configured at launch in the task definition.`);
+  }
+  const registries = (settings.serviceRegistries ?? []).filter(
+    ({ containerName }) => containerName !== undefined,
+  );
+  for (const { containerName, containerPort } of [...settings.loadBalancers, ...registries]) {
     const container = body.containerDefinitions.find(({ name }) => name === containerName);
     if (container === undefined) {
       throw fault(`The container ${containerName} does not exist in the task definition.`);

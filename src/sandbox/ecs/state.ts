@@ -87,6 +87,15 @@ export interface ServiceSettings {
   readonly networkConfiguration?: {
     readonly awsvpcConfiguration?: Readonly<Record<string, unknown>>;
   };
+  readonly serviceConnectConfiguration?: {
+    readonly enabled?: boolean;
+    readonly services?: readonly { readonly portName: string }[];
+  };
+  readonly serviceRegistries?: readonly {
+    readonly containerName?: string;
+    readonly containerPort?: number;
+  }[];
+  readonly volumeConfigurations?: readonly { readonly name: string }[];
   readonly [member: string]: unknown;
 }
 

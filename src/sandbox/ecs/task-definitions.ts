@@ -10,6 +10,7 @@ export function registerTaskDefinition(
   original = false,
 ): TaskDefinition {
   const { tags, ...rest } = input;
+  if (Array.isArray(tags) && tags.length === 0) throw clientFault('Tags can not be empty.');
   const body = normalise(validate(rest as unknown as TaskDefinitionBody));
   const revisions = simulation.families.get(body.family) ?? [];
   const revision = revisions.length + 1;
@@ -85,7 +86,8 @@ function validate(body: TaskDefinitionBody): TaskDefinitionBody {
     throw clientFault("Task definition doesn't have any essential container.");
   }
   for (const role of [body.executionRoleArn, body.taskRoleArn]) {
-    if (role?.startsWith('arn:') && !/^arn:[\w-]+:iam::\d{12}:role\/.+/.test(role)) {
+    const isWrong = role?.startsWith('arn:') && !/^arn:[\w-]+:iam::\d{12}:role\/.+/.test(role);
+    if (role === '' || isWrong) {
       throw clientFault('Role is not valid');
     }
   }
@@ -103,7 +105,8 @@ function validateContainer(body: TaskDefinitionBody, container: ContainerDefinit
     );
   }
   validateSecrets(container);
-  for (const { hostPort, containerPort } of container.portMappings ?? []) {
+  for (const { hostPort, containerPort, name } of container.portMappings ?? []) {
+    if (name === '') throw clientFault('Port mapping name should not be empty.');
     if (body.networkMode === 'awsvpc' && hostPort && hostPort !== containerPort) {
       throw clientFault(
         'When networkMode=awsvpc, the host ports and container ports in port mappings must match.',
@@ -237,6 +240,11 @@ function normalise(body: TaskDefinitionBody): TaskDefinitionBody {
       volumesFrom: [],
       systemControls: [],
       ...container,
+      ...(container.environment && {
+        environment: container.environment.filter(
+          ({ value }) => value !== undefined && value !== null,
+        ),
+      }),
       portMappings: (container.portMappings ?? []).map((mapping) => ({
         ...(hasOwnPorts && { hostPort: mapping.containerPort }),
         protocol: 'tcp',

@@ -55,6 +55,8 @@ export function serviceView(simulation: Simulation, service: Service, withTags: 
     availabilityZoneRebalancing: 'DISABLED',
     resourceManagementType: 'CUSTOMER',
     ...settings,
+    serviceConnectConfiguration: undefined,
+    volumeConfigurations: undefined,
     ...platformOf(settings),
     serviceArn: service.arn,
     serviceName: service.name,
@@ -91,6 +93,8 @@ function deploymentView(service: Service, deployment: Deployment): unknown {
     updatedAt: deployment.updatedAt,
     ...computeOf(settings),
     networkConfiguration: settings.networkConfiguration,
+    serviceConnectConfiguration: settings.serviceConnectConfiguration,
+    volumeConfigurations: settings.volumeConfigurations,
     rolloutState: deployment.rolloutState,
     rolloutStateReason: deployment.rolloutStateReason,
   };

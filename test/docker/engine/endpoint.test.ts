@@ -1,6 +1,11 @@
 import { createHash } from 'node:crypto';
 import { expect, test } from 'vitest';
-import { dockerAddresses, socketPath, tcpAddress } from '../../../src/docker/engine/endpoint.ts';
+import {
+  dockerAddresses,
+  remoteAddress,
+  socketPath,
+  tcpAddress,
+} from '../../../src/docker/engine/endpoint.ts';
 import { makeFolder } from '../../support/files.ts';
 
 const META = `contexts/meta/${createHash('sha256').update('remote').digest('hex')}/meta.json`;
@@ -54,4 +59,40 @@ test('an address is a socket or a host with a port', () => {
   expect(socketPath(at('tcp://host'))).toBeUndefined();
   expect(tcpAddress(at('tcp://host'))).toEqual({ host: 'host', port: 2375 });
   expect(tcpAddress(at('http://host:8080'))).toEqual({ host: 'host', port: 8080 });
+});
+
+test.each([
+  ['ssh://h', { user: '', host: 'h', port: '', path: '' }],
+  ['ssh://me@h:22/run/d.sock', { user: 'me', host: 'h', port: '22', path: '/run/d.sock' }],
+  ['ssh://a%40b@h', { user: 'a@b', host: 'h', port: '', path: '' }],
+  ['ssh://[::1%25eth0]/', { user: '', host: '::1%eth0', port: '', path: '/' }],
+  ['tcp://[fe80::1%25en0]:2375', { user: '', host: 'fe80::1%en0', port: '2375', path: '' }],
+  ['tcp://[::1]', { user: '', host: '::1', port: '', path: '' }],
+])('the parts of %s', (address, parts) => {
+  expect(remoteAddress(address)).toEqual(parts);
+});
+
+test.each(['ssh://', 'ssh://[::1', 'ssh://a b', 'tcp://h:x', 'tcp://h:65536', 'ssh://-oX=y'])(
+  '%s is no address',
+  (address) => {
+    expect(() => remoteAddress(address)).toThrow('is invalid');
+  },
+);
+
+test('a zone of an IPv6 address is for ssh only', () => {
+  const address = { host: 'tcp://[fe80::1%25en0]:2375', source: '', tls: undefined };
+  expect(() => tcpAddress(address)).toThrow('is invalid');
+});
+
+test.each([
+  ['tcp://u:pw@h:1', 'tcp://h:1'],
+  ['tcp://u:p@w/x@h:1', 'tcp://h:1'],
+  ['https://token@h', 'https://h'],
+  ['ssh://u:pw@h', 'ssh://u@h'],
+  ['ssh://u@h:22/run/a@b.sock', 'ssh://u@h:22/run/a@b.sock'],
+  ['ssh://h:22/run/a@b.sock', 'ssh://h:22/run/a@b.sock'],
+  ['unix:///run/a@b.sock', 'unix:///run/a@b.sock'],
+])('%s has no password: %s', (address, clean) => {
+  expect(dockerAddresses({}, { host: address })[0].host).toBe(clean);
+  expect(dockerAddresses({ DOCKER_HOST: address }, {})[0].host).toBe(clean);
 });

@@ -1,0 +1,352 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Writable } from 'node:stream';
+import { expect, test } from 'vitest';
+import type { Change } from '../../src/core/changes.ts';
+import type { Cause } from '../../src/core/diagnosis.ts';
+import { serviceResult } from '../../src/core/result.ts';
+import type { Output, Result, ServiceResult } from '../../src/core/result.ts';
+import { EcsDeployError } from '../../src/errors.ts';
+import type { Event, EventOf } from '../../src/events.ts';
+import { writeGithubFiles } from '../../src/report/github.ts';
+import { formatOutput } from '../../src/report/output.ts';
+import { commandGuard, openReporter } from '../../src/report/reporter.ts';
+import { expectInert, HOSTILE, MARKER } from '../support/hostile.ts';
+import { makeFolder } from '../support/files.ts';
+
+const causeOf = (t: string): Cause => ({
+  code: 'unknown',
+  summary: t,
+  hint: t,
+  evidence: [t, t],
+  tasks: 2,
+});
+const changesOf = (t: string): Change[] => [
+  { container: t, path: t, before: t, after: t },
+  { container: null, path: t, before: undefined, after: { [t]: [t] } },
+  { container: t, path: 'name', before: t, after: 'new' },
+];
+const resultOf = (t: string, outcome: ServiceResult['outcome']): ServiceResult =>
+  serviceResult({
+    cluster: t,
+    service: t,
+    outcome,
+    taskDefinition: t,
+    previousTaskDefinition: `old ${t}`,
+    deployment: t,
+    causes: [causeOf(t)],
+    changes: changesOf(t),
+  });
+const layersOf = (t: string) => [
+  { id: t, current: 1, total: 2, state: 'pushing' as const },
+  { id: t, current: 1, total: 2, state: 'exists' as const },
+];
+
+/** Events of every kind with a text of others in every member; a kind without a sample does not compile. */
+const SAMPLES: {
+  readonly [K in Event['kind']]: (t: string) => readonly Omit<EventOf<K>, 'kind'>[];
+} = {
+  'api-call': (t) => [{ action: t, milliseconds: 1, failure: t }],
+  warning: (t) => [{ message: t, hint: t }],
+  plan: (t) => [
+    {
+      image: t,
+      builds: true,
+      services: [{ cluster: t, service: t, from: t, to: t, changes: changesOf(t) }],
+    },
+  ],
+  checked: (t) => [
+    {
+      findings: (['ok', 'warn', 'fail', 'skip'] as const).map((status) => ({
+        check: 'log-groups',
+        about: t,
+        status,
+        message: t,
+        hint: t,
+      })),
+    },
+  ],
+  'image-present': (t) => [{ reference: t, digest: t }],
+  'docker-found': (t) => [
+    { address: t, source: t, version: t, standIn: false },
+    { address: t, source: t, version: t, standIn: true },
+  ],
+  'before-started': (t) => [{ command: t }],
+  'before-output': (t) => [{ line: t }],
+  'build-started': (t) => [{ platform: t }],
+  'context-sent': () => [{ files: 1, bytes: 1 }],
+  'build-step': (t) => [
+    { name: t, state: 'started', seconds: 1 },
+    { name: t, state: 'completed', seconds: 1 },
+  ],
+  'build-output': (t) => [{ line: t }],
+  built: (t) => [{ platform: t, seconds: 1 }],
+  'repository-created': (t) => [{ uri: t }],
+  'push-started': () => [{}],
+  'push-progress': (t) => [{ layers: layersOf(t) }],
+  pushed: (t) => [{ digest: t, seconds: 1, layers: layersOf(t) }],
+  'image-tagged': (t) => [{ tags: [t, t] }],
+  registered: (t) => [{ revision: t, seconds: 1 }],
+  'register-skipped': (t) => [{ revision: t }],
+  'register-retried': (t) => [{ family: t }],
+  'rollout-started': (t) => [{ service: t, deployment: t, from: t, to: `new ${t}` }],
+  'rollout-unchanged': (t) => [{ service: t, revision: t }],
+  error: (t) => {
+    const error = new EcsDeployError({ code: 'aws-rejected', message: t, hint: t });
+    return [
+      { error },
+      { error: new EcsDeployError({ code: 'usage', message: t }, [error, error]) },
+    ];
+  },
+  'rollout-progress': (t) => [
+    {
+      service: t,
+      phase: t,
+      stage: t,
+      traffic: 1,
+      waitsFor: undefined,
+      waitsSince: t,
+      waitsAtMost: 1,
+      draining: 0,
+      counts: { desired: 1, running: 1, pending: 1, failed: 1, limit: 1, old: 1 },
+    },
+  ],
+  'rollout-paused': (t) => [
+    { service: t, stage: t, hook: t, record: t, expiresAt: t, timeoutAction: t },
+  ],
+  'service-event': (t) => [{ service: t, message: t }],
+  cause: (t) => [
+    { service: t, cause: causeOf(t) },
+    { service: t, cause: { ...causeOf(t), tasks: 0 } },
+  ],
+  'rolling-back': (t) => [{ service: t, reason: t }],
+  'service-ended': (t) =>
+    (
+      [
+        'succeeded',
+        'failed',
+        'rolled-back',
+        'superseded',
+        'timed-out',
+        'unknown',
+        'interrupted',
+      ] as const
+    ).map((outcome) => ({
+      result: resultOf(t, outcome),
+      reason: t,
+      seconds: 1,
+      digests: [t],
+      rollingBack: false,
+      detached: false,
+    })),
+  'polls-failing': (t) => [{ message: t }],
+  'polls-recovered': () => [{}],
+  'watch-ended': () => [{ polls: 1, calls: 1, mostCalls: 1 }],
+  'log-empty': () => [{}],
+  'config-drafted': (t) => [{ path: t, content: t }],
+  'workflow-read': (t) => [
+    {
+      remarks: (['ok', 'warn'] as const).map((status) => ({ place: t, status, message: t })),
+      missing: [{ place: t, key: t, text: t, ways: t }],
+    },
+  ],
+  'workflow-proposed': (t) => [{ content: t }],
+  'file-written': (t) => [
+    { path: t, again: t },
+    { path: t, again: undefined },
+  ],
+  'sandbox-started': (t) => [{ url: t, registry: t, speed: 1, scenarios: [t] }],
+  'sandbox-stand-in': (t) => [{ reason: t }],
+  'sandbox-waiting': (t) => [{ variables: [t] }],
+  interrupted: (t) => [{ message: t, hint: t }],
+};
+
+const eventsOf = (text: string): Event[] =>
+  Object.entries(SAMPLES).flatMap(([kind, sample]) =>
+    sample(text).map((members) => ({ kind, ...members }) as Event),
+  );
+
+/** A stream that collects; as a terminal it has columns and what ora calls. */
+function collect(isTTY: boolean) {
+  let text = '';
+  const stream = new Writable({
+    decodeStrings: false,
+    write: (part: string, _, done) => {
+      text += part;
+      done();
+    },
+  });
+  const terminal = {
+    isTTY,
+    columns: 10_000,
+    clearLine: () => true,
+    cursorTo: () => true,
+    moveCursor: () => true,
+  };
+  return {
+    stream: Object.assign(stream, terminal) as unknown as NodeJS.WriteStream,
+    text: () => text,
+  };
+}
+
+test.each([
+  ['plain', false, {}],
+  ['plain', false, { FORCE_COLOR: '1' }],
+  ['terminal', true, {}],
+  ['terminal', true, { NO_COLOR: '1' }],
+  ['json', false, {}],
+  ['quiet', false, {}],
+] as const)(
+  'the %s reporter writes nothing of others raw (terminal: %s, %j)',
+  async (progress, isTTY, more) => {
+    for (const github of [false, true]) {
+      const environment = { ...more, ...(github && { GITHUB_ACTIONS: 'true' }) };
+      for (const hostile of HOSTILE) {
+        const { stream, text } = collect(isTTY);
+        const reporter = await openReporter({ progress, verbose: true, stream, environment });
+        for (const event of eventsOf(hostile)) reporter.report({ ...event, at: new Date(0) });
+        reporter.end();
+        expect(text()).toContain(MARKER);
+        // ora hides the cursor even without colours.
+        expectInert(text(), { github, coloured: isTTY || 'FORCE_COLOR' in more });
+      }
+    }
+  },
+);
+
+/** Results of every kind; a kind without a sample does not compile. */
+const OUTPUTS: {
+  readonly [K in Output['kind']]: (t: string) => Omit<Extract<Output, { kind: K }>, 'kind'>;
+} = {
+  text: (t) => ({ text: t }),
+  diff: (t) => ({ changes: changesOf(t) }),
+  status: (t) => ({
+    services: [
+      {
+        service: t,
+        cluster: t,
+        status: t,
+        desired: 1,
+        running: 1,
+        pending: 1,
+        serving: t,
+        runningByRevision: { [t]: 1 },
+        deployments: [
+          {
+            id: t,
+            status: t,
+            taskDefinition: t,
+            rolloutState: t,
+            desired: 1,
+            running: 1,
+            pending: 1,
+            failedTasks: 1,
+            createdAt: null,
+            serviceDeployment: { status: t, stage: t, failures: 1, threshold: 1, pausedBy: t },
+          },
+        ],
+        tasks: [
+          { id: t, taskDefinition: t, lastStatus: t, health: t, since: null, stoppedReason: t },
+        ],
+        events: [{ createdAt: null, message: t }],
+      },
+    ],
+  }),
+  diagnosis: (t) => ({
+    services: [[causeOf(t)], []].map((causes) => ({
+      service: t,
+      cluster: t,
+      desired: 1,
+      serving: t,
+      running: { [t]: 1 },
+      hasBreaker: false,
+      subject: {
+        deployment: t,
+        taskDefinition: t,
+        state: 'failed',
+        createdAt: new Date(0),
+        reason: t,
+        pausedAt: t,
+      },
+      causes,
+      events: [t],
+    })),
+  }),
+  history: (t) => ({
+    services: [
+      {
+        service: t,
+        cluster: t,
+        desired: 1,
+        running: 1,
+        taskDefinition: t,
+        serving: t,
+        runningByRevision: { [t]: 1 },
+        rollbackTo: t,
+        history: [
+          {
+            deployment: t,
+            outcome: 'failed',
+            status: t,
+            reason: t,
+            createdAt: new Date(0).toISOString(),
+            finishedAt: null,
+            seconds: null,
+            taskDefinition: t,
+            image: t,
+            tag: t,
+            commit: t,
+          },
+        ],
+      },
+    ],
+  }),
+  logs: (t) => ({ lines: [{ task: t, container: t, time: t, message: t }], withContainer: true }),
+};
+
+test.each(Object.keys(OUTPUTS) as Output['kind'][])(
+  'the result %s has nothing of others raw',
+  async (kind) => {
+    for (const github of [false, true]) {
+      const guard = commandGuard(github ? { GITHUB_ACTIONS: 'true' } : {});
+      for (const hostile of HOSTILE) {
+        for (const coloured of [false, true]) {
+          const output = { kind, ...OUTPUTS[kind](hostile) } as Output;
+          const text = guard(await formatOutput(output, coloured));
+          expect(text).toContain(MARKER);
+          expectInert(text, { github, coloured });
+        }
+      }
+    }
+  },
+);
+
+test('the files of a job have nothing of others raw, and each output is one line', () => {
+  for (const hostile of HOSTILE) {
+    const folder = makeFolder({ output: '', summary: '' });
+    const [output, summary] = [join(folder, 'output'), join(folder, 'summary')];
+    const result: Result = {
+      command: 'deploy',
+      outcome: 'failed',
+      image: { reference: hostile, digest: hostile, platform: null, built: true, pushed: true },
+      services: [resultOf(hostile, 'rolled-back'), resultOf(hostile, 'failed')],
+      error: { code: 'aws-rejected', message: hostile, hint: hostile },
+      seconds: { total: 1 },
+    };
+    writeGithubFiles(result, { GITHUB_OUTPUT: output, GITHUB_STEP_SUMMARY: summary });
+    const [values, page] = [readFileSync(output, 'utf8'), readFileSync(summary, 'utf8')];
+    expectInert(values, {});
+    expectInert(page, { github: true });
+    expect(values.match(/^[\w-]+(?==)/gm)).toEqual([
+      'outcome',
+      'image',
+      'digest',
+      'task-definition',
+    ]);
+    const outside = page
+      .replaceAll(/^(`{3,}).*\n[^]*?\n\1$/gm, '')
+      .replace(/^Image `[^`\n]*`/m, '');
+    expect(outside).not.toMatch(/(?<!\\)[<[`]/);
+    expect(outside.match(/^\|.*$/gm)).toHaveLength(4);
+  }
+});
