@@ -93,6 +93,15 @@ const COMMANDS: { readonly [C in CommandName]: CommandRow<C> } = {
     examples: ['ecsdeploy verify', 'ecsdeploy verify --env prod --image REGISTRY/REPOSITORY:TAG'],
     load: async () => (await import('./commands/verify.ts')).verify,
   },
+  init: {
+    summary: 'write .ecsdeployrc: ask for what it needs, or read a GitHub Actions workflow',
+    examples: [
+      'ecsdeploy init',
+      'ecsdeploy init --from-workflow .github/workflows/deploy.yml',
+      'ecsdeploy init --cluster backend --service api --container app --repository shop',
+    ],
+    load: async () => (await import('./commands/init.ts')).init,
+  },
   sandbox: {
     summary: 'run a local ECS, ECR and CloudWatch Logs to try everything without an AWS account',
     argument: ['[command...]', 'command to run in the sandbox, after --'],

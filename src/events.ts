@@ -1,5 +1,6 @@
 import type { Change } from './core/changes.ts';
 import type { Finding } from './core/checks.ts';
+import type { Remark } from './core/result.ts';
 import type { RolloutEvent } from './core/rollout-events.ts';
 
 /** Bytes of one layer on its way to the registry. */
@@ -102,6 +103,26 @@ export type Event =
       readonly mostCalls: number;
     }
   | { readonly kind: 'log-empty' }
+  | { readonly kind: 'config-drafted'; readonly path: string; readonly content: string }
+  | {
+      readonly kind: 'workflow-read';
+      readonly remarks: readonly Remark[];
+      /** Settings that the workflow takes from somewhere else, e.g. `${{ secrets.CLUSTER }}`. */
+      readonly missing: readonly {
+        readonly place: string;
+        readonly key: string;
+        readonly text: string;
+        /** How the setting can be given. */
+        readonly ways: string;
+      }[];
+    }
+  | { readonly kind: 'workflow-proposed'; readonly content: string }
+  | {
+      readonly kind: 'file-written';
+      readonly path: string;
+      /** The command line that writes the same without questions. */
+      readonly again: string | undefined;
+    }
   | {
       readonly kind: 'sandbox-started';
       readonly url: string;

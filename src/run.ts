@@ -66,7 +66,7 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
   };
   const finish = async (result: CommandResult, error: Result['error']): Promise<number> => {
     reporter.end();
-    const { output, status, outcome, image, services, logs, checks, seconds } = result;
+    const { output, status, outcome, image, services, logs, checks, init, seconds } = result;
     const document: Result = redact({
       outcome,
       command,
@@ -74,6 +74,7 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
       services,
       ...(logs && { logs }),
       ...(checks && { checks }),
+      ...(init && { init }),
       error,
       seconds: { ...seconds, total: Math.round(performance.now() - start) / 1000 },
     });
@@ -148,6 +149,7 @@ function makeContext(
   print: Context['print'],
 ): Context<never> {
   const { environment, directory, stdin, stderr, signal } = io;
+  const isTerminal = stdin.isTTY && stderr.isTTY;
   // Every call listens to it while it is under way: Node would take many of them for a leak.
   setMaxListeners(0, signal);
   const reported = new Set<string>();
@@ -175,22 +177,22 @@ function makeContext(
         hint: `pipe the input into it, or use an argument: see ecsdeploy ${invocation.command} --help`,
       });
     },
-    ask:
-      stdin.isTTY && stderr.isTTY
-        ? async (question) => {
-            // The answer is a secret: readline's echo goes nowhere.
-            const output = new Writable({ write: (_chunk, _encoding, done) => done() });
-            const terminal = createInterface({ input: stdin, output, terminal: true });
-            terminal.on('SIGINT', io.interrupt);
-            stderr.write(printable(question));
-            try {
-              return await terminal.question('', { signal });
-            } finally {
-              terminal.close();
-              stderr.write('\n');
-            }
+    terminal: isTerminal ? { input: stdin, output: stderr } : undefined,
+    ask: isTerminal
+      ? async (question) => {
+          // The answer is a secret: readline's echo goes nowhere.
+          const output = new Writable({ write: (_chunk, _encoding, done) => done() });
+          const terminal = createInterface({ input: stdin, output, terminal: true });
+          terminal.on('SIGINT', io.interrupt);
+          stderr.write(printable(question));
+          try {
+            return await terminal.question('', { signal });
+          } finally {
+            terminal.close();
+            stderr.write('\n');
           }
-        : undefined,
+        }
+      : undefined,
   };
 }
 

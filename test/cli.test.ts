@@ -29,7 +29,7 @@ test.each([
   );
 });
 
-test.each(['exec', 'init', 'p', 'toString', 'constructor', '__proto__'])(
+test.each(['exec', 'p', 'toString', 'constructor', '__proto__'])(
   'for the unknown command %s, no command is suggested',
   async (word) => {
     expect(await refusal(word)).toBe(`Unknown command '${word}'. → see ecsdeploy --help`);

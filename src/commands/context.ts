@@ -20,6 +20,10 @@ export interface Context<C extends CommandName = CommandName> {
   /** Writes to stdout before the command ends; resolves to false once stdout is no longer read. */
   readonly print: (output: Output) => Promise<boolean>;
   readonly readStdin: () => Promise<Buffer>;
+  /** Where questions are asked; undefined without a terminal. */
+  readonly terminal:
+    | { readonly input: NodeJS.ReadStream; readonly output: NodeJS.WriteStream }
+    | undefined;
   /** Asks on the terminal; undefined without a terminal. */
   readonly ask: ((question: string) => Promise<string>) | undefined;
 }

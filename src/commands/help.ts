@@ -17,7 +17,8 @@ export async function help(context: Context<'help'>): Promise<CommandResult> {
     });
   }
   if (command === 'push') requireSettings(config, ['repository']);
-  else if (command !== 'register') requireSettings(config, ['cluster', 'service']);
+  else if (command !== 'register' && command !== 'init')
+    requireSettings(config, ['cluster', 'service']);
   if (command === 'deploy') requireSettings(config, ['repository']);
   const names: PolicyNames = {
     region: config.region ?? context.environment['AWS_REGION'],

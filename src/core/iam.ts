@@ -107,6 +107,7 @@ export const IAM_COMMANDS = [
   'logs',
   'history',
   'verify',
+  'init',
 ] as const;
 
 /** A command of {@link IAM_COMMANDS}. */
@@ -153,13 +154,13 @@ export const PERMISSIONS: readonly Permission[] = [
     action: 'ecs:DescribeServices',
     on: 'Service',
     needed: ['deploy', 'render', 'rollout', 'rollback', 'status', 'diagnose', 'logs', 'history'],
-    optional: ['push', 'register', 'verify'],
+    optional: ['push', 'register', 'verify', 'init'],
   },
   {
     action: 'ecs:DescribeTaskDefinition',
     on: 'Anything',
     needed: ['deploy', 'render', 'rollout', 'rollback', 'diagnose', 'logs'],
-    optional: ['push', 'register', 'history', 'verify'],
+    optional: ['push', 'register', 'history', 'verify', 'init'],
   },
   { action: 'ecs:RegisterTaskDefinition', on: 'Anything', needed: ['deploy', 'register'] },
   { action: 'iam:PassRole', on: 'Roles', needed: ['deploy', 'register'] },
@@ -175,7 +176,7 @@ export const PERMISSIONS: readonly Permission[] = [
     action: 'ecr:DescribeRepositories',
     on: 'Repository',
     needed: PUSHERS,
-    optional: ['rollback', 'diagnose', 'rollout', 'verify'],
+    optional: ['rollback', 'diagnose', 'rollout', 'verify', 'init'],
   },
   {
     action: 'ecr:BatchGetImage',
@@ -249,6 +250,8 @@ export const PERMISSIONS: readonly Permission[] = [
     needed: ['logs'],
     optional: [...WATCHERS, 'status'],
   },
+  { action: 'ecs:ListClusters', on: 'Anything', needed: [], optional: ['init'] },
+  { action: 'ecs:ListServices', on: 'Cluster', needed: [], optional: ['init'] },
   { action: 'logs:GetLogEvents', on: 'Logs', needed: ['logs'], optional: WATCHERS },
   { action: 'logs:DescribeLogGroups', on: 'Logs', needed: [], optional: CHECKERS },
   { action: 'secretsmanager:DescribeSecret', on: 'Secrets', needed: [], optional: CHECKERS },

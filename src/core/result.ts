@@ -112,6 +112,28 @@ export type Output =
       readonly withContainer: boolean;
     };
 
+/** Something to know about a line of a workflow that `init` read. */
+export interface Remark {
+  /** File and line, e.g. `deploy.yml:12`. */
+  readonly place: string;
+  /** `ok`: ecsdeploy does it by itself. `warn`: the config file does not have it. */
+  readonly status: 'ok' | 'warn';
+  readonly message: string;
+}
+
+/** The config file that `init` made. */
+export interface InitResult {
+  /** Absolute. */
+  readonly file: string;
+  readonly content: string;
+  /** What the workflow has and the file does not, in the order of its lines. */
+  readonly remarks: readonly Remark[];
+  /** Settings that only a run of the workflow knows. */
+  readonly missing: readonly string[];
+  /** The workflow that replaces the one that was read. */
+  readonly workflow: string | null;
+}
+
 /** Wall seconds of each phase that ran. */
 export type Seconds = Readonly<
   Partial<Record<'build' | 'push' | 'register' | 'rollout', number>> & { total: number }
@@ -127,6 +149,8 @@ export interface Result {
   readonly logs?: readonly LogLine[];
   /** What `verify` found. */
   readonly checks?: readonly Finding[];
+  /** What `init` wrote, or would write. */
+  readonly init?: InitResult;
   readonly error: {
     readonly code: string;
     readonly message: string;

@@ -159,6 +159,39 @@ const WORDS: Words = {
   'watch-ended': ({ polls, calls, mostCalls }) =>
     say('debug', `${polls} polls with ${calls} calls, at most ${mostCalls} in one poll`),
   'service-ended': (event) => ({ lines: endLines(event) }),
+  'config-drafted': ({ path, content }) => ({
+    lines: [line('step', `${path}:`), ...indent(content.trimEnd())],
+  }),
+  'workflow-read': ({ remarks, missing }) => ({
+    lines: [
+      ...(remarks.length + missing.length > 0 ? [line('step', 'From the workflow:')] : []),
+      ...remarks.map(({ place, status, message }) => line(status, `${place}: ${message}`)),
+      ...missing.map(({ place, key, text, ways }) =>
+        line('warn', `${place}: ${key} is ${text}, which only the workflow knows: set ${ways}`),
+      ),
+    ],
+  }),
+  'workflow-proposed': ({ content }) => ({
+    lines: [
+      line('step', 'The workflow can become:'),
+      ...indent(content.trimEnd()),
+      line('hint', 'ECSDEPLOY_TARBALL is the URL of a release of ecsdeploy'),
+      ...(content.includes('vars.AWS_ROLE_ARN')
+        ? [
+            line(
+              'hint',
+              'AWS_ROLE_ARN is a role that GitHub assumes with OpenID Connect; its policy: ecsdeploy help iam',
+            ),
+          ]
+        : []),
+    ],
+  }),
+  'file-written': ({ path, again }) => ({
+    lines: [
+      line('success', `Wrote ${path}`),
+      ...(again === undefined ? [] : [line('hint', `the same without questions: ${again}`)]),
+    ],
+  }),
   'log-empty': () => say('detail', 'No log lines yet.'),
   'sandbox-started': ({ url, registry, speed, scenarios }) => ({
     lines: [

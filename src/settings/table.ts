@@ -35,6 +35,7 @@ export type CommandName =
   | 'logs'
   | 'history'
   | 'verify'
+  | 'init'
   | 'sandbox'
   | 'help';
 
@@ -138,7 +139,7 @@ export const SETTINGS = {
     reader: name,
     flags: '--repository <name>',
     file: 'top',
-    commands: [...BUILDERS, 'help'],
+    commands: [...BUILDERS, 'init', 'help'],
     meaning: 'ECR repository, as a name or a registry/repository URI',
     example: 'hyeon9mak-dev',
   }),
@@ -281,7 +282,7 @@ export const SETTINGS = {
     reader: names,
     flags: '--container <name>',
     file: 'service',
-    commands: [...RENDERERS, 'logs', 'history'],
+    commands: [...RENDERERS, 'logs', 'history', 'init'],
     meaning:
       'container to update, or whose log or image to show; required if there are several (repeatable)',
     example: 'hyeon9mak-container',
@@ -449,6 +450,20 @@ export const SETTINGS = {
     default: false,
     commands: MOVERS,
     meaning: 'on Ctrl-C, stop watching and leave the deployment running (the default)',
+  }),
+
+  // The config file
+  fromWorkflow: setting({
+    reader: name,
+    flags: '--from-workflow <file>',
+    commands: ['init'],
+    meaning: 'GitHub Actions workflow that deploys to ECS, to take the settings from',
+  }),
+  writeWorkflow: setting({
+    reader: name,
+    flags: '--write-workflow <file>',
+    commands: ['init'],
+    meaning: 'new file for the workflow that replaces it; otherwise it is only shown',
   }),
 
   // The sandbox

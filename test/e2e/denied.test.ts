@@ -1,9 +1,11 @@
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { IAM_COMMANDS, PERMISSIONS } from '../../src/core/iam.ts';
 import type { IamCommand } from '../../src/core/iam.ts';
 import { accessDenied } from '../../src/sandbox/wire.ts';
 import { readResult } from '../support/cli.ts';
-import type { CliEnd } from '../support/cli.ts';
+import type { CliEnd, CliOptions } from '../support/cli.ts';
 import { makeWorld } from '../support/world.ts';
 import type { World, WorldOptions } from '../support/world.ts';
 
@@ -11,6 +13,7 @@ import type { World, WorldOptions } from '../support/world.ts';
 interface Play {
   readonly args: readonly string[];
   readonly options?: WorldOptions;
+  readonly answers?: CliOptions['answers'];
   /** Done before it, with every permission; what it returns is piped into it. */
   readonly before?: (world: World) => Promise<string | void>;
 }
@@ -23,7 +26,19 @@ const deployWith = async (world: World, step: string, status = 0): Promise<void>
 const renderNext = async (world: World): Promise<string> =>
   (await world.run(['render', '--set-env', 'STEP=2'])).stdout;
 
+const ANSWERS = [
+  ['Cluster', 'backend\r'],
+  ['Service', 'hyeon9mak-service-dev\r'],
+  ['ECR repository', 'hyeon9mak-dev\r'],
+  ['Write ', '\r'],
+] as const;
+
 const PLAYS: Readonly<Record<IamCommand, Play>> = {
+  init: {
+    args: ['init', '--progress', 'plain', '--container', 'hyeon9mak-container'],
+    answers: ANSWERS,
+    before: async ({ folder }) => rmSync(join(folder, '.ecsdeployrc')),
+  },
   deploy: { args: ['deploy'] },
   push: { args: ['push'] },
   render: { args: ['render', '--set-env', 'STEP=2'] },
@@ -101,12 +116,15 @@ interface Played extends CliEnd {
 
 /** Runs a command with these actions denied. */
 async function play(command: IamCommand, denied: readonly string[]): Promise<Played> {
-  const { args, options = {}, before } = PLAYS[command];
+  const { args, options = {}, before, answers } = PLAYS[command];
   const world = await makeWorld(options);
   const stdin = await before?.(world);
   const mark = world.sandbox.calls.length;
   for (const action of denied) world.sandbox.fail(action, accessDenied(action, '111122223333'));
-  const end = await world.run(args, typeof stdin === 'string' ? { stdin } : {});
+  const end = await world.run(args, {
+    ...(typeof stdin === 'string' && { stdin }),
+    ...(answers && { answers }),
+  });
   const calls = world.sandbox.calls.slice(mark);
   const names = (isGood: boolean) =>
     new Set(calls.filter(({ status }) => (status === 200) === isGood).map(({ action }) => action));

@@ -279,7 +279,7 @@ test('the MFA code is not echoed while it is typed', async () => {
   const world = await makeWorld({ files: { aws, '.ecsdeployrc': CONFIG } });
   const { status, stdout, stderr } = await world.run(['status', '--profile', 'mfa'], {
     environment: { AWS_CONFIG_FILE: join(world.folder, 'aws') },
-    typed: '987654\n',
+    answers: [[': ', '987654\n']],
   });
   expect([status, stderr]).toEqual([
     0,

@@ -92,7 +92,7 @@ test('an unknown command', async () => {
 test('no command', async () => {
   expect(await refusal({ args: [] })).toMatchInlineSnapshot(`
     "Error: No command was given.
-      → commands: deploy, push, render, register, rollout, rollback, status, diagnose, logs, history, verify, sandbox, help
+      → commands: deploy, push, render, register, rollout, rollback, status, diagnose, logs, history, verify, init, sandbox, help
       → see ecsdeploy --help
     status 2"
   `);

@@ -156,6 +156,18 @@ const SAMPLES: {
   'polls-recovered': () => [{}],
   'watch-ended': () => [{ polls: 1, calls: 1, mostCalls: 1 }],
   'log-empty': () => [{}],
+  'config-drafted': (t) => [{ path: t, content: t }],
+  'workflow-read': (t) => [
+    {
+      remarks: (['ok', 'warn'] as const).map((status) => ({ place: t, status, message: t })),
+      missing: [{ place: t, key: t, text: t, ways: t }],
+    },
+  ],
+  'workflow-proposed': (t) => [{ content: t }],
+  'file-written': (t) => [
+    { path: t, again: t },
+    { path: t, again: undefined },
+  ],
   'sandbox-started': (t) => [{ url: t, registry: t, speed: 1, scenarios: [t] }],
   'sandbox-stand-in': (t) => [{ reason: t }],
   'sandbox-waiting': (t) => [{ variables: [t] }],

@@ -26,8 +26,8 @@ export interface CliOptions<R extends Running = Running> {
   readonly environment?: Readonly<Record<string, string | undefined>>;
   readonly directory?: string;
   readonly stdin?: string | Buffer;
-  /** Typed at the first prompt, by a user whose stdin and stderr are terminals; in process only. */
-  readonly typed?: string;
+  /** Keys to type on a terminal once a text is on it, in order; no terminal when absent. */
+  readonly answers?: readonly (readonly [shown: string, keys: string])[];
   /** Called with each chunk of stderr, to act during a run. */
   readonly onStderr?: (text: string, running: R) => void;
   /** The same for stdout. */
@@ -57,8 +57,7 @@ function environmentOf({ environment }: Pick<CliOptions, 'environment'>): NodeJS
 
 /** Runs the command in this process, as src/main.ts does: argv in, exit status and both streams out. */
 export function runCli(args: readonly string[], options: CliOptions = {}): Promise<CliEnd> {
-  const { directory = process.cwd(), stdin = '', typed, onStderr, onStdout } = options;
-  const keyboard = Object.assign(new PassThrough(), { isTTY: true, setRawMode: () => keyboard });
+  const { directory = process.cwd(), stdin = '', answers, onStderr, onStdout } = options;
   const controller = new AbortController();
   const kill = (name: NodeJS.Signals) => {
     const message = `Interrupted by ${name}.`;
@@ -66,19 +65,30 @@ export function runCli(args: readonly string[], options: CliOptions = {}): Promi
   };
   // A run that a test does not await must not delay the next one.
   onTestFinished(() => kill('SIGTERM'));
+  const keyboard = new PassThrough();
+  const rest = [...(answers ?? [])];
+  let shown = '';
   const stdout = collector((text) => onStdout?.(text, { kill }));
   const stderr = collector((text) => {
-    if (typed !== undefined && text.endsWith(': ')) keyboard.write(typed);
     onStderr?.(text, { kill });
+    shown += text;
+    const [next] = rest;
+    if (next === undefined || !shown.includes(next[0])) return;
+    rest.shift();
+    shown = '';
+    keyboard.write(next[1]);
   });
-  if (typed !== undefined) stderr.stream.isTTY = true;
+  const terminal = { isTTY: true, columns: 100, rows: 40, setRawMode: () => undefined };
+  if (answers !== undefined) Object.assign(stderr.stream, terminal);
+  const input =
+    answers === undefined
+      ? Readable.from(stdin.length === 0 ? [] : [stdin])
+      : Object.assign(keyboard, terminal);
   return inside({ environment: environmentOf(options), directory }, async () => {
     const status = await run(args, {
       environment: process.env,
       directory,
-      stdin: (typed === undefined
-        ? Readable.from(stdin.length === 0 ? [] : [stdin])
-        : keyboard) as NodeJS.ReadStream,
+      stdin: input as NodeJS.ReadStream,
       stdout: stdout.stream,
       stderr: stderr.stream,
       signal: controller.signal,

@@ -1,0 +1,349 @@
+import type { Remark } from '../core/result.ts';
+import { readInto, settingOf } from '../settings/lookup.ts';
+import type { SettingKey } from '../settings/lookup.ts';
+import { asWritten, splitImage, unknownsIn } from './expressions.ts';
+import { textOf } from './workflow.ts';
+import type { Build, Deployment, Interpretation, Noted } from './reading.ts';
+
+/** Settings of a config file; those of `build` too. A place is empty for what the user has given. */
+export type Values = Readonly<Partial<Record<SettingKey, Noted<unknown>>>>;
+
+/** The top level of a config file, or one of its environments. */
+export interface Section {
+  readonly values: Values;
+  /** Undefined for a section with one service, whose settings are in `values`. */
+  readonly services: readonly Values[] | undefined;
+}
+
+/** A setting that only a run of the workflow knows, as the workflow writes it. */
+export interface Missing {
+  readonly key: SettingKey;
+  readonly text: string;
+  readonly place: string;
+}
+
+/** A config file before it is written. */
+export interface Draft extends Section {
+  readonly environments: ReadonlyMap<string, Section>;
+}
+
+/** What follows from a workflow. */
+export interface WorkflowDraft {
+  readonly draft: Draft;
+  readonly missing: readonly Missing[];
+  readonly remarks: readonly Remark[];
+  /** The environment of each deployment; undefined for all without an environment in the file. */
+  readonly environmentOf: (deployment: Deployment) => string | undefined;
+}
+
+/** Settings that each service of a list can have of its own. */
+const OF_SERVICES: readonly SettingKey[] = [
+  'service',
+  'cluster',
+  'container',
+  'taskDefinition',
+  'containerImages',
+  'setEnv',
+  'setSecrets',
+];
+
+/** The settings of one deployment, before its environment is known. */
+interface Entry {
+  readonly deployment: Deployment;
+  readonly environment: string | undefined;
+  readonly values: Values;
+}
+
+/** Makes the config file that does what a workflow does. */
+export function draftOf({ deployments, remarks: found }: Interpretation): WorkflowDraft {
+  const remarks: Remark[] = [...found];
+  const missing: Missing[] = [];
+  const warn = (place: string, message: string) =>
+    void remarks.push({ place, status: 'warn', message });
+  const entries = deployments.map((deployment): Entry => {
+    const values = checked(settingsOf(deployment, warn), missing, warn);
+    return { deployment, environment: environmentOf(deployment), values };
+  });
+  const named = new Map<string, Entry[]>();
+  for (const entry of entries) {
+    const key = entry.environment ?? '';
+    named.set(key, [...(named.get(key) ?? []), entry]);
+  }
+  const sections = new Map([...named].map(([name, list]) => [name, sectionOf(list, warn)]));
+  const texts = new Set([...sections.values()].map((section) => JSON.stringify(plain(section))));
+  const hasEnvironments = sections.size > 1 && texts.size > 1 && !named.has('');
+  const draft = hasEnvironments
+    ? withEnvironments(sections)
+    : { ...sectionOf(entries, warn), environments: new Map<string, Section>() };
+  const unique = new Map(missing.map((item) => [`${item.key} ${item.text}`, item]));
+  return {
+    draft,
+    missing: [...unique.values()],
+    remarks: [...new Map(remarks.map((item) => [`${item.place} ${item.message}`, item])).values()],
+    environmentOf: (deployment) => (hasEnvironments ? environmentOf(deployment) : undefined),
+  };
+}
+
+/** The GitHub environment of a deployment, else the one that the job is named for. */
+function environmentOf({ run }: Deployment): string | undefined {
+  const { environment, id } = run;
+  if (environment !== undefined && unknownsIn(environment.value).length === 0) {
+    return environment.value;
+  }
+  const words =
+    /(?:^|[-_])(dev|development|stage|staging|test|qa|uat|prod|production|live)(?:$|[-_])/;
+  return words.exec(id)?.[1];
+}
+
+type Warn = (place: string, message: string) => void;
+
+const noted = <T>(value: T, place: string): Noted<T> => ({ value, place });
+
+/** The settings of a deployment as they are written; what is not known is still in them. */
+function settingsOf(deployment: Deployment, warn: Warn): Values {
+  const { run, service, cluster, containers, builds, place, source, timeout } = deployment;
+  const [build] = builds;
+  const built = containers.filter(({ image }) => build === undefined || isOf(build, image));
+  const others = containers.filter((container) => !built.includes(container));
+  const given = others.filter(({ image }) => unknownsIn(image).length === 0 && image !== '');
+  for (const { name, image, place: at } of others.filter(
+    (container) => !given.includes(container),
+  )) {
+    warn(
+      at,
+      `container ${name} gets another image, ${asWritten(image)}: ecsdeploy builds one image; deploy the other with --container-image`,
+    );
+  }
+  const image = built[0]?.image ?? '';
+  const reference =
+    image === ''
+      ? (build?.images.toSorted((a, b) => Number(b.includes('/')) - Number(a.includes('/')))[0] ??
+        '')
+      : image;
+  if (build === undefined) {
+    warn(
+      place,
+      'the workflow deploys an image that is built elsewhere: use ecsdeploy deploy --image',
+    );
+  }
+  const { registry, repository } = splitImage(reference);
+  const names = [...new Set(built.map(({ name }) => name))];
+  if (names.length === 0) {
+    warn(place, 'the workflow names no container: set container if the task has several');
+  }
+  const at = built[0]?.place ?? build?.place ?? place;
+  return {
+    ...(run.region && { region: run.region }),
+    ...(run.onFailure && { onFailure: run.onFailure }),
+    ...(timeout && { timeout }),
+    ...(source && { taskDefinition: source }),
+    service,
+    cluster,
+    ...(repository !== '' && {
+      repository: noted(
+        registry === undefined ? repository : `${registry}/${repository}`,
+        build?.place ?? at,
+      ),
+    }),
+    ...(names.length > 0 && { container: noted(names.length === 1 ? names[0] : names, at) }),
+    ...(given.length > 0 && {
+      containerImages: noted(
+        Object.fromEntries(given.map((container) => [container.name, container.image])),
+        given[0]?.place ?? place,
+      ),
+    }),
+    ...variables('setEnv', deployment.setEnv, warn),
+    ...variables('setSecrets', deployment.setSecrets, warn),
+    ...(build && buildSettings(build, warn)),
+  };
+}
+
+function isOf({ images }: Build, image: string): boolean {
+  const { repository } = splitImage(image);
+  const known = images.map((item) => splitImage(item).repository);
+  return (
+    known.length === 0 ||
+    known.includes(repository) ||
+    (unknownsIn(image).length > 0 && !image.includes('/'))
+  );
+}
+
+function variables(key: 'setEnv' | 'setSecrets', given: Deployment['setEnv'], warn: Warn): Values {
+  const known = Object.entries(given).filter(([name, { value, place }]) => {
+    if (unknownsIn(value).length === 0) return true;
+    warn(
+      place,
+      /secrets\./.test(asWritten(value))
+        ? `variable ${name} is ${asWritten(value)}: put it into Secrets Manager, and its ARN into setSecrets`
+        : `variable ${name} is ${asWritten(value)}: add --set-env '${name}=${asWritten(value)}' to the proposed workflow`,
+    );
+    return false;
+  });
+  const [first] = known;
+  if (first === undefined) return {};
+  const values = Object.fromEntries(known.map(([name, { value }]) => [name, value]));
+  return { [key]: noted(values, first[1].place) };
+}
+
+const DEFAULTS: Readonly<Record<string, string>> = { context: '.', dockerfile: 'Dockerfile' };
+
+function buildSettings({ place, images, values, before }: Build, warn: Warn): Values {
+  const pushed = images.filter((image) => image.includes('/'));
+  const tags = pushed.flatMap((image) => splitImage(image).tag ?? []);
+  const fixed = tags.filter((tag) => unknownsIn(tag).length === 0);
+  for (const tag of tags.filter((item) => unknownsIn(item).length > 0)) {
+    if (/^\uE000github\.sha\uE001$/.test(tag)) continue;
+    warn(
+      place,
+      `the tag ${asWritten(tag)}: ecsdeploy tags with the commit SHA; use --tag or --extra-tag`,
+    );
+  }
+  const given = Object.entries(values).filter(([key, { value }]) => DEFAULTS[key] !== value);
+  const platforms = textOf(values['platform']?.value).split(',');
+  if (platforms.length > 1) {
+    warn(
+      place,
+      `the platforms ${platforms.join(', ')}: ecsdeploy builds for the platform of the tasks`,
+    );
+  }
+  return {
+    ...Object.fromEntries(given.filter(([key]) => key !== 'platform' || platforms.length === 1)),
+    ...(fixed.length > 0 && { extraTags: noted([...new Set(fixed)], place) }),
+    ...(before.length > 0 && { before: noted(before, before[0]?.place ?? place) }),
+  };
+}
+
+const PLACEHOLDER = /^(?:MY_[A-Z_]+|<.*>|your[-_ ].*|YOUR[-_ ].*|CHANGE[-_ ]?ME)$/;
+
+/** The settings that a config file can hold. */
+function checked(values: Values, missing: Missing[], warn: Warn): Values {
+  return Object.fromEntries(
+    (Object.entries(values) as [SettingKey, Noted<unknown>][]).filter(([key, { value, place }]) => {
+      const text = typeof value === 'string' ? value : JSON.stringify(value);
+      if (unknownsIn(text).length > 0) {
+        missing.push({ key, text: asWritten(text), place });
+        return false;
+      }
+      if (typeof value === 'string' && PLACEHOLDER.test(value)) {
+        warn(
+          place,
+          `"${value}" is a placeholder: set ${settingOf(key).file === 'build' ? 'build.' : ''}${key} in the config file`,
+        );
+        return false;
+      }
+      const problems: string[] = [];
+      readInto({}, key, key === 'before' ? [] : value, key, problems);
+      for (const problem of problems) warn(place, problem);
+      return problems.length === 0;
+    }),
+  );
+}
+
+/** One section for the deployments of an environment. */
+function sectionOf(entries: readonly Entry[], warn: Warn): Section {
+  const [first] = entries;
+  const repository = first?.values.repository;
+  const unique = new Map<string, Values>();
+  for (const { values, deployment } of entries) {
+    const other = values.repository;
+    if (other !== undefined && repository !== undefined && other.value !== repository.value) {
+      warn(
+        deployment.place,
+        `service ${asWritten(deployment.service.value)} gets another image, of ${textOf(other.value)}: a config file has one image; write a second file in the folder of that image`,
+      );
+      continue;
+    }
+    unique.set(JSON.stringify(plainValues(pick(values, OF_SERVICES))), values);
+  }
+  const list = [...unique.values()];
+  const shared = common(list);
+  const all = { ...first?.values, ...shared };
+  if (list.length <= 1) return { values: all, services: undefined };
+  const { service: _, ...top } = shared;
+  const services = list
+    .filter(({ service }) => service !== undefined)
+    .map((values) => without(pick(values, OF_SERVICES), Object.keys(top)));
+  return {
+    values: { ...without(all, OF_SERVICES), ...top },
+    services: services.length > 0 ? services : undefined,
+  };
+}
+
+function withEnvironments(sections: ReadonlyMap<string, Section>): Draft {
+  const list = [...sections.values()];
+  const shared = common(list.map(({ values }) => values));
+  const [first] = list;
+  const isSame = list.every(
+    ({ services }) =>
+      JSON.stringify(plainList(services)) === JSON.stringify(plainList(first?.services)),
+  );
+  return {
+    values: shared,
+    services: isSame ? first?.services : undefined,
+    environments: new Map(
+      [...sections].map(([name, { values, services }]) => [
+        name,
+        {
+          values: without(values, Object.keys(shared)),
+          services: isSame ? undefined : services,
+        },
+      ]),
+    ),
+  };
+}
+
+/** The settings that are the same everywhere. */
+function common(list: readonly Values[]): Values {
+  const [first = {}, ...others] = list;
+  return Object.fromEntries(
+    (Object.entries(first) as [SettingKey, Noted<unknown>][]).filter(([key, { value }]) =>
+      others.every(
+        (other) =>
+          JSON.stringify(plainValue(other[key]?.value)) === JSON.stringify(plainValue(value)),
+      ),
+    ),
+  );
+}
+
+function pick(values: Values, keys: readonly string[]): Values {
+  return Object.fromEntries(Object.entries(values).filter(([key]) => keys.includes(key)));
+}
+
+function without(values: Values, keys: readonly string[]): Values {
+  return Object.fromEntries(Object.entries(values).filter(([key]) => !keys.includes(key)));
+}
+
+const plainValues = (values: Values) =>
+  Object.fromEntries(Object.entries(values).map(([key, item]) => [key, plainValue(item.value)]));
+const plainList = (list: readonly Values[] | undefined) => list?.map(plainValues);
+const plain = ({ values, services }: Section) => [plainValues(values), plainList(services)];
+
+/** A value without the places of its items. */
+function plainValue(value: unknown): unknown {
+  return Array.isArray(value)
+    ? value.map((item) =>
+        typeof item === 'object' && item !== null && 'place' in item
+          ? (item as Noted<unknown>).value
+          : (item as unknown),
+      )
+    : value;
+}
+
+/** The draft with what the user gives instead of what the workflow says. */
+export function withGiven(draft: Draft, given: Values): Draft {
+  const keys = Object.keys(given);
+  const change = ({ values, services }: Section): Section => ({
+    values: without(values, keys),
+    services: keys.includes('service')
+      ? undefined
+      : services?.map((service) => without(service, keys)),
+  });
+  const { values, services } = change(draft);
+  return {
+    values: { ...values, ...given },
+    services,
+    environments: new Map(
+      [...draft.environments].map(([name, section]) => [name, change(section)]),
+    ),
+  };
+}
