@@ -78,7 +78,13 @@ export function runCli(args: readonly string[], options: CliOptions = {}): Promi
     shown = '';
     keyboard.write(next[1]);
   });
-  const terminal = { isTTY: true, columns: 100, rows: 40, setRawMode: () => undefined };
+  const terminal = {
+    isTTY: true,
+    columns: 100,
+    rows: 40,
+    getWindowSize: () => [100, 40],
+    setRawMode: () => undefined,
+  };
   if (answers !== undefined) Object.assign(stderr.stream, terminal);
   const input =
     answers === undefined
