@@ -6,7 +6,6 @@ import { runningByRevision, servingRevision } from '../core/status.ts';
 import { containersOf, replaceImage, shortName } from '../core/task-definition.ts';
 import { allOrRefuse } from '../errors.ts';
 import { secondsSince } from '../events.ts';
-import { produceImage } from '../image/produce.ts';
 import { enforce } from '../plan/enforce.ts';
 import { observeBuild, observeGiven } from '../plan/image.ts';
 import type { GivenImage, ObservedImage } from '../plan/image.ts';
@@ -46,7 +45,12 @@ export async function deploy(context: Context<'deploy'>): Promise<CommandResult>
   const warned = checks.late.then((findings) => enforce(tools, findings)).catch(() => undefined);
 
   const running = planned.services.flatMap((item) => imagesOf(item.running.definition));
-  const { image, seconds } = await produceImage(tools, config, source, observed.image, running);
+  const { image, seconds } =
+    observed.image.kind === 'given'
+      ? { image: plannedImage(source), seconds: {} }
+      : await (
+          await import('../image/produce.ts')
+        ).produceImage(tools, config, source, observed.image, running);
   const registerStart = performance.now();
   const drafts = planned.services.map((item) => ({
     ...item,

@@ -73,3 +73,6 @@ export function likelyPlatform(tasks: readonly TaskPlatform[]): string | undefin
 export function isTag(tag: string): boolean {
   return /^\w[\w.-]{0,127}$/.test(tag);
 }
+
+/** The label of a built image with the hash of everything that it was built from. */
+export const INPUTS_LABEL = 'io.github.ecsdeploy.inputs';

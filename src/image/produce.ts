@@ -25,7 +25,7 @@ import { EcsDeployError } from '../errors.ts';
 import { secondsSince } from '../events.ts';
 import type { Emit } from '../events.ts';
 import { enforce } from '../plan/enforce.ts';
-import { INPUTS_LABEL } from '../plan/identity.ts';
+import { INPUTS_LABEL } from '../core/image.ts';
 import { isRebuild, readStored } from '../plan/image.ts';
 import type { ObservedImage } from '../plan/image.ts';
 import type { ImagePlan } from '../plan/plan.ts';

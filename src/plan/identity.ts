@@ -10,9 +10,6 @@ import { walk } from '../docker/context/walk.ts';
 import type { Source } from '../git.ts';
 import type { Config } from '../settings/config.ts';
 
-/** The label of a built image with the hash of everything that it was built from. */
-export const INPUTS_LABEL = 'io.github.ecsdeploy.inputs';
-
 /** Everything that a build is made from, but for its platform. */
 export interface BuildInputs {
   /** Undefined where there is no commit. */

@@ -7,18 +7,12 @@ import { awsErrorName } from '../aws/errors.ts';
 import { isUnknown, optional } from '../aws/optional.ts';
 import { findRepository, repositoryOf } from '../aws/repositories.ts';
 import type { Repository } from '../aws/repositories.ts';
-import { DEFAULT_PLATFORM, isTag, parseImageReference } from '../core/image.ts';
-import { runnablePlatforms } from '../docker/buildkit/workers.ts';
-import { checkContext } from '../docker/context/check.ts';
-import { openDocker } from '../docker/engine/daemon.ts';
+import { DEFAULT_PLATFORM, INPUTS_LABEL, isTag, parseImageReference } from '../core/image.ts';
 import type { Daemon } from '../docker/engine/daemon.ts';
-import { inspectImage } from '../docker/engine/inspect-image.ts';
 import type { LocalImage } from '../docker/engine/inspect-image.ts';
 import { allOrRefuse, EcsDeployError } from '../errors.ts';
-import { readSource } from '../git.ts';
 import type { Config } from '../settings/config.ts';
 import type { ObserveTools } from './observe.ts';
-import { identify, INPUTS_LABEL, readInputs } from './identity.ts';
 import type { BuildInputs, ContextGaps, InputSettings } from './identity.ts';
 import { attempt, valueOf } from './read.ts';
 import type { Read } from './read.ts';
@@ -254,6 +248,7 @@ async function observeDestination(
     choosing,
   ]);
   const { source, gaps } = built;
+  const { identify } = await import('./identity.ts');
   const identity = identify(built, config, platform);
   const tag = checkTag(named ?? identity.tag ?? '');
   const labels = {
@@ -287,6 +282,11 @@ const NO_INPUTS: Promise<BuildInputs> = Promise.resolve({
 async function readBuildInputs(config: ImageSettings, signal: AbortSignal): Promise<BuildInputs> {
   const { directory, tag, before } = config;
   if (tag !== undefined) checkTag(tag);
+  // Loaded here: a deploy of an image that exists needs neither git nor Docker.
+  const [{ readSource }, { readInputs }] = await Promise.all([
+    import('../git.ts'),
+    import('./identity.ts'),
+  ]);
   const source = await readSource(directory).catch((error: unknown) => {
     if (tag === undefined || !(error instanceof EcsDeployError)) throw error;
     // Commands of a repository that git refuses to read must not run.
@@ -323,17 +323,23 @@ async function observeBuildPlace(
     files,
     dockerfile,
     hasRun,
-    runnable: opened !== undefined && hasRun ? await runnablePlatforms(opened) : undefined,
+    runnable: opened !== undefined && hasRun ? await platformsOf(opened) : undefined,
     ignoreFile,
     hasIgnoreFile: existsSync(ignoreFile) || existsSync(`${dockerfile}.dockerignore`),
     heavy: ['.git', 'node_modules'].filter((name) => existsSync(join(context, name))),
   };
 }
 
-function findDaemon(
+async function platformsOf(daemon: Daemon): Promise<readonly string[] | undefined> {
+  const { runnablePlatforms } = await import('../docker/buildkit/workers.ts');
+  return runnablePlatforms(daemon);
+}
+
+async function findDaemon(
   environment: ObserveTools['environment'],
   { dockerHost, dockerContext }: Pick<Config, 'dockerHost' | 'dockerContext'>,
 ): Promise<Daemon> {
+  const { openDocker } = await import('../docker/engine/daemon.ts');
   return openDocker(environment, { host: dockerHost, context: dockerContext });
 }
 
@@ -344,6 +350,7 @@ async function findLocal(
   platform: Promise<string | undefined>,
 ): Promise<LocalImage & { readonly daemon: Daemon }> {
   const daemon = await findDaemon(environment, config);
+  const { inspectImage } = await import('../docker/engine/inspect-image.ts');
   const local = await inspectImage(daemon, name, await platform);
   if (local !== undefined) return { ...local, daemon };
   throw new EcsDeployError({
@@ -378,5 +385,7 @@ async function checkFiles(
     });
   }
   // Commands that run before the build can create the files that are checked here.
-  if (before.length === 0) await checkContext(context, dockerfile);
+  if (before.length > 0) return;
+  const { checkContext } = await import('../docker/context/check.ts');
+  await checkContext(context, dockerfile);
 }

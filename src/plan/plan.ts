@@ -26,6 +26,7 @@ import type { Answer, Finding } from '../core/checks.ts';
 import { lastGood, primaryOf } from '../core/ecs.ts';
 import type { Service } from '../core/ecs.ts';
 import {
+  INPUTS_LABEL,
   DEFAULT_PLATFORM,
   likelyPlatform,
   parseImageReference,
@@ -37,7 +38,6 @@ import type { JsonObject, Revision } from '../core/task-definition.ts';
 import type { Daemon } from '../docker/engine/daemon.ts';
 import { EcsDeployError } from '../errors.ts';
 import type { Config, Target } from '../settings/config.ts';
-import { INPUTS_LABEL } from './identity.ts';
 import type { ContextGaps } from './identity.ts';
 import { isRebuild } from './image.ts';
 import type { BuildPlace, Destination, GivenImage, ObservedImage, ReadImage } from './image.ts';
