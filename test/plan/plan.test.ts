@@ -1,6 +1,9 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { StoredImage } from '../../src/aws/images.ts';
 import type { Repository } from '../../src/aws/repositories.ts';
+import { CHECK_NAMES } from '../../src/core/check-names.ts';
 import type { Service } from '../../src/core/ecs.ts';
 import type { JsonObject, Revision } from '../../src/core/task-definition.ts';
 import { EcsDeployError } from '../../src/errors.ts';
@@ -392,4 +395,13 @@ test('what is doubtful is warned of', () => {
   expect(warnings).toEqual([
     'service api in backend: The deployment ecs-svc/2 of app:1 is in progress: a new one supersedes it.',
   ]);
+});
+
+test('every check that can be skipped is made somewhere', () => {
+  const sources = ['plan', 'core']
+    .flatMap((part) => readdirSync(join('src', part)).map((file) => join('src', part, file)))
+    .filter((file) => !file.endsWith('check-names.ts'))
+    .map((file) => readFileSync(file, 'utf8'))
+    .join('\n');
+  expect(CHECK_NAMES.filter((name) => !sources.includes(`'${name}'`))).toEqual([]);
 });
