@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
 import { expect, test } from 'vitest';
 
@@ -84,4 +84,29 @@ test('the reference of events has every kind, and each of its members', () => {
       .map((member) => `${kind}.${member}`);
   });
   expect(missing).toEqual([]);
+});
+
+test('the README has at most 10 kB', () => {
+  expect(statSync('README.md').size).toBeLessThanOrEqual(10_000);
+});
+
+test.each(documents.filter((file) => file.endsWith('.ko.md')))(
+  '%s has the headings and the code of the English text',
+  (file) => {
+    const shapeOf = (document: string) => ({
+      headings: [...prose(document).matchAll(/^(#{1,6}) /gm)].map(([, level]) => level),
+      code: readFileSync(document, 'utf8').match(/^```[^]*?^```/gm),
+    });
+    expect(shapeOf(file)).toEqual(shapeOf(file.replace('.ko.md', '.md')));
+  },
+);
+
+test('pictures are small, have no scripts and load nothing', () => {
+  const pictures = files.filter((file) => file.endsWith('.svg'));
+  expect(pictures).not.toEqual([]);
+  for (const picture of pictures) {
+    expect(statSync(picture).size).toBeLessThan(60_000);
+    const source = readFileSync(picture, 'utf8');
+    expect(source.match(/<script|<foreignObject|\bon\w+=|href="(?!#)|url\(/g)).toBeNull();
+  }
 });

@@ -113,7 +113,7 @@ export const IAM_COMMANDS = [
 /** A command of {@link IAM_COMMANDS}. */
 export type IamCommand = (typeof IAM_COMMANDS)[number];
 
-/** The resources of actions, and their names in the README. */
+/** The resources of actions, and their names in docs/reference/iam.md. */
 const RESOURCES = {
   Anything: '`*` (IAM supports no narrower resource)',
   Service: 'the service',

@@ -25,7 +25,7 @@ export const STATUS_MEANINGS: Readonly<Record<ExitStatus, string>> = {
   130: 'interrupted',
 };
 
-/** Every error code, for `ecsdeploy help errors` and the README. */
+/** Every error code, for `ecsdeploy help errors` and docs/reference. */
 const ERROR_EXPLANATIONS: Readonly<Record<ErrorCode, Explanation>> = {
   unexpected: explain(
     'An unexpected error occurred: a bug.',
@@ -221,7 +221,7 @@ const ERROR_EXPLANATIONS: Readonly<Record<ErrorCode, Explanation>> = {
   ),
 };
 
-/** Every code of a cause, for `ecsdeploy help errors` and the README. */
+/** Every code of a cause, for `ecsdeploy help errors` and docs/reference. */
 const CAUSE_EXPLANATIONS: Readonly<Record<CauseCode, Explanation>> = {
   'wrong-architecture': explain(
     'The image is built for another CPU architecture than the task runs on.',

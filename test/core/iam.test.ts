@@ -1,13 +1,6 @@
-import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { translateAwsError } from '../../src/aws/errors.ts';
-import {
-  furtherActions,
-  IAM_COMMANDS,
-  PERMISSIONS,
-  permissionTable,
-  policyOf,
-} from '../../src/core/iam.ts';
+import { furtherActions, IAM_COMMANDS, PERMISSIONS, policyOf } from '../../src/core/iam.ts';
 import type { PolicyNames } from '../../src/core/iam.ts';
 import { EcsDeployError } from '../../src/errors.ts';
 
@@ -98,10 +91,6 @@ const NAMES: PolicyNames = {
   repository: 'shop',
   occasions: new Set(),
 };
-
-test('the README has the table of permissions', () => {
-  expect(readFileSync('README.md', 'utf8')).toContain(`\n${permissionTable()}\n`);
-});
 
 test('a policy allows exactly the actions of its command, once', () => {
   for (const command of IAM_COMMANDS) {
