@@ -179,8 +179,22 @@ test.each(['42', 'app:42', 'arn:aws-cn:ecs:cn-north-1:111122223333:task-definiti
 );
 
 test.each([
-  ...['', ' 1', '0', '-1', '1.0', '42:', ':42', 'app:', 'app:0', 'app:01', 'app:latest', 'app:1:2'],
-  ...['app', 'a b:1', 'app:1\n', 'arn:aws:ecs:eu-west-1:111122223333:task-definition/app'],
+  '',
+  ' 1',
+  '0',
+  '-1',
+  '1.0',
+  '42:',
+  ':42',
+  'app:',
+  'app:0',
+  'app:01',
+  'app:latest',
+  'app:1:2',
+  'app',
+  'a b:1',
+  'app:1\n',
+  'arn:aws:ecs:eu-west-1:111122223333:task-definition/app',
   'arn:aws:ecs:eu-west-1:111122223333:service/c/app:1',
 ])('%j is not a revision', (named) => {
   expect(() => revisionName(named, 'app', '--to')).toThrow('not a revision');
