@@ -68,8 +68,13 @@ async function readHead(directory: string) {
   );
 }
 
-// Reading must not write the index, and a file monitor can be wrong.
-const QUIET = ['--no-optional-locks', '-c', 'core.fsmonitor=false'];
+// Reading must not write the index, a file monitor can be wrong, and a build sees permissions, which
+// Windows does not have.
+const CONFIG = [
+  'core.fsmonitor=false',
+  ...(process.platform === 'win32' ? [] : ['core.fileMode=true']),
+];
+const QUIET = ['--no-optional-locks', ...CONFIG.flatMap((setting) => ['-c', setting])];
 
 function git(directory: string, ...args: string[]) {
   return runProcess({ command: 'git', args: [...QUIET, ...args], directory });
@@ -78,7 +83,7 @@ function git(directory: string, ...args: string[]) {
 type Tree = Omit<Source, 'root' | 'commit' | 'remote'>;
 
 async function readTree(root: string): Promise<Tree> {
-  const [status, index, unknown] = await Promise.all([
+  const [status, index, unknown, conversion] = await Promise.all([
     git(
       root,
       'status',
@@ -91,6 +96,7 @@ async function readTree(root: string): Promise<Tree> {
     ),
     git(root, 'ls-files', '-z', '-s', '-v'),
     git(root, 'ls-files', '-z', '--others', '--directory'),
+    git(root, 'config', 'core.autocrlf'),
   ]);
   const failed = [status, index, unknown].find((end) => end.status !== 0);
   if (failed !== undefined) return noSource(root, failed.tail.join(' '), undefined);
@@ -111,6 +117,9 @@ async function readTree(root: string): Promise<Tree> {
     ? await git(root, 'ls-files', '-z', '--', ':(attr:filter=lfs)')
     : undefined;
   const lfs = entriesOf(listed?.stdout ?? '');
+  const converts = hasAttributes || /^(true|input)$/.test(conversion.stdout.trim());
+  const ends = converts ? await git(root, 'ls-files', '-z', '--eol') : undefined;
+  changed.push(...entriesOf(ends?.stdout ?? '').flatMap(convertedPath));
   await Promise.all(
     [...submodules.keys()].map(async (path) => {
       const inner = join(root, path);
@@ -132,6 +141,15 @@ async function readTree(root: string): Promise<Tree> {
     }),
   );
   return { changed, others, overlooked, submodules, lfs };
+}
+
+/** The path of a file whose line ends git converts: `git status` compares it without them. */
+function convertedPath(entry: string): string[] {
+  const [, stored, found, attributes = '', path = ''] =
+    /^i\/(\S*) +w\/(\S*) +attr\/(.*?) *\t(.*)$/s.exec(entry) ?? [];
+  // A checkout writes these on every machine.
+  const expected = stored === 'lf' && attributes.includes('eol=crlf') ? 'crlf' : stored;
+  return !found || !expected || found === expected ? [] : [path];
 }
 
 const entriesOf = (output: string) => output.split('\0').filter((entry) => entry !== '');

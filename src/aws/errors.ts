@@ -17,6 +17,8 @@ interface Foreign {
   /** Which side AWS blames; only a whole exception of AWS has it. */
   readonly $fault?: 'client' | 'server';
   readonly $metadata?: { readonly httpStatusCode?: number };
+  /** The name of an exception in the body of its answer. */
+  readonly __type?: unknown;
   /** There when something answered. */
   readonly $response?: unknown;
 }
@@ -77,11 +79,14 @@ export function isPassing(error: unknown): boolean {
   );
 }
 
-/** Whether an error of the SDK is a whole exception of AWS that says: this call is not carried out. */
+/**
+ * Whether an error of the SDK is a whole exception of AWS that says: this call is not carried out.
+ * Only AWS writes `__type`; gateways answer with a `code`, and a header survives a lost body.
+ */
 export function isRefusal(error: unknown): boolean {
-  const { $metadata } = error as Foreign;
+  const { $metadata, __type } = error as Foreign;
   const status = $metadata?.httpStatusCode ?? 0;
-  return isException(error as Foreign) && status >= 400 && status < 500 && !isThrottling(error);
+  return isException(error as Foreign) && __type !== undefined && status >= 400 && status < 500;
 }
 
 /** Whether something answered, but not with an answer of AWS. */
@@ -91,7 +96,7 @@ export function isBrokenAnswer(error: unknown): boolean {
 }
 
 function isException({ name = '', $fault }: Foreign): boolean {
-  return $fault !== undefined && !/^Unknown(Error)?$/.test(name);
+  return $fault !== undefined && /^(?!Unknown(?:Error)?$)[A-Z][\w.]*$/i.test(name);
 }
 
 const BROKEN_HINT =

@@ -166,7 +166,9 @@ function repositoryAt(
   const host = uri.slice(0, uri.indexOf('/'));
   // ECR answers with the default name of a registry that has dual-stack and FIPS names too.
   const isSame =
-    registry === undefined || registry === host || registryId === ecrRegistry(host)?.account;
+    registry === undefined ||
+    registry === host ||
+    (registryId !== undefined && registryId === ecrRegistry(host)?.account);
   if (!isSame) throw elsewhere(`${registry}/${name}`, host);
   const { imageTagMutability = 'MUTABLE', imageTagMutabilityExclusionFilters: filters = [] } =
     answer;

@@ -199,7 +199,8 @@ async function listServices(ecs: Ecs, cluster: string): Promise<readonly string[
  * reads, prove that a service did not move; everything else is `unknown`.
  */
 export type MoveAnswer =
-  | { readonly kind: 'moved'; readonly service: Service }
+  /** `primary` is the deployment that moves the service. */
+  | { readonly kind: 'moved'; readonly service: Service; readonly primary: Deployment }
   | { readonly kind: 'not-moved'; readonly error: unknown }
   | { readonly kind: 'unknown'; readonly error: EcsDeployError };
 
@@ -232,16 +233,17 @@ export async function updateService(
   for (let attempt = 1; ; attempt += 1) {
     try {
       const service = await sendUpdate(ecs, before, request);
-      if (hasMoved(before, service, request)) return { kind: 'moved', service };
+      const moved = movedTo(before, service, request);
+      if (moved !== undefined) return moved;
       lost = brokenAnswer('ecs:UpdateService');
     } catch (error) {
-      if (isThrottling(error)) {
-        if (attempt === UPDATE_ATTEMPTS && lost === undefined) return { kind: 'not-moved', error };
-      } else if (isDefinite(error)) {
-        if (lost === undefined) return { kind: 'not-moved', error };
-        return (await readMove(ecs, before, request, PROOF_READS, lost)) ?? notMoved(error);
-      } else {
+      if (!isDefinite(error)) {
         lost = error;
+      } else if (!isThrottling(error)) {
+        if (lost === undefined) return notMoved(error);
+        return (await readMove(ecs, before, request, PROOF_READS, lost)) ?? notMoved(error);
+      } else if (attempt === UPDATE_ATTEMPTS && lost === undefined) {
+        return notMoved(error);
       }
     }
     const isLast = attempt === UPDATE_ATTEMPTS;
@@ -281,10 +283,18 @@ async function sendUpdate(
   return toService(whole(service, 'ecs:UpdateService', 'service'), 'ecs:UpdateService');
 }
 
-function hasMoved(before: Service, now: Service, { taskDefinition, force }: MoveRequest): boolean {
-  const isNew = primaryOf(now)?.id !== primaryOf(before)?.id;
-  const isAsked = now.arn === before.arn && now.taskDefinition === taskDefinition;
-  return isAsked && (isNew || !force);
+/** The move that an answer shows; undefined where it is about anything else. */
+function movedTo(
+  before: Service,
+  service: Service,
+  { taskDefinition, force }: MoveRequest,
+): MoveAnswer | undefined {
+  const primary = primaryOf(service);
+  if (service.arn !== before.arn || service.cluster !== before.cluster) return undefined;
+  if (service.taskDefinition !== taskDefinition) return undefined;
+  if (primary?.taskDefinition !== taskDefinition) return undefined;
+  const isNew = primary.id !== primaryOf(before)?.id;
+  return isNew || !force ? { kind: 'moved', service, primary } : undefined;
 }
 
 /**
@@ -304,11 +314,11 @@ async function readMove(
       if (read > 1) await sleep(request.poll, undefined, { signal });
       const [now] = await describeServices(ecs, before.cluster, [before.name]);
       if (now === undefined) return unknown(before, lost);
+      const isOld =
+        primaryOf(now)?.id === primaryOf(before)?.id &&
+        now.taskDefinition === before.taskDefinition;
       // Another deployment may have replaced the one that was asked for.
-      if (primaryOf(now)?.id !== primaryOf(before)?.id) {
-        const isOurs = now.taskDefinition === request.taskDefinition;
-        return isOurs ? { kind: 'moved', service: now } : unknown(before, lost);
-      }
+      if (!isOld) return movedTo(before, now, request) ?? unknown(before, lost);
     } catch {
       return unknown(before, lost);
     }

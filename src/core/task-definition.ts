@@ -50,16 +50,19 @@ export function familyOf(revision: string): string {
 }
 
 /**
- * A revision as the API accepts it: `42` is a revision of `family`. Throws `usage` for a family
- * without a revision; `what` names the setting in the message.
+ * A revision as the API accepts it: `42` is a revision of `family`. Throws `usage` for anything but
+ * one revision; `what` names the setting in the message.
  */
 export function revisionName(named: string, family: string, what: string): string {
-  if (/^\d+$/.test(named)) return `${family}:${named}`;
-  if (shortName(named).includes(':')) return named;
+  if (/^[1-9]\d*$/.test(named)) return `${family}:${named}`;
+  if (/^(?:arn:[^/]+:task-definition\/)?[\w-]+:[1-9]\d*$/.test(named)) return named;
+  const isFamily = /^[a-z][\w-]*$/i.test(shortName(named));
   throw new EcsDeployError({
     code: 'usage',
-    message: `${what}: "${named}" is a family, not a revision.`,
-    hint: `name one of its revisions: ${named}:REVISION, or REVISION alone for the family of the service`,
+    message: `${what}: "${named}" is ${isFamily ? 'a family, ' : ''}not a revision.`,
+    hint: isFamily
+      ? `name one of its revisions: ${named}:REVISION, or REVISION alone for the family of the service`
+      : `write REVISION, FAMILY:REVISION or its ARN, such as ${family}:42`,
   });
 }
 

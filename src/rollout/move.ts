@@ -12,7 +12,7 @@ import type { Seen, WatchedMove, WatchState } from '../core/watch.ts';
 import { EcsDeployError, refuse } from '../errors.ts';
 import { isInterrupt, orLate, reportable, withTimeout } from './tools.ts';
 import type { RolloutSettings, RolloutTools, TimeLimit } from './tools.ts';
-import { follow, perform, withoutDeployment } from './watch.ts';
+import { follow, perform } from './watch.ts';
 
 export type { RolloutSettings, RolloutTools } from './tools.ts';
 
@@ -120,8 +120,7 @@ async function startMove(
   if (answer.kind === 'not-moved') {
     return { kind: 'refused', error: leftBehind(move, answer.error) };
   }
-  const primary = primaryOf(answer.service);
-  if (primary === undefined) return { kind: 'lost', error: withoutDeployment(service.name) };
+  const { primary } = answer;
   tools.emit({
     kind: 'rollout-started',
     service: service.name,
@@ -217,7 +216,7 @@ function leftBehind({ registered, revision, service }: Move, error: unknown): un
   const onward = `then continue with the registered revision: ecsdeploy rollout ${name} ${flags(service)}`;
   return new EcsDeployError({
     code,
-    message: `${message} ${name} was registered, but not deployed: the service is as it was.`,
+    message: `${message.replace(/(?<!\.)$/, '.')} ${name} was registered, but not deployed: the service is as it was.`,
     hint: hint === undefined ? onward : `${hint}\n${onward}`,
     cause,
   });

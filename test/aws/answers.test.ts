@@ -52,7 +52,9 @@ const MODES = {
   '503-page': end(
     answer('503 Service Unavailable', '<html>busy</html>', 'Content-Type: text/html\r\n'),
   ),
-  throttled: end(exception('400 Bad Request', 'ThrottlingException')),
+  '403-json': end(answer('403 Forbidden', '{"code":403,"message":"Forbidden"}')),
+  '403-code': end(answer('403 Forbidden', '{"code":"403"}')),
+  '400-no-name': end(answer('400 Bad Request', '{"__type":"","message":"no"}')),
   drip: (socket) => {
     socket.write('HTTP/1.1 200 OK\r\n');
     const timer = setInterval(() => socket.write('X-Wait: 1\r\n'), 50);
@@ -138,6 +140,21 @@ test.each([
     expect(error).toMatchObject({ code });
     expect([isPassing(error), isDefinite(error)]).toEqual([false, true]);
   }
+});
+
+test.each([
+  ['a header without a body', '', 'x-amzn-errortype: AccessDeniedException\r\n'],
+  ['a header on other JSON', '{}', 'x-amzn-errortype: ClientException\r\n'],
+  ['the code of a gateway', '{"code":"AccessDenied","message":"blocked"}', ''],
+  ['the throttling of a gateway', '{"code":"TooManyRequests","message":"slow down"}', ''],
+])('%s is not definite', async (_, body, headers) => {
+  const mode = end(answer('429 Too Many Requests', body, `${JSON_TYPE}${headers}`));
+  expect(isDefinite(await failureOf(mode, WRITE))).toBe(false);
+});
+
+test('throttling passes, and the call is certainly not carried out', async () => {
+  const error = await failureOf(end(exception('400 Bad Request', 'ThrottlingException')), WRITE);
+  expect([isPassing(error), isDefinite(error)]).toEqual([true, true]);
 });
 
 test('a refusal after a lost attempt is not definite', async () => {

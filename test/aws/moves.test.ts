@@ -217,6 +217,22 @@ const SHAPES: readonly Script['shape'][] = [
   }),
   (service) => ({
     ...service,
+    taskDefinition: revisionArn(2),
+    deployments: [{ id: 'ecs-svc/1', status: 'PRIMARY', taskDefinition: revisionArn(1) }],
+  }),
+  (service) => ({
+    ...service,
+    taskDefinition: revisionArn(2),
+    deployments: [{ id: 'ecs-svc/7', status: 'ACTIVE', taskDefinition: revisionArn(2) }],
+  }),
+  (service) => ({
+    ...service,
+    clusterArn: `${ARN}:cluster/another`,
+    taskDefinition: revisionArn(2),
+    deployments: [{ id: 'ecs-svc/7', status: 'PRIMARY', taskDefinition: revisionArn(2) }],
+  }),
+  (service) => ({
+    ...service,
     serviceArn: `${ARN}:service/c/another`,
     serviceName: 'another',
     taskDefinition: revisionArn(2),

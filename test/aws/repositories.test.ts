@@ -12,7 +12,7 @@ import {
 const OWN = '111122223333.dkr.ecr.eu-west-1.amazonaws.com';
 
 /** An ECR of account 111122223333 in eu-west-1 that has the repository `app`; it ignores `registryId`. */
-async function openEcr(templates?: readonly object[]) {
+async function openEcr(templates?: readonly object[], host = OWN) {
   const calls: string[] = [];
   const server = createServer((request, response) => {
     let body = '';
@@ -25,7 +25,7 @@ async function openEcr(templates?: readonly object[]) {
       const repository = {
         repositoryName: name,
         registryId: '111122223333',
-        repositoryUri: `${OWN}/${name}`,
+        repositoryUri: `${host}/${name}`,
         imageTagMutability: 'IMMUTABLE_WITH_EXCLUSION',
         imageTagMutabilityExclusionFilters: [{ filterType: 'WILDCARD', filter: 'latest*' }],
       };
@@ -97,6 +97,17 @@ test.each([
   const { aws } = await openEcr();
   const error: unknown = await findRepository(aws, named, false).catch((thrown: unknown) => thrown);
   expect(error).toMatchObject({ code, message: expect.stringContaining(text) as string });
+});
+
+test.each([
+  'docker.io/me/app',
+  '111122223333.DKR.ECR.eu-west-1.amazonaws.com/app',
+  '111122223333.dkr.ecr.cn-north-1.amazonaws.com/app',
+  `${OWN}:443/app`,
+  'arn:aws:ecr:eu-west-1:111122223333:repository/app',
+])('%s is not the registry of an emulator', async (named) => {
+  const { aws } = await openEcr(undefined, '127.0.0.1:5000');
+  await expect(findRepository(aws, named, false)).rejects.toMatchObject({ code: 'config-invalid' });
 });
 
 test('a repository is not created in another account than the one named', async () => {

@@ -5,6 +5,7 @@ import { diffDefinitions } from '../../src/core/changes.ts';
 import {
   chooseContainers,
   render,
+  revisionName,
   shortName,
   toRegistrable,
 } from '../../src/core/task-definition.ts';
@@ -168,4 +169,33 @@ test('a single container needs no name', () => {
 
 test('an ARN has a short name', () => {
   expect(shortName('arn:aws:ecs:r:a:task-definition/app:41')).toBe('app:41');
+});
+
+test.each(['42', 'app:42', 'arn:aws-cn:ecs:cn-north-1:111122223333:task-definition/app:42'])(
+  '%s is a revision',
+  (named) => {
+    expect(revisionName(named, 'app', '--to')).toBe(named === '42' ? 'app:42' : named);
+  },
+);
+
+test.each([
+  '',
+  ' 1',
+  '0',
+  '-1',
+  '1.0',
+  '42:',
+  ':42',
+  'app:',
+  'app:0',
+  'app:01',
+  'app:latest',
+  'app:1:2',
+  'app',
+  'a b:1',
+  'app:1\n',
+  'arn:aws:ecs:eu-west-1:111122223333:task-definition/app',
+  'arn:aws:ecs:eu-west-1:111122223333:service/c/app:1',
+])('%j is not a revision', (named) => {
+  expect(() => revisionName(named, 'app', '--to')).toThrow('not a revision');
 });

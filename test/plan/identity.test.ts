@@ -164,6 +164,22 @@ describe.runIf(HAS_GIT)('whatever changes for the build changes the tag', () => 
       'an executable assume-unchanged file',
       all(flag('assume-unchanged'), (folder) => chmodSync(join(folder, 'app'), 0o755)),
     ],
+    [
+      'a file that became executable where git ignores permissions',
+      all(
+        (folder) => git(folder, 'config', 'core.fileMode', 'false'),
+        (folder) => chmodSync(join(folder, 'app'), 0o755),
+      ),
+    ],
+    [
+      'a file whose line ends git converts',
+      all(
+        (folder) => git(folder, 'config', 'core.autocrlf', 'input'),
+        write('src/main.c', 'int main;\r\n'),
+        (folder) => git(folder, 'add', 'src'),
+        (folder) => git(folder, 'commit', '--quiet', '--allow-empty', '-m', 'x'),
+      ),
+    ],
     ['a nested repository', nested],
     ['a nested repository with another file', all(nested, write('nested/file', 'two'))],
     [

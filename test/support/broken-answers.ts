@@ -78,6 +78,10 @@ export const LOSSES = {
   '407 with a page': always(
     answer('407 Proxy Authentication Required', '<html>log in</html>', HTML_TYPE),
   ),
+  '403 with the JSON of a gateway': always(answer('403 Forbidden', '{"code":"403"}')),
+  '400 with a name and no body': always(
+    answer('400 Bad Request', '', `${JSON_TYPE}x-amzn-errortype: AccessDeniedException\r\n`),
+  ),
   redirect: always(answer('307 Temporary Redirect', '', 'Location: http://elsewhere.invalid/\r\n')),
   '500': exception('ServerException', '500 Internal Server Error'),
   '502 with a page': always(answer('502 Bad Gateway', '<html>bad gateway</html>', HTML_TYPE)),
