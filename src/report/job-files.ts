@@ -18,6 +18,16 @@ type Environment = Readonly<Record<string, string | undefined>>;
 /** Commands that only show something: they leave outputs and summary to the command that deploys. */
 const SHOWING = new Set(['status', 'diagnose', 'history', 'logs', 'help', 'sandbox']);
 
+/** The outputs of a step, with their meanings. */
+export const OUTPUTS = {
+  outcome: 'how the command ended, e.g. succeeded, failed or rolled-back',
+  image: 'reference of the image',
+  digest: 'digest of the image',
+  'task-definition': 'ARN of the revision that was deployed; of several services, the first',
+  deployment: 'id of the deployment; of several services, the first',
+  result: 'the JSON document of --json, without definitions and changes',
+} as const;
+
 /** GitHub takes 1 MB of outputs from a job. */
 const LONGEST_OUTPUT = 500_000;
 /** Older GitHub Enterprise Servers take 128 KiB of summary from a step. */
@@ -60,7 +70,9 @@ export function writeJobFiles(
 
 /** The values that later steps and jobs use; each is one line. */
 function outputsOf({ outcome, image, services }: Result): (readonly [string, string])[] {
-  const values: Readonly<Record<string, string | null | undefined>> = {
+  const values: Readonly<
+    Record<Exclude<keyof typeof OUTPUTS, 'result'>, string | null | undefined>
+  > = {
     outcome,
     image: image?.reference,
     digest: image?.digest,
