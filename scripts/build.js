@@ -1,4 +1,4 @@
-// Bundles src/main.ts and its dependencies into dist/, split so that a command loads only its part.
+// Bundles src/main.ts, src/action.ts and their dependencies into dist/, split so that a command loads only its part.
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -48,7 +48,7 @@ const withoutLegacyUrls = {
 rmSync(join(root, 'dist'), { recursive: true, force: true });
 const { metafile } = await build({
   absWorkingDir: root,
-  entryPoints: ['src/main.ts'],
+  entryPoints: ['src/main.ts', 'src/action.ts'],
   outdir: 'dist',
   bundle: true,
   splitting: true,

@@ -270,8 +270,10 @@ function usageError(cause: CommanderError, argv: readonly string[]): EcsDeployEr
       `see ${help}`,
     );
   }
-  const [, message = '', near] =
+  const [, said = '', near] =
     /^error: (.*?)(?:\n\(Did you mean (.*)\?\))?$/s.exec(cause.message) ?? [];
+  // The value may be a secret.
+  const message = said.replace(/^(unknown option '--[a-z-]+)=[^]*'/, "$1'");
   const option = /^unknown option '(--[a-z-]+)'/.exec(message)?.[1];
   const owners = SETTING_KEYS.filter((key) => longFlag(key) === option).flatMap(
     (key) => settingOf(key).commands ?? [],

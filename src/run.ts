@@ -11,9 +11,10 @@ import { redactor } from './core/redact.ts';
 import { outcomeOfError, statusOf } from './core/result.ts';
 import type { Output, Result } from './core/result.ts';
 import { EcsDeployError, EXIT_STATUS } from './errors.ts';
-import type { Emit } from './events.ts';
-import { writeGithubFiles } from './report/github.ts';
-import { commandGuard, isColoured, openReporter } from './report/reporter.ts';
+import type { Emit, EventOf } from './events.ts';
+import { commandGuard } from './report/ci.ts';
+import { writeJobFiles } from './report/job-files.ts';
+import { isColoured, openReporter } from './report/reporter.ts';
 
 /** Everything of the process that a run uses. */
 export interface Io {
@@ -52,7 +53,12 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
     environment,
   });
   const redact = redactor(environment);
-  const emit: Emit = (event) => reporter.report({ ...redact(event), at: new Date() });
+  const ends: EventOf<'service-ended'>[] = [];
+  const emit: Emit = (event) => {
+    const shown = redact(event);
+    if (shown.kind === 'service-ended') ends.push(shown);
+    reporter.report({ ...shown, at: new Date() });
+  };
   let isRead = true;
   const noteLoss = () => {
     isRead = false;
@@ -80,14 +86,12 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
     });
     if (json) stdout.write(`${escapeJson(JSON.stringify(document, undefined, 2))}\n`);
     else if (output !== undefined) await print(output);
-    if (environment['GITHUB_ACTIONS'] === 'true') {
-      try {
-        writeGithubFiles(document, environment);
-      } catch (cause) {
-        // The result stands without its summary.
-        const message = `Cannot write the outputs for GitHub: ${(cause as Error).message}`;
-        emit({ kind: 'warning', message });
-      }
+    try {
+      writeJobFiles(document, ends, environment);
+    } catch (cause) {
+      // The result stands without its summary.
+      const message = `Cannot write the outputs of the job: ${(cause as Error).message}`;
+      emit({ kind: 'warning', message });
     }
     return status ?? statusOf(outcome);
   };

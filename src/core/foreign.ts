@@ -40,17 +40,19 @@ export function escapeJson(json: string): string {
     .replaceAll(UNPRINTABLE, (character: string, joiner: string | undefined) =>
       joiner === undefined ? character.split('').map(escape).join('') : joiner,
     )
-    .replaceAll('##[', String.raw`#\u0023[`);
+    .replaceAll(/##(?=(?:vso)?\[)/g, String.raw`#\u0023`);
 }
 
 /**
- * Lines that the runner of GitHub Actions does not take for a workflow command: a backslash breaks
- * `::` at the start of a line, however indented, and `##[`, which the runner obeys anywhere.
+ * Lines that the runners of GitHub Actions and Azure Pipelines do not take for a command: a backslash
+ * breaks `::` at the start of a line, however indented, and `##[` and `##vso[`, which they obey anywhere.
  */
 export function withoutCommands(text: string): string {
   return text
     .split('\n')
-    .map((line) => line.replace(/^(\s*)::/, String.raw`$1\::`).replaceAll('##[', String.raw`#\#[`))
+    .map((line) =>
+      line.replace(/^(\s*)::/, String.raw`$1\::`).replaceAll(/##(?=(?:vso)?\[)/g, String.raw`#\#`),
+    )
     .join('\n');
 }
 

@@ -1,160 +1,104 @@
-import { appendFileSync } from 'node:fs';
-import { hasFailedTasks } from '../core/diagnosis.ts';
-import { printable, withoutCommands } from '../core/foreign.ts';
-import type { Result, ServiceResult } from '../core/result.ts';
-import { shortName } from '../core/task-definition.ts';
-import type { Event } from '../events.ts';
-import { formatChanges } from './diff.ts';
-import type { DiffLine } from './diff.ts';
-import { formatSeconds } from './format.ts';
-import type { Reporter, Write } from './plain.ts';
+import { hasFailedTasks, isFault } from '../core/diagnosis.ts';
+import type { Cause } from '../core/diagnosis.ts';
+import { withoutCommands } from '../core/foreign.ts';
+import type { Outcome } from '../core/result.ts';
+import type { Event, EventOf } from '../events.ts';
+import type { Annotator, Write } from './plain.ts';
 import { wordEvent } from './words.ts';
+import type { Level, Line } from './words.ts';
 
-const GROUPS: Readonly<Partial<Record<Event['kind'], string>>> = {
-  'before-started': 'Before the build',
-  'build-started': 'Build',
-  'push-started': 'Push',
+type Severity = 'error' | 'warning';
+
+/** GitHub shows this many annotations of each severity for a step; others stay in the log only. */
+const LIMIT = 10;
+
+/** Lines of evidence in an annotation: the last ones say most. */
+const EVIDENCE_LINES = 20;
+
+const SEVERITIES: Readonly<Partial<Record<Level, Severity>>> = {
+  error: 'error',
+  fail: 'error',
+  warning: 'warning',
+  warn: 'warning',
 };
-const GROUP_ENDS = new Set<Event['kind']>(['built', 'pushed', 'error', 'interrupted']);
 
-/** Adds GitHub Actions' groups and annotations to the lines of another reporter. */
-export function githubReporter(write: Write, inner: Reporter): Reporter {
-  let open = false;
-  const close = () => {
-    if (open) write('::endgroup::\n');
-    open = false;
+/** The end says what a rollback came to, and remarks on a workflow are no trouble of this run. */
+const NOT_ANNOTATED = new Set<Event['kind']>(['cause', 'rolling-back', 'workflow-read']);
+
+const RED = new Set<Outcome>(['failed', 'rolled-back', 'superseded', 'timed-out', 'unknown']);
+
+/** Annotates errors, warnings and every red end, for GitHub Actions. */
+export function githubAnnotator(write: Write): Annotator {
+  const left = { error: LIMIT, warning: LIMIT };
+  // Causes of services without an end yet.
+  const causes = new Map<string, EventOf<'cause'>>();
+  /** False once the limit is reached. */
+  const annotate = (severity: Severity, lines: readonly Line[]): boolean => {
+    if (left[severity] === 0) return false;
+    left[severity] -= 1;
+    const text = lines.map(textOf).join('\n');
+    write(`::${severity} title=ecsdeploy::${escapeData(withoutCommands(text))}\n`);
+    return true;
+  };
+  const annotateCause = ({ service, cause }: Pick<EventOf<'cause'>, 'service' | 'cause'>) => {
+    const severity = hasFailedTasks(cause) ? 'error' : 'warning';
+    annotate(severity, wordEvent({ kind: 'cause', service, cause }).lines);
   };
   return {
-    report: (event) => {
-      const group = GROUPS[event.kind];
-      if (group !== undefined && !(open && event.kind === 'before-started')) {
-        close();
-        write(`::group::${group}\n`);
-        open = true;
+    report: (event, lines, plain) => {
+      if (event.kind === 'cause') causes.set(`${event.service} ${event.cause.code}`, event);
+      if (event.kind === 'service-ended') {
+        const { service, outcome, causes: found } = event.result;
+        for (const [key, cause] of causes) if (cause.service === service) causes.delete(key);
+        const severity = RED.has(outcome) ? 'error' : 'warning';
+        const main = RED.has(outcome) ? (found.find(isFault) ?? found[0]) : undefined;
+        const isCalm = outcome === 'succeeded' || event.detached;
+        if (isCalm || !annotate(severity, endLines(event, main))) plain(lines);
+        for (const cause of found) {
+          if (cause === main) continue;
+          // A service that has succeeded all the same has no error.
+          if (RED.has(outcome)) annotateCause({ service, cause });
+          else annotate('warning', wordEvent({ kind: 'cause', service, cause }).lines);
+        }
+        return;
       }
-      if (GROUP_ENDS.has(event.kind)) close();
-      if (event.kind === 'error' || event.kind === 'cause') {
-        const text = wordEvent(event)
-          .lines.map((line) => line.text)
-          .join('\n');
-        const isError = event.kind === 'error' || hasFailedTasks(event.cause);
-        write(
-          `::${isError ? 'error' : 'warning'} title=ecsdeploy::${escapeData(withoutCommands(text))}\n`,
-        );
+      if (NOT_ANNOTATED.has(event.kind)) return plain(lines);
+      for (const block of blocksOf(lines)) {
+        const severity = block[0] && SEVERITIES[block[0].level];
+        if (severity === undefined || !annotate(severity, block)) plain(block);
       }
-      inner.report(event);
     },
     end: () => {
-      close();
-      inner.end();
+      for (const event of causes.values()) annotateCause(event);
+      causes.clear();
     },
   };
 }
+
+/** The verdict, the last lines of the evidence for it, and what to do. */
+function endLines(event: EventOf<'service-ended'>, main: Cause | undefined): readonly Line[] {
+  const [verdict, ...rest] = wordEvent(event).lines;
+  if (verdict === undefined || main === undefined) return wordEvent(event).lines;
+  const cause = wordEvent({ kind: 'cause', service: event.result.service, cause: main }).lines;
+  const evidence = cause.slice(1).filter(({ level }) => level === 'detail');
+  return [verdict, ...evidence.slice(-EVIDENCE_LINES), ...rest];
+}
+
+/** Each error and warning with the lines that belong to it, and the lines between them. */
+function blocksOf(lines: readonly Line[]): readonly (readonly Line[])[] {
+  const blocks: Line[][] = [];
+  for (const line of lines) {
+    const belongs = line.level === 'hint' || line.level === 'detail';
+    const block = blocks.at(-1);
+    if (block !== undefined && belongs) block.push(line);
+    else blocks.push([line]);
+  }
+  return blocks;
+}
+
+const textOf = ({ level, text }: Line) => (level === 'hint' ? `→ ${text}` : text);
 
 /** Encodes `%` and line breaks: a workflow command ends with its line. */
 function escapeData(text: string): string {
   return text.replaceAll('%', '%25').replaceAll('\r', '%0D').replaceAll('\n', '%0A');
-}
-
-/** Commands that only show something: they leave outputs and summary to the command that deploys. */
-const SHOWING = new Set(['status', 'diagnose', 'history', 'logs', 'help', 'sandbox']);
-
-/**
- * Appends the result to the step's outputs and to the job's summary, where GitHub names the files.
- * Outputs without a value are left as an earlier command of the step set them.
- */
-export function writeGithubFiles(
-  result: Result,
-  environment: Readonly<Record<string, string | undefined>>,
-): void {
-  if (SHOWING.has(result.command)) return;
-  const outputs: Readonly<Record<string, string | null | undefined>> = {
-    outcome: result.outcome,
-    image: result.image?.reference,
-    digest: result.image?.digest,
-    'task-definition': result.services[0]?.taskDefinition,
-  };
-  const { GITHUB_OUTPUT: outputFile, GITHUB_STEP_SUMMARY: summaryFile } = environment;
-  if (outputFile) {
-    const lines = Object.entries(outputs).flatMap(([name, value]) =>
-      value ? [`${name}=${oneLine(value)}\n`] : [],
-    );
-    appendFileSync(outputFile, lines.join(''));
-  }
-  if (summaryFile) appendFileSync(summaryFile, summary(result));
-}
-
-function summary({ command, outcome, image, services, error, seconds }: Result): string {
-  const lines = [`### ecsdeploy ${command}: ${outcome} after ${formatSeconds(seconds.total)}`, ''];
-  if (image !== null)
-    lines.push(
-      `Image \`${oneLine(image.reference).replaceAll('`', '')}\` ${inert(image.digest ?? '')}`,
-      '',
-    );
-  const named = services.filter(({ service }) => service !== '');
-  if (named.length > 0) {
-    lines.push(
-      '| service | outcome | revision | tasks | failed |',
-      '| --- | --- | --- | --- | --- |',
-      ...named.map(
-        (item) =>
-          `| ${inert(item.service)} | ${item.outcome} | ${inert(shortName(item.taskDefinition ?? ''))} | ${inert(tasksOf(item))} | ${item.failedTasks} |`,
-      ),
-      '',
-    );
-  }
-  for (const { service, changes = [] } of services) {
-    if (changes.length === 0) continue;
-    if (services.length > 1) lines.push(`#### ${inert(service)}`, '');
-    lines.push(markdownDiff(formatChanges(changes)), '');
-  }
-  for (const { code, summary: text, hint } of services.flatMap(({ causes }) => causes)) {
-    lines.push(`**${code}**`, '', fenced(`${text}\n${hint}`), '');
-  }
-  if (error !== null) {
-    lines.push(`**${error.code}**`, '', fenced(`${error.message}\n${error.hint ?? ''}`.trim()));
-  }
-  return `${lines.join('\n')}\n`;
-}
-
-/** Running tasks, of each revision where others than that of the row run. */
-function tasksOf({ running, desired, taskDefinition, runningByRevision }: ServiceResult) {
-  const alive = Object.entries(runningByRevision).filter(([, count]) => count > 0);
-  if (alive.every(([revision]) => revision === taskDefinition)) return `${running} of ${desired}`;
-  return alive.map(([arn, count]) => `${count} of ${desired} on ${shortName(arn)}`).join(', ');
-}
-
-/** A diff as Markdown, in a block that GitHub colours. */
-function markdownDiff(lines: readonly DiffLine[]): string {
-  const marks: Readonly<Record<DiffLine['kind'], string>> = {
-    heading: '',
-    removed: '-',
-    added: '+',
-    changed: '!',
-  };
-  const text = lines
-    .map((line) =>
-      line.kind === 'heading' ? line.text : line.text.replace(/^\s+\S/, marks[line.kind]),
-    )
-    .join('\n');
-  return fenced(text, 'diff');
-}
-
-/** A text as one printable line: a line break in an output would begin another one. */
-function oneLine(text: string): string {
-  return withoutCommands(printable(text)).replaceAll('\n', String.raw`\n`);
-}
-
-/** A text inside of a paragraph or a table, without effect as Markdown or HTML. */
-function inert(text: string): string {
-  return oneLine(text).replaceAll(/[\\`*<>&|[\]]/g, String.raw`\$&`);
-}
-
-/** A code block, in which Markdown and HTML of others are plain text. */
-function fenced(others: string, language = 'text'): string {
-  const text = withoutCommands(printable(others));
-  // A fence ends at a line with as many backticks.
-  const longest = Math.max(2, ...[...text.matchAll(/`+/g)].map(([ticks]) => ticks.length));
-  const fence = '`'.repeat(longest + 1);
-  return `${fence}${language}\n${text}\n${fence}`;
 }

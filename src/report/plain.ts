@@ -72,6 +72,17 @@ const TIMED = new Set<Event['kind']>([
 /** Milliseconds without a line after which a line says that the run is alive: CI ends silent jobs. */
 const SILENCE = 60_000;
 
+/** Turns lines of events into annotations. */
+export interface Annotator {
+  /** Writes the lines of an event: with `plain`, or as annotations instead. */
+  readonly report: (
+    event: Event,
+    lines: readonly Line[],
+    plain: (lines: readonly Line[]) => void,
+  ) => void;
+  readonly end: () => void;
+}
+
 /** How plain lines are written. */
 export interface PlainOptions {
   readonly verbose: boolean;
@@ -81,12 +92,14 @@ export interface PlainOptions {
   readonly times?: boolean | undefined;
   /** Colours the lines where the user forces colours (FORCE_COLOR). */
   readonly paint?: ((line: Line) => string) | undefined;
+  /** Writes errors and warnings as annotations. */
+  readonly annotator?: Annotator | undefined;
 }
 
 /** Writes the lines of an event without escape codes, unless `paint` adds them. */
 export function plainReporter(
   write: Write,
-  { verbose, quiet, times = false, paint = plainLine }: PlainOptions,
+  { verbose, quiet, times = false, paint = plainLine, annotator }: PlainOptions,
 ): Reporter {
   const story = makeStory(verbose);
   const stamp = times ? makeStamp() : () => '';
@@ -110,11 +123,16 @@ export function plainReporter(
       if (quiet && !isTrouble(event)) return;
       const lines = story(event);
       const time = lines.length > 0 && TIMED.has(event.kind) ? stamp(event.at) : '';
-      if (lines.length > 0) write(time + lines.map(paint).join(''));
+      const plain = (some: readonly Line[]) => {
+        if (some.length > 0) write(time + some.map(paint).join(''));
+      };
+      if (annotator === undefined) plain(lines);
+      else annotator.report(event, lines, plain);
       if (lines.length > 0 || silence === undefined) listen();
     },
     end: () => {
       clearTimeout(silence);
+      annotator?.end();
       const text = quiet || state.services.length === 0 ? undefined : phasesText(state);
       if (text !== undefined) write(paint({ level: 'detail', text }));
     },

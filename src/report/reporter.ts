@@ -1,6 +1,6 @@
-import { withoutCommands } from '../core/foreign.ts';
 import type { Settings } from '../settings/lookup.ts';
-import { githubReporter } from './github.ts';
+import { ciSystem, commandGuard, isGithub, sectionReporter } from './ci.ts';
+import { githubAnnotator } from './github.ts';
 import { jsonReporter } from './json.ts';
 import { plainReporter } from './plain.ts';
 import type { Reporter } from './plain.ts';
@@ -15,9 +15,6 @@ export interface ReporterOptions {
   readonly onResume?: ((act: () => void) => void) | undefined;
 }
 
-/** Variables of CI systems whose logs show the time of each line. */
-const OWN_TIMES = ['GITHUB_ACTIONS', 'GITLAB_CI', 'BUILDKITE'];
-
 /** Chooses how stderr shows the events: live on a terminal, plain lines elsewhere. */
 export async function openReporter(options: ReporterOptions): Promise<Reporter> {
   const { progress, verbose, stream, environment } = options;
@@ -26,7 +23,8 @@ export async function openReporter(options: ReporterOptions): Promise<Reporter> 
   const show = (text: string) => write(guard(text));
   const terminal = stream.isTTY && stream.columns > 0 && environment['TERM'] !== 'dumb';
   if (progress === 'json') return jsonReporter(write, verbose);
-  if (progress === 'quiet') return plainReporter(show, { verbose: false, quiet: true });
+  const annotator = isGithub(environment) ? githubAnnotator(write) : undefined;
+  if (progress === 'quiet') return plainReporter(show, { verbose: false, quiet: true, annotator });
   if (terminal && (progress === 'terminal' || (progress === 'auto' && !environment['CI']))) {
     const { terminalReporter } = await import('./terminal.ts');
     const colour = isColoured(stream, environment);
@@ -39,16 +37,10 @@ export async function openReporter(options: ReporterOptions): Promise<Reporter> 
   const { FORCE_COLOR } = environment;
   const isForced = FORCE_COLOR !== undefined && FORCE_COLOR !== '0';
   const paint = isForced ? (await import('./terminal.ts')).paintLine(true, true) : undefined;
-  const times = !OWN_TIMES.some((name) => environment[name]);
-  const plain = plainReporter(show, { verbose, quiet: false, times, paint });
-  return isGithub(environment) ? githubReporter(write, plain) : plain;
-}
-
-const isGithub = ({ GITHUB_ACTIONS }: ReporterOptions['environment']) => GITHUB_ACTIONS === 'true';
-
-/** Keeps text from acting as a workflow command where the runner of GitHub Actions reads it. */
-export function commandGuard(environment: ReporterOptions['environment']) {
-  return isGithub(environment) ? withoutCommands : (text: string) => text;
+  const system = ciSystem(environment);
+  const times = system?.hasTimes !== true;
+  const plain = plainReporter(show, { verbose, quiet: false, times, paint, annotator });
+  return system === undefined ? plain : sectionReporter(write, plain, system.sections);
 }
 
 /** Whether a terminal shows more than ASCII: Windows Terminal, VS Code, or a UTF-8 locale. */

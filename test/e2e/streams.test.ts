@@ -86,22 +86,64 @@ test('under GitHub Actions there are groups, annotations, outputs and a summary'
   expect(end.stderr).toMatch(
     /::group::Build\n[^]*::endgroup::\n[^]*::group::Push\n[^]*::endgroup::\n/,
   );
-  expect(end.stderr).toMatch(/^::error title=ecsdeploy::.*application-exit.*%0A.*$/m);
-  expect(stable(readFileSync(join(files, 'output'), 'utf8'), world)).toMatchInlineSnapshot(`
-    "outcome=rolled-back
-    image=REGISTRY/hyeon9mak-dev:v1
-    digest=DIGEST
-    task-definition=arn:aws:ecs:ap-northeast-2:111122223333:task-definition/hyeon9mak-task-dev:2
+  expect(end.stderr.match(/^::error .*$/gm)).toEqual([
+    expect.stringMatching(/^::error title=ecsdeploy::.*application-exit.*%0A.*$/),
+  ]);
+  const output = readFileSync(join(files, 'output'), 'utf8');
+  const values = output.replaceAll(/ecsdeploy_\w{16}|\{"outcome".*/g, '…');
+  expect(stable(values, world)).toMatchInlineSnapshot(`
+    "outcome<<…
+    rolled-back
+    …
+    image<<…
+    REGISTRY/hyeon9mak-dev:v1
+    …
+    digest<<…
+    DIGEST
+    …
+    task-definition<<…
+    arn:aws:ecs:ap-northeast-2:111122223333:task-definition/hyeon9mak-task-dev:2
+    …
+    deployment<<…
+    ecs-svc/N
+    …
+    result<<…
+    …
+    …
     "
   `);
-  expect(stable(readFileSync(join(files, 'summary'), 'utf8'), world)).toMatchInlineSnapshot(`
+  const summary = stable(readFileSync(join(files, 'summary'), 'utf8'), world);
+  // The bars are as long as the times.
+  expect(summary.replaceAll(/(?<=\| TIME \| )█* ?(?=\|$)/gm, '')).toMatchInlineSnapshot(`
     "### ecsdeploy deploy: rolled-back after TIME
+
+    hyeon9mak-task-dev:2 failed on hyeon9mak-service-dev, which is back on hyeon9mak-task-dev:1: container hyeon9mak-container ended with exit code 1 \\[application-exit\\]
+
+    | service | outcome | deployed | serves now | before | tasks | failed |
+    | --- | --- | --- | --- | --- | --- | --- |
+    | hyeon9mak-service-dev | rolled-back | hyeon9mak-task-dev:2 | hyeon9mak-task-dev:1 | hyeon9mak-task-dev:1 | 2 of 2 on hyeon9mak-task-dev:1 | 3 |
 
     Image \`REGISTRY/hyeon9mak-dev:v1\` DIGEST
 
-    | service | outcome | revision | tasks | failed |
-    | --- | --- | --- | --- | --- |
-    | hyeon9mak-service-dev | rolled-back | hyeon9mak-task-dev:2 | 2 of 2 on hyeon9mak-task-dev:1 | 3 |
+    | phase | time |  |
+    | --- | --- | --- |
+    | build | TIME | |
+    | push | TIME | |
+    | register | TIME | |
+    | rollout | TIME | |
+
+    **application-exit** (3 tasks)
+
+    \`\`\`text
+    container hyeon9mak-container ended with exit code 1
+    Essential container in task exited
+    container hyeon9mak-container: exit code 1
+    | Starting /app
+    | Error: connect ECONNREFUSED 10.0.1.15:5432
+    |     at TCPConnectWrap.afterConnect [as oncomplete] (node:net:1611:16)
+    | database is not reachable, giving up
+    → see the last log lines above; full log: ecsdeploy logs --container hyeon9mak-container
+    \`\`\`
 
     \`\`\`diff
     container hyeon9mak-container
@@ -109,24 +151,17 @@ test('under GitHub Actions there are groups, annotations, outputs and a summary'
     + image: "REGISTRY/hyeon9mak-dev:v1"
     \`\`\`
 
-    **application-exit**
-
-    \`\`\`text
-    container hyeon9mak-container ended with exit code 1
-    see the last log lines above; full log: ecsdeploy logs --container hyeon9mak-container
-    \`\`\`
-
     "
   `);
 });
 
-test('outputs for GitHub that cannot be written are one warning', async () => {
+test('outputs of a job that cannot be written are one warning', async () => {
   const world = await makeWorld();
   const end = await world.run(['push', '--tag', 'v1'], {
     environment: { GITHUB_ACTIONS: 'true', GITHUB_OUTPUT: '/nowhere/output' },
   });
   expect(end.status).toBe(0);
-  expect(end.stderr).toContain('Warning: Cannot write the outputs for GitHub: ENOENT');
+  expect(end.stderr).toContain('title=ecsdeploy::Cannot write the outputs of the job: ENOENT');
 });
 
 test('--help and --version go to stdout and cost no AWS', async () => {

@@ -8,11 +8,13 @@ import { serviceResult } from '../../src/core/result.ts';
 import type { Output, Result, ServiceResult } from '../../src/core/result.ts';
 import { EcsDeployError } from '../../src/errors.ts';
 import type { Event, EventOf } from '../../src/events.ts';
-import { writeGithubFiles } from '../../src/report/github.ts';
+import { commandGuard } from '../../src/report/ci.ts';
+import { writeJobFiles } from '../../src/report/job-files.ts';
 import { formatOutput } from '../../src/report/output.ts';
-import { commandGuard, openReporter } from '../../src/report/reporter.ts';
+import { openReporter } from '../../src/report/reporter.ts';
 import { expectInert, HOSTILE, MARKER } from '../support/hostile.ts';
 import { makeFolder } from '../support/files.ts';
+import { readOutputs } from '../support/runner.ts';
 
 const causeOf = (t: string): Cause => ({
   code: 'unknown',
@@ -340,16 +342,30 @@ test('the files of a job have nothing of others raw, and each output is one line
       error: { code: 'aws-rejected', message: hostile, hint: hostile },
       seconds: { total: 1 },
     };
-    writeGithubFiles(result, { GITHUB_OUTPUT: output, GITHUB_STEP_SUMMARY: summary });
+    const ends = SAMPLES['service-ended'](hostile).map((members) => ({
+      kind: 'service-ended' as const,
+      ...members,
+    }));
+    writeJobFiles(result, ends, {
+      GITHUB_ACTIONS: 'true',
+      GITHUB_OUTPUT: output,
+      GITHUB_STEP_SUMMARY: summary,
+    });
     const [values, page] = [readFileSync(output, 'utf8'), readFileSync(summary, 'utf8')];
     expectInert(values, {});
     expectInert(page, { github: true });
-    expect(values.match(/^[\w-]+(?==)/gm)).toEqual([
+    const outputs = readOutputs(values);
+    expect(Object.keys(outputs)).toEqual([
       'outcome',
       'image',
       'digest',
       'task-definition',
+      'deployment',
+      'result',
     ]);
+    expect(Object.values(outputs).filter((value) => value.includes('\n'))).toEqual([]);
+    const { services } = JSON.parse(outputs['result'] ?? '') as Result;
+    expect(services).toMatchObject([{ service: hostile }, { service: hostile }]);
     const outside = page
       .replaceAll(/^(`{3,}).*\n[^]*?\n\1$/gm, '')
       .replace(/^Image `[^`\n]*`/m, '');

@@ -8,7 +8,7 @@ import { SETTING_KEYS, settingOf, variableOf } from '../../src/settings/lookup.t
 import type { KeyOf } from '../../src/settings/lookup.ts';
 import { SETTINGS } from '../../src/settings/table.ts';
 import { makeFolder } from '../support/files.ts';
-import { configSchema, exampleConfig } from '../support/generate.ts';
+import { actionManifest, configSchema, exampleConfig } from '../support/generate.ts';
 
 test('.ecsdeployrc.example is what the table of settings says', async () => {
   await expect(exampleConfig()).toMatchFileSnapshot('../../.ecsdeployrc.example');
@@ -16,6 +16,10 @@ test('.ecsdeployrc.example is what the table of settings says', async () => {
 
 test('the JSON Schema is what the table of settings says', async () => {
   await expect(configSchema()).toMatchFileSnapshot('../../ecsdeployrc.schema.json');
+});
+
+test('action.yml is what the table of settings says', async () => {
+  await expect(actionManifest()).toMatchFileSnapshot('../../action.yml');
 });
 
 test('.ecsdeployrc.example is a valid config, also with every key switched on', () => {

@@ -38,6 +38,8 @@ export interface CliOptions<R extends Running = Running> {
 export interface ProcessOptions extends CliOptions<ChildProcess> {
   /** Command and arguments that run it, e.g. `nice -n 10`. */
   readonly through?: readonly string[];
+  /** The script that Node runs instead of the command, absolute. */
+  readonly script?: string;
   /** Path of a file that receives the stream. */
   readonly stdout?: string;
   readonly stderr?: string;
@@ -166,11 +168,11 @@ function surround({ environment, directory }: Surroundings): void {
 
 /** Runs the built command in its own process, as a user does. */
 export function spawnCli(args: readonly string[], options: ProcessOptions = {}): Promise<CliEnd> {
-  const { directory, stdin = '', through = [], onStderr, onStdout } = options;
+  const { directory, stdin = '', through = [], script = BIN, onStderr, onStdout } = options;
   const files = [options.stdout, options.stderr].map((path) =>
     path === undefined ? undefined : openSync(path, 'w'),
   );
-  const [command = '', ...rest] = [...through, process.execPath, BIN, ...args];
+  const [command = '', ...rest] = [...through, process.execPath, script, ...args];
   const child = spawn(command, rest, {
     cwd: directory,
     stdio: ['pipe', files[0] ?? 'pipe', files[1] ?? 'pipe'],

@@ -1,7 +1,10 @@
+import { stringify } from 'yaml';
 import { parseCommandLine } from '../../src/cli.ts';
 import { permissionTable } from '../../src/core/iam.ts';
 import { causeTable, errorTable, STATUS_MEANINGS } from '../../src/report/explanations.ts';
+import { OUTPUTS } from '../../src/report/job-files.ts';
 import { FILE_KEYS } from '../../src/settings/config-file.ts';
+import { inputOf } from '../../src/settings/inputs.ts';
 import { SETTING_KEYS, settingOf, variableOf } from '../../src/settings/lookup.ts';
 import type { SettingKey } from '../../src/settings/lookup.ts';
 
@@ -200,4 +203,34 @@ async function helpOf(...command: readonly string[]): Promise<string> {
     errorCodes: async () => '',
   });
   return text;
+}
+
+/** The content of action.yml, from the table of settings. */
+export function actionManifest(): string {
+  const inputs = SETTING_KEYS.flatMap((key) => {
+    const name = inputOf(key);
+    const { meaning, reader } = settingOf(key);
+    if (name === undefined) return [];
+    const lines = reader.many === true ? '; one per line' : '';
+    return [[name, { description: `${meaning.replace(' (repeatable)', '')}${lines}` }] as const];
+  });
+  const manifest = {
+    name: 'ecsdeploy',
+    description: 'Deploy a container to Amazon ECS in one step, and know why when it fails.',
+    branding: { icon: 'upload-cloud', color: 'orange' },
+    inputs: {
+      command: {
+        description: 'command with its argument, e.g. deploy, verify or "rollout app:41"',
+        default: 'deploy',
+      },
+      ...Object.fromEntries(inputs),
+    },
+    outputs: Object.fromEntries(
+      Object.entries(OUTPUTS).map(([name, description]) => [name, { description }]),
+    ),
+    runs: { using: 'node24', main: 'dist/action.js' },
+  };
+  const head =
+    '# Inputs and outputs derive from src/settings/table.ts; npx vitest run -u writes them.\n';
+  return head + stringify(manifest, { lineWidth: 0 });
 }

@@ -1,0 +1,103 @@
+import type { Event } from '../events.ts';
+import { withoutCommands } from '../core/foreign.ts';
+import type { Reporter, Write } from './plain.ts';
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** How the log of a CI system folds a section; each text is a line. */
+interface Sections {
+  readonly open: (title: string, id: string, seconds: number) => string;
+  readonly close: (id: string, seconds: number) => string;
+}
+
+/** What differs between CI systems. One without a row shows plain lines, which is right for its log. */
+interface CiSystem {
+  /** Set in its jobs, and by nothing else. */
+  readonly variable: string;
+  /** Its log shows the time of each line. */
+  readonly hasTimes: boolean;
+  /** It obeys commands in the log. */
+  readonly obeys: boolean;
+  readonly sections: Sections;
+}
+
+/** The first whose variable is set. */
+const CI_SYSTEMS: readonly CiSystem[] = [
+  {
+    variable: 'GITHUB_ACTIONS',
+    hasTimes: true,
+    obeys: true,
+    sections: { open: (title) => `::group::${title}\n`, close: () => '::endgroup::\n' },
+  },
+  {
+    variable: 'GITLAB_CI',
+    hasTimes: true,
+    obeys: false,
+    sections: {
+      open: (title, id, seconds) =>
+        `\u001B[0Ksection_start:${seconds}:${id}[collapsed=true]\r\u001B[0K${title}\n`,
+      close: (id, seconds) => `\u001B[0Ksection_end:${seconds}:${id}\r\u001B[0K\n`,
+    },
+  },
+  {
+    variable: 'BUILDKITE',
+    hasTimes: true,
+    obeys: false,
+    // A section ends where the next one begins; +++ is one that is not folded.
+    sections: { open: (title) => `--- ${title}\n`, close: () => '+++ ecsdeploy\n' },
+  },
+  {
+    variable: 'TF_BUILD',
+    hasTimes: false,
+    obeys: true,
+    sections: { open: (title) => `##[group]${title}\n`, close: () => '##[endgroup]\n' },
+  },
+];
+
+/** The CI system that a command runs in; undefined for one without a row. */
+export function ciSystem(environment: Environment): CiSystem | undefined {
+  return CI_SYSTEMS.find(({ variable }) => environment[variable]);
+}
+
+/** Whether the runner of GitHub Actions reads the streams. */
+export function isGithub(environment: Environment): boolean {
+  return environment['GITHUB_ACTIONS'] === 'true';
+}
+
+/** Keeps text from acting as a command where a CI system reads it. */
+export function commandGuard(environment: Environment): (text: string) => string {
+  return ciSystem(environment)?.obeys === true ? withoutCommands : (text) => text;
+}
+
+const TITLES: Readonly<Partial<Record<Event['kind'], string>>> = {
+  'before-started': 'Before the build',
+  'build-started': 'Build',
+  'push-started': 'Push',
+};
+const ENDS = new Set<Event['kind']>(['built', 'pushed', 'error', 'interrupted']);
+
+/** Puts build and push into sections around the lines of another reporter. */
+export function sectionReporter(write: Write, inner: Reporter, sections: Sections): Reporter {
+  let id: string | undefined;
+  const now = () => Math.floor(Date.now() / 1000);
+  const close = () => {
+    if (id !== undefined) write(sections.close(id, now()));
+    id = undefined;
+  };
+  return {
+    report: (event) => {
+      const title = TITLES[event.kind];
+      if (title !== undefined && !(id !== undefined && event.kind === 'before-started')) {
+        close();
+        id = `ecsdeploy_${event.kind.replace(/-.*/, '')}`;
+        write(sections.open(title, id, now()));
+      }
+      if (ENDS.has(event.kind)) close();
+      inner.report(event);
+    },
+    end: () => {
+      close();
+      inner.end();
+    },
+  };
+}

@@ -1,0 +1,248 @@
+import { randomBytes } from 'node:crypto';
+import { appendFileSync } from 'node:fs';
+import type { Cause } from '../core/diagnosis.ts';
+import { escapeJson, printable, withoutCommands } from '../core/foreign.ts';
+import type { Result, ServiceResult } from '../core/result.ts';
+import { shortName } from '../core/task-definition.ts';
+import type { EventOf } from '../events.ts';
+import { isGithub } from './ci.ts';
+import { consoleLink } from './console-link.ts';
+import { formatChanges } from './diff.ts';
+import type { DiffLine } from './diff.ts';
+import { formatCount, formatSeconds, shortDigest } from './format.ts';
+import { wordEvent } from './words.ts';
+
+/** Where a job keeps its files. */
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Commands that only show something: they leave outputs and summary to the command that deploys. */
+const SHOWING = new Set(['status', 'diagnose', 'history', 'logs', 'help', 'sandbox']);
+
+/** The outputs of a step, with their meanings. */
+export const OUTPUTS = {
+  outcome: 'how the command ended, e.g. succeeded, failed or rolled-back',
+  image: 'reference of the image',
+  digest: 'digest of the image',
+  'task-definition': 'ARN of the revision that was deployed; of several services, the first',
+  deployment: 'id of the deployment; of several services, the first',
+  result: 'the JSON document of --json, without definitions and changes',
+} as const;
+
+/** GitHub takes 1 MB of outputs from a job. */
+const LONGEST_OUTPUT = 500_000;
+/** Older GitHub Enterprise Servers take 128 KiB of summary from a step. */
+const LONGEST_SUMMARY = 120_000;
+const LONGEST_BLOCK = 20_000;
+
+/**
+ * Appends the result to the files of a job: the outputs of a step and the summary of GitHub Actions,
+ * and the dotenv report that `ECSDEPLOY_DOTENV` names. Outputs without a value are left as an earlier
+ * command of the job set them. `ends` are the ends of the services in this run.
+ */
+export function writeJobFiles(
+  result: Result,
+  ends: readonly EventOf<'service-ended'>[],
+  environment: Environment,
+): void {
+  if (SHOWING.has(result.command)) return;
+  const { ECSDEPLOY_DOTENV, GITHUB_OUTPUT, GITHUB_STEP_SUMMARY } = environment;
+  const outputs = outputsOf(result);
+  if (ECSDEPLOY_DOTENV) {
+    // Not ECSDEPLOY_…: in later jobs these names would be settings.
+    const lines = outputs.map(
+      ([name, value]) => `DEPLOY_${name.toUpperCase().replaceAll('-', '_')}=${value}\n`,
+    );
+    appendFileSync(ECSDEPLOY_DOTENV, lines.join(''));
+  }
+  if (!isGithub(environment)) return;
+  if (GITHUB_OUTPUT) {
+    // Outputs stay with the job: not what may hold values of environment variables.
+    const hidden = { definition: undefined, changes: undefined };
+    const services = result.services.map((item) => ({ ...item, ...hidden }));
+    const json = escapeJson(JSON.stringify({ ...result, services }));
+    const all = json.length > LONGEST_OUTPUT ? outputs : [...outputs, ['result', json] as const];
+    appendFileSync(GITHUB_OUTPUT, all.map(githubOutput).join(''));
+  }
+  if (GITHUB_STEP_SUMMARY) {
+    appendFileSync(GITHUB_STEP_SUMMARY, summary(result, ends, environment));
+  }
+}
+
+/** The values that later steps and jobs use; each is one line. */
+function outputsOf({ outcome, image, services }: Result): (readonly [string, string])[] {
+  const values: Readonly<
+    Record<Exclude<keyof typeof OUTPUTS, 'result'>, string | null | undefined>
+  > = {
+    outcome,
+    image: image?.reference,
+    digest: image?.digest,
+    'task-definition': services[0]?.taskDefinition,
+    deployment: services[0]?.deployment,
+  };
+  return Object.entries(values).flatMap(([name, value]) =>
+    value ? [[name, oneLine(value)] as const] : [],
+  );
+}
+
+/** An output with a delimiter that no value can contain on purpose. */
+function githubOutput([name, value]: readonly [string, string]): string {
+  const delimiter = `ecsdeploy_${randomBytes(8).toString('hex')}`;
+  return `${name}<<${delimiter}\n${value}\n${delimiter}\n`;
+}
+
+function summary(
+  result: Result,
+  ends: readonly EventOf<'service-ended'>[],
+  environment: Environment,
+): string {
+  const { command, outcome, seconds, services } = result;
+  const head = [
+    `### ecsdeploy ${command}: ${outcome} after ${formatSeconds(seconds.total)}`,
+    ...ends.map((end) => inert(wordEvent(end).lines[0]?.text ?? '')),
+    ...errorBlocks(result),
+    ...serviceTable(result),
+    ...imageLine(result),
+    ...timeline(result),
+    ...services.flatMap(({ causes }) => causes).flatMap(causeBlocks),
+  ];
+  const tail = linksOf(result, environment);
+  const blocks = [...head, ...diffBlocks(result), ...tail];
+  if (bytesOf(blocks) <= LONGEST_SUMMARY) return textOf(blocks);
+  const short = [...head, 'The summary is too long to show the changes of the task definition.'];
+  while (short.length > 2 && bytesOf([...short, ...tail]) > LONGEST_SUMMARY) short.splice(-2, 1);
+  return textOf([...short, ...tail]);
+}
+
+const textOf = (blocks: readonly string[]) => `${blocks.join('\n\n')}\n\n`;
+const bytesOf = (blocks: readonly string[]) => Buffer.byteLength(textOf(blocks));
+
+function errorBlocks({ error }: Result): string[] {
+  if (error === null) return [];
+  const { code, message, hint } = error;
+  return [`**${code}**`, fenced(hint === null ? message : `${message}\n→ ${hint}`)];
+}
+
+/** What serves now, and what served before. */
+function serviceTable({ services }: Result): string[] {
+  const named = services.filter(({ service }) => service !== '');
+  if (named.length === 0) return [];
+  const rows = named.map((item) => [
+    inert(item.service),
+    item.outcome,
+    revision(item.taskDefinition),
+    revision(item.serving),
+    revision(item.previousTaskDefinition),
+    inert(tasksOf(item)),
+    String(item.failedTasks),
+  ]);
+  return [
+    table(['service', 'outcome', 'deployed', 'serves now', 'before', 'tasks', 'failed'], rows),
+  ];
+}
+
+const revision = (arn: string | null) => (arn === null ? '–' : inert(shortName(arn)));
+
+function imageLine({ image }: Result): string[] {
+  if (image === null) return [];
+  const reference = oneLine(image.reference).replaceAll('`', '');
+  const digest = image.digest === null ? '' : ` ${inert(shortDigest(image.digest))}`;
+  return [`Image \`${reference}\`${digest}`];
+}
+
+const BAR_LENGTH = 20;
+
+/** The phases with their times; nothing for a run of one phase. */
+function timeline({ seconds }: Result): string[] {
+  const known = Object.entries(seconds).filter(([name]) => name !== 'total');
+  if (known.length < 2) return [];
+  const sum = known.reduce((all, [, seconds]) => all + seconds, 0);
+  const rows = known.map(([name, seconds]) => [
+    name,
+    formatSeconds(seconds),
+    '█'.repeat(sum === 0 ? 0 : Math.round((BAR_LENGTH * seconds) / sum)),
+  ]);
+  return [table(['phase', 'time', ''], rows)];
+}
+
+function causeBlocks({ code, summary: text, tasks, evidence, hint }: Cause): string[] {
+  const count = tasks > 0 ? ` (${formatCount(tasks, 'task')})` : '';
+  return [`**${code}**${count}`, fenced([text, ...evidence, `→ ${hint}`].join('\n'))];
+}
+
+function diffBlocks({ services }: Result): string[] {
+  return services.flatMap(({ service, changes = [] }) => {
+    if (changes.length === 0) return [];
+    const heading = services.length > 1 ? [`#### ${inert(service)}`] : [];
+    return [...heading, markdownDiff(formatChanges(changes))];
+  });
+}
+
+function linksOf({ services }: Result, environment: Environment): string[] {
+  const { GITHUB_SERVER_URL, GITHUB_REPOSITORY, GITHUB_SHA } = environment;
+  // Another endpoint is another AWS: the sandbox has no console.
+  const isReal = !environment['AWS_ENDPOINT_URL'] && !environment['AWS_ENDPOINT_URL_ECS'];
+  const links = (isReal ? services : []).flatMap((item) => {
+    const url = consoleLink(item);
+    return url === undefined ? [] : [link(`${item.service} in the AWS console`, url)];
+  });
+  if (GITHUB_SERVER_URL && GITHUB_REPOSITORY && GITHUB_SHA) {
+    const url = `${GITHUB_SERVER_URL}/${GITHUB_REPOSITORY}/commit/${GITHUB_SHA}`;
+    links.push(link(`commit ${GITHUB_SHA.slice(0, 7)}`, url));
+  }
+  return links.length === 0 ? [] : [links.join(' · ')];
+}
+
+function link(text: string, url: string): string {
+  const target = encodeURI(printable(url)).replaceAll('(', '%28').replaceAll(')', '%29');
+  return `[${inert(text)}](${target})`;
+}
+
+function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
+  return [header, header.map(() => '---'), ...rows]
+    .map((cells) => `| ${cells.join(' | ')} |`)
+    .join('\n');
+}
+/** Running tasks, of each revision where others than that of the row run. */
+function tasksOf({ running, desired, taskDefinition, runningByRevision }: ServiceResult) {
+  const alive = Object.entries(runningByRevision).filter(([, count]) => count > 0);
+  if (alive.every(([revision]) => revision === taskDefinition)) return `${running} of ${desired}`;
+  return alive.map(([arn, count]) => `${count} of ${desired} on ${shortName(arn)}`).join(', ');
+}
+
+/** A diff as Markdown, in a block that GitHub colours. */
+function markdownDiff(lines: readonly DiffLine[]): string {
+  const marks: Readonly<Record<DiffLine['kind'], string>> = {
+    heading: '',
+    removed: '-',
+    added: '+',
+    changed: '!',
+  };
+  const text = lines
+    .map((line) =>
+      line.kind === 'heading' ? line.text : line.text.replace(/^\s+\S/, marks[line.kind]),
+    )
+    .join('\n');
+  return fenced(text, 'diff');
+}
+
+/** A text as one printable line: a line break in an output would begin another one. */
+function oneLine(text: string): string {
+  return withoutCommands(printable(text)).replaceAll('\n', String.raw`\n`);
+}
+
+/** A text inside of a paragraph or a table, without effect as Markdown or HTML. */
+function inert(text: string): string {
+  return oneLine(text).replaceAll(/[\\`*<>&|[\]]/g, String.raw`\$&`);
+}
+
+/** A code block, in which Markdown and HTML of others are plain text. */
+function fenced(others: string, language = 'text'): string {
+  const text = withoutCommands(printable(shorten(others)));
+  // A fence ends at a line with as many backticks.
+  const longest = Math.max(2, ...[...text.matchAll(/`+/g)].map(([ticks]) => ticks.length));
+  const fence = '`'.repeat(longest + 1);
+  return `${fence}${language}\n${text}\n${fence}`;
+}
+
+const shorten = (text: string) =>
+  text.length > LONGEST_BLOCK ? `${text.slice(0, LONGEST_BLOCK)}\n…` : text;
