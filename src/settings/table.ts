@@ -377,8 +377,9 @@ export const SETTINGS = {
     reader: yes,
     flags: '--watch',
     default: false,
-    commands: ['rollout'],
-    meaning: 'follow the current deployment without changing anything',
+    commands: ['rollout', 'status'],
+    meaning:
+      'follow the current deployment without changing anything; with status: keep showing it',
   }),
   to: setting({
     reader: name,
@@ -422,7 +423,7 @@ export const SETTINGS = {
     flags: '--poll <duration>',
     file: 'top',
     default: 3000,
-    commands: [...MOVERS, 'logs'],
+    commands: [...MOVERS, 'logs', 'status'],
     meaning: 'polling interval (default: 3s)',
     example: '3s',
   }),

@@ -113,7 +113,7 @@ test('under GitHub Actions there are groups, annotations, outputs and a summary'
 
     \`\`\`text
     container hyeon9mak-container ended with exit code 1
-    see the last log lines above; full log: ecsdeploy logs --container hyeon9mak-container
+    see the last log lines above; full log: ecsdeploy logs --cluster backend --service hyeon9mak-service-dev --container hyeon9mak-container
     \`\`\`
 
     "

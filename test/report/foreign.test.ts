@@ -9,7 +9,7 @@ import type { Output, Result, ServiceResult } from '../../src/core/result.ts';
 import { EcsDeployError } from '../../src/errors.ts';
 import type { Event, EventOf } from '../../src/events.ts';
 import { writeGithubFiles } from '../../src/report/github.ts';
-import { formatOutput } from '../../src/report/output.ts';
+import { openFormat } from '../../src/report/output.ts';
 import { commandGuard, openReporter } from '../../src/report/reporter.ts';
 import { expectInert, HOSTILE, MARKER } from '../support/hostile.ts';
 import { makeFolder } from '../support/files.ts';
@@ -228,6 +228,7 @@ const OUTPUTS: {
   text: (t) => ({ text: t }),
   diff: (t) => ({ changes: changesOf(t) }),
   status: (t) => ({
+    at: new Date(0),
     services: [
       {
         service: t,
@@ -236,6 +237,7 @@ const OUTPUTS: {
         desired: 1,
         running: 1,
         pending: 1,
+        taskDefinition: t,
         serving: t,
         runningByRevision: { [t]: 1 },
         deployments: [
@@ -249,6 +251,9 @@ const OUTPUTS: {
             pending: 1,
             failedTasks: 1,
             createdAt: null,
+            image: t,
+            tag: t,
+            commit: t,
             serviceDeployment: { status: t, stage: t, failures: 1, threshold: 1, pausedBy: t },
           },
         ],
@@ -319,9 +324,12 @@ test.each(Object.keys(OUTPUTS) as Output['kind'][])(
       for (const hostile of HOSTILE) {
         for (const coloured of [false, true]) {
           const output = { kind, ...OUTPUTS[kind](hostile) } as Output;
-          const text = guard(await formatOutput(output, coloured));
-          expect(text).toContain(MARKER);
-          expectInert(text, { github, coloured });
+          const format = await openFormat(coloured, () => undefined);
+          for (const columns of [Infinity, 20]) {
+            const text = guard(format(output, columns));
+            expect(text).toContain(MARKER);
+            expectInert(text, { github, coloured });
+          }
         }
       }
     }
