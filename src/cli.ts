@@ -80,7 +80,7 @@ const COMMANDS: { readonly [C in CommandName]: CommandRow<C> } = {
   },
   logs: {
     summary: 'print the container logs of the tasks',
-    examples: ['ecsdeploy logs --container app', 'ecsdeploy logs -f'],
+    examples: ['ecsdeploy logs --since 10m', 'ecsdeploy logs -f --container app'],
     load: async () => (await import('./commands/logs.ts')).logs,
   },
   history: {

@@ -99,6 +99,8 @@ export interface LogLine {
   /** ISO time, as CloudWatch has it. */
   readonly time: string;
   readonly message: string;
+  /** Whether the task has stopped, or is stopping. */
+  readonly stopped: boolean;
 }
 
 /** What a command prints on stdout, as data; `report/` words it. */
@@ -116,8 +118,11 @@ export type Output =
   | {
       readonly kind: 'logs';
       readonly lines: readonly LogLine[];
-      /** Whether each line names its container. */
+      /** Whether each line names its container, and its time. */
       readonly withContainer: boolean;
+      readonly withTime: boolean;
+      /** Ids of the tasks, in the order in which they were found. */
+      readonly tasks: readonly string[];
     };
 
 /** Something to know about a line of a workflow that `init` read. */

@@ -31,9 +31,9 @@ const FORMATS: Formats = {
   status: ({ services, at }, sheet) => several(services, (item) => formatStatus(item, at, sheet)),
   history: ({ services }, sheet) => several(services, (item) => formatHistory(item, sheet)),
   diagnosis: ({ services }, sheet) => several(services, (item) => formatDiagnosis(item, sheet)),
-  logs: ({ lines, withContainer }) =>
+  logs: ({ lines, ...style }, { chalk }) =>
     mapTexts(lines, inline)
-      .map((line) => formatLine(line, withContainer))
+      .map((line) => formatLine(line, style, chalk))
       .join('\n'),
 };
 

@@ -398,9 +398,27 @@ export const SETTINGS = {
   lines: setting({
     reader: count,
     flags: '-n, --lines <number>',
-    default: 100,
     commands: ['logs'],
-    meaning: 'number of recent lines to show (default: 100)',
+    meaning: 'number of recent lines to show (default: 100, or all with --since)',
+  }),
+  since: setting({
+    reader: duration,
+    flags: '--since <duration>',
+    commands: ['logs'],
+    meaning: 'show the lines of this time only, e.g. 10m',
+  }),
+  task: setting({
+    reader: names,
+    flags: '--task <id>',
+    commands: ['logs'],
+    meaning: 'task whose log to show, by its ID or the first digits of it (repeatable)',
+  }),
+  timestamps: setting({
+    reader: yes,
+    flags: '--timestamps',
+    default: false,
+    commands: ['logs'],
+    meaning: 'begin each line with its time',
   }),
   noWait: setting({
     reader: yes,

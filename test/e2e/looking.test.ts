@@ -297,6 +297,7 @@ describe('logs', () => {
       container: expect.any(String),
       time: expect.stringMatching(/^\d{4}-.*Z$/),
       message: expect.any(String),
+      stopped: false,
     });
   });
 
@@ -305,6 +306,45 @@ describe('logs', () => {
     await world.run(['deploy', '-q']);
     const end = await world.run(['logs']);
     expect(end.stdout).toContain('database is not reachable, giving up');
+  });
+
+  test('of a task by the begin of its id, since a time, with times', async () => {
+    const world = await makeWorld({ scenario: 'crash' });
+    await world.run(['deploy', '-q']);
+    const all = await world.run(['logs']);
+    const [stopped] = /^[0-9a-f]{8}(?= \(stopped\) )/m.exec(all.stdout) ?? [];
+    const [running] = /^[0-9a-f]{8}(?= {2})/m.exec(all.stdout) ?? [];
+    const one = await world.run(['logs', '--task', String(stopped), '--timestamps']);
+    expect(one.status, one.stderr).toBe(0);
+    const lines = one.stdout.trim().split('\n');
+    const line = new RegExp(`^\\d{4}-\\d\\d-\\d\\dT[\\d:.]+Z ${stopped} \\(stopped\\)  `);
+    expect(lines.length).toBeGreaterThan(2);
+    expect(lines.filter((text) => !line.test(text))).toEqual([]);
+    // The first tasks wrote their lines a day ago.
+    const recent = await world.run(['logs', '--since', '1h']);
+    expect(recent.stdout).toContain(`${stopped} (stopped)  database is not reachable`);
+    expect(recent.stdout).not.toContain(`${running}  `);
+    const unknown = await world.run(['logs', '--task', 'x']);
+    expect(unknown.status).toBe(2);
+    expect(unknown.stderr).toContain('"hyeon9mak-service-dev" has no task "x".');
+  });
+
+  test('-n shows no end of the log of a stopped task where it has whole ones', async () => {
+    const world = await makeWorld({ scenario: 'crash' });
+    await world.run(['deploy', '-q']);
+    const all = (await world.run(['logs'])).stdout.trim().split('\n');
+    const tasksOf = (lines: readonly string[]) => new Set(lines.map((line) => line.slice(0, 8)));
+    for (let count = 1; count <= all.length; count += 1) {
+      const { stdout } = await world.run(['logs', '-n', String(count)]);
+      const shown = stdout.trim().split('\n');
+      expect(shown.length).toBeLessThanOrEqual(count);
+      const stopped = shown.filter((line) => line.includes(' (stopped) '));
+      if (stopped.length === shown.length) continue;
+      for (const task of tasksOf(stopped)) {
+        const ofTask = (lines: readonly string[]) => lines.filter((line) => line.startsWith(task));
+        expect(ofTask(shown)).toEqual(ofTask(all));
+      }
+    }
   });
 
   test('-f goes on with tasks that start later, and Ctrl-C ends it', async () => {

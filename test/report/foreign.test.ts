@@ -313,7 +313,12 @@ const OUTPUTS: {
       },
     ],
   }),
-  logs: (t) => ({ lines: [{ task: t, container: t, time: t, message: t }], withContainer: true }),
+  logs: (t) => ({
+    lines: [{ task: t, container: t, time: t, message: t, stopped: true }],
+    withContainer: true,
+    withTime: true,
+    tasks: [t],
+  }),
 };
 
 test.each(Object.keys(OUTPUTS) as Output['kind'][])(
