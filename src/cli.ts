@@ -69,8 +69,8 @@ const COMMANDS: { readonly [C in CommandName]: CommandRow<C> } = {
     load: async () => (await import('./commands/rollback.ts')).rollback,
   },
   status: {
-    summary: 'show the deployments, tasks and recent events of the service',
-    examples: ['ecsdeploy status', 'ecsdeploy status --json'],
+    summary: 'show what runs, and the deployments, tasks and recent events of the service',
+    examples: ['ecsdeploy status', 'ecsdeploy status --watch'],
     load: async () => (await import('./commands/status.ts')).status,
   },
   diagnose: {
@@ -80,7 +80,7 @@ const COMMANDS: { readonly [C in CommandName]: CommandRow<C> } = {
   },
   logs: {
     summary: 'print the container logs of the tasks',
-    examples: ['ecsdeploy logs --container app', 'ecsdeploy logs -f'],
+    examples: ['ecsdeploy logs --since 10m', 'ecsdeploy logs -f --container app'],
     load: async () => (await import('./commands/logs.ts')).logs,
   },
   history: {

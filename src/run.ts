@@ -9,11 +9,14 @@ import type { CommandResult, Context } from './commands/context.ts';
 import { escapeJson, printable } from './core/foreign.ts';
 import { redactor } from './core/redact.ts';
 import { outcomeOfError, statusOf } from './core/result.ts';
-import type { Output, Result } from './core/result.ts';
+import type { Output, Result, ServiceResult } from './core/result.ts';
 import { EcsDeployError, EXIT_STATUS } from './errors.ts';
 import type { Emit, EventOf } from './events.ts';
 import { commandGuard } from './report/ci.ts';
+import { consoleLink, hasConsole } from './report/console-link.ts';
+import type { Display } from './report/display.ts';
 import { writeJobFiles } from './report/job-files.ts';
+import type { Page } from './report/page.ts';
 import { isColoured, openReporter } from './report/reporter.ts';
 
 /** Everything of the process that a run uses. */
@@ -53,9 +56,18 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
     environment,
   });
   const redact = redactor(environment);
+  const linkOf: Page['linkOf'] = hasConsole(environment) ? consoleLink : () => undefined;
+  const withConsole = (service: ServiceResult) => ({
+    ...service,
+    console: linkOf(service) ?? null,
+  });
+  let display: Display | undefined;
   const ends: EventOf<'service-ended'>[] = [];
   const emit: Emit = (event) => {
-    const shown = redact(event);
+    display?.hide();
+    const told =
+      event.kind === 'service-ended' ? { ...event, result: withConsole(event.result) } : event;
+    const shown = redact(told);
     if (shown.kind === 'service-ended') ends.push(shown);
     reporter.report({ ...shown, at: new Date() });
   };
@@ -64,20 +76,35 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
     isRead = false;
   };
   stdout.once('error', noteLoss);
+  const loadFormat = async () => {
+    const { openFormat } = await import('./report/output.ts');
+    const format = await openFormat(isColoured(stdout, environment), linkOf);
+    return (output: Output, columns: number) =>
+      commandGuard(environment)(format(redact(output), columns));
+  };
+  const isTerminal = stdout.isTTY && stdout.columns > 0 && environment['TERM'] !== 'dumb';
   const print = async (output: Output) => {
-    const { formatOutput } = await import('./report/output.ts');
-    const text = await formatOutput(redact(output), isColoured(stdout, environment));
-    stdout.write(`${commandGuard(environment)(text)}\n`);
+    const format = await loadFormat();
+    stdout.write(`${format(output, isTerminal ? stdout.columns : Infinity)}\n`);
+    return isRead;
+  };
+  const show = async (output: Output) => {
+    if (display === undefined) {
+      const { openDisplay } = await import('./report/display.ts');
+      display = openDisplay(stdout, isTerminal, await loadFormat());
+    }
+    display.show(output);
     return isRead;
   };
   const finish = async (result: CommandResult, error: Result['error']): Promise<number> => {
     reporter.end();
+    display?.end();
     const { output, status, outcome, image, services, logs, checks, init, seconds } = result;
     const document: Result = redact({
       outcome,
       command,
       image,
-      services,
+      services: services.map(withConsole),
       ...(logs && { logs }),
       ...(checks && { checks }),
       ...(init && { init }),
@@ -103,7 +130,7 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
     });
     if (invocation === undefined) return EXIT_STATUS.succeeded;
     ({ command } = invocation);
-    const context = makeContext(invocation, io, emit, print);
+    const context = makeContext(invocation, io, emit, { print, show });
     const { config } = context;
     ({ json, verbose } = config);
     reporter = await openReporter({
@@ -150,7 +177,7 @@ function makeContext(
   invocation: Invocation,
   io: Io,
   report: Emit,
-  print: Context['print'],
+  write: Pick<Context, 'print' | 'show'>,
 ): Context<never> {
   const { environment, directory, stdin, stderr, signal } = io;
   const isTerminal = stdin.isTTY && stderr.isTTY;
@@ -172,7 +199,7 @@ function makeContext(
     signal,
     environment,
     directory,
-    print,
+    ...write,
     readStdin: async () => {
       if (!stdin.isTTY) return readAll(stdin);
       throw new EcsDeployError({

@@ -66,6 +66,8 @@ export async function readLog(
     readonly limit?: number;
     readonly startFromHead: boolean;
     readonly nextToken?: string | undefined;
+    /** Epoch milliseconds of the first line. */
+    readonly startTime?: number | undefined;
   },
 ): Promise<LogPage> {
   const [{ GetLogEventsCommand }, client] = await Promise.all([

@@ -19,6 +19,11 @@ export interface Context<C extends CommandName = CommandName> {
   readonly directory: string;
   /** Writes to stdout before the command ends; resolves to false once stdout is no longer read. */
   readonly print: (output: Output) => Promise<boolean>;
+  /**
+   * Writes a result again: on a terminal in place of the last one, elsewhere below it once it has
+   * changed. Resolves to false once stdout is no longer read.
+   */
+  readonly show: (output: Output) => Promise<boolean>;
   readonly readStdin: () => Promise<Buffer>;
   /** Where questions are asked; undefined without a terminal. */
   readonly terminal:

@@ -1,20 +1,17 @@
-import { optional } from '../aws/optional.ts';
-import { chunks } from '../aws/ecs.ts';
-import { describeRevision } from '../aws/revisions.ts';
 import { currentRecord, pastRollouts } from '../aws/rollouts.ts';
 import { describeService } from '../aws/services.ts';
 import { pastDeployment, rollbackTarget } from '../core/history.ts';
 import type { ServiceHistory } from '../core/history.ts';
 import { serviceResult } from '../core/result.ts';
 import { runningByRevision, servingRevision } from '../core/status.ts';
-import { containersOf, shortName } from '../core/task-definition.ts';
-import type { JsonObject } from '../core/task-definition.ts';
-import { allOrRefuse, EcsDeployError } from '../errors.ts';
+import { shortName } from '../core/task-definition.ts';
+import { allOrRefuse } from '../errors.ts';
 import { requireSettings } from '../settings/config.ts';
 import type { Target } from '../settings/config.ts';
 import { connectTools } from './connect.ts';
 import type { Tools } from './connect.ts';
 import type { CommandResult, Context } from './context.ts';
+import { readImages } from './images.ts';
 
 /** Shows the deployments of services that ECS keeps; changes nothing. */
 export async function history(context: Context<'history'>): Promise<CommandResult> {
@@ -42,6 +39,7 @@ async function readHistory(tools: Tools, target: Target): Promise<ServiceHistory
     tools,
     target,
     past.flatMap(({ taskDefinition }) => taskDefinition ?? []),
+    new Map(),
   );
   const back = rollbackTarget(service, record, past);
   return {
@@ -57,40 +55,4 @@ async function readHistory(tools: Tools, target: Target): Promise<ServiceHistory
       pastDeployment(rollout, images.get(rollout.taskDefinition ?? '')),
     ),
   };
-}
-
-/** Revisions that are read in parallel: ECS throttles bursts. */
-const READS_AT_ONCE = 10;
-
-/** The images of revisions by their ARNs, without those that cannot be read. */
-async function readImages(
-  tools: Tools,
-  target: Target,
-  revisions: readonly string[],
-): Promise<ReadonlyMap<string, string>> {
-  const images = new Map<string, string>();
-  for (const part of chunks([...new Set(revisions)], READS_AT_ONCE)) {
-    const readings = part.map(async (arn) => {
-      const image = imageOf(target, (await describeRevision(tools.ecs, arn)).definition);
-      if (image !== undefined) images.set(arn, image);
-    });
-    const read = allOrRefuse(readings.map((reading) => reading.catch(ignoreDeleted)));
-    // If one read is denied, all are.
-    if ((await optional(tools, 'ecs:DescribeTaskDefinition', read)) === undefined) break;
-  }
-  return images;
-}
-
-/** Passes on every error except that a revision was deleted. */
-function ignoreDeleted(error: unknown): void {
-  if (error instanceof EcsDeployError && error.code === 'task-definition-missing') return;
-  throw error;
-}
-
-/** The image of the configured container, else of the first one. */
-function imageOf({ container }: Target, definition: JsonObject): string | undefined {
-  const containers = containersOf(definition);
-  const named = containers.find(({ name }) => container?.includes(String(name)));
-  const image = (named ?? containers[0])?.['image'];
-  return typeof image === 'string' ? image : undefined;
 }

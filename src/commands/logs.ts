@@ -1,6 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Ecs } from '../aws/ecs.ts';
-import { awsErrorText, isPassing } from '../aws/errors.ts';
 import { logStreamOf, readLog } from '../aws/logs.ts';
 import type { LogPage, LogStream } from '../aws/logs.ts';
 import { describeRevision } from '../aws/revisions.ts';
@@ -14,9 +12,13 @@ import type { LogLine, Output } from '../core/result.ts';
 import { containersOf, shortName } from '../core/task-definition.ts';
 import { allOrRefuse, EcsDeployError } from '../errors.ts';
 import { requireSettings } from '../settings/config.ts';
-import type { Target } from '../settings/config.ts';
+import type { ConfigOf, Target } from '../settings/config.ts';
 import { connectTools } from './connect.ts';
 import type { CommandResult, Context } from './context.ts';
+import { poll, refuseJson } from './poll.ts';
+
+/** GetLogEvents' limit of lines in one call. */
+const LINES_PER_CALL = 10_000;
 
 /** A service whose logs are read. */
 interface Source {
@@ -27,8 +29,11 @@ interface Source {
 /** The log of one container of one task. */
 interface Reading {
   readonly task: string;
+  /** ARN of the revision of the task. */
+  readonly revision: string;
   readonly container: string;
   readonly stream: LogStream;
+  isStopped: boolean;
   /** Token of the next read; undefined at the beginning of the stream. */
   next: string | undefined;
 }
@@ -37,13 +42,7 @@ interface Reading {
 export async function logs(context: Context<'logs'>): Promise<CommandResult> {
   const { config } = context;
   requireSettings(config, ['cluster', 'service']);
-  if (config.follow && config.json) {
-    throw new EcsDeployError({
-      code: 'usage',
-      message: '--follow and --json cannot be combined: --json prints one document at the end.',
-      hint: 'omit one of them',
-    });
-  }
+  if (config.follow) refuseJson(config, '--follow');
   const { ecs } = await connectTools(context);
   const sources = await allOrRefuse(
     config.targets.map(async (target) => ({
@@ -53,10 +52,12 @@ export async function logs(context: Context<'logs'>): Promise<CommandResult> {
   );
   const readings = new Map<string, Reading>();
   await findReadings(context, ecs, sources, readings);
-  const pages = await Promise.all(
-    [...readings.values()].map((reading) => readEnd(context, ecs, reading)),
+  const part = startOf(config, ecs);
+  const blocks = await Promise.all(
+    [...readings.values()].map((reading) => readBlock(context, ecs, reading, part)),
   );
-  const lines = inOrder(pages.flat()).slice(-config.lines);
+  const current = new Set(sources.map(({ service }) => service.taskDefinition));
+  const lines = chooseLines(blocks, part.limit, current);
   const result = {
     image: null,
     services: sources.map(({ target, service }) =>
@@ -64,6 +65,7 @@ export async function logs(context: Context<'logs'>): Promise<CommandResult> {
         cluster: shortName(service.cluster),
         service: target.service,
         outcome: 'unchanged',
+        taskDefinition: service.taskDefinition,
         desired: service.desired,
         running: service.running,
       }),
@@ -72,43 +74,75 @@ export async function logs(context: Context<'logs'>): Promise<CommandResult> {
   };
   if (!config.follow) {
     if (lines.length === 0) context.emit({ kind: 'log-empty' });
-    const output = lines.length === 0 ? undefined : outputOf(lines, readings);
+    const output = lines.length === 0 ? undefined : outputOf(config, lines, readings);
     return { ...result, outcome: 'unchanged', logs: lines, output };
   }
-  const isRead = lines.length === 0 || (await context.print(outputOf(lines, readings)));
-  if (isRead) await follow(context, ecs, sources, readings);
+  const print = async (more: readonly LogLine[]) =>
+    more.length === 0 || context.print(outputOf(config, more, readings));
+  if (await print(lines)) {
+    await poll(context, async () => {
+      await findReadings(context, ecs, sources, readings);
+      const pages = [...readings.values()].map((reading) => readOn(ecs, reading, part.start));
+      return print(inOrder((await Promise.all(pages)).flat()));
+    });
+  }
   return { ...result, outcome: context.signal.aborted ? 'interrupted' : 'unchanged' };
 }
 
-/** Prints new lines until the user interrupts it or stdout is no longer read. */
-async function follow(
-  context: Context<'logs'>,
-  ecs: Ecs,
-  sources: readonly Source[],
-  readings: Map<string, Reading>,
-): Promise<void> {
-  const { config, signal, print, emit } = context;
-  for (let isTroubled = false; ;) {
-    try {
-      await sleep(config.poll, undefined, { signal });
-      await findReadings(context, ecs, sources, readings);
-      const pages = await Promise.all(
-        [...readings.values()].map((reading) => readOn(ecs, reading)),
-      );
-      const lines = inOrder(pages.flat());
-      if (lines.length > 0 && !(await print(outputOf(lines, readings)))) return;
-      isTroubled = false;
-    } catch (error) {
-      if (signal.aborted) return;
-      if (!isPassing(error)) throw error;
-      if (!isTroubled)
-        emit({ kind: 'warning', message: `Cannot reach AWS (${awsErrorText(error)}); retrying` });
-      isTroubled = true;
-    }
-  }
+/** Which lines are shown: the last ones, at most `limit`, and none before `start`. */
+interface Part {
+  readonly limit: number;
+  /** Epoch milliseconds. */
+  readonly start: number | undefined;
 }
 
-/** Adds the containers of new tasks. */
+/** Lines that are shown where neither `--lines` nor `--since` is given. */
+const LINES = 100;
+
+function startOf({ lines, since }: Pick<ConfigOf<'logs'>, 'lines' | 'since'>, { aws }: Ecs): Part {
+  if (since === undefined) return { limit: lines ?? LINES, start: undefined };
+  return { limit: lines ?? Infinity, start: Date.now() + aws.clock.offset - since };
+}
+
+/** The lines of one container of one task. */
+interface Block {
+  readonly reading: Reading;
+  /** The oldest first. */
+  readonly lines: readonly LogLine[];
+}
+
+/**
+ * The last lines in the order of their times: those of the current revisions first, so that tasks that
+ * are replaced do not crowd them out. Of a task that has stopped there are all lines or none, unless
+ * there would be no line at all.
+ */
+function chooseLines(
+  blocks: readonly Block[],
+  limit: number,
+  current: ReadonlySet<string>,
+): readonly LogLine[] {
+  const isCurrent = ({ reading }: Block) => current.has(reading.revision);
+  const linesOf = (some: readonly Block[]) => inOrder(some.flatMap((block) => block.lines));
+  const fresh = last(linesOf(blocks.filter(isCurrent)), limit);
+  const older = linesOf(blocks.filter((block) => !isCurrent(block)));
+  const chosen = new Set([...fresh, ...last(older, limit - fresh.length)]);
+  const cut = blocks.filter(
+    ({ reading, lines }) =>
+      reading.isStopped &&
+      lines.some((line) => chosen.has(line)) &&
+      !(lines[0] !== undefined && chosen.has(lines[0])),
+  );
+  const remains = new Set(cut.flatMap(({ lines }) => lines));
+  const whole = inOrder([...chosen].filter((line) => !remains.has(line)));
+  return whole.length > 0 ? whole : inOrder([...chosen]);
+}
+
+/** The last items of a list; none for a count of 0. */
+function last<T>(items: readonly T[], count: number): readonly T[] {
+  return count <= 0 ? [] : items.slice(-count);
+}
+
+/** Adds the containers of new tasks, and notes which tasks have stopped. */
 async function findReadings(
   context: Context<'logs'>,
   ecs: Ecs,
@@ -121,7 +155,12 @@ async function findReadings(
         allTasksOf(ecs, service, 'RUNNING'),
         allTasksOf(ecs, service, 'STOPPED'),
       ]);
-      for (const [revision, tasks] of byRevision([...stopped, ...running])) {
+      const isStopped = new Set(stopped.map(({ id }) => id));
+      for (const reading of readings.values()) {
+        if (isStopped.has(reading.task)) reading.isStopped = true;
+      }
+      const found = tasksNamed(context.config, target, [...stopped, ...running]);
+      for (const [revision, tasks] of byRevision(found)) {
         const fresh = tasks.filter(
           ({ arn }) => ![...readings.keys()].some((key) => key.startsWith(`${arn}/`)),
         );
@@ -146,13 +185,44 @@ async function findReadings(
             const { runtimeId } = parts.find((part) => part.name === name) ?? {};
             const stream = logStreamOf(container, id, runtimeId);
             if (stream === undefined) continue;
-            readings.set(`${arn}/${name}`, { task: id, container: name, stream, next: undefined });
+            readings.set(`${arn}/${name}`, {
+              task: id,
+              revision,
+              container: name,
+              stream,
+              isStopped: isStopped.has(id),
+              next: undefined,
+            });
           }
         }
       }
     }),
   );
 }
+
+/** The tasks that `--task` names by their ids, the begins of these or ARNs; all without it. */
+function tasksNamed(
+  { task: named }: Pick<ConfigOf<'logs'>, 'task'>,
+  { service }: Target,
+  tasks: readonly Task[],
+): readonly Task[] {
+  if (named === undefined) return tasks;
+  const unknown = named.find((name) => !tasks.some((task) => isNamed(task, name)));
+  if (unknown === undefined) {
+    return tasks.filter((task) => named.some((name) => isNamed(task, name)));
+  }
+  throw new EcsDeployError({
+    code: 'usage',
+    message: `"${service}" has no task "${unknown}".`,
+    hint: suggest(
+      unknown,
+      tasks.map(({ id }) => id),
+      'tasks',
+    ),
+  });
+}
+
+const isNamed = ({ arn, id }: Task, name: string) => arn === name || id.startsWith(name);
 
 function byRevision(tasks: readonly Task[]): Map<string, Task[]> {
   const groups = new Map<string, Task[]>();
@@ -173,14 +243,17 @@ function checkContainers({ container, service }: Target, known: readonly string[
   });
 }
 
-/** Reads the last lines of a stream; `readOn` reads those that follow. */
-async function readEnd(
-  { config, emit }: Context<'logs'>,
+/** Reads a part of a stream; `readOn` reads what follows. */
+async function readBlock(
+  { emit }: Context<'logs'>,
   ecs: Ecs,
   reading: Reading,
-): Promise<readonly LogLine[]> {
+  { limit, start }: Part,
+): Promise<Block> {
+  if (start !== undefined) return { reading, lines: await readOn(ecs, reading, start) };
   const page = await readLog(ecs.aws, reading.stream, {
-    limit: config.lines,
+    // One more than are shown: it tells whether they are all.
+    limit: Math.min(limit + 1, LINES_PER_CALL),
     startFromHead: false,
   });
   reading.next = page.next;
@@ -190,14 +263,22 @@ async function readEnd(
       message: `The log group ${reading.stream.group} of container ${reading.container} does not exist.`,
     });
   }
-  return linesOf(reading, page);
+  return { reading, lines: linesOf(reading, page) };
 }
 
-async function readOn(ecs: Ecs, reading: Reading): Promise<readonly LogLine[]> {
+async function readOn(
+  ecs: Ecs,
+  reading: Reading,
+  startTime: number | undefined,
+): Promise<readonly LogLine[]> {
   const lines: LogLine[] = [];
   for (;;) {
     const { next } = reading;
-    const page = await readLog(ecs.aws, reading.stream, { startFromHead: true, nextToken: next });
+    const page = await readLog(ecs.aws, reading.stream, {
+      startFromHead: true,
+      nextToken: next,
+      startTime,
+    });
     reading.next = page.next;
     lines.push(...linesOf(reading, page));
     // At the end of the stream, the token stays the same.
@@ -205,12 +286,13 @@ async function readOn(ecs: Ecs, reading: Reading): Promise<readonly LogLine[]> {
   }
 }
 
-function linesOf({ task, container }: Reading, { events }: LogPage): LogLine[] {
+function linesOf({ task, container, isStopped }: Reading, { events }: LogPage): LogLine[] {
   return events.map(({ timestamp, message }) => ({
     task,
     container,
     time: new Date(timestamp).toISOString(),
     message,
+    stopped: isStopped,
   }));
 }
 
@@ -219,7 +301,17 @@ function inOrder(lines: readonly LogLine[]): LogLine[] {
 }
 
 /** Lines for stdout, which name their container if several are shown. */
-function outputOf(lines: readonly LogLine[], readings: ReadonlyMap<string, Reading>): Output {
-  const containers = new Set([...readings.values()].map(({ container }) => container));
-  return { kind: 'logs', lines, withContainer: containers.size > 1 };
+function outputOf(
+  { timestamps }: Pick<ConfigOf<'logs'>, 'timestamps'>,
+  lines: readonly LogLine[],
+  readings: ReadonlyMap<string, Reading>,
+): Output {
+  const all = [...readings.values()];
+  return {
+    kind: 'logs',
+    lines,
+    withContainer: new Set(all.map(({ container }) => container)).size > 1,
+    withTime: timestamps,
+    tasks: [...new Set(all.map(({ task }) => task))],
+  };
 }

@@ -3,7 +3,9 @@ import { currentRecord } from '../aws/rollouts.ts';
 import { describeService } from '../aws/services.ts';
 import { allTasksOf } from '../aws/tasks.ts';
 import type { Deployment, RolloutRecord, Task } from '../core/ecs.ts';
+import { shownImage } from '../core/image.ts';
 import { serviceResult } from '../core/result.ts';
+import type { Output } from '../core/result.ts';
 import { runningByRevision, servingRevision } from '../core/status.ts';
 import type { DeploymentStatus, ServiceStatus, TaskStatus } from '../core/status.ts';
 import { shortName } from '../core/task-definition.ts';
@@ -13,26 +15,45 @@ import type { Target } from '../settings/config.ts';
 import { connectTools } from './connect.ts';
 import type { Tools } from './connect.ts';
 import type { CommandResult, Context } from './context.ts';
+import { readImages } from './images.ts';
+import { poll, refuseJson } from './poll.ts';
 
 /** How many stopped tasks and events are shown. */
 const STOPPED_SHOWN = 5;
 const EVENTS_SHOWN = 5;
 
-/** Shows services as they are: deployments, tasks, recent events. */
+/** Shows services as they are: what runs, deployments, tasks, events; `--watch` keeps showing them. */
 export async function status(context: Context<'status'>): Promise<CommandResult> {
   const { config } = context;
   requireSettings(config, ['cluster', 'service']);
+  if (config.watch) refuseJson(config, '--watch');
   const tools = await connectTools(context);
-  const found = await allOrRefuse(config.targets.map((target) => readStatus(tools, target)));
+  let images: Images = new Map();
+  const read = async () => {
+    const ends = await allOrRefuse(
+      config.targets.map((target) => readStatus(tools, target, images)),
+    );
+    images = new Map(ends.flatMap((end) => [...end.images]));
+    return ends.map((end) => end.status);
+  };
+  const found = await read();
+  if (config.watch) {
+    if (await context.show(outputOf(tools, found)))
+      await poll(context, async () => context.show(outputOf(tools, await read())));
+    const outcome = context.signal.aborted ? 'interrupted' : 'unchanged';
+    return { outcome, image: null, services: [], seconds: {} };
+  }
   return {
     outcome: 'unchanged',
     image: null,
     services: found.map((shown) => {
-      const { service, cluster, desired, running, serving, deployments, tasks, events } = shown;
+      const { service, cluster, taskDefinition, desired, running, serving } = shown;
+      const { deployments, tasks, events } = shown;
       return serviceResult({
         service,
         cluster,
         outcome: 'unchanged',
+        taskDefinition,
         deployment: deployments[0]?.id ?? null,
         desired,
         running,
@@ -45,11 +66,30 @@ export async function status(context: Context<'status'>): Promise<CommandResult>
       });
     }),
     seconds: {},
-    output: { kind: 'status', services: found },
+    output: outputOf(tools, found),
   };
 }
 
-async function readStatus(tools: Tools, target: Target): Promise<ServiceStatus> {
+/** Images by the ARNs of their revisions. */
+type Images = ReadonlyMap<string, string>;
+
+/** The clock of AWS says how old things are; in the sandbox it runs ahead of the answers' dates. */
+function outputOf({ aws }: Tools, services: readonly ServiceStatus[]): Output {
+  const seen = services
+    .flatMap(({ deployments, tasks, events }) => [
+      ...[...deployments, ...events].map(({ createdAt }) => createdAt),
+      ...tasks.map(({ since }) => since),
+    ])
+    .map((iso) => (iso === null ? 0 : Date.parse(iso)));
+  const now = Date.now() + aws.clock.offset;
+  return { kind: 'status', services, at: new Date(Math.max(now, ...seen)) };
+}
+
+async function readStatus(
+  tools: Tools,
+  target: Target,
+  known: Images,
+): Promise<{ readonly status: ServiceStatus; readonly images: Images }> {
   const { ecs } = tools;
   const service = await describeService(ecs, target);
   const [record, running = [], stopped = []] = await Promise.all([
@@ -57,19 +97,26 @@ async function readStatus(tools: Tools, target: Target): Promise<ServiceStatus> 
     optional(tools, 'ecs:ListTasks', allTasksOf(ecs, service, 'RUNNING')),
     optional(tools, 'ecs:ListTasks', allTasksOf(ecs, service, 'STOPPED')),
   ]);
+  const revisions = service.deployments.map(({ taskDefinition }) => taskDefinition);
+  const images = await readImages(tools, target, revisions, known);
   const newest = (tasks: readonly Task[]) =>
     tasks.toSorted((a, b) => b.since.getTime() - a.since.getTime());
-  return {
+  const shown: ServiceStatus = {
     service: service.name,
     cluster: shortName(service.cluster),
     status: service.status,
     desired: service.desired,
     running: service.running,
     pending: service.pending,
+    taskDefinition: service.taskDefinition,
     serving: servingRevision(service, record),
     runningByRevision: runningByRevision(service),
     deployments: service.deployments.map((deployment) =>
-      deploymentStatus(deployment, record?.deployment === deployment.id ? record : undefined),
+      deploymentStatus(
+        deployment,
+        record?.deployment === deployment.id ? record : undefined,
+        images.get(deployment.taskDefinition),
+      ),
     ),
     tasks: [...newest(running), ...newest(stopped).slice(0, STOPPED_SHOWN)].map(taskStatus),
     events: service.events
@@ -77,11 +124,13 @@ async function readStatus(tools: Tools, target: Target): Promise<ServiceStatus> 
       .toReversed()
       .map(({ createdAt, message }) => ({ createdAt: createdAt?.toISOString() ?? null, message })),
   };
+  return { status: shown, images };
 }
 
 function deploymentStatus(
   deployment: Deployment,
   record: RolloutRecord | undefined,
+  image: string | undefined,
 ): DeploymentStatus {
   const { id, status, rolloutState, desired, running, pending } = deployment;
   return {
@@ -94,6 +143,7 @@ function deploymentStatus(
     pending,
     failedTasks: deployment.failed,
     createdAt: deployment.createdAt.toISOString(),
+    ...shownImage(image),
     serviceDeployment:
       record === undefined
         ? null

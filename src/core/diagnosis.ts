@@ -67,6 +67,8 @@ export interface FailedTask {
   readonly platform: string;
   /** CloudWatch log groups of the task definition. */
   readonly logGroups: readonly string[];
+  /** The options of ecsdeploy that name its service, for commands in hints. */
+  readonly flags: string;
 }
 
 interface Rule {
@@ -306,7 +308,7 @@ export function diagnoseTask(task: FailedTask): Cause {
 }
 
 function wordsOf(task: FailedTask, dead: StoppedContainer | undefined): Words {
-  const { containers, platform, stoppedReason, stopCode, logGroups } = task;
+  const { containers, platform, stoppedReason, stopCode, logGroups, flags } = task;
   const foreign = containers.find((container) => isForeign(container, platform));
   if (foreign !== undefined) {
     return {
@@ -334,18 +336,22 @@ function wordsOf(task: FailedTask, dead: StoppedContainer | undefined): Words {
     return {
       code: 'stopped-by-user',
       summary: 'somebody stopped the task',
-      hint: 'the service starts it again with the same revision; to end a deployment: ecsdeploy rollback',
+      hint: `the service starts it again with the same revision; to end a deployment: ecsdeploy rollback ${flags}`,
     };
   }
-  if (dead?.exitCode !== undefined) return exitWords(dead, dead.exitCode);
+  if (dead?.exitCode !== undefined) return exitWords(dead, dead.exitCode, flags);
   return {
     code: 'unknown',
     summary: stoppedReason || 'ECS gave no reason',
-    hint: 'read the events of the service: ecsdeploy status',
+    hint: `read the events of the service: ecsdeploy status ${flags}`,
   };
 }
 
-function exitWords({ name, log, logPlace }: StoppedContainer, exitCode: number): Words {
+function exitWords(
+  { name, log, logPlace }: StoppedContainer,
+  exitCode: number,
+  flags: string,
+): Words {
   if (exitCode === 126 || exitCode === 127) {
     return {
       code: 'command-not-found',
@@ -359,9 +365,9 @@ function exitWords({ name, log, logPlace }: StoppedContainer, exitCode: number):
     summary: `container ${name} ended with exit code ${exitCode}${meaning === undefined ? '' : `: ${meaning}`}`,
     hint:
       log.length > 0
-        ? `see the last log lines above; full log: ecsdeploy logs --container ${name}`
+        ? `see the last log lines above; full log: ecsdeploy logs ${flags} --container ${name}`
         : logPlace === undefined
-          ? `it wrote no log: run the image locally, and see ecsdeploy logs --container ${name}`
+          ? `it wrote no log: run the image locally, and see ecsdeploy logs ${flags} --container ${name}`
           : `read its log there: ${logPlace}`,
   };
 }

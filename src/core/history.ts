@@ -1,11 +1,12 @@
 import { lastGood, primaryOf } from './ecs.ts';
 import type { PastRollout, RolloutRecord, Service } from './ecs.ts';
-import { parseImageReference } from './image.ts';
+import { shownImage } from './image.ts';
+import type { ShownImage } from './image.ts';
 import { deploymentState } from './status.ts';
 import type { DeploymentState, RevisionCounts } from './status.ts';
 
 /** One deployment as `history` shows it; times are ISO texts of the server's clock. */
-export interface PastDeployment {
+export interface PastDeployment extends ShownImage {
   /** `ecs-svc/…` */
   readonly deployment: string;
   readonly outcome: DeploymentState;
@@ -19,11 +20,6 @@ export interface PastDeployment {
   readonly seconds: number | null;
   /** ARN of the revision; null where ECS no longer knows it. */
   readonly taskDefinition: string | null;
-  /** Reference of the image; this and what follows is null where it cannot be read. */
-  readonly image: string | null;
-  readonly tag: string | null;
-  /** Full SHA of the commit, where the tag begins with one. */
-  readonly commit: string | null;
 }
 
 /** The deployments of one service. */
@@ -46,7 +42,6 @@ export interface ServiceHistory {
 /** A deployment of the past with the image of its revision. */
 export function pastDeployment(rollout: PastRollout, image: string | undefined): PastDeployment {
   const { deployment, status, reason, createdAt, finishedAt, taskDefinition = null } = rollout;
-  const { tag } = parseImageReference(image ?? '');
   return {
     deployment,
     outcome: deploymentState(status),
@@ -56,9 +51,7 @@ export function pastDeployment(rollout: PastRollout, image: string | undefined):
     finishedAt: finishedAt?.toISOString() ?? null,
     seconds: finishedAt === undefined ? null : (finishedAt.getTime() - createdAt.getTime()) / 1000,
     taskDefinition,
-    image: image ?? null,
-    tag: tag ?? null,
-    commit: /^[0-9a-f]{40}(?=-|$)/.exec(tag ?? '')?.[0] ?? null,
+    ...shownImage(image),
   };
 }
 

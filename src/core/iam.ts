@@ -160,7 +160,7 @@ export const PERMISSIONS: readonly Permission[] = [
     action: 'ecs:DescribeTaskDefinition',
     on: 'Anything',
     needed: ['deploy', 'render', 'rollout', 'rollback', 'diagnose', 'logs'],
-    optional: ['push', 'register', 'history', 'verify', 'init'],
+    optional: ['push', 'register', 'status', 'history', 'verify', 'init'],
   },
   { action: 'ecs:RegisterTaskDefinition', on: 'Anything', needed: ['deploy', 'register'] },
   { action: 'iam:PassRole', on: 'Roles', needed: ['deploy', 'register'] },

@@ -76,3 +76,19 @@ export function isTag(tag: string): boolean {
 
 /** The label of a built image with the hash of everything that it was built from. */
 export const INPUTS_LABEL = 'io.github.ecsdeploy.inputs';
+
+/** An image as `status` and `history` show it; every part is null where it cannot be read. */
+export interface ShownImage {
+  /** Reference of the image. */
+  readonly image: string | null;
+  readonly tag: string | null;
+  /** Full SHA of the commit, where the tag begins with one. */
+  readonly commit: string | null;
+}
+
+/** The parts of an image that people look for; undefined where it cannot be read. */
+export function shownImage(image: string | undefined): ShownImage {
+  const { tag } = parseImageReference(image ?? '');
+  const commit = /^[0-9a-f]{40}(?=-|$)/.exec(tag ?? '')?.[0];
+  return { image: image ?? null, tag: tag ?? null, commit: commit ?? null };
+}

@@ -56,6 +56,8 @@ export interface ServiceResult {
   readonly running: number;
   readonly failedTasks: number;
   readonly causes: readonly Cause[];
+  /** The page of the service in the AWS console; null where none is known, as in the sandbox. */
+  readonly console: string | null;
   /** Of `render` and `deploy`: the changes to the running revision, with confidential values hidden. */
   readonly changes?: readonly Change[];
   /** What `render` prints. A dry run has it with `--show-values` only: it holds environment values. */
@@ -84,6 +86,7 @@ export function serviceResult(known: Known): ServiceResult {
     running: 0,
     failedTasks: 0,
     causes: [],
+    console: null,
     ...known,
   };
 }
@@ -96,20 +99,30 @@ export interface LogLine {
   /** ISO time, as CloudWatch has it. */
   readonly time: string;
   readonly message: string;
+  /** Whether the task has stopped, or is stopping. */
+  readonly stopped: boolean;
 }
 
 /** What a command prints on stdout, as data; `report/` words it. */
 export type Output =
   | { readonly kind: 'text'; readonly text: string }
   | { readonly kind: 'diff'; readonly changes: readonly Change[] }
-  | { readonly kind: 'status'; readonly services: readonly ServiceStatus[] }
+  | {
+      readonly kind: 'status';
+      readonly services: readonly ServiceStatus[];
+      /** Time of the server's clock when they were read. */
+      readonly at: Date;
+    }
   | { readonly kind: 'history'; readonly services: readonly ServiceHistory[] }
   | { readonly kind: 'diagnosis'; readonly services: readonly Diagnosis[] }
   | {
       readonly kind: 'logs';
       readonly lines: readonly LogLine[];
-      /** Whether each line names its container. */
+      /** Whether each line names its container, and its time. */
       readonly withContainer: boolean;
+      readonly withTime: boolean;
+      /** Ids of the tasks, in the order in which they were found. */
+      readonly tasks: readonly string[];
     };
 
 /** Something to know about a line of a workflow that `init` read. */

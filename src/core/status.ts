@@ -1,6 +1,7 @@
 import type { Cause } from './diagnosis.ts';
 import { lastGood } from './ecs.ts';
 import type { RolloutRecord, Service } from './ecs.ts';
+import type { ShownImage } from './image.ts';
 
 /** A service as `status` shows it. */
 export interface ServiceStatus {
@@ -10,6 +11,8 @@ export interface ServiceStatus {
   readonly desired: number;
   readonly running: number;
   readonly pending: number;
+  /** ARN of the revision that the service is on. */
+  readonly taskDefinition: string;
   /** ARN of the revision that takes the traffic now; null while no task runs. */
   readonly serving: string | null;
   readonly runningByRevision: RevisionCounts;
@@ -19,7 +22,7 @@ export interface ServiceStatus {
 }
 
 /** A deployment as `status` shows it; times are ISO texts of the server's clock. */
-export interface DeploymentStatus {
+export interface DeploymentStatus extends ShownImage {
   readonly id: string;
   readonly status: string;
   /** `family:revision` */

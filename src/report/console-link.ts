@@ -15,7 +15,12 @@ export function consoleLink({
 }: Pick<ServiceResult, 'cluster' | 'service' | 'taskDefinition'>): string | undefined {
   const [, partition = '', , region = ''] = taskDefinition?.split(':') ?? [];
   const host = HOSTS[partition];
-  return host === undefined
+  return host === undefined || service === ''
     ? undefined
     : `https://${region}.${host}/ecs/v2/clusters/${cluster}/services/${service}/health?region=${region}`;
+}
+
+/** Whether the services of a run are in a console: another endpoint is another AWS, as the sandbox. */
+export function hasConsole(environment: Readonly<Record<string, string | undefined>>): boolean {
+  return !environment['AWS_ENDPOINT_URL'] && !environment['AWS_ENDPOINT_URL_ECS'];
 }

@@ -3,6 +3,8 @@ import type { Cause } from '../core/diagnosis.ts';
 import type { DeploymentState, Diagnosis } from '../core/status.ts';
 import { shortName } from '../core/task-definition.ts';
 import { formatCount, formatTime, shortenEvent } from './format.ts';
+import type { Page } from './page.ts';
+import { wrap } from './width.ts';
 
 /** Events that are shown where no task tells a cause. */
 const EVENTS_SHOWN = 5;
@@ -22,41 +24,52 @@ const STATES: Readonly<Record<DeploymentState, string>> = {
 /** States in which the deployment can still be rolled back by hand. */
 const STUCK: ReadonlySet<DeploymentState> = new Set(['in-progress', 'failed', 'stopped']);
 
+/** States in which ECS rolls the deployment back. */
+const GOES_BACK: ReadonlySet<DeploymentState> = new Set(['rollback-requested', 'rolling-back']);
+
 /** A diagnosis for people. */
-export function formatDiagnosis(diagnosis: Diagnosis): string {
+export function formatDiagnosis(diagnosis: Diagnosis, { columns, linkOf }: Page): string {
   const { service, cluster, subject, causes, events } = diagnosis;
   const { deployment, taskDefinition, state, createdAt, reason, pausedAt } = subject;
   const revision = shortName(taskDefinition);
+  const link = linkOf({ cluster, service, taskDefinition });
+  const consoleLines = link === undefined ? [] : [`  console: ${link}`];
   if (state === 'succeeded') {
-    return `${service} is healthy: ${revision} is deployed, ${tasksOf(diagnosis, taskDefinition)}.`;
+    return [
+      `${service} is healthy: ${revision} is deployed, ${tasksOf(diagnosis, taskDefinition)}.`,
+      ...consoleLines,
+    ].join('\n');
   }
+  const flags = `--cluster ${cluster} --service ${service}`;
   const found =
     causes.length > 0
-      ? causes.flatMap(formatCause)
+      ? causes.flatMap((cause) => formatCause(cause, columns))
       : [
           'No failed tasks found (ECS keeps them about an hour).',
           ...(events.length === 0 ? [] : ['Recent events:']),
-          ...events.slice(-EVENTS_SHOWN).map((message) => `  ${shortenEvent(message)}`),
+          ...events
+            .slice(-EVENTS_SHOWN)
+            .flatMap((message) => wrap(`  ${shortenEvent(message)}`, columns)),
         ];
   const isRetried = state === 'in-progress' && !diagnosis.hasBreaker && causes.some(hasFailedTasks);
   const canGoBack = STUCK.has(state) && pausedAt === undefined && causes.length > 0;
   return [
     `${service}: the deployment of ${revision} ${STATES[state]}.`,
     `  ${deployment}, started ${formatTime(createdAt)}`,
-    ...(reason === '' ? [] : [`  ${reason}`]),
+    ...(reason === '' ? [] : wrap(`  ${reason}`, columns)),
     ...(pausedAt === undefined
       ? []
       : [
           `  paused for approval at ${pausedAt}`,
-          `  → show how to approve it: ecsdeploy rollout --watch --cluster ${cluster} --service ${service}`,
+          `  → show how to approve it: ecsdeploy rollout --watch ${flags}`,
         ]),
     ...servingLines(diagnosis),
+    ...consoleLines,
     ...(isRetried ? ['  ECS keeps starting tasks: the service has no circuit breaker'] : []),
     '',
     ...found,
-    ...(canGoBack
-      ? [`→ roll back: ecsdeploy rollback --cluster ${cluster} --service ${service}`]
-      : []),
+    ...(canGoBack ? [`→ roll back: ecsdeploy rollback ${flags}`] : []),
+    ...(GOES_BACK.has(state) ? [`→ follow the rollback: ecsdeploy rollout --watch ${flags}`] : []),
   ].join('\n');
 }
 
@@ -78,11 +91,16 @@ function tasksOf({ running, desired }: Diagnosis, revision: string): string {
     : `${running[revision] ?? 0} of ${formatCount(desired, 'task')} running`;
 }
 
-function formatCause({ code, summary, hint, evidence, tasks }: Cause): string[] {
+function formatCause({ code, summary, hint, evidence, tasks }: Cause, columns: number): string[] {
   const count = tasks === 0 ? '' : ` (${formatCount(tasks, 'task')})`;
   return [
-    `${summary} [${code}]${count}`,
-    ...evidence.flatMap((text) => text.split('\n')).map((text) => `  ${text}`),
+    ...wrap(`${summary} [${code}]${count}`, columns),
+    // The lines of a log stay as they are.
+    ...evidence.flatMap((text) =>
+      text.startsWith('|')
+        ? text.split('\n').map((line) => `  ${line}`)
+        : text.split('\n').flatMap((line) => wrap(`  ${line}`, columns)),
+    ),
     `  → ${hint}`,
   ];
 }

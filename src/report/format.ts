@@ -1,4 +1,5 @@
 import { printable } from '../core/foreign.ts';
+import { pad, widthOf, wrap } from './width.ts';
 
 /** Seconds between two times, at least 0: clocks of AWS and of this machine differ. */
 export function secondsBetween(start: Date, end: Date): number {
@@ -73,18 +74,51 @@ export function shortenEvent(message: string): string {
     .replaceAll(/\(target-group arn:\S+:targetgroup\/([^/)]+)[^)]*\)/g, '(target-group $1)');
 }
 
-/** Lines of a table whose columns are as wide as their widest cell. */
+/** How old something is, in its largest unit: `42s`, `3m`, `5h`, `12d`. */
+export function formatAge(seconds: number): string {
+  const whole = Math.floor(seconds);
+  if (whole < 60) return `${whole}s`;
+  if (whole < 3600) return `${Math.floor(whole / 60)}m`;
+  return whole < 86_400 ? `${Math.floor(whole / 3600)}h` : `${Math.floor(whole / 86_400)}d`;
+}
+
+/** A row of a table, and lines below it. */
+export interface TableRow {
+  readonly cells: readonly string[];
+  readonly note?: string | undefined;
+}
+
+/**
+ * Lines of a table whose columns are as wide as their widest cell. Where the screen has fewer columns,
+ * each row is a paragraph instead.
+ */
 export function formatTable(
   header: readonly string[],
-  rows: readonly (readonly string[])[],
+  rows: readonly TableRow[],
+  screen = Infinity,
 ): string[] {
-  const widths = header.map((title, column) =>
-    Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)),
+  const all = [header, ...rows.map(({ cells }) => cells)];
+  const widths = header.map((_, column) =>
+    Math.max(...all.map((cells) => widthOf(cells[column] ?? ''))),
   );
-  return [header, ...rows].map((row) =>
-    row
-      .map((cell, column) => (column === row.length - 1 ? cell : cell.padEnd(widths[column] ?? 0)))
+  const isWide = widths.reduce((sum, width) => sum + width + 2, -2) <= screen;
+  const lineOf = (cells: readonly string[]) =>
+    cells
+      .map((cell, column) => pad(cell, widths[column] ?? 0))
       .join('  ')
-      .trimEnd(),
-  );
+      .trimEnd();
+  const paragraph = ([name = '', ...rest]: readonly string[]) => [
+    name,
+    ...wrap(
+      `  ${rest.map((cell, column) => `${header[column + 1]?.toLowerCase()} ${cell}`).join(', ')}`,
+      screen,
+    ),
+  ];
+  return [
+    ...(isWide ? [lineOf(header)] : []),
+    ...rows.flatMap(({ cells, note }) => [
+      ...(isWide ? [lineOf(cells)] : paragraph(cells)),
+      ...(note === undefined ? [] : wrap(`    ${note}`, screen)),
+    ]),
+  ];
 }

@@ -1,30 +1,32 @@
 import type { PastDeployment, ServiceHistory } from '../core/history.ts';
 import { shortName } from '../core/task-definition.ts';
 import { formatSeconds, formatTable, formatTime, shortDigest } from './format.ts';
+import type { TableRow } from './format.ts';
+import type { Page } from './page.ts';
+import { wrap } from './width.ts';
 
 /** The deployments of a service for people. */
-export function formatHistory({
-  service,
-  cluster,
-  serving,
-  rollbackTo,
-  history,
-}: ServiceHistory): string {
+export function formatHistory(
+  { service, cluster, serving, rollbackTo, taskDefinition, history }: ServiceHistory,
+  { columns, linkOf }: Page,
+): string {
+  const link = linkOf({ cluster, service, taskDefinition });
   const head = [
     `${service} in ${cluster}: ${serving === null ? 'no task is running' : `serving ${shortName(serving)}`}`,
     rollbackTo === null
       ? 'rollback would not change it'
       : `rollback would go to ${shortName(rollbackTo)}`,
   ].join(', ');
+  const top = [...wrap(head, columns), ...(link === undefined ? [] : [`  console: ${link}`]), ''];
   if (history.length === 0)
-    return `${head}\n\nECS knows of no deployments (it keeps them 90 days).`;
+    return [...top, 'ECS knows of no deployments (it keeps them 90 days).'].join('\n');
   const header = ['STARTED', 'TOOK', 'REVISION', 'OUTCOME', 'TAG'];
-  return [head, '', ...formatTable(header, history.map(rowOf))].join('\n');
+  return [...top, ...formatTable(header, history.map(rowOf), columns)].join('\n');
 }
 
-function rowOf(row: PastDeployment): string[] {
+function rowOf(row: PastDeployment): TableRow {
   const { createdAt, seconds, taskDefinition, outcome, image, tag } = row;
-  return [
+  const cells = [
     formatTime(new Date(createdAt)).slice(0, 16).replace('T', ' '),
     seconds === null ? '-' : formatSeconds(seconds),
     taskDefinition === null ? '-' : shortName(taskDefinition),
@@ -32,6 +34,7 @@ function rowOf(row: PastDeployment): string[] {
     // An image without a tag is named by its digest.
     tag ?? digestOf(image) ?? '-',
   ];
+  return { cells };
 }
 
 function digestOf(image: string | null): string | undefined {

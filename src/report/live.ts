@@ -11,7 +11,6 @@ import {
   shortenEvent,
   toAscii,
 } from './format.ts';
-import { consoleLink } from './console-link.ts';
 import { phaseOf } from './run-state.ts';
 import type { Phase, RunState, ServiceState } from './run-state.ts';
 import { fit, fitName, pad, widthOf } from './width.ts';
@@ -431,7 +430,7 @@ function failedOf({ failed, isOurs }: RevisionProgress, { counts }: Progress): s
 }
 
 /** The lines that stay at the end of a rollout: what serves, and where the time went. */
-export function summarise(state: RunState, screen: Screen, links: boolean): string[] {
+export function summarise(state: RunState, screen: Screen): string[] {
   const pen = penOf(screen);
   const ended = state.services.filter((service) => service.ended !== undefined);
   if (ended.length === 0) return [];
@@ -442,10 +441,9 @@ export function summarise(state: RunState, screen: Screen, links: boolean): stri
     const now = shortName(result.serving);
     const before = from ?? shortName(result.previousTaskDefinition ?? '');
     const was = before === '' || before === now ? '' : chalk.dim(`, before: ${clean(before)}`);
-    const link = links ? consoleLink(result) : undefined;
     return [
       `  ${chalk.bold(service)} is served by ${clean(now)}${was}`,
-      ...(link === undefined ? [] : [`    ${chalk.dim(clean(link))}`]),
+      ...(result.console === null ? [] : [`    ${chalk.dim(clean(result.console))}`]),
     ];
   });
   const phases = state.phases.map(({ name, start, end }) => ({

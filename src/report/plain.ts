@@ -133,6 +133,10 @@ export function plainReporter(
     end: () => {
       clearTimeout(silence);
       annotator?.end();
+      for (const { ended } of quiet ? [] : state.services) {
+        const link = ended?.result.console;
+        if (link) write(paint({ level: 'detail', text: clean(`Console: ${link}`) }));
+      }
       const text = quiet || state.services.length === 0 ? undefined : phasesText(state);
       if (text !== undefined) write(paint({ level: 'detail', text }));
     },

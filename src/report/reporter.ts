@@ -30,9 +30,7 @@ export async function openReporter(options: ReporterOptions): Promise<Reporter> 
     const colour = isColoured(stream, environment);
     const unicode = showsUnicode(environment);
     const { onResume } = options;
-    // Another endpoint is another AWS: the sandbox has no console.
-    const links = !environment['AWS_ENDPOINT_URL'] && !environment['AWS_ENDPOINT_URL_ECS'];
-    return terminalReporter(stream, { verbose, colour, unicode, links, guard, onResume });
+    return terminalReporter(stream, { verbose, colour, unicode, guard, onResume });
   }
   const { FORCE_COLOR } = environment;
   const isForced = FORCE_COLOR !== undefined && FORCE_COLOR !== '0';

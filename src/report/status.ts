@@ -1,44 +1,70 @@
-import type { DeploymentStatus, ServiceStatus } from '../core/status.ts';
+import type { DeploymentStatus, ServiceStatus, TaskStatus } from '../core/status.ts';
 import { shortName } from '../core/task-definition.ts';
-import { formatTable, formatTime, shortenEvent } from './format.ts';
+import { formatAge, formatTable, secondsBetween, shortenEvent } from './format.ts';
+import type { Page } from './page.ts';
+import { wrap } from './width.ts';
 
-/** The status of a service for people. */
-export function formatStatus(status: ServiceStatus): string {
+/** The status of a service for people, as of a time of the server's clock. */
+export function formatStatus(status: ServiceStatus, at: Date, page: Page): string {
   const { service, cluster, deployments, tasks, events, serving } = status;
+  const age = (iso: string | null) =>
+    iso === null ? '-' : formatAge(secondsBetween(new Date(iso), at));
+  const current = serving === null ? undefined : shortName(serving);
+  const image = deployments.find(({ taskDefinition }) => taskDefinition === current)?.image;
+  const link = page.linkOf(status);
+  const hasHealth = tasks.some(({ health }) => health !== 'UNKNOWN');
+  const taskHeader = ['TASK', 'REVISION', 'STATUS', ...(hasHealth ? ['HEALTH'] : []), 'AGE'];
+  const taskRows = tasks.map((task) => ({
+    cells: [
+      task.id,
+      task.taskDefinition,
+      task.lastStatus,
+      ...(hasHealth ? [healthOf(task)] : []),
+      age(task.since),
+    ],
+    note: task.stoppedReason ?? undefined,
+  }));
   return [
-    [
-      `${service} in ${cluster}: ${status.status}`,
-      `${status.running} of ${status.desired} running`,
-      ...(status.pending === 0 ? [] : [`${status.pending} pending`]),
-      ...(serving === null ? [] : [`serving ${shortName(serving)}`]),
-    ].join(', '),
+    ...wrap(
+      [
+        `${service} in ${cluster}: ${status.status}`,
+        `${status.running} of ${status.desired} running`,
+        ...(status.pending === 0 ? [] : [`${status.pending} pending`]),
+        ...(current === undefined ? ['no revision serves'] : [`serving ${current}`]),
+      ].join(', '),
+      page.columns,
+    ),
+    ...(typeof image === 'string' ? [`  image: ${image}`] : []),
+    ...(link === undefined ? [] : [`  console: ${link}`]),
     '',
     ...formatTable(
-      ['DEPLOYMENT', 'REVISION', 'STATE', 'TASKS', 'FAILED', 'SINCE'],
-      deployments.map((deployment) => [
-        deployment.status,
-        deployment.taskDefinition,
-        stateOf(deployment),
-        `${deployment.running} of ${deployment.desired}`,
-        failuresOf(deployment),
-        shortTime(deployment.createdAt),
-      ]),
+      ['DEPLOYMENT', 'REVISION', 'TAG', 'STATE', 'TASKS', 'FAILED', 'AGE'],
+      deployments.map((deployment) => ({
+        cells: [
+          deployment.status,
+          deployment.taskDefinition,
+          tagOf(deployment),
+          stateOf(deployment) + (deployment.taskDefinition === current ? ', serving' : ''),
+          `${deployment.running} of ${deployment.desired}`,
+          failuresOf(deployment),
+          age(deployment.createdAt),
+        ],
+      })),
+      page.columns,
     ),
-    '',
-    ...formatTable(
-      ['TASK', 'REVISION', 'STATUS', 'HEALTH', 'SINCE', ''],
-      tasks.map((task) => [
-        task.id.slice(0, 8),
-        task.taskDefinition,
-        task.lastStatus,
-        task.health,
-        shortTime(task.since),
-        task.stoppedReason ?? '',
-      ]),
-    ),
+    ...(tasks.length === 0 ? [] : ['', ...formatTable(taskHeader, taskRows, page.columns)]),
     ...(events.length === 0 ? [] : ['', 'EVENTS']),
-    ...events.map(({ createdAt, message }) => `${shortTime(createdAt)}  ${shortenEvent(message)}`),
+    ...events.flatMap(({ createdAt, message }) => {
+      const [first = '', ...rest] = wrap(shortenEvent(message), page.columns - 6);
+      return [`${age(createdAt).padEnd(4)}  ${first}`, ...rest.map((line) => `      ${line}`)];
+    }),
   ].join('\n');
+}
+
+/** The tag, with a commit as git shortens it. */
+function tagOf({ tag, commit }: DeploymentStatus): string {
+  if (tag === null) return '-';
+  return commit === null ? tag : tag.replace(commit, commit.slice(0, 8));
 }
 
 function stateOf({ rolloutState, serviceDeployment }: DeploymentStatus): string {
@@ -49,12 +75,15 @@ function stateOf({ rolloutState, serviceDeployment }: DeploymentStatus): string 
   return stage && word !== 'COMPLETED' ? `${word}, ${stage}` : word;
 }
 
-function failuresOf({ failedTasks, serviceDeployment }: DeploymentStatus): string {
+function failuresOf({ failedTasks, rolloutState, serviceDeployment }: DeploymentStatus): string {
   const { failures, threshold } = serviceDeployment ?? {};
   if (typeof failures !== 'number' || typeof threshold !== 'number') return String(failedTasks);
-  return `${Math.max(failures, failedTasks)} of ${threshold}`;
+  const failed = Math.max(failures, failedTasks);
+  // The circuit breaker watches a deployment in progress only.
+  return rolloutState === 'COMPLETED' ? String(failed) : `${failed}, breaker trips at ${threshold}`;
 }
 
-function shortTime(iso: string | null): string {
-  return iso === null ? '-' : formatTime(new Date(iso)).slice(5).replace('T', ' ');
+/** ECS says UNKNOWN where a task has no health check, too. */
+function healthOf({ health }: TaskStatus): string {
+  return health === 'UNKNOWN' ? '-' : health;
 }

@@ -30,8 +30,6 @@ export interface TerminalOptions {
   readonly verbose: boolean;
   readonly colour: boolean;
   readonly unicode: boolean;
-  /** Shows where the console has a service; not in the sandbox. */
-  readonly links: boolean;
   /** Keeps text from acting as a command of a CI runner. */
   readonly guard: (text: string) => string;
   /** Calls back when the run continues after Ctrl-Z. */
@@ -41,7 +39,7 @@ export interface TerminalOptions {
 /** Colours, marks and a live view of what runs on a terminal. */
 export function terminalReporter(
   stream: RegionStream,
-  { verbose, colour, unicode, links, guard, onResume }: TerminalOptions,
+  { verbose, colour, unicode, guard, onResume }: TerminalOptions,
 ): Reporter {
   const paint = paintLine(colour, unicode);
   const story = makeStory(verbose);
@@ -78,7 +76,7 @@ export function terminalReporter(
     end: () => {
       clearInterval(drawing);
       region.close();
-      const lines = summarise(state, screen(), links);
+      const lines = summarise(state, screen());
       if (lines.length > 0) stream.write(guard(lines.map((line) => `${line}\n`).join('')));
     },
   };

@@ -47,6 +47,21 @@ export function pad(text: string, columns: number, side: 'left' | 'right' = 'rig
   return side === 'right' ? text + blanks : blanks + text;
 }
 
+/** The lines of a text at most so wide; a word that is wider stays whole, so that it can be copied. */
+export function wrap(text: string, columns: number): string[] {
+  return text.split('\n').flatMap((line) => {
+    const indent = /^ */.exec(line)?.[0] ?? '';
+    const lines = [indent];
+    for (const word of line.trim().split(' ')) {
+      const last = lines.at(-1) ?? '';
+      const longer = last === indent ? last + word : `${last} ${word}`;
+      if (last === indent || stringWidth(longer) <= columns) lines[lines.length - 1] = longer;
+      else lines.push(indent + word);
+    }
+    return lines;
+  });
+}
+
 /** The begin of a text without escapes, as far as it fits. */
 function take(text: string, columns: number): string {
   let kept = '';

@@ -8,7 +8,7 @@ import type { Cause, FailedTask, StoppedContainer } from '../core/diagnosis.ts';
 import type { Service, Task } from '../core/ecs.ts';
 import { parseImageReference, platformOf } from '../core/image.ts';
 import { logPlaceOf } from '../core/log-place.ts';
-import { containersOf } from '../core/task-definition.ts';
+import { containersOf, shortName } from '../core/task-definition.ts';
 import type { JsonObject } from '../core/task-definition.ts';
 import { EcsDeployError } from '../errors.ts';
 import type { RolloutTools } from './tools.ts';
@@ -70,6 +70,7 @@ function describeTask(task: Task, definition: JsonObject, service: Service): Fai
     stoppedReason: task.stoppedReason ?? '',
     platform: platformOf(definition, service).platform,
     logGroups: [...new Set(groups)],
+    flags: `--cluster ${shortName(service.cluster)} --service ${service.name}`,
     containers: task.containers.map(({ name, exitCode, reason }) => ({
       name,
       exitCode,

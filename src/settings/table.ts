@@ -377,8 +377,9 @@ export const SETTINGS = {
     reader: yes,
     flags: '--watch',
     default: false,
-    commands: ['rollout'],
-    meaning: 'follow the current deployment without changing anything',
+    commands: ['rollout', 'status'],
+    meaning:
+      'follow the current deployment without changing anything; with status: keep showing it',
   }),
   to: setting({
     reader: name,
@@ -397,9 +398,27 @@ export const SETTINGS = {
   lines: setting({
     reader: count,
     flags: '-n, --lines <number>',
-    default: 100,
     commands: ['logs'],
-    meaning: 'number of recent lines to show (default: 100)',
+    meaning: 'number of recent lines to show (default: 100, or all with --since)',
+  }),
+  since: setting({
+    reader: duration,
+    flags: '--since <duration>',
+    commands: ['logs'],
+    meaning: 'show the lines of this time only, e.g. 10m',
+  }),
+  task: setting({
+    reader: names,
+    flags: '--task <id>',
+    commands: ['logs'],
+    meaning: 'task whose log to show, by its ID or the first digits of it (repeatable)',
+  }),
+  timestamps: setting({
+    reader: yes,
+    flags: '--timestamps',
+    default: false,
+    commands: ['logs'],
+    meaning: 'begin each line with its time',
   }),
   noWait: setting({
     reader: yes,
@@ -422,7 +441,7 @@ export const SETTINGS = {
     flags: '--poll <duration>',
     file: 'top',
     default: 3000,
-    commands: [...MOVERS, 'logs'],
+    commands: [...MOVERS, 'logs', 'status'],
     meaning: 'polling interval (default: 3s)',
     example: '3s',
   }),

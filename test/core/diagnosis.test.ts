@@ -19,6 +19,7 @@ const task = (stoppedReason: string, more: Partial<FailedTask> = {}): FailedTask
   stoppedReason,
   platform: 'linux/amd64',
   logGroups: ['/ecs/app'],
+  flags: '--cluster c --service s',
   containers: [],
   ...more,
 });
@@ -557,7 +558,9 @@ describe('exit codes', () => {
     const containers = [{ name: 'app', exitCode, reason: undefined, log: [] }];
     expect(diagnoseTask(task('Essential container in task exited', { containers }))).toMatchObject({
       summary,
-      hint: expect.stringMatching(/ecsdeploy logs --container app|CMD and ENTRYPOINT/),
+      hint: expect.stringMatching(
+        /ecsdeploy logs --cluster c --service s --container app|CMD and ENTRYPOINT/,
+      ),
     });
   });
 });
@@ -694,7 +697,7 @@ describe('evidence', () => {
     expect(diagnoseTask(task(''))).toMatchObject({
       code: 'unknown',
       summary: 'ECS gave no reason',
-      hint: 'read the events of the service: ecsdeploy status',
+      hint: 'read the events of the service: ecsdeploy status --cluster c --service s',
       evidence: [],
     });
     expect(diagnoseTask(task('odd')).summary).toBe('odd');

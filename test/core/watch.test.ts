@@ -84,6 +84,7 @@ const task = (id: string, stoppedReason: string, more: Partial<FailedTask> = {})
   stoppedReason,
   platform: 'linux/amd64',
   logGroups: [],
+  flags: '--cluster c --service s',
   containers: [],
   ...more,
 });
@@ -534,6 +535,7 @@ describe('the end', () => {
       desired: 2,
       failedTasks: 0,
       causes: [],
+      console: null,
       ...result,
     });
   });

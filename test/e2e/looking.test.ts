@@ -9,9 +9,9 @@ import type { World } from '../support/world.ts';
 function steady(text: string, world: World): string {
   return stable(text, world)
     .replaceAll(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ/g, 'TIME')
-    .replaceAll(/\b\d\d-\d\d \d\d:\d\d:\d\dZ/g, 'TIME')
+    .replaceAll(/\b\d{1,2}[smhd]( {2,3}|$)/gm, 'AGE$1')
     .replaceAll(/\(task [0-9a-f]{8}…\)/g, '(task ID)')
-    .replaceAll(/^[0-9a-f]{8} /gm, 'ID ');
+    .replaceAll(/^[0-9a-f]{32} /gm, 'ID ');
 }
 
 const deny = (world: World, ...actions: string[]) => {
@@ -26,18 +26,19 @@ describe('status', () => {
     expect(end.stderr).toBe('');
     expect(steady(end.stdout, world)).toMatchInlineSnapshot(`
       "hyeon9mak-service-dev in backend: ACTIVE, 2 of 2 running, serving hyeon9mak-task-dev:1
+        image: REGISTRY/hyeon9mak-dev:first
 
-      DEPLOYMENT  REVISION              STATE      TASKS   FAILED  SINCE
-      PRIMARY     hyeon9mak-task-dev:1  COMPLETED  2 of 2  0 of 3  TIME
+      DEPLOYMENT  REVISION              TAG    STATE               TASKS   FAILED  AGE
+      PRIMARY     hyeon9mak-task-dev:1  first  COMPLETED, serving  2 of 2  0       AGE
 
-      TASK      REVISION              STATUS   HEALTH   SINCE
-      ID  hyeon9mak-task-dev:1  RUNNING  UNKNOWN  TIME
-      ID  hyeon9mak-task-dev:1  RUNNING  UNKNOWN  TIME
+      TASK                              REVISION              STATUS   AGE
+      ID  hyeon9mak-task-dev:1  RUNNING  AGE
+      ID  hyeon9mak-task-dev:1  RUNNING  AGE
 
       EVENTS
-      TIME  has started 2 tasks: (task ID) (task ID).
-      TIME  (deployment ecs-svc/N) deployment completed.
-      TIME  has reached a steady state.
+      AGE   has started 2 tasks: (task ID) (task ID).
+      AGE   (deployment ecs-svc/N) deployment completed.
+      AGE   has reached a steady state.
       "
     `);
   });
@@ -72,7 +73,8 @@ describe('status', () => {
     await world.run(['deploy', '-q', '--timeout', '1s']);
     const end = await world.run(['status']);
     expect(end.stdout).toContain('IN_PROGRESS, paused at POST_TEST_TRAFFIC_SHIFT');
-    expect(end.stdout).toContain('0 of 3');
+    expect(end.stdout).toContain('  0, breaker trips at 3  ');
+    expect(end.stdout).toMatch(/hyeon9mak-task-dev:1 .*, serving {2}/);
   });
 
   test('shows what may be read, and says what may not', async () => {
@@ -82,6 +84,48 @@ describe('status', () => {
     expect(end.status, end.stderr).toBe(0);
     expect(end.stdout).toContain('hyeon9mak-task-dev:1');
     expect(end.stderr.match(/Continuing without ecs:ListTasks/g)).toHaveLength(1);
+  });
+
+  test('is not without images where their revisions may not be read', async () => {
+    const world = await makeWorld();
+    deny(world, 'ecs:DescribeTaskDefinition');
+    const end = await world.run(['status']);
+    expect(end.status, end.stderr).toBe(0);
+    expect(end.stdout).toMatch(/hyeon9mak-task-dev:1 {2}- {4}COMPLETED/);
+    expect(end.stderr).toContain('Continuing without ecs:DescribeTaskDefinition');
+  });
+
+  test('--json has the image, and no console in the sandbox', async () => {
+    const world = await makeWorld();
+    await world.run(['deploy', '-q']);
+    const [service] = readResult(await world.run(['status', '--json'])).services;
+    const commit = expect.stringMatching(/^[0-9a-f]{40}$/);
+    expect(service?.deployments?.[0]).toMatchObject({
+      image: expect.stringContaining('/hyeon9mak-dev:'),
+      tag: commit,
+      commit,
+    });
+    expect(service).toMatchObject({ taskDefinition: service?.serving, console: null });
+  });
+
+  test('--watch prints what changes, and Ctrl-C ends it', async () => {
+    const world = await makeWorld({ speed: 100 });
+    let deploy: Promise<unknown> | undefined;
+    const end = await world.run(['status', '--watch', '--poll', '30ms'], {
+      onStdout: (text, running) => {
+        deploy ??= world.run(['deploy', '-q']);
+        if (/dev:2 .* COMPLETED, serving/.test(text)) running.kill('SIGINT');
+      },
+    });
+    await deploy;
+    expect(end.status, end.stderr).toBe(130);
+    expect(end.stderr).toBe('');
+    const shown = end.stdout.split(/^\d{4}-\S+Z\n/m).slice(1);
+    expect(shown.length).toBeGreaterThan(2);
+    expect(new Set(shown).size).toBe(shown.length);
+    const both = await world.run(['status', '--watch', '--json']);
+    expect(both.status).toBe(2);
+    expect(both.stdout).toContain('--watch and --json cannot be combined');
   });
 
   test('of a service that is not there suggests the one that is', async () => {
@@ -113,7 +157,7 @@ describe('diagnose', () => {
         | Error: connect ECONNREFUSED 10.0.1.15:5432
         |     at TCPConnectWrap.afterConnect [as oncomplete] (node:net:1611:16)
         | database is not reachable, giving up
-        → see the last log lines above; full log: ecsdeploy logs --container hyeon9mak-container
+        → see the last log lines above; full log: ecsdeploy logs --cluster backend --service hyeon9mak-service-dev --container hyeon9mak-container
       "
     `);
     expect(world.writes()).toEqual([]);
@@ -253,6 +297,7 @@ describe('logs', () => {
       container: expect.any(String),
       time: expect.stringMatching(/^\d{4}-.*Z$/),
       message: expect.any(String),
+      stopped: false,
     });
   });
 
@@ -261,6 +306,45 @@ describe('logs', () => {
     await world.run(['deploy', '-q']);
     const end = await world.run(['logs']);
     expect(end.stdout).toContain('database is not reachable, giving up');
+  });
+
+  test('of a task by the begin of its id, since a time, with times', async () => {
+    const world = await makeWorld({ scenario: 'crash' });
+    await world.run(['deploy', '-q']);
+    const all = await world.run(['logs']);
+    const [stopped] = /^[0-9a-f]{8}(?= \(stopped\) )/m.exec(all.stdout) ?? [];
+    const [running] = /^[0-9a-f]{8}(?= {2})/m.exec(all.stdout) ?? [];
+    const one = await world.run(['logs', '--task', String(stopped), '--timestamps']);
+    expect(one.status, one.stderr).toBe(0);
+    const lines = one.stdout.trim().split('\n');
+    const line = new RegExp(`^\\d{4}-\\d\\d-\\d\\dT[\\d:.]+Z ${stopped} \\(stopped\\)  `);
+    expect(lines.length).toBeGreaterThan(2);
+    expect(lines.filter((text) => !line.test(text))).toEqual([]);
+    // The first tasks wrote their lines a day ago.
+    const recent = await world.run(['logs', '--since', '1h']);
+    expect(recent.stdout).toContain(`${stopped} (stopped)  database is not reachable`);
+    expect(recent.stdout).not.toContain(`${running}  `);
+    const unknown = await world.run(['logs', '--task', 'x']);
+    expect(unknown.status).toBe(2);
+    expect(unknown.stderr).toContain('"hyeon9mak-service-dev" has no task "x".');
+  });
+
+  test('-n shows no end of the log of a stopped task where it has whole ones', async () => {
+    const world = await makeWorld({ scenario: 'crash' });
+    await world.run(['deploy', '-q']);
+    const all = (await world.run(['logs'])).stdout.trim().split('\n');
+    const tasksOf = (lines: readonly string[]) => new Set(lines.map((line) => line.slice(0, 8)));
+    for (let count = 1; count <= all.length; count += 1) {
+      const { stdout } = await world.run(['logs', '-n', String(count)]);
+      const shown = stdout.trim().split('\n');
+      expect(shown.length).toBeLessThanOrEqual(count);
+      const stopped = shown.filter((line) => line.includes(' (stopped) '));
+      if (stopped.length === shown.length) continue;
+      for (const task of tasksOf(stopped)) {
+        const ofTask = (lines: readonly string[]) => lines.filter((line) => line.startsWith(task));
+        expect(ofTask(shown)).toEqual(ofTask(all));
+      }
+    }
   });
 
   test('-f goes on with tasks that start later, and Ctrl-C ends it', async () => {

@@ -1,8 +1,12 @@
 import { expect, test } from 'vitest';
 import type { Diagnosis } from '../../src/core/status.ts';
 import { formatDiagnosis } from '../../src/report/diagnosis.ts';
+import type { Page } from '../../src/report/page.ts';
 
 const arn = (revision: string) => `arn:aws:ecs:r:1:task-definition/${revision}`;
+
+const format = (shown: Diagnosis, page: Partial<Page> = {}) =>
+  formatDiagnosis(shown, { columns: Infinity, linkOf: () => undefined, ...page });
 
 const diagnosis = (
   subject: Partial<Diagnosis['subject']>,
@@ -29,7 +33,7 @@ const diagnosis = (
 });
 
 test('a crash loop: what serves, the tasks of each revision, and the way back', () => {
-  expect(formatDiagnosis(diagnosis({}))).toMatchInlineSnapshot(`
+  expect(format(diagnosis({}))).toMatchInlineSnapshot(`
     "s: the deployment of app:2 is in progress.
       ecs-svc/1, started 2026-01-02T03:04:05Z
       serving now: app:1, 2 of 2 tasks running
@@ -45,7 +49,7 @@ test('a crash loop: what serves, the tasks of each revision, and the way back', 
 
 test('a pause names its stage and the command that shows how to approve it', () => {
   const paused = diagnosis({ pausedAt: 'PRE_SCALE_UP' }, { causes: [] });
-  expect(formatDiagnosis(paused)).toMatchInlineSnapshot(`
+  expect(format(paused)).toMatchInlineSnapshot(`
     "s: the deployment of app:2 is in progress.
       ecs-svc/1, started 2026-01-02T03:04:05Z
       paused for approval at PRE_SCALE_UP
@@ -60,8 +64,8 @@ test('a pause names its stage and the command that shows how to approve it', () 
 test('a healthy service', () => {
   const running = { [arn('app:2')]: 1 };
   const healthy = diagnosis({ state: 'succeeded' }, { desired: 1, running });
-  expect(formatDiagnosis(healthy)).toBe('s is healthy: app:2 is deployed, 1 of 1 task running.');
-  expect(formatDiagnosis({ ...healthy, desired: 0 })).toBe(
+  expect(format(healthy)).toBe('s is healthy: app:2 is deployed, 1 of 1 task running.');
+  expect(format({ ...healthy, desired: 0 })).toBe(
     's is healthy: app:2 is deployed, desired count is 0.',
   );
 });
@@ -71,6 +75,6 @@ test.each([
   ['in-progress', true, false],
   ['failed', false, false],
 ] as const)('%s with a circuit breaker %s: ECS keeps trying %s', (state, hasBreaker, isTold) => {
-  const text = formatDiagnosis(diagnosis({ state }, { hasBreaker }));
+  const text = format(diagnosis({ state }, { hasBreaker }));
   expect(text.includes('ECS keeps starting tasks')).toBe(isTold);
 });

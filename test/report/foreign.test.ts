@@ -10,7 +10,7 @@ import { EcsDeployError } from '../../src/errors.ts';
 import type { Event, EventOf } from '../../src/events.ts';
 import { commandGuard } from '../../src/report/ci.ts';
 import { writeJobFiles } from '../../src/report/job-files.ts';
-import { formatOutput } from '../../src/report/output.ts';
+import { openFormat } from '../../src/report/output.ts';
 import { openReporter } from '../../src/report/reporter.ts';
 import { expectInert, HOSTILE, MARKER } from '../support/hostile.ts';
 import { makeFolder } from '../support/files.ts';
@@ -230,6 +230,7 @@ const OUTPUTS: {
   text: (t) => ({ text: t }),
   diff: (t) => ({ changes: changesOf(t) }),
   status: (t) => ({
+    at: new Date(0),
     services: [
       {
         service: t,
@@ -238,6 +239,7 @@ const OUTPUTS: {
         desired: 1,
         running: 1,
         pending: 1,
+        taskDefinition: t,
         serving: t,
         runningByRevision: { [t]: 1 },
         deployments: [
@@ -251,6 +253,9 @@ const OUTPUTS: {
             pending: 1,
             failedTasks: 1,
             createdAt: null,
+            image: t,
+            tag: t,
+            commit: t,
             serviceDeployment: { status: t, stage: t, failures: 1, threshold: 1, pausedBy: t },
           },
         ],
@@ -310,7 +315,12 @@ const OUTPUTS: {
       },
     ],
   }),
-  logs: (t) => ({ lines: [{ task: t, container: t, time: t, message: t }], withContainer: true }),
+  logs: (t) => ({
+    lines: [{ task: t, container: t, time: t, message: t, stopped: true }],
+    withContainer: true,
+    withTime: true,
+    tasks: [t],
+  }),
 };
 
 test.each(Object.keys(OUTPUTS) as Output['kind'][])(
@@ -321,9 +331,12 @@ test.each(Object.keys(OUTPUTS) as Output['kind'][])(
       for (const hostile of HOSTILE) {
         for (const coloured of [false, true]) {
           const output = { kind, ...OUTPUTS[kind](hostile) } as Output;
-          const text = guard(await formatOutput(output, coloured));
-          expect(text).toContain(MARKER);
-          expectInert(text, { github, coloured });
+          const format = await openFormat(coloured, () => undefined);
+          for (const columns of [Infinity, 20]) {
+            const text = guard(format(output, columns));
+            expect(text).toContain(MARKER);
+            expectInert(text, { github, coloured });
+          }
         }
       }
     }

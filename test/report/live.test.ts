@@ -244,7 +244,7 @@ describe('the summary of', () => {
     const state = stateOf(...built, [110, end]);
     const lines = [80, 40, 20].flatMap((columns) => [
       `-- ${columns} columns`,
-      ...summarise(state, { ...screen, columns, now: after(111) }, false),
+      ...summarise(state, { ...screen, columns, now: after(111) }),
     ]);
     expect(`${lines.join('\n')}\n`).toMatchSnapshot();
   });

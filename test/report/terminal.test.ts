@@ -90,7 +90,6 @@ test('a run leaves its story and a summary, and no frame', async () => {
     verbose: false,
     colour: true,
     unicode: true,
-    links: false,
     guard: (text) => text,
   });
   const say = (...events: readonly Event[]) => {
