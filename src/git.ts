@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { EcsDeployError } from './errors.ts';
-import { runProcess } from './processes.ts';
+import { isWindows, runProcess } from './processes.ts';
 
 /** A file of the index. */
 export interface IndexEntry {
@@ -70,10 +70,7 @@ async function readHead(directory: string) {
 
 // Reading must not write the index, a file monitor can be wrong, and a build sees permissions, which
 // Windows does not have.
-const CONFIG = [
-  'core.fsmonitor=false',
-  ...(process.platform === 'win32' ? [] : ['core.fileMode=true']),
-];
+const CONFIG = ['core.fsmonitor=false', ...(isWindows ? [] : ['core.fileMode=true'])];
 const QUIET = ['--no-optional-locks', ...CONFIG.flatMap((setting) => ['-c', setting])];
 
 function git(directory: string, ...args: string[]) {

@@ -1,6 +1,9 @@
 import { spawn } from 'node:child_process';
 import { kill, platform } from 'node:process';
 
+/** Whether this process runs on Windows. */
+export const isWindows = platform === 'win32';
+
 /** How a child process ended. */
 export interface ProcessEnd {
   /** Exit status; null when a signal ended the process. */
@@ -35,7 +38,7 @@ export function runProcess(request: ProcessRequest): Promise<ProcessEnd> {
     shell: args === undefined,
     stdio: 'pipe',
     // The shell and its children form a process group, so that a signal reaches all of them.
-    detached: args === undefined && platform !== 'win32',
+    detached: args === undefined && !isWindows,
   });
   // A process can end before it reads its stdin.
   child.stdin.on('error', () => undefined).end(input);

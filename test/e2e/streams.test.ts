@@ -142,7 +142,7 @@ test('under GitHub Actions there are groups, annotations, outputs and a summary'
     | Error: connect ECONNREFUSED 10.0.1.15:5432
     |     at TCPConnectWrap.afterConnect [as oncomplete] (node:net:1611:16)
     | database is not reachable, giving up
-    → see the last log lines above; full log: ecsdeploy logs --container hyeon9mak-container
+    → see the last log lines above; full log: ecsdeploy logs --cluster backend --service hyeon9mak-service-dev --container hyeon9mak-container
     \`\`\`
 
     \`\`\`diff
