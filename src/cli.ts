@@ -102,6 +102,12 @@ const COMMANDS: { readonly [C in CommandName]: CommandRow<C> } = {
     ],
     load: async () => (await import('./commands/init.ts')).init,
   },
+  completion: {
+    summary: 'print the completion script of bash, zsh or fish',
+    argument: ['[shell]', 'bash, zsh or fish'],
+    examples: ['source <(ecsdeploy completion bash)'],
+    load: async () => (await import('./commands/completion.ts')).completion,
+  },
   sandbox: {
     summary: 'run a local ECS, ECR and CloudWatch Logs to try everything without an AWS account',
     argument: ['[command...]', 'command to run in the sandbox, after --'],
@@ -124,6 +130,11 @@ const COMMANDS: { readonly [C in CommandName]: CommandRow<C> } = {
     load: async () => (await import('./commands/help.ts')).help,
   },
 };
+
+/** The commands and what they do. */
+export function commandSummaries(): Readonly<Record<string, string>> {
+  return Object.fromEntries(Object.entries(COMMANDS).map(([name, { summary }]) => [name, summary]));
+}
 
 /** Loads the code of a command. */
 export function loadCommand(name: CommandName): Promise<Action<never>> {

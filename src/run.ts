@@ -2,7 +2,7 @@ import { setMaxListeners } from 'node:events';
 import { createInterface } from 'node:readline/promises';
 import { Writable } from 'node:stream';
 import { buffer as readAll } from 'node:stream/consumers';
-import { loadCommand, parseCommandLine } from './cli.ts';
+import { commandSummaries, loadCommand, parseCommandLine } from './cli.ts';
 import type { Invocation } from './cli.ts';
 import { resolveConfig } from './settings/config.ts';
 import type { CommandResult, Context } from './commands/context.ts';
@@ -43,6 +43,14 @@ export interface Io {
 /** Runs one command line and returns its exit status; the only place that prints results and errors. */
 export async function run(argv: readonly string[], io: Io): Promise<number> {
   const { environment, stdout, stderr } = io;
+  if (argv[0] === 'completion' && argv[1] === '--') {
+    const { suggest } = await import('./commands/completion.ts');
+    const { directory, signal } = io;
+    const surroundings = { commands: commandSummaries(), environment, directory, signal };
+    const lines = await suggest(argv.slice(2), surroundings);
+    stdout.write(lines.map((line) => `${line}\n`).join(''));
+    return EXIT_STATUS.succeeded;
+  }
   const start = performance.now();
   // An invalid command line gives no config, but its valid flags still apply to the error.
   const words = argv.slice(0, argv.includes('--') ? argv.indexOf('--') : undefined);

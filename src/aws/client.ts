@@ -136,23 +136,42 @@ function checkEndpoints(environment: AwsOptions['environment']): void {
   }
 }
 
-/** The settings of a profile, by default of "default"; throws `profile-unknown`. */
-async function readProfile(
-  profile: string | undefined,
-  environment: AwsOptions['environment'],
-): Promise<Readonly<Record<string, string | undefined>>> {
+/** The shared config and credentials files: the sections of each, and the paths. */
+async function readSharedFiles(environment: AwsOptions['environment']) {
   const { loadSharedConfigFiles } = await import('@smithy/core/config');
   const folder = join(homedir(), '.aws');
   const configFilepath = environment['AWS_CONFIG_FILE'] ?? join(folder, 'config');
   const filepath = environment['AWS_SHARED_CREDENTIALS_FILE'] ?? join(folder, 'credentials');
   const { configFile, credentialsFile } = await loadSharedConfigFiles({ configFilepath, filepath });
-  const name = profile ?? 'default';
-  const section = { ...credentialsFile[name], ...configFile[name] };
   // The loader gives sections of other kinds as "sso-session.NAME" and "services.NAME".
   const configured = Object.keys(configFile).filter(
     (key) => !/^(sso-session|services)\./.test(key),
   );
-  const known = [...new Set([...configured, ...Object.keys(credentialsFile)])];
+  const names = [...new Set([...configured, ...Object.keys(credentialsFile)])];
+  return { configFile, credentialsFile, configFilepath, filepath, names };
+}
+
+/** The names of the profiles. */
+export async function profileNames(
+  environment: AwsOptions['environment'],
+): Promise<readonly string[]> {
+  return (await readSharedFiles(environment)).names;
+}
+
+/** The settings of a profile, by default of "default"; throws `profile-unknown`. */
+async function readProfile(
+  profile: string | undefined,
+  environment: AwsOptions['environment'],
+): Promise<Readonly<Record<string, string | undefined>>> {
+  const {
+    configFile,
+    credentialsFile,
+    configFilepath,
+    filepath,
+    names: known,
+  } = await readSharedFiles(environment);
+  const name = profile ?? 'default';
+  const section = { ...credentialsFile[name], ...configFile[name] };
   if (profile === undefined || known.includes(profile)) return section;
   throw new EcsDeployError({
     code: 'profile-unknown',

@@ -16,7 +16,7 @@ import { wordEvent } from './words.ts';
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /** Commands that only show something: they leave outputs and summary to the command that deploys. */
-const SHOWING = new Set(['status', 'diagnose', 'history', 'logs', 'help', 'sandbox']);
+const SHOWING = new Set(['status', 'diagnose', 'history', 'logs', 'help', 'completion', 'sandbox']);
 
 /** The outputs of a step, with their meanings. */
 export const OUTPUTS = {

@@ -36,6 +36,7 @@ export type CommandName =
   | 'history'
   | 'verify'
   | 'init'
+  | 'completion'
   | 'sandbox'
   | 'help';
 

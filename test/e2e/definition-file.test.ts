@@ -166,11 +166,18 @@ test('sidecars by name, secrets and variables in one go: the diff, and what is r
   expect(stable(readFileSync(summary, 'utf8'), world)).toMatchInlineSnapshot(`
     "### ecsdeploy deploy: succeeded after TIME
 
-    Image \`registry/app:3\` 
+    hyeon9mak-service-dev runs hyeon9mak-task-dev:2 (2 of 2 tasks) after TIME
 
-    | service | outcome | revision | tasks | failed |
-    | --- | --- | --- | --- | --- |
-    | hyeon9mak-service-dev | succeeded | hyeon9mak-task-dev:2 | 2 of 2 | 0 |
+    | service | outcome | deployed | serves now | before | tasks | failed |
+    | --- | --- | --- | --- | --- | --- | --- |
+    | hyeon9mak-service-dev | succeeded | hyeon9mak-task-dev:2 | hyeon9mak-task-dev:2 | hyeon9mak-task-dev:1 | 2 of 2 | 0 |
+
+    Image \`registry/app:3\`
+
+    | phase | time |  |
+    | --- | --- | --- |
+    | register | TIME | |
+    | rollout | TIME | |
 
     \`\`\`diff
     container hyeon9mak-container

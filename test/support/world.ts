@@ -199,14 +199,18 @@ export function stable(
   text: string,
   { folder, sandbox }: Pick<World, 'folder' | 'sandbox'>,
 ): string {
-  return text
-    .replaceAll(folder, 'FOLDER')
-    .replaceAll(sandbox.registryHost, 'REGISTRY')
-    .replaceAll(/tcp:\/\/127\.0\.0\.1:\d+/g, 'tcp://DOCKER')
-    .replaceAll(/\b[0-9a-f]{40}\b/g, 'COMMIT')
-    .replaceAll(/sha256:[0-9a-f]{12,64}/g, 'DIGEST')
-    .replaceAll(/ecs-svc\/\d+/g, 'ecs-svc/N')
-    .replaceAll(/\(task [0-9a-f]+\)/g, '(task ID)')
-    .replaceAll(/^(?:\d{4}-\d\d-\d\dT)?\d\d:\d\d:\d\dZ? /gm, '')
-    .replaceAll(/\b\d+\.\d+s\b/g, 'TIME');
+  return (
+    text
+      .replaceAll(folder, 'FOLDER')
+      .replaceAll(sandbox.registryHost, 'REGISTRY')
+      .replaceAll(/tcp:\/\/127\.0\.0\.1:\d+/g, 'tcp://DOCKER')
+      .replaceAll(/\b[0-9a-f]{40}\b/g, 'COMMIT')
+      .replaceAll(/sha256:[0-9a-f]{12,64}/g, 'DIGEST')
+      .replaceAll(/ecs-svc\/\d+/g, 'ecs-svc/N')
+      .replaceAll(/\(task [0-9a-f]+\)/g, '(task ID)')
+      .replaceAll(/^(?:\d{4}-\d\d-\d\dT)?\d\d:\d\d:\d\dZ? /gm, '')
+      .replaceAll(/\b\d+\.\d+s\b/g, 'TIME')
+      // The bars of a summary are as long as the times.
+      .replaceAll(/(?<=\| TIME \| )█* ?(?=\|$)/gm, '')
+  );
 }

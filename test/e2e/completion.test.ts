@@ -1,0 +1,146 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join, resolve } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { runCli } from '../support/cli.ts';
+import type { CliOptions } from '../support/cli.ts';
+import { makeFolder } from '../support/files.ts';
+import { makeWorld } from '../support/world.ts';
+
+const RC = `cluster: backend
+services:
+  - { service: api, container: app }
+  - { service: worker, container: app }
+environments:
+  prod: { cluster: prod }
+  dev: { cluster: dev }
+`;
+
+/** The words for the last of these. */
+async function wordsFor(words: readonly string[], options: CliOptions = {}) {
+  const directory = options.directory ?? makeFolder({ '.ecsdeployrc': RC });
+  const { stdout, stderr, status } = await runCli(['completion', '--', ...words], {
+    ...options,
+    directory,
+  });
+  expect({ stderr, status }).toEqual({ stderr: '', status: 0 });
+  return stdout.match(/^[^\t]+/gm) ?? [];
+}
+
+test.each<readonly [line: string, words: readonly string[]]>([
+  ['roll', ['rollout', 'rollback']],
+  ['deploy --on-f', ['--on-failure']],
+  ['deploy --on-failure ', ['exit', 'watch', 'rollback']],
+  ['deploy --on-failure=r', ['--on-failure=rollback']],
+  ['deploy --on-failure = r', ['rollback']],
+  ['deploy --on-failure =', ['exit', 'watch', 'rollback']],
+  ['deploy --env ', ['prod', 'dev']],
+  ['deploy -e p', ['prod']],
+  ['deploy --service ', ['api', 'worker']],
+  ['logs --container ', ['app']],
+  ['status --on-failure', []],
+  ['completion ', ['bash', 'zsh', 'fish']],
+  ['help verif', ['verify']],
+  ['deploy --dockerfile ', []],
+  ['sandbox -- ecsdeploy dep', []],
+])('%s is completed', async (line, words) => {
+  expect(await wordsFor(line.split(' '))).toEqual(words);
+});
+
+test('the profiles of both AWS files are completed', async () => {
+  const folder = makeFolder({
+    config: '[default]\na=b\n[profile one]\na=b\n[sso-session two]\na=b\n',
+    credentials: '[three]\na=b\n',
+  });
+  const environment = {
+    AWS_CONFIG_FILE: join(folder, 'config'),
+    AWS_SHARED_CREDENTIALS_FILE: join(folder, 'credentials'),
+  };
+  expect(await wordsFor(['deploy', '-p', ''], { environment })).toEqual([
+    'default',
+    'one',
+    'three',
+  ]);
+});
+
+test('clusters and services are completed from AWS', async () => {
+  const world = await makeWorld();
+  const end = await world.run(['completion', '--', 'deploy', '--cluster', '']);
+  expect(end.stdout).toBe('backend\t\n');
+  const services = await world.run([
+    'completion',
+    '--',
+    'status',
+    '--cluster',
+    'backend',
+    '-s',
+    '',
+  ]);
+  expect(services.stdout).toBe('hyeon9mak-service-dev\t\n');
+});
+
+test('a broken config file, and AWS that does not answer in time, complete nothing', async () => {
+  const server = createServer(() => undefined);
+  await new Promise<void>((done) => {
+    server.listen(0, '127.0.0.1', done);
+  });
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  const { port } = server.address() as AddressInfo;
+  const environment = {
+    AWS_ENDPOINT_URL: `http://127.0.0.1:${port}`,
+    AWS_REGION: 'eu-west-1',
+    AWS_ACCESS_KEY_ID: 'a',
+    AWS_SECRET_ACCESS_KEY: 'b',
+  };
+  const start = performance.now();
+  const directory = makeFolder({ '.ecsdeployrc': 'a: [' });
+  expect(await wordsFor(['deploy', '--cluster', ''], { environment, directory })).toEqual([]);
+  expect(performance.now() - start).toBeLessThan(2000);
+});
+
+test('a name that a shell would run is left out', async () => {
+  const directory = makeFolder({
+    '.ecsdeployrc': 'environments: { "$(touch x)": {}, "a b": {}, "`x`": {}, good: {} }',
+  });
+  expect(await wordsFor(['deploy', '--env', ''], { directory })).toEqual(['good']);
+});
+
+test('an unknown shell is refused with those that are known', async () => {
+  const end = await runCli(['completion', 'tcsh']);
+  expect(end.status).toBe(2);
+  expect(end.stderr).toContain('shells: bash, zsh, fish');
+});
+
+const has = (shell: string) => spawnSync(shell, ['-c', 'exit 0']).status === 0;
+
+test.skipIf(!has('bash'))('the script of bash completes', async () => {
+  const { stdout } = await runCli(['completion', 'bash']);
+  const folder = makeFolder({
+    'completion.bash': stdout,
+    '.ecsdeployrc': RC,
+    ecsdeploy: Buffer.from(
+      `#!/bin/sh\nexec ${process.execPath} ${resolve('bin/ecsdeploy.js')} "$@"\n`,
+    ),
+  });
+  const complete = (...words: readonly string[]) => {
+    const quoted = ['ecsdeploy', ...words].map((word) => `'${word}'`).join(' ');
+    const script = `source ./completion.bash; COMP_WORDS=(${quoted}); COMP_CWORD=${words.length}; _ecsdeploy; printf '%s\\n' "\${COMPREPLY[@]}"`;
+    const env = { PATH: `${folder}:${process.env['PATH']}`, HOME: folder };
+    return execFileSync('bash', ['-c', script], { cwd: folder, encoding: 'utf8', env }).split('\n');
+  };
+  expect(complete('deploy', '--env', '')).toEqual(['prod', 'dev', '']);
+  expect(complete('hist')).toEqual(['history', '']);
+  expect(complete('deploy', '--dockerfile', '')).toEqual(['', '']);
+});
+
+test.each(['zsh', 'fish'] as const)('the script of %s has no syntax error', async (shell) => {
+  const { stdout } = await runCli(['completion', shell]);
+  expect(stdout).toContain('completion -- ');
+  if (!has(shell)) return;
+  const { status, stderr } = spawnSync(shell, ['-n'], { input: stdout, encoding: 'utf8' });
+  expect(status, stderr).toBe(0);
+});
