@@ -1,4 +1,5 @@
 import { Command, CommanderError, Option } from 'commander';
+import type { Help } from 'commander';
 import type { CommandResult, Context } from './commands/context.ts';
 import { misspelt } from './core/nearest.ts';
 import { EcsDeployError } from './errors.ts';
@@ -160,12 +161,17 @@ export async function parseCommandLine(
   output: HelpOutput,
 ): Promise<Invocation | undefined> {
   let invocation: Invocation | undefined;
+  const [words, all] = takeAll(argv);
   const program = new Command('ecsdeploy')
     .description('Deploy a container to Amazon ECS in one command, and know why when it fails.')
     .version(version, '--version', 'print the version')
     .helpOption('-h, --help', 'print this help')
     .helpCommand(false)
-    .configureHelp({ showGlobalOptions: true })
+    .configureHelp({
+      showGlobalOptions: true,
+      subcommandTerm: (command) => command.name(),
+      formatHelp: (command, helper) => formatHelp(command, helper, all),
+    })
     .configureOutput({
       writeOut: output.write,
       writeErr: () => undefined,
@@ -175,11 +181,10 @@ export async function parseCommandLine(
     .exitOverride();
   addOptions(program, (commands) => commands === undefined, mayTakeMany(argv));
   for (const name of Object.keys(COMMANDS) as CommandName[]) {
-    const { summary, argument, examples } = COMMANDS[name];
+    const { summary, argument } = COMMANDS[name];
     const command = program.command(name).description(summary).allowExcessArguments(false);
     if (argument !== undefined) command.argument(...argument);
     addOptions(command, (commands) => commands?.includes(name) === true, false);
-    command.addHelpText('after', `\nExamples:\n${examples.map((line) => `  ${line}`).join('\n')}`);
     command.action(async () => {
       const [argument, ...rest] = command.args;
       if (name === 'sandbox') checkSandboxed(argument, argv);
@@ -195,7 +200,7 @@ export async function parseCommandLine(
     });
   }
   try {
-    await program.parseAsync(argv, { from: 'user' });
+    await program.parseAsync(words, { from: 'user' });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) return undefined;
@@ -203,6 +208,67 @@ export async function parseCommandLine(
   }
   return invocation;
 }
+
+/** Takes `--all` out of a command line that asks for help; tells whether it was there. */
+function takeAll(argv: readonly string[]): [words: readonly string[], all: boolean] {
+  const end = argv.includes('--') ? argv.indexOf('--') : argv.length;
+  const words = argv.slice(0, end);
+  const asks = words[0] === 'help' || words.some((word) => word === '--help' || word === '-h');
+  if (!asks || !words.includes('--all')) return [argv, false];
+  return [[...words.filter((word) => word !== '--all'), ...argv.slice(end)], true];
+}
+
+/** The help of a command on one screen of 24 lines, or with `all` its rare options, too. */
+function formatHelp(command: Command, helper: Help, all: boolean): string {
+  const isProgram = command.parent === null;
+  const options = [...command.options, ...(command.parent?.options ?? [])].filter(
+    ({ flags }) => all || (!isProgram && USUAL_FLAGS.has(flags)),
+  );
+  const groups = [...new Set(options.map(({ helpGroupHeading = 'Help' }) => helpGroupHeading))];
+  const lists = [
+    {
+      title: 'Commands',
+      items: helper.visibleCommands(command).map((item) => [item.name(), item.description()]),
+    },
+    {
+      title: 'Arguments',
+      items: helper.visibleArguments(command).map((item) => [item.name(), item.description]),
+    },
+    ...groups
+      .toSorted((a, b) => Number(isGeneral(a)) - Number(isGeneral(b)))
+      .map((title) => ({
+        title,
+        items: options
+          .filter(({ helpGroupHeading = 'Help' }) => helpGroupHeading === title)
+          .map(({ flags, description }) => [flags, description]),
+      })),
+  ].filter(({ items }) => items.length > 0);
+  const width = Math.max(...lists.flatMap(({ items }) => items.map(([term = '']) => term.length)));
+  const examples = isProgram ? [] : COMMANDS[command.name() as CommandName].examples;
+  const name = isProgram ? 'ecsdeploy' : `ecsdeploy ${command.name()}`;
+  return [
+    `Usage: ${helper.commandUsage(command)}`,
+    helper.boxWrap(command.description(), helper.helpWidth ?? 80),
+    '',
+    ...lists.flatMap(({ title, items }) => [
+      `${title}:`,
+      ...items.map(([term = '', text = '']) => helper.formatItem(term, width, text, helper)),
+      ...(all ? [''] : []),
+    ]),
+    ...(examples.length === 0 ? [] : ['Examples:', ...examples.map((line) => `  ${line}`)]),
+    ...(isProgram ? ['Help of a command: ecsdeploy COMMAND --help'] : []),
+    ...(all ? [] : [`All options: ${name} --help --all`]),
+    '',
+  ].join('\n');
+}
+
+/** Groups that come last: every command has them. */
+const isGeneral = (group: string) => group === 'Common' || group === 'Help';
+
+/** Flags that the help lists without `--all`. */
+const USUAL_FLAGS: ReadonlySet<string | undefined> = new Set(
+  SETTING_KEYS.filter((key) => settingOf(key).rare !== true).map((key) => settingOf(key).flags),
+);
 
 /** Throws when a command of our own follows `sandbox` without `--` and `ecsdeploy` before it. */
 function checkSandboxed(word: string | undefined, argv: readonly string[]): void {
@@ -318,9 +384,9 @@ function addOptions(
   many: boolean,
 ): void {
   for (const key of SETTING_KEYS) {
-    const { flags, meaning, commands, reader } = settingOf(key);
+    const { flags, meaning, commands, reader, group } = settingOf(key);
     if (flags === undefined || !takes(commands)) continue;
-    const option = new Option(flags, meaning);
+    const option = new Option(flags, meaning).helpGroup(group);
     option.variadic &&= many;
     // `resolveConfig` reads the values of all sources, so that it can report all problems at once.
     if (reader.many === true && !option.variadic) {

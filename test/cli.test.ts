@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest';
 import { parseCommandLine } from '../src/cli.ts';
 import { EcsDeployError } from '../src/errors.ts';
+import { longFlag, SETTING_KEYS, settingOf } from '../src/settings/lookup.ts';
+import type { CommandName } from '../src/settings/table.ts';
 
 const parse = (line: string) =>
   parseCommandLine(line.split(' '), '1.0.0', {
@@ -78,4 +80,49 @@ test.each([
 
 test('before the command, --service takes one name', async () => {
   expect(await refusal('-s a b deploy')).toMatch("Unknown command 'b'");
+});
+
+const COMMANDS =
+  'deploy push render register rollout rollback status diagnose logs history verify init sandbox help';
+
+/** The help that a command line asks for, at 100 columns. */
+async function helpOf(line: string): Promise<string> {
+  let text = '';
+  const write = (part: string) => {
+    text += part;
+  };
+  const output = { write, columns: 100, errorCodes: async () => '' };
+  expect(await parseCommandLine(line.split(' '), '1.0.0', output)).toBeUndefined();
+  return text;
+}
+
+test.each(['--help', ...COMMANDS.split(' ').map((name) => `${name} --help`)])(
+  '%s fits a screen of 24 lines',
+  async (line) => {
+    const lines = (await helpOf(line)).trimEnd().split('\n');
+    expect(lines.length).toBeLessThanOrEqual(24);
+    // An example is one line, so that it can be copied.
+    const options = lines.slice(0, lines.indexOf('Examples:'));
+    expect(options.filter((text) => text.length > 100)).toEqual([]);
+  },
+);
+
+test.each(COMMANDS.split(' '))('%s --help --all lists every option', async (name) => {
+  const [usual, all] = [await helpOf(`${name} --help`), await helpOf(`${name} --help --all`)];
+  for (const key of SETTING_KEYS) {
+    const { commands, rare } = settingOf(key);
+    const flag = longFlag(key);
+    if (flag === undefined) continue;
+    const takes = commands === undefined || commands.includes(name as CommandName);
+    const listed = new RegExp(`^ +(-\\w, )?${flag}( |$)`, 'm');
+    expect(listed.test(all.split('Examples:')[0] ?? ''), flag).toBe(takes);
+    expect(listed.test(usual.split('Examples:')[0] ?? ''), flag).toBe(takes && rare !== true);
+  }
+  expect(await helpOf(`help ${name} --all`)).toBe(all);
+});
+
+test('after --, --all belongs to the command in the sandbox', async () => {
+  expect(await parse('sandbox -- ls --help --all')).toMatchObject({
+    rest: ['ls', '--help', '--all'],
+  });
 });

@@ -40,6 +40,16 @@ export type CommandName =
   | 'sandbox'
   | 'help';
 
+/** Headings of the help. */
+type Group =
+  | 'Common'
+  | 'Image'
+  | 'Task definition'
+  | 'Rollout'
+  | 'Logs'
+  | 'Config file'
+  | 'Sandbox';
+
 /** One setting: flags, help, config file, schema and example all derive from it. */
 export interface Setting<T, C extends CommandName = CommandName> {
   readonly reader: Reader<T>;
@@ -51,6 +61,10 @@ export interface Setting<T, C extends CommandName = CommandName> {
   readonly default?: NoInfer<T>;
   /** Maps of several sources are merged by key; otherwise the strongest source replaces the rest. */
   readonly merge?: true;
+  /** The heading of the help that lists it. */
+  readonly group: Group;
+  /** Only `--help --all` lists it. */
+  readonly rare?: true;
   /** Subcommands that take the setting, and the only ones that can read it; all when absent. */
   readonly commands?: readonly C[];
   /** Value shown in `.ecsdeployrc.example`. */
@@ -74,23 +88,29 @@ export const SETTINGS = {
   // For every command
   config: setting({
     reader: name,
+    group: 'Common',
+    rare: true,
     flags: '-c, --config <file>',
     meaning: 'config file (default: .ecsdeployrc here or above, up to the repository root)',
   }),
   environment: setting({
     reader: name,
+    group: 'Common',
     flags: '-e, --env <name>',
     meaning: 'environment in the config file, e.g. prod',
   }),
   service: setting({
     reader: names,
+    group: 'Common',
     flags: '-s, --service <name...>',
     file: 'service',
-    meaning: 'ECS service; selects from the services in the config file (default: all)',
+    meaning: 'ECS service, one of those in the config file (default: all)',
     example: 'hyeon9mak-service-dev',
   }),
   cluster: setting({
     reader: name,
+    group: 'Common',
+    rare: true,
     flags: '--cluster <name>',
     file: 'service',
     meaning: 'ECS cluster, name or ARN',
@@ -98,6 +118,8 @@ export const SETTINGS = {
   }),
   profile: setting({
     reader: text,
+    group: 'Common',
+    rare: true,
     flags: '-p, --profile <name>',
     file: 'top',
     meaning: 'AWS profile in ~/.aws; empty for the default credential chain (OIDC, keys, roles)',
@@ -105,6 +127,8 @@ export const SETTINGS = {
   }),
   region: setting({
     reader: name,
+    group: 'Common',
+    rare: true,
     flags: '-r, --region <name>',
     file: 'top',
     meaning: 'AWS region',
@@ -112,24 +136,31 @@ export const SETTINGS = {
   }),
   json: setting({
     reader: yes,
+    group: 'Common',
     flags: '--json',
     default: false,
     meaning: 'print the result as one JSON document on stdout',
   }),
   progress: setting({
     reader: oneOf('auto', 'terminal', 'plain', 'json', 'quiet'),
+    group: 'Common',
+    rare: true,
     flags: '--progress <style>',
     default: 'auto',
     meaning: 'output on stderr: auto, terminal, plain, json or quiet (default: auto)',
   }),
   quiet: setting({
     reader: yes,
+    group: 'Common',
+    rare: true,
     flags: '-q, --quiet',
     default: false,
     meaning: 'print errors only, as --progress quiet does',
   }),
   verbose: setting({
     reader: yes,
+    group: 'Common',
+    rare: true,
     flags: '-v, --verbose',
     default: false,
     meaning: 'show each API call and how long it takes',
@@ -138,6 +169,8 @@ export const SETTINGS = {
   // The image
   repository: setting({
     reader: name,
+    group: 'Image',
+    rare: true,
     flags: '--repository <name>',
     file: 'top',
     commands: [...BUILDERS, 'init', 'help'],
@@ -146,13 +179,15 @@ export const SETTINGS = {
   }),
   tag: setting({
     reader: name,
+    group: 'Image',
     flags: '--tag <tag>',
     commands: BUILDERS,
-    meaning:
-      'image tag (default: the commit SHA, with -dirty-… for changes and -… for build settings)',
+    meaning: 'image tag (default: the commit SHA, and a hash of what it does not have)',
   }),
   extraTags: setting({
     reader: tags,
+    group: 'Image',
+    rare: true,
     flags: '--extra-tag <tag>',
     file: 'top',
     default: [],
@@ -162,6 +197,8 @@ export const SETTINGS = {
   }),
   platform: setting({
     reader: platform,
+    group: 'Image',
+    rare: true,
     flags: '--platform <platform>',
     file: 'top',
     commands: BUILDERS,
@@ -171,6 +208,8 @@ export const SETTINGS = {
   }),
   context: setting({
     reader: name,
+    group: 'Image',
+    rare: true,
     flags: '--context <dir>',
     file: 'build',
     default: '.',
@@ -180,6 +219,8 @@ export const SETTINGS = {
   }),
   dockerfile: setting({
     reader: name,
+    group: 'Image',
+    rare: true,
     flags: '--dockerfile <file>',
     file: 'build',
     commands: BUILDERS,
@@ -188,6 +229,8 @@ export const SETTINGS = {
   }),
   target: setting({
     reader: name,
+    group: 'Image',
+    rare: true,
     flags: '--target <stage>',
     file: 'build',
     commands: BUILDERS,
@@ -196,6 +239,8 @@ export const SETTINGS = {
   }),
   args: setting({
     reader: pairs,
+    group: 'Image',
+    rare: true,
     flags: '--build-arg <key=value>',
     file: 'build',
     default: {},
@@ -206,6 +251,8 @@ export const SETTINGS = {
   }),
   secrets: setting({
     reader: secrets,
+    group: 'Image',
+    rare: true,
     flags: '--secret <id=…,src=…>',
     file: 'build',
     default: [],
@@ -215,6 +262,8 @@ export const SETTINGS = {
   }),
   ssh: setting({
     reader: agents,
+    group: 'Image',
+    rare: true,
     flags: '--ssh <id[=socket]>',
     file: 'build',
     default: [],
@@ -224,18 +273,23 @@ export const SETTINGS = {
   }),
   dockerHost: setting({
     reader: name,
+    group: 'Image',
+    rare: true,
     flags: '--docker-host <address>',
     commands: BUILDERS,
     meaning: 'Docker daemon to build with: unix://, tcp:// or ssh:// (default: as the docker CLI)',
   }),
   dockerContext: setting({
     reader: name,
+    group: 'Image',
+    rare: true,
     flags: '--docker-context <name>',
     commands: BUILDERS,
     meaning: 'Docker context to build with (default: as the docker CLI)',
   }),
   before: setting({
     reader: texts,
+    group: 'Image',
     file: 'build',
     default: [],
     commands: BUILDERS,
@@ -244,6 +298,8 @@ export const SETTINGS = {
   }),
   noCache: setting({
     reader: yes,
+    group: 'Image',
+    rare: true,
     flags: '--no-cache',
     default: false,
     commands: BUILDERS,
@@ -251,6 +307,8 @@ export const SETTINGS = {
   }),
   pull: setting({
     reader: yes,
+    group: 'Image',
+    rare: true,
     flags: '--pull',
     default: false,
     commands: BUILDERS,
@@ -258,6 +316,7 @@ export const SETTINGS = {
   }),
   rebuild: setting({
     reader: yes,
+    group: 'Image',
     flags: '--rebuild',
     default: false,
     commands: BUILDERS,
@@ -265,6 +324,8 @@ export const SETTINGS = {
   }),
   createRepository: setting({
     reader: yes,
+    group: 'Image',
+    rare: true,
     flags: '--create-repository',
     default: false,
     commands: [...BUILDERS, 'help'],
@@ -274,22 +335,24 @@ export const SETTINGS = {
   // The task definition
   image: setting({
     reader: reference,
+    group: 'Task definition',
     flags: '--image <reference>',
     commands: [...RENDERERS, 'push'],
-    meaning:
-      'deploy this existing image instead of building; with push: an image of the Docker daemon',
+    meaning: 'existing image to deploy; with push: an image of the Docker daemon',
   }),
   container: setting({
     reader: names,
+    group: 'Task definition',
     flags: '--container <name>',
     file: 'service',
     commands: [...RENDERERS, 'logs', 'history', 'init'],
-    meaning:
-      'container to update, or whose log or image to show; required if there are several (repeatable)',
+    meaning: 'container to update or show, if there are several (repeatable)',
     example: 'hyeon9mak-container',
   }),
   taskDefinition: setting({
     reader: definition,
+    group: 'Task definition',
+    rare: true,
     flags: '--task-definition <definition>',
     file: 'service',
     commands: ['render', 'rollout', 'deploy', 'verify'],
@@ -299,6 +362,7 @@ export const SETTINGS = {
   }),
   setEnv: setting({
     reader: pairs,
+    group: 'Task definition',
     flags: '--set-env <key=value>',
     file: 'service',
     default: {},
@@ -309,6 +373,8 @@ export const SETTINGS = {
   }),
   setSecrets: setting({
     reader: secretReferences,
+    group: 'Task definition',
+    rare: true,
     flags: '--set-secret <name=arn>',
     file: 'service',
     default: {},
@@ -320,6 +386,8 @@ export const SETTINGS = {
   }),
   unsetEnv: setting({
     reader: names,
+    group: 'Task definition',
+    rare: true,
     flags: '--unset-env <key>',
     file: 'service',
     default: [],
@@ -329,6 +397,8 @@ export const SETTINGS = {
   }),
   containerImages: setting({
     reader: containerImages,
+    group: 'Task definition',
+    rare: true,
     flags: '--container-image <name=image>',
     file: 'service',
     default: {},
@@ -339,6 +409,7 @@ export const SETTINGS = {
   }),
   diff: setting({
     reader: yes,
+    group: 'Task definition',
     flags: '--diff',
     default: false,
     commands: ['render'],
@@ -346,6 +417,8 @@ export const SETTINGS = {
   }),
   showValues: setting({
     reader: yes,
+    group: 'Task definition',
+    rare: true,
     flags: '--show-values',
     default: false,
     commands: ['render', 'deploy'],
@@ -355,6 +428,7 @@ export const SETTINGS = {
   // The rollout
   dryRun: setting({
     reader: yes,
+    group: 'Rollout',
     flags: '--dry-run',
     default: false,
     commands: ['deploy', 'rollback'],
@@ -362,6 +436,8 @@ export const SETTINGS = {
   }),
   skipCheck: setting({
     reader: anyOf(...CHECK_NAMES),
+    group: 'Rollout',
+    rare: true,
     flags: '--skip-check <name>',
     default: [],
     commands: ['push', 'render', 'register', 'deploy', 'rollout', 'rollback', 'verify'],
@@ -369,6 +445,8 @@ export const SETTINGS = {
   }),
   force: setting({
     reader: yes,
+    group: 'Rollout',
+    rare: true,
     flags: '--force',
     default: false,
     commands: ['rollout', 'deploy'],
@@ -376,6 +454,7 @@ export const SETTINGS = {
   }),
   watch: setting({
     reader: yes,
+    group: 'Rollout',
     flags: '--watch',
     default: false,
     commands: ['rollout', 'status'],
@@ -384,6 +463,7 @@ export const SETTINGS = {
   }),
   to: setting({
     reader: name,
+    group: 'Rollout',
     flags: '--to <revision>',
     commands: ['rollback'],
     meaning:
@@ -391,6 +471,7 @@ export const SETTINGS = {
   }),
   follow: setting({
     reader: yes,
+    group: 'Logs',
     flags: '-f, --follow',
     default: false,
     commands: ['logs'],
@@ -398,24 +479,28 @@ export const SETTINGS = {
   }),
   lines: setting({
     reader: count,
+    group: 'Logs',
     flags: '-n, --lines <number>',
     commands: ['logs'],
     meaning: 'number of recent lines to show (default: 100, or all with --since)',
   }),
   since: setting({
     reader: duration,
+    group: 'Logs',
     flags: '--since <duration>',
     commands: ['logs'],
     meaning: 'show the lines of this time only, e.g. 10m',
   }),
   task: setting({
     reader: names,
+    group: 'Logs',
     flags: '--task <id>',
     commands: ['logs'],
     meaning: 'task whose log to show, by its ID or the first digits of it (repeatable)',
   }),
   timestamps: setting({
     reader: yes,
+    group: 'Logs',
     flags: '--timestamps',
     default: false,
     commands: ['logs'],
@@ -423,6 +508,7 @@ export const SETTINGS = {
   }),
   noWait: setting({
     reader: yes,
+    group: 'Rollout',
     flags: '--no-wait',
     default: false,
     commands: MOVERS,
@@ -430,6 +516,7 @@ export const SETTINGS = {
   }),
   timeout: setting({
     reader: duration,
+    group: 'Rollout',
     flags: '--timeout <duration>',
     file: 'top',
     default: 30 * 60_000,
@@ -439,6 +526,8 @@ export const SETTINGS = {
   }),
   poll: setting({
     reader: duration,
+    group: 'Rollout',
+    rare: true,
     flags: '--poll <duration>',
     file: 'top',
     default: 3000,
@@ -448,6 +537,8 @@ export const SETTINGS = {
   }),
   maxFailures: setting({
     reader: count,
+    group: 'Rollout',
+    rare: true,
     flags: '--max-failures <n>',
     file: 'top',
     default: 3,
@@ -457,15 +548,18 @@ export const SETTINGS = {
   }),
   onFailure: setting({
     reader: oneOf('exit', 'watch', 'rollback'),
+    group: 'Rollout',
     flags: '--on-failure <action>',
     file: 'top',
     default: 'exit',
     commands: [...MOVERS, 'help'],
-    meaning: 'what to do when the rollout fails: exit, watch or rollback (default: exit)',
+    meaning: 'when the rollout fails: exit, watch or rollback (default: exit)',
     example: 'exit',
   }),
   detachOnInterrupt: setting({
     reader: yes,
+    group: 'Rollout',
+    rare: true,
     flags: '--detach-on-interrupt',
     default: false,
     commands: MOVERS,
@@ -475,12 +569,14 @@ export const SETTINGS = {
   // The config file
   fromWorkflow: setting({
     reader: name,
+    group: 'Config file',
     flags: '--from-workflow <file>',
     commands: ['init'],
     meaning: 'GitHub Actions workflow that deploys to ECS, to take the settings from',
   }),
   writeWorkflow: setting({
     reader: name,
+    group: 'Config file',
     flags: '--write-workflow <file>',
     commands: ['init'],
     meaning: 'new file for the workflow that replaces it; otherwise it is only shown',
@@ -489,6 +585,7 @@ export const SETTINGS = {
   // The sandbox
   speed: setting({
     reader: count,
+    group: 'Sandbox',
     flags: '--speed <n>',
     default: 60,
     commands: ['sandbox'],
@@ -496,6 +593,7 @@ export const SETTINGS = {
   }),
   scenario: setting({
     reader: names,
+    group: 'Sandbox',
     flags: '--scenario <name>',
     default: [],
     commands: ['sandbox'],
@@ -503,6 +601,7 @@ export const SETTINGS = {
   }),
   list: setting({
     reader: yes,
+    group: 'Sandbox',
     flags: '--list',
     default: false,
     commands: ['sandbox'],
@@ -510,6 +609,7 @@ export const SETTINGS = {
   }),
   docker: setting({
     reader: oneOf('auto', 'daemon', 'stand-in'),
+    group: 'Sandbox',
     flags: '--docker <which>',
     default: 'auto',
     commands: ['sandbox'],
@@ -517,12 +617,16 @@ export const SETTINGS = {
   }),
   registry: setting({
     reader: name,
+    group: 'Sandbox',
+    rare: true,
     flags: '--registry <host:port>',
     commands: ['sandbox'],
     meaning: 'external registry for its ECR; user AWS, password in ECSDEPLOY_REGISTRY_PASSWORD',
   }),
   port: setting({
     reader: port,
+    group: 'Sandbox',
+    rare: true,
     flags: '--port <n>',
     commands: ['sandbox'],
     meaning: 'port to listen on (default: any free port)',

@@ -177,7 +177,7 @@ test('--help and --version go to stdout and cost no AWS', async () => {
 test('every command has a help that names its options', async () => {
   const commands = ['deploy', 'push', 'render', 'register', 'rollout', 'rollback', 'history'];
   for (const command of [...commands, 'verify', 'init', 'completion', 'sandbox']) {
-    const { stdout } = await runCli([command, '--help']);
+    const { stdout } = await runCli([command, '--help', '--all']);
     expect(stdout).toMatchSnapshot();
   }
 });
