@@ -54,7 +54,7 @@ export function formatDiagnosis(diagnosis: Diagnosis, { columns, linkOf }: Page)
   const isRetried = state === 'in-progress' && !diagnosis.hasBreaker && causes.some(hasFailedTasks);
   const canGoBack = STUCK.has(state) && pausedAt === undefined && causes.length > 0;
   return [
-    `${service}: the deployment of ${revision} ${STATES[state]}.`,
+    ...wrap(`${service}: the deployment of ${revision} ${STATES[state]}.`, columns),
     `  ${deployment}, started ${formatTime(createdAt)}`,
     ...(reason === '' ? [] : wrap(`  ${reason}`, columns)),
     ...(pausedAt === undefined
@@ -63,7 +63,7 @@ export function formatDiagnosis(diagnosis: Diagnosis, { columns, linkOf }: Page)
           `  paused for approval at ${pausedAt}`,
           `  → show how to approve it: ecsdeploy rollout --watch ${flags}`,
         ]),
-    ...servingLines(diagnosis),
+    ...servingLines(diagnosis).flatMap((line) => wrap(line, columns)),
     ...consoleLines,
     ...(isRetried ? ['  ECS keeps starting tasks: the service has no circuit breaker'] : []),
     '',

@@ -78,3 +78,34 @@ test.each([
   const text = format(diagnosis({ state }, { hasBreaker }));
   expect(text.includes('ECS keeps starting tasks')).toBe(isTold);
 });
+
+test.each(['rollback-requested', 'rolling-back'] as const)(
+  '%s: the command that follows it is complete',
+  (state) => {
+    expect(format(diagnosis({ state })).split('\n').at(-1)).toBe(
+      '→ follow the rollback: ecsdeploy rollout --watch --cluster c --service s',
+    );
+  },
+);
+
+test.each(['succeeded', 'failed'] as const)(
+  '%s: the console is linked where it is known',
+  (state) => {
+    const shown = diagnosis({ state });
+    expect(format(shown)).not.toContain('console');
+    expect(format(shown, { linkOf: ({ service }) => `https://c/${service}` })).toMatch(
+      /^ {2}console: https:\/\/c\/s$/m,
+    );
+  },
+);
+
+test('only the lines of a log are wider than the screen', () => {
+  const evidence = [`reason ${'word '.repeat(20)}`, `| ${'log '.repeat(20)}`];
+  const causes = [
+    { code: 'unknown', summary: 'it fails', hint: 'fix it', evidence, tasks: 1 },
+  ] as const;
+  const lines = format(diagnosis({ reason: 'because '.repeat(20) }, { causes }), { columns: 40 });
+  const wide = lines.split('\n').filter((line) => line.length > 40);
+  expect(wide.filter((line) => !/^ {2}\| |ecsdeploy |started/.test(line))).toEqual([]);
+  expect(lines).toContain(evidence[1]);
+});
