@@ -51,15 +51,15 @@ export function familyOf(revision: string): string {
 
 /**
  * A revision as the API accepts it: `42` is a revision of `family`. Throws `usage` for anything but
- * one revision; `what` names the setting in the message.
+ * one revision.
  */
-export function revisionName(named: string, family: string, what: string): string {
+export function revisionName(named: string, family: string): string {
   if (/^[1-9]\d*$/.test(named)) return `${family}:${named}`;
   if (/^(?:arn:[^/]+:task-definition\/)?[\w-]+:[1-9]\d*$/.test(named)) return named;
   const isFamily = /^[a-z][\w-]*$/i.test(shortName(named));
   throw new EcsDeployError({
     code: 'usage',
-    message: `${what}: "${named}" is ${isFamily ? 'a family, ' : ''}not a revision.`,
+    message: `"${named}" is ${isFamily ? 'a family, ' : ''}not a revision.`,
     hint: isFamily
       ? `name one of its revisions: ${named}:REVISION, or REVISION alone for the family of the service`
       : `write REVISION, FAMILY:REVISION or its ARN, such as ${family}:42`,

@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { createReadStream } from 'node:fs';
 import { definitionShape } from '../aws/definition-shape.ts';
 import { checkMembers, withoutEmpty } from '../core/members.ts';
 import type { Shape } from '../core/members.ts';
@@ -16,12 +16,15 @@ interface DefinitionTools {
   readonly skipCheck: Config['skipCheck'];
 }
 
+/** Bytes; a task definition has 64 KiB at most, UTF-16 and blanks not counted. */
+const MAX_SIZE = 1024 * 1024;
+
 /** Reads a task definition from a JSON file, UTF-8 or UTF-16; throws `task-definition-invalid`. */
 export async function readDefinitionFile(
   tools: DefinitionTools,
   path: string,
 ): Promise<JsonObject> {
-  const bytes: Uint8Array = await readFile(path).catch((error: NodeJS.ErrnoException) => {
+  const bytes = await readStart(path).catch((error: NodeJS.ErrnoException) => {
     throw invalid({
       message:
         error.code === 'ENOENT'
@@ -31,7 +34,20 @@ export async function readDefinitionFile(
       cause: error,
     });
   });
+  if (bytes.length > MAX_SIZE) throw notDefinition(path, 'it is larger than 1 MiB');
   return parseDefinition(tools, bytes, path);
+}
+
+/** The bytes of a file, or somewhat more than `MAX_SIZE` of them: a device can have no end. */
+async function readStart(path: string): Promise<Buffer> {
+  const parts: Buffer[] = [];
+  let size = 0;
+  for await (const part of createReadStream(path) as AsyncIterable<Buffer>) {
+    parts.push(part);
+    size += part.length;
+    if (size > MAX_SIZE) break;
+  }
+  return Buffer.concat(parts);
 }
 
 /** Decodes text. Bytes that are not text are refused, because a replacement would be sent to ECS. */

@@ -25,7 +25,7 @@ export async function observeRollback(
     const revision = named === running.arn ? running : await describeRevision(ecs, named);
     return { service, running, latest: undefined, next: { kind: 'revision', revision, way } };
   };
-  if (to !== undefined) return goTo('move', revisionName(to, running.family, '--to'));
+  if (to !== undefined) return goTo('move', revisionName(to, running.family));
   const isInProgress = primaryOf(service)?.rolloutState === 'IN_PROGRESS';
   const [record, past] = await allOrRefuse([
     isInProgress ? currentRecord(tools, service) : Promise.resolve(undefined),

@@ -61,7 +61,7 @@ export async function observeRollout(
 /** A revision as the API takes it. A family is accepted from the config only, for its latest. */
 function revisionOf(wanted: string, family: string, argument: string | undefined): string {
   if (argument === undefined && !/^\d+$/.test(wanted)) return wanted;
-  return revisionName(wanted, family, 'the revision');
+  return revisionName(wanted, family);
 }
 
 async function refuseOther(service: Service, current: Revision, wanted: Revision): Promise<void> {

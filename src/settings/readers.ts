@@ -1,4 +1,4 @@
-import { isTag, parseImageReference } from '../core/image.ts';
+import { isTag } from '../core/image.ts';
 import { didYouMean } from '../core/nearest.ts';
 
 /** Reads the value of one setting from a flag, an environment variable or the config file. */
@@ -97,20 +97,40 @@ export const tags = namesOf((tag) => {
 /** Strings, which may contain commas. */
 export const texts: Reader<readonly string[]> = listOf(text, (value) => [value]);
 
-/** An image reference of roughly the distribution grammar: no spaces, no control characters. */
+const COMPONENT = String.raw`[a-z\d]+(?:(?:\.|__?|-+)[a-z\d]+)*`;
+const REFERENCE = new RegExp(
+  String.raw`^(?:[a-z\d][a-z\d.-]*(?::\d+)?/)?${COMPONENT}(?:/${COMPONENT})*(?::(?<tag>[\w.-]+))?(?:@sha256:[a-f\d]{64})?$`,
+);
+
+/** An image reference of the distribution grammar, whose digest is a SHA-256. */
 export const reference: Reader<string> = {
   schema: name.schema,
   read: (value) => {
     const read = name.read(value);
-    const { repository, tag } = parseImageReference(read);
-    if (
-      /^[a-z0-9][\w.\-/:@]*$/i.test(read) &&
-      !repository.includes(':') &&
-      (tag === undefined || isTag(tag))
-    ) {
-      return read;
-    }
+    const match = REFERENCE.exec(read);
+    const tag = match?.groups?.['tag'];
+    if (match !== null && (tag === undefined || isTag(tag))) return read;
     throw invalid('an image reference such as registry/repository:tag', read);
+  },
+};
+
+/** The name or ARN of a cluster. */
+export const cluster: Reader<string> = {
+  schema: name.schema,
+  read: (value) => {
+    const read = name.read(value);
+    if (!read.startsWith('arn:') || read.includes(':cluster/')) return read;
+    throw invalid('the name or ARN of a cluster', read);
+  },
+};
+
+/** An AWS region, known or not. */
+export const region: Reader<string> = {
+  schema: name.schema,
+  read: (value) => {
+    const read = name.read(value);
+    if (/^[a-z\d]+(?:-[a-z\d]+)*$/.test(read)) return read;
+    throw invalid('an AWS region such as us-east-1', read);
   },
 };
 

@@ -2,6 +2,7 @@ import { CHECK_NAMES } from '../core/check-names.ts';
 import {
   agents,
   anyOf,
+  cluster,
   containerImages,
   count,
   definition,
@@ -13,6 +14,7 @@ import {
   platform,
   port,
   reference,
+  region,
   secretReferences,
   secrets,
   tags,
@@ -108,7 +110,7 @@ export const SETTINGS = {
     example: 'hyeon9mak-service-dev',
   }),
   cluster: setting({
-    reader: name,
+    reader: cluster,
     group: 'Common',
     rare: true,
     flags: '--cluster <name>',
@@ -126,7 +128,7 @@ export const SETTINGS = {
     example: 'default',
   }),
   region: setting({
-    reader: name,
+    reader: region,
     group: 'Common',
     rare: true,
     flags: '-r, --region <name>',

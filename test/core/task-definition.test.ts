@@ -174,7 +174,7 @@ test('an ARN has a short name', () => {
 test.each(['42', 'app:42', 'arn:aws-cn:ecs:cn-north-1:111122223333:task-definition/app:42'])(
   '%s is a revision',
   (named) => {
-    expect(revisionName(named, 'app', '--to')).toBe(named === '42' ? 'app:42' : named);
+    expect(revisionName(named, 'app')).toBe(named === '42' ? 'app:42' : named);
   },
 );
 
@@ -197,5 +197,5 @@ test.each([
   'arn:aws:ecs:eu-west-1:111122223333:task-definition/app',
   'arn:aws:ecs:eu-west-1:111122223333:service/c/app:1',
 ])('%j is not a revision', (named) => {
-  expect(() => revisionName(named, 'app', '--to')).toThrow('not a revision');
+  expect(() => revisionName(named, 'app')).toThrow('not a revision');
 });

@@ -23,6 +23,13 @@ async function writeDefinition(
 const deployFile = (world: World, ...args: string[]) =>
   world.run(['deploy', '--image', 'registry/app:3', '--task-definition', FILE, ...args]);
 
+test.skipIf(process.platform === 'win32')('a file without an end is refused', async () => {
+  const world = await makeWorld();
+  const end = await world.run(['register', '/dev/zero']);
+  expect(end.stderr).toContain('/dev/zero is not a task definition: it is larger than 1 MiB.');
+  expect(end.status).toBe(2);
+});
+
 test('a file as describe-task-definition gives it is deployed, with its tags', async () => {
   const world = await makeWorld();
   await writeDefinition(world, (definition) => ({

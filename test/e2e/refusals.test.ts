@@ -92,7 +92,7 @@ test('an unknown command', async () => {
 test('no command', async () => {
   expect(await refusal({ args: [] })).toMatchInlineSnapshot(`
     "Error: No command was given.
-      → commands: deploy, push, render, register, rollout, rollback, status, diagnose, logs, history, verify, init, sandbox, help
+      → commands: deploy, push, render, register, rollout, rollback, status, diagnose, logs, history, verify, init, completion, sandbox, help
       → see ecsdeploy --help
     status 2"
   `);
@@ -792,9 +792,9 @@ test('a revision of another account', async () => {
 
 test('a revision that is none', async () => {
   expect(await refusal({ args: ['rollout', 'hyeon9mak-task-dev:latest'] })).toMatchInlineSnapshot(`
-    "Error: There is no task definition "hyeon9mak-task-dev:latest" in ap-northeast-2.
-      → its revisions: aws ecs list-task-definitions --family-prefix hyeon9mak-task-dev
-    status 4"
+    "Error: "hyeon9mak-task-dev:latest" is not a revision.
+      → write REVISION, FAMILY:REVISION or its ARN, such as hyeon9mak-task-dev:42
+    status 2"
   `);
 });
 

@@ -47,6 +47,14 @@ test('no two settings share a flag or a variable', () => {
 });
 
 test.each([
+  'localhost:5000/team/app_1',
+  '111122223333.dkr.ecr.eu-west-1.amazonaws.com/app:v1',
+  `app:v1@sha256:${'0'.repeat(64)}`,
+])('%s is an image reference', (reference) => {
+  expect(SETTINGS.image.reader.read(reference)).toBe(reference);
+});
+
+test.each([
   ['500ms', 500],
   ['90s', 90_000],
   ['30m', 1_800_000],
@@ -67,6 +75,11 @@ test.each([
   ['port', '70000', 'must be an integer from 1 to 65535, not "70000"'],
   ['pull', 'maybe', 'must be true or false, not "maybe"'],
   ['image', 'a b', 'must be an image reference such as registry/repository:tag, not "a b"'],
+  ['image', 'UPPER:1', 'must be an image reference'],
+  ['image', 'http://x/y:1', 'must be an image reference'],
+  ['image', `app@sha256:${'0'.repeat(63)}`, 'must be an image reference'],
+  ['cluster', 'arn:aws:ecs:eu-west-1:111122223333:service/web', 'must be the name or ARN of a clu'],
+  ['region', 'Europe (Ireland)', 'must be an AWS region such as us-east-1, not "Europe (Ireland)"'],
   ['extraTags', ['ok', '-x'], '"-x" is not a valid image tag'],
   ['platform', 'arm64', 'not "arm64" (did you mean "linux/arm64"?)'],
   ['platform', 'x86_64', 'not "x86_64" (did you mean "linux/amd64"?)'],
