@@ -184,7 +184,7 @@ export const SETTINGS = {
     group: 'Image',
     flags: '--tag <tag>',
     commands: BUILDERS,
-    meaning: 'image tag (default: the commit SHA, and a hash of what it does not have)',
+    meaning: 'image tag (default: the commit SHA, plus a hash of changes and options)',
   }),
   extraTags: setting({
     reader: tags,
