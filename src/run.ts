@@ -4,7 +4,6 @@ import { Writable } from 'node:stream';
 import { buffer as readAll } from 'node:stream/consumers';
 import { commandSummaries, loadCommand, parseCommandLine } from './cli.ts';
 import type { Invocation } from './cli.ts';
-import { resolveConfig } from './settings/config.ts';
 import type { CommandResult, Context } from './commands/context.ts';
 import { escapeJson, printable } from './core/foreign.ts';
 import { redactor } from './core/redact.ts';
@@ -138,7 +137,7 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
     });
     if (invocation === undefined) return EXIT_STATUS.succeeded;
     ({ command } = invocation);
-    const context = makeContext(invocation, io, emit, { print, show });
+    const context = await makeContext(invocation, io, emit, { print, show });
     const { config } = context;
     ({ json, verbose } = config);
     reporter = await openReporter({
@@ -181,13 +180,15 @@ function withPolicy(error: EcsDeployError, command: string): EcsDeployError {
   return new EcsDeployError({ code, message, hint: `${hint}\n${policy}`, cause }, problems);
 }
 
-function makeContext(
+async function makeContext(
   invocation: Invocation,
   io: Io,
   report: Emit,
   write: Pick<Context, 'print' | 'show'>,
-): Context<never> {
+): Promise<Context<never>> {
   const { environment, directory, stdin, stderr, signal } = io;
+  // With it comes the YAML library, which help has no use for.
+  const { resolveConfig } = await import('./settings/config.ts');
   const isTerminal = stdin.isTTY && stderr.isTTY;
   // Every call listens to it while it is under way: Node would take many of them for a leak.
   setMaxListeners(0, signal);
