@@ -4,10 +4,11 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { DescribeServicesCommand, UpdateServiceCommand } from '@aws-sdk/client-ecs';
 import { expect, onTestFinished, test, vi } from 'vitest';
-import { connect, ecsClient, logsClient } from '../../src/aws/client.ts';
+import { ecsClient, logsClient } from '../../src/aws/client.ts';
 import { isDefinite, isPassing } from '../../src/aws/errors.ts';
 import { download } from '../../src/aws/http.ts';
 import { EcsDeployError } from '../../src/errors.ts';
+import { connectTo } from '../support/aws.ts';
 import { makeFolder } from '../support/files.ts';
 
 const JSON_TYPE = 'Content-Type: application/x-amz-json-1.1\r\n';
@@ -87,21 +88,8 @@ async function serve(...modes: readonly Mode[]) {
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, requests };
 }
 
-async function open(url: string, callTimeout = 400, profile = '') {
-  vi.stubEnv('AWS_ENDPOINT_URL', url);
-  vi.stubEnv('AWS_ACCESS_KEY_ID', 'AKIDEXAMPLE');
-  vi.stubEnv('AWS_SECRET_ACCESS_KEY', 'secret');
-  onTestFinished(() => void vi.unstubAllEnvs());
-  return connect({
-    profile,
-    region: 'eu-west-1',
-    environment: process.env,
-    ask: undefined,
-    onCall: () => {},
-    signal: new AbortController().signal,
-    callTimeout,
-  });
-}
+const open = (url: string, callTimeout = 400, profile = '') =>
+  connectTo(url, { callTimeout, profile });
 
 const READ = new DescribeServicesCommand({ cluster: 'c', services: ['app'] });
 const WRITE = new UpdateServiceCommand({ cluster: 'c', service: 'app', taskDefinition: 'app:2' });

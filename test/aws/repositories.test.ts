@@ -1,20 +1,18 @@
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { expect, onTestFinished, test, vi } from 'vitest';
-import { connect } from '../../src/aws/client.ts';
+import { expect, test } from 'vitest';
 import {
   createRepository,
   findRepository,
   isImmutable,
   repositoryOf,
 } from '../../src/aws/repositories.ts';
+import { serveAws } from '../support/aws.ts';
 
 const OWN = '111122223333.dkr.ecr.eu-west-1.amazonaws.com';
 
 /** An ECR of account 111122223333 in eu-west-1 that has the repository `app`; it ignores `registryId`. */
 async function openEcr(templates?: readonly object[], host = OWN) {
   const calls: string[] = [];
-  const server = createServer((request, response) => {
+  const aws = await serveAws((request, response) => {
     let body = '';
     request.on('data', (part: Buffer) => (body += part.toString()));
     request.on('end', () => {
@@ -53,23 +51,6 @@ async function openEcr(templates?: readonly object[], host = OWN) {
         ),
       );
     });
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  onTestFinished(() => {
-    server.closeAllConnections();
-    server.close();
-    vi.unstubAllEnvs();
-  });
-  vi.stubEnv('AWS_ENDPOINT_URL', `http://127.0.0.1:${(server.address() as AddressInfo).port}`);
-  vi.stubEnv('AWS_ACCESS_KEY_ID', 'AKIDEXAMPLE');
-  vi.stubEnv('AWS_SECRET_ACCESS_KEY', 'secret');
-  const aws = await connect({
-    profile: '',
-    region: 'eu-west-1',
-    environment: process.env,
-    ask: undefined,
-    onCall: () => {},
-    signal: new AbortController().signal,
   });
   return { aws, calls };
 }

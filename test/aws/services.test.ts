@@ -1,9 +1,7 @@
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { expect, onTestFinished, test, vi } from 'vitest';
-import { connect } from '../../src/aws/client.ts';
+import { expect, test } from 'vitest';
 import { openEcs } from '../../src/aws/ecs.ts';
 import { describeServices } from '../../src/aws/services.ts';
+import { serveAws } from '../support/aws.ts';
 
 const ARN = 'arn:aws:ecs:eu-west-1:111122223333';
 
@@ -31,24 +29,7 @@ async function read(service: object, primary: object = {}) {
       ...service,
     },
   ];
-  const server = createServer((_, response) => response.end(JSON.stringify({ services })));
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  onTestFinished(() => {
-    server.closeAllConnections();
-    server.close();
-    vi.unstubAllEnvs();
-  });
-  vi.stubEnv('AWS_ENDPOINT_URL', `http://127.0.0.1:${(server.address() as AddressInfo).port}`);
-  vi.stubEnv('AWS_ACCESS_KEY_ID', 'AKIDEXAMPLE');
-  vi.stubEnv('AWS_SECRET_ACCESS_KEY', 'secret');
-  const aws = await connect({
-    profile: '',
-    region: 'eu-west-1',
-    environment: process.env,
-    ask: undefined,
-    onCall: () => {},
-    signal: new AbortController().signal,
-  });
+  const aws = await serveAws((_, response) => response.end(JSON.stringify({ services })));
   const [found] = await describeServices(await openEcs(aws), 'backend', ['api']);
   return found;
 }

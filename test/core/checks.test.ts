@@ -17,7 +17,7 @@ import {
 } from '../../src/core/checks.ts';
 import type { DeploymentSettings, Service } from '../../src/core/ecs.ts';
 import type { JsonObject } from '../../src/core/task-definition.ts';
-import { aDeployment, aService, revisionArn } from '../support/model.ts';
+import { aDeployment, aService, revisionArn } from '../support/ecs-types.ts';
 
 describe('task size', () => {
   test.each([

@@ -13,7 +13,7 @@ import type { Observed, Way } from '../../src/plan/observe.ts';
 import { plan } from '../../src/plan/plan.ts';
 import type { Plan, PlanInput } from '../../src/plan/plan.ts';
 import type { Target } from '../../src/settings/config.ts';
-import { aDeployment, aService, revisionArn } from '../support/model.ts';
+import { aDeployment, aService, revisionArn } from '../support/ecs-types.ts';
 
 const CONFIG = { skipCheck: [], platform: undefined, showValues: false };
 const IMAGE = 'registry/app:new';

@@ -1,4 +1,4 @@
-import type { Deployment, RolloutRecord, Service } from '../../src/core/ecs.ts';
+import type { Deployment, DeploymentSettings, RolloutRecord, Service } from '../../src/core/ecs.ts';
 
 /** Server times of the deployments 1 to 3, an hour apart. */
 const TIMES = [0, 0, 1, 2].map((hour) => new Date(Date.UTC(2026, 0, 1, hour)));
@@ -28,7 +28,7 @@ export const own = (more: Partial<Deployment> = {}): Deployment =>
 export const old = (more: Partial<Deployment> = {}): Deployment =>
   deployment(1, { rolloutState: 'COMPLETED', ...more });
 
-export const settings = (more: Partial<Service['settings']> = {}): Service['settings'] => ({
+export const settings = (more: Partial<DeploymentSettings> = {}): DeploymentSettings => ({
   minimumHealthyPercent: 100,
   maximumPercent: 200,
   strategy: 'ROLLING',
@@ -83,3 +83,31 @@ export const record = (status: string, more: Partial<RolloutRecord> = {}): Rollo
   rollbackReason: '',
   ...more,
 });
+
+const ARN = 'arn:aws:ecs:ap-northeast-2:111122223333';
+
+/** ARN of a revision, e.g. of `app:2`. */
+export const revisionArn = (name: string): string => `${ARN}:task-definition/${name}`;
+
+/** A completed deployment of `app:1` with an ARN; `given` overrides members. */
+export const aDeployment = (given: Partial<Deployment> = {}): Deployment =>
+  deployment(1, {
+    status: 'PRIMARY',
+    taskDefinition: revisionArn('app:1'),
+    rolloutState: 'COMPLETED',
+    running: 2,
+    ...given,
+  });
+
+/** An active Fargate service with two tasks of `app:1`; `given` and `ofDeployments` override members. */
+export const aService = (
+  given: Partial<Service> = {},
+  ofDeployments: Partial<DeploymentSettings> = {},
+): Service =>
+  service(given.deployments ?? [aDeployment()], {
+    arn: `${ARN}:service/backend/api`,
+    cluster: `${ARN}:cluster/backend`,
+    running: 2,
+    settings: settings(ofDeployments),
+    ...given,
+  });
