@@ -1,4 +1,4 @@
-/** Exit statuses of the command, fixed for scripts: 2 to 5 mean that no service was changed. */
+/** Exit statuses of the command, fixed for scripts: 2 to 5 and 10 mean that no service was changed. */
 export const EXIT_STATUS = {
   succeeded: 0,
   unexpected: 1,
@@ -10,6 +10,7 @@ export const EXIT_STATUS = {
   rolledBack: 7,
   superseded: 8,
   sightLost: 9,
+  commandFailed: 10,
   interrupted: 130,
 } as const;
 
@@ -65,6 +66,7 @@ export const ERROR_STATUS = {
   'push-failed': EXIT_STATUS.docker,
   'digest-mismatch': EXIT_STATUS.docker,
   'sight-lost': EXIT_STATUS.sightLost,
+  'command-failed': EXIT_STATUS.commandFailed,
   interrupted: EXIT_STATUS.interrupted,
 } as const satisfies Readonly<Record<string, ExitStatus>>;
 

@@ -106,12 +106,13 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
   const finish = async (result: CommandResult, error: Result['error']): Promise<number> => {
     reporter.end();
     display?.end();
-    const { output, status, outcome, image, services, logs, checks, init, seconds } = result;
+    const { output, status, outcome, image, services, tasks, logs, checks, init, seconds } = result;
     const document: Result = redact({
       outcome,
       command,
       image,
       services: services.map(withConsole),
+      ...(tasks && { tasks }),
       ...(logs && { logs }),
       ...(checks && { checks }),
       ...(init && { init }),

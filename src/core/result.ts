@@ -19,12 +19,16 @@ export type Outcome =
   | 'succeeded'
   | 'unchanged'
   | 'planned'
+  /** At a pause hook, as `--until paused` asks. */
+  | 'paused'
   | 'failed'
   | 'rolled-back'
   | 'superseded'
   | 'timed-out'
   | 'unknown'
   | 'interrupted'
+  /** Not started, because a service that it comes after has failed. */
+  | 'skipped'
   | 'refused';
 
 /** The image of a run, as the result names it. */
@@ -34,6 +38,16 @@ export interface ImageResult {
   readonly platform: string | null;
   readonly built: boolean;
   readonly pushed: boolean;
+}
+
+/** A pause hook that waits for `continue`. */
+export interface Pause {
+  /** Id of the hook; each pause has its own. */
+  readonly hook: string;
+  /** Lifecycle stage of the service deployment, e.g. `POST_TEST_TRAFFIC_SHIFT`. */
+  readonly stage: string;
+  /** ISO time at which ECS decides by itself; null where ECS gives none. */
+  readonly expiresAt: string | null;
 }
 
 /** What became of one service. */
@@ -50,6 +64,8 @@ export interface ServiceResult {
   /** Of every deployment that ECS still shows; empty where that is not known. */
   readonly runningByRevision: RevisionCounts;
   readonly registered: boolean;
+  /** The pause hook at which the deployment waits; null where none does. */
+  readonly paused: Pause | null;
   /** `ecs-svc/…`; null when no deployment was started. */
   readonly deployment: string | null;
   readonly desired: number;
@@ -81,6 +97,7 @@ export function serviceResult(known: Known): ServiceResult {
     serving: null,
     runningByRevision: {},
     registered: false,
+    paused: null,
     deployment: null,
     desired: 0,
     running: 0,
@@ -89,6 +106,20 @@ export function serviceResult(known: Known): ServiceResult {
     console: null,
     ...known,
   };
+}
+
+/** What became of a one-off task: of `run`, or of an entry of `release`. */
+export interface TaskResult {
+  /** ARN; null when no task was started. */
+  readonly task: string | null;
+  /** The container whose exit code decides. */
+  readonly container: string;
+  /** Null for a container that never started, or has not stopped. */
+  readonly exitCode: number | null;
+  readonly stopCode: string | null;
+  readonly outcome: 'succeeded' | 'failed' | 'interrupted' | 'refused';
+  readonly causes: readonly Cause[];
+  readonly seconds: number;
 }
 
 /** One line of a container's log. */
@@ -158,6 +189,8 @@ export interface Result {
   readonly command: string;
   readonly image: ImageResult | null;
   readonly services: readonly ServiceResult[];
+  /** The one-off tasks of `run` and `release`, in the order in which they were started. */
+  readonly tasks?: readonly TaskResult[];
   /** What `logs` prints, the oldest first. */
   readonly logs?: readonly LogLine[];
   /** What `verify` found. */
@@ -177,13 +210,15 @@ export interface Result {
  * decides: the first of the exit statuses 6, 7, 9, 8 that occurs.
  */
 const OUTCOMES = {
-  interrupted: { status: EXIT_STATUS.interrupted, gravity: 9 },
-  failed: { status: EXIT_STATUS.failed, gravity: 8 },
-  'rolled-back': { status: EXIT_STATUS.rolledBack, gravity: 7 },
-  'timed-out': { status: EXIT_STATUS.sightLost, gravity: 6 },
-  unknown: { status: EXIT_STATUS.sightLost, gravity: 5 },
-  superseded: { status: EXIT_STATUS.superseded, gravity: 4 },
-  refused: { status: EXIT_STATUS.refused, gravity: 3 },
+  interrupted: { status: EXIT_STATUS.interrupted, gravity: 11 },
+  failed: { status: EXIT_STATUS.failed, gravity: 10 },
+  'rolled-back': { status: EXIT_STATUS.rolledBack, gravity: 9 },
+  'timed-out': { status: EXIT_STATUS.sightLost, gravity: 8 },
+  unknown: { status: EXIT_STATUS.sightLost, gravity: 7 },
+  superseded: { status: EXIT_STATUS.superseded, gravity: 6 },
+  refused: { status: EXIT_STATUS.refused, gravity: 5 },
+  skipped: { status: EXIT_STATUS.refused, gravity: 4 },
+  paused: { status: EXIT_STATUS.succeeded, gravity: 3 },
   succeeded: { status: EXIT_STATUS.succeeded, gravity: 2 },
   planned: { status: EXIT_STATUS.succeeded, gravity: 1 },
   unchanged: { status: EXIT_STATUS.succeeded, gravity: 0 },

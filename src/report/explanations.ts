@@ -12,7 +12,7 @@ const explain = (means: string, remedy: string): Explanation => ({ means, remedy
 
 /** The meaning of every exit status. */
 export const STATUS_MEANINGS: Readonly<Record<ExitStatus, string>> = {
-  0: 'succeeded, unchanged or planned',
+  0: 'succeeded, unchanged, planned or paused as asked',
   1: 'unexpected failure: a bug, please report it',
   2: 'usage or configuration',
   3: 'refused before any write: a check failed',
@@ -22,6 +22,7 @@ export const STATUS_MEANINGS: Readonly<Record<ExitStatus, string>> = {
   7: 'the rollout failed and the service is back on its previous revision',
   8: 'superseded by another deployment',
   9: 'timed out, or AWS could no longer be reached; the deployment continues',
+  10: 'a command (`run`, `release`) ran and failed, or could not run to its end; no service was changed',
   130: 'interrupted',
 };
 
@@ -214,6 +215,10 @@ const ERROR_EXPLANATIONS: Readonly<Record<ErrorCode, Explanation>> = {
   'sight-lost': explain(
     'AWS could no longer be reached; the deployment continues.',
     'continue watching: `ecsdeploy rollout --watch`',
+  ),
+  'command-failed': explain(
+    'The command of `run` or of a `release` task failed, or could not run to its end. No service was changed.',
+    'read the last lines of its log, fix the cause and run it again',
   ),
   interrupted: explain(
     'Ctrl-C or a signal ended the command.',

@@ -7,12 +7,14 @@ const OUTCOMES: Readonly<Record<Outcome, number>> = {
   succeeded: 0,
   unchanged: 0,
   planned: 0,
+  paused: 0,
   failed: 6,
   'rolled-back': 7,
   superseded: 8,
   'timed-out': 9,
   unknown: 9,
   interrupted: 130,
+  skipped: 3,
   refused: 3,
 };
 const names = Object.keys(OUTCOMES) as Outcome[];
@@ -50,6 +52,7 @@ test('an error is no success', () => {
     7: 'failed',
     8: 'failed',
     9: 'unknown',
+    10: 'failed',
     130: 'interrupted',
   });
 });

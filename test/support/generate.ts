@@ -185,7 +185,7 @@ it.`,
     page(
       'Exit statuses',
       table(['status', 'meaning'], Object.entries(STATUS_MEANINGS)),
-      `With 2 to 5 this command did not change the service; with 6 to 9 it did. If several services end differently, the
+      `With 2 to 5 and 10 this command did not change the service; with 6 to 9 it did. If several services end differently, the
 status is the first of 6, 7, 9, 8 that occurs. [Errors](errors.md) lists the codes of each status.`,
     ),
 };
