@@ -120,10 +120,14 @@ const COMMANDS: { readonly [C in CommandName]: CommandRow<C> } = {
     load: async () => (await import('./commands/sandbox.ts')).sandbox,
   },
   help: {
-    summary: 'print the help of a command, the IAM policy that it needs, or every error code',
-    argument: ['[topic...]', 'a command; iam, with a command (default: deploy); or errors'],
+    summary: 'print the help of a command, the IAM policy that it needs, or a page of the docs',
+    argument: [
+      '[topic...]',
+      'a command; iam, with a command (default: deploy); errors; or a page that help topics lists',
+    ],
     examples: [
       'ecsdeploy help rollout',
+      'ecsdeploy help topics',
       'ecsdeploy help iam push',
       'ecsdeploy help iam > policy.json && aws iam create-policy --policy-name deploy --policy-document file://policy.json',
       'ecsdeploy help errors',
@@ -148,6 +152,8 @@ export interface HelpOutput {
   readonly columns: number;
   /** The text of `help errors`. */
   readonly errorCodes: () => Promise<string>;
+  /** The folder of the documentation, absolute. */
+  readonly docs: string;
 }
 
 /**
@@ -291,7 +297,7 @@ function checkRevision(argument: string | undefined, flag: unknown): void {
   });
 }
 
-/** Writes the help of a command, the overview of all commands, or every error code. */
+/** Writes the help of a command, the overview of all commands, every error code, or a page. */
 async function writeHelp(
   program: Command,
   topic: string | undefined,
@@ -302,11 +308,15 @@ async function writeHelp(
     (command ?? program).outputHelp();
     return;
   }
-  if (topic !== 'errors') {
-    const { unknownTopic } = await import('./commands/help.ts');
-    throw unknownTopic(topic, Object.keys(COMMANDS));
-  }
-  output.write(`${await output.errorCodes()}\n`);
+  if (topic === 'errors') return output.write(`${await output.errorCodes()}\n`);
+  const { helpPages, listPages, readPage } = await import('./commands/help-pages.ts');
+  const taken = [...Object.keys(COMMANDS), 'iam', 'errors'];
+  const pages = helpPages(output.docs, taken);
+  if (topic === 'topics') return output.write(listPages(pages));
+  const page = pages.get(topic);
+  if (page !== undefined) return output.write(readPage(page));
+  const { unknownTopic } = await import('./commands/help.ts');
+  throw unknownTopic(topic, [...taken, 'topics', ...pages.keys()]);
 }
 
 /** Names that other tools use, and the words of ecsdeploy that mean the same. */

@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url';
 import { EcsDeployError, EXIT_STATUS } from './errors.ts';
 import { run } from './run.ts';
 
@@ -44,6 +45,7 @@ const status = await run(process.argv.slice(2), {
   interrupt: () => interrupt('SIGINT'),
   onResume: (act) => void process.on('SIGCONT', act),
   version: ECSDEPLOY_VERSION,
+  docs: fileURLToPath(new URL('../docs', import.meta.url)),
   bugs: typeof ECSDEPLOY_BUGS === 'undefined' ? undefined : ECSDEPLOY_BUGS,
   versions: { node: process.versions.node, platform: process.platform, arch: process.arch },
 });

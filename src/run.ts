@@ -34,6 +34,8 @@ export interface Io {
   /** Calls back when the process continues after Ctrl-Z. */
   readonly onResume?: (act: () => void) => void;
   readonly version: string;
+  /** The folder of the documentation, absolute. */
+  readonly docs: string;
   /** Where to report a bug; undefined in a build without that address. */
   readonly bugs?: string | undefined;
   readonly versions: { readonly node: string; readonly platform: string; readonly arch: string };
@@ -44,8 +46,8 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
   const { environment, stdout, stderr } = io;
   if (argv[0] === 'completion' && argv[1] === '--') {
     const { suggest } = await import('./commands/completion.ts');
-    const { directory, signal } = io;
-    const surroundings = { commands: commandSummaries(), environment, directory, signal };
+    const { directory, signal, docs } = io;
+    const surroundings = { commands: commandSummaries(), environment, directory, signal, docs };
     const lines = await suggest(argv.slice(2), surroundings);
     stdout.write(lines.map((line) => `${line}\n`).join(''));
     return EXIT_STATUS.succeeded;
@@ -135,6 +137,7 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
       write: (text) => void stdout.write(text),
       columns: stdout.columns ?? 100,
       errorCodes: async () => (await import('./report/explanations.ts')).helpErrors(),
+      docs: io.docs,
     });
     if (invocation === undefined) return EXIT_STATUS.succeeded;
     ({ command } = invocation);

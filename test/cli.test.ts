@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { expect, test } from 'vitest';
 import { parseCommandLine } from '../src/cli.ts';
 import { EcsDeployError } from '../src/errors.ts';
@@ -9,6 +11,7 @@ const parse = (line: string) =>
     write: () => undefined,
     columns: 100,
     errorCodes: async () => '',
+    docs: '',
   });
 
 /** Message and hint of a command line that is refused. */
@@ -91,7 +94,7 @@ async function helpOf(line: string): Promise<string> {
   const write = (part: string) => {
     text += part;
   };
-  const output = { write, columns: 100, errorCodes: async () => '' };
+  const output = { write, columns: 100, errorCodes: async () => '', docs: resolve('docs') };
   expect(await parseCommandLine(line.split(' '), '1.0.0', output)).toBeUndefined();
   return text;
 }
@@ -124,5 +127,18 @@ test.each(COMMANDS.split(' '))('%s --help --all lists every option', async (name
 test('after --, --all belongs to the command in the sandbox', async () => {
   expect(await parse('sandbox -- ls --help --all')).toMatchObject({
     rest: ['ls', '--help', '--all'],
+  });
+});
+
+test('help prints a page of the docs by its name, and lists the pages', async () => {
+  expect(await helpOf('help monorepo')).toBe(readFileSync('docs/how-to/monorepo.md', 'utf8'));
+  const topics = await helpOf('help topics');
+  expect(topics).toMatch(/^ {2}troubleshooting +Troubleshooting$/m);
+  expect(topics).toMatch(/^ {2}explanation\/rollout +How /m);
+  for (const name of topics.match(/(?<=^ {2})\S+/gm) ?? []) {
+    expect(await helpOf(`help ${name}`), name).toMatch(/^# /);
+  }
+  await expect(helpOf('help monrepo')).rejects.toMatchObject({
+    hint: 'see ecsdeploy help topics (did you mean "monorepo"?)',
   });
 });

@@ -24,6 +24,7 @@ async function runHere(
     signal: new AbortController().signal,
     interrupt: () => undefined,
     version: '1.2.3',
+    docs: '/',
     versions: { node: '20.0.0', platform: 'linux', arch: 'x64' },
     ...io,
     get directory() {

@@ -2,6 +2,7 @@ import { EcsDeployError } from '../errors.ts';
 import { SETTING_KEYS, settingOf } from '../settings/lookup.ts';
 import type { SettingKey } from '../settings/lookup.ts';
 import type { CommandName } from '../settings/table.ts';
+import { helpPages } from './help-pages.ts';
 import type { CommandResult, Context } from './context.ts';
 
 /** Each script asks `ecsdeploy completion -- WORDS`, and shows file names where there is no answer. */
@@ -60,6 +61,8 @@ export interface Surroundings {
   /** The current folder, absolute. */
   readonly directory: string;
   readonly signal: AbortSignal;
+  /** The folder of the documentation, absolute. */
+  readonly docs: string;
 }
 
 /** A word, and what it means; the meaning may be empty. */
@@ -111,9 +114,18 @@ async function candidates(
   }
   const command = before.find((word) => Object.hasOwn(commands, word));
   if (current.startsWith('-')) return [current, flagsOf(command as CommandName | undefined)];
-  if (command === undefined || command === 'help') return [current, Object.entries(commands)];
+  if (command === undefined) return [current, Object.entries(commands)];
+  if (command === 'help')
+    return [current, [...Object.entries(commands), ...topicsOf(surroundings)]];
   if (command === 'completion') return [current, SHELLS.map((shell) => [shell, ''])];
   return [current, []];
+}
+
+/** What `help` takes besides the commands. */
+function topicsOf({ docs, commands }: Surroundings): readonly Suggestion[] {
+  const own = ['iam', 'errors'];
+  const pages = helpPages(docs, [...Object.keys(commands), ...own]).keys();
+  return [...own, 'topics', ...pages].map((topic) => [topic, '']);
 }
 
 const longOf = (flags: string) => /--[a-z-]+/.exec(flags)?.[0] ?? '';

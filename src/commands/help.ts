@@ -2,7 +2,7 @@ import { requireSettings } from '../settings/config.ts';
 import type { CommandResult, Context } from './context.ts';
 import { furtherActions, IAM_COMMANDS, policyOf } from '../core/iam.ts';
 import type { IamCommand, PolicyNames } from '../core/iam.ts';
-import { suggest } from '../core/nearest.ts';
+import { didYouMean, suggest } from '../core/nearest.ts';
 import { EcsDeployError } from '../errors.ts';
 
 /** Prints the minimal IAM policy of a command for the names in the config, without calling AWS. */
@@ -83,10 +83,10 @@ function narrower(policy: string, family = 'FAMILY'): string[] {
 }
 
 /** The error for a help topic that does not exist. */
-export function unknownTopic(topic: string, commands: readonly string[]): EcsDeployError {
+export function unknownTopic(topic: string, topics: readonly string[]): EcsDeployError {
   return new EcsDeployError({
     code: 'usage',
     message: `There is no help topic "${topic}".`,
-    hint: suggest(topic, ['iam', 'errors', ...commands], 'topics'),
+    hint: `see ecsdeploy help topics${didYouMean(topic, topics)}`,
   });
 }

@@ -741,7 +741,7 @@ test('a variable that is set without a value', async () => {
 test('help on what is not there', async () => {
   expect(await refusal({ args: ['help', 'deply'] })).toMatchInlineSnapshot(`
     "Error: There is no help topic "deply".
-      → did you mean "deploy"? topics that exist: iam, errors, deploy, push, render, register, rollout, rollback, status, diagnose, …
+      → see ecsdeploy help topics (did you mean "deploy"?)
     status 2"
   `);
 });

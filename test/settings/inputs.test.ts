@@ -53,6 +53,7 @@ test('every setting with a flag is an input, and its command takes it', async ()
       write: () => undefined,
       columns: 80,
       errorCodes: async () => '',
+      docs: '',
     });
     expect(Object.keys(invocation?.flags ?? {})).toEqual([key]);
   }

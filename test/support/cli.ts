@@ -102,6 +102,7 @@ export function runCli(args: readonly string[], options: CliOptions = {}): Promi
       signal: controller.signal,
       interrupt: () => kill('SIGINT'),
       version,
+      docs: resolve(import.meta.dirname, '../../docs'),
       versions: { node: versions.node, platform, arch },
     });
     return { status, stdout: stdout.text(), stderr: stderr.text() };

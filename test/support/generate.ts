@@ -201,6 +201,7 @@ async function helpOf(...command: readonly string[]): Promise<string> {
     write: (part) => void (text += part),
     columns: 100,
     errorCodes: async () => '',
+    docs: '',
   });
   return text;
 }
