@@ -1,9 +1,9 @@
 import { describeServices } from '../aws/services.ts';
 import { describeRecords, findRecord } from '../aws/rollouts.ts';
 import { isDenied } from '../aws/optional.ts';
-import { MISSING } from '../core/ecs.ts';
+import { MISSING, primaryOf } from '../core/ecs.ts';
 import type { RolloutRecord, Service } from '../core/ecs.ts';
-import { RECORD_POLLS } from '../core/pacing.ts';
+import { RECORD_EVERY, RECORD_POLLS } from '../core/pacing.ts';
 import type { Polled } from '../core/verdict.ts';
 import type { WatchState } from '../core/watch.ts';
 import type { RolloutTools } from './tools.ts';
@@ -25,7 +25,9 @@ export interface RecordReads {
 
 /**
  * Polls all deployments: one DescribeServices per cluster and ten services, and one
- * DescribeServiceDeployments per twenty. `number` counts the polls from 1.
+ * DescribeServiceDeployments per twenty that need it. While a rolling deployment is in progress its
+ * record says nothing more than the service; it is read once in a while, and in the poll in which the
+ * service looks different. `number` counts the polls from 1.
  */
 export async function poll<T extends Polling>(
   tools: Tools,
@@ -34,26 +36,48 @@ export async function poll<T extends Polling>(
   number: number,
 ): Promise<readonly [readonly (readonly [T, Polled])[], RecordReads]> {
   const known = watches.map(({ state }) => ({ ...state.polled, deployment: state.judged.id }));
-  const [services, [records, next]] = await Promise.all([
-    readServices(tools, known),
-    readRecords(tools, known, reads, number),
-  ]);
+  const isDue = (item: Known) => isRecordTurn(number, item) || !isInProgress(item, item.service);
+  const reading = readRecords(tools, known.filter(isDue), reads, number);
+  const [services, [early, next]] = await Promise.all([readServices(tools, known), reading]);
+  const turned = known.filter(
+    (item) => !isDue(item) && !isInProgress(item, services.get(item.service.arn)),
+  );
+  const [late, last] = await readRecords(tools, turned, next, number);
+  const records = [...early, ...late];
   const polled = watches.map((watch) => {
-    const { judged, polled: last } = watch.state;
-    const { service } = last;
+    const { judged, polled: before } = watch.state;
+    const { service } = before;
     const seen: Polled = {
       service: services.get(service.arn) ?? { ...service, status: MISSING },
       // What was read before the API was denied would never change again.
-      record: next.isDenied
+      record: last.isDenied
         ? undefined
-        : (records.find(({ deployment }) => deployment === judged.id) ?? last.record),
+        : (records.find(({ deployment }) => deployment === judged.id) ?? before.record),
     };
     return [watch, seen] as const;
   });
-  return [polled, next];
+  return [polled, last];
 }
 
 type Known = Polled & { readonly deployment: string };
+
+/** Whether a poll reads a record although the service gives no reason to. */
+function isRecordTurn(number: number, { record }: Known): boolean {
+  const isSearched = record === undefined && number > 1 && number <= RECORD_POLLS;
+  return isSearched || number % RECORD_EVERY === 0;
+}
+
+/** Whether nothing but the progress of a rolling deployment is to be seen in a service. */
+function isInProgress({ deployment }: Known, service: Service | undefined): boolean {
+  const primary = service && primaryOf(service);
+  return (
+    service?.status === 'ACTIVE' &&
+    service.settings.strategy === 'ROLLING' &&
+    primary?.id === deployment &&
+    primary.rolloutState === 'IN_PROGRESS' &&
+    primary.failed === 0
+  );
+}
 
 async function readServices(
   { ecs }: Tools,
@@ -78,7 +102,7 @@ async function readRecords(
   reads: RecordReads,
   number: number,
 ): Promise<readonly [readonly RolloutRecord[], RecordReads]> {
-  if (reads.isDenied) return [[], reads];
+  if (reads.isDenied || watched.length === 0) return [[], reads];
   try {
     const searches = number > 2 && number <= RECORD_POLLS && number % 2 === 1;
     const searched = searches

@@ -531,6 +531,7 @@ describe('the end', () => {
       taskDefinition: 'arn:aws:ecs:r:1:task-definition/app:2',
       previousTaskDefinition: 'app:1',
       registered: true,
+      paused: null,
       deployment: 'ecs-svc/2',
       desired: 2,
       failedTasks: 0,

@@ -46,6 +46,16 @@ describe('calls of one poll', () => {
   });
 });
 
+test('while a rolling deployment only progresses, a poll is one call, and every tenth two', async () => {
+  const world = await makeWorld({ speed: 5 });
+  const end = await world.run(['deploy', '--poll', '50ms', '--timeout', '4s', '--verbose']);
+  expect(end.status, end.stderr).toBe(9);
+  const [, polls, calls] = /(\d+) polls with (\d+) calls/.exec(end.stderr) ?? [];
+  expect(Number(polls)).toBeGreaterThan(30);
+  // The record is listed late, so that it is looked for several times.
+  expect(Number(calls)).toBeLessThanOrEqual(Number(polls) * 1.1 + 10);
+});
+
 /** Which poll of the watch, counted from 1, was the first at or after a time of the sandbox's clock. */
 function firstPollAfter({ sandbox }: World, time: number): number {
   const polls = sandbox.calls.filter(({ action }) => action === 'ecs:DescribeServices');
