@@ -9,7 +9,8 @@ import { fileURLToPath } from 'node:url';
 import { BatchGetImageCommand, ECRClient } from '@aws-sdk/client-ecr';
 import Docker from 'dockerode';
 
-const BIN = join(dirname(fileURLToPath(import.meta.url)), '../bin/ecsdeploy.js');
+/** The command that is measured. */
+export const BIN = join(dirname(fileURLToPath(import.meta.url)), '../bin/ecsdeploy.js');
 
 /** The repository of the sandbox. */
 const REPOSITORY = 'hyeon9mak-dev';
@@ -18,7 +19,7 @@ const REPOSITORY = 'hyeon9mak-dev';
  * Loaded into a run before everything else; writes its CPU seconds and peak memory in bytes at exit.
  * On Linux `ru_maxrss` starts at the parent's value, so that the peak comes from /proc if it exists.
  */
-const METER = `data:text/javascript,${encodeURIComponent(`
+export const METER = `data:text/javascript,${encodeURIComponent(`
 import { readFileSync, writeFileSync } from 'node:fs';
 process.on('exit', () => {
   const { userCPUTime, systemCPUTime, maxRSS } = process.resourceUsage();
@@ -190,7 +191,7 @@ async function openSandbox(bench, registry) {
 }
 
 /** The registry's host and the environment variables that the sandbox prints when it is ready. */
-async function readWorld(child, environment) {
+export async function readWorld(child, environment) {
   let registry = '';
   for await (const line of createInterface({ input: child.stderr })) {
     const event = JSON.parse(line);

@@ -1,30 +1,40 @@
-// Compares measurements with their targets: `npm run bench -- image`; exit status 1 if one is missed.
+// Compares measurements with their targets; exit status 1 if one is missed.
 import { loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
-import { openBench } from './bench-tools.js';
+import { DEPLOY_PARTS, openDeployBench } from './bench-deploy.js';
 import { IMAGE_PARTS } from './bench-image.js';
+import { openBench } from './bench-tools.js';
 
-const HELP = `npm run bench -- image [--runs N] [--only PART]...
+const HELP = `npm run bench [-- image] [--runs N] [--only PART]...
 
-Measures ecsdeploy push with the Docker daemon of DOCKER_HOST in the sandbox. Takes minutes and some GB of
-disk and memory; removes the files, images and build cache that it creates. --runs N: runs per measurement
-(default: 3); the median counts, for cancel the worst. Parts: ${Object.keys(IMAGE_PARTS).join(', ')}.
+Without an argument, measures ecsdeploy deploy with an existing image in the sandbox, without Docker: start-up,
+round trips, many services, the end of a rollout, and a long watch. Takes about 5 minutes.
+Parts: ${Object.keys(DEPLOY_PARTS).join(', ')}.
+
+image measures ecsdeploy push with the Docker daemon of DOCKER_HOST in the sandbox. Takes minutes and some GB of
+disk and memory; removes the files, images and build cache that it creates. For cancel, the worst run counts.
+Parts: ${Object.keys(IMAGE_PARTS).join(', ')}.
+
+--runs N: runs per measurement (default: 3); the median counts.
 `;
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     runs: { type: 'string', default: '3' },
-    only: { type: 'string', multiple: true, default: Object.keys(IMAGE_PARTS) },
+    only: { type: 'string', multiple: true },
     help: { type: 'boolean', short: 'h', default: false },
   },
 });
 const runs = Number(values.runs);
+const isImage = positionals.join(' ') === 'image';
+const parts = isImage ? IMAGE_PARTS : DEPLOY_PARTS;
+const only = values.only ?? Object.keys(parts);
 const isAsked =
-  positionals.join(' ') === 'image' &&
+  (isImage || positionals.length === 0) &&
   Number.isInteger(runs) &&
   runs > 0 &&
-  values.only.every((part) => part in IMAGE_PARTS);
+  only.every((part) => part in parts);
 if (values.help || !isAsked) {
   (values.help ? process.stdout : process.stderr).write(HELP);
   process.exit(values.help ? 0 : 2);
@@ -35,14 +45,20 @@ process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED = 'true';
 const say = (line) => void process.stderr.write(`${line}\n`);
 const load = loadavg()[0] ?? 0;
 if (load > 1) say(`The machine is busy (load ${load.toFixed(1)}); measure again when it is idle.`);
-const bench = await openBench(runs, say).catch((error) => {
-  say(`Cannot use the Docker daemon: ${error.message}`);
-  process.exit(1);
-});
+const bench = isImage
+  ? await openBench(runs, say).catch((error) => {
+      say(`Cannot use the Docker daemon: ${error.message}`);
+      process.exit(1);
+    })
+  : openDeployBench(runs, say);
 try {
-  say(`Docker ${bench.version}, Node ${process.versions.node}, median of ${runs}`);
+  const docker = isImage ? `Docker ${bench.version}, ` : '';
+  say(`${docker}Node ${process.versions.node}, median of ${runs}`);
   const rows = [];
-  for (const part of values.only) rows.push(...(await IMAGE_PARTS[part](bench)));
+  for (const part of only) {
+    say(part);
+    rows.push(...(await parts[part](bench)));
+  }
   process.stdout.write(table(rows));
   if (rows.some(({ isMet }) => isMet === false)) process.exitCode = 1;
 } catch (error) {

@@ -4,6 +4,7 @@ import { EcsDeployError } from '../errors.ts';
 import { ecrClient } from './client.ts';
 import { awsErrorName, brokenAnswer } from './errors.ts';
 import type { Repository } from './repositories.ts';
+import { share } from './share.ts';
 
 /** An image as ECR holds it. */
 export interface StoredImage {
@@ -141,7 +142,16 @@ export interface ImageDetail {
 }
 
 /** Describes an image; undefined when the repository has no such image. */
-export async function describeImage(
+export function describeImage(
+  repository: Repository,
+  wanted: ImageId,
+): Promise<ImageDetail | undefined> {
+  const { aws, name, registryId, region } = repository;
+  const key = ['image', name, registryId, region, wanted.tag, wanted.digest].join(' ');
+  return share(aws, key, () => readDetail(repository, wanted));
+}
+
+async function readDetail(
   repository: Repository,
   wanted: ImageId,
 ): Promise<ImageDetail | undefined> {

@@ -2,6 +2,7 @@ import type { JsonObject } from '../core/task-definition.ts';
 import { logsClient } from './client.ts';
 import type { Aws } from './client.ts';
 import { awsErrorName, awsErrorText, brokenAnswer } from './errors.ts';
+import { share } from './share.ts';
 
 /** Where one container of a task writes its log. */
 export interface LogStream {
@@ -91,11 +92,11 @@ export async function readLog(
 }
 
 /** Whether a log group exists. */
-export async function hasLogGroup(
-  aws: Aws,
-  group: string,
-  region: string | undefined,
-): Promise<boolean> {
+export function hasLogGroup(aws: Aws, group: string, region: string | undefined): Promise<boolean> {
+  return share(aws, `log group ${group} ${region}`, () => findLogGroup(aws, group, region));
+}
+
+async function findLogGroup(aws: Aws, group: string, region: string | undefined): Promise<boolean> {
   const [{ DescribeLogGroupsCommand }, client] = await Promise.all([
     import('./sdk/logs.ts'),
     logsClient(aws, region),

@@ -5,6 +5,7 @@ import { EcsDeployError } from '../errors.ts';
 import { ecrClient } from './client.ts';
 import type { Aws } from './client.ts';
 import { awsErrorName, brokenAnswer } from './errors.ts';
+import { share } from './share.ts';
 
 /** A repository of ECR. */
 export interface Repository {
@@ -69,7 +70,16 @@ const sdk = () => import('./sdk/ecr.ts');
  * Throws `repository-missing` with the names of those that exist, and `config-invalid` for a registry
  * that is not ECR's.
  */
-export async function findRepository(
+export function findRepository(
+  aws: Aws,
+  named: string,
+  mayBeMissing: boolean,
+): Promise<Repository | undefined> {
+  const key = `repository ${named} ${mayBeMissing}`;
+  return share(aws, key, () => readRepository(aws, named, mayBeMissing));
+}
+
+async function readRepository(
   aws: Aws,
   named: string,
   mayBeMissing: boolean,

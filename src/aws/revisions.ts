@@ -7,6 +7,7 @@ import { EcsDeployError } from '../errors.ts';
 import { abort, checkAccount, checkRegion, namesOf, sdk, where, whole } from './ecs.ts';
 import type { Ecs } from './ecs.ts';
 import { awsErrorText } from './errors.ts';
+import { share } from './share.ts';
 
 /**
  * A revision with its tags, every member as ECS sent it: the SDK drops the ones it does not know,
@@ -14,7 +15,11 @@ import { awsErrorText } from './errors.ts';
  * (docs/explanation/how-ecs-behaves.md#fields-that-the-sdk-does-not-know). Throws
  * `task-definition-missing` and `arn-elsewhere`.
  */
-export async function describeRevision(ecs: Ecs, taskDefinition: string): Promise<Revision> {
+export function describeRevision(ecs: Ecs, taskDefinition: string): Promise<Revision> {
+  return share(ecs, `revision ${taskDefinition}`, () => readRevision(ecs, taskDefinition));
+}
+
+async function readRevision(ecs: Ecs, taskDefinition: string): Promise<Revision> {
   const { DescribeTaskDefinitionCommand } = await sdk();
   await checkRegion(ecs, [taskDefinition]);
   const command = new DescribeTaskDefinitionCommand({ taskDefinition, include: ['TAGS'] });

@@ -1,6 +1,7 @@
 import { secretsManagerClient, ssmClient } from './client.ts';
 import type { Aws } from './client.ts';
 import { awsErrorName, brokenAnswer } from './errors.ts';
+import { share } from './share.ts';
 
 /** DescribeParameters' limit of names in one filter. */
 const NAMES_PER_CALL = 50;
@@ -9,10 +10,14 @@ const NAMES_PER_CALL = 50;
  * Which of these references to secrets and parameters (`valueFrom` of a container's secret) name
  * nothing; their values are not read.
  */
-export async function missingSecrets(
+export function missingSecrets(
   aws: Aws,
   references: readonly string[],
 ): Promise<ReadonlySet<string>> {
+  return share(aws, `secrets ${references.join(' ')}`, () => findMissing(aws, references));
+}
+
+async function findMissing(aws: Aws, references: readonly string[]): Promise<ReadonlySet<string>> {
   const isSecret = (reference: string) => /^arn:[^:]+:secretsmanager:/.test(reference);
   const unique = [...new Set(references)];
   const parameters = unique.filter((reference) => !isSecret(reference)).map(parameterOf);

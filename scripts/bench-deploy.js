@@ -1,0 +1,481 @@
+// The measurements of `npm run bench`: deploys of an existing image in the sandbox, without Docker.
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, request } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import {
+  CreateServiceCommand,
+  DescribeServiceDeploymentsCommand,
+  DescribeTaskDefinitionCommand,
+  ECSClient,
+  ListServiceDeploymentsCommand,
+  RegisterTaskDefinitionCommand,
+} from '@aws-sdk/client-ecs';
+import { BIN, METER, readWorld } from './bench-tools.js';
+
+/** Parts by name; each returns rows of the table. */
+export const DEPLOY_PARTS = { start, latency, services, lag, watch };
+
+const SERVICE = 'hyeon9mak-service-dev';
+const CLUSTER = 'backend';
+const MEGABYTE = 1 << 20;
+
+/** What the parts work with; `close` ends every process and removes every file of the bench. */
+export function openDeployBench(runs, say) {
+  const controller = new AbortController();
+  const folder = mkdtempSync(join(tmpdir(), 'ecsdeploy-bench-'));
+  const children = new Set();
+  const closers = [];
+  let made = 0;
+  const interrupt = () => {
+    controller.abort();
+    for (const child of children) child.kill('SIGTERM');
+  };
+  process.on('SIGINT', interrupt).on('SIGTERM', interrupt);
+  const bench = {
+    runs,
+    say,
+    signal: controller.signal,
+    path: () => join(folder, `file-${(made += 1)}`),
+    onClose: (close) => closers.push(close),
+    start: (command, args, options) => {
+      controller.signal.throwIfAborted();
+      const child = spawn(command, args, options);
+      children.add(child);
+      child.once('close', () => children.delete(child));
+      return child;
+    },
+    close: async () => {
+      for (const close of closers) close();
+      const gone = [...children].map((child) => once(child, 'close'));
+      for (const child of children) child.kill('SIGTERM');
+      await Promise.all(gone);
+      rmSync(folder, { recursive: true, force: true });
+      process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
+    },
+  };
+  return bench;
+}
+
+/** A sandbox with a client; the speed is that of its clock. */
+async function openWorld(bench, speed) {
+  const args = ['sandbox', '--progress', 'json', '--speed', String(speed)];
+  const child = bench.start(process.execPath, [BIN, ...args], {
+    env: process.env,
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  const { registry, environment } = await readWorld(child, {});
+  const ecs = new ECSClient({
+    endpoint: environment.AWS_ENDPOINT_URL,
+    region: environment.AWS_REGION,
+    credentials: { accessKeyId: 'AKIASANDBOX', secretAccessKey: 'sandbox' },
+  });
+  bench.onClose(() => ecs.destroy());
+  return {
+    ecs,
+    image: `${registry}/hyeon9mak-dev:first`,
+    environment: { PATH: process.env.PATH, HOME: bench.path(), ...environment },
+    close: async () => {
+      ecs.destroy();
+      child.kill('SIGTERM');
+      await once(child, 'close');
+    },
+  };
+}
+
+/** Passes calls on to the sandbox, each after `delay` milliseconds, and notes when each one came. */
+async function openSlowApi(bench, target) {
+  const api = { delay: 0, calls: [], url: '' };
+  const server = createServer((incoming, outgoing) => {
+    const { url, method, headers } = incoming;
+    const action = String(headers['x-amz-target'] ?? '')
+      .split('.')
+      .at(-1);
+    api.calls.push({ action, at: performance.now() });
+    setTimeout(() => {
+      const forward = request(new URL(url, target), { method, headers }, (answer) => {
+        outgoing.writeHead(answer.statusCode, answer.headers);
+        answer.pipe(outgoing);
+      });
+      forward.on('error', () => outgoing.destroy());
+      incoming.pipe(forward);
+    }, api.delay);
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  bench.onClose(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  api.url = `http://127.0.0.1:${server.address().port}`;
+  return api;
+}
+
+/** Runs a command; wall seconds, and with a meter CPU seconds and peak bytes. Throws if it fails. */
+async function timed(bench, command, args, { env, cwd }) {
+  const begun = performance.now();
+  const child = bench.start(command, args, { env, cwd, stdio: ['ignore', 'pipe', 'pipe'] });
+  let output = '';
+  child.stdout.on('data', (text) => (output += text));
+  child.stderr.on('data', (text) => (output += text));
+  const exited = once(child, 'exit').then(() => performance.now());
+  const [status] = await once(child, 'close');
+  bench.signal.throwIfAborted();
+  if (status !== 0)
+    throw new Error(`${command} ${args.join(' ')} ended with ${status}:\n${output}`);
+  return { begun, ended: await exited, seconds: ((await exited) - begun) / 1000, output };
+}
+
+/** Runs ecsdeploy with a meter. */
+async function deployed(bench, args, options) {
+  const usage = bench.path();
+  const env = { ...options.env, BENCH_USAGE: usage };
+  const run = await timed(bench, process.execPath, ['--import', METER, BIN, ...args], {
+    ...options,
+    env,
+  });
+  return { ...run, ...JSON.parse(readFileSync(usage, 'utf8')) };
+}
+
+const place = ['--cluster', CLUSTER, '--service', SERVICE];
+const container = ['--container', 'hyeon9mak-container'];
+
+/** The time of a command beside an empty Node, run alternately. */
+async function start(bench) {
+  const env = { PATH: process.env.PATH };
+  const cwd = tmpdir();
+  const node = [];
+  const times = { '--help': [], '--version': [], 'completion bash': [], first: [] };
+  const world = await openWorld(bench, 60);
+  const api = await openSlowApi(bench, world.environment.AWS_ENDPOINT_URL);
+  for (let run = 0; run < Math.max(bench.runs, 9); run += 1) {
+    node.push((await timed(bench, process.execPath, ['-e', '0'], { env, cwd })).seconds);
+    for (const name of ['--help', '--version', 'completion bash']) {
+      const args = [BIN, ...name.split(' ')];
+      times[name].push((await timed(bench, process.execPath, args, { env, cwd })).seconds);
+    }
+    api.calls.length = 0;
+    const slow = { ...world.environment, AWS_ENDPOINT_URL: api.url };
+    const { begun } = await timed(bench, process.execPath, [BIN, 'status', ...place], {
+      env: slow,
+      cwd,
+    });
+    times.first.push((api.calls[0].at - begun) / 1000);
+  }
+  await world.close();
+  const empty = median(node);
+  const row = (what, list, limit) => ({
+    ...atMost(
+      what,
+      { value: median(list) / empty, text: factor(median(list) / empty) },
+      limit,
+      ' ×',
+    ),
+  });
+  return [
+    { what: 'node -e 0', value: seconds(empty) },
+    row('--help, times an empty node', times['--help'], 1.3),
+    row('--version', times['--version'], 1.3),
+    row('completion', times['completion bash'], 1.3),
+    row('status: first call on the wire', times.first, 2.2),
+  ];
+}
+
+/** The time to UpdateService at three latencies, beside a script of the AWS CLI. */
+async function latency(bench) {
+  const world = await openWorld(bench, 60);
+  const api = await openSlowApi(bench, world.environment.AWS_ENDPOINT_URL);
+  const env = { ...world.environment, AWS_ENDPOINT_URL: api.url };
+  const cwd = tmpdir();
+  const hasCli = spawnSync('aws', ['--version']).status === 0;
+  if (!hasCli) bench.say('without aws: only ecsdeploy is measured');
+  const script = bench.path();
+  writeFileSync(script, CLI_SCRIPT);
+  let number = 0;
+  const contestants = {
+    'ecsdeploy, new revision': () => {
+      number += 1;
+      const changed = ['--set-env', `NUMBER=${number}`];
+      const args = [
+        'deploy',
+        ...place,
+        ...container,
+        '--image',
+        world.image,
+        ...changed,
+        '--no-wait',
+      ];
+      return timed(bench, process.execPath, [BIN, ...args], { env, cwd });
+    },
+    'ecsdeploy, same revision': () =>
+      timed(
+        bench,
+        process.execPath,
+        [BIN, 'deploy', ...place, ...container, '--image', world.image, '--force', '--no-wait'],
+        { env, cwd },
+      ),
+    ...(hasCli && {
+      'AWS CLI script': () => {
+        number += 1;
+        return timed(bench, 'sh', [script, CLUSTER, SERVICE, String(number)], { env, cwd });
+      },
+    }),
+  };
+  const measured = Object.fromEntries(Object.keys(contestants).map((name) => [name, {}]));
+  for (const delay of [0, 50, 200]) {
+    for (const name of Object.keys(contestants)) measured[name][delay] = [];
+    for (let run = 0; run < bench.runs; run += 1) {
+      for (const [name, act] of Object.entries(contestants)) {
+        api.delay = delay;
+        api.calls.length = 0;
+        const { begun } = await act();
+        const update = api.calls.find(({ action }) => action === 'UpdateService');
+        measured[name][delay].push((update.at - begun) / 1000);
+      }
+    }
+  }
+  await world.close();
+  return Object.entries(measured).flatMap(([name, byDelay]) => {
+    const at = (delay) => median(byDelay[delay]);
+    // The call itself arrives before it is delayed.
+    const rounds = (at(200) - at(0)) / 0.2 + 1;
+    const limit = { 'ecsdeploy, new revision': 4, 'ecsdeploy, same revision': 3 }[name];
+    const text = rounds.toFixed(1);
+    const times = [0, 50, 200].map((delay) => at(delay).toFixed(2)).join(' / ');
+    return [
+      { what: `${name}: to UpdateService at 0 / 50 / 200 ms a call`, value: `${times} s` },
+      limit === undefined
+        ? { what: `${name}: round trips up to it`, value: text }
+        : atMost(`${name}: round trips up to it`, { value: rounds, text }, limit + 0.4, ''),
+    ];
+  });
+}
+
+/** What a script with the AWS CLI does for the same deploy. */
+const CLI_SCRIPT = `set -e
+arn=$(aws ecs describe-services --cluster "$1" --services "$2" --query 'services[0].taskDefinition' --output text)
+aws ecs describe-task-definition --task-definition "$arn" --query taskDefinition > "$0.json"
+python3 - "$0.json" "$3" <<'END'
+import json, sys
+path, number = sys.argv[1:]
+definition = json.load(open(path))
+for name in ('taskDefinitionArn', 'revision', 'status', 'requiresAttributes', 'compatibilities', 'registeredAt', 'registeredBy'):
+    definition.pop(name, None)
+definition['containerDefinitions'][0].setdefault('environment', []).append({'name': 'N' + number, 'value': number})
+json.dump(definition, open(path, 'w'))
+END
+new=$(aws ecs register-task-definition --cli-input-json "file://$0.json" --query taskDefinition.taskDefinitionArn --output text)
+aws ecs update-service --cluster "$1" --service "$2" --task-definition "$new" > /dev/null
+`;
+
+/** The time to the last UpdateService of 1, 10 and 50 services at 50 ms a call. */
+async function services(bench) {
+  const world = await openWorld(bench, 60);
+  const names = await addServices(world, 50, 1);
+  const api = await openSlowApi(bench, world.environment.AWS_ENDPOINT_URL);
+  api.delay = 50;
+  const env = { ...world.environment, AWS_ENDPOINT_URL: api.url };
+  const cwd = tmpdir();
+  const counts = [1, 10, 50];
+  const times = Object.fromEntries(counts.map((count) => [count, []]));
+  for (let run = 0; run < bench.runs; run += 1) {
+    for (const count of counts) {
+      api.calls.length = 0;
+      const chosen = names.slice(0, count).flatMap((name) => ['--service', name]);
+      const args = [
+        'deploy',
+        '--cluster',
+        CLUSTER,
+        ...chosen,
+        ...container,
+        '--image',
+        world.image,
+        '--force',
+      ];
+      const { begun } = await timed(bench, process.execPath, [BIN, ...args, '--no-wait'], {
+        env,
+        cwd,
+      });
+      const last = api.calls.findLast(({ action }) => action === 'UpdateService');
+      times[count].push((last.at - begun) / 1000);
+    }
+  }
+  await world.close();
+  const one = median(times[1]);
+  return [
+    { what: '1 service: to UpdateService at 50 ms a call', value: seconds(one) },
+    ...[10, 50].map((count) => {
+      const value = median(times[count]) / one;
+      return atMost(
+        `${count} services: to the last one, times that`,
+        { value, text: factor(value) },
+        1.5,
+        ' ×',
+      );
+    }),
+  ];
+}
+
+/** How long after its verdict could be read a rollout ends, at the default poll and ECS's own pace. */
+async function lag(bench) {
+  const world = await openWorld(bench, 1);
+  const names = await addServices(world, Math.max(bench.runs, 12), 1);
+  const cwd = tmpdir();
+  const ends = await Promise.all(
+    names.map(async (name, index) => {
+      await new Promise((resolve) => setTimeout(resolve, index * 700));
+      const args = [
+        'deploy',
+        '--cluster',
+        CLUSTER,
+        '--service',
+        name,
+        ...container,
+        '--image',
+        world.image,
+      ];
+      const run = await timed(bench, process.execPath, [BIN, ...args, '--force', '--verbose'], {
+        env: world.environment,
+        cwd,
+      });
+      const ended = Date.now() - (performance.now() - run.ended);
+      const query = { cluster: CLUSTER, service: name };
+      const {
+        serviceDeployments: [latest],
+      } = await world.ecs.send(new ListServiceDeploymentsCommand(query));
+      const {
+        serviceDeployments: [record],
+      } = await world.ecs.send(
+        new DescribeServiceDeploymentsCommand({
+          serviceDeploymentArns: [latest.serviceDeploymentArn],
+        }),
+      );
+      const [, calls] = /polls with (\d+) calls/.exec(run.output);
+      const minutes = (record.finishedAt - record.createdAt) / 60_000;
+      return { lag: (ended - record.finishedAt) / 1000, calls: calls / minutes };
+    }),
+  );
+  await world.close();
+  const lags = ends.map((end) => end.lag).toSorted((a, b) => a - b);
+  const late = lags[Math.ceil(lags.length * 0.95) - 1];
+  const pace = median(ends.map(({ calls }) => calls));
+  return [
+    atMost(
+      'from the verdict to the exit, median',
+      { value: median(lags), text: seconds(median(lags)) },
+      1,
+      ' s',
+    ),
+    atMost('from the verdict to the exit, 95 %', { value: late, text: seconds(late) }, 3, ' s'),
+    atMost('calls a minute of the watch', { value: pace, text: pace.toFixed(0) }, 25, ''),
+  ];
+}
+
+/** What a watch of 30 minutes costs: 50 services with 2,000 tasks and a definition of 84 kB. */
+async function watch(bench) {
+  const world = await openWorld(bench, 60);
+  const { taskDefinition } = await world.ecs.send(
+    new DescribeTaskDefinitionCommand({ taskDefinition: 'hyeon9mak-task-dev' }),
+  );
+  const [first, ...others] = taskDefinition.containerDefinitions;
+  const variables = Array.from({ length: 200 }, (_, index) => ({
+    name: `VARIABLE_${index}`,
+    value: 'x'.repeat(200),
+  }));
+  const { family, executionRoleArn, networkMode, cpu, memory, requiresCompatibilities } =
+    taskDefinition;
+  await world.ecs.send(
+    new RegisterTaskDefinitionCommand({
+      family,
+      executionRoleArn,
+      networkMode,
+      cpu,
+      memory,
+      requiresCompatibilities,
+      containerDefinitions: [{ ...first, environment: variables }, ...others],
+    }),
+  );
+  const names = await addServices(world, 50, 40, family);
+  const chosen = names.flatMap((name) => ['--service', name]);
+  const args = [
+    'deploy',
+    '--cluster',
+    CLUSTER,
+    ...chosen,
+    ...container,
+    '--image',
+    world.image,
+    '--force',
+  ];
+  // On a clock 60 times faster, a poll of 50 ms is one of 3 s, and 30 s are 30 min.
+  const home = bench.path();
+  mkdirSync(home);
+  const usage = bench.path();
+  const child = bench.start(
+    process.execPath,
+    [
+      '--import',
+      METER,
+      BIN,
+      ...args,
+      '--poll',
+      '50ms',
+      '--timeout',
+      '30s',
+      '--max-failures',
+      '100000',
+    ],
+    { env: { ...world.environment, BENCH_USAGE: usage }, cwd: home, stdio: 'ignore' },
+  );
+  await once(child, 'close');
+  bench.signal.throwIfAborted();
+  const { cpu: spent, peak } = JSON.parse(readFileSync(usage, 'utf8'));
+  await world.close();
+  return [
+    atMost(
+      '50 services, 2,000 tasks: peak memory',
+      { value: peak / MEGABYTE, text: `${(peak / MEGABYTE).toFixed(0)} MB` },
+      150,
+      ' MB',
+    ),
+    atMost(
+      '50 services, 2,000 tasks: CPU of the deploy',
+      { value: spent, text: seconds(spent) },
+      5,
+      ' s',
+    ),
+  ];
+}
+
+/** Adds services of some tasks each to the cluster; their names. */
+async function addServices({ ecs }, count, desiredCount, taskDefinition = 'hyeon9mak-task-dev:1') {
+  const names = Array.from({ length: count }, (_, index) => `service-${index}`);
+  for (const serviceName of names) {
+    await ecs.send(
+      new CreateServiceCommand({
+        cluster: CLUSTER,
+        serviceName,
+        taskDefinition,
+        desiredCount,
+        launchType: 'FARGATE',
+        networkConfiguration: { awsvpcConfiguration: { subnets: ['subnet-1'] } },
+      }),
+    );
+  }
+  return names;
+}
+
+function median(values) {
+  const sorted = values.toSorted((a, b) => a - b);
+  const middle = Math.floor(sorted.length / 2);
+  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+}
+
+const seconds = (value) => `${value.toFixed(2)} s`;
+const factor = (value) => `${value.toFixed(2)} ×`;
+
+function atMost(what, { value, text }, limit, unit) {
+  return { what, value: text, target: `≤ ${limit}${unit}`, isMet: value <= limit };
+}
