@@ -1,5 +1,6 @@
 import type { Change } from './core/changes.ts';
 import type { Finding } from './core/checks.ts';
+import type { TimedCall } from './core/critical-path.ts';
 import type { Remark } from './core/result.ts';
 import type { RolloutEvent } from './core/rollout-events.ts';
 
@@ -30,6 +31,13 @@ export type Event =
       readonly action: string;
       readonly milliseconds: number;
       readonly failure: string | undefined;
+    }
+  | {
+      readonly kind: 'critical-path';
+      readonly calls: readonly TimedCall[];
+      /** Milliseconds in which none of them was under way, and of the whole path. */
+      readonly local: number;
+      readonly total: number;
     }
   | { readonly kind: 'warning'; readonly message: string; readonly hint?: string | undefined }
   | {

@@ -5,6 +5,8 @@ import { buffer as readAll } from 'node:stream/consumers';
 import { commandSummaries, loadCommand, parseCommandLine } from './cli.ts';
 import type { Invocation } from './cli.ts';
 import type { CommandResult, Context } from './commands/context.ts';
+import { criticalPath } from './core/critical-path.ts';
+import type { TimedCall } from './core/critical-path.ts';
 import { escapeJson, printable } from './core/foreign.ts';
 import { redactor } from './core/redact.ts';
 import { outcomeOfError, statusOf } from './core/result.ts';
@@ -72,12 +74,17 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
   });
   let display: Display | undefined;
   const ends: EventOf<'service-ended'>[] = [];
+  const calls: TimedCall[] = [];
   const emit: Emit = (event) => {
     display?.hide();
     const told =
       event.kind === 'service-ended' ? { ...event, result: withConsole(event.result) } : event;
     const shown = redact(told);
     if (shown.kind === 'service-ended') ends.push(shown);
+    if (shown.kind === 'api-call' && verbose) {
+      const end = performance.now() - start;
+      calls.push({ action: shown.action, start: end - shown.milliseconds, end });
+    }
     reporter.report({ ...shown, at: new Date() });
   };
   let isRead = true;
@@ -106,6 +113,8 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
     return isRead;
   };
   const finish = async (result: CommandResult, error: Result['error']): Promise<number> => {
+    const path = criticalPath(calls);
+    if (path !== undefined) emit({ kind: 'critical-path', ...path });
     reporter.end();
     display?.end();
     const { output, status, outcome, image, services, tasks, logs, checks, init, seconds } = result;

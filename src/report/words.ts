@@ -156,6 +156,16 @@ const WORDS: Words = {
   }),
   'polls-failing': ({ message }) => say('warning', `Cannot reach AWS (${message}); still watching`),
   'polls-recovered': () => say('detail', 'AWS can be reached again'),
+  'critical-path': ({ calls, local, total }) => {
+    const share = (milliseconds: number) =>
+      `${Math.round(milliseconds)} ms (${Math.round((100 * milliseconds) / total)} %)`;
+    const steps = calls.map(({ action, start, end }) => `${action} ${share(end - start)}`);
+    const last = calls.at(-1)?.action;
+    return say(
+      'debug',
+      `critical path to ${last}, ${Math.round(total)} ms: local work ${share(local)}, ${steps.join(', ')}`,
+    );
+  },
   'watch-ended': ({ polls, calls, mostCalls }) =>
     say('debug', `${polls} polls with ${calls} calls, at most ${mostCalls} in one poll`),
   'service-ended': (event) => ({ lines: endLines(event) }),

@@ -156,6 +156,7 @@ const SAMPLES: {
     })),
   'polls-failing': (t) => [{ message: t }],
   'polls-recovered': () => [{}],
+  'critical-path': (t) => [{ calls: [{ action: t, start: 0, end: 1 }], local: 1, total: 2 }],
   'watch-ended': () => [{ polls: 1, calls: 1, mostCalls: 1 }],
   'log-empty': () => [{}],
   'config-drafted': (t) => [{ path: t, content: t }],
