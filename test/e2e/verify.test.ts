@@ -236,6 +236,7 @@ test('where all is well every check says so, and nothing is written', async () =
       ok    containers: hyeon9mak-container, datadog-agent, log_router
       ok    deployment-in-progress: no deployment is in progress
       ok    deployment-percent: 2 to 4 tasks run during a deployment
+      ok    definition: 3 containers
       skip  container-port: no load balancer or service registry
       skip  port-names: no port name is used
       ok    network-mode: awsvpc
@@ -256,7 +257,7 @@ test('where all is well every check says so, and nothing is written', async () =
       ok    files: FOLDER/Dockerfile
       skip  emulation: no step runs a program
       ok    build-context: 4 files, 1 kB; there is a .dockerignore
-    19 passed, 0 warnings, 0 failed, 4 skipped
+    20 passed, 0 warnings, 0 failed, 4 skipped
     "
   `);
   expect(world.writes()).toEqual([]);
@@ -340,6 +341,7 @@ test('several problems are shown at once, by service', async () => {
       ok    containers: hyeon9mak-container, datadog-agent, log_router
       ok    deployment-in-progress: no deployment is in progress
       ok    deployment-percent: 2 to 4 tasks run during a deployment
+      ok    definition: 3 containers
       skip  container-port: no load balancer or service registry
       skip  port-names: no port name is used
       ok    network-mode: awsvpc
@@ -365,7 +367,7 @@ test('several problems are shown at once, by service', async () => {
       ok    files: FOLDER/Dockerfile
       skip  emulation: no step runs a program
       ok    build-context: 4 files, 1 kB; there is a .dockerignore
-    18 passed, 0 warnings, 2 failed, 4 skipped
+    19 passed, 0 warnings, 2 failed, 4 skipped
     "
   `);
 });
