@@ -1,8 +1,8 @@
 import type { Change } from './core/changes.ts';
 import type { Finding } from './core/checks.ts';
 import type { TimedCall } from './core/critical-path.ts';
-import type { Remark } from './core/result.ts';
-import type { RolloutEvent } from './core/rollout-events.ts';
+import type { Remark, ServiceResult } from './core/result.ts';
+import type { RolloutEvent, WatchedService } from './core/rollout-events.ts';
 
 /** Bytes of one layer on its way to the registry. */
 export interface LayerProgress {
@@ -89,6 +89,20 @@ export type Event =
       readonly layers: readonly LayerProgress[];
     }
   | { readonly kind: 'image-tagged'; readonly tags: readonly string[] }
+  | {
+      /** Deployments of others are in progress, and their ends are awaited. */
+      readonly kind: 'wait-started';
+      readonly services: readonly WatchedService[];
+      /** Seconds left of --timeout. */
+      readonly secondsLeft: number;
+    }
+  | {
+      readonly kind: 'wait-ended';
+      /** Of the deployment that was awaited. */
+      readonly result: ServiceResult;
+      readonly reason: string;
+      readonly seconds: number;
+    }
   | { readonly kind: 'registered'; readonly revision: string; readonly seconds: number }
   | { readonly kind: 'register-skipped'; readonly revision: string }
   | { readonly kind: 'register-retried'; readonly family: string }

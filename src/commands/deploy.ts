@@ -1,3 +1,4 @@
+import { serverTime } from '../aws/client.ts';
 import type { ImageResult } from '../core/result.ts';
 import { serviceResult } from '../core/result.ts';
 import { likelyPlatform } from '../core/image.ts';
@@ -18,6 +19,7 @@ import { registerDrafts } from '../rollout/register.ts';
 import { rollOut } from '../rollout/move.ts';
 import { requireSettings } from '../settings/config.ts';
 import type { ConfigOf } from '../settings/config.ts';
+import { prepareOnceIdle } from './busy.ts';
 import { connectTools } from './connect.ts';
 import type { Tools } from './connect.ts';
 import type { CommandResult, Context } from './context.ts';
@@ -28,10 +30,8 @@ export async function deploy(context: Context<'deploy'>): Promise<CommandResult>
   const { config } = context;
   requireSettings(config, ['cluster', 'service', ...(config.image ? [] : ['repository' as const])]);
   const tools = await connectTools(context);
-  const observed = await observeDeploy(tools, config);
-  const planned = plan(config, { ...observed, checked: true });
-  const checks = startLookups(tools, planned);
-  enforce(tools, [...planned.findings, ...(await checks['before-write'])]);
+  const prepared = await prepareOnceIdle(tools, config, () => prepare(tools, config));
+  const { observed, planned, checks } = prepared;
   const { image: source } = planned;
   if (source === undefined || observed.image === undefined) throw new Error('there is no image');
   if (config.dryRun) {
@@ -83,6 +83,15 @@ export async function deploy(context: Context<'deploy'>): Promise<CommandResult>
   await warned;
   const result = rolloutResult(config, results, rolloutStart);
   return { ...result, image, seconds: { ...seconds, register, ...result.seconds } };
+}
+
+/** Observes and plans, and refuses what cannot work. */
+async function prepare(tools: Tools, config: ConfigOf<'deploy'>) {
+  const observed = await observeDeploy(tools, config);
+  const planned = plan(config, { ...observed, checked: true, now: serverTime(tools.aws) });
+  const checks = startLookups(tools, planned);
+  enforce(tools, [...planned.findings, ...(await checks['before-write'])]);
+  return { observed, planned, checks };
 }
 
 /** The settings that a deploy is planned from. */

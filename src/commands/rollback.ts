@@ -1,3 +1,4 @@
+import { serverTime } from '../aws/client.ts';
 import { serviceResult } from '../core/result.ts';
 import { runningByRevision, servingRevision } from '../core/status.ts';
 import { shortName } from '../core/task-definition.ts';
@@ -9,6 +10,7 @@ import type { Plan } from '../plan/plan.ts';
 import { observeRollback } from '../plan/rollback.ts';
 import { rollOut } from '../rollout/move.ts';
 import { requireSettings } from '../settings/config.ts';
+import { prepareOnceIdle } from './busy.ts';
 import { connectTools } from './connect.ts';
 import type { Tools } from './connect.ts';
 import type { CommandResult, Context } from './context.ts';
@@ -22,12 +24,16 @@ export async function rollback(context: Context<'rollback'>): Promise<CommandRes
   const { config } = context;
   requireSettings(config, ['cluster', 'service']);
   const tools = await connectTools(context);
-  const services = await observeServices(tools, config, (_, service) =>
-    observeRollback(tools, config, service),
-  );
-  const planned = plan(config, { services, image: undefined, checked: false });
-  enforce(tools, planned.findings);
-  enforce(tools, await lookUp(tools, planned.lookups));
+  const { planned } = await prepareOnceIdle(tools, config, async () => {
+    const services = await observeServices(tools, config, (_, service) =>
+      observeRollback(tools, config, service),
+    );
+    const now = serverTime(tools.aws);
+    const made = plan(config, { services, image: undefined, checked: false, now });
+    enforce(tools, made.findings);
+    enforce(tools, await lookUp(tools, made.lookups));
+    return { planned: made };
+  });
   if (config.dryRun) return dryRun(tools, planned);
   const start = performance.now();
   return rolloutResult(

@@ -1,3 +1,4 @@
+import { serverTime } from '../aws/client.ts';
 import { allOrRefuse, EcsDeployError, refuse } from '../errors.ts';
 import { enforce } from '../plan/enforce.ts';
 import { lookUp } from '../plan/lookups.ts';
@@ -7,6 +8,7 @@ import { observeRollout } from '../plan/rollout.ts';
 import { rollOut } from '../rollout/move.ts';
 import { requireSettings } from '../settings/config.ts';
 import type { ConfigOf } from '../settings/config.ts';
+import { prepareOnceIdle } from './busy.ts';
 import { connectTools } from './connect.ts';
 import type { CommandResult, Context } from './context.ts';
 import { movesOf, rolloutResult } from './moves.ts';
@@ -17,12 +19,16 @@ export async function rollout(context: Context<'rollout'>): Promise<CommandResul
   requireSettings(config, ['cluster', 'service']);
   refuse(contradictions(config));
   const [tools, named] = await allOrRefuse([connectTools(context), namedRevision(context)]);
-  const services = await observeServices(tools, config, (target, service) =>
-    observeRollout(tools, config, target, named, service),
-  );
-  const planned = plan(config, { services, image: undefined, checked: !config.watch });
-  enforce(tools, planned.findings);
-  enforce(tools, await lookUp(tools, planned.lookups));
+  const { planned } = await prepareOnceIdle(tools, config, async () => {
+    const services = await observeServices(tools, config, (target, service) =>
+      observeRollout(tools, config, target, named, service),
+    );
+    const now = serverTime(tools.aws);
+    const made = plan(config, { services, image: undefined, checked: !config.watch, now });
+    enforce(tools, made.findings);
+    enforce(tools, await lookUp(tools, made.lookups));
+    return { planned: made };
+  });
   const start = performance.now();
   return rolloutResult(config, await rollOut(tools, config, movesOf(planned)), start);
 }

@@ -1,5 +1,6 @@
 import type { StoredImage } from '../aws/images.ts';
 import { isImmutable } from '../aws/repositories.ts';
+import { checkInProgress, deploymentInProgress } from '../core/busy.ts';
 import { diffDefinitions } from '../core/changes.ts';
 import type { Change } from '../core/changes.ts';
 import type { CheckName, SkippableCheck } from '../core/check-names.ts';
@@ -7,7 +8,6 @@ import {
   checkCapacity,
   checkContainerPorts,
   checkExecutionRole,
-  checkInProgress,
   checkLatest,
   checkLaunchType,
   checkNetworkMode,
@@ -24,7 +24,7 @@ import {
 } from '../core/checks.ts';
 import type { Answer, Finding } from '../core/checks.ts';
 import { lastGood, primaryOf } from '../core/ecs.ts';
-import type { Service } from '../core/ecs.ts';
+import type { Deployment, Service } from '../core/ecs.ts';
 import {
   INPUTS_LABEL,
   DEFAULT_PLATFORM,
@@ -33,6 +33,7 @@ import {
   platformOf,
 } from '../core/image.ts';
 import type { TaskPlatform } from '../core/image.ts';
+import { sameDefinition } from '../core/normal-form.ts';
 import { chooseContainers, containersOf, placeOfArn, shortName } from '../core/task-definition.ts';
 import type { JsonObject, Revision } from '../core/task-definition.ts';
 import type { Daemon } from '../docker/engine/daemon.ts';
@@ -79,6 +80,10 @@ export interface ServicePlan {
   readonly containers: readonly string[];
   /** ARN of the revision to go back to. */
   readonly previous: string;
+  /** The deployment in progress that this one would supersede or stop. */
+  readonly busy: Deployment | undefined;
+  /** `performance.now()` before the service was read. */
+  readonly readAt: number | undefined;
 }
 
 /** A finding, with the error of its failure if that is not made from the finding itself. */
@@ -105,19 +110,23 @@ export interface PlanInput {
   readonly containerImages?: readonly GivenImage[];
   /** Whether the services are checked for problems that would make the deployment fail. */
   readonly checked: boolean;
+  /** A time of the server's clock. */
+  readonly now?: Date;
 }
 
 type PlanSettings = Pick<Config, 'skipCheck'> &
-  Partial<Pick<Config, 'platform' | 'showValues' | 'rebuild' | 'noCache' | 'pull'>>;
+  Partial<
+    Pick<Config, 'platform' | 'showValues' | 'rebuild' | 'noCache' | 'pull' | 'ifBusy' | 'force'>
+  >;
 
 /** Makes the plan of a command; pure. Problems are among its findings. */
 export function plan(config: PlanSettings, input: PlanInput): Plan {
-  const { services, image, containerImages = [], checked } = input;
+  const { services, image, containerImages = [] } = input;
   const check = checker(config.skipCheck);
   const planned =
     image === undefined ? undefined : planImage(check, image, config, taskPlatforms(services));
   const parts = services.map((observed) =>
-    planService(check, config, observed, planned?.plan?.reference, checked),
+    planService(check, config, observed, planned?.plan?.reference, input),
   );
   return {
     image: planned?.plan,
@@ -178,11 +187,12 @@ interface Part<T> {
 
 function planService(
   check: Check,
-  { skipCheck, showValues = false }: PlanSettings,
-  { target, read }: Observed,
+  config: PlanSettings,
+  { target, read, readAt }: Observed,
   image: string | undefined,
-  checked: boolean,
+  { checked, now = new Date(0) }: PlanInput,
 ): Part<ServicePlan> & { readonly lookups: readonly Lookup[] } {
+  const { skipCheck, showValues = false, ifBusy = 'supersede' } = config;
   const about = `service ${target.service} in ${shortName(target.cluster)}`;
   if ('error' in read) {
     return { plan: undefined, findings: failures('service', about, read.error), lookups: [] };
@@ -205,6 +215,12 @@ function planService(
     const names = containersOf(definition).map(({ name }) => String(name));
     findings.push({ check: 'containers', about, ...ok(names.join(', ')) });
   }
+  const isJoined = joins(config, read.value, definition);
+  // `rollback` is there to stop a deployment in progress: that alone needs no warning.
+  if (checked || ifBusy !== 'supersede') {
+    const busy = { ifBusy, isJoined, now };
+    findings.push(check('deployment-in-progress', about, () => checkInProgress(service, busy)));
+  }
   if (checked) findings.push(...checkService(check, about, read.value, definition));
   const lookups = checked
     ? serviceLookups(about, target, read.value, definition, findings)
@@ -220,10 +236,23 @@ function planService(
       definition,
       changes: diffDefinitions(running.definition, definition, { showValues }),
       containers: draft.containers,
+      busy: isJoined ? undefined : deploymentInProgress(service),
+      readAt,
     },
     findings,
     lookups: lookups.filter((lookup) => !(skipCheck as readonly string[]).includes(lookup.check)),
   };
+}
+
+/** Whether a deployment in progress is the one that is wanted, so that it is only followed. */
+function joins(
+  { force = false }: PlanSettings,
+  { service, running, next }: ObservedService,
+  definition: JsonObject,
+): boolean {
+  if (next.kind === 'render') return !force && sameDefinition(definition, running.definition);
+  if (next.way !== 'move') return next.way !== 'stop';
+  return !force && next.revision.arn === service.taskDefinition;
 }
 
 /** The next definition and the containers that get the image; throws if it cannot run. */
@@ -266,7 +295,6 @@ function checkService(
 ): PlanFinding[] {
   const onFargate = isFargate(service, definition);
   return [
-    check('deployment-in-progress', about, () => checkInProgress(service)),
     check('deployment-percent', about, () => checkCapacity(service)),
     check('container-port', about, () => checkContainerPorts(service, definition)),
     check('port-names', about, () => checkPortNames(service, definition)),

@@ -97,6 +97,7 @@ const VIEWS: Readonly<
   build: buildRows,
   push: pushRows,
   register: () => [],
+  wait: rolloutRows,
   rollout: rolloutRows,
 };
 
@@ -142,7 +143,8 @@ function clocksOf(
   const total = start === undefined ? 0 : secondsBetween(start, now);
   const left = deadline === undefined ? 0 : secondsBetween(now, deadline);
   const all = phases.length > 1 ? `, ${formatSeconds(total)} in total` : '';
-  const rest = phase.name === 'rollout' && left > 0 ? `, ${formatSeconds(left)} left` : '';
+  const rest =
+    ['wait', 'rollout'].includes(phase.name) && left > 0 ? `, ${formatSeconds(left)} left` : '';
   return [own + all + rest, own + rest, own];
 }
 
@@ -243,7 +245,7 @@ function rolloutRows(state: RunState, phase: Phase, pen: Pen): readonly Row[] {
   const active = services.filter(({ ended }) => ended === undefined);
   const [only] = services;
   const title: Title = {
-    before: 'Rollout of ',
+    before: phase.name === 'wait' ? 'Waiting for the deployment of ' : 'Rollout of ',
     name:
       services.length === 1 && only !== undefined
         ? only.service

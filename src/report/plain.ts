@@ -54,6 +54,8 @@ const TIMED = new Set<Event['kind']>([
   'push-started',
   'pushed',
   'image-tagged',
+  'wait-started',
+  'wait-ended',
   'registered',
   'register-skipped',
   'register-retried',
@@ -165,8 +167,11 @@ function aliveText(state: RunState, now: Date): string | undefined {
       const whole = total === undefined ? '' : ` of ${formatBytes(total)}`;
       return `Still pushing after ${gone}: ${formatBytes(current)}${whole}`;
     }
-    case 'rollout':
-      return `Still watching after ${gone}: ${state.services.flatMap(serviceText(now)).join('; ')}`;
+    case 'wait':
+    case 'rollout': {
+      const does = phase.name === 'wait' ? 'waiting' : 'watching';
+      return `Still ${does} after ${gone}: ${state.services.flatMap(serviceText(now)).join('; ')}`;
+    }
     default: {
       const step = state.steps.findLast((item) => item.state === 'started');
       const what = phase.name === 'before' ? `running ${state.subject}` : 'building';

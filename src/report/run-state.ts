@@ -3,7 +3,7 @@ import type { EventOf, LayerProgress, TimedEvent } from '../events.ts';
 import { clean } from './format.ts';
 
 /** A part of a run, in the order in which they come. */
-export type PhaseName = 'before' | 'build' | 'push' | 'register' | 'rollout';
+export type PhaseName = 'wait' | 'before' | 'build' | 'push' | 'register' | 'rollout';
 
 /** A part of a run that has begun. */
 export interface Phase {
@@ -124,12 +124,13 @@ export function reduce(before: RunState, event: TimedEvent): RunState {
       return endPhase(state, at);
     case 'registered':
       return register(state, event);
+    case 'wait-started':
     case 'watch-started':
       return {
         ...event.services.reduce(
           (next, { cluster, service }) =>
             change(next, service, at, (item) => ({ ...item, cluster: clean(cluster) })),
-          begin(state, 'rollout', at),
+          begin(state, event.kind === 'wait-started' ? 'wait' : 'rollout', at),
         ),
         deadline: new Date(at.getTime() + event.secondsLeft * 1000),
       };
@@ -138,8 +139,16 @@ export function reduce(before: RunState, event: TimedEvent): RunState {
         ...item,
         from: clean(event.from),
       }));
+    case 'wait-ended': {
+      // Its own rollout begins with nothing of the one before.
+      const services = state.services.filter(
+        (item) => item.service !== clean(event.result.service),
+      );
+      const next = { ...state, services };
+      return services.length === 0 ? endPhase(next, at) : next;
+    }
     case 'rollout-progress':
-      return change(begin(state, 'rollout', at), event.service, at, (item) => ({
+      return change(watching(state, at), event.service, at, (item) => ({
         ...item,
         progress: event,
         paused: event.phase === 'paused' ? item.paused : undefined,
@@ -180,6 +189,10 @@ function begin(state: RunState, name: PhaseName, at: Date): RunState {
   const { phases } = endPhase(state, at);
   return { ...state, phases: [...phases, { name, start: at, end: undefined }] };
 }
+
+/** The phase in which deployments are watched: the wait for others, or the rollout. */
+const watching = (state: RunState, at: Date) =>
+  phaseOf(state)?.name === 'wait' ? state : begin(state, 'rollout', at);
 
 function endPhase(state: RunState, at: Date): RunState {
   const phases = state.phases.map((phase) => ({ ...phase, end: phase.end ?? at }));

@@ -1,7 +1,7 @@
 import type { Finding } from '../core/checks.ts';
 import { hasFailedTasks, isFault } from '../core/diagnosis.ts';
 import type { Cause } from '../core/diagnosis.ts';
-import type { ServiceResult } from '../core/result.ts';
+import type { Outcome, ServiceResult } from '../core/result.ts';
 import type { RolloutCounts } from '../core/rollout-events.ts';
 import { printable } from '../core/foreign.ts';
 import { shortName } from '../core/task-definition.ts';
@@ -115,6 +115,15 @@ const WORDS: Words = {
     ],
   }),
   'image-tagged': ({ tags }) => say('success', `Also tagged ${tags.join(', ')}`),
+  'wait-started': ({ services }) => ({
+    lines: services.map(({ service, revision }) =>
+      line(
+        'step',
+        `${service}: waiting for the end of the deployment of ${revision} (--if-busy wait)`,
+      ),
+    ),
+  }),
+  'wait-ended': ({ result, reason }) => ({ lines: waitEndLines(result, reason) }),
   registered: ({ revision, seconds }) =>
     say('success', `Registered ${revision} in ${formatSeconds(seconds)}`),
   'register-skipped': ({ revision }) =>
@@ -367,6 +376,29 @@ function endLines({
         ...back,
       ];
   }
+}
+
+/** The verdicts on a deployment of someone else; of the others, the command ends with an error. */
+const WAIT_ENDS: Readonly<Partial<Record<Outcome, string>>> = {
+  succeeded: 'has succeeded',
+  'rolled-back': 'was rolled back',
+  superseded: 'was superseded',
+  failed: 'has failed',
+};
+
+/** How a deployment of someone else has ended. */
+function waitEndLines({ service, outcome, taskDefinition, causes }: ServiceResult, reason: string) {
+  const verdict = WAIT_ENDS[outcome];
+  if (verdict === undefined) return [];
+  const cause = causes.find(isFault);
+  const because = cause === undefined ? reason : `${cause.summary} [${cause.code}]`;
+  const why = because === '' ? '' : `: ${because}`;
+  return [
+    line(
+      outcome === 'succeeded' ? 'detail' : 'warning',
+      `${service}: the deployment of ${shortName(taskDefinition ?? '')} ${verdict}${why}`,
+    ),
+  ];
 }
 
 /** Where the time went; undefined for a run of one phase. */

@@ -10,6 +10,7 @@ import { shortName } from '../core/task-definition.ts';
 import { advance, openWatch, requestRollback, resultOf } from '../core/watch.ts';
 import type { Seen, WatchedMove, WatchState } from '../core/watch.ts';
 import { EcsDeployError, refuse } from '../errors.ts';
+import { refuseChanged } from './recheck.ts';
 import { isInterrupt, orLate, reportable, withTimeout } from './tools.ts';
 import type { RolloutSettings, RolloutTools, TimeLimit } from './tools.ts';
 import { follow, perform } from './watch.ts';
@@ -23,6 +24,8 @@ export interface Move extends WatchedMove {
    * PRIMARY deployment and change nothing, or `stay`.
    */
   readonly way: 'move' | 'stop' | 'follow' | 'stay';
+  /** `performance.now()` before the service was read; just now when absent. */
+  readonly readAt?: number | undefined;
 }
 
 /** How a move has begun. */
@@ -36,14 +39,15 @@ type Start =
 
 /**
  * Moves services to their revisions, side by side, and follows each deployment to its verdict.
- * Returns one result per move, in their order. Throws only when nothing was changed: what AWS refused
- * for every service, or `interrupted`.
+ * Returns one result per move, in their order. Throws only when nothing was changed: `service-changed`,
+ * what AWS refused for every service, or `interrupted`.
  */
 export async function rollOut(
   given: RolloutTools,
   settings: RolloutSettings,
   moves: readonly Move[],
 ): Promise<readonly ServiceResult[]> {
+  await refuseChanged(given, settings, moves);
   const limit: TimeLimit = { start: performance.now(), interrupt: given.signal };
   const tools = withTimeout(given, settings.timeout);
   const started = await Promise.all(

@@ -558,6 +558,16 @@ export const SETTINGS = {
     meaning: 'when the rollout fails: exit, watch or rollback (default: exit)',
     example: 'exit',
   }),
+  ifBusy: setting({
+    reader: oneOf('supersede', 'wait', 'refuse'),
+    group: 'Rollout',
+    rare: true,
+    flags: '--if-busy <action>',
+    default: 'supersede',
+    commands: [...MOVERS, 'verify'],
+    meaning:
+      'when a deployment is in progress: supersede it, wait for its end, or refuse (default: supersede)',
+  }),
   detachOnInterrupt: setting({
     reader: yes,
     group: 'Rollout',

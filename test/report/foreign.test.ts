@@ -93,6 +93,13 @@ const SAMPLES: {
   'register-skipped': (t) => [{ revision: t }],
   'register-retried': (t) => [{ family: t }],
   'rollout-started': (t) => [{ service: t, deployment: t, from: t, to: `new ${t}` }],
+  'wait-started': (t) => [{ services: [{ cluster: t, service: t, revision: t }], secondsLeft: 1 }],
+  'wait-ended': (t) =>
+    (['succeeded', 'failed', 'rolled-back', 'superseded'] as const).map((outcome) => ({
+      result: resultOf(t, outcome),
+      reason: t,
+      seconds: 1,
+    })),
   'watch-started': (t) => [{ services: [{ cluster: t, service: t, revision: t }], secondsLeft: 1 }],
   'rollout-unchanged': (t) => [{ service: t, revision: t }],
   error: (t) => {
