@@ -22,6 +22,8 @@ export interface ServicePlan {
   /** Revision that it moves to; undefined where that is not registered yet. */
   readonly to: string | undefined;
   readonly changes: readonly Change[];
+  /** Names of the services that it starts after. */
+  readonly after: readonly string[];
 }
 
 /** Everything that a step reports, as facts without wording; `report/` words it. */
@@ -46,6 +48,12 @@ export type Event =
       readonly image: string | undefined;
       readonly builds: boolean;
       readonly services: readonly ServicePlan[];
+    }
+  | {
+      /** Services that are not part of the run, so that `after` does not wait for them. */
+      readonly kind: 'after-ignored';
+      readonly service: string;
+      readonly after: readonly string[];
     }
   | { readonly kind: 'checked'; readonly findings: readonly Finding[] }
   | { readonly kind: 'image-present'; readonly reference: string; readonly digest: string }

@@ -23,13 +23,14 @@ import { prepareOnceIdle } from './busy.ts';
 import { connectTools } from './connect.ts';
 import type { Tools } from './connect.ts';
 import type { CommandResult, Context } from './context.ts';
-import { rolloutResult } from './moves.ts';
+import { checkOrder, namesBefore, rolloutResult } from './moves.ts';
 
 /** Observes, plans and checks; then builds the image, registers a revision and rolls it out. */
 export async function deploy(context: Context<'deploy'>): Promise<CommandResult> {
   const { config } = context;
   requireSettings(config, ['cluster', 'service', ...(config.image ? [] : ['repository' as const])]);
   const tools = await connectTools(context);
+  checkOrder(context, config);
   const prepared = await prepareOnceIdle(tools, config, () => prepare(tools, config));
   const { observed, planned, checks } = prepared;
   const { image: source } = planned;
@@ -72,7 +73,14 @@ export async function deploy(context: Context<'deploy'>): Promise<CommandResult>
     const registration = registrations[index];
     return registration === undefined
       ? []
-      : [{ ...item, revision: registration.arn, registered: registration.registered }];
+      : [
+          {
+            ...item,
+            revision: registration.arn,
+            registered: registration.registered,
+            order: item.target.order,
+          },
+        ];
   });
   const rolloutStart = performance.now();
   const services = await rollOut(tools, config, moves);
@@ -149,17 +157,18 @@ function startLookups(tools: Tools, { lookups }: Plan) {
   };
 }
 
-function tellPlan({ emit }: Tools, { services }: Plan, image: ImagePlan): void {
+function tellPlan({ emit }: Tools, planned: Plan, image: ImagePlan): void {
   emit({
     kind: 'plan',
     image: image.reference,
     builds: image.kind === 'build',
-    services: services.map(({ target, running, changes }) => ({
+    services: planned.services.map(({ target, running, changes }) => ({
       cluster: shortName(target.cluster),
       service: target.service,
       from: shortName(running.arn),
       to: undefined,
       changes,
+      after: namesBefore(planned, target),
     })),
   });
 }
@@ -170,14 +179,15 @@ function imagesOf(definition: Parameters<typeof containersOf>[0]): string[] {
 
 function dryRun(
   { showValues }: ConfigOf<'deploy'>,
-  { services }: Plan,
+  planned: Plan,
   image: ImagePlan,
 ): CommandResult {
   return {
     outcome: 'planned',
     image: plannedImage(image),
-    services: services.map(({ target, service, running, definition, changes }) =>
-      serviceResult({
+    services: planned.services.map(({ target, service, running, definition, changes }) => {
+      const after = namesBefore(planned, target);
+      return serviceResult({
         cluster: shortName(target.cluster),
         service: target.service,
         outcome: 'planned',
@@ -188,9 +198,10 @@ function dryRun(
         desired: service.desired,
         running: service.running,
         changes,
+        ...(after.length > 0 && { after }),
         ...(showValues && { definition }),
-      }),
-    ),
+      });
+    }),
     seconds: {},
   };
 }

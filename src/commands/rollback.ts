@@ -18,7 +18,7 @@ import { movesOf, rolloutResult } from './moves.ts';
 
 /**
  * Moves services back to the last revision that was deployed successfully before, or to the named
- * one, and stops a deployment in progress. `--dry-run` only shows where they would go.
+ * one, all at the same time, and stops a deployment in progress. `--dry-run` only shows where they would go.
  */
 export async function rollback(context: Context<'rollback'>): Promise<CommandResult> {
   const { config } = context;
@@ -36,11 +36,9 @@ export async function rollback(context: Context<'rollback'>): Promise<CommandRes
   });
   if (config.dryRun) return dryRun(tools, planned);
   const start = performance.now();
-  return rolloutResult(
-    config,
-    await rollOut(tools, { ...config, force: false }, movesOf(planned)),
-    start,
-  );
+  // Nothing that fails must wait for another service to go back.
+  const moves = movesOf(planned).map((move) => ({ ...move, order: undefined }));
+  return rolloutResult(config, await rollOut(tools, { ...config, force: false }, moves), start);
 }
 
 function dryRun({ emit }: Tools, { services }: Plan): CommandResult {
@@ -60,6 +58,7 @@ function dryRun({ emit }: Tools, { services }: Plan): CommandResult {
       from: shortName(from),
       to: shortName(to),
       changes,
+      after: [],
     })),
   });
   return {

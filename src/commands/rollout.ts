@@ -11,13 +11,14 @@ import type { ConfigOf } from '../settings/config.ts';
 import { prepareOnceIdle } from './busy.ts';
 import { connectTools } from './connect.ts';
 import type { CommandResult, Context } from './context.ts';
-import { movesOf, rolloutResult } from './moves.ts';
+import { checkOrder, movesOf, rolloutResult } from './moves.ts';
 
 /** Moves the services to a revision and follows their deployments; `--watch` only follows. */
 export async function rollout(context: Context<'rollout'>): Promise<CommandResult> {
   const { config } = context;
   requireSettings(config, ['cluster', 'service']);
   refuse(contradictions(config));
+  checkOrder(context, config);
   const [tools, named] = await allOrRefuse([connectTools(context), namedRevision(context)]);
   const { planned } = await prepareOnceIdle(tools, config, async () => {
     const services = await observeServices(tools, config, (target, service) =>

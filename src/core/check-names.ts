@@ -31,6 +31,7 @@ export type CheckName =
   | 'credentials'
   | 'service'
   | 'containers'
+  | 'order'
   | 'repository'
   | 'image-tag'
   | 'docker'

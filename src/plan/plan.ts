@@ -132,6 +132,7 @@ export function plan(config: PlanSettings, input: PlanInput): Plan {
     image: planned?.plan,
     services: parts.flatMap(({ plan: service }) => service ?? []),
     findings: [
+      ...orderFindings(services),
       ...parts.flatMap(({ findings }) => findings),
       ...(planned?.findings ?? []),
       ...containerImages.flatMap((given) => {
@@ -143,6 +144,16 @@ export function plan(config: PlanSettings, input: PlanInput): Plan {
     ],
     lookups: parts.flatMap(({ lookups }) => lookups),
   };
+}
+
+/** Which services start after others. */
+function orderFindings(services: readonly Observed[]): PlanFinding[] {
+  return services.flatMap(({ target: { order, service } }) => {
+    const before = services.filter(({ target }) => order?.after.includes(target.order?.id ?? ''));
+    const names = before.map(({ target }) => target.service).join(' and ');
+    const message = `${service} starts after ${names}`;
+    return names === '' ? [] : [{ check: 'order', about: 'services', ...ok(message) }];
+  });
 }
 
 /** The platforms that the tasks of services run on, as far as they could be read. */

@@ -11,7 +11,7 @@ import {
   shortenEvent,
   toAscii,
 } from './format.ts';
-import { phaseOf } from './run-state.ts';
+import { isActive, phaseOf } from './run-state.ts';
 import type { Phase, RunState, ServiceState } from './run-state.ts';
 import { fit, fitName, pad, widthOf } from './width.ts';
 import { waitText } from './words.ts';
@@ -242,7 +242,7 @@ const FULL = 2;
 
 function rolloutRows(state: RunState, phase: Phase, pen: Pen): readonly Row[] {
   const { services } = state;
-  const active = services.filter(({ ended }) => ended === undefined);
+  const active = services.filter((service) => isActive(service) && service.after.length === 0);
   const [only] = services;
   const title: Title = {
     before: phase.name === 'wait' ? 'Waiting for the deployment of ' : 'Rollout of ',
@@ -275,14 +275,22 @@ function rolloutRows(state: RunState, phase: Phase, pen: Pen): readonly Row[] {
               : []),
             ...serviceRows(service, pen),
           ]
-        : [{ text: quietLine(service, pen), weight: service.ended ? WEIGHT.done : WEIGHT.service }],
+        : [
+            {
+              text: quietLine(service, pen),
+              weight: isActive(service) ? WEIGHT.service : WEIGHT.done,
+            },
+          ],
     ),
   ];
 }
 
 /** A service in one line. */
-function quietLine({ service, progress, ended, causes }: ServiceState, pen: Pen): string {
+function quietLine(state: ServiceState, pen: Pen): string {
+  const { service, progress, ended, causes, after, isSkipped } = state;
   const { chalk, spin } = pen;
+  if (isSkipped) return chalk.dim(`  – ${service}: skipped`);
+  if (after.length > 0) return chalk.dim(`  · ${service}: waits for ${after.join(' and ')}`);
   if (ended !== undefined) {
     const isGood = ended.result.outcome === 'succeeded';
     const mark = isGood ? chalk.green('✔') : chalk.red('✖');

@@ -56,6 +56,9 @@ export interface ServiceState {
   /** The last event of ECS. */
   readonly event: string | undefined;
   readonly ended: EventOf<'service-ended'> | undefined;
+  /** Names of the services that it waits for before it starts. */
+  readonly after: readonly string[];
+  readonly isSkipped: boolean;
 }
 
 /** Everything that a run has reported, as far as a view shows it. */
@@ -138,7 +141,24 @@ export function reduce(before: RunState, event: TimedEvent): RunState {
       return change(begin(state, 'rollout', at), event.service, at, (item) => ({
         ...item,
         from: clean(event.from),
+        after: [],
       }));
+    case 'rollout-unchanged':
+      return {
+        ...state,
+        services: state.services.filter((item) => item.service !== event.service),
+      };
+    case 'service-waiting':
+      return change(begin(state, 'rollout', at), event.service, at, (item) => ({
+        ...item,
+        cluster: clean(event.cluster),
+        after: event.after.map(clean),
+      }));
+    case 'service-skipped':
+      return endIfLast(
+        change(state, event.service, at, (item) => ({ ...item, isSkipped: true })),
+        at,
+      );
     case 'wait-ended': {
       // Its own rollout begins with nothing of the one before.
       const services = state.services.filter(
@@ -167,11 +187,11 @@ export function reduce(before: RunState, event: TimedEvent): RunState {
       return { ...state, isUnreachable: true };
     case 'polls-recovered':
       return { ...state, isUnreachable: false };
-    case 'service-ended': {
-      const next = change(state, event.result.service, at, (item) => ({ ...item, ended: event }));
-      const isLast = next.services.every(({ ended }) => ended !== undefined);
-      return isLast ? endPhase(next, at) : next;
-    }
+    case 'service-ended':
+      return endIfLast(
+        change(state, event.result.service, at, (item) => ({ ...item, ended: event })),
+        at,
+      );
     default:
       return state;
   }
@@ -188,6 +208,14 @@ function begin(state: RunState, name: PhaseName, at: Date): RunState {
   if (state.phases.at(-1)?.name === name) return state;
   const { phases } = endPhase(state, at);
   return { ...state, phases: [...phases, { name, start: at, end: undefined }] };
+}
+
+/** Whether a service is or will be watched. */
+export const isActive = ({ ended, isSkipped }: ServiceState): boolean =>
+  ended === undefined && !isSkipped;
+
+function endIfLast(state: RunState, at: Date): RunState {
+  return state.services.some(isActive) ? state : endPhase(state, at);
 }
 
 /** The phase in which deployments are watched: the wait for others, or the rollout. */
@@ -259,6 +287,8 @@ function change(
     causes: [],
     event: undefined,
     ended: undefined,
+    after: [],
+    isSkipped: false,
   };
   const next = { ...act(item), changed: at };
   return {

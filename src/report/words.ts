@@ -61,12 +61,15 @@ const WORDS: Words = {
       ...(image === undefined
         ? []
         : [line('step', `Image ${image}${builds ? ' (to be built)' : ''}`)]),
-      ...services.flatMap(({ cluster, service, from, to, changes }) => [
+      ...services.flatMap(({ cluster, service, from, to, changes, after }) => [
         line('step', `Service ${service} in ${cluster} runs ${from}${moveNote(from, to)}`),
+        ...(after.length === 0 ? [] : [line('detail', `  starts after ${after.join(' and ')}`)]),
         ...formatChanges(changes).map(({ kind, text }) => line(kind, `  ${text}`)),
       ]),
     ],
   }),
+  'after-ignored': ({ service, after }) =>
+    say('detail', `${service} does not wait for ${after.join(' and ')}, not part of this run`),
   checked: ({ findings }) => ({ lines: findingLines(findings) }),
   'image-present': ({ reference, digest }) =>
     say(
@@ -138,6 +141,25 @@ const WORDS: Words = {
   }),
   'rollout-unchanged': ({ service, revision }) =>
     say('success', `${service} already runs ${revision}: nothing to deploy`),
+  'service-waiting': ({ service, after }) =>
+    say('detail', `${service} waits for ${after.join(' and ')}`),
+  'service-skipped': ({ cluster, service, revision, because }) => {
+    const reasons = because.map((item) => `${item.service} ${HOLDS[item.outcome]}`);
+    const why = reasons.length === 0 ? 'the rollout was ended before' : reasons.join(', ');
+    const flags = `--cluster ${cluster} --service ${service}`;
+    return {
+      lines: [
+        line('warning', `${service} was skipped: ${why}`),
+        line('hint', `to deploy it: ecsdeploy rollout ${revision} ${flags}`),
+      ],
+    };
+  },
+  'left-deployed': ({ services }) => ({
+    lines: services.flatMap(({ cluster, service, revision }) => [
+      line('warning', `${service} stays on ${revision}`),
+      line('hint', `to roll it back: ecsdeploy rollback --cluster ${cluster} --service ${service}`),
+    ]),
+  }),
   'watch-started': () => NONE,
   'rollout-progress': (event) => say('detail', `${event.service}: ${progressText(event)}`),
   'rollout-paused': ({ service, stage, hook, record, expiresAt, timeoutAction }) => {
@@ -238,6 +260,22 @@ const WORDS: Words = {
   error: ({ error }) => ({
     lines: (error.problems.length > 0 ? error.problems : [error]).flatMap(errorLines),
   }),
+};
+
+/** Why a service that comes after one of this outcome is not started. */
+const HOLDS: Readonly<Record<Outcome, string>> = {
+  succeeded: 'has succeeded',
+  unchanged: 'is unchanged',
+  planned: 'is planned',
+  paused: 'waits for approval',
+  failed: 'has failed',
+  'rolled-back': 'was rolled back',
+  superseded: 'was superseded',
+  'timed-out': 'did not finish within --timeout',
+  unknown: 'has an unknown outcome',
+  interrupted: 'is no longer watched',
+  skipped: 'was skipped',
+  refused: 'was refused',
 };
 
 /** The words of an event: printable text only, a line each. */

@@ -4,8 +4,7 @@ import { changeOf } from '../core/busy.ts';
 import { FRESH_POLLS } from '../core/pacing.ts';
 import { shortName } from '../core/task-definition.ts';
 import { EcsDeployError, refuse } from '../errors.ts';
-import type { Move } from './move.ts';
-import type { RolloutSettings, RolloutTools } from './tools.ts';
+import type { Move, RolloutSettings, RolloutTools } from './tools.ts';
 
 /**
  * Reads services again before they are moved, and throws `service-changed` for each that someone else

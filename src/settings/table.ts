@@ -58,8 +58,11 @@ export interface Setting<T, C extends CommandName = CommandName> {
   readonly meaning: string;
   /** In the notation of commander; absent when only the config file gives the setting. */
   readonly flags?: string;
-  /** The part of the config file that holds the value; absent when the file cannot give it. */
-  readonly file?: 'top' | 'build' | 'service';
+  /**
+   * The part of the config file that holds the value: `service` is the top level or an entry of
+   * `services`, `entry` such an entry alone; absent when the file cannot give it.
+   */
+  readonly file?: 'top' | 'build' | 'service' | 'entry';
   readonly default?: NoInfer<T>;
   /** Maps of several sources are merged by key; otherwise the strongest source replaces the rest. */
   readonly merge?: true;
@@ -557,6 +560,15 @@ export const SETTINGS = {
     commands: [...MOVERS, 'help'],
     meaning: 'when the rollout fails: exit, watch or rollback (default: exit)',
     example: 'exit',
+  }),
+  after: setting({
+    reader: names,
+    group: 'Rollout',
+    file: 'entry',
+    default: [],
+    commands: ['rollout', 'deploy', 'verify'],
+    meaning: 'services whose rollout must have succeeded before this one starts',
+    example: '[api]',
   }),
   ifBusy: setting({
     reader: oneOf('supersede', 'wait', 'refuse'),
