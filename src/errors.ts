@@ -45,6 +45,7 @@ export const ERROR_STATUS = {
   'check-failed': EXIT_STATUS.refused,
   'service-inactive': EXIT_STATUS.refused,
   'deployment-controller': EXIT_STATUS.refused,
+  'not-confirmed': EXIT_STATUS.refused,
   'service-busy': EXIT_STATUS.refused,
   'service-changed': EXIT_STATUS.refused,
   'revision-failed': EXIT_STATUS.refused,

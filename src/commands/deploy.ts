@@ -20,6 +20,7 @@ import { rollOut } from '../rollout/move.ts';
 import { requireSettings } from '../settings/config.ts';
 import type { ConfigOf } from '../settings/config.ts';
 import { prepareOnceIdle } from './busy.ts';
+import { confirmMoves, requireTerminal } from './confirm.ts';
 import { connectTools } from './connect.ts';
 import type { Tools } from './connect.ts';
 import type { CommandResult, Context } from './context.ts';
@@ -31,6 +32,7 @@ export async function deploy(context: Context<'deploy'>): Promise<CommandResult>
   requireSettings(config, ['cluster', 'service', ...(config.image ? [] : ['repository' as const])]);
   const tools = await connectTools(context);
   checkOrder(context, config);
+  requireTerminal(context, config);
   const prepared = await prepareOnceIdle(tools, config, () => prepare(tools, config));
   const { observed, planned, checks } = prepared;
   const { image: source } = planned;
@@ -42,6 +44,7 @@ export async function deploy(context: Context<'deploy'>): Promise<CommandResult>
     return dryRun(config, planned, source);
   }
   tellPlan(tools, planned, source);
+  await confirmMoves(context, config, 'Deploy');
   // These can only warn, so nothing waits for them.
   const warned = checks.late.then((findings) => enforce(tools, findings)).catch(() => undefined);
 

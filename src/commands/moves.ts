@@ -2,6 +2,7 @@ import { overallOutcome } from '../core/result.ts';
 import type { ServiceResult } from '../core/result.ts';
 import { EcsDeployError, EXIT_STATUS } from '../errors.ts';
 import { secondsSince } from '../events.ts';
+import { shortName } from '../core/task-definition.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { Move } from '../rollout/move.ts';
 import type { Config, Target } from '../settings/config.ts';
@@ -15,6 +16,33 @@ export function movesOf({ services }: Plan): Move[] {
       ? []
       : [{ ...item, revision, registered: false, order: item.target.order }],
   );
+}
+
+/** Where each service of a plan is, and where it would move to. */
+export function stepsOf({ services }: Plan) {
+  return services.map(({ way, revision, previous, running, ...item }) => ({
+    ...item,
+    from: running.arn,
+    // A stopped deployment belongs to the running revision; ECS goes back to the other one.
+    to: (way === 'stop' ? previous : revision) ?? running.arn,
+  }));
+}
+
+/** Tells the plan of a command that moves services to revisions that exist. */
+export function tellSteps({ emit }: Pick<Tools, 'emit'>, planned: Plan, isOrdered: boolean): void {
+  emit({
+    kind: 'plan',
+    image: undefined,
+    builds: false,
+    services: stepsOf(planned).map(({ target, from, to, changes }) => ({
+      cluster: shortName(target.cluster),
+      service: target.service,
+      from: shortName(from),
+      to: shortName(to),
+      changes,
+      after: isOrdered ? namesBefore(planned, target) : [],
+    })),
+  });
 }
 
 /** Names of the services that each service of a plan comes after. */

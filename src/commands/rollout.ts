@@ -9,9 +9,10 @@ import { rollOut } from '../rollout/move.ts';
 import { requireSettings } from '../settings/config.ts';
 import type { ConfigOf } from '../settings/config.ts';
 import { prepareOnceIdle } from './busy.ts';
+import { confirmMoves, requireTerminal } from './confirm.ts';
 import { connectTools } from './connect.ts';
 import type { CommandResult, Context } from './context.ts';
-import { checkOrder, movesOf, rolloutResult } from './moves.ts';
+import { checkOrder, movesOf, rolloutResult, tellSteps } from './moves.ts';
 
 /** Moves the services to a revision and follows their deployments; `--watch` only follows. */
 export async function rollout(context: Context<'rollout'>): Promise<CommandResult> {
@@ -19,6 +20,7 @@ export async function rollout(context: Context<'rollout'>): Promise<CommandResul
   requireSettings(config, ['cluster', 'service']);
   refuse(contradictions(config));
   checkOrder(context, config);
+  requireTerminal(context, config);
   const [tools, named] = await allOrRefuse([connectTools(context), namedRevision(context)]);
   const { planned } = await prepareOnceIdle(tools, config, async () => {
     const services = await observeServices(tools, config, (target, service) =>
@@ -30,6 +32,8 @@ export async function rollout(context: Context<'rollout'>): Promise<CommandResul
     enforce(tools, await lookUp(tools, made.lookups));
     return { planned: made };
   });
+  if (config.confirm && !config.watch) tellSteps(tools, planned, true);
+  await confirmMoves(context, config, 'Deploy');
   const start = performance.now();
   return rolloutResult(config, await rollOut(tools, config, movesOf(planned)), start);
 }

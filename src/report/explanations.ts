@@ -132,6 +132,10 @@ const ERROR_EXPLANATIONS: Readonly<Record<ErrorCode, Explanation>> = {
     'CodeDeploy or an external controller deploys the service, not ECS itself.',
     'deploy it there, or migrate the service to the ECS deployment controller',
   ),
+  'not-confirmed': explain(
+    'The config has `confirm: true`, and the question was not answered with yes.',
+    'run it again and type yes; in CI: `--yes`',
+  ),
   'service-busy': explain(
     'A deployment of the service is in progress, and `--if-busy` does not allow replacing it.',
     'follow it with `ecsdeploy rollout --watch`, wait for it with `--if-busy wait`, or replace it with `--if-busy supersede`',

@@ -293,7 +293,7 @@ function splitLine({ level, text }: Line): Line[] {
 
 function moveNote(from: string, to: string | undefined): string {
   if (to === undefined) return '';
-  return to === from ? ' and stays on it' : ` and would go back to ${to}`;
+  return to === from ? ' and stays on it' : ` and would move to ${to}`;
 }
 
 function errorLines({ message, hint }: EcsDeployError): Line[] {

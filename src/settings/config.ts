@@ -23,7 +23,7 @@ export type Target = Pick<Settings, TargetKey> & {
 };
 
 /** All settings of one run, merged and checked. */
-export interface Config extends Omit<Settings, 'service' | 'environment' | 'dockerfile' | 'after'> {
+export interface Config extends Omit<Settings, 'service' | 'dockerfile' | 'after'> {
   /** Absolute. */
   readonly dockerfile: string;
   /** The config file that was read, absolute; undefined when there is none. */
