@@ -46,6 +46,7 @@ export const ERROR_STATUS = {
   'service-inactive': EXIT_STATUS.refused,
   'deployment-controller': EXIT_STATUS.refused,
   'not-confirmed': EXIT_STATUS.refused,
+  'commit-older': EXIT_STATUS.refused,
   'service-busy': EXIT_STATUS.refused,
   'service-changed': EXIT_STATUS.refused,
   'revision-failed': EXIT_STATUS.refused,

@@ -16,6 +16,7 @@ export const CHECK_NAMES = [
   'secrets',
   'deployment-in-progress',
   'deployment-percent',
+  'older-commit',
   'latest-revision',
   'rollback-target',
   'build-context',

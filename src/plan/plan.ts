@@ -45,6 +45,7 @@ import type { BuildPlace, Destination, GivenImage, ObservedImage, ReadImage } fr
 import { skipUnused } from './lookups.ts';
 import type { Lookup } from './lookups.ts';
 import type { Observed, ObservedService, Way } from './observe.ts';
+import { commitOf } from './older.ts';
 import { attemptNow, valueOf } from './read.ts';
 import { renderDefinition } from './render.ts';
 
@@ -116,7 +117,18 @@ export interface PlanInput {
 
 type PlanSettings = Pick<Config, 'skipCheck'> &
   Partial<
-    Pick<Config, 'platform' | 'showValues' | 'rebuild' | 'noCache' | 'pull' | 'ifBusy' | 'force'>
+    Pick<
+      Config,
+      | 'platform'
+      | 'showValues'
+      | 'rebuild'
+      | 'noCache'
+      | 'pull'
+      | 'ifBusy'
+      | 'force'
+      | 'ifOlder'
+      | 'directory'
+    >
   >;
 
 /** Makes the plan of a command; pure. Problems are among its findings. */
@@ -201,7 +213,7 @@ function planService(
   config: PlanSettings,
   { target, read, readAt }: Observed,
   image: string | undefined,
-  { checked, now = new Date(0) }: PlanInput,
+  { checked, now = new Date(0), image: observedImage }: PlanInput,
 ): Part<ServicePlan> & { readonly lookups: readonly Lookup[] } {
   const { skipCheck, showValues = false, ifBusy = 'supersede' } = config;
   const about = `service ${target.service} in ${shortName(target.cluster)}`;
@@ -234,7 +246,10 @@ function planService(
   }
   if (checked) findings.push(...checkService(check, about, read.value, definition));
   const lookups = checked
-    ? serviceLookups(about, target, read.value, definition, findings)
+    ? [
+        ...serviceLookups(about, target, read.value, definition, findings),
+        ...olderLookups(config, about, read.value, draft.containers, observedImage),
+      ]
     : imageLookups(about, read.value);
   return {
     plan: {
@@ -362,6 +377,34 @@ function serviceLookups(
     containers: container,
   });
   return lookups;
+}
+
+/** The look-up that compares the commit of the image with the one that runs. */
+function olderLookups(
+  { ifOlder = 'deploy', directory }: PlanSettings,
+  about: string,
+  { service, running }: ObservedService,
+  containers: readonly string[],
+  image: ObservedImage | undefined,
+): Lookup[] {
+  const commit = image && commitOf(image);
+  const own = containersOf(running.definition).find(({ name }) => name === containers[0]);
+  if (ifOlder === 'deploy' || commit === undefined || directory === undefined || own === undefined)
+    return [];
+  return [
+    {
+      check: 'older-commit',
+      about,
+      // A warning holds up nothing.
+      by: ifOlder === 'refuse' ? 'before-write' : 'late',
+      service: service.name,
+      image: String(own['image']),
+      platform: platformOf(running.definition, service).platform,
+      commit,
+      ifOlder,
+      directory,
+    },
+  ];
 }
 
 /** The look-ups for a revision that exists: its images must still exist, too. */

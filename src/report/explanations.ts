@@ -136,6 +136,10 @@ const ERROR_EXPLANATIONS: Readonly<Record<ErrorCode, Explanation>> = {
     'The config has `confirm: true`, and the question was not answered with yes.',
     'run it again and type yes; in CI: `--yes`',
   ),
+  'commit-older': explain(
+    'The service runs a commit that is newer than the one to be deployed.',
+    'deploy the newer commit, or this one on purpose with `--if-older deploy`',
+  ),
   'service-busy': explain(
     'A deployment of the service is in progress, and `--if-busy` does not allow replacing it.',
     'follow it with `ecsdeploy rollout --watch`, wait for it with `--if-busy wait`, or replace it with `--if-busy supersede`',

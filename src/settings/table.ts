@@ -598,6 +598,16 @@ export const SETTINGS = {
     meaning:
       'when a deployment is in progress: supersede it, wait for its end, or refuse (default: supersede)',
   }),
+  ifOlder: setting({
+    reader: oneOf('warn', 'refuse', 'deploy'),
+    group: 'Rollout',
+    rare: true,
+    flags: '--if-older <action>',
+    default: 'warn',
+    commands: ['deploy', 'verify'],
+    meaning:
+      'when the service runs a newer commit of the repository: warn, refuse or deploy (default: warn)',
+  }),
   detachOnInterrupt: setting({
     reader: yes,
     group: 'Rollout',
