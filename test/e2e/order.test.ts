@@ -1,4 +1,4 @@
-import { UpdateServiceCommand } from '@aws-sdk/client-ecs';
+import { CreateClusterCommand, UpdateServiceCommand } from '@aws-sdk/client-ecs';
 import { expect, test } from 'vitest';
 import type { Outcome } from '../../src/core/result.ts';
 import { readResult } from '../support/cli.ts';
@@ -182,4 +182,30 @@ test.each(Object.entries(ROWS))('%s', async (_, row) => {
     rest = rest.slice(group.length);
   }
   expect(rest).toEqual([]);
+});
+
+test('one run deploys to two clusters, one after the other', async () => {
+  const services = `services:
+  - { service: api, cluster: backend }
+  - { service: api, cluster: second, after: [backend/api] }
+`;
+  const world = await makeWorld({
+    speed: 300,
+    files: { '.ecsdeployrc': CONFIG.replace(/^service:.*\n/m, '') + services },
+  });
+  await world.ecs.send(new CreateClusterCommand({ clusterName: 'second' }));
+  await addService(world, 'api');
+  await addService(world, 'api', undefined, 'second');
+  const end = await world.run([...named(world, DEPLOY), '--json']);
+  expect(end.status, end.stderr).toBe(0);
+  const ends = readResult(end).services.map(({ cluster, outcome }) => [cluster, outcome]);
+  expect(ends).toEqual([
+    ['backend', 'succeeded'],
+    ['second', 'succeeded'],
+  ]);
+  const updates = world.sandbox.calls.filter(({ action }) => action === 'ecs:UpdateService');
+  expect(updates.map(({ input }) => input['cluster'])).toEqual([
+    expect.stringMatching(/backend$/),
+    expect.stringMatching(/second$/),
+  ]);
 });
