@@ -1,8 +1,8 @@
 import type { Change } from './core/changes.ts';
 import type { Finding } from './core/checks.ts';
 import type { TimedCall } from './core/critical-path.ts';
-import type { Remark } from './core/result.ts';
-import type { RolloutEvent } from './core/rollout-events.ts';
+import type { Remark, ServiceResult } from './core/result.ts';
+import type { RolloutEvent, WatchedService } from './core/rollout-events.ts';
 
 /** Bytes of one layer on its way to the registry. */
 export interface LayerProgress {
@@ -22,6 +22,8 @@ export interface ServicePlan {
   /** Revision that it moves to; undefined where that is not registered yet. */
   readonly to: string | undefined;
   readonly changes: readonly Change[];
+  /** Names of the services that it starts after. */
+  readonly after: readonly string[];
 }
 
 /** Everything that a step reports, as facts without wording; `report/` words it. */
@@ -46,6 +48,12 @@ export type Event =
       readonly image: string | undefined;
       readonly builds: boolean;
       readonly services: readonly ServicePlan[];
+    }
+  | {
+      /** Services that are not part of the run, so that `after` does not wait for them. */
+      readonly kind: 'after-ignored';
+      readonly service: string;
+      readonly after: readonly string[];
     }
   | { readonly kind: 'checked'; readonly findings: readonly Finding[] }
   | { readonly kind: 'image-present'; readonly reference: string; readonly digest: string }
@@ -89,6 +97,20 @@ export type Event =
       readonly layers: readonly LayerProgress[];
     }
   | { readonly kind: 'image-tagged'; readonly tags: readonly string[] }
+  | {
+      /** Deployments of others are in progress, and their ends are awaited. */
+      readonly kind: 'wait-started';
+      readonly services: readonly WatchedService[];
+      /** Seconds left of --timeout. */
+      readonly secondsLeft: number;
+    }
+  | {
+      readonly kind: 'wait-ended';
+      /** Of the deployment that was awaited. */
+      readonly result: ServiceResult;
+      readonly reason: string;
+      readonly seconds: number;
+    }
   | { readonly kind: 'registered'; readonly revision: string; readonly seconds: number }
   | { readonly kind: 'register-skipped'; readonly revision: string }
   | { readonly kind: 'register-retried'; readonly family: string }

@@ -231,22 +231,36 @@ async function makeContext(
       });
     },
     terminal: isTerminal ? { input: stdin, output: stderr } : undefined,
-    ask: isTerminal
-      ? async (question) => {
-          // The answer is a secret: readline's echo goes nowhere.
-          const output = new Writable({ write: (_chunk, _encoding, done) => done() });
-          const terminal = createInterface({ input: stdin, output, terminal: true });
-          terminal.on('SIGINT', io.interrupt);
-          stderr.write(printable(question));
-          try {
-            return await terminal.question('', { signal });
-          } finally {
-            terminal.close();
-            stderr.write('\n');
-          }
-        }
-      : undefined,
+    ask: isTerminal ? (question) => prompt(io, question, 'hidden') : undefined,
+    confirm: isTerminal ? (question) => prompt(io, question, 'shown') : undefined,
   };
+}
+
+/** Asks on the terminal; the answer is empty when the user closes the input (Ctrl-D). */
+async function prompt(
+  { stdin, stderr, signal, interrupt }: Io,
+  question: string,
+  echo: 'hidden' | 'shown',
+): Promise<string> {
+  // readline's echo of a secret goes nowhere.
+  const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() });
+  const output = echo === 'hidden' ? nowhere : stderr;
+  const terminal = createInterface({ input: stdin, output, terminal: true });
+  terminal.on('SIGINT', interrupt);
+  const closed = new Promise<string>((resolve) => {
+    terminal.once('close', () => resolve(''));
+  });
+  if (echo === 'hidden') stderr.write(printable(question));
+  let answer: string | undefined;
+  try {
+    const asking = terminal.question(echo === 'hidden' ? '' : printable(question), { signal });
+    answer = await Promise.race([asking, closed]);
+    return answer;
+  } finally {
+    terminal.close();
+    // An answer that is shown has ended its line.
+    if (echo === 'hidden' || !answer) stderr.write('\n');
+  }
 }
 
 function toEcsDeployError(thrown: unknown, io: Io, verbose: boolean): EcsDeployError {

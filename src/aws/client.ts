@@ -100,6 +100,11 @@ export async function connect(given: AwsOptions): Promise<Aws> {
   };
 }
 
+/** The time of the server's clock. */
+export function serverTime({ clock }: Pick<Aws, 'clock'>): Date {
+  return new Date(Date.now() + clock.offset);
+}
+
 /** Credentials count as expired this long before they expire, as in the SDK. */
 const EARLY_MILLISECONDS = 300_000;
 

@@ -1,3 +1,4 @@
+import { serverTime } from '../aws/client.ts';
 import type { ImageResult } from '../core/result.ts';
 import { serviceResult } from '../core/result.ts';
 import { likelyPlatform } from '../core/image.ts';
@@ -18,20 +19,22 @@ import { registerDrafts } from '../rollout/register.ts';
 import { rollOut } from '../rollout/move.ts';
 import { requireSettings } from '../settings/config.ts';
 import type { ConfigOf } from '../settings/config.ts';
+import { prepareOnceIdle } from './busy.ts';
+import { confirmMoves, requireTerminal } from './confirm.ts';
 import { connectTools } from './connect.ts';
 import type { Tools } from './connect.ts';
 import type { CommandResult, Context } from './context.ts';
-import { rolloutResult } from './moves.ts';
+import { checkOrder, namesBefore, rolloutResult } from './moves.ts';
 
 /** Observes, plans and checks; then builds the image, registers a revision and rolls it out. */
 export async function deploy(context: Context<'deploy'>): Promise<CommandResult> {
   const { config } = context;
   requireSettings(config, ['cluster', 'service', ...(config.image ? [] : ['repository' as const])]);
   const tools = await connectTools(context);
-  const observed = await observeDeploy(tools, config);
-  const planned = plan(config, { ...observed, checked: true });
-  const checks = startLookups(tools, planned);
-  enforce(tools, [...planned.findings, ...(await checks['before-write'])]);
+  checkOrder(context, config);
+  requireTerminal(context, config);
+  const prepared = await prepareOnceIdle(tools, config, () => prepare(tools, config));
+  const { observed, planned, checks } = prepared;
   const { image: source } = planned;
   if (source === undefined || observed.image === undefined) throw new Error('there is no image');
   if (config.dryRun) {
@@ -41,6 +44,7 @@ export async function deploy(context: Context<'deploy'>): Promise<CommandResult>
     return dryRun(config, planned, source);
   }
   tellPlan(tools, planned, source);
+  await confirmMoves(context, config, 'Deploy');
   // These can only warn, so nothing waits for them.
   const warned = checks.late.then((findings) => enforce(tools, findings)).catch(() => undefined);
 
@@ -72,7 +76,14 @@ export async function deploy(context: Context<'deploy'>): Promise<CommandResult>
     const registration = registrations[index];
     return registration === undefined
       ? []
-      : [{ ...item, revision: registration.arn, registered: registration.registered }];
+      : [
+          {
+            ...item,
+            revision: registration.arn,
+            registered: registration.registered,
+            order: item.target.order,
+          },
+        ];
   });
   const rolloutStart = performance.now();
   const services = await rollOut(tools, config, moves);
@@ -83,6 +94,15 @@ export async function deploy(context: Context<'deploy'>): Promise<CommandResult>
   await warned;
   const result = rolloutResult(config, results, rolloutStart);
   return { ...result, image, seconds: { ...seconds, register, ...result.seconds } };
+}
+
+/** Observes and plans, and refuses what cannot work. */
+async function prepare(tools: Tools, config: ConfigOf<'deploy'>) {
+  const observed = await observeDeploy(tools, config);
+  const planned = plan(config, { ...observed, checked: true, now: serverTime(tools.aws) });
+  const checks = startLookups(tools, planned);
+  enforce(tools, [...planned.findings, ...(await checks['before-write'])]);
+  return { observed, planned, checks };
 }
 
 /** The settings that a deploy is planned from. */
@@ -140,17 +160,18 @@ function startLookups(tools: Tools, { lookups }: Plan) {
   };
 }
 
-function tellPlan({ emit }: Tools, { services }: Plan, image: ImagePlan): void {
+function tellPlan({ emit }: Tools, planned: Plan, image: ImagePlan): void {
   emit({
     kind: 'plan',
     image: image.reference,
     builds: image.kind === 'build',
-    services: services.map(({ target, running, changes }) => ({
+    services: planned.services.map(({ target, running, changes }) => ({
       cluster: shortName(target.cluster),
       service: target.service,
       from: shortName(running.arn),
       to: undefined,
       changes,
+      after: namesBefore(planned, target),
     })),
   });
 }
@@ -161,14 +182,15 @@ function imagesOf(definition: Parameters<typeof containersOf>[0]): string[] {
 
 function dryRun(
   { showValues }: ConfigOf<'deploy'>,
-  { services }: Plan,
+  planned: Plan,
   image: ImagePlan,
 ): CommandResult {
   return {
     outcome: 'planned',
     image: plannedImage(image),
-    services: services.map(({ target, service, running, definition, changes }) =>
-      serviceResult({
+    services: planned.services.map(({ target, service, running, definition, changes }) => {
+      const after = namesBefore(planned, target);
+      return serviceResult({
         cluster: shortName(target.cluster),
         service: target.service,
         outcome: 'planned',
@@ -179,9 +201,10 @@ function dryRun(
         desired: service.desired,
         running: service.running,
         changes,
+        ...(after.length > 0 && { after }),
         ...(showValues && { definition }),
-      }),
-    ),
+      });
+    }),
     seconds: {},
   };
 }

@@ -1,3 +1,4 @@
+import { serverTime } from '../aws/client.ts';
 import { regionOf } from '../aws/ecs.ts';
 import { callerIdentity } from '../aws/identity.ts';
 import { isDenied } from '../aws/optional.ts';
@@ -24,7 +25,7 @@ export async function verify(context: Context<'verify'>): Promise<CommandResult>
     checkAccount(tools),
     observeDeploy(tools, config),
   ]);
-  const planned = plan(config, { ...observed, checked: true });
+  const planned = plan(config, { ...observed, checked: true, now: serverTime(tools.aws) });
   const looked = await lookUp(tools, planned.lookups);
   const noImage = { check: 'repository', about: 'image', ...skip(NO_IMAGE) } as const;
   const findings = [

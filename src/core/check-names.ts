@@ -17,6 +17,7 @@ export const CHECK_NAMES = [
   'secrets',
   'deployment-in-progress',
   'deployment-percent',
+  'older-commit',
   'latest-revision',
   'rollback-target',
   'build-context',
@@ -32,6 +33,7 @@ export type CheckName =
   | 'credentials'
   | 'service'
   | 'containers'
+  | 'order'
   | 'repository'
   | 'image-tag'
   | 'docker'

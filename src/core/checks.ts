@@ -288,17 +288,6 @@ export function checkCapacity({ cluster, name, desired, isDaemon, settings }: Se
   };
 }
 
-/** Whether a deployment is in progress that a new one would supersede. */
-export function checkInProgress({ deployments }: Service): Answer {
-  const running = deployments.find(({ rolloutState }) => rolloutState === 'IN_PROGRESS');
-  if (running === undefined) return ok('no deployment is in progress');
-  return {
-    status: 'warn',
-    message: `The deployment ${running.id} of ${shortName(running.taskDefinition)} is in progress: a new one supersedes it.`,
-    hint: 'to wait for it first: ecsdeploy rollout --watch',
-  };
-}
-
 /** Whether the containers and ports that receive traffic are in the definition: UpdateService requires it. */
 export function checkContainerPorts(
   { name, loadBalancers, registries }: Service,

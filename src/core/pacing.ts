@@ -42,6 +42,9 @@ export const LOST_STOP_POLLS = 5;
 /** Polls for which an interrupted run still waits for the answer to UpdateService (6 s). */
 export const INTERRUPT_POLLS = 2;
 
+/** Polls for which what was read of a service counts as current before it is moved (6 s). */
+export const FRESH_POLLS = 2;
+
 /** How the polls themselves go. */
 export interface PollState {
   readonly polls: number;

@@ -76,6 +76,8 @@ export interface ServiceResult {
   readonly console: string | null;
   /** Of `render` and `deploy`: the changes to the running revision, with confidential values hidden. */
   readonly changes?: readonly Change[];
+  /** Names of the services that it comes after, where it comes after any. */
+  readonly after?: readonly string[];
   /** What `render` prints. A dry run has it with `--show-values` only: it holds environment values. */
   readonly definition?: JsonObject;
   /** Members of `status` only. */
@@ -217,11 +219,12 @@ const OUTCOMES = {
   unknown: { status: EXIT_STATUS.sightLost, gravity: 7 },
   superseded: { status: EXIT_STATUS.superseded, gravity: 6 },
   refused: { status: EXIT_STATUS.refused, gravity: 5 },
-  skipped: { status: EXIT_STATUS.refused, gravity: 4 },
-  paused: { status: EXIT_STATUS.succeeded, gravity: 3 },
-  succeeded: { status: EXIT_STATUS.succeeded, gravity: 2 },
-  planned: { status: EXIT_STATUS.succeeded, gravity: 1 },
-  unchanged: { status: EXIT_STATUS.succeeded, gravity: 0 },
+  paused: { status: EXIT_STATUS.succeeded, gravity: 4 },
+  succeeded: { status: EXIT_STATUS.succeeded, gravity: 3 },
+  planned: { status: EXIT_STATUS.succeeded, gravity: 2 },
+  unchanged: { status: EXIT_STATUS.succeeded, gravity: 1 },
+  // What it comes after decides.
+  skipped: { status: EXIT_STATUS.refused, gravity: 0 },
 } as const satisfies Readonly<
   Record<Outcome, { readonly status: ExitStatus; readonly gravity: number }>
 >;

@@ -1,6 +1,6 @@
 import type { EcsDeployError } from '../errors.ts';
 import type { Cause } from './diagnosis.ts';
-import type { ServiceResult } from './result.ts';
+import type { Outcome, ServiceResult } from './result.ts';
 
 /** Counts of one deployment, as ECS gives them. */
 export interface RolloutCounts {
@@ -40,9 +40,32 @@ export interface WatchedService {
   readonly revision: string;
 }
 
-/** What the watch of a deployment tells. */
+/** What a rollout and the watch of a deployment tell. */
 export type RolloutEvent =
   | { readonly kind: 'error'; readonly error: EcsDeployError }
+  | {
+      readonly kind: 'service-waiting';
+      readonly cluster: string;
+      readonly service: string;
+      /** `family:revision` */
+      readonly revision: string;
+      /** Names of the services that come before it. */
+      readonly after: readonly string[];
+    }
+  | {
+      /** It is not started, because a service that comes before it has not succeeded. */
+      readonly kind: 'service-skipped';
+      readonly cluster: string;
+      readonly service: string;
+      /** `family:revision` */
+      readonly revision: string;
+      readonly because: readonly { readonly service: string; readonly outcome: Outcome }[];
+    }
+  | {
+      /** What stays deployed although a service that was to follow was skipped. */
+      readonly kind: 'left-deployed';
+      readonly services: readonly WatchedService[];
+    }
   | {
       readonly kind: 'watch-started';
       readonly services: readonly WatchedService[];

@@ -14,6 +14,8 @@ import { containersOf, placeOfArn, shortName } from '../core/task-definition.ts'
 import type { Revision } from '../core/task-definition.ts';
 import { EcsDeployError } from '../errors.ts';
 import type { Emit } from '../events.ts';
+import { checkOlder } from './older.ts';
+import type { OlderCommit } from './older.ts';
 
 /** A check that needs a read of its own, as data: what to look up, and by when. */
 export type Lookup = {
@@ -41,6 +43,7 @@ export type Lookup = {
       readonly containers: readonly string[] | undefined;
     }
   | { readonly check: 'image-exists'; readonly revision: Revision }
+  | ({ readonly check: 'older-commit' } & OlderCommit)
 );
 
 /** The parts of a run that a look-up uses. */
@@ -82,6 +85,8 @@ function answerOf(tools: LookupTools, lookup: Lookup): Promise<Answer> {
       return findSecrets(tools, lookup);
     case 'rollback-target':
       return findRollbackTarget(tools, lookup);
+    case 'older-commit':
+      return checkOlder(tools, lookup);
     case 'image-exists':
     default:
       return findImages(tools, lookup.revision);

@@ -43,6 +43,8 @@ export interface ObservedService {
 export interface Observed {
   readonly target: Target;
   readonly read: Read<ObservedService>;
+  /** `performance.now()` before it was read. */
+  readonly readAt?: number;
 }
 
 /** Reads every service of the config with `observeOne`. */
@@ -51,11 +53,13 @@ export function observeServices(
   { targets }: Pick<Config, 'targets'>,
   observeOne: (target: Target, service: Promise<Service>) => Promise<ObservedService>,
 ): Promise<readonly Observed[]> {
+  const readAt = performance.now();
   const readService = readServices(tools.ecs, targets);
   return Promise.all(
     targets.map(async (target) => ({
       target,
       read: await attempt(observeOne(target, readService(target))),
+      readAt,
     })),
   );
 }

@@ -1,5 +1,6 @@
 import type { StoredImage } from '../aws/images.ts';
 import { isImmutable } from '../aws/repositories.ts';
+import { checkInProgress, deploymentInProgress } from '../core/busy.ts';
 import { diffDefinitions } from '../core/changes.ts';
 import type { Change } from '../core/changes.ts';
 import type { CheckName, SkippableCheck } from '../core/check-names.ts';
@@ -8,7 +9,6 @@ import {
   checkContainerPorts,
   checkDefinition,
   checkExecutionRole,
-  checkInProgress,
   checkLatest,
   checkLaunchType,
   checkNetworkMode,
@@ -25,7 +25,7 @@ import {
 } from '../core/checks.ts';
 import type { Answer, Finding } from '../core/checks.ts';
 import { lastGood, primaryOf } from '../core/ecs.ts';
-import type { Service } from '../core/ecs.ts';
+import type { Deployment, Service } from '../core/ecs.ts';
 import {
   INPUTS_LABEL,
   DEFAULT_PLATFORM,
@@ -34,6 +34,7 @@ import {
   platformOf,
 } from '../core/image.ts';
 import type { TaskPlatform } from '../core/image.ts';
+import { sameDefinition } from '../core/normal-form.ts';
 import { chooseContainers, containersOf, placeOfArn, shortName } from '../core/task-definition.ts';
 import type { JsonObject, Revision } from '../core/task-definition.ts';
 import type { Daemon } from '../docker/engine/daemon.ts';
@@ -45,6 +46,7 @@ import type { BuildPlace, Destination, GivenImage, ObservedImage, ReadImage } fr
 import { skipUnused } from './lookups.ts';
 import type { Lookup } from './lookups.ts';
 import type { Observed, ObservedService, Way } from './observe.ts';
+import { commitOf } from './older.ts';
 import { attemptNow, valueOf } from './read.ts';
 import { renderDefinition } from './render.ts';
 
@@ -80,6 +82,10 @@ export interface ServicePlan {
   readonly containers: readonly string[];
   /** ARN of the revision to go back to. */
   readonly previous: string;
+  /** The deployment in progress that this one would supersede or stop. */
+  readonly busy: Deployment | undefined;
+  /** `performance.now()` before the service was read. */
+  readonly readAt: number | undefined;
 }
 
 /** A finding, with the error of its failure if that is not made from the finding itself. */
@@ -106,24 +112,40 @@ export interface PlanInput {
   readonly containerImages?: readonly GivenImage[];
   /** Whether the services are checked for problems that would make the deployment fail. */
   readonly checked: boolean;
+  /** A time of the server's clock. */
+  readonly now?: Date;
 }
 
 type PlanSettings = Pick<Config, 'skipCheck'> &
-  Partial<Pick<Config, 'platform' | 'showValues' | 'rebuild' | 'noCache' | 'pull'>>;
+  Partial<
+    Pick<
+      Config,
+      | 'platform'
+      | 'showValues'
+      | 'rebuild'
+      | 'noCache'
+      | 'pull'
+      | 'ifBusy'
+      | 'force'
+      | 'ifOlder'
+      | 'directory'
+    >
+  >;
 
 /** Makes the plan of a command; pure. Problems are among its findings. */
 export function plan(config: PlanSettings, input: PlanInput): Plan {
-  const { services, image, containerImages = [], checked } = input;
+  const { services, image, containerImages = [] } = input;
   const check = checker(config.skipCheck);
   const planned =
     image === undefined ? undefined : planImage(check, image, config, taskPlatforms(services));
   const parts = services.map((observed) =>
-    planService(check, config, observed, planned?.plan?.reference, checked),
+    planService(check, config, observed, planned?.plan?.reference, input),
   );
   return {
     image: planned?.plan,
     services: parts.flatMap(({ plan: service }) => service ?? []),
     findings: [
+      ...orderFindings(services),
       ...parts.flatMap(({ findings }) => findings),
       ...(planned?.findings ?? []),
       ...containerImages.flatMap((given) => {
@@ -135,6 +157,16 @@ export function plan(config: PlanSettings, input: PlanInput): Plan {
     ],
     lookups: parts.flatMap(({ lookups }) => lookups),
   };
+}
+
+/** Which services start after others. */
+function orderFindings(services: readonly Observed[]): PlanFinding[] {
+  return services.flatMap(({ target: { order, service } }) => {
+    const before = services.filter(({ target }) => order?.after.includes(target.order?.id ?? ''));
+    const names = before.map(({ target }) => target.service).join(' and ');
+    const message = `${service} starts after ${names}`;
+    return names === '' ? [] : [{ check: 'order', about: 'services', ...ok(message) }];
+  });
 }
 
 /** The platforms that the tasks of services run on, as far as they could be read. */
@@ -179,11 +211,12 @@ interface Part<T> {
 
 function planService(
   check: Check,
-  { skipCheck, showValues = false }: PlanSettings,
-  { target, read }: Observed,
+  config: PlanSettings,
+  { target, read, readAt }: Observed,
   image: string | undefined,
-  checked: boolean,
+  { checked, now = new Date(0), image: observedImage }: PlanInput,
 ): Part<ServicePlan> & { readonly lookups: readonly Lookup[] } {
+  const { skipCheck, showValues = false, ifBusy = 'supersede' } = config;
   const about = `service ${target.service} in ${shortName(target.cluster)}`;
   if ('error' in read) {
     return { plan: undefined, findings: failures('service', about, read.error), lookups: [] };
@@ -206,9 +239,18 @@ function planService(
     const names = containersOf(definition).map(({ name }) => String(name));
     findings.push({ check: 'containers', about, ...ok(names.join(', ')) });
   }
+  const isJoined = joins(config, read.value, definition);
+  // `rollback` is there to stop a deployment in progress: that alone needs no warning.
+  if (checked || ifBusy !== 'supersede') {
+    const busy = { ifBusy, isJoined, now };
+    findings.push(check('deployment-in-progress', about, () => checkInProgress(service, busy)));
+  }
   if (checked) findings.push(...checkService(check, about, read.value, definition));
   const lookups = checked
-    ? serviceLookups(about, target, read.value, definition, findings)
+    ? [
+        ...serviceLookups(about, target, read.value, definition, findings),
+        ...olderLookups(config, about, read.value, draft.containers, observedImage),
+      ]
     : imageLookups(about, read.value);
   return {
     plan: {
@@ -221,10 +263,23 @@ function planService(
       definition,
       changes: diffDefinitions(running.definition, definition, { showValues }),
       containers: draft.containers,
+      busy: isJoined ? undefined : deploymentInProgress(service),
+      readAt,
     },
     findings,
     lookups: lookups.filter((lookup) => !(skipCheck as readonly string[]).includes(lookup.check)),
   };
+}
+
+/** Whether a deployment in progress is the one that is wanted, so that it is only followed. */
+function joins(
+  { force = false }: PlanSettings,
+  { service, running, next }: ObservedService,
+  definition: JsonObject,
+): boolean {
+  if (next.kind === 'render') return !force && sameDefinition(definition, running.definition);
+  if (next.way !== 'move') return next.way !== 'stop';
+  return !force && next.revision.arn === service.taskDefinition;
 }
 
 /** The next definition and the containers that get the image; throws if it cannot run. */
@@ -267,7 +322,6 @@ function checkService(
 ): PlanFinding[] {
   const onFargate = isFargate(service, definition);
   return [
-    check('deployment-in-progress', about, () => checkInProgress(service)),
     check('deployment-percent', about, () => checkCapacity(service)),
     check('definition', about, () => checkDefinition(definition, running.definition)),
     check('container-port', about, () => checkContainerPorts(service, definition)),
@@ -325,6 +379,34 @@ function serviceLookups(
     containers: container,
   });
   return lookups;
+}
+
+/** The look-up that compares the commit of the image with the one that runs. */
+function olderLookups(
+  { ifOlder = 'deploy', directory }: PlanSettings,
+  about: string,
+  { service, running }: ObservedService,
+  containers: readonly string[],
+  image: ObservedImage | undefined,
+): Lookup[] {
+  const commit = image && commitOf(image);
+  const own = containersOf(running.definition).find(({ name }) => name === containers[0]);
+  if (ifOlder === 'deploy' || commit === undefined || directory === undefined || own === undefined)
+    return [];
+  return [
+    {
+      check: 'older-commit',
+      about,
+      // A warning holds up nothing.
+      by: ifOlder === 'refuse' ? 'before-write' : 'late',
+      service: service.name,
+      image: String(own['image']),
+      platform: platformOf(running.definition, service).platform,
+      commit,
+      ifOlder,
+      directory,
+    },
+  ];
 }
 
 /** The look-ups for a revision that exists: its images must still exist, too. */

@@ -132,6 +132,22 @@ const ERROR_EXPLANATIONS: Readonly<Record<ErrorCode, Explanation>> = {
     'CodeDeploy or an external controller deploys the service, not ECS itself.',
     'deploy it there, or migrate the service to the ECS deployment controller',
   ),
+  'not-confirmed': explain(
+    'The config has `confirm: true`, and the question was not answered with yes.',
+    'run it again and type yes; in CI: `--yes`',
+  ),
+  'commit-older': explain(
+    'The service runs a commit that is newer than the one to be deployed.',
+    'deploy the newer commit, or this one on purpose with `--if-older deploy`',
+  ),
+  'service-busy': explain(
+    'A deployment of the service is in progress, and `--if-busy` does not allow replacing it.',
+    'follow it with `ecsdeploy rollout --watch`, wait for it with `--if-busy wait`, or replace it with `--if-busy supersede`',
+  ),
+  'service-changed': explain(
+    'The service was deployed by someone else after this run had read it.',
+    'run it again: it starts from what runs now',
+  ),
   'revision-failed': explain(
     'The latest revision already failed on this service, or it has no deployment to watch.',
     'to deploy it anyway, name the revision: `ecsdeploy rollout FAMILY:REVISION`',

@@ -11,7 +11,7 @@ import {
   shortenEvent,
   toAscii,
 } from './format.ts';
-import { phaseOf } from './run-state.ts';
+import { isActive, phaseOf } from './run-state.ts';
 import type { Phase, RunState, ServiceState } from './run-state.ts';
 import { fit, fitName, pad, widthOf } from './width.ts';
 import { waitText } from './words.ts';
@@ -97,6 +97,7 @@ const VIEWS: Readonly<
   build: buildRows,
   push: pushRows,
   register: () => [],
+  wait: rolloutRows,
   rollout: rolloutRows,
 };
 
@@ -142,7 +143,8 @@ function clocksOf(
   const total = start === undefined ? 0 : secondsBetween(start, now);
   const left = deadline === undefined ? 0 : secondsBetween(now, deadline);
   const all = phases.length > 1 ? `, ${formatSeconds(total)} in total` : '';
-  const rest = phase.name === 'rollout' && left > 0 ? `, ${formatSeconds(left)} left` : '';
+  const rest =
+    ['wait', 'rollout'].includes(phase.name) && left > 0 ? `, ${formatSeconds(left)} left` : '';
   return [own + all + rest, own + rest, own];
 }
 
@@ -240,10 +242,10 @@ const FULL = 2;
 
 function rolloutRows(state: RunState, phase: Phase, pen: Pen): readonly Row[] {
   const { services } = state;
-  const active = services.filter(({ ended }) => ended === undefined);
+  const active = services.filter((service) => isActive(service) && service.after.length === 0);
   const [only] = services;
   const title: Title = {
-    before: 'Rollout of ',
+    before: phase.name === 'wait' ? 'Waiting for the deployment of ' : 'Rollout of ',
     name:
       services.length === 1 && only !== undefined
         ? only.service
@@ -273,14 +275,22 @@ function rolloutRows(state: RunState, phase: Phase, pen: Pen): readonly Row[] {
               : []),
             ...serviceRows(service, pen),
           ]
-        : [{ text: quietLine(service, pen), weight: service.ended ? WEIGHT.done : WEIGHT.service }],
+        : [
+            {
+              text: quietLine(service, pen),
+              weight: isActive(service) ? WEIGHT.service : WEIGHT.done,
+            },
+          ],
     ),
   ];
 }
 
 /** A service in one line. */
-function quietLine({ service, progress, ended, causes }: ServiceState, pen: Pen): string {
+function quietLine(state: ServiceState, pen: Pen): string {
+  const { service, progress, ended, causes, after, isSkipped } = state;
   const { chalk, spin } = pen;
+  if (isSkipped) return chalk.dim(`  – ${service}: skipped`);
+  if (after.length > 0) return chalk.dim(`  · ${service}: waits for ${after.join(' and ')}`);
   if (ended !== undefined) {
     const isGood = ended.result.outcome === 'succeeded';
     const mark = isGood ? chalk.green('✔') : chalk.red('✖');

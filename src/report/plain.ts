@@ -1,7 +1,7 @@
 import { hasFailedTasks } from '../core/diagnosis.ts';
 import type { Event, TimedEvent } from '../events.ts';
 import { clean, formatBytes, formatSeconds, secondsBetween } from './format.ts';
-import { NOTHING_YET, phaseOf, reduce } from './run-state.ts';
+import { isActive, NOTHING_YET, phaseOf, reduce } from './run-state.ts';
 import type { RunState } from './run-state.ts';
 import { makeStory } from './story.ts';
 import { progressText, phasesText } from './words.ts';
@@ -39,10 +39,20 @@ function plainLine({ level, text }: Line): string {
   return `${MARKS[level]}${text}\n`;
 }
 
+const TROUBLES = new Set<Event['kind']>([
+  'checked',
+  'error',
+  'interrupted',
+  'rolling-back',
+  'rollout-paused',
+  'service-skipped',
+  'left-deployed',
+]);
+
 function isTrouble(event: Event): boolean {
   if (event.kind === 'service-ended') return event.result.outcome !== 'succeeded';
   if (event.kind === 'cause') return hasFailedTasks(event.cause);
-  return ['checked', 'error', 'interrupted', 'rolling-back', 'rollout-paused'].includes(event.kind);
+  return TROUBLES.has(event.kind);
 }
 
 /** Events whose first line begins with its time: what happens while a run waits. */
@@ -54,9 +64,13 @@ const TIMED = new Set<Event['kind']>([
   'push-started',
   'pushed',
   'image-tagged',
+  'wait-started',
+  'wait-ended',
   'registered',
   'register-skipped',
   'register-retried',
+  'service-waiting',
+  'service-skipped',
   'rollout-started',
   'rollout-unchanged',
   'rollout-progress',
@@ -165,8 +179,11 @@ function aliveText(state: RunState, now: Date): string | undefined {
       const whole = total === undefined ? '' : ` of ${formatBytes(total)}`;
       return `Still pushing after ${gone}: ${formatBytes(current)}${whole}`;
     }
-    case 'rollout':
-      return `Still watching after ${gone}: ${state.services.flatMap(serviceText(now)).join('; ')}`;
+    case 'wait':
+    case 'rollout': {
+      const does = phase.name === 'wait' ? 'waiting' : 'watching';
+      return `Still ${does} after ${gone}: ${state.services.flatMap(serviceText(now)).join('; ')}`;
+    }
     default: {
       const step = state.steps.findLast((item) => item.state === 'started');
       const what = phase.name === 'before' ? `running ${state.subject}` : 'building';
@@ -177,8 +194,10 @@ function aliveText(state: RunState, now: Date): string | undefined {
 
 const serviceText =
   (now: Date) =>
-  ({ service, progress, ended, waitsSince }: RunState['services'][number]): string[] => {
-    if (ended !== undefined) return [];
+  (state: RunState['services'][number]): string[] => {
+    const { service, progress, waitsSince, after } = state;
+    if (!isActive(state)) return [];
+    if (after.length > 0) return [`${service}: waits for ${after.join(' and ')}`];
     if (progress === undefined) return [`${service}: no task yet`];
     const isWaiting = progress.waitsFor !== undefined || progress.stage !== undefined;
     const gone = isWaiting ? ` for ${formatSeconds(secondsBetween(waitsSince, now))}` : '';

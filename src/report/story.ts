@@ -50,6 +50,9 @@ export function makeStory(verbose: boolean): Story {
         return verbose || !isRoutine(event.message) ? lines.filter(isNews) : [];
       case 'register-retried':
         return lines.filter(isNews);
+      case 'wait-ended':
+        progress.delete(event.result.service);
+        return lines;
       case 'service-ended':
         // The causes have given their hints.
         return lines.filter((line) => line.level !== 'hint' || isNews(line));

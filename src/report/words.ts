@@ -1,7 +1,7 @@
 import type { Finding } from '../core/checks.ts';
 import { hasFailedTasks, isFault } from '../core/diagnosis.ts';
 import type { Cause } from '../core/diagnosis.ts';
-import type { ServiceResult } from '../core/result.ts';
+import type { Outcome, ServiceResult } from '../core/result.ts';
 import type { RolloutCounts } from '../core/rollout-events.ts';
 import { printable } from '../core/foreign.ts';
 import { shortName } from '../core/task-definition.ts';
@@ -61,12 +61,15 @@ const WORDS: Words = {
       ...(image === undefined
         ? []
         : [line('step', `Image ${image}${builds ? ' (to be built)' : ''}`)]),
-      ...services.flatMap(({ cluster, service, from, to, changes }) => [
+      ...services.flatMap(({ cluster, service, from, to, changes, after }) => [
         line('step', `Service ${service} in ${cluster} runs ${from}${moveNote(from, to)}`),
+        ...(after.length === 0 ? [] : [line('detail', `  starts after ${after.join(' and ')}`)]),
         ...formatChanges(changes).map(({ kind, text }) => line(kind, `  ${text}`)),
       ]),
     ],
   }),
+  'after-ignored': ({ service, after }) =>
+    say('detail', `${service} does not wait for ${after.join(' and ')}, not part of this run`),
   checked: ({ findings }) => ({ lines: findingLines(findings) }),
   'image-present': ({ reference, digest }) =>
     say(
@@ -115,6 +118,15 @@ const WORDS: Words = {
     ],
   }),
   'image-tagged': ({ tags }) => say('success', `Also tagged ${tags.join(', ')}`),
+  'wait-started': ({ services }) => ({
+    lines: services.map(({ service, revision }) =>
+      line(
+        'step',
+        `${service}: waiting for the end of the deployment of ${revision} (--if-busy wait)`,
+      ),
+    ),
+  }),
+  'wait-ended': ({ result, reason }) => ({ lines: waitEndLines(result, reason) }),
   registered: ({ revision, seconds }) =>
     say('success', `Registered ${revision} in ${formatSeconds(seconds)}`),
   'register-skipped': ({ revision }) =>
@@ -129,6 +141,25 @@ const WORDS: Words = {
   }),
   'rollout-unchanged': ({ service, revision }) =>
     say('success', `${service} already runs ${revision}: nothing to deploy`),
+  'service-waiting': ({ service, after }) =>
+    say('detail', `${service} waits for ${after.join(' and ')}`),
+  'service-skipped': ({ cluster, service, revision, because }) => {
+    const reasons = because.map((item) => `${item.service} ${HOLDS[item.outcome]}`);
+    const why = reasons.length === 0 ? 'the rollout was ended before' : reasons.join(', ');
+    const flags = `--cluster ${cluster} --service ${service}`;
+    return {
+      lines: [
+        line('warning', `${service} was skipped: ${why}`),
+        line('hint', `to deploy it: ecsdeploy rollout ${revision} ${flags}`),
+      ],
+    };
+  },
+  'left-deployed': ({ services }) => ({
+    lines: services.flatMap(({ cluster, service, revision }) => [
+      line('warning', `${service} stays on ${revision}`),
+      line('hint', `to roll it back: ecsdeploy rollback --cluster ${cluster} --service ${service}`),
+    ]),
+  }),
   'watch-started': () => NONE,
   'rollout-progress': (event) => say('detail', `${event.service}: ${progressText(event)}`),
   'rollout-paused': ({ service, stage, hook, record, expiresAt, timeoutAction }) => {
@@ -231,6 +262,22 @@ const WORDS: Words = {
   }),
 };
 
+/** Why a service that comes after one of this outcome is not started. */
+const HOLDS: Readonly<Record<Outcome, string>> = {
+  succeeded: 'has succeeded',
+  unchanged: 'is unchanged',
+  planned: 'is planned',
+  paused: 'waits for approval',
+  failed: 'has failed',
+  'rolled-back': 'was rolled back',
+  superseded: 'was superseded',
+  'timed-out': 'did not finish within --timeout',
+  unknown: 'has an unknown outcome',
+  interrupted: 'is no longer watched',
+  skipped: 'was skipped',
+  refused: 'was refused',
+};
+
 /** The words of an event: printable text only, a line each. */
 export function wordEvent(event: Event): Wording {
   const { lines } = (WORDS[event.kind] as (event: Event) => Wording)(event);
@@ -246,7 +293,7 @@ function splitLine({ level, text }: Line): Line[] {
 
 function moveNote(from: string, to: string | undefined): string {
   if (to === undefined) return '';
-  return to === from ? ' and stays on it' : ` and would go back to ${to}`;
+  return to === from ? ' and stays on it' : ` and would move to ${to}`;
 }
 
 function errorLines({ message, hint }: EcsDeployError): Line[] {
@@ -367,6 +414,29 @@ function endLines({
         ...back,
       ];
   }
+}
+
+/** The verdicts on a deployment of someone else; of the others, the command ends with an error. */
+const WAIT_ENDS: Readonly<Partial<Record<Outcome, string>>> = {
+  succeeded: 'has succeeded',
+  'rolled-back': 'was rolled back',
+  superseded: 'was superseded',
+  failed: 'has failed',
+};
+
+/** How a deployment of someone else has ended. */
+function waitEndLines({ service, outcome, taskDefinition, causes }: ServiceResult, reason: string) {
+  const verdict = WAIT_ENDS[outcome];
+  if (verdict === undefined) return [];
+  const cause = causes.find(isFault);
+  const because = cause === undefined ? reason : `${cause.summary} [${cause.code}]`;
+  const why = because === '' ? '' : `: ${because}`;
+  return [
+    line(
+      outcome === 'succeeded' ? 'detail' : 'warning',
+      `${service}: the deployment of ${shortName(taskDefinition ?? '')} ${verdict}${why}`,
+    ),
+  ];
 }
 
 /** Where the time went; undefined for a run of one phase. */

@@ -8,22 +8,15 @@ import { DOUBTFUL_POLLS, INTERRUPT_POLLS } from '../core/pacing.ts';
 import type { ServiceResult } from '../core/result.ts';
 import { shortName } from '../core/task-definition.ts';
 import { advance, openWatch, requestRollback, resultOf } from '../core/watch.ts';
-import type { Seen, WatchedMove, WatchState } from '../core/watch.ts';
+import type { Seen, WatchState } from '../core/watch.ts';
 import { EcsDeployError, refuse } from '../errors.ts';
+import { openQueue } from './queue.ts';
+import { refuseChanged } from './recheck.ts';
 import { isInterrupt, orLate, reportable, withTimeout } from './tools.ts';
-import type { RolloutSettings, RolloutTools, TimeLimit } from './tools.ts';
+import type { Move, RolloutSettings, RolloutTools, TimeLimit } from './tools.ts';
 import { follow, perform } from './watch.ts';
 
-export type { RolloutSettings, RolloutTools } from './tools.ts';
-
-/** One service, the revision that it moves to, and how. */
-export interface Move extends WatchedMove {
-  /**
-   * `move` it with UpdateService, `stop` the deployment in progress with ROLLBACK, `follow` the
-   * PRIMARY deployment and change nothing, or `stay`.
-   */
-  readonly way: 'move' | 'stop' | 'follow' | 'stay';
-}
+export type { Move, RolloutSettings, RolloutTools } from './tools.ts';
 
 /** How a move has begun. */
 type Start =
@@ -35,40 +28,59 @@ type Start =
   | { readonly kind: 'lost'; readonly error: EcsDeployError };
 
 /**
- * Moves services to their revisions, side by side, and follows each deployment to its verdict.
- * Returns one result per move, in their order. Throws only when nothing was changed: what AWS refused
- * for every service, or `interrupted`.
+ * Moves services to their revisions, side by side or in their order, and follows each deployment to
+ * its verdict. A service whose predecessors have not all succeeded is skipped. Returns one result per
+ * move, in their order. Throws only when nothing was changed: `service-changed`, what AWS refused for
+ * every service, or `interrupted`.
  */
 export async function rollOut(
   given: RolloutTools,
   settings: RolloutSettings,
   moves: readonly Move[],
 ): Promise<readonly ServiceResult[]> {
+  await refuseChanged(given, settings, moves);
   const limit: TimeLimit = { start: performance.now(), interrupt: given.signal };
   const tools = withTimeout(given, settings.timeout);
-  const started = await Promise.all(
-    moves.map(async (move) => ({ move, start: await begin(tools, settings, move) })),
-  );
-  const errors = started.flatMap(({ start }) => (start.kind === 'refused' ? [start.error] : []));
-  const isChanged = started.some(({ start }) => start.kind === 'watch' || start.kind === 'lost');
-  if (errors.length > 0 && !isChanged) throwRefusals(limit, errors);
-  const told = started.map(({ move, start }) =>
-    start.kind === 'watch' ? undefined : tell(tools, limit, move, start),
-  );
-  const states = started.flatMap(({ start }) => (start.kind === 'watch' ? [start.state] : []));
-  const followed = await follow(tools, settings, states, limit);
-  return started.map(({ move, start }, index) => {
-    const result = start.kind === 'watch' ? followed.get(start.state) : told[index];
-    return result ?? resultOf(move, 'unknown');
+  const queue = openQueue(tools.emit, moves);
+  const moveOf = new Map<WatchState, Move>();
+  let isChanged = false;
+  const startReady = async (): Promise<readonly WatchState[]> => {
+    const ready = queue.takeReady(isChanged && tools.signal.aborted);
+    if (ready.length === 0) return [];
+    const started = await Promise.all(
+      ready.map(async (move) => ({ move, start: await begin(tools, settings, move) })),
+    );
+    const errors = started.flatMap(({ start }) => (start.kind === 'refused' ? [start.error] : []));
+    isChanged ||= started.some(({ start }) => start.kind === 'watch' || start.kind === 'lost');
+    if (errors.length > 0 && !isChanged) throwRefusals(limit, errors);
+    const states: WatchState[] = [];
+    for (const { move, start } of started) {
+      if (start.kind === 'watch') {
+        moveOf.set(start.state, move);
+        states.push(start.state);
+      } else queue.end(move, tell(tools, limit, move, start));
+    }
+    // What is unchanged makes others ready at once.
+    return [...states, ...(await startReady())];
+  };
+  await follow(tools, settings, await startReady(), limit, async (ended) => {
+    for (const [state, result] of ended) {
+      const move = moveOf.get(state);
+      if (move !== undefined) queue.end(move, result);
+    }
+    return startReady();
   });
+  return queue.results();
 }
 
 function begin(tools: RolloutTools, settings: RolloutSettings, move: Move): Promise<Start> {
+  const isFirst = move.order === undefined || move.order.after.length === 0;
+  // The others were read before the services that they come after were deployed.
+  const current = isFirst ? Promise.resolve() : refuseChanged(tools, settings, [move]);
   // Only what is read before the first write can throw here.
-  return ways[move.way](tools, settings, move).catch((error: unknown): Start => ({
-    kind: 'refused',
-    error,
-  }));
+  return current
+    .then(() => ways[move.way](tools, settings, move))
+    .catch((error: unknown): Start => ({ kind: 'refused', error }));
 }
 
 const ways: Readonly<

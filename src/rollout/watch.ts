@@ -20,28 +20,41 @@ import type { RolloutSettings, RolloutTools, TimeLimit } from './tools.ts';
 
 /** A deployment that is followed, and its result at the end. */
 interface Watch {
+  /** The state that it was opened with. */
+  readonly opened: WatchState;
+  /** `performance.now()` when its deployment was started. */
+  readonly start: number;
   state: WatchState;
   result: ServiceResult | undefined;
+  /** Whether its end was handed on. */
+  isNoted: boolean;
 }
+
+/** Takes the deployments that have ended, by the states they were opened with, and starts others. */
+export type Next = (
+  ended: ReadonlyMap<WatchState, ServiceResult>,
+) => Promise<readonly WatchState[]>;
 
 /** What is asked of AWS, and answered to the watch. */
 export type Task = Exclude<Action, { kind: 'wait' | 'end' }>;
 
 /**
- * Follows deployments side by side, each to its verdict, the time limit or an interrupt. Returns
- * their results by the state they were opened with, and never throws.
+ * Follows deployments side by side, each to its verdict, the time limit or an interrupt; those that
+ * `next` starts join the same polls. Returns the results by the states that the deployments were
+ * opened with, and never throws.
  */
 export async function follow(
   tools: RolloutTools,
   settings: RolloutSettings,
   opened: readonly WatchState[],
   { start, interrupt }: TimeLimit,
+  next?: Next,
 ): Promise<ReadonlyMap<WatchState, ServiceResult>> {
   const { ecs, emit, signal } = tools;
-  const watches: readonly Watch[] = opened.map((state) => ({ state, result: undefined }));
+  const watches: Watch[] = [];
   const findPending = () => watches.filter(({ result }) => result === undefined);
   const step = (watch: Watch, seen: Seen): Action => {
-    const [state, events, action] = advance(watch.state, seen, secondsSince(start));
+    const [state, events, action] = advance(watch.state, seen, secondsSince(watch.start));
     watch.state = state;
     for (const event of events) emit(event);
     if (action.kind === 'end') watch.result = action.result;
@@ -100,19 +113,34 @@ export async function follow(
     } else if (isNews) emit({ kind: 'polls-failing', message });
   };
 
-  if (settings.noWait) endAll({ outcome: 'unknown', reason: 'not waited for' });
+  const open = (states: readonly WatchState[], since: number) => {
+    for (const state of states) {
+      watches.push({ opened: state, start: since, state, result: undefined, isNoted: false });
+    }
+    if (settings.noWait) endAll({ outcome: 'unknown', reason: 'not waited for' });
+    else if (states.length > 0) {
+      emit({
+        kind: 'watch-started',
+        services: states.map(({ move, ours }) => ({
+          cluster: shortName(move.service.cluster),
+          service: move.service.name,
+          revision: shortName(ours.taskDefinition),
+        })),
+        secondsLeft: settings.timeout / 1000 - secondsSince(start),
+      });
+    }
+  };
+  const startNext = async () => {
+    const ended = watches.filter(({ result, isNoted }) => result !== undefined && !isNoted);
+    for (const watch of ended) watch.isNoted = true;
+    if (ended.length > 0 && next !== undefined) {
+      open(await next(resultsOf(ended)), performance.now());
+    }
+  };
+
+  open(opened, start);
   let pending = findPending();
-  if (pending.length > 0) {
-    emit({
-      kind: 'watch-started',
-      services: pending.map(({ state: { move, ours } }) => ({
-        cluster: shortName(move.service.cluster),
-        service: move.service.name,
-        revision: shortName(ours.taskDefinition),
-      })),
-      secondsLeft: settings.timeout / 1000 - secondsSince(start),
-    });
-  }
+  if (pending.length === 0) await startNext();
   while (pending.length > 0) {
     try {
       await sleep(pauseBefore(settings.poll, polls), undefined, { signal });
@@ -128,14 +156,16 @@ export async function follow(
     } catch (error) {
       fail(error);
     }
+    await startNext();
     pending = findPending();
   }
   if (polls.polls > 0) emit({ kind: 'watch-ended', polls: polls.polls, calls, mostCalls });
+  return resultsOf(watches);
+}
+
+function resultsOf(watches: readonly Watch[]): ReadonlyMap<WatchState, ServiceResult> {
   return new Map(
-    watches.map(({ state, result }, index) => [
-      opened[index] ?? state,
-      result ?? resultOf(state.move, 'unknown'),
-    ]),
+    watches.map(({ opened, state, result }) => [opened, result ?? resultOf(state.move, 'unknown')]),
   );
 }
 

@@ -33,6 +33,9 @@ export type Act =
   | 'fail-a-check'
   | { readonly desiredCount: number };
 
+/** When an action happens. */
+export type Cue = number | 'read' | 'register';
+
 /** A situation to rehearse. */
 export interface Scenario {
   readonly summary: string;
@@ -56,8 +59,11 @@ export interface Scenario {
   /** Additional members of its application container. */
   readonly container?: Readonly<Record<string, unknown>>;
   readonly trouble?: readonly Trouble[];
-  /** Actions `at` seconds after the first UpdateService; with 0, when the sandbox starts. */
-  readonly acts?: readonly { readonly at: number; readonly act: Act }[];
+  /**
+   * Actions `at` seconds after the first UpdateService; with 0, when the sandbox starts; with `read`
+   * before the first DescribeServices, and with `register` after the first RegisterTaskDefinition.
+   */
+  readonly acts?: readonly { readonly at: Cue; readonly act: Act }[];
   /** Seconds for which reads return the state from before UpdateService. */
   readonly staleSeconds?: number;
   /** Seconds for which targets drain. */
@@ -410,6 +416,37 @@ const DEFINITIONS = {
     group: 'people',
     summary: 'someone else deploys the same revision again during the rollout',
     acts: [{ at: 15, act: 'deploy-the-same' }],
+  },
+  busy: {
+    group: 'people',
+    summary: "someone else's deployment is in progress, and succeeds after five minutes",
+    service: BEHIND_LOAD_BALANCER,
+    drainSeconds: 300,
+    acts: [{ at: 'read', act: 'deploy-another' }],
+  },
+  'busy-crash': {
+    group: 'people',
+    summary: "someone else's deployment is in progress, and ECS rolls it back",
+    faults: [{ name: 'crash', tasks: 3 }],
+    acts: [{ at: 'read', act: 'deploy-another' }],
+  },
+  'busy-crash-loop': {
+    group: 'people',
+    summary: "someone else's deployment is in progress, and its tasks crash forever",
+    faults: [{ name: 'crash' }],
+    service: breaker(false, false),
+    acts: [{ at: 'read', act: 'deploy-another' }],
+  },
+  'busy-paused': {
+    group: 'people',
+    summary: "someone else's deployment waits for approval",
+    service: strategy('BLUE_GREEN', { lifecycleHooks: [pause()] }),
+    acts: [{ at: 'read', act: 'deploy-another' }],
+  },
+  overtaken: {
+    group: 'people',
+    summary: 'someone else deploys another revision right before this deployment',
+    acts: [{ at: 'register', act: 'deploy-another' }],
   },
   'old-task-stopped': {
     group: 'people',

@@ -1,6 +1,6 @@
 import type { Clock } from './clock.ts';
 import type { Ecs } from './ecs/index.ts';
-import type { Act, Scene, Trouble } from './scenarios.ts';
+import type { Act, Cue, Scene, Trouble } from './scenarios.ts';
 import type { Operation, Operations } from './wire.ts';
 import {
   CLUSTER_NAME,
@@ -39,7 +39,13 @@ export function createStage(scene: Scene, { clock, ecs, ecr }: StageParts): Stag
   const left = new Map(trouble.map((item) => [item, item.times ?? Infinity]));
   const before = new Map<string, unknown>();
   let movedAt: number | undefined;
+  const done = new Set<Cue>();
   const call: Call = async (name, input) => ecs.operations[name]?.(input, { region: REGION });
+  const performOnce = async (cue: 0 | 'read' | 'register') => {
+    if (done.has(cue)) return;
+    done.add(cue);
+    for (const { at, act } of acts) if (at === cue) await perform(call, ecr, ecs, act);
+  };
   const isOn = ({ after, seconds = Infinity }: Trouble) => {
     if (after === undefined) return true;
     if (movedAt === undefined) return false;
@@ -48,7 +54,8 @@ export function createStage(scene: Scene, { clock, ecs, ecr }: StageParts): Stag
   };
   const stale =
     (name: string): Operation =>
-    (input, context) => {
+    async (input, context) => {
+      await performOnce('read');
       const isStale = movedAt !== undefined && clock.now() < movedAt + staleSeconds;
       const old = isStale ? before.get(name) : undefined;
       return old ?? ecs.operations[name]?.(input, context);
@@ -65,9 +72,15 @@ export function createStage(scene: Scene, { clock, ecs, ecr }: StageParts): Stag
     if (movedAt !== undefined) return answer;
     movedAt = clock.now();
     for (const { at, act } of acts) {
+      if (typeof at === 'string' || at === 0) continue;
       // An act that is no longer possible has no effect.
-      if (at > 0) clock.after(at, () => void perform(call, ecr, ecs, act).catch(() => undefined));
+      clock.after(at, () => void perform(call, ecr, ecs, act).catch(() => undefined));
     }
+    return answer;
+  };
+  const register: Operation = async (input, context) => {
+    const answer = await ecs.operations['RegisterTaskDefinition']?.(input, context);
+    await performOnce('register');
     return answer;
   };
   return {
@@ -83,12 +96,11 @@ export function createStage(scene: Scene, { clock, ecs, ecr }: StageParts): Stag
     operations: {
       ...ecs.operations,
       UpdateService: update,
+      RegisterTaskDefinition: register,
       DescribeServices: stale('DescribeServices'),
       ListServiceDeployments: stale('ListServiceDeployments'),
     },
-    open: async () => {
-      for (const { at, act } of acts) if (at === 0) await perform(call, ecr, ecs, act);
-    },
+    open: () => performOnce(0),
   };
 }
 

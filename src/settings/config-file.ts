@@ -6,6 +6,7 @@ import { suggest } from '../core/nearest.ts';
 import { EcsDeployError } from '../errors.ts';
 import { readInto, SETTING_KEYS, settingOf } from './lookup.ts';
 import type { SettingKey, Source } from './lookup.ts';
+import { readOrder } from './order.ts';
 
 /** The top level of a file, or one of its environments. */
 export interface Section extends Source {
@@ -28,14 +29,14 @@ const CONFIG_NAMES = [
   '.ecsdeployrc.json',
 ] as const;
 
-const keysOf = (where: 'top' | 'build' | 'service') =>
+const keysOf = (where: 'top' | 'build' | 'service' | 'entry') =>
   SETTING_KEYS.filter((key) => settingOf(key).file === where);
 
 /** The keys of the top level, of an environment, of an entry of `services` and of `build`. */
 export const FILE_KEYS = {
   file: [...keysOf('top'), 'build', ...keysOf('service'), 'services', 'environments'],
   environment: [...keysOf('top'), 'build', ...keysOf('service'), 'services'],
-  service: keysOf('service'),
+  service: [...keysOf('service'), ...keysOf('entry')],
   build: keysOf('build'),
 } as const;
 
@@ -184,7 +185,7 @@ function readServices(
     return undefined;
   }
   const seen = new Set<string>();
-  return node.items.flatMap((item) => {
+  const entries = node.items.flatMap((item) => {
     if (!isMap(item)) {
       const form = isScalar(item) ? `: write { service: ${String(item.value)} }` : '';
       problems.push(`${at(item as Node)}: an entry of "services" must hold keys and values${form}`);
@@ -205,6 +206,8 @@ function readServices(
     seen.add(identity);
     return [{ values, ...sourceAt(item, at) }];
   });
+  readOrder(entries, problems);
+  return entries;
 }
 
 function readKeys(

@@ -6,6 +6,8 @@ import { readConfigFile } from './config-file.ts';
 import type { ConfigFile, Section } from './config-file.ts';
 import { longFlag, readInto, SETTING_KEYS, settingOf, variableOf, waysToGive } from './lookup.ts';
 import type { KeyOf, Layer, SettingKey, Settings, Source } from './lookup.ts';
+import { readOrder, serviceOf } from './order.ts';
+import type { Order } from './order.ts';
 import type { CommandName } from './table.ts';
 
 /** The settings that change the environment variables of a container. */
@@ -16,10 +18,12 @@ type TargetKey = 'taskDefinition' | 'container' | 'containerImages' | VariableKe
 export type Target = Pick<Settings, TargetKey> & {
   readonly cluster: string;
   readonly service: string;
+  /** Undefined for a service that is not an entry of `services`. */
+  readonly order?: Order;
 };
 
 /** All settings of one run, merged and checked. */
-export interface Config extends Omit<Settings, 'service' | 'environment' | 'dockerfile'> {
+export interface Config extends Omit<Settings, 'service' | 'dockerfile' | 'after'> {
   /** Absolute. */
   readonly dockerfile: string;
   /** The config file that was read, absolute; undefined when there is none. */
@@ -79,7 +83,7 @@ export function resolveConfig(sources: Sources): Config {
       ? [...new Set((pick(layers, 'service') ?? []) as readonly string[])].map((service) =>
           targetOf(layers, service, base),
         )
-      : selectServices(listed, [flags, variables], problems).map((item) =>
+      : inOrder(listed, selectServices(listed, [flags, variables], problems), (item) =>
           // An entry overrides the section that lists it.
           targetOf(layers.toSpliced(layers.indexOf(listOwner), 0, item), serviceOf(item), base),
         );
@@ -126,7 +130,7 @@ export function resolveConfig(sources: Sources): Config {
 /** Throws one error that names every required setting that no source gives. */
 export function requireSettings(
   config: Partial<Config> & Pick<Config, 'targets' | 'file' | 'directory'>,
-  keys: readonly Exclude<SettingKey, 'environment'>[],
+  keys: readonly Exclude<SettingKey, 'environment' | 'after'>[],
 ): void {
   const missing = keys.filter((key) => {
     if (key === 'service') return config.targets.length === 0;
@@ -152,6 +156,29 @@ function allTargetsHaveCluster({ targets }: Pick<Config, 'targets'>): boolean {
 function targetOf(layers: readonly Source[], service: string, base: string): Target {
   const cluster = (pick(layers, 'cluster') ?? '') as string;
   return { service, cluster, ...targetSettings(layers, base) };
+}
+
+/** The targets of the selected entries, with their places in the order of all. */
+function inOrder(
+  listed: readonly Source[],
+  selected: readonly Source[],
+  targetOfEntry: (entry: Source) => Target,
+): readonly Target[] {
+  // Its problems were reported when the file was read.
+  const order = readOrder(listed, []);
+  const idOf = (entry: Source) => String(listed.indexOf(entry));
+  return selected.map((entry) => {
+    const before = order.get(entry) ?? [];
+    const isSelected = (item: Source) => selected.includes(item);
+    return {
+      ...targetOfEntry(entry),
+      order: {
+        id: idOf(entry),
+        after: before.filter(isSelected).map(idOf),
+        outside: before.filter((item) => !isSelected(item)).map(serviceOf),
+      },
+    };
+  });
 }
 
 function targetSettings(layers: readonly Source[], base: string): Pick<Settings, TargetKey> {
@@ -222,8 +249,6 @@ function exclusiveFlags({ values, nameOf }: Source): string[] {
     ([one, other]) => `${nameOf(one)} and ${nameOf(other)} cannot be used together`,
   );
 }
-
-const serviceOf = ({ values }: Source) => String((values.service as readonly string[])[0]);
 
 /** The first of the sources that gives a setting, with the value. */
 function giverOf<K extends SettingKey>(sources: readonly Source[], key: K) {

@@ -58,8 +58,11 @@ export interface Setting<T, C extends CommandName = CommandName> {
   readonly meaning: string;
   /** In the notation of commander; absent when only the config file gives the setting. */
   readonly flags?: string;
-  /** The part of the config file that holds the value; absent when the file cannot give it. */
-  readonly file?: 'top' | 'build' | 'service';
+  /**
+   * The part of the config file that holds the value: `service` is the top level or an entry of
+   * `services`, `entry` such an entry alone; absent when the file cannot give it.
+   */
+  readonly file?: 'top' | 'build' | 'service' | 'entry';
   readonly default?: NoInfer<T>;
   /** Maps of several sources are merged by key; otherwise the strongest source replaces the rest. */
   readonly merge?: true;
@@ -557,6 +560,53 @@ export const SETTINGS = {
     commands: [...MOVERS, 'help'],
     meaning: 'when the rollout fails: exit, watch or rollback (default: exit)',
     example: 'exit',
+  }),
+  confirm: setting({
+    reader: yes,
+    group: 'Rollout',
+    file: 'top',
+    default: false,
+    commands: MOVERS,
+    meaning: 'show the plan and ask before the first write; without a terminal, --yes is required',
+    example: 'true',
+  }),
+  yes: setting({
+    reader: yes,
+    group: 'Rollout',
+    rare: true,
+    flags: '--yes',
+    default: false,
+    commands: MOVERS,
+    meaning: 'continue without the question that "confirm" asks',
+  }),
+  after: setting({
+    reader: names,
+    group: 'Rollout',
+    file: 'entry',
+    default: [],
+    commands: ['rollout', 'deploy', 'verify'],
+    meaning: 'services whose rollout must have succeeded before this one starts',
+    example: '[api]',
+  }),
+  ifBusy: setting({
+    reader: oneOf('supersede', 'wait', 'refuse'),
+    group: 'Rollout',
+    rare: true,
+    flags: '--if-busy <action>',
+    default: 'supersede',
+    commands: [...MOVERS, 'verify'],
+    meaning:
+      'when a deployment is in progress: supersede it, wait for its end, or refuse (default: supersede)',
+  }),
+  ifOlder: setting({
+    reader: oneOf('warn', 'refuse', 'deploy'),
+    group: 'Rollout',
+    rare: true,
+    flags: '--if-older <action>',
+    default: 'warn',
+    commands: ['deploy', 'verify'],
+    meaning:
+      'when the service runs a newer commit of the repository: warn, refuse or deploy (default: warn)',
   }),
   detachOnInterrupt: setting({
     reader: yes,

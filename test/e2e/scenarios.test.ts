@@ -130,6 +130,17 @@ const ENDS: Readonly<Record<ScenarioName, End>> = {
     outcome: 'superseded',
     says: 'deploys hyeon9mak-task-dev:2 instead',
   },
+  busy: succeeds('is in progress: a new one supersedes it', { serving: 3 }),
+  'busy-crash': succeeds('was rolled back: ', { args: ['--if-busy', 'wait'], serving: 3 }),
+  'busy-crash-loop': {
+    ...fails('application-exit', 'has failed: '),
+    args: ['--if-busy', 'wait'],
+  },
+  'busy-paused': {
+    ...isRefused(3, 'to follow it: ecsdeploy rollout --watch'),
+    args: ['--if-busy', 'refuse'],
+  },
+  overtaken: isRefused(3, 'hyeon9mak-task-dev:2 was registered, but not deployed'),
   'old-task-stopped': succeeds('(2 of 2 tasks)'),
   'stopped-in-the-console': rollsBack(undefined, 'it was stopped by a user'),
   'stale-reads': succeeds('(2 of 2 tasks)'),
@@ -185,7 +196,8 @@ async function deployIn(scenario: ScenarioName, expected: End) {
   const world = await makeWorld({ scenario, speed });
   // Where the credentials have expired nobody can look.
   const look = () => world.service().catch(() => undefined);
-  const before = await look();
+  // In these, the first read of the service is the cue for someone else's deployment.
+  const before = scenario.startsWith('busy') ? undefined : await look();
   const named = args.map((arg) => arg.replace('REGISTRY', world.sandbox.registryHost));
   const end = await world.run(['deploy', '--json', ...named]);
   expect(end.stderr).toContain(says.replace('REGISTRY', world.sandbox.registryHost));

@@ -386,7 +386,8 @@ test('all that is wrong is refused at once, each problem once, with its own code
 test('what is doubtful is warned of', () => {
   const progress = aDeployment({ id: 'ecs-svc/2', rolloutState: 'IN_PROGRESS' });
   const service = aService({ deployments: [progress] });
-  const made = make({ services: [observed(aRevision('app:1'), { service })] });
+  const { definition: source } = aRevision('app:2', { cpu: '512', memory: '1024' });
+  const made = make({ services: [observed(aRevision('app:1'), { service, source })] });
   const warnings: string[] = [];
   enforce(
     { emit: (event) => void (event.kind === 'warning' && warnings.push(event.message)) },

@@ -54,7 +54,7 @@ const SAMPLES: {
     {
       image: t,
       builds: true,
-      services: [{ cluster: t, service: t, from: t, to: t, changes: changesOf(t) }],
+      services: [{ cluster: t, service: t, from: t, to: t, changes: changesOf(t), after: [t] }],
     },
   ],
   checked: (t) => [
@@ -93,6 +93,23 @@ const SAMPLES: {
   'register-skipped': (t) => [{ revision: t }],
   'register-retried': (t) => [{ family: t }],
   'rollout-started': (t) => [{ service: t, deployment: t, from: t, to: `new ${t}` }],
+  'after-ignored': (t) => [{ service: t, after: [t, t] }],
+  'service-waiting': (t) => [{ cluster: t, service: t, revision: t, after: [t, t] }],
+  'service-skipped': (t) =>
+    [[], [{ service: t, outcome: 'failed' as const }]].map((because) => ({
+      cluster: t,
+      service: t,
+      revision: t,
+      because,
+    })),
+  'left-deployed': (t) => [{ services: [{ cluster: t, service: t, revision: t }] }],
+  'wait-started': (t) => [{ services: [{ cluster: t, service: t, revision: t }], secondsLeft: 1 }],
+  'wait-ended': (t) =>
+    (['succeeded', 'failed', 'rolled-back', 'superseded'] as const).map((outcome) => ({
+      result: resultOf(t, outcome),
+      reason: t,
+      seconds: 1,
+    })),
   'watch-started': (t) => [{ services: [{ cluster: t, service: t, revision: t }], secondsLeft: 1 }],
   'rollout-unchanged': (t) => [{ service: t, revision: t }],
   error: (t) => {

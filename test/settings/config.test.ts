@@ -160,14 +160,14 @@ environments:
   ).toMatchInlineSnapshot(`
     "--poll: "3" needs a unit: write 3s or 3m
     ECSDEPLOY_MAX_FAILURES: must be a positive integer, not "many"
-    .ecsdeployrc:1: unknown key "clutser" (did you mean "cluster"? keys that exist: profile, region, repository, extraTags, platform, timeout, poll, maxFailures, onFailure, build, …)
+    .ecsdeployrc:1: unknown key "clutser" (did you mean "cluster"? keys that exist: profile, region, repository, extraTags, platform, timeout, poll, maxFailures, onFailure, confirm, …)
     .ecsdeployrc:2: "platform": must be one of linux/amd64, linux/arm64, not "linux/386"
     .ecsdeployrc:3: "timeout": "30" needs a unit: write 30s or 30m
     .ecsdeployrc:5: unknown key "dokerfile" (did you mean "dockerfile"? keys that exist: context, dockerfile, target, args, secrets, ssh, before)
     .ecsdeployrc:6: "build.args": must be KEY=VALUE, not "1"
     .ecsdeployrc:8: an entry of "services" needs the key "service"
-    .ecsdeployrc:9: unknown key "setenv" (did you mean "setEnv"? keys that exist: service, cluster, container, taskDefinition, setEnv, setSecrets, unsetEnv, containerImages)
-    .ecsdeployrc:11: unknown key "regoin" (did you mean "region"? keys that exist: profile, region, repository, extraTags, platform, timeout, poll, maxFailures, onFailure, build, …)
+    .ecsdeployrc:9: unknown key "setenv" (did you mean "setEnv"? keys that exist: service, cluster, container, taskDefinition, setEnv, setSecrets, unsetEnv, containerImages, after)
+    .ecsdeployrc:11: unknown key "regoin" (did you mean "region"? keys that exist: profile, region, repository, extraTags, platform, timeout, poll, maxFailures, onFailure, confirm, …)
     --env: .ecsdeployrc does not define the environment "prd" (did you mean "prod"? environments that exist: prod)"
   `);
 });
@@ -281,4 +281,52 @@ test('what is missing is listed with every way to give it', () => {
         service: set --service <name...>, ECSDEPLOY_SERVICE, or "service" in .ecsdeployrc
         repository: set --repository <name>, ECSDEPLOY_REPOSITORY, or "repository" in .ecsdeployrc]
     `);
+});
+
+const ORDERED = `services:
+  - { service: api }
+  - { service: worker, after: [api] }
+  - { service: mailer, after: [api, worker] }
+`;
+
+test('the order of services, and what is left of it with --service', () => {
+  const orders = (flags: Sources['flags']) =>
+    resolveIn({ '.ecsdeployrc': ORDERED }, { flags }).targets.map(({ order }) => order);
+  expect(orders({})).toEqual([
+    { id: '0', after: [], outside: [] },
+    { id: '1', after: ['0'], outside: [] },
+    { id: '2', after: ['0', '1'], outside: [] },
+  ]);
+  expect(orders({ service: ['mailer', 'worker'] })).toEqual([
+    { id: '1', after: [], outside: ['api'] },
+    { id: '2', after: ['1'], outside: ['api'] },
+  ]);
+});
+
+test('a service of several clusters comes after that of one of them, or of all others', () => {
+  const { targets } = resolveIn({
+    '.ecsdeployrc': `services:
+  - { service: api, cluster: eu }
+  - { service: api, cluster: us, after: [api] }
+  - { service: web, cluster: us, after: [us/api] }
+`,
+  });
+  expect(targets.map(({ order }) => order?.after)).toEqual([[], ['0'], ['1']]);
+});
+
+test('every mistake in the order is reported with its line', () => {
+  const file = `services:
+  - { service: api, after: [mailer] }
+  - { service: worker, after: [worker, wrker] }
+  - { service: mailer, after: [web] }
+  - { service: web, after: [api] }
+`;
+  expect(problemsOf({ '.ecsdeployrc': file })).toMatchInlineSnapshot(`
+    ".ecsdeployrc:3: "after": "worker" cannot come after itself
+    .ecsdeployrc:3: "after": "wrker" is not in "services" (did you mean "worker"? services that exist: api, worker, mailer, web)
+    .ecsdeployrc:2: "after" has a cycle: api comes after mailer, mailer comes after web, web comes after api"
+  `);
+  expect(problemsOf({ '.ecsdeployrc': 'service: api\nafter: [web]' })).toContain(
+    '.ecsdeployrc:2: unknown key "after"',
+  );
 });

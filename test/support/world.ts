@@ -152,10 +152,11 @@ export async function addService(
   { ecs }: World,
   serviceName: string,
   taskDefinition = 'hyeon9mak-task-dev:1',
+  cluster = 'backend',
 ): Promise<void> {
   await ecs.send(
     new CreateServiceCommand({
-      cluster: 'backend',
+      cluster,
       serviceName,
       taskDefinition,
       desiredCount: 1,

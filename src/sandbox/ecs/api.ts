@@ -3,6 +3,7 @@ import { awsFault } from '../wire.ts';
 import { beginDeployment, requestRollback } from './deployments.ts';
 import { continueDeployment } from './hooks.ts';
 import { makeService, updateService } from './services.ts';
+import { createClusterIn } from './start-world.ts';
 import type { Tag } from './definition.ts';
 import type { Service, ServiceDeployment, Simulation, Task } from './state.ts';
 import {
@@ -38,6 +39,11 @@ const invalid = (message: string): Error => awsFault('InvalidParameterException'
 
 /** The ECS API operations by name. */
 export const ECS_OPERATIONS: Readonly<Record<string, EcsOperation>> = {
+  CreateCluster: (simulation, { clusterName: name = 'default' }) => {
+    const cluster = simulation.clusters.get(name) ?? createClusterIn(simulation, name);
+    return { cluster: clusterView(cluster, false) };
+  },
+
   ListClusters: (simulation, input) => {
     const arns = [...simulation.clusters.values()].map(({ arn }) => arn);
     const { items, nextToken } = page(arns, input);

@@ -65,7 +65,7 @@ export function createEcs(options: EcsOptions): Ecs {
         },
       ]),
     ),
-    createCluster: (name) => createClusterIn(home, name),
+    createCluster: (name) => void createClusterIn(home, name),
     registerTaskDefinition: (input) =>
       home.enter(() => registerTaskDefinition(home, input, true).arn),
     createService: (input, hasFailed = false) => createOldService(home, input, hasFailed),

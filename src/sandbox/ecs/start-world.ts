@@ -6,7 +6,7 @@ import {
   tripBreaker,
 } from './deployments.ts';
 import { makeService } from './services.ts';
-import type { Simulation } from './state.ts';
+import type { Cluster, Simulation } from './state.ts';
 import { announce } from './events.ts';
 import { ecsArn, findCluster, primaryOf } from './lookups.ts';
 import { architectureOf, findTaskDefinition } from './task-definitions.ts';
@@ -16,9 +16,11 @@ const DAY_SECONDS = 86_400;
 const ROLLOUT_SECONDS = 94;
 
 /** Creates an empty cluster. */
-export function createClusterIn(simulation: Simulation, name: string): void {
+export function createClusterIn(simulation: Simulation, name: string): Cluster {
   const arn = ecsArn(simulation, `cluster/${name}`);
-  simulation.clusters.set(name, { name, arn, services: new Map() });
+  const cluster: Cluster = { name, arn, services: new Map() };
+  simulation.clusters.set(name, cluster);
+  return cluster;
 }
 
 /**
