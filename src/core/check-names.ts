@@ -1,6 +1,7 @@
 /** The checks that `--skip-check` can skip. */
 export const CHECK_NAMES = [
   'member-names',
+  'definition',
   'image-platform',
   'image-exists',
   'image-scan',

@@ -1,5 +1,6 @@
 import type { ErrorCode } from '../errors.ts';
 import type { CheckName } from './check-names.ts';
+import { brokenRules } from './definition-rules.ts';
 import type { Service } from './ecs.ts';
 import { containersOf, placeOfArn, shortName } from './task-definition.ts';
 import type { JsonObject } from './task-definition.ts';
@@ -37,6 +38,29 @@ export function isFargate(
   if (launchType !== undefined) return launchType === 'FARGATE';
   const compatible = definition['requiresCompatibilities'];
   return Array.isArray(compatible) && compatible.includes('FARGATE');
+}
+
+/**
+ * Whether ECS would register a definition. What the revision that it came from breaks as well is no
+ * problem: ECS has registered that one.
+ */
+export function checkDefinition(definition: JsonObject, origin: JsonObject): Answer {
+  const accepted = new Set(brokenRules(origin).map(({ text }) => text));
+  const rules = brokenRules(definition).filter(({ text }) => !accepted.has(text));
+  const refused = rules.filter(({ isCertain }) => isCertain);
+  const [told, status] =
+    refused.length > 0 ? ([refused, 'fail'] as const) : ([rules, 'warn'] as const);
+  if (told.length === 0) return ok(`${containersOf(definition).length} containers`);
+  return {
+    status,
+    message: [
+      status === 'fail'
+        ? 'ECS refuses the task definition:'
+        : 'ECS may refuse the task definition:',
+      ...told.map(({ path, text }) => `  ${path}: ${text}`),
+    ].join('\n'),
+    hint: `change ${told.length === 1 ? 'that member' : 'those members'} of the task definition${status === 'fail' ? '; if ECS accepts it: --skip-check definition' : ''}`,
+  };
 }
 
 /** MiB of memory that Fargate gives to CPU units: from, to, in steps (ECS guide, task sizes). */

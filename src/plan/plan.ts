@@ -6,6 +6,7 @@ import type { CheckName, SkippableCheck } from '../core/check-names.ts';
 import {
   checkCapacity,
   checkContainerPorts,
+  checkDefinition,
   checkExecutionRole,
   checkInProgress,
   checkLatest,
@@ -268,6 +269,7 @@ function checkService(
   return [
     check('deployment-in-progress', about, () => checkInProgress(service)),
     check('deployment-percent', about, () => checkCapacity(service)),
+    check('definition', about, () => checkDefinition(definition, running.definition)),
     check('container-port', about, () => checkContainerPorts(service, definition)),
     check('port-names', about, () => checkPortNames(service, definition)),
     check('network-mode', about, () => checkNetworkMode(service, definition)),

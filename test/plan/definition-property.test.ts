@@ -6,6 +6,7 @@ import { definitionShape } from '../../src/aws/definition-shape.ts';
 import { openEcs } from '../../src/aws/ecs.ts';
 import type { Ecs } from '../../src/aws/ecs.ts';
 import { describeRevision, registerDefinition } from '../../src/aws/revisions.ts';
+import { brokenRules } from '../../src/core/definition-rules.ts';
 import type { Shape } from '../../src/core/members.ts';
 import type { JsonObject } from '../../src/core/task-definition.ts';
 import { startSandbox } from '../../src/sandbox/sandbox.ts';
@@ -61,8 +62,8 @@ const pairs = (member: string, prefix: string) =>
     { selector: ({ name }) => name, maxLength: 6 },
   );
 
-const thousand = text.map((value) =>
-  Array.from({ length: 1000 }, (_, index) => ({ name: `E_${index}`, value: `${value}${index}` })),
+const hundreds = text.map((value) =>
+  Array.from({ length: 300 }, (_, index) => ({ name: `E_${index}`, value: `${value}${index}` })),
 );
 
 /** What ECS checks, or what would need more than one member to agree; all else is arbitrary. */
@@ -86,7 +87,7 @@ const CHECKED: Readonly<Record<string, fc.Arbitrary<unknown>>> = {
   '.containerDefinitions.essential': fc.constant(true),
   '.containerDefinitions.environment': fc.oneof(
     { weight: 15, arbitrary: pairs('value', 'E_') },
-    { weight: 1, arbitrary: thousand },
+    { weight: 1, arbitrary: hundreds },
   ),
   '.containerDefinitions.secrets': pairs('valueFrom', 'S_'),
   '.containerDefinitions.portMappings.hostPort': fc.constant(0),
@@ -133,6 +134,28 @@ const NEEDED: Readonly<Record<string, readonly string[]>> = {
   '.containerDefinitions': ['image', 'memory'],
 };
 
+/** A definition without the members, or the entries of lists, that ECS would refuse. */
+function acceptable(definition: JsonObject): JsonObject {
+  const repaired = structuredClone(definition);
+  let last = '';
+  for (let turn = 0; ; turn += 1) {
+    const rule = refused(repaired);
+    if (rule === undefined) return repaired;
+    if (turn > 500) throw new Error(`${rule.path}: ${rule.text}`);
+    const path = rule.path.split(/[.[\]]+/).filter((part) => part !== '');
+    // What is wrong without the member, too, is wrong with its owner.
+    if (`${rule.path}${rule.text}` === last) path.pop();
+    last = `${rule.path}${rule.text}`;
+    const member = path.pop() ?? '';
+    const owner = path.reduce((part, name) => (part as JsonObject)[name], repaired as unknown);
+    if (Array.isArray(owner)) owner.splice(Number(member), 1);
+    else Reflect.deleteProperty(owner as object, member);
+  }
+}
+
+const refused = (definition: JsonObject) =>
+  brokenRules(definition).find(({ isCertain }) => isCertain);
+
 interface Named extends JsonObject {
   readonly name: string;
 }
@@ -170,7 +193,9 @@ function arbitraryEdit({ containerDefinitions }: Described['taskDefinition']) {
           Object.entries(others).filter(([name]) => !container.includes(name)),
         ),
         setEnv: valuesOf('set'),
-        setSecrets: valuesOf('secret'),
+        setSecrets: Object.fromEntries(
+          of('secret').map(([name, , value]) => [name, value === '' ? 'parameter' : value]),
+        ),
         unsetEnv: of('unset').map(([name]) => name),
       };
     });
@@ -242,7 +267,7 @@ test('render, register and describe change exactly what was asked, whatever a de
   const source = arbitraryOf(await definitionShape()) as fc.Arbitrary<JsonObject>;
   await fc.assert(
     fc.asyncProperty(source, fc.nat(), async (arbitrary, seed) => {
-      const registered = JSON.parse(JSON.stringify(arbitrary)) as JsonObject;
+      const registered = acceptable(JSON.parse(JSON.stringify(arbitrary)) as JsonObject);
       const { tags, ...definition } = registered;
       await callEcs(sandbox, 'RegisterTaskDefinition', registered);
       const before = await describeDefinition(sandbox, FAMILY);
