@@ -1,5 +1,6 @@
 import type { ImageResult } from '../core/result.ts';
 import { serviceResult } from '../core/result.ts';
+import { isManaged } from '../core/express.ts';
 import { likelyPlatform } from '../core/image.ts';
 import { sameDefinition } from '../core/normal-form.ts';
 import { runningByRevision, servingRevision } from '../core/status.ts';
@@ -56,6 +57,7 @@ export async function deploy(context: Context<'deploy'>): Promise<CommandResult>
     ...item,
     definition: replaceImage(item.definition, source.reference, image.reference),
     origin: item.running,
+    isManaged: item.service.isExpress && isManaged(item.service, item.definition),
   }));
   const [registrations, proven] = await allOrRefuse([
     registerDrafts(tools, drafts),
@@ -145,11 +147,12 @@ function tellPlan({ emit }: Tools, { services }: Plan, image: ImagePlan): void {
     kind: 'plan',
     image: image.reference,
     builds: image.kind === 'build',
-    services: services.map(({ target, running, changes }) => ({
+    services: services.map(({ target, service, running, changes }) => ({
       cluster: shortName(target.cluster),
       service: target.service,
       from: shortName(running.arn),
       to: undefined,
+      isExpress: service.isExpress,
       changes,
     })),
   });

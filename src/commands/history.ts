@@ -6,6 +6,7 @@ import { serviceResult } from '../core/result.ts';
 import { runningByRevision, servingRevision } from '../core/status.ts';
 import { shortName } from '../core/task-definition.ts';
 import { allOrRefuse } from '../errors.ts';
+import { byContent } from '../plan/express-history.ts';
 import { requireSettings } from '../settings/config.ts';
 import type { Target } from '../settings/config.ts';
 import { connectTools } from './connect.ts';
@@ -41,7 +42,8 @@ async function readHistory(tools: Tools, target: Target): Promise<ServiceHistory
     past.flatMap(({ taskDefinition }) => taskDefinition ?? []),
     new Map(),
   );
-  const back = rollbackTarget(service, record, past);
+  const seen = await byContent(ecs, { service, past });
+  const back = rollbackTarget(seen.service, record, seen.past);
   return {
     service: service.name,
     cluster: shortName(service.cluster),

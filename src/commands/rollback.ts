@@ -48,11 +48,12 @@ function dryRun({ emit }: Tools, { services }: Plan): CommandResult {
     kind: 'plan',
     image: undefined,
     builds: false,
-    services: moves.map(({ target, from, to, changes }) => ({
+    services: moves.map(({ target, service, from, to, changes }) => ({
       cluster: shortName(target.cluster),
       service: target.service,
       from: shortName(from),
       to: shortName(to),
+      isExpress: service.isExpress,
       changes,
     })),
   });

@@ -171,6 +171,19 @@ export const PERMISSIONS: readonly Permission[] = [
     only: { words: 'a task definition with tags' },
   },
   { action: 'ecs:UpdateService', on: 'Service', needed: ['deploy', 'rollout', 'rollback'] },
+  {
+    action: 'ecs:UpdateExpressGatewayService',
+    on: 'Service',
+    needed: ['deploy', 'rollout', 'rollback'],
+    only: { words: 'an Express service, in place of ecs:UpdateService' },
+  },
+  {
+    action: 'ecs:DescribeExpressGatewayService',
+    on: 'Service',
+    needed: [],
+    optional: ['deploy', 'rollout', 'rollback', 'status', 'verify'],
+    only: { words: 'an Express service' },
+  },
   { action: 'ecr:GetAuthorizationToken', on: 'Anything', needed: PUSHERS },
   {
     action: 'ecr:DescribeRepositories',

@@ -16,6 +16,7 @@ import {
 import type { Cause, FailedTask } from './diagnosis.ts';
 import { primaryOf } from './ecs.ts';
 import type { Deployment, Service, ServiceEvent } from './ecs.ts';
+import type { ExpressMove } from './express.ts';
 import { failuresOf, giveUp } from './give-up.ts';
 import type { GiveUpPolicy, RolloutHealth } from './give-up.ts';
 import { LOST_STOP_POLLS, SEARCH_POLLS } from './pacing.ts';
@@ -40,6 +41,8 @@ export interface WatchedMove {
   readonly registered: boolean;
   /** Containers whose image was replaced; empty where they are not known. */
   readonly containers: readonly string[];
+  /** Of an Express service. */
+  readonly express?: ExpressMove | undefined;
 }
 
 /** How a watch behaves, the same from its first poll to its last. */

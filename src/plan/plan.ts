@@ -24,8 +24,15 @@ import {
   skip,
 } from '../core/checks.ts';
 import type { Answer, Finding } from '../core/checks.ts';
+import {
+  checkExpressContainer,
+  checkExpressDrift,
+  checkManagedChanges,
+} from '../core/checks-express.ts';
 import { lastGood, primaryOf } from '../core/ecs.ts';
 import type { Service } from '../core/ecs.ts';
+import { isManaged } from '../core/express.ts';
+import type { ExpressMove } from '../core/express.ts';
 import {
   INPUTS_LABEL,
   DEFAULT_PLATFORM,
@@ -80,6 +87,8 @@ export interface ServicePlan {
   readonly containers: readonly string[];
   /** ARN of the revision to go back to. */
   readonly previous: string;
+  /** Of an Express service. */
+  readonly express: ExpressMove | undefined;
 }
 
 /** A finding, with the error of its failure if that is not made from the finding itself. */
@@ -141,7 +150,10 @@ export function plan(config: PlanSettings, input: PlanInput): Plan {
 export function taskPlatforms(services: readonly Observed[]): readonly TaskPlatform[] {
   return services.flatMap(({ read }) => {
     const observed = valueOf(read);
-    return observed === undefined ? [] : [platformOf(sourceOf(observed), observed.service)];
+    if (observed === undefined) return [];
+    const { service } = observed;
+    const platform = platformOf(sourceOf(observed), service);
+    return [service.isExpress ? { ...platform, canSwitch: true } : platform];
   });
 }
 
@@ -194,7 +206,7 @@ function planService(
       check: 'service',
       about,
       ...ok(
-        `ACTIVE, runs ${shortName(running.arn)} with ${service.running} of ${service.desired} tasks`,
+        `ACTIVE${service.isExpress ? ', an Express service' : ''}, runs ${shortName(running.arn)} with ${service.running} of ${service.desired} tasks`,
       ),
     },
   ];
@@ -206,7 +218,10 @@ function planService(
     const names = containersOf(definition).map(({ name }) => String(name));
     findings.push({ check: 'containers', about, ...ok(names.join(', ')) });
   }
+  const changes = diffDefinitions(running.definition, definition, { showValues });
   if (checked) findings.push(...checkService(check, about, read.value, definition));
+  if (service.isExpress)
+    findings.push(...checkExpress(check, about, read.value, definition, changes));
   const lookups = checked
     ? serviceLookups(about, target, read.value, definition, findings)
     : imageLookups(about, read.value);
@@ -219,7 +234,10 @@ function planService(
       way: next.kind === 'render' ? 'move' : next.way,
       ...wayOf(read.value),
       definition,
-      changes: diffDefinitions(running.definition, definition, { showValues }),
+      changes,
+      express: service.isExpress
+        ? { running: running.definition, configuration: read.value.express }
+        : undefined,
       containers: draft.containers,
     },
     findings,
@@ -284,6 +302,37 @@ function checkService(
       ? [check('latest-revision', about, () => checkLatest(running.arn, latest?.arn))]
       : []),
   ];
+}
+
+/** What Express Mode allows, and what it will do. */
+function checkExpress(
+  check: Check,
+  about: string,
+  { service, running, next, express }: ObservedService,
+  definition: JsonObject,
+  changes: readonly Change[],
+): PlanFinding[] {
+  if (next.kind === 'revision' && next.way !== 'move') return [];
+  const answers = [() => checkExpressContainer(definition)];
+  if (next.kind === 'render') {
+    answers.push(() => checkExpressDrift(service, express));
+    if (isManaged(service, running.definition)) {
+      answers.push(() => checkExpressChanges(service, definition, changes));
+    }
+  }
+  return answers.map((answer) => check('express', about, answer));
+}
+
+function checkExpressChanges(
+  service: Service,
+  definition: JsonObject,
+  changes: readonly Change[],
+): Answer {
+  if (isManaged(service, definition)) return checkManagedChanges(service, changes);
+  return {
+    status: 'warn',
+    message: `"${service.name}" moves from the task definition that Express Mode makes to ${String(definition['family'])}: from then on it runs what is registered there.`,
+  };
 }
 
 /** The look-ups for a definition; adds a skipped finding for each kind that it does not use. */
@@ -555,9 +604,9 @@ function checkTasks(
 ): PlanFinding[] {
   const { what, platforms, tasks, hint } = image;
   const byPlatform = new Map(tasks.map((task) => [JSON.stringify(task), task]));
-  return [...byPlatform.values()].map(({ platform: wanted, isAssumed }) =>
+  return [...byPlatform.values()].map(({ platform: wanted, isAssumed, canSwitch }) =>
     check('image-platform', 'image', () =>
-      checkPlatform({ what, platforms, wanted, isAssumed, hint: hint(wanted) }),
+      checkPlatform({ what, platforms, wanted, isAssumed, canSwitch, hint: hint(wanted) }),
     ),
   );
 }

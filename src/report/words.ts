@@ -61,8 +61,11 @@ const WORDS: Words = {
       ...(image === undefined
         ? []
         : [line('step', `Image ${image}${builds ? ' (to be built)' : ''}`)]),
-      ...services.flatMap(({ cluster, service, from, to, changes }) => [
-        line('step', `Service ${service} in ${cluster} runs ${from}${moveNote(from, to)}`),
+      ...services.flatMap(({ cluster, service, from, to, isExpress, changes }) => [
+        line(
+          'step',
+          `${isExpress ? 'Express service' : 'Service'} ${service} in ${cluster} runs ${from}${moveNote(from, to)}`,
+        ),
         ...formatChanges(changes).map(({ kind, text }) => line(kind, `  ${text}`)),
       ]),
     ],

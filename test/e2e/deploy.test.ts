@@ -183,8 +183,12 @@ test('a dry run shows what is set of the task, without the values of a file', as
   const world = await makeWorld({ files });
   const args = '--dry-run --env-file prod.env --replace-env --set-cpu 1024 --set-memory 2GB';
   const end = await world.run([
-    ...['deploy', ...args.split(' '), '--set-command', "java -jar 'a b.jar'"],
-    ...['--set-task-role', 'app', '--set-tag', 'team=web', '--set-tag', 'commit=abc'],
+    'deploy',
+    ...args.split(' '),
+    "--set-command=java -jar 'a b.jar'",
+    '--set-task-role=app',
+    '--set-tag=team=web',
+    '--set-tag=commit=abc',
   ]);
   expect(end.status, end.stderr).toBe(0);
   expect(stable(end.stderr, world)).toMatchInlineSnapshot(`
