@@ -128,8 +128,8 @@ const RESOURCES = {
   Secrets: 'the secrets of the task definition',
 } as const;
 
-/** Settings that an action depends on. */
-type Occasion = 'createRepository' | 'onFailure';
+/** What an action depends on: a setting, or that the service is one of Express Mode. */
+type Occasion = 'createRepository' | 'onFailure' | 'express';
 
 /** One action, and the commands that require it or use it if allowed. */
 interface Permission {
@@ -175,14 +175,14 @@ export const PERMISSIONS: readonly Permission[] = [
     action: 'ecs:UpdateExpressGatewayService',
     on: 'Service',
     needed: ['deploy', 'rollout', 'rollback'],
-    only: { words: 'an Express service, in place of ecs:UpdateService' },
+    only: { setting: 'express', words: 'an Express service' },
   },
   {
     action: 'ecs:DescribeExpressGatewayService',
     on: 'Service',
     needed: [],
     optional: ['deploy', 'rollout', 'rollback', 'status', 'verify'],
-    only: { words: 'an Express service' },
+    only: { setting: 'express', words: 'an Express service' },
   },
   { action: 'ecr:GetAuthorizationToken', on: 'Anything', needed: PUSHERS },
   {

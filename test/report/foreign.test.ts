@@ -54,7 +54,9 @@ const SAMPLES: {
     {
       image: t,
       builds: true,
-      services: [{ cluster: t, service: t, from: t, to: t, changes: changesOf(t) }],
+      services: [
+        { cluster: t, service: t, from: t, to: t, isExpress: true, changes: changesOf(t) },
+      ],
     },
   ],
   checked: (t) => [
@@ -243,6 +245,7 @@ const OUTPUTS: {
         taskDefinition: t,
         serving: t,
         runningByRevision: { [t]: 1 },
+        express: { endpoint: t, taskDefinition: t },
         deployments: [
           {
             id: t,
