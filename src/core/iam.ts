@@ -312,12 +312,16 @@ function isCalled({ only }: Permission, occasions: ReadonlySet<Occasion>): boole
   return only?.setting === undefined || occasions.has(only.setting);
 }
 
-/** The actions that a command needs only with settings that are not in use, one sentence each. */
+/** The actions that a command needs only in cases that the names do not tell, a sentence for each case. */
 export function furtherActions(command: IamCommand, { occasions }: PolicyNames): readonly string[] {
-  return PERMISSIONS.filter(
-    (row) =>
-      !isCalled(row, occasions) && [...row.needed, ...(row.optional ?? [])].includes(command),
-  ).map(({ action, only }) => `${only?.words} also needs ${action}`);
+  const actions = new Map<string, string[]>();
+  for (const row of PERMISSIONS) {
+    const { action, only, needed, optional = [] } = row;
+    if (isCalled(row, occasions) || ![...needed, ...optional].includes(command)) continue;
+    const words = only?.words ?? '';
+    actions.set(words, [...(actions.get(words) ?? []), action]);
+  }
+  return [...actions].map(([words, list]) => `${words} also needs ${list.join(' and ')}`);
 }
 
 type Place = Pick<Statement, 'Resource' | 'Condition'>;

@@ -220,7 +220,7 @@ function planService(
   }
   const changes = diffDefinitions(running.definition, definition, { showValues });
   if (checked) findings.push(...checkService(check, about, read.value, definition));
-  if (service.isExpress)
+  if (service.isExpress && (checked || next.kind === 'revision'))
     findings.push(...checkExpress(check, about, read.value, definition, changes));
   const lookups = checked
     ? serviceLookups(about, target, read.value, definition, findings)
