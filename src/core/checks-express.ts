@@ -66,3 +66,11 @@ export function checkManagedChanges(service: Service, changes: readonly Change[]
     hint: `leave it out, or deploy a task definition of another family with --task-definition, which has the container "${EXPRESS_CONTAINER}"`,
   };
 }
+
+/** A definition of the user in place of the one that Express Mode makes. */
+export function checkManagedEnd(service: Service, { family }: JsonObject): Answer {
+  return {
+    status: 'warn',
+    message: `"${service.name}" moves from the task definition that Express Mode makes to ${String(family)}: from then on it runs what is registered there.`,
+  };
+}

@@ -28,6 +28,7 @@ import {
   checkExpressContainer,
   checkExpressDrift,
   checkManagedChanges,
+  checkManagedEnd,
 } from '../core/checks-express.ts';
 import { lastGood, primaryOf } from '../core/ecs.ts';
 import type { Service } from '../core/ecs.ts';
@@ -87,7 +88,7 @@ export interface ServicePlan {
   readonly containers: readonly string[];
   /** ARN of the revision to go back to. */
   readonly previous: string;
-  /** Of an Express service. */
+  /** Of an Express service that moves. */
   readonly express: ExpressMove | undefined;
 }
 
@@ -219,6 +220,7 @@ function planService(
     findings.push({ check: 'containers', about, ...ok(names.join(', ')) });
   }
   const changes = diffDefinitions(running.definition, definition, { showValues });
+  const way = next.kind === 'render' ? 'move' : next.way;
   if (checked) findings.push(...checkService(check, about, read.value, definition));
   if (service.isExpress && (checked || next.kind === 'revision'))
     findings.push(...checkExpress(check, about, read.value, definition, changes));
@@ -231,13 +233,14 @@ function planService(
       service,
       running,
       latest,
-      way: next.kind === 'render' ? 'move' : next.way,
+      way,
       ...wayOf(read.value),
       definition,
       changes,
-      express: service.isExpress
-        ? { running: running.definition, configuration: read.value.express }
-        : undefined,
+      express:
+        service.isExpress && way === 'move'
+          ? { running: running.definition, configuration: read.value.express }
+          : undefined,
       containers: draft.containers,
     },
     findings,
@@ -313,26 +316,16 @@ function checkExpress(
   changes: readonly Change[],
 ): PlanFinding[] {
   if (next.kind === 'revision' && next.way !== 'move') return [];
-  const answers = [() => checkExpressContainer(definition)];
-  if (next.kind === 'render') {
-    answers.push(() => checkExpressDrift(service, express));
-    if (isManaged(service, running.definition)) {
-      answers.push(() => checkExpressChanges(service, definition, changes));
-    }
-  }
-  return answers.map((answer) => check('express', about, answer));
-}
-
-function checkExpressChanges(
-  service: Service,
-  definition: JsonObject,
-  changes: readonly Change[],
-): Answer {
-  if (isManaged(service, definition)) return checkManagedChanges(service, changes);
-  return {
-    status: 'warn',
-    message: `"${service.name}" moves from the task definition that Express Mode makes to ${String(definition['family'])}: from then on it runs what is registered there.`,
-  };
+  const container = check('express', about, () => checkExpressContainer(definition));
+  if (next.kind === 'revision') return [container];
+  const drift = check('express', about, () => checkExpressDrift(service, express));
+  if (!isManaged(service, running.definition)) return [container, drift];
+  // To skip it would leave out what was asked for.
+  const name = { check: 'containers', about } as const;
+  const change = isManaged(service, definition)
+    ? { ...name, ...checkManagedChanges(service, changes) }
+    : check('express', about, () => checkManagedEnd(service, definition));
+  return [container, drift, change];
 }
 
 /** The look-ups for a definition; adds a skipped finding for each kind that it does not use. */
