@@ -1,3 +1,4 @@
+import { optional } from '../aws/optional.ts';
 import { currentRecord, pastRollouts } from '../aws/rollouts.ts';
 import { describeService } from '../aws/services.ts';
 import { pastDeployment, rollbackTarget } from '../core/history.ts';
@@ -42,7 +43,11 @@ async function readHistory(tools: Tools, target: Target): Promise<ServiceHistory
     past.flatMap(({ taskDefinition }) => taskDefinition ?? []),
     new Map(),
   );
-  const seen = await byContent(ecs, { service, past });
+  const what = 'the contents of the revisions';
+  const seen = (await optional(tools, what, byContent(ecs, { service, past }))) ?? {
+    service,
+    past,
+  };
   const back = rollbackTarget(seen.service, record, seen.past);
   return {
     service: service.name,
