@@ -119,7 +119,7 @@ function addMiddleware(
 }
 
 /** Keeps the text of the command's answer, for members that the SDK's schema lacks. */
-function captureBody(command: AnyCommand): () => string {
+export function captureBody(command: AnyCommand): () => string {
   let text = '';
   addMiddleware(command, 'deserialize', 'low', (next) => async (args) => {
     const result = await next(args);
@@ -133,7 +133,7 @@ function captureBody(command: AnyCommand): () => string {
 }
 
 /** Sends this text instead of what the SDK's schema made of the input. */
-function replaceBody(command: AnyCommand, body: string): void {
+export function replaceBody(command: AnyCommand, body: string): void {
   addMiddleware(command, 'build', 'high', (next) => (args) => {
     args.request.body = body;
     return next(args);

@@ -2,14 +2,15 @@ import { optional } from '../aws/optional.ts';
 import { currentRecord } from '../aws/rollouts.ts';
 import { describeService } from '../aws/services.ts';
 import { allTasksOf } from '../aws/tasks.ts';
-import type { Deployment, RolloutRecord, Task } from '../core/ecs.ts';
+import type { Deployment, ExpressConfiguration, RolloutRecord, Task } from '../core/ecs.ts';
 import { shownImage } from '../core/image.ts';
 import { serviceResult } from '../core/result.ts';
 import type { Output } from '../core/result.ts';
 import { runningByRevision, servingRevision } from '../core/status.ts';
-import type { DeploymentStatus, ServiceStatus, TaskStatus } from '../core/status.ts';
+import type { DeploymentStatus, ExpressStatus, ServiceStatus, TaskStatus } from '../core/status.ts';
 import { shortName } from '../core/task-definition.ts';
 import { allOrRefuse } from '../errors.ts';
+import { readExpress } from '../plan/observe.ts';
 import { requireSettings } from '../settings/config.ts';
 import type { Target } from '../settings/config.ts';
 import { connectTools } from './connect.ts';
@@ -48,7 +49,7 @@ export async function status(context: Context<'status'>): Promise<CommandResult>
     image: null,
     services: found.map((shown) => {
       const { service, cluster, taskDefinition, desired, running, serving } = shown;
-      const { deployments, tasks, events } = shown;
+      const { express, deployments, tasks, events } = shown;
       return serviceResult({
         service,
         cluster,
@@ -60,6 +61,7 @@ export async function status(context: Context<'status'>): Promise<CommandResult>
         serving,
         runningByRevision: shown.runningByRevision,
         failedTasks: deployments[0]?.failedTasks ?? 0,
+        express,
         deployments,
         tasks,
         events,
@@ -92,8 +94,9 @@ async function readStatus(
 ): Promise<{ readonly status: ServiceStatus; readonly images: Images }> {
   const { ecs } = tools;
   const service = await describeService(ecs, target);
-  const [record, running = [], stopped = []] = await Promise.all([
+  const [record, express, running = [], stopped = []] = await Promise.all([
     currentRecord(tools, service),
+    readExpress(tools, service),
     optional(tools, 'ecs:ListTasks', allTasksOf(ecs, service, 'RUNNING')),
     optional(tools, 'ecs:ListTasks', allTasksOf(ecs, service, 'STOPPED')),
   ]);
@@ -111,6 +114,7 @@ async function readStatus(
     taskDefinition: service.taskDefinition,
     serving: servingRevision(service, record),
     runningByRevision: runningByRevision(service),
+    express: service.isExpress ? expressStatus(express) : null,
     deployments: service.deployments.map((deployment) =>
       deploymentStatus(
         deployment,
@@ -125,6 +129,12 @@ async function readStatus(
       .map(({ createdAt, message }) => ({ createdAt: createdAt?.toISOString() ?? null, message })),
   };
   return { status: shown, images };
+}
+
+function expressStatus(configuration: ExpressConfiguration | undefined): ExpressStatus {
+  const { endpoint, taskDefinition = null } = configuration ?? {};
+  const url = endpoint?.includes('://') === false ? `https://${endpoint}/` : endpoint;
+  return { endpoint: url ?? null, taskDefinition };
 }
 
 function deploymentStatus(

@@ -8,6 +8,7 @@ export const CHECK_NAMES = [
   'container-port',
   'port-names',
   'port-mappings',
+  'express',
   'network-mode',
   'launch-type',
   'volumes',

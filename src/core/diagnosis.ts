@@ -397,11 +397,22 @@ export function isLogLate(task: FailedTask): boolean {
   );
 }
 
+type DiagnosedService = Pick<Service, 'cluster' | 'name'> & Partial<Pick<Service, 'isExpress'>>;
+
 /** Finds the cause that an event of the service names; undefined for events without a failure. */
 export function diagnoseEvent(
   message: string,
-  { cluster, name }: Pick<Service, 'cluster' | 'name'>,
+  { cluster, name, isExpress = false }: DiagnosedService,
 ): Cause | undefined {
+  if (isExpress && /deployment failed: .*\balarm\b/i.test(message)) {
+    return {
+      code: 'unknown',
+      summary: 'the alarm of Express Mode fired: more than 1 % of the responses were 4xx or 5xx',
+      hint: `find the requests that fail: ecsdeploy logs --cluster ${shortName(cluster)} --service ${name}; requests of bots for paths that do not exist count as well`,
+      evidence: [message],
+      tasks: 0,
+    };
+  }
   if (!/\b(?:was unable to|could not launch|failed to launch)\b/.test(message)) return undefined;
   const rule = firstRule(message, { cluster: shortName(cluster), service: name });
   return rule && { ...rule, evidence: [message], tasks: 0 };

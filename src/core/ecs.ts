@@ -1,4 +1,5 @@
 /** What AWS answers, as our own total types: `aws/` maps every answer to them once, and checks it. */
+import type { JsonObject } from './task-definition.ts';
 
 /** How ECS calls the state of a deployment's rollout; undefined behind a Classic Load Balancer. */
 export type RolloutState = 'IN_PROGRESS' | 'COMPLETED' | 'FAILED';
@@ -84,6 +85,8 @@ export interface Service {
   readonly events: readonly ServiceEvent[];
   /** `ECS`, `CODE_DEPLOY` or `EXTERNAL`. */
   readonly controller: string;
+  /** Express Mode made it, and owns its configuration. */
+  readonly isExpress: boolean;
   /** Undefined with a capacity provider strategy. */
   readonly launchType: string | undefined;
   readonly capacityProviders: readonly string[];
@@ -99,6 +102,16 @@ export interface Service {
   readonly settings: DeploymentSettings;
   /** ARN of the current service deployment; undefined where ECS names none. */
   readonly currentRollout: string | undefined;
+}
+
+/** The configuration of a service in Express Mode. */
+export interface ExpressConfiguration {
+  /** ARN of the revision that Express Mode was told to deploy last. */
+  readonly taskDefinition: string;
+  /** The configuration as AWS sent it, with members that the SDK does not know. */
+  readonly members: JsonObject;
+  /** Host or URL of the application; undefined where AWS gives none. */
+  readonly endpoint: string | undefined;
 }
 
 /** Status of a service that DescribeServices does not find. */

@@ -128,8 +128,8 @@ const RESOURCES = {
   Secrets: 'the secrets of the task definition',
 } as const;
 
-/** Settings that an action depends on. */
-type Occasion = 'createRepository' | 'onFailure';
+/** What an action depends on: a setting, or that the service is one of Express Mode. */
+type Occasion = 'createRepository' | 'onFailure' | 'express';
 
 /** One action, and the commands that require it or use it if allowed. */
 interface Permission {
@@ -171,6 +171,19 @@ export const PERMISSIONS: readonly Permission[] = [
     only: { words: 'a task definition with tags' },
   },
   { action: 'ecs:UpdateService', on: 'Service', needed: ['deploy', 'rollout', 'rollback'] },
+  {
+    action: 'ecs:UpdateExpressGatewayService',
+    on: 'Service',
+    needed: ['deploy', 'rollout', 'rollback'],
+    only: { setting: 'express', words: 'an Express service' },
+  },
+  {
+    action: 'ecs:DescribeExpressGatewayService',
+    on: 'Service',
+    needed: [],
+    optional: ['deploy', 'rollout', 'rollback', 'status', 'verify'],
+    only: { setting: 'express', words: 'an Express service' },
+  },
   { action: 'ecr:GetAuthorizationToken', on: 'Anything', needed: PUSHERS },
   {
     action: 'ecr:DescribeRepositories',
@@ -299,12 +312,16 @@ function isCalled({ only }: Permission, occasions: ReadonlySet<Occasion>): boole
   return only?.setting === undefined || occasions.has(only.setting);
 }
 
-/** The actions that a command needs only with settings that are not in use, one sentence each. */
+/** The actions that a command needs only in cases that the names do not tell, a sentence for each case. */
 export function furtherActions(command: IamCommand, { occasions }: PolicyNames): readonly string[] {
-  return PERMISSIONS.filter(
-    (row) =>
-      !isCalled(row, occasions) && [...row.needed, ...(row.optional ?? [])].includes(command),
-  ).map(({ action, only }) => `${only?.words} also needs ${action}`);
+  const actions = new Map<string, string[]>();
+  for (const row of PERMISSIONS) {
+    const { action, only, needed, optional = [] } = row;
+    if (isCalled(row, occasions) || ![...needed, ...optional].includes(command)) continue;
+    const words = only?.words ?? '';
+    actions.set(words, [...(actions.get(words) ?? []), action]);
+  }
+  return [...actions].map(([words, list]) => `${words} also needs ${list.join(' and ')}`);
 }
 
 type Place = Pick<Statement, 'Resource' | 'Condition'>;

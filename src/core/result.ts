@@ -8,6 +8,7 @@ import type {
   DeploymentStatus,
   Diagnosis,
   EventStatus,
+  ExpressStatus,
   RevisionCounts,
   ServiceStatus,
   TaskStatus,
@@ -81,6 +82,7 @@ export interface ServiceResult {
   /** What `render` prints. A dry run has it with `--show-values` only: it holds environment values. */
   readonly definition?: JsonObject;
   /** Members of `status` only. */
+  readonly express?: ExpressStatus | null;
   readonly deployments?: readonly DeploymentStatus[];
   readonly tasks?: readonly TaskStatus[];
   readonly events?: readonly EventStatus[];

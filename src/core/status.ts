@@ -16,9 +16,19 @@ export interface ServiceStatus {
   /** ARN of the revision that takes the traffic now; null while no task runs. */
   readonly serving: string | null;
   readonly runningByRevision: RevisionCounts;
+  /** Null for a service that Express Mode has not made. */
+  readonly express: ExpressStatus | null;
   readonly deployments: readonly DeploymentStatus[];
   readonly tasks: readonly TaskStatus[];
   readonly events: readonly EventStatus[];
+}
+
+/** What `status` shows of an Express service. */
+export interface ExpressStatus {
+  /** URL of the application; null where it cannot be read. */
+  readonly endpoint: string | null;
+  /** ARN of the revision that Express Mode was told to deploy last; null where it cannot be read. */
+  readonly taskDefinition: string | null;
 }
 
 /** A deployment as `status` shows it; times are ISO texts of the server's clock. */

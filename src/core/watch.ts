@@ -16,6 +16,8 @@ import {
 import type { Cause, FailedTask } from './diagnosis.ts';
 import { primaryOf } from './ecs.ts';
 import type { Deployment, Service, ServiceEvent } from './ecs.ts';
+import { isThere } from './express.ts';
+import type { ExpressMove } from './express.ts';
 import { failuresOf, giveUp } from './give-up.ts';
 import type { GiveUpPolicy, RolloutHealth } from './give-up.ts';
 import { LOST_STOP_POLLS, SEARCH_POLLS } from './pacing.ts';
@@ -40,6 +42,8 @@ export interface WatchedMove {
   readonly registered: boolean;
   /** Containers whose image was replaced; empty where they are not known. */
   readonly containers: readonly string[];
+  /** Of an Express service. */
+  readonly express?: ExpressMove | undefined;
 }
 
 /** How a watch behaves, the same from its first poll to its last. */
@@ -222,12 +226,14 @@ export function isNear({ polled: { service } }: WatchState): boolean {
 
 /** The result of a service as far as its move tells. */
 export function resultOf(move: WatchedMove, outcome: Outcome): ServiceResult {
-  const { service } = move;
+  const { service, revision } = move;
+  // What Express Mode will register has no name yet.
+  const isNameless = service.taskDefinition === revision && !isThere(move);
   return serviceResult({
     cluster: shortName(service.cluster),
     service: service.name,
     outcome,
-    taskDefinition: move.revision,
+    taskDefinition: isNameless ? null : revision,
     previousTaskDefinition: move.previous ?? null,
     serving: servingRevision(service, undefined),
     runningByRevision: runningByRevision(service),

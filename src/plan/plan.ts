@@ -24,8 +24,16 @@ import {
   skip,
 } from '../core/checks.ts';
 import type { Answer, Finding } from '../core/checks.ts';
+import {
+  checkExpressContainer,
+  checkExpressDrift,
+  checkManagedChanges,
+  checkManagedEnd,
+} from '../core/checks-express.ts';
 import { lastGood, primaryOf } from '../core/ecs.ts';
 import type { Deployment, Service } from '../core/ecs.ts';
+import { isManaged } from '../core/express.ts';
+import type { ExpressMove } from '../core/express.ts';
 import {
   INPUTS_LABEL,
   DEFAULT_PLATFORM,
@@ -86,6 +94,8 @@ export interface ServicePlan {
   readonly busy: Deployment | undefined;
   /** `performance.now()` before the service was read. */
   readonly readAt: number | undefined;
+  /** Of an Express service that moves. */
+  readonly express: ExpressMove | undefined;
 }
 
 /** A finding, with the error of its failure if that is not made from the finding itself. */
@@ -173,7 +183,10 @@ function orderFindings(services: readonly Observed[]): PlanFinding[] {
 export function taskPlatforms(services: readonly Observed[]): readonly TaskPlatform[] {
   return services.flatMap(({ read }) => {
     const observed = valueOf(read);
-    return observed === undefined ? [] : [platformOf(sourceOf(observed), observed.service)];
+    if (observed === undefined) return [];
+    const { service } = observed;
+    const platform = platformOf(sourceOf(observed), service);
+    return [service.isExpress ? { ...platform, canSwitch: true } : platform];
   });
 }
 
@@ -227,7 +240,7 @@ function planService(
       check: 'service',
       about,
       ...ok(
-        `ACTIVE, runs ${shortName(running.arn)} with ${service.running} of ${service.desired} tasks`,
+        `ACTIVE${service.isExpress ? ', an Express service' : ''}, runs ${shortName(running.arn)} with ${service.running} of ${service.desired} tasks`,
       ),
     },
   ];
@@ -245,7 +258,11 @@ function planService(
     const busy = { ifBusy, isJoined, now };
     findings.push(check('deployment-in-progress', about, () => checkInProgress(service, busy)));
   }
+  const changes = diffDefinitions(running.definition, definition, { showValues });
+  const way = next.kind === 'render' ? 'move' : next.way;
   if (checked) findings.push(...checkService(check, about, read.value, definition));
+  if (service.isExpress && (checked || next.kind === 'revision'))
+    findings.push(...checkExpress(check, about, read.value, definition, changes));
   const lookups = checked
     ? [
         ...serviceLookups(about, target, read.value, definition, findings),
@@ -258,10 +275,14 @@ function planService(
       service,
       running,
       latest,
-      way: next.kind === 'render' ? 'move' : next.way,
+      way,
       ...wayOf(read.value),
       definition,
-      changes: diffDefinitions(running.definition, definition, { showValues }),
+      changes,
+      express:
+        service.isExpress && way === 'move'
+          ? { running: running.definition, configuration: read.value.express }
+          : undefined,
       containers: draft.containers,
       busy: isJoined ? undefined : deploymentInProgress(service),
       readAt,
@@ -338,6 +359,27 @@ function checkService(
       ? [check('latest-revision', about, () => checkLatest(running.arn, latest?.arn))]
       : []),
   ];
+}
+
+/** What Express Mode allows, and what it will do. */
+function checkExpress(
+  check: Check,
+  about: string,
+  { service, running, next, express }: ObservedService,
+  definition: JsonObject,
+  changes: readonly Change[],
+): PlanFinding[] {
+  if (next.kind === 'revision' && next.way !== 'move') return [];
+  const container = check('express', about, () => checkExpressContainer(definition));
+  if (next.kind === 'revision') return [container];
+  const drift = check('express', about, () => checkExpressDrift(service, express));
+  if (!isManaged(service, running.definition)) return [container, drift];
+  // To skip it would leave out what was asked for.
+  const name = { check: 'containers', about } as const;
+  const change = isManaged(service, definition)
+    ? { ...name, ...checkManagedChanges(service, changes) }
+    : check('express', about, () => checkManagedEnd(service, definition));
+  return [container, drift, change];
 }
 
 /** The look-ups for a definition; adds a skipped finding for each kind that it does not use. */
@@ -637,9 +679,9 @@ function checkTasks(
 ): PlanFinding[] {
   const { what, platforms, tasks, hint } = image;
   const byPlatform = new Map(tasks.map((task) => [JSON.stringify(task), task]));
-  return [...byPlatform.values()].map(({ platform: wanted, isAssumed }) =>
+  return [...byPlatform.values()].map(({ platform: wanted, isAssumed, canSwitch }) =>
     check('image-platform', 'image', () =>
-      checkPlatform({ what, platforms, wanted, isAssumed, hint: hint(wanted) }),
+      checkPlatform({ what, platforms, wanted, isAssumed, canSwitch, hint: hint(wanted) }),
     ),
   );
 }

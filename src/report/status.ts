@@ -6,7 +6,7 @@ import { wrap } from './width.ts';
 
 /** The status of a service for people, as of a time of the server's clock. */
 export function formatStatus(status: ServiceStatus, at: Date, page: Page): string {
-  const { service, cluster, deployments, tasks, events, serving } = status;
+  const { service, cluster, deployments, tasks, events, serving, express } = status;
   const age = (iso: string | null) =>
     iso === null ? '-' : formatAge(secondsBetween(new Date(iso), at));
   const current = serving === null ? undefined : shortName(serving);
@@ -27,7 +27,7 @@ export function formatStatus(status: ServiceStatus, at: Date, page: Page): strin
   return [
     ...wrap(
       [
-        `${service} in ${cluster}: ${status.status}`,
+        `${service} in ${cluster}: ${status.status}${express === null ? '' : ', Express service'}`,
         `${status.running} of ${status.desired} running`,
         ...(status.pending === 0 ? [] : [`${status.pending} pending`]),
         ...(current === undefined ? ['no revision serves'] : [`serving ${current}`]),
@@ -35,6 +35,7 @@ export function formatStatus(status: ServiceStatus, at: Date, page: Page): strin
       page.columns,
     ),
     ...(typeof image === 'string' ? [`  image: ${image}`] : []),
+    ...expressLines(status),
     ...(link === undefined ? [] : [`  console: ${link}`]),
     '',
     ...formatTable(
@@ -59,6 +60,18 @@ export function formatStatus(status: ServiceStatus, at: Date, page: Page): strin
       return [`${age(createdAt).padEnd(4)}  ${first}`, ...rest.map((line) => `      ${line}`)];
     }),
   ].join('\n');
+}
+
+/** Where an Express service is reached, and whether Express Mode has another revision. */
+function expressLines({ express, taskDefinition, deployments }: ServiceStatus): string[] {
+  if (express === null) return [];
+  const { endpoint, taskDefinition: told } = express;
+  const isBusy = deployments.some(({ rolloutState }) => rolloutState === 'IN_PROGRESS');
+  const isOther = told !== null && told !== taskDefinition && !isBusy;
+  return [
+    ...(endpoint === null ? [] : [`  endpoint: ${endpoint}`]),
+    ...(isOther ? [`  Express Mode has ${shortName(told)}: its next update deploys that`] : []),
+  ];
 }
 
 /** The tag, with a commit as git shortens it. */

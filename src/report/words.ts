@@ -61,8 +61,11 @@ const WORDS: Words = {
       ...(image === undefined
         ? []
         : [line('step', `Image ${image}${builds ? ' (to be built)' : ''}`)]),
-      ...services.flatMap(({ cluster, service, from, to, changes, after }) => [
-        line('step', `Service ${service} in ${cluster} runs ${from}${moveNote(from, to)}`),
+      ...services.flatMap(({ cluster, service, from, to, isExpress, changes, after }) => [
+        line(
+          'step',
+          `${isExpress ? 'Express service' : 'Service'} ${service} in ${cluster} runs ${from}${moveNote(from, to)}`,
+        ),
         ...(after.length === 0 ? [] : [line('detail', `  starts after ${after.join(' and ')}`)]),
         ...formatChanges(changes).map(({ kind, text }) => line(kind, `  ${text}`)),
       ]),

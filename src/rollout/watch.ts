@@ -3,7 +3,6 @@ import { awsErrorText, isPassing, isThrottling } from '../aws/errors.ts';
 import { optional } from '../aws/optional.ts';
 import { secondsSince } from '../events.ts';
 import { stopRecord } from '../aws/rollouts.ts';
-import { updateService } from '../aws/services.ts';
 import { tasksOf } from '../aws/tasks.ts';
 import { afterAnswer, afterFailure, NO_POLLS, pauseBefore, slower } from '../core/pacing.ts';
 import type { ServiceResult } from '../core/result.ts';
@@ -15,6 +14,7 @@ import { EcsDeployError } from '../errors.ts';
 import { readFailedTasks } from './failed-tasks.ts';
 import { poll } from './poll.ts';
 import type { RecordReads } from './poll.ts';
+import { sendBack } from './send.ts';
 import { orAbort, reportable } from './tools.ts';
 import type { RolloutSettings, RolloutTools, TimeLimit } from './tools.ts';
 
@@ -220,7 +220,7 @@ export async function perform(
 async function moveBack(
   { ecs }: RolloutTools,
   pause: number,
-  { polled: { service }, ours }: WatchState,
+  { polled: { service }, ours, move }: WatchState,
   revision: string | undefined,
 ): Promise<Seen> {
   if (revision === undefined) {
@@ -231,8 +231,7 @@ async function moveBack(
     });
     return { kind: 'not-moved-back', error, isLost: false };
   }
-  const request = { taskDefinition: revision, force: false, poll: pause };
-  const answer = await updateService(ecs, service, request);
+  const answer = await sendBack(ecs, move, service, { revision, poll: pause });
   if (answer.kind !== 'moved') {
     const isLost = answer.kind === 'unknown';
     return { kind: 'not-moved-back', error: reportable(answer.error), isLost };

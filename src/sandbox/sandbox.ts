@@ -106,7 +106,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
     drainSeconds: scene.drainSeconds,
   });
   handlers.push(embedded.handle, ecr.handle);
-  const { service = {}, container = {}, hasFailed = false } = scene;
+  const { service = {}, container = {}, hasFailed = false, express } = scene;
   const secrets = createSecrets(ACCOUNT);
   await buildWorld({
     ecs,
@@ -118,6 +118,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
     service,
     container,
     hasFailed,
+    express,
   });
   stage = createStage(scene, { clock, ecs, ecr: ecr.operations });
   Object.assign(services, {

@@ -3,6 +3,7 @@ import type { Fault } from './ecs/faults.ts';
 import { accessDenied, awsFault, CUT, HTML } from './wire.ts';
 import type { AwsFault } from './wire.ts';
 import { ACCOUNT, APPLICATION, REGION } from './world.ts';
+import type { ExpressWorld } from './world.ts';
 
 /** Trouble with the API: the responses to some calls are replaced. */
 export interface Trouble {
@@ -48,6 +49,7 @@ export interface Scenario {
     | 'health'
     | 'capacity'
     | 'strategy'
+    | 'express'
     | 'people'
     | 'API'
     | 'before';
@@ -68,6 +70,8 @@ export interface Scenario {
   readonly staleSeconds?: number;
   /** Seconds for which targets drain. */
   readonly drainSeconds?: number;
+  /** The service is one of Express Mode, whose application container is Main. */
+  readonly express?: ExpressWorld;
   /** Number of findings in the scan of every image, by severity. */
   readonly scanFindings?: Readonly<Record<string, number>>;
 }
@@ -108,6 +112,28 @@ function breaker(enable: boolean, rollback: boolean) {
 
 function strategy(name: string, more: Readonly<Record<string, unknown>> = {}) {
   return { ...SHIFTED, ...configured({ strategy: name, ...more }) };
+}
+
+/** A service as Express Mode makes it, with short bake times. */
+const EXPRESS_SERVICE = {
+  resourceManagementType: 'ECS',
+  loadBalancers: SHIFTED.loadBalancers.map((balancer) => ({ ...balancer, containerName: 'Main' })),
+  ...configured({
+    strategy: 'CANARY',
+    canaryConfiguration: { canaryPercent: 5, canaryBakeTimeInMinutes: 1 },
+    bakeTimeInMinutes: 1,
+    alarms: { alarmNames: ['backend-express-4xx-5xx'], enable: true, rollback: true },
+  }),
+};
+
+function expressMode(
+  summary: string,
+  kind: ExpressWorld['kind'],
+  more: Partial<Scenario> & { readonly hasDrifted?: boolean } = {},
+) {
+  const { hasDrifted = false, ...members } = more;
+  const express = { kind, hasDrifted };
+  return { group: 'express', summary, service: EXPRESS_SERVICE, express, ...members } as const;
 }
 
 const LAMBDA_HOOK = {
@@ -402,6 +428,33 @@ const DEFINITIONS = {
     service: strategy('BLUE_GREEN', { lifecycleHooks: [LAMBDA_HOOK] }),
     faults: [{ name: 'hook-failed' }],
   },
+  express: expressMode('an Express service, whose task definition Express Mode makes', 'managed'),
+  'express-provided': expressMode(
+    'an Express service with a task definition of your own, which has a sidecar',
+    'provided',
+  ),
+  'express-alarm': expressMode('the alarm of Express Mode fires: 4xx and 5xx', 'managed', {
+    faults: [{ name: 'alarm' }],
+  }),
+  'express-crash': expressMode('the application of an Express service crashes', 'provided', {
+    faults: [{ name: 'crash' }],
+  }),
+  'express-drift': expressMode('someone changed an Express service with UpdateService', 'managed', {
+    hasDrifted: true,
+  }),
+  'express-unreadable': expressMode(
+    'the caller is not allowed to read the configuration of Express Mode',
+    'managed',
+    { trouble: [denied('ecs:DescribeExpressGatewayService')] },
+  ),
+  'express-denied': expressMode(
+    'the caller is not allowed to update an Express service',
+    'managed',
+    { trouble: [denied('ecs:UpdateExpressGatewayService')] },
+  ),
+  'express-reset': expressMode('the connection of the update breaks', 'managed', {
+    trouble: [{ actions: /^ecs:UpdateExpressGatewayService$/, answer: CUT, times: 1 }],
+  }),
   superseded: {
     group: 'people',
     summary: 'someone else deploys another revision during the rollout',
@@ -609,6 +662,7 @@ export const SCENARIO_GROUPS: Readonly<Record<Scenario['group'], string>> = {
   health: 'Health checks fail',
   capacity: 'There is no capacity',
   strategy: 'Bake times, alarms, traffic shifts and hooks',
+  express: 'Express Mode (deploy with --container Main)',
   people: 'Other people make changes',
   API: 'The API fails',
 };

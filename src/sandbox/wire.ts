@@ -113,6 +113,9 @@ async function answer(
   const input = body === '' ? {} : (JSON.parse(body) as Record<string, unknown>);
   try {
     await parts.gate(action);
+    // Whoever creates a resource with tags also needs the permission to tag it.
+    const isTagged = name === 'RegisterTaskDefinition' && isFilled(input['tags']);
+    if (isTagged) await parts.gate('ecs:TagResource');
     if (operation === undefined) {
       throw awsFault('UnknownOperationException', `The sandbox does not model ${action}.`);
     }
@@ -132,6 +135,8 @@ async function answer(
     } else sendFault(response, fault);
   }
 }
+
+const isFilled = (list: unknown): boolean => Array.isArray(list) && list.length > 0;
 
 /** Handles the AWS Query operations of STS that a credential chain uses; every role can be assumed. */
 async function answerSts(

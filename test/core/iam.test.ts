@@ -160,12 +160,13 @@ test('actions that depend on a setting are in the policy if the setting is in us
   const without = JSON.stringify(policyOf('deploy', NAMES));
   expect(without).not.toMatch(/CreateRepository|StopServiceDeployment/);
   expect(furtherActions('deploy', NAMES)).toEqual([
+    'an Express service also needs ecs:UpdateExpressGatewayService and ecs:DescribeExpressGatewayService',
     '--create-repository also needs ecr:CreateRepository',
     '--on-failure rollback also needs ecs:StopServiceDeployment',
   ]);
-  const occasions = new Set(['createRepository', 'onFailure'] as const);
+  const occasions = new Set(['createRepository', 'onFailure', 'express'] as const);
   const everything = JSON.stringify(policyOf('deploy', { ...NAMES, occasions }));
-  expect(everything).toMatch(/CreateRepository.*StopServiceDeployment/);
+  expect(everything).toMatch(/UpdateExpress.*CreateRepository.*StopServiceDeployment/);
   expect(furtherActions('deploy', { ...NAMES, occasions })).toEqual([]);
-  expect(furtherActions('status', NAMES)).toEqual([]);
+  expect(furtherActions('logs', NAMES)).toEqual([]);
 });

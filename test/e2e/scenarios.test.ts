@@ -42,6 +42,9 @@ const fails = (cause: CauseCode, says: string): End => ({
 });
 const isRefused = (status: number, says: string): End => ({ status, outcome: 'refused', says });
 
+/** In Express Mode the application container is Main. */
+const IN_EXPRESS = { args: ['--container', 'Main'], speed: 100 } as const;
+
 /** One row per scenario of `ecsdeploy sandbox --list`: add a scenario, and its row here. */
 const ENDS: Readonly<Record<ScenarioName, End>> = {
   success: succeeds('(2 of 2 tasks)'),
@@ -115,6 +118,29 @@ const ENDS: Readonly<Record<ScenarioName, End>> = {
   },
   'pause-timeout': rollsBack(undefined, 'POST_TEST_TRAFFIC_SHIFT pause hook timed out'),
   'hook-failed': rollsBack(undefined, 'function:smoke-test returned FAILED status'),
+  express: succeeds('(PRODUCTION_TRAFFIC_SHIFT, 5 % of the traffic)', IN_EXPRESS),
+  'express-provided': succeeds('(PRODUCTION_TRAFFIC_SHIFT, 5 % of the traffic)', IN_EXPRESS),
+  'express-alarm': {
+    ...rollsBack('unknown', 'more than 1 % of the responses were 4xx or 5xx'),
+    ...IN_EXPRESS,
+  },
+  'express-crash': {
+    ...rollsBack('application-exit', '| database is not reachable, giving up'),
+    ...IN_EXPRESS,
+  },
+  'express-drift': succeeds('UpdateService changed it outside of Express Mode', {
+    ...IN_EXPRESS,
+    serving: 3,
+  }),
+  'express-unreadable': succeeds(
+    'not authorized to call ecs:DescribeExpressGatewayService',
+    IN_EXPRESS,
+  ),
+  'express-denied': {
+    ...isRefused(4, 'not authorized to call ecs:UpdateExpressGatewayService'),
+    ...IN_EXPRESS,
+  },
+  'express-reset': succeeds(', 5 % of the traffic)', IN_EXPRESS),
   superseded: {
     status: 8,
     outcome: 'superseded',

@@ -54,7 +54,17 @@ const SAMPLES: {
     {
       image: t,
       builds: true,
-      services: [{ cluster: t, service: t, from: t, to: t, changes: changesOf(t), after: [t] }],
+      services: [
+        {
+          cluster: t,
+          service: t,
+          from: t,
+          to: t,
+          isExpress: true,
+          changes: changesOf(t),
+          after: [t],
+        },
+      ],
     },
   ],
   checked: (t) => [
@@ -260,6 +270,7 @@ const OUTPUTS: {
         taskDefinition: t,
         serving: t,
         runningByRevision: { [t]: 1 },
+        express: { endpoint: t, taskDefinition: t },
         deployments: [
           {
             id: t,

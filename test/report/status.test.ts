@@ -31,6 +31,7 @@ const status: ServiceStatus = {
   taskDefinition: arn('app:2'),
   serving: arn('app:1'),
   runningByRevision: {},
+  express: null,
   deployments: [
     {
       ...deployment,

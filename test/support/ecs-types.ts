@@ -55,6 +55,7 @@ export const service = (
   deployments,
   events: [],
   controller: 'ECS',
+  isExpress: false,
   launchType: 'FARGATE',
   capacityProviders: [],
   isDaemon: false,

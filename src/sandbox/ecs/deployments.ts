@@ -319,6 +319,7 @@ function rollBack(
     Object.assign(candidate, unstarted(simulation, desiredCount));
   }
   makePrimary(service, restored);
+  if (service.express?.told === record.target) service.express = { told: restored };
   setRolloutState(
     simulation,
     restored,

@@ -122,6 +122,8 @@ export interface Service {
   lastCompleted?: Deployment;
   /** Whether the current steady state has been announced. */
   steady: boolean;
+  /** Of an Express service: the deployment that Express Mode started last. */
+  express?: { readonly told: Deployment };
 }
 
 interface ServiceEvent {
