@@ -63,6 +63,8 @@ export const service = (
   portNames: [],
   volumes: [],
   hasNetwork: false,
+  securityGroups: [],
+  gracePeriod: 0,
   settings: settings(),
   currentRollout: undefined,
   ...more,
