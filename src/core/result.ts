@@ -10,6 +10,7 @@ import type {
   EventStatus,
   RevisionCounts,
   ServiceStatus,
+  TargetGroupStatus,
   TaskStatus,
 } from './status.ts';
 import type { JsonObject } from './task-definition.ts';
@@ -81,6 +82,7 @@ export interface ServiceResult {
   /** Members of `status` only. */
   readonly deployments?: readonly DeploymentStatus[];
   readonly tasks?: readonly TaskStatus[];
+  readonly targetGroups?: readonly TargetGroupStatus[] | null;
   readonly events?: readonly EventStatus[];
   /** Members of `history` only: the newest first, and the ARN of the revision that `rollback` goes to. */
   readonly history?: readonly PastDeployment[];
