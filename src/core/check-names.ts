@@ -19,6 +19,8 @@ export const CHECK_NAMES = [
   'deployment-percent',
   'latest-revision',
   'rollback-target',
+  'load-balancer',
+  'listener-rule',
   'build-context',
   'emulation',
 ] as const;

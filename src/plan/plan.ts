@@ -34,6 +34,7 @@ import {
   platformOf,
 } from '../core/image.ts';
 import type { TaskPlatform } from '../core/image.ts';
+import { targetGroupsOf } from '../core/load-balancer.ts';
 import { chooseContainers, containersOf, placeOfArn, shortName } from '../core/task-definition.ts';
 import type { JsonObject, Revision } from '../core/task-definition.ts';
 import type { Daemon } from '../docker/engine/daemon.ts';
@@ -324,6 +325,13 @@ function serviceLookups(
     revision: good === running.arn ? running : good,
     containers: container,
   });
+  if (targetGroupsOf(service).length > 0) {
+    lookups.push({ check: 'load-balancer', about, by: 'late', service, definition });
+  }
+  for (const balancer of service.loadBalancers) {
+    if (balancer.shift?.productionRule === undefined) continue;
+    lookups.push({ check: 'listener-rule', about, by: 'late', service, balancer });
+  }
   return lookups;
 }
 
