@@ -1,11 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type {
+  AdvancedConfiguration,
   Deployment as EcsDeployment,
   Service as EcsService,
   UpdateServiceCommandInput,
 } from '@aws-sdk/client-ecs';
 import { primaryOf } from '../core/ecs.ts';
-import type { Deployment, DeploymentSettings, Service } from '../core/ecs.ts';
+import type { Deployment, DeploymentSettings, Service, TrafficShift } from '../core/ecs.ts';
 import { suggest } from '../core/nearest.ts';
 import { shortName } from '../core/task-definition.ts';
 import { EcsDeployError } from '../errors.ts';
@@ -117,10 +118,17 @@ function toService(service: EcsService, action: string): Service {
     ),
     isDaemon: service.schedulingStrategy === 'DAEMON',
     loadBalancers: (service.loadBalancers ?? []).flatMap(
-      ({ targetGroupArn, containerName, containerPort }) =>
+      ({ targetGroupArn, containerName, containerPort, advancedConfiguration }) =>
         containerName === undefined || containerPort === undefined
           ? []
-          : [{ targetGroup: targetGroupArn, container: containerName, port: containerPort }],
+          : [
+              {
+                targetGroup: targetGroupArn,
+                container: containerName,
+                port: containerPort,
+                shift: toShift(advancedConfiguration),
+              },
+            ],
     ),
     registries: (service.serviceRegistries ?? []).flatMap(({ containerName, containerPort }) =>
       containerName === undefined ? [] : [{ container: containerName, port: containerPort }],
@@ -134,8 +142,20 @@ function toService(service: EcsService, action: string): Service {
     ].flatMap(({ by, portName: name }) => (name === undefined ? [] : [{ by, name }])),
     volumes: (primary?.volumeConfigurations ?? []).flatMap(({ name }) => name ?? []),
     hasNetwork: service.networkConfiguration?.awsvpcConfiguration !== undefined,
+    securityGroups: service.networkConfiguration?.awsvpcConfiguration?.securityGroups ?? [],
+    gracePeriod: service.healthCheckGracePeriodSeconds ?? 0,
     settings: toSettings(service),
     currentRollout: service.currentServiceDeployment,
+  };
+}
+
+function toShift(configuration: AdvancedConfiguration | undefined): TrafficShift | undefined {
+  const { alternateTargetGroupArn, productionListenerRule, testListenerRule } = configuration ?? {};
+  if (alternateTargetGroupArn === undefined) return undefined;
+  return {
+    alternateTargetGroup: alternateTargetGroupArn,
+    productionRule: productionListenerRule,
+    testRule: testListenerRule,
   };
 }
 

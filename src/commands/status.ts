@@ -1,12 +1,13 @@
 import { optional } from '../aws/optional.ts';
 import { currentRecord } from '../aws/rollouts.ts';
 import { describeService } from '../aws/services.ts';
+import { readGroupHealth } from '../aws/target-health.ts';
 import { allTasksOf } from '../aws/tasks.ts';
 import type { Deployment, ExpressConfiguration, RolloutRecord, Task } from '../core/ecs.ts';
 import { shownImage } from '../core/image.ts';
 import { serviceResult } from '../core/result.ts';
 import type { Output } from '../core/result.ts';
-import { runningByRevision, servingRevision } from '../core/status.ts';
+import { runningByRevision, servingRevision, targetGroupStatus } from '../core/status.ts';
 import type { DeploymentStatus, ExpressStatus, ServiceStatus, TaskStatus } from '../core/status.ts';
 import { shortName } from '../core/task-definition.ts';
 import { allOrRefuse } from '../errors.ts';
@@ -49,7 +50,7 @@ export async function status(context: Context<'status'>): Promise<CommandResult>
     image: null,
     services: found.map((shown) => {
       const { service, cluster, taskDefinition, desired, running, serving } = shown;
-      const { express, deployments, tasks, events } = shown;
+      const { express, deployments, tasks, targetGroups, events } = shown;
       return serviceResult({
         service,
         cluster,
@@ -64,6 +65,7 @@ export async function status(context: Context<'status'>): Promise<CommandResult>
         express,
         deployments,
         tasks,
+        targetGroups,
         events,
       });
     }),
@@ -94,11 +96,12 @@ async function readStatus(
 ): Promise<{ readonly status: ServiceStatus; readonly images: Images }> {
   const { ecs } = tools;
   const service = await describeService(ecs, target);
-  const [record, express, running = [], stopped = []] = await Promise.all([
+  const [record, express, running = [], stopped = [], health] = await Promise.all([
     currentRecord(tools, service),
     readExpress(tools, service),
     optional(tools, 'ecs:ListTasks', allTasksOf(ecs, service, 'RUNNING')),
     optional(tools, 'ecs:ListTasks', allTasksOf(ecs, service, 'STOPPED')),
+    readGroupHealth(tools, service),
   ]);
   const revisions = service.deployments.map(({ taskDefinition }) => taskDefinition);
   const images = await readImages(tools, target, revisions, known);
@@ -123,6 +126,8 @@ async function readStatus(
       ),
     ),
     tasks: [...newest(running), ...newest(stopped).slice(0, STOPPED_SHOWN)].map(taskStatus),
+    targetGroups:
+      health?.map((group) => targetGroupStatus(group, [...running, ...stopped], service)) ?? null,
     events: service.events
       .slice(0, EVENTS_SHOWN)
       .toReversed()

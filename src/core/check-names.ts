@@ -21,6 +21,8 @@ export const CHECK_NAMES = [
   'older-commit',
   'latest-revision',
   'rollback-target',
+  'load-balancer',
+  'listener-rule',
   'build-context',
   'emulation',
 ] as const;

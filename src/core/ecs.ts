@@ -37,6 +37,16 @@ export interface LoadBalancer {
   readonly targetGroup: string | undefined;
   readonly container: string;
   readonly port: number;
+  /** How traffic is shifted between two target groups; undefined for a rolling deployment. */
+  readonly shift?: TrafficShift | undefined;
+}
+
+/** The second target group of a service, and the listener rules whose weights ECS changes. */
+export interface TrafficShift {
+  readonly alternateTargetGroup: string;
+  /** ARNs of rules, or of listeners for a Network Load Balancer. */
+  readonly productionRule: string | undefined;
+  readonly testRule: string | undefined;
 }
 
 /** A container and a port that Cloud Map (a service registry) publishes. */
@@ -99,6 +109,10 @@ export interface Service {
   readonly volumes: readonly string[];
   /** The service names subnets, which only the network mode `awsvpc` takes. */
   readonly hasNetwork: boolean;
+  /** Ids of the security groups of its tasks, where the service names them. */
+  readonly securityGroups: readonly string[];
+  /** Seconds after a task's start for which ECS ignores unhealthy targets. */
+  readonly gracePeriod: number;
   readonly settings: DeploymentSettings;
   /** ARN of the current service deployment; undefined where ECS names none. */
   readonly currentRollout: string | undefined;
@@ -182,6 +196,8 @@ export interface Task {
   readonly since: Date;
   readonly stopCode: string | undefined;
   readonly stoppedReason: string | undefined;
+  /** Private IPv4 address of its network interface; undefined in other network modes than `awsvpc`. */
+  readonly address: string | undefined;
   readonly containers: readonly TaskContainer[];
 }
 

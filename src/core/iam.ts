@@ -147,6 +147,7 @@ const WATCHERS: readonly IamCommand[] = ['deploy', 'rollout', 'rollback', 'diagn
 const PUSHERS: readonly IamCommand[] = ['deploy', 'push'];
 const LOOKERS: readonly IamCommand[] = ['rollout', 'diagnose'];
 const CHECKERS: readonly IamCommand[] = ['deploy', 'rollout', 'verify'];
+const BALANCED: readonly IamCommand[] = [...WATCHERS, 'status', 'verify'];
 
 /** All actions, with the commands that call them. */
 export const PERMISSIONS: readonly Permission[] = [
@@ -233,6 +234,13 @@ export const PERMISSIONS: readonly Permission[] = [
     optional: LOOKERS,
   },
   {
+    action: 'ecs:DescribeServiceRevisions',
+    on: 'ServiceRevisions',
+    needed: [],
+    optional: ['deploy', 'verify'],
+    only: { words: 'a service that shifts traffic' },
+  },
+  {
     action: 'ecs:DescribeServiceDeployments',
     on: 'ServiceDeployments',
     needed: [],
@@ -262,6 +270,41 @@ export const PERMISSIONS: readonly Permission[] = [
     on: 'Tasks',
     needed: ['logs'],
     optional: [...WATCHERS, 'status'],
+  },
+  {
+    action: 'elasticloadbalancing:DescribeTargetGroups',
+    on: 'Anything',
+    needed: [],
+    optional: BALANCED,
+    only: { words: 'a service behind a load balancer' },
+  },
+  {
+    action: 'elasticloadbalancing:DescribeTargetGroupAttributes',
+    on: 'Anything',
+    needed: [],
+    optional: WATCHERS,
+    only: { words: 'a service behind a load balancer' },
+  },
+  {
+    action: 'elasticloadbalancing:DescribeTargetHealth',
+    on: 'Anything',
+    needed: [],
+    optional: BALANCED,
+    only: { words: 'a service behind a load balancer' },
+  },
+  {
+    action: 'elasticloadbalancing:DescribeRules',
+    on: 'Anything',
+    needed: [],
+    optional: CHECKERS,
+    only: { words: 'a service that shifts traffic' },
+  },
+  {
+    action: 'elasticloadbalancing:DescribeListeners',
+    on: 'Anything',
+    needed: [],
+    optional: CHECKERS,
+    only: { words: 'a service that shifts traffic behind a Network Load Balancer' },
   },
   { action: 'ecs:ListClusters', on: 'Anything', needed: [], optional: ['init'] },
   { action: 'ecs:ListServices', on: 'Cluster', needed: [], optional: ['init'] },

@@ -11,6 +11,7 @@ import type {
   ExpressStatus,
   RevisionCounts,
   ServiceStatus,
+  TargetGroupStatus,
   TaskStatus,
 } from './status.ts';
 import type { JsonObject } from './task-definition.ts';
@@ -85,6 +86,7 @@ export interface ServiceResult {
   readonly express?: ExpressStatus | null;
   readonly deployments?: readonly DeploymentStatus[];
   readonly tasks?: readonly TaskStatus[];
+  readonly targetGroups?: readonly TargetGroupStatus[] | null;
   readonly events?: readonly EventStatus[];
   /** Members of `history` only: the newest first, and the ARN of the revision that `rollback` goes to. */
   readonly history?: readonly PastDeployment[];

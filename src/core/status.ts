@@ -1,6 +1,8 @@
 import type { Cause } from './diagnosis.ts';
 import { lastGood } from './ecs.ts';
-import type { RolloutRecord, Service } from './ecs.ts';
+import type { RolloutRecord, Service, Task } from './ecs.ts';
+import { describeCheck, targetPort } from './load-balancer.ts';
+import type { GroupHealth, TargetGroupProgress } from './load-balancer.ts';
 import type { ShownImage } from './image.ts';
 
 /** A service as `status` shows it. */
@@ -20,6 +22,8 @@ export interface ServiceStatus {
   readonly express: ExpressStatus | null;
   readonly deployments: readonly DeploymentStatus[];
   readonly tasks: readonly TaskStatus[];
+  /** Empty without a load balancer; null where it cannot be read. */
+  readonly targetGroups: readonly TargetGroupStatus[] | null;
   readonly events: readonly EventStatus[];
 }
 
@@ -63,6 +67,29 @@ export interface TaskStatus {
   readonly health: string;
   readonly since: string | null;
   readonly stoppedReason: string | null;
+}
+
+/** A target group as `status` shows it. */
+export interface TargetGroupStatus {
+  readonly name: string;
+  readonly arn: string;
+  /** E.g. `HTTP /health on port 8080, expects 200; every 30s, unhealthy after 2 failures`. */
+  readonly healthCheck: string;
+  /** Number of targets by their state. */
+  readonly counts: Readonly<Record<string, number>>;
+  readonly targets: readonly TargetStatus[];
+}
+
+/** A target as `status` shows it. */
+export interface TargetStatus {
+  /** Id of the task; null where the target is none of the tasks that ECS shows. */
+  readonly task: string | null;
+  /** `ADDRESS:PORT` or `INSTANCE:PORT`. */
+  readonly target: string;
+  readonly zone: string | null;
+  readonly state: string;
+  readonly reason: string | null;
+  readonly description: string | null;
 }
 
 /** An event as `status` shows it. */
@@ -112,6 +139,31 @@ export interface Subject {
   readonly pausedAt: string | undefined;
 }
 
+/** A target group with the tasks of its targets. */
+export function targetGroupStatus(
+  { group, targets }: GroupHealth,
+  tasks: readonly Task[],
+  service: Pick<Service, 'loadBalancers'>,
+): TargetGroupStatus {
+  const counts: Record<string, number> = {};
+  for (const { state } of targets) counts[state] = (counts[state] ?? 0) + 1;
+  const port = targetPort(service, group.arn);
+  return {
+    name: group.name,
+    arn: group.arn,
+    healthCheck: describeCheck(group.check, port),
+    counts,
+    targets: targets.map(({ id, port: own, zone = null, state, reason = null, description }) => ({
+      task: tasks.find(({ address }) => address === id)?.id ?? null,
+      target: own === undefined ? id : `${id}:${own}`,
+      zone,
+      state,
+      reason,
+      description: description === '' ? null : description,
+    })),
+  };
+}
+
 /** What was found out about one service. */
 export interface Diagnosis {
   readonly service: string;
@@ -124,6 +176,8 @@ export interface Diagnosis {
   readonly hasBreaker: boolean;
   readonly subject: Subject;
   readonly causes: readonly Cause[];
+  /** Of a deployment in progress: what the load balancer says of its tasks. */
+  readonly targetGroups: readonly TargetGroupProgress[];
   /** Messages of the events since the deployment started, the oldest first. */
   readonly events: readonly string[];
 }

@@ -42,6 +42,7 @@ import {
   platformOf,
 } from '../core/image.ts';
 import type { TaskPlatform } from '../core/image.ts';
+import { targetGroupsOf } from '../core/load-balancer.ts';
 import { sameDefinition } from '../core/normal-form.ts';
 import { chooseContainers, containersOf, placeOfArn, shortName } from '../core/task-definition.ts';
 import type { JsonObject, Revision } from '../core/task-definition.ts';
@@ -420,6 +421,13 @@ function serviceLookups(
     revision: good === running.arn ? running : good,
     containers: container,
   });
+  if (targetGroupsOf(service).length > 0) {
+    lookups.push({ check: 'load-balancer', about, by: 'late', service, definition });
+  }
+  for (const balancer of service.loadBalancers) {
+    if (balancer.shift?.productionRule === undefined) continue;
+    lookups.push({ check: 'listener-rule', about, by: 'late', service, balancer });
+  }
   return lookups;
 }
 

@@ -1,4 +1,4 @@
-import type { DeploymentStatus, ServiceStatus, TaskStatus } from '../core/status.ts';
+import type { DeploymentStatus, ServiceStatus, TargetStatus, TaskStatus } from '../core/status.ts';
 import { shortName } from '../core/task-definition.ts';
 import { formatAge, formatTable, secondsBetween, shortenEvent } from './format.ts';
 import type { Page } from './page.ts';
@@ -54,6 +54,7 @@ export function formatStatus(status: ServiceStatus, at: Date, page: Page): strin
       page.columns,
     ),
     ...(tasks.length === 0 ? [] : ['', ...formatTable(taskHeader, taskRows, page.columns)]),
+    ...targetLines(status, page.columns),
     ...(events.length === 0 ? [] : ['', 'EVENTS']),
     ...events.flatMap(({ createdAt, message }) => {
       const [first = '', ...rest] = wrap(shortenEvent(message), page.columns - 6);
@@ -72,6 +73,36 @@ function expressLines({ express, taskDefinition, deployments }: ServiceStatus): 
     ...(endpoint === null ? [] : [`  endpoint: ${endpoint}`]),
     ...(isOther ? [`  Express Mode has ${shortName(told)}: its next update deploys that`] : []),
   ];
+}
+
+/** Targets that are shown of those that are not healthy. */
+const TARGETS_SHOWN = 5;
+
+function targetLines({ targetGroups }: ServiceStatus, columns: number): string[] {
+  if (targetGroups === null || targetGroups.length === 0) return [];
+  const rows = targetGroups.map(({ name, healthCheck, counts, targets }) => ({
+    cells: [
+      name,
+      Object.entries(counts)
+        .map(([state, count]) => `${count} ${state}`)
+        .join(', ') || 'none',
+    ],
+    note: [healthCheck, ...problemsOf(targets)].join('\n'),
+  }));
+  return ['', ...formatTable(['TARGET GROUP', 'TARGETS'], rows, columns)];
+}
+
+function problemsOf(targets: readonly TargetStatus[]): string[] {
+  const others = targets.filter(({ state }) => state !== 'healthy');
+  const lines = others
+    .slice(0, TARGETS_SHOWN)
+    .map(({ task, target, zone, state, reason, description }) => {
+      const where = zone === null ? target : `${target}, ${zone}`;
+      const why = description ?? reason;
+      return `${task ?? 'no task'} (${where}): ${state}${why === null ? '' : `, ${why}`}`;
+    });
+  const more = others.length - TARGETS_SHOWN;
+  return [...lines, ...(more > 0 ? [`and ${more} more`] : [])];
 }
 
 /** The tag, with a commit as git shortens it. */

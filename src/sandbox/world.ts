@@ -19,6 +19,17 @@ export const FIRST_REVISION = 'hyeon9mak-task-dev:1';
 /** The region of the start world; all other regions are empty. */
 export const REGION = 'ap-northeast-2';
 
+const ELB = `arn:aws:elasticloadbalancing:${REGION}:${ACCOUNT}`;
+/** The load balancer, whose listener on port 80 has the rules of the services behind it. */
+export const LOAD_BALANCER = `${ELB}:loadbalancer/app/backend/1`;
+/** The target groups of the services behind it; the second one is for blue/green. */
+export const TARGET_GROUP = `${ELB}:targetgroup/hyeon9mak-dev/0123456789abcdef`;
+export const GREEN_TARGET_GROUP = `${ELB}:targetgroup/hyeon9mak-green/0123456789abcdef`;
+export const PRODUCTION_RULE = `${ELB}:listener-rule/app/backend/1/2/3`;
+export const TEST_RULE = `${ELB}:listener-rule/app/backend/1/2/4`;
+/** The host name of the test rule. */
+export const TEST_HOST = 'test.example.com';
+
 /** The secret of the application container. */
 const SECRET = `arn:aws:secretsmanager:${REGION}:${ACCOUNT}:secret:hyeon9mak/database-AbCdEf`;
 

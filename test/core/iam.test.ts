@@ -146,6 +146,10 @@ test('account, region and partition come from ARNs and URIs, else from the regio
         "arn:aws-cn:ecs:cn-north-1:444455556666:service-deployment/prod/api/*",
         "arn:aws-cn:ecs:cn-north-1:444455556666:service-deployment/prod/worker/*",
       ],
+      "OptionalServiceRevisions": [
+        "arn:aws-cn:ecs:cn-north-1:444455556666:service-revision/prod/api/*",
+        "arn:aws-cn:ecs:cn-north-1:444455556666:service-revision/prod/worker/*",
+      ],
       "OptionalTasks": "arn:aws-cn:ecs:cn-north-1:444455556666:task/prod/*",
     }
   `);

@@ -64,6 +64,8 @@ export const service = (
   portNames: [],
   volumes: [],
   hasNetwork: false,
+  securityGroups: [],
+  gracePeriod: 0,
   settings: settings(),
   currentRollout: undefined,
   ...more,
