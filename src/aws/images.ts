@@ -78,6 +78,14 @@ export async function findImage(
   };
 }
 
+/** The digest of an image; undefined when the repository has no such image. */
+export async function findDigest(
+  repository: Repository,
+  wanted: ImageId,
+): Promise<string | undefined> {
+  return (await readManifest(repository, wanted))?.digest;
+}
+
 async function readManifest(
   repository: Repository,
   wanted: ImageId,

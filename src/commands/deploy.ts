@@ -1,11 +1,12 @@
 import { serverTime } from '../aws/client.ts';
 import type { ImageResult } from '../core/result.ts';
 import { serviceResult } from '../core/result.ts';
+import { diffDefinitions } from '../core/changes.ts';
 import { isManaged } from '../core/express.ts';
-import { likelyPlatform } from '../core/image.ts';
+import { likelyPlatform, pinnedName } from '../core/image.ts';
 import { sameDefinition } from '../core/normal-form.ts';
 import { runningByRevision, servingRevision } from '../core/status.ts';
-import { containersOf, replaceImage, shortName } from '../core/task-definition.ts';
+import { containersOf, shortName, withImage } from '../core/task-definition.ts';
 import { allOrRefuse } from '../errors.ts';
 import { secondsSince } from '../events.ts';
 import { enforce } from '../plan/enforce.ts';
@@ -15,8 +16,9 @@ import { lookUp } from '../plan/lookups.ts';
 import { observeServices, observeSource } from '../plan/observe.ts';
 import type { Observed } from '../plan/observe.ts';
 import { plan, taskPlatforms } from '../plan/plan.ts';
-import type { ImagePlan, Plan } from '../plan/plan.ts';
+import type { ImagePlan, Plan, ServicePlan } from '../plan/plan.ts';
 import { registerDrafts } from '../rollout/register.ts';
+import type { Draft } from '../rollout/register.ts';
 import { rollOut } from '../rollout/move.ts';
 import { requireSettings } from '../settings/config.ts';
 import type { ConfigOf } from '../settings/config.ts';
@@ -55,14 +57,9 @@ export async function deploy(context: Context<'deploy'>): Promise<CommandResult>
       ? { image: plannedImage(source), seconds: {} }
       : await (
           await import('../image/produce.ts')
-        ).produceImage(tools, config, source, observed.image, running);
+        ).produceImage(tools, config, source, observed.image, running, config.pin);
   const registerStart = performance.now();
-  const drafts = planned.services.map((item) => ({
-    ...item,
-    definition: replaceImage(item.definition, source.reference, image.reference),
-    origin: item.running,
-    isManaged: item.service.isExpress && isManaged(item.service, item.definition),
-  }));
+  const drafts = planned.services.map((item) => draftOf(config, item, image));
   const [registrations, proven] = await allOrRefuse([
     registerDrafts(tools, drafts),
     checks['before-move'],
@@ -105,6 +102,19 @@ async function prepare(tools: Tools, config: ConfigOf<'deploy'>) {
   const checks = startLookups(tools, planned);
   enforce(tools, [...planned.findings, ...(await checks['before-write'])]);
   return { observed, planned, checks };
+}
+
+/** The definition with the image that was pushed, whose digest was not known to the plan. */
+function draftOf(
+  { pin, showValues }: ConfigOf<'deploy'>,
+  item: ServicePlan,
+  image: ImageResult,
+): ServicePlan & Draft & { readonly isManaged: boolean } {
+  const { running, containers } = item;
+  const definition = withImage(item.definition, containers, pinnedName(pin, image));
+  const changes = diffDefinitions(running.definition, definition, { showValues });
+  const managed = item.service.isExpress && isManaged(item.service, definition);
+  return { ...item, definition, changes, origin: running, isManaged: managed };
 }
 
 /** The settings that a deploy is planned from. */

@@ -7,6 +7,7 @@ import { isDefinitionFile, shortName } from '../core/task-definition.ts';
 import type { JsonObject } from '../core/task-definition.ts';
 import { EcsDeployError } from '../errors.ts';
 import { enforce } from '../plan/enforce.ts';
+import { resolveName } from '../plan/image.ts';
 import type { ObservedImage } from '../plan/image.ts';
 import { observeServices, observeSource, readDefinition, withTags } from '../plan/observe.ts';
 import { plan } from '../plan/plan.ts';
@@ -14,6 +15,7 @@ import { renderDefinition } from '../plan/render.ts';
 import { requireSettings } from '../settings/config.ts';
 import type { ConfigOf, Target } from '../settings/config.ts';
 import { connectTools } from './connect.ts';
+import type { Tools } from './connect.ts';
 import type { CommandResult, Context } from './context.ts';
 
 /** Prints the definition that `register` takes: the service's own, with the image replaced. */
@@ -73,18 +75,21 @@ async function renderOne(context: Context<'render'>): Promise<Rendered> {
     });
   }
   const outcome = 'succeeded';
+  const naming = resolveNames(tools, config, target ?? config);
   if (target === undefined || target.cluster === '') {
-    const { taskDefinition = '', skipCheck, image } = config;
+    const { taskDefinition = '', skipCheck } = config;
     const before = withTags(await readDefinition(tools, skipCheck, taskDefinition), undefined);
-    const after = renderDefinition(withContainer(config, config), before, image);
+    const { image, containerImages } = await naming;
+    const edit = { ...withContainer(config, config), containerImages };
+    const after = renderDefinition(edit, before, image);
     return { before, after, service: serviceResult({ cluster: '', service: '', outcome }) };
   }
-  const targets = [withContainer(config, target)];
+  const { image, containerImages } = await naming;
+  const targets = [{ ...withContainer(config, target), containerImages }];
   const services = await observeServices(tools, { targets }, (item, service) =>
     observeSource(tools, config, item, service),
   );
-  const image = givenImage(config.image);
-  const planned = plan(config, { services, image, checked: false });
+  const planned = plan(config, { services, image: givenImage(image), checked: false });
   enforce(tools, planned.findings);
   const [rendered] = planned.services;
   if (rendered === undefined) throw new Error('nothing was rendered');
@@ -105,7 +110,23 @@ async function renderOne(context: Context<'render'>): Promise<Rendered> {
   };
 }
 
-/** The image without any reads: `render` calls no registry. */
+/** The images as the definition names them. */
+async function resolveNames(
+  tools: Tools,
+  { image, pin }: ConfigOf<'render'>,
+  { containerImages }: Pick<Target, 'containerImages'>,
+): Promise<Pick<Target, 'containerImages'> & { readonly image: string | undefined }> {
+  const resolveOne = (reference: string) => resolveName(tools, pin, reference);
+  const [own, ...others] = await Promise.all([
+    image === undefined ? undefined : resolveOne(image),
+    ...Object.entries(containerImages).map(
+      async ([name, reference]) => [name, await resolveOne(reference)] as const,
+    ),
+  ]);
+  return { image: own, containerImages: Object.fromEntries(others) };
+}
+
+/** The image without further reads: `render` checks nothing in a registry. */
 function givenImage(reference: string | undefined): ObservedImage | undefined {
   if (reference === undefined) return undefined;
   return {

@@ -71,6 +71,18 @@ export function likelyPlatform(tasks: readonly TaskPlatform[]): string | undefin
   return (tasks.find(({ isAssumed }) => !isAssumed) ?? tasks[0])?.platform;
 }
 
+/**
+ * The name of an image in a task definition: with `digest`, whoever moves the tag later does not
+ * change what tasks run. A digest that is unknown or already in the name adds nothing.
+ */
+export function pinnedName(
+  pin: 'digest' | 'tag',
+  { reference, digest }: { readonly reference: string; readonly digest: string | null },
+): string {
+  const isPinned = pin === 'tag' || digest === null || reference.includes('@');
+  return isPinned ? reference : `${reference}@${digest}`;
+}
+
 /** Docker's rule for tags: up to 128 of letters, digits, `_`, `.`, `-`, not starting with `.` or `-`. */
 export function isTag(tag: string): boolean {
   return /^\w[\w.-]{0,127}$/.test(tag);

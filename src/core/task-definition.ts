@@ -243,13 +243,16 @@ function renderList(
   return isSame && kept.length === before.length ? {} : { [list]: [...kept, ...added] };
 }
 
-/** Replaces one image by another in all containers. */
-export function replaceImage(definition: JsonObject, image: string, by: string): JsonObject {
-  if (image === by) return definition;
+/** Replaces the image of the named containers. */
+export function withImage(
+  definition: JsonObject,
+  names: readonly string[],
+  image: string,
+): JsonObject {
   return {
     ...definition,
     containerDefinitions: containersOf(definition).map((container) =>
-      container['image'] === image ? { ...container, image: by } : container,
+      names.includes(String(container['name'])) ? { ...container, image } : container,
     ),
   };
 }

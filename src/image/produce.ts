@@ -82,7 +82,8 @@ interface Target {
 
 /**
  * Builds and pushes the planned image unless it exists, and checks its platform and digest. In CI,
- * where the daemon has no cache, layers of the `running` images are reused.
+ * where the daemon has no cache, layers of the `running` images are reused. Where the image is used
+ * by its digest (`pin`), its tag may name another image already.
  */
 export async function produceImage(
   tools: ImageTools,
@@ -90,6 +91,7 @@ export async function produceImage(
   plan: ImagePlan,
   observed: ObservedImage,
   running: readonly string[] = [],
+  pin: Config['pin'] = 'tag',
 ): Promise<Produced> {
   const { emit } = tools;
   const destination = observed.kind === 'given' ? undefined : valueOf(observed.destination);
@@ -140,7 +142,10 @@ export async function produceImage(
   }
   const start = performance.now();
   emit({ kind: 'push-started' });
-  const { digest, layers } = await whileConnected(daemon, push(tools, config, target, ready.local));
+  const { digest, layers } = await whileConnected(
+    daemon,
+    push(tools, { ...config, pin }, target, ready.local),
+  );
   const seconds = secondsSince(start);
   emit({ kind: 'pushed', digest, seconds, layers });
   return {
@@ -265,10 +270,10 @@ async function proveImage(
   );
 }
 
-/** Pushes an image, checks that the registry has it under its tag, and adds the additional tags. */
+/** Pushes an image, checks that the registry has it as pushed, and adds the additional tags. */
 async function push(
   tools: ImageTools,
-  config: ImageSettings,
+  config: ImageSettings & Pick<Config, 'pin'>,
   target: Target,
   local: LocalImage,
 ): Promise<Pushed> {
@@ -284,17 +289,11 @@ async function push(
     return { digest: there.digest, layers: [] };
   });
   const found = await readStored(tools, repository, { tag });
-  const stored = found === 'missing' ? undefined : found;
-  const wrong = (message: string, hint: string) =>
-    new EcsDeployError({ code: 'digest-mismatch', message, hint });
-  if (stored !== undefined && stored.digest !== pushed.digest) {
-    throw wrong(
-      `${reference} was pushed as ${pushed.digest}, but ECR holds ${stored.digest} under that tag.`,
-      'someone else pushed the same tag at the same time: run it again with another --tag',
-    );
-  }
+  const named = found === 'missing' ? undefined : found;
+  const isMoved = named !== undefined && named.digest !== pushed.digest;
+  const stored = isMoved ? await findMoved(tools, config, target, pushed, named) : named;
   if (stored?.platforms?.includes(platform) === false && !skipCheck.includes('image-platform')) {
-    throw wrong(
+    throw mismatch(
       `${reference} was pushed for ${platform}, but ECR holds an image for ${stored.platforms.join(', ')}.`,
       'run it again with another --tag; if that does not help, it is a bug in the Docker daemon',
     );
@@ -302,6 +301,31 @@ async function push(
   await tagFurther(tools, config, repository, stored);
   return pushed;
 }
+
+/** The pushed image, whose tag names another by now; throws `digest-mismatch` if the tag matters. */
+async function findMoved(
+  { emit }: ImageTools,
+  { pin }: Pick<Config, 'pin'>,
+  { repository, reference }: Target,
+  { digest }: Pushed,
+  other: StoredImage,
+): Promise<StoredImage> {
+  const own = pin === 'digest' ? await findImage(repository, { digest }) : undefined;
+  if (own === undefined) {
+    throw mismatch(
+      `${reference} was pushed as ${digest}, but ECR holds ${other.digest} under that tag.`,
+      'someone else pushed the same tag at the same time: run it again with another --tag',
+    );
+  }
+  emit({
+    kind: 'warning',
+    message: `Someone else pushed ${reference} at the same time: its tag names ${other.digest} now. This run deploys its own image by its digest, ${digest}.`,
+  });
+  return own;
+}
+
+const mismatch = (message: string, hint: string): EcsDeployError =>
+  new EcsDeployError({ code: 'digest-mismatch', message, hint });
 
 /** The permission that is missing according to the registry; undefined for other failures. */
 function refusalOf(error: unknown): EcsDeployError | undefined {

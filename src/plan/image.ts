@@ -1,13 +1,19 @@
 import { existsSync, statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { describeImage, findImage } from '../aws/images.ts';
+import { describeImage, findDigest, findImage } from '../aws/images.ts';
 import type { ImageDetail, ImageId, StoredImage } from '../aws/images.ts';
 import { awsErrorName } from '../aws/errors.ts';
 import { isUnknown, optional } from '../aws/optional.ts';
 import { findRepository, repositoryOf } from '../aws/repositories.ts';
 import type { Repository } from '../aws/repositories.ts';
-import { DEFAULT_PLATFORM, INPUTS_LABEL, isTag, parseImageReference } from '../core/image.ts';
+import {
+  DEFAULT_PLATFORM,
+  INPUTS_LABEL,
+  isTag,
+  parseImageReference,
+  pinnedName,
+} from '../core/image.ts';
 import type { Daemon } from '../docker/engine/daemon.ts';
 import type { LocalImage } from '../docker/engine/inspect-image.ts';
 import { allOrRefuse, EcsDeployError } from '../errors.ts';
@@ -175,6 +181,34 @@ async function readGiven(
   if ('value' in read) return read.value;
   if (awsErrorName(read.error) !== 'RepositoryNotFoundException') throw read.error;
   return { stored: 'missing-repository', detail: undefined };
+}
+
+/**
+ * The name of an image in a definition that is only rendered: with its digest where ECR tells it,
+ * because rendering needs neither AWS nor that the image exists.
+ */
+export async function resolveName(
+  tools: Pick<ObserveTools, 'aws' | 'emit'>,
+  pin: Config['pin'],
+  reference: string,
+): Promise<string> {
+  const { tag = 'latest', digest } = parseImageReference(reference);
+  const named =
+    pin === 'tag' || digest !== undefined ? undefined : repositoryOf(tools.aws, reference);
+  if (named === undefined || !(await named.isOurs)) return reference;
+  const reading = findDigest(named.repository, { tag }).then((found) => {
+    if (found !== undefined) return found;
+    const message = `ECR has no image ${reference}: the task definition names its tag, without a digest.`;
+    tools.emit({ kind: 'warning', message, hint: 'push it before you register the definition' });
+    return undefined;
+  });
+  const found = await optional(
+    tools,
+    `the digest of ${reference}`,
+    reading,
+    (error) => error instanceof EcsDeployError,
+  );
+  return pinnedName(pin, { reference, digest: found ?? null });
 }
 
 /** Throws `config-invalid` for a name without a registry that is the one of the ECR repository. */

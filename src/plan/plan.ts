@@ -39,6 +39,7 @@ import {
   DEFAULT_PLATFORM,
   likelyPlatform,
   parseImageReference,
+  pinnedName,
   platformOf,
 } from '../core/image.ts';
 import type { TaskPlatform } from '../core/image.ts';
@@ -140,6 +141,7 @@ type PlanSettings = Pick<Config, 'skipCheck'> &
       | 'force'
       | 'ifOlder'
       | 'directory'
+      | 'pin'
     >
   >;
 
@@ -149,9 +151,8 @@ export function plan(config: PlanSettings, input: PlanInput): Plan {
   const check = checker(config.skipCheck);
   const planned =
     image === undefined ? undefined : planImage(check, image, config, taskPlatforms(services));
-  const parts = services.map((observed) =>
-    planService(check, config, observed, planned?.plan?.reference, input),
-  );
+  const names = imageNames(config, planned?.plan, containerImages);
+  const parts = services.map((observed) => planService(check, config, observed, names, input));
   return {
     image: planned?.plan,
     services: parts.flatMap(({ plan: service }) => service ?? []),
@@ -178,6 +179,30 @@ function orderFindings(services: readonly Observed[]): PlanFinding[] {
     const message = `${service} starts after ${names}`;
     return names === '' ? [] : [{ check: 'order', about: 'services', ...ok(message) }];
   });
+}
+
+/** How task definitions name images. */
+interface ImageNames {
+  /** Undefined for a command without an image. */
+  readonly image: string | undefined;
+  readonly nameOf: (reference: string) => string;
+}
+
+function imageNames(
+  { pin = 'digest' }: PlanSettings,
+  image: ImagePlan | undefined,
+  given: readonly GivenImage[],
+): ImageNames {
+  const digests = new Map(given.map(({ reference, read }) => [reference, digestIn(read)]));
+  return {
+    image: image && pinnedName(pin, { digest: null, ...image }),
+    nameOf: (reference) => pinnedName(pin, { reference, digest: digests.get(reference) ?? null }),
+  };
+}
+
+function digestIn(read: GivenImage['read']): string | null {
+  const stored = valueOf(read)?.stored;
+  return typeof stored === 'object' ? stored.digest : null;
 }
 
 /** The platforms that the tasks of services run on, as far as they could be read. */
@@ -227,7 +252,7 @@ function planService(
   check: Check,
   config: PlanSettings,
   { target, read, readAt }: Observed,
-  image: string | undefined,
+  names: ImageNames,
   { checked, now = new Date(0), image: observedImage }: PlanInput,
 ): Part<ServicePlan> & { readonly lookups: readonly Lookup[] } {
   const { skipCheck, showValues = false, ifBusy = 'supersede' } = config;
@@ -245,13 +270,13 @@ function planService(
       ),
     },
   ];
-  const drafted = attemptNow(() => draftOf(target, next, image));
+  const drafted = attemptNow(() => draftOf(target, next, names));
   if ('error' in drafted) findings.push(...failures('containers', about, drafted.error));
   const draft = valueOf(drafted) ?? { definition: sourceOf(read.value), containers: [] };
   const { definition } = draft;
   if ('value' in drafted && next.kind === 'render') {
-    const names = containersOf(definition).map(({ name }) => String(name));
-    findings.push({ check: 'containers', about, ...ok(names.join(', ')) });
+    const all = containersOf(definition).map(({ name }) => String(name));
+    findings.push({ check: 'containers', about, ...ok(all.join(', ')) });
   }
   const isJoined = joins(config, read.value, definition);
   // `rollback` is there to stop a deployment in progress: that alone needs no warning.
@@ -305,10 +330,13 @@ function joins(
 }
 
 /** The next definition and the containers that get the image; throws if it cannot run. */
-function draftOf(target: Target, next: ObservedService['next'], image: string | undefined) {
+function draftOf(target: Target, next: ObservedService['next'], { image, nameOf }: ImageNames) {
   if (next.kind === 'render') {
+    const containerImages = Object.fromEntries(
+      Object.entries(target.containerImages).map(([name, other]) => [name, nameOf(other)]),
+    );
     return {
-      definition: renderDefinition(target, next.source, image),
+      definition: renderDefinition({ ...target, containerImages }, next.source, image),
       containers: chooseContainers(next.source, target.container),
     };
   }

@@ -2,6 +2,7 @@ import type { ChalkInstance } from 'chalk';
 import { HIDDEN } from '../core/changes.ts';
 import type { Change } from '../core/changes.ts';
 import { escapeJson } from '../core/foreign.ts';
+import { shortDigest } from './format.ts';
 
 /** One line of a diff. */
 export interface DiffLine {
@@ -38,11 +39,17 @@ function formatChange({ path, before, after }: Change): DiffLine[] {
   if (before === HIDDEN && after === HIDDEN) {
     return [{ kind: 'changed', text: `  ~ ${path}: ${HIDDEN}` }];
   }
-  const [old, now] = shorten(textOf(before), textOf(after));
+  const [old, now] = shorten(textOf(shown(path, before)), textOf(shown(path, after)));
   return [
     ...(before === undefined ? [] : [{ kind: 'removed' as const, text: `  - ${path}: ${old}` }]),
     ...(after === undefined ? [] : [{ kind: 'added' as const, text: `  + ${path}: ${now}` }]),
   ];
+}
+
+/** A value, but of an image with the beginning of its digest: its tag says more. */
+function shown(path: string, value: unknown): unknown {
+  if (path !== 'image' || typeof value !== 'string') return value;
+  return value.replace(/@(.+)$/, (_, digest: string) => `@${shortDigest(digest)}`);
 }
 
 /** JSON of a value, with unprintable characters escaped. */

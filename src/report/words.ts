@@ -1,3 +1,4 @@
+import type { Change } from '../core/changes.ts';
 import type { Finding } from '../core/checks.ts';
 import { hasFailedTasks, isFault } from '../core/diagnosis.ts';
 import type { Cause } from '../core/diagnosis.ts';
@@ -52,6 +53,10 @@ const indent = (text: string) => text.split('\n').map((part) => line('detail', `
 const hintLines = (hint: string | undefined): Line[] =>
   hint === undefined || hint === '' ? [] : hint.split('\n').map((part) => line('hint', part));
 
+/** Whether an image gets its digest beside the tag that it has. */
+const isPinning = ({ path, before, after }: Change): boolean =>
+  path === 'image' && String(after).startsWith(`${String(before)}@`);
+
 /** The English of every event; an event without words does not compile. */
 const WORDS: Words = {
   'api-call': ({ action, milliseconds, failure }) =>
@@ -69,6 +74,14 @@ const WORDS: Words = {
         ),
         ...(after.length === 0 ? [] : [line('detail', `  starts after ${after.join(' and ')}`)]),
         ...formatChanges(changes).map(({ kind, text }) => line(kind, `  ${text}`)),
+        ...(changes.some(isPinning)
+          ? [
+              line(
+                'detail',
+                '  The tag is the same: the task definition now names its digest, too.',
+              ),
+            ]
+          : []),
       ]),
     ],
   }),

@@ -501,6 +501,18 @@ export const SETTINGS = {
     meaning: 'image of another container, e.g. a sidecar (repeatable)',
     example: '{ datadog-agent: "public.ecr.aws/datadog/agent:7" }',
   }),
+  pin: setting({
+    reader: oneOf('digest', 'tag'),
+    group: 'Task definition',
+    rare: true,
+    flags: '--pin <form>',
+    file: 'top',
+    default: 'digest',
+    commands: RENDERERS,
+    meaning:
+      'how the task definition names an image of ECR: digest (repository:tag@digest) or tag (default: digest)',
+    example: 'digest',
+  }),
   diff: setting({
     reader: yes,
     group: 'Task definition',

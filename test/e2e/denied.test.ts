@@ -11,7 +11,7 @@ import type { World, WorldOptions } from '../support/world.ts';
 
 /** A command as it is run here: so that it calls what it can call when nothing is wrong. */
 interface Play {
-  readonly args: readonly string[];
+  readonly args: readonly string[] | ((world: World) => readonly string[]);
   readonly options?: WorldOptions;
   readonly answers?: CliOptions['answers'];
   /** Done before it, with every permission; what it returns is piped into it. */
@@ -41,7 +41,9 @@ const PLAYS: Readonly<Record<IamCommand, Play>> = {
   },
   deploy: { args: ['deploy'] },
   push: { args: ['push'] },
-  render: { args: ['render', '--set-env', 'STEP=2'] },
+  render: {
+    args: ({ sandbox }) => ['render', '--image', `${sandbox.registryHost}/hyeon9mak-dev:first`],
+  },
   register: { args: ['register'], before: renderNext },
   rollout: {
     args: ['rollout'],
@@ -120,7 +122,7 @@ async function play(command: IamCommand, denied: readonly string[]): Promise<Pla
   const stdin = await before?.(world);
   const mark = world.sandbox.calls.length;
   for (const action of denied) world.sandbox.fail(action, accessDenied(action, '111122223333'));
-  const end = await world.run(args, {
+  const end = await world.run(typeof args === 'function' ? args(world) : args, {
     ...(typeof stdin === 'string' && { stdin }),
     ...(answers && { answers }),
   });

@@ -1,12 +1,19 @@
 import { DescribeTaskDefinitionCommand } from '@aws-sdk/client-ecs';
+import type { TaskDefinition } from '@aws-sdk/client-ecs';
 import { expect, test } from 'vitest';
+import { pinnedName } from '../../src/core/image.ts';
+import type { Result } from '../../src/core/result.ts';
 import { readResult } from '../support/cli.ts';
+import type { CliOptions } from '../support/cli.ts';
 import { addService, commitAll, CONFIG, HAS_GIT, makeWorld, stable } from '../support/world.ts';
 import type { World } from '../support/world.ts';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 const WRITES = ['ecs:RegisterTaskDefinition', 'ecs:UpdateService'];
+
+/** The image of a result as a task definition names it. */
+const definitionName = ({ image }: Result) => image && pinnedName('digest', image);
 
 async function definitionOf(world: World, taskDefinition: string | undefined) {
   const command = new DescribeTaskDefinitionCommand({ taskDefinition, include: ['TAGS'] });
@@ -52,7 +59,7 @@ test('deploy builds, pushes, registers and rolls out; only the image of the cont
   const now = await definitionOf(world, service.taskDefinition);
   const [app, ...sidecars] = now.containerDefinitions ?? [];
   const [oldApp, ...oldSidecars] = old.containerDefinitions ?? [];
-  expect(app).toEqual({ ...oldApp, image: result.image?.reference });
+  expect(app).toEqual({ ...oldApp, image: definitionName(result) });
   expect(sidecars).toEqual(oldSidecars);
   expect(now.tags).toEqual(old.tags);
   const tasks = await world.runningTasks();
@@ -83,6 +90,43 @@ test('a second deploy of the same commit finds nothing to do', async () => {
     hyeon9mak-service-dev already runs hyeon9mak-task-dev:2: nothing to deploy
     "
   `);
+});
+
+test('a definition that names the tag gets the digest once, and the plan says so', async () => {
+  const world = await makeWorld();
+  const outcomes: unknown[] = [];
+  for (const flags of [['--pin', 'tag'], ['--dry-run'], [], []]) {
+    const end = await world.run(['deploy', '--json', ...flags]);
+    expect(end.status, end.stderr).toBe(0);
+    outcomes.push([readResult(end).outcome, end.stderr.includes('now names its digest, too')]);
+  }
+  expect(outcomes).toEqual([
+    ['succeeded', false],
+    ['planned', true],
+    ['succeeded', true],
+    ['unchanged', false],
+  ]);
+});
+
+test('render names the digest that ECR tells, and works without it', async () => {
+  const world = await makeWorld();
+  const { image } = readResult(await world.run(['push', '--json']));
+  const reference = image?.reference ?? '';
+  const render = async (given: string, options?: CliOptions, ...flags: readonly string[]) => {
+    const images = ['--image', given, '--container-image', `datadog-agent=${given}`];
+    const end = await world.run(['render', ...images, ...flags], options);
+    expect(end.status, end.stderr).toBe(0);
+    const { containerDefinitions: containers } = JSON.parse(end.stdout) as TaskDefinition;
+    const names = containers?.flatMap((container) => container.image?.match(/.*@.*/) ?? []);
+    return { names, warnings: end.stderr.match(/Warning: .*/g) ?? [] };
+  };
+  const pinned = `${reference}@${image?.digest}`;
+  expect(await render(reference)).toMatchObject({ names: [pinned, pinned], warnings: [] });
+  expect(await render(pinned)).toMatchObject({ names: [pinned, pinned], warnings: [] });
+  expect(await render(reference, {}, '--pin', 'tag')).toMatchObject({ names: [], warnings: [] });
+  const missing = await render(reference.replace(/:[^:]*$/, ':typo'));
+  expect(missing.names).toEqual([]);
+  expect(missing.warnings).toHaveLength(1);
 });
 
 test.skipIf(!HAS_GIT)(
@@ -336,7 +380,7 @@ test('members that no SDK knows, empty strings and tags survive a deploy', async
   const deployed = await world.run(['deploy', '--json']);
   expect(deployed.status, deployed.stderr).toBe(0);
   const after = await world.run(['render', '--unset-env', 'NONE']);
-  const image = readResult(deployed).image?.reference;
+  const image = definitionName(readResult(deployed));
   expect(JSON.parse(after.stdout)).toMatchObject({
     memberOfTheFuture: { nested: ['', 0, false] },
     tags: [{ key: 'team', value: 'backend' }],

@@ -7,8 +7,9 @@ import {
   UpdateImageStorageClassCommand,
 } from '@aws-sdk/client-ecr';
 import { RegisterTaskDefinitionCommand, UpdateServiceCommand } from '@aws-sdk/client-ecs';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { readResult } from '../support/cli.ts';
+import { apiProxy } from '../support/proxies.ts';
 import { addService, commitAll, CONFIG, DOCKERFILE, makeWorld, stable } from '../support/world.ts';
 import type { World } from '../support/world.ts';
 
@@ -203,6 +204,66 @@ test('a tag that somebody else pushes during the build: the same inputs are well
       → to replace that image: --rebuild; to choose another tag: --tag TAG
     "
   `);
+});
+
+describe('two pushers of one tag', () => {
+  /** A world where somebody else gives `race` to another image before the first call of `action`. */
+  async function makeRace(action: string) {
+    const world = await makeWorld();
+    const other = await world.run(['push', '--tag', 'other', '--build-arg', 'BY=other']);
+    expect(other.status, other.stderr).toBe(0);
+    const rival = await digestOf(world, 'other');
+    const place = { repositoryName: REPOSITORY };
+    let own: string | undefined;
+    const api = await apiProxy(world.sandbox.url, async (call) => {
+      if (call.action !== action || own !== undefined) return undefined;
+      const { images = [] } = await world.ecr.send(
+        new BatchGetImageCommand({
+          ...place,
+          imageIds: [{ imageTag: 'race' }, { imageTag: 'other' }],
+        }),
+      );
+      const of = (tag: string) => images.find(({ imageId }) => imageId?.imageTag === tag);
+      own = of('race')?.imageId?.imageDigest;
+      if (own === undefined) return undefined;
+      const imageManifest = of('other')?.imageManifest;
+      await world.ecr.send(new PutImageCommand({ ...place, imageManifest, imageTag: 'race' }));
+      return undefined;
+    });
+    const run = (args: readonly string[]) =>
+      world.run(args, { environment: { AWS_ENDPOINT_URL: api } });
+    return { world, run, rival, own: () => own };
+  }
+
+  test.each(['RegisterTaskDefinition', 'BatchGetImage'])(
+    'one that moves it before %s has no part in the deployment',
+    async (action) => {
+      const { world, run, rival, own } = await makeRace(action);
+      const end = await run(['deploy', '--tag', 'race', '--json']);
+      expect(end.status, end.stderr).toBe(0);
+      expect(await digestOf(world, 'race')).toBe(rival);
+      expect(own()).not.toBe(rival);
+      const { image, services } = readResult(end);
+      expect(image).toMatchObject({ digest: own(), pushed: true });
+      expect(image?.reference).toMatch(/:race$/);
+      expect(services[0]?.changes?.[0]?.after).toBe(`${image?.reference}@${own()}`);
+      const tasks = await world.runningTasks();
+      expect(tasks.map(({ containers }) => containers?.[0]?.imageDigest)).toEqual([own(), own()]);
+      const isNoticed = action === 'BatchGetImage';
+      expect(end.stderr.includes('its own image by its digest')).toBe(isNoticed);
+    },
+  );
+
+  test.each([{ command: ['push'] }, { command: ['deploy', '--pin', 'tag'] }])(
+    'one that moves it at once is a failure where the tag counts: $command',
+    async ({ command }) => {
+      const { world, run } = await makeRace('BatchGetImage');
+      const end = await run([...command, '--tag', 'race']);
+      expect(end.status).toBe(5);
+      expect(end.stderr).toContain('but ECR holds sha256:');
+      expect((await world.service()).taskDefinition).toMatch(/:1$/);
+    },
+  );
 });
 
 test('an image that is archived under the tag is refused', async () => {

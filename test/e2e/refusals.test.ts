@@ -65,10 +65,10 @@ test('no config and no flags', async () => {
 test('an unknown key', async () => {
   expect(await refusal({ args: DEPLOY, files: { '.ecsdeployrc': `${CONFIG}clutser: x\n` } }))
     .toMatchInlineSnapshot(`
-    "Error: FOLDER/.ecsdeployrc:6: unknown key "clutser" (did you mean "cluster"? keys that exist: profile, region, repository, extraTags, platform, timeout, poll, maxFailures, onFailure, build, …)
-      → see .ecsdeployrc.example, which comes with ecsdeploy
-    status 2"
-  `);
+      "Error: FOLDER/.ecsdeployrc:6: unknown key "clutser" (did you mean "cluster"? keys that exist: profile, region, repository, extraTags, platform, pin, timeout, poll, maxFailures, onFailure, …)
+        → see .ecsdeployrc.example, which comes with ecsdeploy
+      status 2"
+    `);
 });
 
 test('an unknown flag', async () => {

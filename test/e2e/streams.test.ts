@@ -147,7 +147,7 @@ test('under GitHub Actions there are groups, annotations, outputs and a summary'
     \`\`\`diff
     container hyeon9mak-container
     - image: "REGISTRY/hyeon9mak-dev:first"
-    + image: "REGISTRY/hyeon9mak-dev:v1"
+    + image: "REGISTRY/hyeon9mak-dev:v1@DIGEST"
     \`\`\`
 
     "

@@ -12,11 +12,12 @@ import type { BuildPlace, Destination, ObservedImage } from '../../src/plan/imag
 import type { Observed, Way } from '../../src/plan/observe.ts';
 import { plan } from '../../src/plan/plan.ts';
 import type { Plan, PlanInput } from '../../src/plan/plan.ts';
-import type { Target } from '../../src/settings/config.ts';
+import type { Config, Target } from '../../src/settings/config.ts';
 import { aDeployment, aService, revisionArn } from '../support/ecs-types.ts';
 
 const CONFIG = { skipCheck: [], platform: undefined, showValues: false };
 const IMAGE = 'registry/app:new';
+const PINNED = `${IMAGE}@sha256:1`;
 
 const target: Target = {
   cluster: 'backend',
@@ -89,10 +90,10 @@ const stored = (platforms: readonly string[]): StoredImage => ({
   mediaType: undefined,
 });
 
-const given = (platforms: readonly string[]): ObservedImage => ({
+const given = (platforms: readonly string[] | undefined): ObservedImage => ({
   kind: 'given',
   reference: IMAGE,
-  read: { value: { stored: stored(platforms), detail: undefined } },
+  read: { value: { stored: platforms && stored(platforms), detail: undefined } },
 });
 
 const place: BuildPlace = {
@@ -123,7 +124,10 @@ function built(
   return { kind: 'built', destination: { value: destination }, build };
 }
 
-const make = (input: Partial<PlanInput>, config: Partial<typeof CONFIG> = {}): Plan =>
+const make = (
+  input: Partial<PlanInput>,
+  config: Partial<typeof CONFIG & Pick<Config, 'pin'>> = {},
+): Plan =>
   plan({ ...CONFIG, ...config }, { services: [], image: undefined, checked: true, ...input });
 
 const failed = ({ findings }: Plan) =>
@@ -146,9 +150,20 @@ test('a plan holds what is registered, what changes and where it goes back to', 
     revision: undefined,
     previous: revisionArn('app:1'),
     containers: ['app'],
-    definition: { containerDefinitions: [{ name: 'app', image: IMAGE }] },
-    changes: [{ container: 'app', path: 'image', before: 'registry/app:old', after: IMAGE }],
+    definition: { containerDefinitions: [{ name: 'app', image: PINNED }] },
+    changes: [{ container: 'app', path: 'image', before: 'registry/app:old', after: PINNED }],
   });
+});
+
+test.each<[string, ObservedImage, Partial<Pick<Config, 'pin'>>, string]>([
+  ['an image that is read', given(['linux/amd64']), {}, PINNED],
+  ['an image that is read, with pin: tag', given(['linux/amd64']), { pin: 'tag' }, IMAGE],
+  ['an image that cannot be read', given(undefined), {}, IMAGE],
+  ['an image that is not built yet', built(undefined), {}, IMAGE],
+  ['an image that is built already', built(stored(['linux/amd64'])), {}, PINNED],
+])('a definition names %s', (_, image, config, name) => {
+  const { services } = make({ services: [observed(aRevision('app:1'))], image }, config);
+  expect(services[0]?.changes).toMatchObject([{ path: 'image', after: name }]);
 });
 
 describe('the image', () => {

@@ -65,14 +65,14 @@ export interface Breakage {
 /** Starts a proxy for an AWS API until the test ends, and returns its URL; undefined breaks nothing. */
 export async function apiProxy(
   url: string,
-  strike: (call: ProxiedCall) => Breakage | undefined,
+  strike: (call: ProxiedCall) => Breakage | Promise<Breakage | undefined> | undefined,
 ): Promise<string> {
   const server = createServer((request, response) => {
     const { socket, headers } = request;
     const answer = async () => {
       const body = await text(request);
       const action = String(headers['x-amz-target']).replace(/^.*\./, '');
-      const breakage = strike({ action, body });
+      const breakage = await strike({ action, body });
       const carryOut = async () => {
         const { host: _, connection: __, 'content-length': ___, ...rest } = headers;
         const path = request.url ?? '/';
