@@ -40,6 +40,7 @@ export const ERROR_STATUS = {
   'image-platform': EXIT_STATUS.refused,
   'image-missing': EXIT_STATUS.refused,
   'image-archived': EXIT_STATUS.refused,
+  'commit-unknown': EXIT_STATUS.refused,
   'tag-immutable': EXIT_STATUS.refused,
   'tag-taken': EXIT_STATUS.refused,
   'check-failed': EXIT_STATUS.refused,

@@ -66,6 +66,7 @@ export type Event =
       readonly version: string;
       readonly standIn: boolean;
     }
+  | { readonly kind: 'commit-checked-out'; readonly commit: string }
   | { readonly kind: 'before-started'; readonly command: string }
   | { readonly kind: 'before-output'; readonly line: string }
   | { readonly kind: 'build-started'; readonly platform: string }

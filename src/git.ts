@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { devNull } from 'node:os';
 import { join } from 'node:path';
 import { EcsDeployError } from './errors.ts';
 import { isWindows, runProcess } from './processes.ts';
@@ -86,10 +87,67 @@ async function readHead(directory: string) {
 // Reading must not write the index, a file monitor can be wrong, and a build sees permissions, which
 // Windows does not have.
 const CONFIG = ['core.fsmonitor=false', ...(isWindows ? [] : ['core.fileMode=true'])];
-const QUIET = ['--no-optional-locks', ...CONFIG.flatMap((setting) => ['-c', setting])];
+const CONFIG_FLAGS = CONFIG.flatMap((setting) => ['-c', setting]);
+const QUIET = ['--no-optional-locks', ...CONFIG_FLAGS];
 
 function git(directory: string, ...args: string[]) {
   return runProcess({ command: 'git', args: [...QUIET, ...args], directory });
+}
+
+/** A commit in a folder of its own. */
+export interface Checkout {
+  readonly commit: string;
+  /** The root of the repository that it is from; absolute, without symbolic links. */
+  readonly root: string;
+  readonly remove: () => Promise<unknown>;
+}
+
+// A hook of the user could change the checkout, and a sparse one lacks files.
+const WHOLE = ['-c', `core.hooksPath=${devNull}`, '-c', 'core.sparseCheckout=false'];
+
+/**
+ * Checks out a commit of the repository around `directory` in `folder`, which does not exist yet. The
+ * work tree and the index of the user stay as they are. Throws `commit-unknown`.
+ */
+export async function checkOut(
+  directory: string,
+  reference: string,
+  folder: string,
+  signal: AbortSignal,
+): Promise<Checkout> {
+  const { root } = await readHead(directory).catch((error: unknown) => {
+    if (!(error instanceof EcsDeployError) || error.code !== 'tag-unknown') throw error;
+    const { code, message } = error;
+    const hint = 'run it in a clone of the repository, or without --from-commit';
+    throw new EcsDeployError({ code, message, hint, cause: error });
+  });
+  const named = `${reference}^{commit}`;
+  const found = await git(root, 'rev-parse', '--verify', '--quiet', '--end-of-options', named);
+  const commit = found.stdout.trim();
+  if (found.status !== 0) {
+    throw new EcsDeployError({
+      code: 'commit-unknown',
+      message: `The repository ${root} has no commit "${reference}".`,
+      hint: `check the name; in a shallow clone, fetch it: git fetch origin ${reference}`,
+    });
+  }
+  const steps = [
+    ['-C', root, 'worktree', 'add', '--detach', '--no-checkout', folder, commit],
+    ['-C', folder, 'reset', '--quiet', '--hard'],
+  ];
+  const remove = () => git(root, 'worktree', 'remove', '--force', folder);
+  for (const step of steps) {
+    const args = [...CONFIG_FLAGS, ...WHOLE, ...step];
+    const end = await runProcess({ command: 'git', args, directory: root, signal });
+    if (end.status === 0) continue;
+    await remove();
+    throw new EcsDeployError({
+      code: 'commit-unknown',
+      message: `git cannot check out ${commit}: ${end.tail.join(' ')}`,
+      hint: `try it by hand: git worktree add --detach FOLDER ${commit}`,
+    });
+  }
+  return { commit, root, remove };
 }
 
 type Tree = Omit<Source, 'root' | 'commit' | 'remote'>;

@@ -33,6 +33,13 @@ import { checkOrder, namesBefore, rolloutResult } from './moves.ts';
 export async function deploy(context: Context<'deploy'>): Promise<CommandResult> {
   const { config } = context;
   requireSettings(config, ['cluster', 'service', ...(config.image ? [] : ['repository' as const])]);
+  if (config.fromCommit === undefined) return deployImage(context);
+  const { withCheckout } = await import('../plan/checkout.ts');
+  return withCheckout(context, config, (moved) => deployImage({ ...context, config: moved }));
+}
+
+async function deployImage(context: Context<'deploy'>): Promise<CommandResult> {
+  const { config } = context;
   const tools = await connectTools(context);
   checkOrder(context, config);
   requireTerminal(context, config);

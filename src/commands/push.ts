@@ -1,5 +1,6 @@
 import { isDenied } from '../aws/optional.ts';
 import { likelyPlatform } from '../core/image.ts';
+import { withCheckout } from '../plan/checkout.ts';
 import { produceImage } from '../image/produce.ts';
 import { enforce } from '../plan/enforce.ts';
 import { observeBuild, observeLocal } from '../plan/image.ts';
@@ -14,8 +15,12 @@ import type { CommandResult, Context } from './context.ts';
 
 /** Builds the image or takes one of the daemon, checks it, pushes it, and prints its reference. */
 export async function push(context: Context<'push'>): Promise<CommandResult> {
+  requireSettings(context.config, ['repository']);
+  return withCheckout(context, context.config, (config) => pushFrom({ ...context, config }));
+}
+
+async function pushFrom(context: Context<'push'>): Promise<CommandResult> {
   const { config } = context;
-  requireSettings(config, ['repository']);
   const tools = await connectTools(context);
   const observing = observePlatforms(tools, config);
   const platform = observing.then(

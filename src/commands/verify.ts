@@ -5,6 +5,7 @@ import { isDenied } from '../aws/optional.ts';
 import { ok, skip } from '../core/checks.ts';
 import type { Finding } from '../core/checks.ts';
 import { measureContext } from '../docker/context/check.ts';
+import { withCheckout } from '../plan/checkout.ts';
 import { lookUp } from '../plan/lookups.ts';
 import { failures, plan } from '../plan/plan.ts';
 import type { PlanFinding } from '../plan/plan.ts';
@@ -18,8 +19,12 @@ import { observeDeploy } from './deploy.ts';
 
 /** Makes the plan of a deploy with all checks, and shows the findings. */
 export async function verify(context: Context<'verify'>): Promise<CommandResult> {
+  requireSettings(context.config, ['cluster', 'service']);
+  return withCheckout(context, context.config, (config) => verifyFrom({ ...context, config }));
+}
+
+async function verifyFrom(context: Context<'verify'>): Promise<CommandResult> {
   const { config, emit } = context;
-  requireSettings(config, ['cluster', 'service']);
   const tools = await connectTools(context);
   const [account, observed] = await Promise.all([
     checkAccount(tools),

@@ -50,6 +50,8 @@ export type ImageSettings = Pick<
   | 'context'
   | 'dockerfile'
   | 'target'
+  | 'secretsDirectory'
+  | 'fromCommit'
   | 'args'
   | 'secrets'
   | 'ssh'
@@ -365,20 +367,20 @@ async function tagFurther(
 }
 
 function agentSockets(
-  { ssh, directory }: ImageSettings,
+  { ssh, secretsDirectory }: ImageSettings,
   environment: ImageTools['environment'],
 ): Map<string, string> {
   return new Map(
     ssh.map(({ id, socket = environment['SSH_AUTH_SOCK'] ?? '' }) => [
       id,
-      resolve(directory, socket),
+      resolve(secretsDirectory, socket),
     ]),
   );
 }
 
 /** The build's secrets, each read when a step asks for it. */
 function secretReaders(
-  { secrets, directory }: ImageSettings,
+  { secrets, secretsDirectory }: ImageSettings,
   environment: ImageTools['environment'],
 ): Map<string, () => Promise<Buffer>> {
   return new Map(
@@ -386,7 +388,7 @@ function secretReaders(
       id,
       async () =>
         env === undefined
-          ? readFile(resolve(directory, src ?? id))
+          ? readFile(resolve(secretsDirectory, src ?? id))
           : Buffer.from(environment[env] ?? ''),
     ]),
   );
@@ -403,7 +405,7 @@ async function makeRepository(
 
 async function runBefore(
   { emit, signal }: ImageTools,
-  { before, directory }: ImageSettings,
+  { before, directory, fromCommit }: ImageSettings,
 ): Promise<void> {
   for (const command of before) {
     emit({ kind: 'before-started', command });
@@ -418,7 +420,7 @@ async function runBefore(
     throw new EcsDeployError({
       code: 'before-failed',
       message: `"${command}" (build.before) ended with ${status === null ? 'a signal' : `status ${status}`}.${quoted}`,
-      hint: `run it by hand in ${directory}`,
+      hint: `run it by hand in ${fromCommit === undefined ? directory : `a new clone, at ${fromCommit}`}`,
     });
   }
 }

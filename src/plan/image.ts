@@ -91,6 +91,7 @@ type ImageSettings = InputSettings &
   Pick<
     Config,
     | 'repository'
+    | 'secretsDirectory'
     | 'tag'
     | 'extraTags'
     | 'createRepository'
@@ -397,10 +398,10 @@ async function findLocal(
 /** Throws if this machine lacks something that the build needs: secrets, ssh agents, context, Dockerfile. */
 async function checkFiles(
   environment: ObserveTools['environment'],
-  { secrets, ssh, directory, before, context, dockerfile }: ImageSettings,
+  { secrets, ssh, secretsDirectory, before, context, dockerfile }: ImageSettings,
 ): Promise<void> {
   for (const { id, src, env } of secrets) {
-    const path = resolve(directory, src ?? id);
+    const path = resolve(secretsDirectory, src ?? id);
     const isThere = env === undefined ? existsSync(path) : environment[env] !== undefined;
     if (isThere) continue;
     throw new EcsDeployError({
@@ -410,7 +411,7 @@ async function checkFiles(
     });
   }
   for (const { id, socket = environment['SSH_AUTH_SOCK'] ?? '' } of ssh) {
-    const path = socket === '' ? undefined : resolve(directory, socket);
+    const path = socket === '' ? undefined : resolve(secretsDirectory, socket);
     if (path !== undefined && statSync(path, { throwIfNoEntry: false })?.isSocket()) continue;
     throw new EcsDeployError({
       code: 'secret-missing',

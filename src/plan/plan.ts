@@ -142,6 +142,7 @@ type PlanSettings = Pick<Config, 'skipCheck'> &
       | 'ifOlder'
       | 'directory'
       | 'pin'
+      | 'fromCommit'
     >
   >;
 
@@ -514,7 +515,7 @@ function planImage(
   const gaps = valueOf(image.destination)?.gaps;
   const building =
     image.kind === 'built' && image.build !== undefined
-      ? checkBuild(check, image.build, gaps, platform)
+      ? checkBuild(check, image.build, platform, gaps && checkGaps(gaps, config))
       : [];
   if ('error' in image.destination) {
     const missing = failures('repository', 'image', image.destination.error);
@@ -807,7 +808,6 @@ function immutable(reference: string, { digest }: StoredImage, hint: string): Pl
 function checkBuild(
   check: Check,
   place: BuildPlace,
-  gaps: ContextGaps | undefined,
   platform: string | undefined,
 ): PlanFinding[] {
   const { daemon, files } = place;
@@ -817,6 +817,7 @@ function checkBuild(
       ? failures('docker', about, daemon.error)
       : [{ check: 'docker', about, ...ok(describeDaemon(daemon.value)) } as const]),
     ...('error' in files
+  gaps: readonly Answer[] = [],
       ? failures('files', about, files.error)
       : [{ check: 'files', about, ...ok(place.dockerfile) } as const]),
     ...('value' in daemon && platform !== undefined
@@ -826,21 +827,20 @@ function checkBuild(
           ),
         ]
       : []),
-    ...(gaps === undefined
-      ? []
-      : checkGaps(gaps).map((answer) => check('build-context', about, () => answer))),
+    ...gaps.map((answer) => check('build-context', about, () => answer)),
     ...('value' in files ? [check('build-context', about, () => checkIgnoreFile(place))] : []),
   ];
 }
 
 /** What a complete checkout would have in the build context. */
-function checkGaps({ submodules, pointers }: ContextGaps): Answer[] {
+function checkGaps({ submodules, pointers }: ContextGaps, { fromCommit }: PlanSettings): Answer[] {
+  const isOwn = fromCommit === undefined;
   const answers: Answer[] = [];
   if (submodules.length > 0) {
     answers.push({
       status: 'fail',
       message: `The build context has submodules that are not checked out, as empty folders: ${submodules.join(', ')}.`,
-      hint: 'check them out: git submodule update --init --recursive; or add them to .dockerignore',
+      hint: `${isOwn ? 'check them out: git submodule update --init --recursive' : '--from-commit leaves out submodules: build from a clone with them'}; or add them to .dockerignore`,
     });
   }
   if (pointers.length > 0) {
@@ -849,7 +849,9 @@ function checkGaps({ submodules, pointers }: ContextGaps): Answer[] {
     answers.push({
       status: 'warn',
       message: `The build context has pointers of Git LFS in place of files: ${first}${more}.`,
-      hint: 'download the files: git lfs pull',
+      hint: isOwn
+        ? 'download the files: git lfs pull'
+        : 'a checkout has the files where Git LFS is installed: git lfs install',
     });
   }
   return answers;

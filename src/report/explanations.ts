@@ -116,6 +116,10 @@ const ERROR_EXPLANATIONS: Readonly<Record<ErrorCode, Explanation>> = {
     'ECR has archived the image, so that tasks cannot pull it.',
     'restore it with the command that the message gives',
   ),
+  'commit-unknown': explain(
+    'The repository does not have the commit of `--from-commit`, or git cannot check it out.',
+    'check the name, or fetch the commit',
+  ),
   'tag-immutable': explain(
     'The tag already names another image and is immutable.',
     'choose another tag with `--tag`',

@@ -100,6 +100,11 @@ const WORDS: Words = {
         ? `Docker: the sandbox's stand-in at ${address}`
         : `Docker ${version} at ${address} (${source})`,
     ),
+  'commit-checked-out': ({ commit }) =>
+    say(
+      'detail',
+      `Building from a checkout of ${commit}: changed and untracked files are left out`,
+    ),
   'before-started': ({ command }) => ({
     lines: [line('step', `Running ${command}`)],
   }),

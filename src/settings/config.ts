@@ -44,6 +44,8 @@ export interface Config extends Omit<Settings, 'service' | 'dockerfile' | 'after
   readonly file: string | undefined;
   /** The folder of the config file, else the current one, where `build.before` runs; absolute. */
   readonly directory: string;
+  /** Where relative paths of build secrets and ssh agents begin; absolute. */
+  readonly secretsDirectory: string;
   /** The services to work on, in the order of the config; empty when none is named. */
   readonly targets: readonly Target[];
 }
@@ -130,6 +132,7 @@ export function resolveConfig(sources: Sources): Config {
     ),
     file: file?.path,
     directory,
+    secretsDirectory: directory,
     targets,
   };
   if (problems.length > 0) {
@@ -310,6 +313,7 @@ const EXCLUSIVE: readonly (readonly [SettingKey, SettingKey])[] = [
   ['quiet', 'verbose'],
   ['quiet', 'progress'],
   ['image', 'rebuild'],
+  ['image', 'fromCommit'],
   ['noWait', 'timeout'],
   ['noWait', 'poll'],
   ['noWait', 'maxFailures'],

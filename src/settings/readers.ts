@@ -156,6 +156,12 @@ export const yes: Reader<boolean> = {
   },
 };
 
+/** A commit of git; the flag alone stands for the one that is checked out. */
+export const commit: Reader<string> = {
+  schema: name.schema,
+  read: (value) => (value === true || value === 'true' ? 'HEAD' : name.read(value)),
+};
+
 function integer(expected: string, maximum?: number): Reader<number> {
   const schema = { type: 'integer', minimum: 1, ...(maximum !== undefined && { maximum }) };
   return {

@@ -4,6 +4,7 @@ import {
   anyOf,
   cluster,
   command,
+  commit,
   containerImages,
   count,
   cpu,
@@ -304,6 +305,14 @@ export const SETTINGS = {
     commands: BUILDERS,
     meaning: 'shell commands to run before the build, in the folder of the config file',
     example: '["./gradlew clean build"]',
+  }),
+  fromCommit: setting({
+    reader: commit,
+    group: 'Image',
+    rare: true,
+    flags: '--from-commit [ref]',
+    commands: BUILDERS,
+    meaning: 'build from a checkout of a commit, or of HEAD, without changed and untracked files',
   }),
   noCache: setting({
     reader: yes,

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { chownSync, existsSync, writeFileSync } from 'node:fs';
+import { chownSync, existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   BatchGetImageCommand,
@@ -14,6 +14,7 @@ import { makeFolder } from '../support/files.ts';
 import { commitAll, CONFIG, DOCKERFILE, HAS_GIT, makeWorld } from '../support/world.ts';
 import type { World } from '../support/world.ts';
 
+const ENCODING = { encoding: 'utf8' } as const;
 const REPOSITORY = 'hyeon9mak-dev';
 const ARG = `${DOCKERFILE}ARG API\nENV API=$API\n`;
 
@@ -261,6 +262,54 @@ describe.skipIf(!HAS_GIT)('which image', () => {
     expect(skipped.tag).toContain('-dirty-');
     git('submodule', 'update', '--init');
     expect(await pushed(world)).toMatchObject({ built: true, tag: skipped.tag?.slice(0, 40) });
+  });
+
+  test('a commit is built without changed and untracked files, and its checkout is removed', async () => {
+    const before = 'cat note app > made; rm note';
+    const world = await makeWorld({
+      files: {
+        Dockerfile: `${DOCKERFILE}COPY made /made\n`,
+        '.ecsdeployrc': `${CONFIG}build:\n  before: ["${before}"]\n`,
+        note: 'first',
+      },
+    });
+    const { folder } = world;
+    const head = () => execFileSync('git', ['-C', folder, 'rev-parse', 'HEAD'], ENCODING).trim();
+    const first = head();
+    writeFileSync(join(folder, 'app'), 'program 2');
+    commitAll(folder);
+    const second = head();
+    writeFileSync(join(folder, 'app'), 'changed');
+    writeFileSync(join(folder, 'untracked'), '');
+    const status = () => execFileSync('git', ['-C', folder, 'status', '--porcelain'], ENCODING);
+    const found = [status(), existsSync(join(folder, 'note'))];
+
+    const temporary = makeFolder();
+    const run = (...args: readonly string[]) =>
+      world.run(['push', '--json', ...args], { environment: { TMPDIR: temporary } });
+    const tags: unknown[] = [];
+    const digests = new Set<unknown>();
+    for (const args of [['--from-commit'], [`--from-commit=${first}`], []]) {
+      const end = await run(...args);
+      expect(end.status, end.stderr).toBe(0);
+      const { image } = readResult(end);
+      tags.push(image?.reference.replace(/.*:/, '').replaceAll(/-[0-9a-f]{8}/g, '-HASH'));
+      digests.add(image?.digest);
+      if (args.length > 0) expect(existsSync(join(folder, 'made'))).toBe(false);
+    }
+    expect(tags).toEqual([second, first, `${second}-dirty-HASH`]);
+    expect(digests.size).toBe(3);
+
+    const failed = await run('--from-commit', 'no-such-branch');
+    expect(failed.status).toBe(3);
+    expect(failed.stderr).toContain('has no commit "no-such-branch".');
+    const outside = await run('--from-commit', '--context', temporary);
+    expect(outside.status).toBe(2);
+    expect(outside.stderr).toContain('is outside of the repository');
+    expect(readdirSync(temporary)).toEqual([]);
+    const worktrees = execFileSync('git', ['-C', folder, 'worktree', 'list'], ENCODING);
+    expect(worktrees.trim().split('\n')).toHaveLength(1);
+    expect([status(), existsSync(join(folder, 'note'))]).not.toEqual(found);
   });
 
   test('pointers of Git LFS are warned of', async () => {

@@ -94,6 +94,7 @@ const SAMPLES: {
     { address: t, source: t, version: t, standIn: false },
     { address: t, source: t, version: t, standIn: true },
   ],
+  'commit-checked-out': (t) => [{ commit: t }],
   'before-started': (t) => [{ command: t }],
   'before-output': (t) => [{ line: t }],
   'build-started': (t) => [{ platform: t }],
