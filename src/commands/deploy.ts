@@ -15,7 +15,7 @@ import type { GivenImage, ObservedImage } from '../plan/image.ts';
 import { lookUp } from '../plan/lookups.ts';
 import { observeServices, observeSource } from '../plan/observe.ts';
 import type { Observed } from '../plan/observe.ts';
-import { plan, taskPlatforms } from '../plan/plan.ts';
+import { overridesIn, plan, taskPlatforms } from '../plan/plan.ts';
 import type { ImagePlan, Plan, ServicePlan } from '../plan/plan.ts';
 import { registerDrafts } from '../rollout/register.ts';
 import type { Draft } from '../rollout/register.ts';
@@ -64,7 +64,10 @@ async function deployImage(context: Context<'deploy'>): Promise<CommandResult> {
       ? { image: plannedImage(source), seconds: {} }
       : await (
           await import('../image/produce.ts')
-        ).produceImage(tools, config, source, observed.image, running, config.pin);
+        ).produceImage(tools, config, source, observed.image, running, {
+          pin: config.pin,
+          overrides: overridesIn(planned),
+        });
   const registerStart = performance.now();
   const drafts = planned.services.map((item) => draftOf(config, item, image));
   const [registrations, proven] = await allOrRefuse([

@@ -6,7 +6,7 @@ import { enforce } from '../plan/enforce.ts';
 import { observeBuild, observeLocal } from '../plan/image.ts';
 import { observeServices, observeSource } from '../plan/observe.ts';
 import type { Observed } from '../plan/observe.ts';
-import { plan, taskPlatforms } from '../plan/plan.ts';
+import { overridesIn, plan, taskPlatforms } from '../plan/plan.ts';
 import { requireSettings } from '../settings/config.ts';
 import type { ConfigOf } from '../settings/config.ts';
 import { connectTools } from './connect.ts';
@@ -38,7 +38,9 @@ async function pushFrom(context: Context<'push'>): Promise<CommandResult> {
     planned.findings.filter(({ about }) => !about.startsWith('service ')),
   );
   if (planned.image === undefined) throw new Error('there is no image');
-  const { image, seconds } = await produceImage(tools, config, planned.image, observed);
+  const { image, seconds } = await produceImage(tools, config, planned.image, observed, [], {
+    overrides: overridesIn(planned),
+  });
   return {
     outcome: image.pushed ? 'succeeded' : 'unchanged',
     image,

@@ -3,6 +3,7 @@ export const CHECK_NAMES = [
   'member-names',
   'definition',
   'image-platform',
+  'image-program',
   'image-exists',
   'image-scan',
   'container-port',

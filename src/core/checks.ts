@@ -2,6 +2,7 @@ import type { ErrorCode } from '../errors.ts';
 import type { CheckName } from './check-names.ts';
 import { brokenRules } from './definition-rules.ts';
 import type { Service } from './ecs.ts';
+import type { StartProblem, Trace } from './start.ts';
 import { containersOf, placeOfArn, shortName } from './task-definition.ts';
 import type { JsonObject } from './task-definition.ts';
 
@@ -445,3 +446,69 @@ export function checkPlatform(image: {
     hint,
   };
 }
+
+/** Whether a container can start; `isKnown` says that a task definition decides what it starts. */
+export function checkStart(
+  image: string,
+  { problem }: Pick<Trace, 'problem'>,
+  isKnown: boolean,
+): Answer {
+  if (problem === undefined) return ok(`${image} can start`);
+  const { reason, hint } = PROBLEMS[problem.kind](problem);
+  if (isKnown && problem.isCertain) {
+    return { status: 'fail', message: `A container of ${image} cannot start: ${reason}.`, hint };
+  }
+  const verdict = problem.isCertain
+    ? 'cannot start unless the task definition sets command or entryPoint'
+    : 'will probably not start';
+  return { status: 'warn', message: `A container of ${image} ${verdict}: ${reason}.`, hint };
+}
+
+/** Why a container cannot start, and what to do, by kind of problem. */
+const PROBLEMS: Readonly<
+  Record<
+    StartProblem['kind'],
+    (problem: StartProblem) => { readonly reason: string; readonly hint: string }
+  >
+> = {
+  nothing: () => ({
+    reason: 'the image has neither ENTRYPOINT nor CMD',
+    hint: 'add CMD to the Dockerfile, or set command in the task definition',
+  }),
+  missing: ({ path }) => ({
+    reason: `${path} is not in the image`,
+    hint: 'copy it there, or correct ENTRYPOINT or CMD in the Dockerfile',
+  }),
+  'not-in-path': ({ path, detail }) => ({
+    reason: `"${path}" is in no folder of PATH (${detail})`,
+    hint: 'install it in the image, or name its path in ENTRYPOINT or CMD',
+  }),
+  'no-shell': ({ path, detail }) => ({
+    reason: `the shell form of ENTRYPOINT and CMD needs ${path}, which is not in the image`,
+    hint: `use the exec form: CMD ${/["'$|&;<>`\\]/.test(detail) ? '["PROGRAM", "ARGUMENT"]' : JSON.stringify(detail.trim().split(/\s+/))}`,
+  }),
+  folder: ({ path }) => ({
+    reason: `${path} is a folder`,
+    hint: 'name a program in ENTRYPOINT or CMD',
+  }),
+  'not-executable': ({ path }) => ({
+    reason: `${path} has no permission to be executed`,
+    hint: `in the Dockerfile: RUN chmod +x ${path}; or in git: git update-index --chmod=+x FILE`,
+  }),
+  'line-ends': ({ path, detail }) => ({
+    reason: `the first line of ${path} ends with CR LF, so that its interpreter "${detail}\\r" is not found`,
+    hint: 'save the file with LF line ends, and keep them: FILE text eol=lf in .gitattributes',
+  }),
+  'no-interpreter': ({ path, detail }) => ({
+    reason: `the interpreter of ${path}, ${detail}, is not in the image`,
+    hint: 'install it in the image, or correct the first line of the file',
+  }),
+  'no-loader': ({ path, detail }) => ({
+    reason: `${path} needs the loader ${detail}, which is not in the image`,
+    hint: 'link it statically (Go: CGO_ENABLED=0), or use a base image with the C library that it was built for',
+  }),
+  'no-format': ({ path }) => ({
+    reason: `${path} is neither a program nor a script that begins with #!`,
+    hint: 'begin a script with #!/bin/sh',
+  }),
+};

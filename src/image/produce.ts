@@ -6,10 +6,12 @@ import { findImage, tagImage } from '../aws/images.ts';
 import type { StoredImage } from '../aws/images.ts';
 import { createRepository, loginForHost, registryLogin } from '../aws/repositories.ts';
 import type { Repository } from '../aws/repositories.ts';
-import { checkPlatform } from '../core/checks.ts';
+import { checkPlatform, checkStart } from '../core/checks.ts';
+import type { Answer } from '../core/checks.ts';
 import { withoutColours } from '../core/foreign.ts';
 import { parseDenial } from '../core/iam.ts';
 import type { ImageResult } from '../core/result.ts';
+import type { Overrides } from '../core/start.ts';
 import { buildImage } from '../docker/build.ts';
 import { checkContext } from '../docker/context/check.ts';
 
@@ -18,13 +20,14 @@ import { inspectImage } from '../docker/engine/inspect-image.ts';
 import type { LocalImage } from '../docker/engine/inspect-image.ts';
 import { whileConnected } from '../docker/engine/unavailable.ts';
 import { userLogin } from '../docker/engine/logins.ts';
-import { readProgram } from '../docker/engine/program.ts';
+import { traceStarts } from '../docker/engine/program.ts';
 import { pushImage } from '../docker/engine/push-image.ts';
 import type { Pushed } from '../docker/engine/push-image.ts';
 import { EcsDeployError } from '../errors.ts';
 import { secondsSince } from '../events.ts';
 import type { Emit } from '../events.ts';
 import { enforce } from '../plan/enforce.ts';
+import type { PlanFinding } from '../plan/plan.ts';
 import { INPUTS_LABEL } from '../core/image.ts';
 import { isRebuild, readStored } from '../plan/image.ts';
 import type { ObservedImage } from '../plan/image.ts';
@@ -47,11 +50,11 @@ export type ImageSettings = Pick<
   | 'repository'
   | 'extraTags'
   | 'directory'
+  | 'secretsDirectory'
+  | 'fromCommit'
   | 'context'
   | 'dockerfile'
   | 'target'
-  | 'secretsDirectory'
-  | 'fromCommit'
   | 'args'
   | 'secrets'
   | 'ssh'
@@ -72,6 +75,14 @@ export interface Produced {
   readonly seconds: ImageSeconds;
 }
 
+/** How tasks use an image, as far as it is known. */
+export interface ImageUse {
+  /** By its digest, its tag may name another image already; by its tag unless it is given. */
+  readonly pin?: Config['pin'];
+  /** What task definitions start in place of what the image says. */
+  readonly overrides?: readonly Overrides[];
+}
+
 /** Where an image goes, and through which daemon. */
 interface Target {
   readonly daemon: Daemon;
@@ -84,8 +95,7 @@ interface Target {
 
 /**
  * Builds and pushes the planned image unless it exists, and checks its platform and digest. In CI,
- * where the daemon has no cache, layers of the `running` images are reused. Where the image is used
- * by its digest (`pin`), its tag may name another image already.
+ * where the daemon has no cache, layers of the `running` images are reused.
  */
 export async function produceImage(
   tools: ImageTools,
@@ -93,7 +103,7 @@ export async function produceImage(
   plan: ImagePlan,
   observed: ObservedImage,
   running: readonly string[] = [],
-  pin: Config['pin'] = 'tag',
+  use: ImageUse = {},
 ): Promise<Produced> {
   const { emit } = tools;
   const destination = observed.kind === 'given' ? undefined : valueOf(observed.destination);
@@ -123,14 +133,14 @@ export async function produceImage(
   const built = plan.kind === 'build';
   const local = observed.kind === 'local' ? valueOf(observed.local) : undefined;
   if (local !== undefined)
-    await proveImage(config, daemon, { verb: 'has', local, wanted: platform });
+    await proveImage(tools, config, daemon, { verb: 'has', local, wanted: platform, use });
   if (built) await runBefore(tools, config);
   const repository = destination.repository ?? (await makeRepository(tools, config));
   const target = { daemon, repository, tag, reference: `${repository.uri}:${tag}`, platform };
   const ready = await whileConnected(
     daemon,
     local === undefined
-      ? build(tools, config, labels, target, running)
+      ? build(tools, config, labels, { ...target, use }, running)
       : nameLocally(target, local),
   );
   const rival =
@@ -146,7 +156,7 @@ export async function produceImage(
   emit({ kind: 'push-started' });
   const { digest, layers } = await whileConnected(
     daemon,
-    push(tools, { ...config, pin }, target, ready.local),
+    push(tools, { ...config, ...use }, target, ready.local),
   );
   const seconds = secondsSince(start);
   emit({ kind: 'pushed', digest, seconds, layers });
@@ -203,7 +213,7 @@ async function build(
   tools: ImageTools,
   config: ImageSettings,
   labels: Readonly<Record<string, string>>,
-  { daemon, repository, reference, platform }: Target,
+  { daemon, repository, reference, platform, use }: Target & { readonly use: ImageUse },
   running: readonly string[],
 ): Promise<Ready> {
   const { aws, environment, emit, signal } = tools;
@@ -236,46 +246,66 @@ async function build(
   );
   const local = await inspectImage(daemon, reference, platform);
   if (local === undefined) throw new Error(`the daemon built ${reference}, but does not have it`);
-  await proveImage(config, daemon, { verb: 'built', local, wanted: platform });
+  await proveImage(tools, config, daemon, { verb: 'built', local, wanted: platform, use });
   const seconds = secondsSince(start);
   emit({ kind: 'built', platform: local.platform, seconds });
   return { local, seconds: { build: seconds } };
 }
 
-/** Checks the platform in the image's config and in its program, because the config can be wrong. */
+/**
+ * Checks the platform in the image's config and in its programs, because the config can be wrong, and
+ * whether containers can start.
+ */
 async function proveImage(
+  { emit }: ImageTools,
   { skipCheck }: Pick<ImageSettings, 'skipCheck'>,
   daemon: Daemon,
   {
     verb,
     local,
     wanted,
-  }: { readonly verb: 'built' | 'has'; readonly local: LocalImage; readonly wanted: string },
+    use: { overrides = [] },
+  }: {
+    readonly verb: 'built' | 'has';
+    readonly local: LocalImage;
+    readonly wanted: string;
+    readonly use: ImageUse;
+  },
 ): Promise<void> {
-  if (skipCheck.includes('image-platform')) return;
-  const prove = (what: string, platforms: readonly string[] | undefined, hint: string) => {
-    const answer = checkPlatform({ what, platforms, wanted, hint });
-    enforce({ emit: () => undefined }, [{ check: 'image-platform', about: 'image', ...answer }]);
-  };
-  prove(
-    `Docker ${verb} ${local.name}`,
-    [local.platform],
-    verb === 'built'
-      ? `remove --platform from FROM in the Dockerfile, so that --platform ${wanted} decides`
-      : `build it with --platform ${wanted}`,
+  const check = (name: 'image-platform' | 'image-program', answer: Answer): PlanFinding[] =>
+    skipCheck.includes(name) ? [] : [{ check: name, about: 'image', ...answer }];
+  const checkCpu = (what: string, platforms: readonly string[], hint: string) =>
+    check('image-platform', checkPlatform({ what, platforms, wanted, hint }));
+  const silent = { emit: () => undefined };
+  enforce(
+    silent,
+    checkCpu(
+      `Docker ${verb} ${local.name}`,
+      [local.platform],
+      verb === 'built'
+        ? `remove --platform from FROM in the Dockerfile, so that --platform ${wanted} decides`
+        : `build it with --platform ${wanted}`,
+    ),
   );
-  const program = await readProgram(daemon, local);
-  prove(
-    `${program?.path} in ${local.name} is compiled`,
-    program && [`linux/${program.architecture}`],
-    `build it inside the image with --platform ${wanted}, or copy in a program for that CPU`,
-  );
+  const isKnown = overrides.length > 0;
+  const traces = await traceStarts(daemon, local, isKnown ? overrides : [undefined]);
+  for (const trace of traces ?? []) {
+    const cpus = trace.programs.flatMap(({ path, architecture }) =>
+      checkCpu(
+        `${path} in ${local.name} is compiled`,
+        [`linux/${architecture}`],
+        `build it inside the image with --platform ${wanted}, or copy in a program for that CPU`,
+      ),
+    );
+    enforce(silent, cpus);
+    enforce({ emit }, check('image-program', checkStart(local.name, trace, isKnown)));
+  }
 }
 
 /** Pushes an image, checks that the registry has it as pushed, and adds the additional tags. */
 async function push(
   tools: ImageTools,
-  config: ImageSettings & Pick<Config, 'pin'>,
+  config: ImageSettings & ImageUse,
   target: Target,
   local: LocalImage,
 ): Promise<Pushed> {
@@ -307,7 +337,7 @@ async function push(
 /** The pushed image, whose tag names another by now; throws `digest-mismatch` if the tag matters. */
 async function findMoved(
   { emit }: ImageTools,
-  { pin }: Pick<Config, 'pin'>,
+  { pin }: ImageUse,
   { repository, reference }: Target,
   { digest }: Pushed,
   other: StoredImage,

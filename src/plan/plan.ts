@@ -45,6 +45,8 @@ import {
 import type { TaskPlatform } from '../core/image.ts';
 import { targetGroupsOf } from '../core/load-balancer.ts';
 import { sameDefinition } from '../core/normal-form.ts';
+import { overridesOf } from '../core/start.ts';
+import type { Overrides } from '../core/start.ts';
 import { chooseContainers, containersOf, placeOfArn, shortName } from '../core/task-definition.ts';
 import type { JsonObject, Revision } from '../core/task-definition.ts';
 import type { Daemon } from '../docker/engine/daemon.ts';
@@ -98,6 +100,12 @@ export interface ServicePlan {
   readonly readAt: number | undefined;
   /** Of an Express service that moves. */
   readonly express: ExpressMove | undefined;
+}
+
+/** What the containers that get the image start in place of what the image says. */
+export function overridesIn({ services }: Pick<Plan, 'services'>): readonly Overrides[] {
+  const all = services.flatMap(({ definition, containers }) => overridesOf(definition, containers));
+  return [...new Map(all.map((item) => [JSON.stringify(item), item])).values()];
 }
 
 /** A finding, with the error of its failure if that is not made from the finding itself. */
@@ -809,6 +817,7 @@ function checkBuild(
   check: Check,
   place: BuildPlace,
   platform: string | undefined,
+  gaps: readonly Answer[] = [],
 ): PlanFinding[] {
   const { daemon, files } = place;
   const about = 'build';
@@ -817,7 +826,6 @@ function checkBuild(
       ? failures('docker', about, daemon.error)
       : [{ check: 'docker', about, ...ok(describeDaemon(daemon.value)) } as const]),
     ...('error' in files
-  gaps: readonly Answer[] = [],
       ? failures('files', about, files.error)
       : [{ check: 'files', about, ...ok(place.dockerfile) } as const]),
     ...('value' in daemon && platform !== undefined

@@ -1,4 +1,5 @@
 import { execFile, spawn, spawnSync } from 'node:child_process';
+import { chmodSync, rmSync, symlinkSync } from 'node:fs';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -153,6 +154,64 @@ describe.skipIf(!HAS_DOCKER || !HAS_PROGRAM)('with a real Docker daemon', () => 
     expect(world.sandbox.calls.map(({ action }) => action)).not.toContain(
       'ecr:GetAuthorizationToken',
     );
+  });
+
+  test('a program that cannot start is refused before the push, whatever starts it', async () => {
+    const shell = 'FROM scratch\nCOPY busybox /bin/busybox\nCOPY link /bin/sh\n';
+    const script = 'COPY e.sh /e.sh\nENTRYPOINT ["/e.sh"]\n';
+    const arm64 = program((bytes) => bytes.writeUInt16LE(0xb7, 18));
+    const images: Readonly<
+      Record<string, readonly [dockerfile: string, status: number, said: string]>
+    > = {
+      scratch: ['FROM scratch\nCOPY page /page\nCMD app --port 80\n', 3, 'the shell form of'],
+      missing: [
+        'FROM scratch\nCOPY page /page\nENTRYPOINT ["/app"]\n',
+        3,
+        '/app is not in the image',
+      ],
+      mode: ['FROM scratch\nCOPY page /page\nCMD ["/page"]\n', 3, 'no permission to be executed'],
+      folder: [`${shell}CMD ["/bin"]\n`, 3, '/bin is a folder'],
+      crlf: [`${shell}COPY crlf.sh /e.sh\nENTRYPOINT ["/e.sh"]\n`, 3, 'ends with CR LF'],
+      behind: [
+        `${shell}${script}COPY arm64 /arm64\nCMD ["/arm64"]\n`,
+        3,
+        'compiled for linux/arm64',
+      ],
+      line: [`${shell}COPY arm64 /arm64\nCMD exec /arm64 -v\n`, 3, 'compiled for linux/arm64'],
+      script: [`${shell}${script}CMD ["/app"]\n`, 0, 'will probably not start: /app is not'],
+      right: [`${shell}${script}CMD ["busybox", "cat", "/e.sh"]\n`, 0, ''],
+    };
+    const world = await makeWorld({
+      daemon: true,
+      files: {
+        ...Object.fromEntries(Object.entries(images).map(([name, [text]]) => [name, text])),
+        busybox: program(),
+        arm64,
+        page: '',
+        link: '',
+        'alone.yaml': 'region: ap-northeast-2\nrepository: hyeon9mak-dev\n',
+        'crlf.sh': '#!/bin/sh\r\nexec "$@"\r\n',
+        'e.sh': '#!/bin/sh\nset -e\nexec "$@"\n',
+      },
+    });
+    for (const name of ['busybox', 'arm64', 'crlf.sh', 'e.sh'])
+      chmodSync(join(world.folder, name), 0o755);
+    rmSync(join(world.folder, 'link'));
+    symlinkSync('busybox', join(world.folder, 'link'));
+    for (const [name, [, status, said]] of Object.entries(images)) {
+      const end = await world.run(['push', '--tag', name, '--dockerfile', name]);
+      expect([name, end.status], end.stderr).toEqual([name, status]);
+      expect(end.stderr).toContain(said);
+      expect(end.stderr.includes('Warning: A container')).toBe(name === 'script');
+    }
+    const missing = ['push', '--tag', 'missing', '--dockerfile', 'missing'];
+    const skipped = await world.run([...missing, '--skip-check', 'image-program']);
+    expect(skipped.status, skipped.stderr).toBe(0);
+    const alone = await world.run([...missing, '--tag', 'alone'], {
+      environment: { ECSDEPLOY_CONFIG: join(world.folder, 'alone.yaml') },
+    });
+    expect(alone.status, alone.stderr).toBe(0);
+    expect(alone.stderr).toContain('cannot start unless the task definition sets command or');
   });
 
   test('a step that fails is shown with its last lines', async () => {

@@ -1,44 +1,39 @@
+import type { IncomingMessage } from 'node:http';
 import type Docker from 'dockerode';
 import { posix } from 'node:path';
-import type { Readable } from 'node:stream';
 import { extract } from 'tar-stream';
+import { startOf } from '../../core/start.ts';
+import type { Overrides, Trace } from '../../core/start.ts';
 import { isAtLeast } from './api.ts';
 import type { Daemon } from './daemon.ts';
 import type { LocalImage } from './inspect-image.ts';
-
-/** ELF's `e_machine` values of the CPUs that ECS offers (System V ABI). */
-const MACHINES: Readonly<Record<number, string>> = { 0x3e: 'amd64', 0xb7: 'arm64' };
-
-/** Links and interpreters that are followed at most. */
-const MAX_HOPS = 5;
-
-/** The program that an image starts, and the CPU architecture that it was compiled for. */
-export interface Program {
-  readonly path: string;
-  readonly architecture: string;
-}
+import { HEAD_BYTES, traceStart } from './trace-start.ts';
+import type { ImageFile } from './trace-start.ts';
 
 /**
- * Reads the ELF header of the program that an image starts, without running it: with `FROM
- * --platform` or a file built on the host, the image's config can be wrong
- * (docs/explanation/how-docker-behaves.md#what-proves-the-architecture).
+ * Follows what containers of an image start, by itself or with the overrides of task definitions,
+ * without running it: with `FROM --platform` or a file built on the host, the image's config can be
+ * wrong about the CPU (docs/explanation/how-docker-behaves.md#what-proves-the-architecture).
  *
- * Undefined when it is unknown: there is no command, or the interpreter of a script is missing.
+ * Undefined where the daemon does not let its images be read.
  */
-export async function readProgram(
+export async function traceStarts(
   { docker, apiVersion }: Daemon,
   { name, platform, config }: LocalImage,
-): Promise<Program | undefined> {
-  const [program] = [...listOf(config.Entrypoint), ...listOf(config.Cmd)];
-  if (program === undefined) return undefined;
-  const search = config.Env?.find((item) => item.startsWith('PATH='))?.slice(5) ?? '/usr/bin:/bin';
-  const paths = program.includes('/')
-    ? [posix.resolve('/', config.WorkingDir || '/', program)]
-    : search.split(':').map((folder) => posix.join(folder, program));
+  overrides: readonly (Overrides | undefined)[],
+): Promise<readonly Trace[] | undefined> {
+  const image = {
+    entryPoint: listOf(config.Entrypoint),
+    command: listOf(config.Cmd),
+    directory: posix.resolve('/', config.WorkingDir || '/'),
+    path: config.Env?.find((item) => item.startsWith('PATH='))?.slice(5),
+  };
   let container: Docker.Container;
   try {
     container = await docker.createContainer({
       Image: name,
+      // An image without a command can be looked into, too.
+      Cmd: ['-'],
       // Selects the image of an index.
       ...(isAtLeast(apiVersion, '1.49') && { platform }),
     });
@@ -46,11 +41,15 @@ export async function readProgram(
     return undefined;
   }
   try {
-    for (const path of paths) {
-      const found = await readFrom(container, path, MAX_HOPS);
-      if (found !== undefined) return found;
-    }
-    return undefined;
+    const files = new Map<string, Promise<ImageFile>>();
+    const read = (path: string) => {
+      const reading = files.get(path) ?? readFile(container, path);
+      files.set(path, reading);
+      return reading;
+    };
+    const traces: Trace[] = [];
+    for (const override of overrides) traces.push(await traceStart(startOf(image, override), read));
+    return traces;
   } finally {
     await container.remove({ force: true });
   }
@@ -59,60 +58,50 @@ export async function readProgram(
 const listOf = (words: string | string[] | null | undefined): string[] =>
   typeof words === 'string' ? [words] : (words ?? []);
 
-async function readFrom(
-  container: Docker.Container,
-  path: string,
-  hops: number,
-): Promise<Program | undefined> {
-  const file = hops === 0 ? undefined : await readHead(container, path);
-  if (file === undefined) return undefined;
-  if (file.link !== undefined) {
-    return readFrom(container, posix.resolve(posix.dirname(path), file.link), hops - 1);
-  }
-  const { head } = file;
-  if (head.subarray(0, 4).toString('latin1') === '\u007FELF' && head.length >= 20) {
-    const machine = head.readUInt16LE(18);
-    const architecture = MACHINES[machine] ?? `ELF machine 0x${machine.toString(16)}`;
-    return { path, architecture };
-  }
-  const interpreter = /^#!\s*(\S+)/.exec(head.toString('latin1'))?.[1];
-  return interpreter === undefined ? undefined : readFrom(container, interpreter, hops - 1);
-}
-
-/** The start of a file in the container, or the target of a link; undefined when it is missing. */
-async function readHead(
-  container: Docker.Container,
-  path: string,
-): Promise<{ readonly head: Buffer; readonly link?: string } | undefined> {
-  const archive = await container.getArchive({ path }).catch((error: unknown) => {
+async function readFile(container: Docker.Container, path: string): Promise<ImageFile> {
+  const answer = await container.getArchive({ path }).catch((error: unknown) => {
     if ((error as { statusCode?: number }).statusCode === 404) return undefined;
     throw error;
   });
-  if (archive === undefined) return undefined;
+  if (answer === undefined) return { kind: 'missing' };
+  const archive = answer as IncomingMessage;
   const reader = extract();
   archive.on('error', (error) => reader.destroy(error));
   archive.pipe(reader);
   try {
     for await (const entry of reader) {
-      const { type, linkname } = entry.header;
-      if (type === 'symlink' && linkname) return { head: Buffer.alloc(0), link: linkname };
-      return { head: await headOf(entry) };
+      const { type, mode = 0 } = entry.header;
+      if (type === 'directory') return { kind: 'folder' };
+      if (type === 'symlink')
+        return { kind: 'link', target: targetOf(archive, path, entry.header) };
+      if (type !== 'file') return { kind: 'special' };
+      return { kind: 'file', mode, head: await headOf(entry) };
     }
-    return undefined;
+    return { kind: 'special' };
   } finally {
     // The rest of a large program is not downloaded.
-    (archive as Readable).destroy();
+    archive.destroy();
   }
 }
 
-/** Bytes that hold the ELF header or the interpreter of a script. */
-const HEAD = 256;
+/** Where a link leads: the daemon follows the links in its folders, too. */
+function targetOf(
+  { headers }: IncomingMessage,
+  path: string,
+  { linkname }: { readonly linkname?: string | null },
+): string {
+  const stat = Buffer.from(String(headers['x-docker-container-path-stat'] ?? ''), 'base64');
+  const [, target] = /"linkTarget":"(\/[^"\\]+)"/.exec(stat.toString('utf8')) ?? [];
+  return target ?? posix.resolve(posix.dirname(path), linkname ?? '');
+}
 
 async function headOf(file: AsyncIterable<unknown>): Promise<Buffer> {
-  let head: Buffer = Buffer.alloc(0);
+  const chunks: Buffer[] = [];
+  let size = 0;
   for await (const chunk of file) {
-    head = Buffer.concat([head, chunk as Buffer]);
-    if (head.length >= HEAD) break;
+    chunks.push(chunk as Buffer);
+    size += (chunk as Buffer).length;
+    if (size >= HEAD_BYTES) break;
   }
-  return head.subarray(0, HEAD);
+  return Buffer.concat(chunks).subarray(0, HEAD_BYTES);
 }
