@@ -301,6 +301,22 @@ export async function loginForHost(
   return registryLogin({ aws, region: ecr.region });
 }
 
+/**
+ * A login for the ECR registry of any account: a token of a region is good for all registries there
+ * whose policies allow this identity. Undefined for other hosts, and where there is no token.
+ */
+export async function loginForAccount(aws: Aws, host: string): Promise<RegistryLogin | undefined> {
+  const ecr = ecrRegistry(host);
+  if (ecr === undefined) return undefined;
+  try {
+    return await registryLogin({ aws, region: ecr.region });
+  } catch (error) {
+    // The registry's refusal says what to do.
+    if (!(error instanceof EcsDeployError) || aws.options.signal.aborted) throw error;
+    return undefined;
+  }
+}
+
 /** The login of the identity's own registry, and its host. */
 async function tokenOf(
   aws: Aws,

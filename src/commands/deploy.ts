@@ -67,6 +67,7 @@ async function deployImage(context: Context<'deploy'>): Promise<CommandResult> {
         ).produceImage(tools, config, source, observed.image, running, {
           pin: config.pin,
           overrides: overridesIn(planned),
+          isDeployed: true,
         });
   const registerStart = performance.now();
   const drafts = planned.services.map((item) => draftOf(config, item, image));

@@ -447,15 +447,19 @@ export function checkPlatform(image: {
   };
 }
 
-/** Whether a container can start; `isKnown` says that a task definition decides what it starts. */
+/**
+ * Whether a container can start: as its task definition says (`deployed`; `configured` where it is
+ * only pushed, and may be a base image), or as the image itself says (`unknown`).
+ */
 export function checkStart(
   image: string,
   { problem }: Pick<Trace, 'problem'>,
-  isKnown: boolean,
+  use: 'deployed' | 'configured' | 'unknown',
 ): Answer {
   if (problem === undefined) return ok(`${image} can start`);
   const { reason, hint } = PROBLEMS[problem.kind](problem);
-  if (isKnown && problem.isCertain) {
+  const isRefused = use === 'deployed' || (use === 'configured' && problem.kind !== 'nothing');
+  if (isRefused && problem.isCertain) {
     return { status: 'fail', message: `A container of ${image} cannot start: ${reason}.`, hint };
   }
   const verdict = problem.isCertain

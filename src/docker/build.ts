@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { basename, dirname } from 'node:path';
 import { parseImageReference } from '../core/image.ts';
 import { EcsDeployError } from '../errors.ts';
@@ -21,8 +22,9 @@ import { packContext } from './context/tar.ts';
 import { callEngine } from './engine/api.ts';
 import type { Daemon } from './engine/daemon.ts';
 import { daemonLines } from './engine/lines.ts';
-import { loginKey } from './engine/logins.ts';
+import { loginKey, TOKEN_USER } from './engine/logins.ts';
 import type { Login } from './engine/logins.ts';
+import { isPullLater } from './engine/registry-answers.ts';
 import { isConnectionLost } from './engine/unavailable.ts';
 
 /** What to build. */
@@ -36,6 +38,8 @@ export interface BuildRequest {
   readonly dockerfile: string;
   readonly target: string | undefined;
   readonly args: Readonly<Record<string, string>>;
+  /** Build arguments for the daemon's proxies, which `args` override. */
+  readonly proxies: Readonly<Record<string, string>>;
   readonly labels: Readonly<Record<string, string>>;
   readonly noCache: boolean;
   readonly pull: boolean;
@@ -45,6 +49,8 @@ export interface BuildRequest {
   readonly secrets: ReadonlyMap<string, () => Promise<Buffer>>;
   /** Sockets of ssh agents by id, for steps that mount one. */
   readonly agents: ReadonlyMap<string, string>;
+  /** Milliseconds before the build is tried again because the registry of a base image failed. */
+  readonly pause: number;
   /** The login for a registry host, called when a base image needs it. */
   readonly login: (host: string) => Promise<Login | undefined>;
 }
@@ -58,6 +64,30 @@ export interface BuildRequest {
  * with the failed step and its last log lines.
  */
 export async function buildImage(
+  daemon: Daemon,
+  request: BuildRequest,
+  emit: Emit,
+  signal: AbortSignal,
+): Promise<void> {
+  for (let retry = 0; ; retry += 1) {
+    try {
+      return await buildOnce(daemon, request, emit, signal);
+    } catch (error) {
+      const [reason = ''] = String((error as Error).message).split('\n');
+      if (signal.aborted || retry === RETRIES || !isPullLater(reason)) throw error;
+      emit({
+        kind: 'warning',
+        message: `The registry of a base image failed (${reason}); retry ${retry + 1} of ${RETRIES} follows.`,
+      });
+      await sleep(request.pause * 3 ** retry * (0.5 + Math.random()), undefined, { signal });
+    }
+  }
+}
+
+/** Attempts after the first, where the registry of a base image fails. */
+const RETRIES = 2;
+
+async function buildOnce(
   daemon: Daemon,
   request: BuildRequest,
   emit: Emit,
@@ -122,7 +152,8 @@ function sessionMethods(
     '/moby.filesync.v1.Auth/Credentials': async ({ messages, send }) => {
       for await (const request of messages) {
         const { username = '', password = '' } = (await login(fieldText(request, 1))) ?? {};
-        await send(message([1, username], [2, password]));
+        // BuildKit takes a secret without a user for an identity token.
+        await send(message([1, username === TOKEN_USER ? '' : username], [2, password]));
       }
     },
     '/moby.buildkit.secrets.v1.Secrets/GetSecret': async ({ messages, send }) => {
@@ -187,13 +218,13 @@ async function buildFromTar(
 }
 
 function buildOptions(request: BuildRequest): Record<string, unknown> {
-  const { reference, platform, args, labels, target, noCache, pull, cacheFrom } = request;
+  const { reference, platform, args, proxies, labels, target, noCache, pull, cacheFrom } = request;
   return {
     version: '2',
     t: reference,
     platform,
     // Stores in the image what the next build needs to reuse its layers.
-    buildargs: { ...(cacheFrom && { BUILDKIT_INLINE_CACHE: '1' }), ...args },
+    buildargs: { ...(cacheFrom && { BUILDKIT_INLINE_CACHE: '1' }), ...proxies, ...args },
     ...(cacheFrom && { cachefrom: JSON.stringify(cacheFrom) }),
     labels,
     ...(target !== undefined && { target }),
@@ -215,7 +246,11 @@ async function registryLogins({ reference, dockerfile, login }: BuildRequest): P
     .map((image) => (image.includes('$') ? reference : image));
   const hosts = new Set(images.map((image) => parseImageReference(image).registry ?? 'docker.io'));
   const logins = await Promise.all(
-    [...hosts].map(async (host) => [loginKey(host), await login(host)] as const),
+    [...hosts].map(async (host) => {
+      const found = await login(host);
+      const isToken = found?.username === TOKEN_USER;
+      return [loginKey(host), isToken ? { identitytoken: found.password } : found] as const;
+    }),
   );
   const text = JSON.stringify(Object.fromEntries(logins));
   return Buffer.from(text).toString('base64').replaceAll('+', '-').replaceAll('/', '_');

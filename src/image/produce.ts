@@ -4,7 +4,12 @@ import type { Aws } from '../aws/client.ts';
 import { permissionDenied } from '../aws/errors.ts';
 import { findImage, tagImage } from '../aws/images.ts';
 import type { StoredImage } from '../aws/images.ts';
-import { createRepository, loginForHost, registryLogin } from '../aws/repositories.ts';
+import {
+  createRepository,
+  loginForAccount,
+  loginForHost,
+  registryLogin,
+} from '../aws/repositories.ts';
 import type { Repository } from '../aws/repositories.ts';
 import { checkPlatform, checkStart } from '../core/checks.ts';
 import type { Answer } from '../core/checks.ts';
@@ -14,8 +19,8 @@ import type { ImageResult } from '../core/result.ts';
 import type { Overrides } from '../core/start.ts';
 import { buildImage } from '../docker/build.ts';
 import { checkContext } from '../docker/context/check.ts';
-
 import type { Daemon } from '../docker/engine/daemon.ts';
+import { proxyArguments } from '../docker/engine/docker-config.ts';
 import { inspectImage } from '../docker/engine/inspect-image.ts';
 import type { LocalImage } from '../docker/engine/inspect-image.ts';
 import { whileConnected } from '../docker/engine/unavailable.ts';
@@ -81,6 +86,8 @@ export interface ImageUse {
   readonly pin?: Config['pin'];
   /** What task definitions start in place of what the image says. */
   readonly overrides?: readonly Overrides[];
+  /** Tasks start it after the push. */
+  readonly isDeployed?: true;
 }
 
 /** Where an image goes, and through which daemon. */
@@ -217,7 +224,7 @@ async function build(
   running: readonly string[],
 ): Promise<Ready> {
   const { aws, environment, emit, signal } = tools;
-  const { context, dockerfile, target, args, noCache, pull } = config;
+  const { context, dockerfile, target, args, noCache, pull, poll } = config;
   const start = performance.now();
   if (config.before.length > 0) await checkContext(context, dockerfile);
   emit({ kind: 'build-started', platform });
@@ -230,6 +237,7 @@ async function build(
       dockerfile,
       target,
       args,
+      proxies: proxyArguments(environment, daemon.address.host),
       labels,
       noCache,
       pull,
@@ -238,8 +246,14 @@ async function build(
         : undefined,
       secrets: secretReaders(config, environment),
       agents: agentSockets(config, environment),
+      pause: poll / 3,
       login: async (host) =>
-        (await loginForHost(aws, repository, host)) ?? userLogin(environment, host),
+        (await loginForHost(aws, repository, host)) ??
+        (await userLogin(environment, host, {
+          signal,
+          warn: (message) => emit({ kind: 'warning', message }),
+        })) ??
+        loginForAccount(aws, host),
     },
     emit,
     signal,
@@ -264,7 +278,7 @@ async function proveImage(
     verb,
     local,
     wanted,
-    use: { overrides = [] },
+    use: { overrides = [], isDeployed },
   }: {
     readonly verb: 'built' | 'has';
     readonly local: LocalImage;
@@ -288,6 +302,7 @@ async function proveImage(
     ),
   );
   const isKnown = overrides.length > 0;
+  const by = !isKnown ? 'unknown' : isDeployed ? 'deployed' : 'configured';
   const traces = await traceStarts(daemon, local, isKnown ? overrides : [undefined]);
   for (const trace of traces ?? []) {
     const cpus = trace.programs.flatMap(({ path, architecture }) =>
@@ -298,7 +313,7 @@ async function proveImage(
       ),
     );
     enforce(silent, cpus);
-    enforce({ emit }, check('image-program', checkStart(local.name, trace, isKnown)));
+    enforce({ emit }, check('image-program', checkStart(local.name, trace, by)));
   }
 }
 

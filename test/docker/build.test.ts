@@ -44,6 +44,8 @@ async function imageOf(context: string): Promise<Record<string, string>> {
       dockerfile: join(context, 'Dockerfile'),
       target: undefined,
       args: {},
+      proxies: {},
+      pause: 1,
       labels: {},
       noCache: true,
       pull: false,

@@ -1,5 +1,6 @@
 import { chmodSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer, request } from 'node:http';
+import type { RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import Docker from 'dockerode';
@@ -19,7 +20,7 @@ import { makeFolder } from '../support/files.ts';
 import { commitAll, makeWorld } from '../support/world.ts';
 import type { World } from '../support/world.ts';
 
-const BASE = 'FROM scratch\nCOPY busybox /bin/sh\n';
+const BASE = 'FROM scratch\nCOPY busybox /bin/sh\nCMD ["sh"]\n';
 
 /** Puts files into the project and commits them: the next push has another tag. */
 function change({ folder }: World, files: Readonly<Record<string, string>>): void {
@@ -103,6 +104,78 @@ describe.skipIf(!HAS_DOCKER || !HAS_PROGRAM)('the session of a build', () => {
     const decoded = seen.map((text) => Buffer.from(text.slice(6), 'base64').toString('utf8'));
     expect(decoded.join(' ')).not.toContain(world.sandbox.registryPassword);
     expect(end.stderr).not.toContain('my-own-password');
+  });
+
+  /** A registry with no image, that answers `/v2/…` itself; returns `host:port`. */
+  async function startRegistry(answer: RequestListener): Promise<string> {
+    const server = createServer(answer);
+    await new Promise<void>((resolve) => {
+      server.listen(0, '127.0.0.1', resolve);
+    });
+    onTestFinished(() => void server.close());
+    return `127.0.0.1:${(server.address() as AddressInfo).port}`;
+  }
+
+  test.each([
+    [
+      503,
+      /retry 2 of 2 follows[^]*Error: The build failed: [^]*503 Service Unavailable[^]*→ the registry of the base image has a problem/,
+    ],
+    [429, /retry 2 of 2 follows[^]*→ the registry of the base image limits pulls/],
+    [403, /^(?![^]*retry)[^]*403 Forbidden[^]*→ the registry of the base image requires a login/],
+  ])('a base image whose registry answers %i', async (status, said) => {
+    const host = await startRegistry((_request, response) => {
+      response.writeHead(status, { 'content-type': 'text/html' }).end('<html>');
+    });
+    const files = { Dockerfile: `FROM ${host}/base:1\nCOPY app /app\n` };
+    const world = await makeWorld({ daemon: true, files });
+    const end = await world.run(['push']);
+    expect(end.status).toBe(5);
+    expect(end.stderr).toContain(`reading ${host}/base:1 from its registry`);
+    expect(end.stderr).toMatch(said);
+  });
+
+  test('an identity token is sent as one, and a helper without a login is named', async () => {
+    const bodies: string[] = [];
+    const host = await startRegistry((incoming, response) => {
+      if (incoming.method === 'POST') {
+        incoming.on('data', (data: Buffer) => bodies.push(data.toString('utf8')));
+        incoming.on('end', () => response.writeHead(401).end('{}'));
+        return;
+      }
+      const realm = `Bearer realm="http://${incoming.headers.host}/token",service="s"`;
+      response.writeHead(401, { 'www-authenticate': realm }).end();
+    });
+    const files = { Dockerfile: `FROM ${host}/base:1\nCOPY app /app\n` };
+    const world = await makeWorld({ daemon: true, files });
+    const run = (config: unknown) =>
+      world.run(['push'], {
+        environment: { DOCKER_CONFIG: makeFolder({ 'config.json': JSON.stringify(config) }) },
+      });
+    await run({ auths: { [host]: { identitytoken: 'my-identity-token' } } });
+    expect(bodies.join('\n')).toMatch(/grant_type=refresh_token.*refresh_token=my-identity-token/);
+    const end = await run({ credHelpers: { [host]: 'ecsdeploy-none' } });
+    expect(end.status).toBe(5);
+    expect(end.stderr).toContain(
+      `The credential helper docker-credential-ecsdeploy-none gave no login for ${host}: it is not installed`,
+    );
+  });
+
+  test('proxies of the docker config reach the steps, but not the image', async () => {
+    const proxies = { default: { httpProxy: 'http://proxy.example:3128' } };
+    const files = {
+      busybox: program(),
+      Dockerfile: `${BASE}RUN echo "[$HTTP_PROXY $http_proxy]"\n`,
+    };
+    const world = await makeWorld({ daemon: true, files });
+    const end = await world.run(['push', '--no-cache', '--json'], {
+      environment: { DOCKER_CONFIG: makeFolder({ 'config.json': JSON.stringify({ proxies }) }) },
+    });
+    expect(end.status, end.stderr).toBe(0);
+    expect(end.stderr).toContain('[http://proxy.example:3128 http://proxy.example:3128]');
+    const image = new Docker(dockerOptions()).getImage(readResult(end).image?.reference ?? '');
+    const seen = [await image.inspect(), await image.history()];
+    expect(JSON.stringify(seen)).not.toContain('proxy.example');
   });
 
   test('a build secret reaches its step, and neither the image nor our output', async () => {

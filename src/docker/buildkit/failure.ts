@@ -53,10 +53,30 @@ const HINTS: readonly (readonly [RegExp, string | ((match: RegExpExecArray) => s
   [
     /((\d{12})\.dkr[.-]ecr[\w-]*\.([\w-]+)\.[\w.]+)\/[^]*(?:unauthorized|authorization failed|no basic auth|denied|forbidden|40[13])/i,
     ([, host, account, region]) =>
-      `if account ${account} is not the one that is pushed to, log in to its registry first (aws ecr get-login-password --region ${region} | docker login --username AWS --password-stdin ${host}); its repository policy must allow this identity ecr:BatchGetImage and ecr:GetDownloadUrlForLayer`,
+      `the policy of this identity, and in another account the repository policy of account ${account}, must allow ecr:BatchGetImage and ecr:GetDownloadUrlForLayer; to use other credentials: aws ecr get-login-password --region ${region} --profile NAME | docker login --username AWS --password-stdin ${host}`,
   ],
   [
-    /unauthorized|authorization failed|access denied|401/i,
+    /^[^\n]*public\.ecr\.aws[^\n]*(?:40[13]|429|toomanyrequests|denied|unauthorized)/i,
+    'log in to ECR Public, or log out if the login has expired (docker logout public.ecr.aws): aws ecr-public get-login-password --region us-east-1 | docker login --username AWS --password-stdin public.ecr.aws',
+  ],
+  [
+    /^[^\n]*(?:toomanyrequests|\b429 )/i,
+    'the registry of the base image limits pulls: log in (docker login REGISTRY), or use a pull-through cache of ECR',
+  ],
+  [
+    /^[^\n]*\b5\d\d [A-Z]/,
+    'the registry of the base image has a problem: run it again later, or pull the image first',
+  ],
+  [
+    /^[^\n]*secret ([\w.-]+): not found/,
+    ([, id]) => `give the build secret: --secret id=${id},src=FILE or id=${id},env=VARIABLE`,
+  ],
+  [
+    /^[^\n]*unknown (?:flag|instruction)/i,
+    'check the spelling; for syntax that is newer than the daemon, begin the Dockerfile with # syntax=docker/dockerfile:1',
+  ],
+  [
+    /unauthorized|authorization failed|access denied|^[^\n]*\b40[13] |forbidden/i,
     'the registry of the base image requires a login: docker login REGISTRY (private images of your own ECR need none), and check the name of the image',
   ],
   [

@@ -70,6 +70,11 @@ function takeVertex(steps: Map<string, Step>, vertex: Vertex, emit: Emit): void 
   step.vertex = vertex;
   steps.set(vertex.digest, step);
   const { digest: id, name, cached, started, completed } = vertex;
+  const [, base] = /^\[internal\] load metadata for (.+)/.exec(name) ?? [];
+  // A registry that does not answer must not look like a build that does nothing.
+  if (base !== undefined && started !== undefined && before?.started === undefined && !cached) {
+    emit({ kind: 'build-output', line: `reading ${base} from its registry`, step: undefined });
+  }
   if (isInternal(vertex)) return;
   const known = [...steps.values()].filter((item) => !isInternal(item.vertex)).length;
   if (started !== undefined && before?.started === undefined && !cached) {

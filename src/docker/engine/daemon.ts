@@ -1,4 +1,5 @@
 import type { Agent } from 'node:http';
+import { Agent as HttpsAgent } from 'node:https';
 import type Docker from 'dockerode';
 import { EcsDeployError } from '../../errors.ts';
 import { callEngine } from './api.ts';
@@ -85,7 +86,14 @@ function clientOptions(address: DockerAddress): DockerOptions {
     const { host: name, port } = tcpAddress(address);
     // docker-modem takes the start of a bare IPv6 address for the scheme of a URL.
     const bracketed = name.includes(':') ? `[${name}]` : name;
-    return { host: bracketed, port, protocol: tls === undefined ? 'http' : 'https', ...tls };
+    const { isOpen, ...files } = tls ?? {};
+    return {
+      host: bracketed,
+      port,
+      protocol: tls === undefined ? 'http' : 'https',
+      ...files,
+      ...(isOpen && { agent: new HttpsAgent({ rejectUnauthorized: false }) }),
+    };
   }
   if (host.startsWith('ssh://')) {
     // The host name of the requests has no meaning: the agent makes the connection.

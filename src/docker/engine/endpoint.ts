@@ -10,7 +10,16 @@ export interface DockerAddress {
   readonly host: string;
   /** What the address comes from, for messages: `DOCKER_HOST`, `context colima`, `OrbStack`. */
   readonly source: string;
-  readonly tls: { readonly ca: Buffer; readonly cert: Buffer; readonly key: Buffer } | undefined;
+  readonly tls: Tls | undefined;
+}
+
+/** How a daemon and its client prove who they are; parts that are not there are undefined. */
+export interface Tls {
+  readonly ca?: Buffer | undefined;
+  readonly cert?: Buffer | undefined;
+  readonly key?: Buffer | undefined;
+  /** The daemon's certificate is not verified. */
+  readonly isOpen?: true;
 }
 
 /** The file of a Unix socket or named pipe; undefined for the other kinds of address. */
@@ -88,7 +97,12 @@ export function dockerAddresses(
   const host = named.host ?? variable;
   if (host !== undefined && host !== '') {
     const folder = environment['DOCKER_CERT_PATH'] ?? configFolder(environment);
-    const tls = (environment['DOCKER_TLS_VERIFY'] ?? '') === '' ? undefined : readTls(folder);
+    const isSet = (name: string) => (environment[name] ?? '') !== '';
+    const tls = isSet('DOCKER_TLS_VERIFY')
+      ? readTls(folder, true)
+      : isSet('DOCKER_TLS')
+        ? { ...readTls(folder), isOpen: true as const }
+        : undefined;
     const address = withoutPassword(host);
     return [
       { host: address, source: named.host === undefined ? 'DOCKER_HOST' : '--docker-host', tls },
@@ -146,12 +160,12 @@ function contextAddress(name: string, environment: Environment): DockerAddress {
   const contexts = join(configFolder(environment), 'contexts');
   const id = createHash('sha256').update(name).digest('hex');
   const source = `context ${name}`;
-  let host: string | undefined;
+  let endpoint: { readonly Host?: string; readonly SkipTLSVerify?: boolean } | undefined;
   try {
     const meta = JSON.parse(readFileSync(join(contexts, 'meta', id, 'meta.json'), 'utf8')) as {
-      Endpoints?: { docker?: { Host?: string } };
+      Endpoints?: { docker?: typeof endpoint };
     };
-    host = meta.Endpoints?.docker?.Host;
+    endpoint = meta.Endpoints?.docker;
   } catch (error) {
     throw new EcsDeployError({
       code: 'docker-unavailable',
@@ -160,18 +174,26 @@ function contextAddress(name: string, environment: Environment): DockerAddress {
       cause: error,
     });
   }
-  const tls = join(contexts, 'tls', id, 'docker');
+  const folder = join(contexts, 'tls', id, 'docker');
+  const isOpen = endpoint?.SkipTLSVerify === true;
+  const tls = existsSync(folder) || isOpen ? readTls(folder) : undefined;
   return {
-    host: withoutPassword(host ?? `unix://${DEFAULT_SOCKET}`),
+    host: withoutPassword(endpoint?.Host ?? `unix://${DEFAULT_SOCKET}`),
     source,
-    tls: existsSync(tls) ? readTls(tls) : undefined,
+    tls: tls && isOpen ? { ...tls, isOpen } : tls,
   };
 }
 
-function readTls(folder: string): NonNullable<DockerAddress['tls']> {
+/** The TLS files of a folder; a certificate and its key come together, and others are optional. */
+function readTls(folder: string, isCaNeeded = false): Tls {
+  const has = (name: string) => existsSync(join(folder, `${name}.pem`));
   const read = (name: string) => readFileSync(join(folder, `${name}.pem`));
+  const isPair = has('cert') || has('key');
   try {
-    return { ca: read('ca'), cert: read('cert'), key: read('key') };
+    return {
+      ca: isCaNeeded || has('ca') ? read('ca') : undefined,
+      ...(isPair && { cert: read('cert'), key: read('key') }),
+    };
   } catch (error) {
     throw new EcsDeployError({
       code: 'docker-unavailable',

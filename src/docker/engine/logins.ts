@@ -1,22 +1,13 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { EcsDeployError } from '../../errors.ts';
 import { runProcess } from '../../processes.ts';
-import { configFolder } from './endpoint.ts';
+import { parseConfig, readDockerConfig } from './docker-config.ts';
+import type { DockerConfig } from './docker-config.ts';
 import type { Environment } from './endpoint.ts';
 
 /** Credentials for a registry. */
 export interface Login {
+  /** {@link TOKEN_USER} if the password is an identity token. */
   readonly username: string;
   readonly password: string;
-}
-
-interface DockerConfig {
-  readonly auths?: Readonly<
-    Record<string, { readonly auth?: string; readonly identitytoken?: string }>
-  >;
-  readonly credsStore?: string;
-  readonly credHelpers?: Readonly<Record<string, string>>;
 }
 
 /** Docker Hub has several host names; Docker stores its login under this key. */
@@ -24,7 +15,19 @@ const HUB_KEY = 'https://index.docker.io/v1/';
 const HUB_HOSTS = new Set(['docker.io', 'index.docker.io', 'registry-1.docker.io']);
 
 /** The user name that marks an identity token in place of a password. */
-const TOKEN_USER = '<token>';
+export const TOKEN_USER = '<token>';
+
+/** How a credential helper is run. */
+export interface HelperRun {
+  readonly signal: AbortSignal;
+  /** Gets why a helper gave no login, without anything that it wrote to stdout. */
+  readonly warn: (problem: string) => void;
+  /** Milliseconds that it gets. */
+  readonly limit?: number;
+}
+
+/** Milliseconds for a helper, which may ask for a password in a window. */
+const HELPER_LIMIT = 60_000;
 
 /**
  * The user's own login for a registry host, from where Docker stores it: `DOCKER_AUTH_CONFIG`, a
@@ -33,14 +36,15 @@ const TOKEN_USER = '<token>';
 export async function userLogin(
   environment: Environment,
   host: string,
+  run: HelperRun,
 ): Promise<Login | undefined> {
   const fromVariable = parseConfig(environment['DOCKER_AUTH_CONFIG'] ?? '');
-  const config = parseConfig(readConfig(configFolder(environment)));
+  const config = readDockerConfig(environment);
   const key = loginKey(host);
   const helper = config.credHelpers?.[key] ?? config.credsStore;
   return (
     fromAuths(fromVariable, key) ??
-    (helper === undefined ? undefined : await askHelper(helper, key)) ??
+    (helper === undefined || helper === '' ? undefined : await askHelper(helper, key, run)) ??
     fromAuths(config, key)
   );
 }
@@ -50,50 +54,62 @@ export function loginKey(host: string): string {
   return HUB_HOSTS.has(host) ? HUB_KEY : host;
 }
 
+/** Docker compares the host alone where no key is exactly the same. */
+const hostOf = (key: string) => key.replace(/^https?:\/\//, '').replace(/\/.*$/, '');
+
 function fromAuths({ auths = {} }: DockerConfig, key: string): Login | undefined {
-  const bare = (name: string) => name.replace(/^https?:\/\//, '').replace(/\/$/, '');
-  const entry = Object.entries(auths).find(([name]) => bare(name) === bare(key))?.[1];
+  const entry =
+    auths[key] ?? Object.entries(auths).find(([name]) => hostOf(name) === hostOf(key))?.[1];
   if (entry?.identitytoken) return { username: TOKEN_USER, password: entry.identitytoken };
-  if (!entry?.auth) return undefined;
-  const decoded = Buffer.from(entry.auth, 'base64').toString('utf8');
+  const { auth, username, password } = entry ?? {};
+  if (!auth) return username && password ? { username, password } : undefined;
+  const decoded = Buffer.from(auth, 'base64').toString('utf8');
   const colon = decoded.indexOf(':');
-  return { username: decoded.slice(0, colon), password: decoded.slice(colon + 1) };
+  // Some tools pad the password with zeros.
+  return {
+    username: decoded.slice(0, colon),
+    password: decoded.slice(colon + 1).replace(/\0+$/, ''),
+  };
 }
 
-/** Runs `docker-credential-NAME get`; undefined when the helper is missing or has no login. */
-async function askHelper(name: string, key: string): Promise<Login | undefined> {
+/** Runs `docker-credential-NAME get`; undefined when it has no login, or fails with a warning. */
+async function askHelper(
+  name: string,
+  key: string,
+  { signal, warn, limit = HELPER_LIMIT }: HelperRun,
+): Promise<Login | undefined> {
+  const command = `docker-credential-${name}`;
+  const fail = (problem: string) => {
+    warn(`The credential helper ${command} gave no login for ${hostOf(key)}: ${problem}.`);
+    return undefined;
+  };
+  const expiry = AbortSignal.timeout(limit);
   try {
-    const { status, stdout } = await runProcess({
-      command: `docker-credential-${name}`,
+    const { status, stdout, tail } = await runProcess({
+      command,
       args: ['get'],
       directory: '.',
       input: key,
+      signal: AbortSignal.any([signal, expiry]),
     });
-    if (status !== 0) return undefined;
-    const { Username, Secret } = JSON.parse(stdout) as { Username: string; Secret: string };
+    if (status === 0) return parseAnswer(stdout) ?? fail('its answer is not a login in JSON');
+    const said = tail.join(' ');
+    if (/credentials not found/i.test(said)) return undefined;
+    return fail(`it ended with ${status === null ? 'a signal' : `status ${status}`}: ${said}`);
+  } catch (error) {
+    signal.throwIfAborted();
+    if (expiry.aborted) return fail(`it did not answer within ${limit / 1000} s`);
+    const { code, message } = error as NodeJS.ErrnoException;
+    return fail(code === 'ENOENT' ? 'it is not installed, or not in PATH' : message);
+  }
+}
+
+function parseAnswer(stdout: string): Login | undefined {
+  try {
+    const { Username, Secret } = JSON.parse(stdout) as { Username?: unknown; Secret?: unknown };
+    if (typeof Username !== 'string' || typeof Secret !== 'string') return undefined;
     return { username: Username, password: Secret };
   } catch {
     return undefined;
-  }
-}
-
-function readConfig(folder: string): string {
-  try {
-    return readFileSync(join(folder, 'config.json'), 'utf8');
-  } catch {
-    return '';
-  }
-}
-
-function parseConfig(source: string): DockerConfig {
-  try {
-    return source === '' ? {} : (JSON.parse(source) as DockerConfig);
-  } catch (error) {
-    throw new EcsDeployError({
-      code: 'docker-unsuitable',
-      message: `Docker's configuration is not valid JSON: ${(error as Error).message}`,
-      hint: 'fix config.json in ~/.docker (or DOCKER_CONFIG), or DOCKER_AUTH_CONFIG',
-      cause: error,
-    });
   }
 }

@@ -6,6 +6,7 @@ import type { Daemon } from './daemon.ts';
 import { daemonLines } from './lines.ts';
 import type { DaemonLine } from './lines.ts';
 import type { Login } from './logins.ts';
+import { isPushFinal } from './registry-answers.ts';
 import { isConnectionLost } from './unavailable.ts';
 
 /** What to push where, and with which login. */
@@ -30,13 +31,6 @@ export interface Pushed {
 /** Attempts after the first. */
 const RETRIES = 3;
 
-/**
- * Errors that a retry cannot change, as both image stores word them
- * (docs/explanation/how-docker-behaves.md#what-a-push-answers).
- */
-const FINAL =
-  /denied(?!.*expired)|not authorized|name unknown|does not exist|immutable|tag invalid|no basic auth credentials/i;
-
 /** Pushes one tag and retries when the registry or the network fails; throws `push-failed`. */
 export async function pushImage(
   daemon: Daemon,
@@ -53,7 +47,7 @@ export async function pushImage(
       // An EcsDeployError is AWS refusing the login.
       if (signal.aborted || isConnectionLost(error) || error instanceof EcsDeployError) throw error;
       const message = (error as Error).message;
-      if (retry === RETRIES || FINAL.test(message)) throw pushFailed(request, message, error);
+      if (retry === RETRIES || isPushFinal(message)) throw pushFailed(request, message, error);
       emit({
         kind: 'warning',
         message: `The push failed (${message}); retry ${retry + 1} of ${RETRIES} follows.`,
@@ -164,6 +158,15 @@ function hintFor(message: string): string {
   }
   if (/denied|not authorized|authentication|credentials/i.test(message)) {
     return 'the policy needs ecr:BatchCheckLayerAvailability, InitiateLayerUpload, UploadLayerPart, CompleteLayerUpload and PutImage on the repository';
+  }
+  if (/limit ?exceeded/i.test(message)) {
+    return 'a quota of ECR is reached: delete images or tags that are not needed, or raise it in Service Quotas';
+  }
+  if (/\b413 /.test(message)) {
+    return 'a proxy between the Docker daemon and the registry refuses layers of this size: raise its limit, or make the layer smaller';
+  }
+  if (/\b4\d\d /.test(message)) {
+    return 'check whether a proxy between the Docker daemon and the registry gave this answer';
   }
   return 'check that the Docker daemon can reach the registry: the daemon makes the connection';
 }

@@ -52,6 +52,29 @@ test('TLS files that are missing are an error', () => {
   expect(() => dockerAddresses(environment, {})).toThrow('Cannot read the TLS files');
 });
 
+test.each<[files: readonly string[], skip: boolean, parts: object | undefined]>([
+  [[], false, undefined],
+  [[], true, { isOpen: true }],
+  [['ca'], false, { ca: 'ca' }],
+  [['cert', 'key'], false, { cert: 'cert', key: 'key' }],
+  [['ca', 'cert', 'key'], true, { ca: 'ca', cert: 'cert', key: 'key', isOpen: true }],
+])('a context with the TLS files %j, and SkipTLSVerify %j', (files, skip, parts) => {
+  const meta = { Endpoints: { docker: { Host: 'tcp://h:2376', SkipTLSVerify: skip } } };
+  const id = createHash('sha256').update('tls').digest('hex');
+  const folder = makeFolder({
+    [`contexts/meta/${id}/meta.json`]: JSON.stringify(meta),
+    ...Object.fromEntries(files.map((name) => [`contexts/tls/${id}/docker/${name}.pem`, name])),
+  });
+  const [{ tls }] = dockerAddresses({ DOCKER_CONFIG: folder }, { context: 'tls' });
+  const shown = tls && Object.entries(tls).filter(([, value]) => value !== undefined);
+  expect(
+    shown &&
+      Object.fromEntries(
+        shown.map(([name, value]) => [name, Buffer.isBuffer(value) ? String(value) : value]),
+      ),
+  ).toEqual(parts);
+});
+
 test('an address is a socket or a host with a port', () => {
   const at = (host: string, tls?: never) => ({ host, source: '', tls });
   expect(socketPath(at('unix:///run/docker.sock'))).toBe('/run/docker.sock');
