@@ -19,13 +19,27 @@ import { forwardAgents } from './buildkit/ssh-agents.ts';
 import { readIgnoreFile } from './context/dockerignore.ts';
 import type { IgnoreFile } from './context/dockerignore.ts';
 import { packContext } from './context/tar.ts';
-import { callEngine } from './engine/api.ts';
+import { callEngine, isAtLeast } from './engine/api.ts';
 import type { Daemon } from './engine/daemon.ts';
 import { daemonLines } from './engine/lines.ts';
 import { loginKey, TOKEN_USER } from './engine/logins.ts';
 import type { Login } from './engine/logins.ts';
 import { isPullLater } from './engine/registry-answers.ts';
 import { isConnectionLost } from './engine/unavailable.ts';
+
+/** Settings of the containers that build steps run in. */
+export interface StepOptions {
+  readonly network: 'default' | 'none' | 'host' | undefined;
+  /** As `HOST:ADDRESS`. */
+  readonly addHosts: readonly string[];
+  /** Bytes. */
+  readonly shmSize: number | undefined;
+  readonly ulimits: readonly {
+    readonly name: string;
+    readonly soft: number;
+    readonly hard: number;
+  }[];
+}
 
 /** What to build. */
 export interface BuildRequest {
@@ -43,6 +57,7 @@ export interface BuildRequest {
   readonly labels: Readonly<Record<string, string>>;
   readonly noCache: boolean;
   readonly pull: boolean;
+  readonly steps: StepOptions;
   /** Images whose layers the build may reuse; undefined leaves caching to the daemon. */
   readonly cacheFrom: readonly string[] | undefined;
   /** Build secrets by id, read when a step requests them. */
@@ -69,6 +84,7 @@ export async function buildImage(
   emit: Emit,
   signal: AbortSignal,
 ): Promise<void> {
+  checkSteps(daemon, request.steps);
   for (let retry = 0; ; retry += 1) {
     try {
       return await buildOnce(daemon, request, emit, signal);
@@ -230,7 +246,32 @@ function buildOptions(request: BuildRequest): Record<string, unknown> {
     ...(target !== undefined && { target }),
     ...(noCache && { nocache: true }),
     ...(pull && { pull: true }),
+    ...stepOptions(request.steps),
   };
+}
+
+function stepOptions({ network, addHosts, shmSize, ulimits }: StepOptions) {
+  const limits = ulimits.map(({ name, soft, hard }) => ({ Name: name, Soft: soft, Hard: hard }));
+  return {
+    ...(network !== undefined && { networkmode: network }),
+    ...(addHosts.length > 0 && { extrahosts: addHosts }),
+    ...(shmSize !== undefined && { shmsize: shmSize }),
+    ...(limits.length > 0 && { ulimits: JSON.stringify(limits) }),
+  };
+}
+
+/** BuildKit of older daemons ignores these silently (moby 23.0, `builder-next`). */
+function checkSteps({ apiVersion, version }: Daemon, { shmSize, ulimits }: StepOptions): void {
+  const named = [
+    ...(shmSize === undefined ? [] : ['--shm-size']),
+    ...(ulimits.length > 0 ? ['--ulimit'] : []),
+  ];
+  if (named.length === 0 || isAtLeast(apiVersion, '1.42')) return;
+  throw new EcsDeployError({
+    code: 'docker-unsuitable',
+    message: `Docker ${version} ignores ${named.join(' and ')} in builds.`,
+    hint: 'build with Docker 23 or newer, or remove the setting',
+  });
 }
 
 /**

@@ -64,6 +64,11 @@ export type ImageSettings = Pick<
   | 'secrets'
   | 'ssh'
   | 'before'
+  | 'network'
+  | 'addHosts'
+  | 'shmSize'
+  | 'ulimits'
+  | 'env'
   | 'noCache'
   | 'pull'
   | 'rebuild'
@@ -225,6 +230,7 @@ async function build(
 ): Promise<Ready> {
   const { aws, environment, emit, signal } = tools;
   const { context, dockerfile, target, args, noCache, pull, poll } = config;
+  const { network, addHosts, shmSize, ulimits } = config;
   const start = performance.now();
   if (config.before.length > 0) await checkContext(context, dockerfile);
   emit({ kind: 'build-started', platform });
@@ -241,6 +247,7 @@ async function build(
       labels,
       noCache,
       pull,
+      steps: { network, addHosts, shmSize, ulimits },
       cacheFrom: environment['CI']
         ? running.filter((image) => image.startsWith(`${repository.uri}:`))
         : undefined,
@@ -450,13 +457,14 @@ async function makeRepository(
 
 async function runBefore(
   { emit, signal }: ImageTools,
-  { before, directory, fromCommit }: ImageSettings,
+  { before, directory, env, fromCommit }: ImageSettings,
 ): Promise<void> {
   for (const command of before) {
     emit({ kind: 'before-started', command });
     const { status, tail } = await runProcess({
       command,
       directory,
+      env,
       signal,
       onLine: (line) => emit({ kind: 'before-output', line: withoutColours(line) }),
     });

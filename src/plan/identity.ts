@@ -30,7 +30,20 @@ export interface ContextGaps {
 /** The settings that make up the identity of an image. */
 export type InputSettings = Pick<
   Config,
-  'args' | 'target' | 'context' | 'dockerfile' | 'secrets' | 'ssh' | 'before' | 'directory'
+  | 'args'
+  | 'target'
+  | 'context'
+  | 'dockerfile'
+  | 'secrets'
+  | 'ssh'
+  | 'before'
+  | 'directory'
+  | 'labels'
+  | 'network'
+  | 'addHosts'
+  | 'shmSize'
+  | 'ulimits'
+  | 'env'
 >;
 
 const sha256 = (content: string | Uint8Array) => createHash('sha256').update(content).digest('hex');
@@ -56,14 +69,20 @@ export function identify(
 
 /** The build settings that differ from those of a plain build; of secrets, only their names. */
 function settingsOf(
-  { args, target, context, dockerfile, secrets, ssh, directory }: InputSettings,
+  config: InputSettings,
   root: string | undefined,
   platform: string,
 ): Readonly<Record<string, unknown>> {
+  const { args, target, context, dockerfile, secrets, ssh, directory } = config;
+  const { labels, network, addHosts, shmSize, ulimits, env } = config;
   const place = pathIn(root ?? directory, context);
-  const names = Object.keys(args).toSorted();
+  const sorted = (values: Readonly<Record<string, string>>) =>
+    Object.keys(values)
+      .toSorted()
+      .map((name) => [name, values[name]]);
+  const isGiven = (values: object) => Object.keys(values).length > 0;
   return {
-    ...(names.length > 0 && { args: names.map((name) => [name, args[name]]) }),
+    ...(isGiven(args) && { args: sorted(args) }),
     ...(target !== undefined && { target }),
     ...(place !== '' && { context: place }),
     ...(dockerfile !== join(context, 'Dockerfile') && {
@@ -72,6 +91,12 @@ function settingsOf(
     ...(platform !== DEFAULT_PLATFORM && { platform }),
     ...(secrets.length > 0 && { secrets: secrets.map(({ id, src, env }) => [id, src, env]) }),
     ...(ssh.length > 0 && { ssh: ssh.map(({ id }) => id) }),
+    ...(isGiven(labels) && { labels: sorted(labels) }),
+    ...(network !== undefined && network !== 'default' && { network }),
+    ...(addHosts.length > 0 && { addHosts }),
+    ...(shmSize !== undefined && { shmSize }),
+    ...(ulimits.length > 0 && { ulimits }),
+    ...(isGiven(env) && { env: sorted(env) }),
   };
 }
 

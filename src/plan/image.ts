@@ -289,6 +289,7 @@ async function observeDestination(
   const labels = {
     ...(source && { 'org.opencontainers.image.revision': source.commit }),
     ...(source?.remote !== undefined && { 'org.opencontainers.image.source': source.remote }),
+    ...config.labels,
     [INPUTS_LABEL]: identity.inputs,
   };
   const reference = `${repository?.uri ?? name}:${tag}`;

@@ -400,6 +400,41 @@ export const agents: Reader<readonly ForwardedAgent[]> = namesOf((item) => {
   return socket === undefined ? { id } : { id, socket };
 });
 
+/** Names of hosts with their addresses, as `HOST:ADDRESS`. */
+export const hosts: Reader<readonly string[]> = namesOf((item) => {
+  const [, host, address] =
+    /^([^\s:=]+)[:=](host-gateway|[\d.]+|\[?[\da-f:.]*:[\da-f:.]*\]?)$/i.exec(item) ?? [];
+  if (host === undefined) throw invalid('HOST:ADDRESS, e.g. db.local:10.0.0.5', item);
+  return `${host}:${address}`;
+});
+
+const BYTES: Readonly<Record<string, number>> = { b: 0, k: 10, m: 20, g: 30 };
+
+/** Bytes of `64m` or `1g`, as Docker writes them. */
+export const size: Reader<number> = {
+  schema: { type: ['string', 'integer'] },
+  read: (value) => {
+    const [, amount, unit = 'b'] = /^([1-9]\d*)([bkmg])?b?$/i.exec(String(value)) ?? [];
+    if (amount === undefined) throw invalid('a size such as 64m or 1g', value);
+    return Number(amount) * 2 ** (BYTES[unit.toLowerCase()] ?? 0);
+  },
+};
+
+/** A limit of the processes of build steps. */
+export interface Ulimit {
+  readonly name: string;
+  readonly soft: number;
+  readonly hard: number;
+}
+
+/** Limits of processes, each `NAME=SOFT` or `NAME=SOFT:HARD`. */
+export const ulimits: Reader<readonly Ulimit[]> = namesOf((item) => {
+  const [, limit, soft, hard = soft] = /^([a-z]+)=(-1|\d+)(?::(-1|\d+))?$/.exec(item) ?? [];
+  if (limit === undefined)
+    throw invalid('NAME=SOFT or NAME=SOFT:HARD, e.g. nofile=1024:4096', item);
+  return { name: limit, soft: Number(soft), hard: Number(hard) };
+});
+
 function choice<T extends string>(
   choices: readonly T[],
   suggestion: (value: string) => string,

@@ -46,6 +46,7 @@ async function imageOf(context: string): Promise<Record<string, string>> {
       args: {},
       proxies: {},
       pause: 1,
+      steps: { network: undefined, addHosts: [], shmSize: undefined, ulimits: [] },
       labels: {},
       noCache: true,
       pull: false,

@@ -17,7 +17,7 @@ import {
   removeImages,
 } from '../support/docker.ts';
 import { makeFolder } from '../support/files.ts';
-import { commitAll, makeWorld } from '../support/world.ts';
+import { commitAll, CONFIG, makeWorld } from '../support/world.ts';
 import type { World } from '../support/world.ts';
 
 const BASE = 'FROM scratch\nCOPY busybox /bin/sh\nCMD ["sh"]\n';
@@ -176,6 +176,38 @@ describe.skipIf(!HAS_DOCKER || !HAS_PROGRAM)('the session of a build', () => {
     const image = new Docker(dockerOptions()).getImage(readResult(end).image?.reference ?? '');
     const seen = [await image.inspect(), await image.history()];
     expect(JSON.stringify(seen)).not.toContain('proxy.example');
+  });
+
+  test('labels, hosts, the network and variables of the commands before the build are used', async () => {
+    const config = `${CONFIG}build:
+  before: ['echo "$WHO $GREETING" > made']
+  env: { WHO: before }
+  labels: { team: backend, io.github.ecsdeploy.inputs: mine }
+  addHosts: ["db.local:10.9.8.7"]
+  network: none
+`;
+    const steps = 'COPY made /made\nRUN cat /made /etc/hosts; ls /sys/class/net\n';
+    const files = { busybox: program(), Dockerfile: `${BASE}${steps}`, '.ecsdeployrc': config };
+    const world = await makeWorld({ daemon: true, files });
+    const environment = { GREETING: 'hello' };
+    process.env['GREETING'] = 'hello';
+    onTestFinished(() => void delete process.env['GREETING']);
+    const end = await world.run(['push', '--json', '--no-cache'], { environment });
+    expect(end.status, end.stderr).toBe(0);
+    const lines = end.stderr.split('\n').map((line) => line.trim());
+    expect(lines).toContain('before hello');
+    expect(lines).toContain('10.9.8.7\tdb.local');
+    expect(lines).not.toContain('eth0');
+    const image = new Docker(dockerOptions()).getImage(readResult(end).image?.reference ?? '');
+    const { Labels } = (await image.inspect()).Config;
+    expect(Labels).toMatchObject({ team: 'backend' });
+    expect(Labels['io.github.ecsdeploy.inputs']).toMatch(/^[0-9a-f]{64}$/);
+
+    const { apiVersion } = await openDocker(process.env);
+    const limited = await world.run(['push', '--shm-size', '64m', '--ulimit', 'nofile=99']);
+    const isOld = Number(apiVersion.split('.')[1]) < 42;
+    expect(limited.status, limited.stderr).toBe(isOld ? 5 : 0);
+    expect(limited.stderr.includes('ignores --shm-size and --ulimit in builds.')).toBe(isOld);
   });
 
   test('a build secret reaches its step, and neither the image nor our output', async () => {

@@ -41,6 +41,12 @@ function settingsIn(directory: string, more: Partial<InputSettings> = {}): Input
     secrets: [],
     ssh: [],
     before: [],
+    labels: {},
+    network: undefined,
+    addHosts: [],
+    shmSize: undefined,
+    ulimits: [],
+    env: {},
     ...more,
   };
 }
@@ -307,6 +313,12 @@ describe.runIf(HAS_GIT)('each build setting is in the tag', () => {
     ['secrets', () => ({ secrets: [{ id: 'a', src: undefined, env: 'A' }] })],
     ['the source of a secret', () => ({ secrets: [{ id: 'a', src: undefined, env: 'B' }] })],
     ['ssh', () => ({ ssh: [{ id: 'default', socket: undefined }] })],
+    ['labels', () => ({ labels: { API: 'a' } })],
+    ['network', () => ({ network: 'none' })],
+    ['addHosts', () => ({ addHosts: ['db:10.0.0.1'] })],
+    ['shmSize', () => ({ shmSize: 1024 })],
+    ['ulimits', () => ({ ulimits: [{ name: 'nofile', soft: 1, hard: 2 }] })],
+    ['env', () => ({ env: { API: 'a' } })],
   ])('%s', async (_, more) => {
     const folder = makeFolder(FILES);
     commitAll(folder);
@@ -320,7 +332,7 @@ describe.runIf(HAS_GIT)('each build setting is in the tag', () => {
   const tags = new Set<string>();
 
   test('and no two of them are the same', () => {
-    expect(tags.size).toBe(11);
+    expect(tags.size).toBe(17);
   });
 
   test('the platform, when it is not the default', async () => {

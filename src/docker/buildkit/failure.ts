@@ -77,7 +77,7 @@ const HINTS: readonly (readonly [RegExp, string | ((match: RegExpExecArray) => s
   ],
   [
     /unauthorized|authorization failed|access denied|^[^\n]*\b40[13] |forbidden/i,
-    'the registry of the base image requires a login: docker login REGISTRY (private images of your own ECR need none), and check the name of the image',
+    'the registry of the base image requires a login: docker login REGISTRY (private images of your own ECR need none), and check the name of the image; named contexts (--build-context) are not supported',
   ],
   [
     /failed to do request|no such host|connection refused|i\/o timeout/,
