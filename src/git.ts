@@ -131,21 +131,26 @@ export async function checkOut(
       hint: `check the name; in a shallow clone, fetch it: git fetch origin ${reference}`,
     });
   }
-  const steps = [
-    ['-C', root, 'worktree', 'add', '--detach', '--no-checkout', folder, commit],
-    ['-C', folder, 'reset', '--quiet', '--hard'],
-  ];
   const remove = () => git(root, 'worktree', 'remove', '--force', folder);
-  for (const step of steps) {
-    const args = [...CONFIG_FLAGS, ...WHOLE, ...step];
-    const end = await runProcess({ command: 'git', args, directory: root, signal });
-    if (end.status === 0) continue;
+  try {
+    for (const [step, isLong] of [
+      [['-C', root, 'worktree', 'add', '--detach', '--no-checkout', folder, commit], false],
+      [['-C', folder, 'reset', '--quiet', '--hard'], true],
+    ] as const) {
+      const args = [...CONFIG_FLAGS, ...WHOLE, ...step];
+      // A work tree that is half made could not be removed.
+      const stop = isLong && { signal };
+      const end = await runProcess({ command: 'git', args, directory: root, ...stop });
+      if (end.status === 0) continue;
+      throw new EcsDeployError({
+        code: 'commit-unknown',
+        message: `git cannot check out ${commit}: ${end.tail.join(' ')}`,
+        hint: `try it by hand: git worktree add --detach FOLDER ${commit}`,
+      });
+    }
+  } catch (error) {
     await remove();
-    throw new EcsDeployError({
-      code: 'commit-unknown',
-      message: `git cannot check out ${commit}: ${end.tail.join(' ')}`,
-      hint: `try it by hand: git worktree add --detach FOLDER ${commit}`,
-    });
+    throw error;
   }
   return { commit, root, remove };
 }
