@@ -2,7 +2,7 @@ import type { ChalkInstance } from 'chalk';
 import { HIDDEN } from '../core/changes.ts';
 import type { Change } from '../core/changes.ts';
 import { escapeJson } from '../core/foreign.ts';
-import { shortDigest } from './format.ts';
+import { shortImage } from './format.ts';
 
 /** One line of a diff. */
 export interface DiffLine {
@@ -46,11 +46,8 @@ function formatChange({ path, before, after }: Change): DiffLine[] {
   ];
 }
 
-/** A value, but of an image with the beginning of its digest: its tag says more. */
-function shown(path: string, value: unknown): unknown {
-  if (path !== 'image' || typeof value !== 'string') return value;
-  return value.replace(/@(.+)$/, (_, digest: string) => `@${shortDigest(digest)}`);
-}
+const shown = (path: string, value: unknown): unknown =>
+  path === 'image' && typeof value === 'string' ? shortImage(value) : value;
 
 /** JSON of a value, with unprintable characters escaped. */
 function textOf(value: unknown = HIDDEN): string {

@@ -58,6 +58,11 @@ export function shortDigest(digest: string): string {
   return digest.replace(/^(sha256:[0-9a-f]{12})[0-9a-f]{52}$/, '$1');
 }
 
+/** An image reference with the beginning of its digest: its tag says more. */
+export function shortImage(reference: string): string {
+  return reference.replace(/@(.+)$/, (_, digest: string) => `@${shortDigest(digest)}`);
+}
+
 /** An event of a service without the service's name, with short ids and names. */
 export function shortenEvent(message: string): string {
   return message

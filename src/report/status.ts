@@ -1,6 +1,6 @@
 import type { DeploymentStatus, ServiceStatus, TargetStatus, TaskStatus } from '../core/status.ts';
 import { shortName } from '../core/task-definition.ts';
-import { formatAge, formatTable, secondsBetween, shortenEvent } from './format.ts';
+import { formatAge, formatTable, secondsBetween, shortenEvent, shortImage } from './format.ts';
 import type { Page } from './page.ts';
 import { wrap } from './width.ts';
 
@@ -36,6 +36,7 @@ export function formatStatus(status: ServiceStatus, at: Date, page: Page): strin
     ),
     ...(typeof image === 'string' ? [`  image: ${image}`] : []),
     ...expressLines(status),
+    ...(typeof image === 'string' ? [`  image: ${shortImage(image)}`] : []),
     ...(link === undefined ? [] : [`  console: ${link}`]),
     '',
     ...formatTable(

@@ -78,7 +78,7 @@ const WORDS: Words = {
           ? [
               line(
                 'detail',
-                '  The tag is the same: the task definition now names its digest, too.',
+                '  The tag is the same: the task definition now names the digest, too.',
               ),
             ]
           : []),
@@ -101,10 +101,7 @@ const WORDS: Words = {
         : `Docker ${version} at ${address} (${source})`,
     ),
   'commit-checked-out': ({ commit }) =>
-    say(
-      'detail',
-      `Building from a checkout of ${commit}: changed and untracked files are left out`,
-    ),
+    say('detail', `Checked out ${commit}: changed and untracked files are left out`),
   'before-started': ({ command }) => ({
     lines: [line('step', `Running ${command}`)],
   }),

@@ -98,7 +98,7 @@ test('a definition that names the tag gets the digest once, and the plan says so
   for (const flags of [['--pin', 'tag'], ['--dry-run'], [], []]) {
     const end = await world.run(['deploy', '--json', ...flags]);
     expect(end.status, end.stderr).toBe(0);
-    outcomes.push([readResult(end).outcome, end.stderr.includes('now names its digest, too')]);
+    outcomes.push([readResult(end).outcome, end.stderr.includes('now names the digest, too')]);
   }
   expect(outcomes).toEqual([
     ['succeeded', false],
