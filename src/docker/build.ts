@@ -89,7 +89,7 @@ export async function buildImage(
     try {
       return await buildOnce(daemon, request, emit, signal);
     } catch (error) {
-      const [reason = ''] = String((error as Error).message).split('\n');
+      const [reason = ''] = (error as Error).message.split('\n');
       if (signal.aborted || retry === RETRIES || !isPullLater(reason)) throw error;
       emit({
         kind: 'warning',

@@ -70,7 +70,7 @@ async function readFile(container: Docker.Container, path: string): Promise<Imag
   archive.pipe(reader);
   try {
     for await (const entry of reader) {
-      const { type, mode = 0 } = entry.header;
+      const { type, mode } = entry.header;
       if (type === 'directory') return { kind: 'folder' };
       if (type === 'symlink')
         return { kind: 'link', target: targetOf(archive, path, entry.header) };

@@ -188,8 +188,8 @@ function wrapped(name: string, args: readonly string[]): readonly string[] | und
   if (options === undefined) return undefined;
   let words = [...args];
   if (name === 'env' && words[0]?.startsWith('-S') === true) {
-    const [line = '', ...more] = [words[0].slice(2), ...words.slice(1)];
-    words = [...line.split(/\s+/), ...more].filter((word) => word !== '');
+    const line = words[0].slice(2).split(/\s+/);
+    words = [...line, ...words.slice(1)].filter((word) => word !== '');
   }
   for (;;) {
     const [first] = words;
