@@ -168,7 +168,7 @@ export async function produceImage(
   emit({ kind: 'push-started' });
   const { digest, layers } = await whileConnected(
     daemon,
-    push(tools, { ...config, ...use }, target, ready.local),
+    push(tools, { ...config, pin: use.pin ?? 'tag' }, target, ready.local),
   );
   const seconds = secondsSince(start);
   emit({ kind: 'pushed', digest, seconds, layers });
@@ -327,7 +327,7 @@ async function proveImage(
 /** Pushes an image, checks that the registry has it as pushed, and adds the additional tags. */
 async function push(
   tools: ImageTools,
-  config: ImageSettings & ImageUse,
+  config: ImageSettings & Pick<Config, 'pin'>,
   target: Target,
   local: LocalImage,
 ): Promise<Pushed> {
@@ -359,7 +359,7 @@ async function push(
 /** The pushed image, whose tag names another by now; throws `digest-mismatch` if the tag matters. */
 async function findMoved(
   { emit }: ImageTools,
-  { pin }: ImageUse,
+  { pin }: Pick<Config, 'pin'>,
   { repository, reference }: Target,
   { digest }: Pushed,
   other: StoredImage,

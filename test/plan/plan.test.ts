@@ -421,7 +421,7 @@ test('what is doubtful is warned of', () => {
 });
 
 test('every check that can be skipped is made somewhere', () => {
-  const sources = ['plan', 'core']
+  const sources = ['plan', 'core', 'image']
     .flatMap((part) => readdirSync(join('src', part)).map((file) => join('src', part, file)))
     .filter((file) => !file.endsWith('check-names.ts'))
     .map((file) => readFileSync(file, 'utf8'))
