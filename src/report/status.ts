@@ -34,9 +34,8 @@ export function formatStatus(status: ServiceStatus, at: Date, page: Page): strin
       ].join(', '),
       page.columns,
     ),
-    ...(typeof image === 'string' ? [`  image: ${image}`] : []),
-    ...expressLines(status),
     ...(typeof image === 'string' ? [`  image: ${shortImage(image)}`] : []),
+    ...expressLines(status),
     ...(link === undefined ? [] : [`  console: ${link}`]),
     '',
     ...formatTable(
