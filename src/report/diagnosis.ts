@@ -4,6 +4,7 @@ import type { DeploymentState, Diagnosis } from '../core/status.ts';
 import { shortName } from '../core/task-definition.ts';
 import { formatCount, formatTime, shortenEvent } from './format.ts';
 import type { Page } from './page.ts';
+import { answerCommands } from './stages.ts';
 import { wrap } from './width.ts';
 
 /** Events that are shown where no task tells a cause. */
@@ -61,7 +62,7 @@ export function formatDiagnosis(diagnosis: Diagnosis, { columns, linkOf }: Page)
       ? []
       : [
           `  paused for approval at ${pausedAt}`,
-          `  → show how to approve it: ecsdeploy rollout --watch ${flags}`,
+          ...answerCommands({ cluster, service }).map((command) => `  → ${command}`),
         ]),
     ...servingLines(diagnosis).flatMap((line) => wrap(line, columns)),
     ...consoleLines,

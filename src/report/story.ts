@@ -28,9 +28,16 @@ export function makeStory(verbose: boolean): Story {
   const progress = new Map<string, Told>();
   const said = new Set<string>();
   const isProgressNews = (event: EventOf<'rollout-progress'>, at: number): boolean => {
-    const { service, phase, stage, traffic, waitsFor, counts } = event;
+    const { service, phase, stage, traffic, testTraffic, waitsFor, counts } = event;
     const text = progressText(event);
-    const situation = JSON.stringify([phase, stage, traffic, waitsFor, counts.failed > 0]);
+    const situation = JSON.stringify([
+      phase,
+      stage,
+      traffic,
+      testTraffic,
+      waitsFor,
+      counts.failed > 0,
+    ]);
     const told = progress.get(service);
     if (told?.text === text) return false;
     if (told?.situation === situation && !verbose) {

@@ -162,6 +162,7 @@ test('actions that depend on a setting are in the policy if the setting is in us
   expect(furtherActions('deploy', NAMES)).toEqual([
     'an Express service also needs ecs:UpdateExpressGatewayService and ecs:DescribeExpressGatewayService',
     '--create-repository also needs ecr:CreateRepository',
+    '--on-failure rollback also needs ecs:ContinueServiceDeployment',
     '--on-failure rollback also needs ecs:StopServiceDeployment',
   ]);
   const occasions = new Set(['createRepository', 'onFailure', 'express'] as const);

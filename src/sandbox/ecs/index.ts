@@ -26,6 +26,10 @@ export interface EcsOptions {
   readonly rollbackId?: 'reused' | 'new';
   /** Simulated seconds for which a target drains. */
   readonly drainSeconds?: number | undefined;
+  /** Simulated seconds for which records show the traffic weights of the step before. */
+  readonly weightLag?: number | undefined;
+  /** Stages take no time beside their hooks and bake times. */
+  readonly quickStages?: boolean | undefined;
 }
 
 /** A simulated ECS: its API operations, and functions that build the start world. */
@@ -78,7 +82,16 @@ export function createEcs(options: EcsOptions): Ecs {
 }
 
 function createSimulation(
-  { account, clock, pullImage, logs, rollbackId = 'reused', drainSeconds }: EcsOptions,
+  {
+    account,
+    clock,
+    pullImage,
+    logs,
+    rollbackId = 'reused',
+    drainSeconds,
+    weightLag = 0,
+    quickStages = false,
+  }: EcsOptions,
   region: string,
   faults: readonly ArmedFault[],
 ): Simulation {
@@ -92,6 +105,8 @@ function createSimulation(
     logs,
     rollbackId,
     drainSeconds,
+    weightLag,
+    quickStages,
     clusters: new Map(),
     families: new Map(),
     faults,

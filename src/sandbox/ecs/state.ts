@@ -232,6 +232,8 @@ export interface Lifecycle {
   position: number;
   /** Whether the current step has reached its minimum duration. */
   elapsed: boolean;
+  /** Time at which the current step began. */
+  enteredAt: number;
 }
 
 /** A started hook of a deployment. */
@@ -324,6 +326,10 @@ export interface Simulation extends Agenda {
   readonly rollbackId: 'reused' | 'new';
   /** Simulated seconds for which a target drains; the default if undefined. */
   readonly drainSeconds: number | undefined;
+  /** Simulated seconds for which records show the traffic weights of the step before. */
+  readonly weightLag: number;
+  /** Whether stages take no time beside their hooks and bake times. */
+  readonly quickStages: boolean;
   readonly clusters: Map<string, Cluster>;
   /** Revisions of each family, oldest first. */
   readonly families: Map<string, TaskDefinition[]>;
