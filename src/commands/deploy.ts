@@ -25,7 +25,7 @@ import { confirmMoves, requireTerminal } from './confirm.ts';
 import { connectTools } from './connect.ts';
 import type { Tools } from './connect.ts';
 import type { CommandResult, Context } from './context.ts';
-import { checkOrder, namesBefore, rolloutResult } from './moves.ts';
+import { checkOrder, namesBefore, rolloutResult, waitsOf } from './moves.ts';
 
 /** Observes, plans and checks; then builds the image, registers a revision and rolls it out. */
 export async function deploy(context: Context<'deploy'>): Promise<CommandResult> {
@@ -175,6 +175,7 @@ function tellPlan({ emit }: Tools, planned: Plan, image: ImagePlan): void {
       isExpress: service.isExpress,
       changes,
       after: namesBefore(planned, target),
+      ...waitsOf(service),
     })),
   });
 }

@@ -102,6 +102,7 @@ export const IAM_COMMANDS = [
   'register',
   'rollout',
   'rollback',
+  'continue',
   'status',
   'diagnose',
   'logs',
@@ -143,7 +144,7 @@ interface Permission {
   readonly only?: { readonly setting?: Occasion; readonly words: string };
 }
 
-const WATCHERS: readonly IamCommand[] = ['deploy', 'rollout', 'rollback', 'diagnose'];
+const WATCHERS: readonly IamCommand[] = ['deploy', 'rollout', 'rollback', 'continue', 'diagnose'];
 const PUSHERS: readonly IamCommand[] = ['deploy', 'push'];
 const LOOKERS: readonly IamCommand[] = ['rollout', 'diagnose'];
 const CHECKERS: readonly IamCommand[] = ['deploy', 'rollout', 'verify'];
@@ -154,13 +155,23 @@ export const PERMISSIONS: readonly Permission[] = [
   {
     action: 'ecs:DescribeServices',
     on: 'Service',
-    needed: ['deploy', 'render', 'rollout', 'rollback', 'status', 'diagnose', 'logs', 'history'],
+    needed: [
+      'deploy',
+      'render',
+      'rollout',
+      'rollback',
+      'continue',
+      'status',
+      'diagnose',
+      'logs',
+      'history',
+    ],
     optional: ['push', 'register', 'verify', 'init'],
   },
   {
     action: 'ecs:DescribeTaskDefinition',
     on: 'Anything',
-    needed: ['deploy', 'render', 'rollout', 'rollback', 'diagnose', 'logs'],
+    needed: ['deploy', 'render', 'rollout', 'rollback', 'continue', 'diagnose', 'logs'],
     optional: ['push', 'register', 'status', 'history', 'verify', 'init'],
   },
   { action: 'ecs:RegisterTaskDefinition', on: 'Anything', needed: ['deploy', 'register'] },
@@ -225,7 +236,7 @@ export const PERMISSIONS: readonly Permission[] = [
     action: 'ecs:ListServiceDeployments',
     on: 'Service',
     needed: ['rollback', 'history'],
-    optional: ['deploy', ...LOOKERS],
+    optional: ['deploy', 'continue', ...LOOKERS],
   },
   {
     action: 'ecs:DescribeServiceRevisions',
@@ -243,8 +254,21 @@ export const PERMISSIONS: readonly Permission[] = [
   {
     action: 'ecs:DescribeServiceDeployments',
     on: 'ServiceDeployments',
+    needed: ['continue'],
+    optional: [...WATCHERS.filter((command) => command !== 'continue'), 'status', 'history'],
+  },
+  {
+    action: 'ecs:ContinueServiceDeployment',
+    on: 'ServiceDeployments',
+    needed: ['continue'],
+    optional: ['rollback'],
+  },
+  {
+    action: 'ecs:ContinueServiceDeployment',
+    on: 'ServiceDeployments',
     needed: [],
-    optional: [...WATCHERS, 'status', 'history'],
+    optional: ['deploy', 'rollout'],
+    only: { setting: 'onFailure', words: '--on-failure rollback' },
   },
   {
     action: 'ecs:StopServiceDeployment',
@@ -256,7 +280,7 @@ export const PERMISSIONS: readonly Permission[] = [
     action: 'ecs:StopServiceDeployment',
     on: 'ServiceDeployments',
     needed: [],
-    optional: ['deploy', 'rollout'],
+    optional: ['deploy', 'rollout', 'continue'],
     only: { setting: 'onFailure', words: '--on-failure rollback' },
   },
   {

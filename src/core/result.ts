@@ -4,6 +4,7 @@ import type { Change } from './changes.ts';
 import type { Finding } from './checks.ts';
 import type { Cause } from './diagnosis.ts';
 import type { PastDeployment, ServiceHistory } from './history.ts';
+import type { Pause } from './stages.ts';
 import type {
   DeploymentStatus,
   Diagnosis,
@@ -40,16 +41,6 @@ export interface ImageResult {
   readonly platform: string | null;
   readonly built: boolean;
   readonly pushed: boolean;
-}
-
-/** A pause hook that waits for `continue`. */
-export interface Pause {
-  /** Id of the hook; each pause has its own. */
-  readonly hook: string;
-  /** Lifecycle stage of the service deployment, e.g. `POST_TEST_TRAFFIC_SHIFT`. */
-  readonly stage: string;
-  /** ISO time at which ECS decides by itself; null where ECS gives none. */
-  readonly expiresAt: string | null;
 }
 
 /** What became of one service. */

@@ -1,4 +1,5 @@
 import type { StoredImage } from '../aws/images.ts';
+import type { HookAnswer } from '../aws/rollouts.ts';
 import { isImmutable } from '../aws/repositories.ts';
 import { checkInProgress, deploymentInProgress } from '../core/busy.ts';
 import { diffDefinitions } from '../core/changes.ts';
@@ -31,9 +32,10 @@ import {
   checkManagedEnd,
 } from '../core/checks-express.ts';
 import { lastGood, primaryOf } from '../core/ecs.ts';
-import type { Deployment, Service } from '../core/ecs.ts';
+import type { Deployment, RolloutRecord, Service } from '../core/ecs.ts';
 import { isManaged } from '../core/express.ts';
 import type { ExpressMove } from '../core/express.ts';
+import { checkRolloutTime } from '../core/checks-strategy.ts';
 import {
   INPUTS_LABEL,
   DEFAULT_PLATFORM,
@@ -83,6 +85,9 @@ export interface ServicePlan {
   readonly running: Revision;
   readonly latest: Revision | undefined;
   readonly way: Way;
+  /** The deployment in progress, where it was read. */
+  readonly record: RolloutRecord | undefined;
+  readonly answer: HookAnswer | undefined;
   /** ARN of the revision to move to; undefined when the definition has to be registered. */
   readonly revision: string | undefined;
   readonly definition: JsonObject;
@@ -127,7 +132,7 @@ export interface PlanInput {
   readonly now?: Date;
 }
 
-type PlanSettings = Pick<Config, 'skipCheck'> &
+type PlanSettings = Pick<Config, 'skipCheck' | 'timeout'> &
   Partial<
     Pick<
       Config,
@@ -140,6 +145,8 @@ type PlanSettings = Pick<Config, 'skipCheck'> &
       | 'force'
       | 'ifOlder'
       | 'directory'
+      | 'until'
+      | 'noWait'
     >
   >;
 
@@ -261,6 +268,9 @@ function planService(
   }
   const changes = diffDefinitions(running.definition, definition, { showValues });
   const way = next.kind === 'render' ? 'move' : next.way;
+  if (checked || (next.kind === 'revision' && next.way === 'move')) {
+    findings.push(check('rollout-time', about, () => checkRolloutTime(service, config)));
+  }
   if (checked) findings.push(...checkService(check, about, read.value, definition));
   if (service.isExpress && (checked || next.kind === 'revision'))
     findings.push(...checkExpress(check, about, read.value, definition, changes));
@@ -277,6 +287,8 @@ function planService(
       running,
       latest,
       way,
+      record: next.kind === 'render' ? undefined : next.record,
+      answer: next.kind === 'render' ? undefined : next.answer,
       ...wayOf(read.value),
       definition,
       changes,

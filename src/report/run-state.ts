@@ -308,6 +308,9 @@ function waitsSince(
 ): Date {
   const since = event.waitsSince === undefined ? undefined : new Date(event.waitsSince);
   if (since !== undefined && since <= at) return since;
-  const isSame = progress?.waitsFor === event.waitsFor && progress?.stage === event.stage;
+  const isSame =
+    progress?.waitsFor === event.waitsFor &&
+    progress?.stage === event.stage &&
+    progress?.traffic === event.traffic;
   return progress !== undefined && isSame ? before : at;
 }

@@ -314,6 +314,7 @@ const EXCLUSIVE: readonly (readonly [SettingKey, SettingKey])[] = [
   ['noWait', 'poll'],
   ['noWait', 'maxFailures'],
   ['noWait', 'onFailure'],
+  ['noWait', 'until'],
 ];
 
 function exclusiveFlags({ values, nameOf }: Source): string[] {

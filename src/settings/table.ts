@@ -36,6 +36,7 @@ export type CommandName =
   | 'rollout'
   | 'deploy'
   | 'rollback'
+  | 'continue'
   | 'status'
   | 'diagnose'
   | 'logs'
@@ -90,7 +91,7 @@ function setting<T>(row: Setting<T>): Setting<T> {
 
 const BUILDERS = ['push', 'deploy', 'verify'] as const;
 const RENDERERS = ['render', 'deploy', 'verify'] as const;
-const MOVERS = ['rollout', 'deploy', 'rollback'] as const;
+const MOVERS = ['rollout', 'deploy', 'rollback', 'continue'] as const;
 
 /** The settings; each row is the only place that names its flag, config key and meaning. */
 export const SETTINGS = {
@@ -607,6 +608,31 @@ export const SETTINGS = {
     default: false,
     commands: MOVERS,
     meaning: "don't wait for the deployment to finish",
+  }),
+  until: setting({
+    reader: oneOf('finished', 'serving', 'paused'),
+    group: 'Rollout',
+    rare: true,
+    flags: '--until <stage>',
+    default: 'finished',
+    commands: MOVERS,
+    meaning:
+      'stop watching once the deployment is finished, serving (has all production traffic) or paused (default: finished)',
+  }),
+  hook: setting({
+    reader: name,
+    group: 'Rollout',
+    flags: '--hook <id>',
+    commands: ['continue'],
+    meaning: 'pause hook to answer, if several wait',
+  }),
+  rollback: setting({
+    reader: yes,
+    group: 'Rollout',
+    flags: '--rollback',
+    default: false,
+    commands: ['continue'],
+    meaning: 'refuse the deployment: ECS rolls it back',
   }),
   timeout: setting({
     reader: duration,

@@ -15,7 +15,7 @@ import type { Plan, PlanInput } from '../../src/plan/plan.ts';
 import type { Target } from '../../src/settings/config.ts';
 import { aDeployment, aService, revisionArn } from '../support/ecs-types.ts';
 
-const CONFIG = { skipCheck: [], platform: undefined, showValues: false };
+const CONFIG = { skipCheck: [], platform: undefined, showValues: false, timeout: 1_800_000 };
 const IMAGE = 'registry/app:new';
 
 const target: Target = {
