@@ -73,7 +73,8 @@ async function renderOne(context: Context<'render'>): Promise<Rendered> {
     observeSource(tools, config, item, service),
   );
   const image = givenImage(config.image);
-  const planned = plan(config, { services, image, checked: false });
+  const images = image === undefined ? [] : [{ name: target.imageName, image }];
+  const planned = plan(config, { services, images, checked: false });
   enforce(tools, planned.findings);
   const [rendered] = planned.services;
   if (rendered === undefined) throw new Error('nothing was rendered');

@@ -15,8 +15,8 @@ import { fieldText, message } from './buildkit/protobuf.ts';
 import { openSession } from './buildkit/session.ts';
 import type { Session } from './buildkit/session.ts';
 import { forwardAgents } from './buildkit/ssh-agents.ts';
-import { readIgnoreFile } from './context/dockerignore.ts';
-import type { IgnoreFile } from './context/dockerignore.ts';
+import { readIgnored } from './context/dockerignore.ts';
+import type { ContextFiles, IgnoreFile } from './context/dockerignore.ts';
 import { packContext } from './context/tar.ts';
 import { callEngine } from './engine/api.ts';
 import type { Daemon } from './engine/daemon.ts';
@@ -26,14 +26,10 @@ import type { Login } from './engine/logins.ts';
 import { isConnectionLost } from './engine/unavailable.ts';
 
 /** What to build. */
-export interface BuildRequest {
+export interface BuildRequest extends ContextFiles {
   /** The image's name in the daemon, `registry/repository:tag`. */
   readonly reference: string;
   readonly platform: string;
-  /** Absolute. */
-  readonly context: string;
-  /** Absolute. */
-  readonly dockerfile: string;
   readonly target: string | undefined;
   readonly args: Readonly<Record<string, string>>;
   readonly labels: Readonly<Record<string, string>>;
@@ -74,7 +70,7 @@ export async function buildImage(
     emit({ kind: 'context-progress', ...sent });
   }, CONTEXT_PAUSE).unref();
   try {
-    const ignored = await readIgnoreFile(request.context, request.dockerfile);
+    const ignored = await readIgnored(request);
     const methods = sessionMethods(request, ignored, sent, (error) => {
       unreadable ??= error;
     });
@@ -172,7 +168,7 @@ async function buildFromTar(
         'This Docker daemon does not offer BuildKit sessions: each build sends the whole context, and build secrets are not available.',
     });
   }
-  const context = await packContext(request.context, request.dockerfile);
+  const context = await packContext(request);
   const sent = context.done.then((count) => emit({ kind: 'context-sent', ...count }));
   const options = {
     // Podman does not accept a cache image with its tag.

@@ -93,10 +93,16 @@ export interface PlanFinding extends Finding {
   readonly error?: EcsDeployError;
 }
 
+/** An image of `images` in the config file, or the only one, whose name is undefined. */
+export interface NamedImage<T> {
+  readonly name: string | undefined;
+  readonly image: T;
+}
+
 /** Everything that a command will do, as plain data. */
 export interface Plan {
-  /** Undefined if there is none, or it cannot be planned. */
-  readonly image: ImagePlan | undefined;
+  /** Without those that cannot be planned. */
+  readonly images: readonly NamedImage<ImagePlan>[];
   readonly services: readonly ServicePlan[];
   readonly findings: readonly PlanFinding[];
   /** Checks that need a read of their own. */
@@ -106,8 +112,8 @@ export interface Plan {
 /** The input of a plan. */
 export interface PlanInput {
   readonly services: readonly Observed[];
-  /** Undefined for a command without an image. */
-  readonly image: ObservedImage | undefined;
+  /** Empty for a command without an image. */
+  readonly images: readonly NamedImage<ObservedImage>[];
   /** The images of `containerImages`, for a command that checks them. */
   readonly containerImages?: readonly GivenImage[];
   /** Whether the services are checked for problems that would make the deployment fail. */
@@ -121,6 +127,7 @@ type PlanSettings = Pick<Config, 'skipCheck'> &
     Pick<
       Config,
       | 'platform'
+      | 'images'
       | 'showValues'
       | 'rebuild'
       | 'noCache'
@@ -134,20 +141,26 @@ type PlanSettings = Pick<Config, 'skipCheck'> &
 
 /** Makes the plan of a command; pure. Problems are among its findings. */
 export function plan(config: PlanSettings, input: PlanInput): Plan {
-  const { services, image, containerImages = [] } = input;
+  const { services, images, containerImages = [] } = input;
   const check = checker(config.skipCheck);
-  const planned =
-    image === undefined ? undefined : planImage(check, image, config, taskPlatforms(services));
-  const parts = services.map((observed) =>
-    planService(check, config, observed, planned?.plan?.reference, input),
-  );
+  const planned = images.map(({ name, image }) => {
+    const users = usersOf(name, services);
+    const { platform = config.platform } = config.images?.find((item) => item.name === name) ?? {};
+    const part = planImage(check, image, { ...config, platform }, taskPlatforms(users));
+    return { name, image: part.plan, findings: part.findings.map((item) => ofImage(item, name)) };
+  });
+  const parts = services.map((observed) => {
+    const { imageName } = observed.target;
+    const own = planned.find(({ name }) => name === imageName)?.image;
+    return planService(check, config, observed, own?.reference, input);
+  });
   return {
-    image: planned?.plan,
+    images: planned.flatMap(({ name, image }) => (image === undefined ? [] : { name, image })),
     services: parts.flatMap(({ plan: service }) => service ?? []),
     findings: [
       ...orderFindings(services),
       ...parts.flatMap(({ findings }) => findings),
-      ...(planned?.findings ?? []),
+      ...planned.flatMap(({ findings }) => findings),
       ...containerImages.flatMap((given) => {
         const users = services.filter(({ target }) =>
           Object.values(target.containerImages).includes(given.reference),
@@ -167,6 +180,19 @@ function orderFindings(services: readonly Observed[]): PlanFinding[] {
     const message = `${service} starts after ${names}`;
     return names === '' ? [] : [{ check: 'order', about: 'services', ...ok(message) }];
   });
+}
+
+/** The services whose containers get an image. */
+export function usersOf(
+  name: string | undefined,
+  services: readonly Observed[],
+): readonly Observed[] {
+  return services.filter(({ target }) => target.imageName === name);
+}
+
+/** A finding about one of several images, under its name. */
+function ofImage(finding: PlanFinding, name: string | undefined): PlanFinding {
+  return name === undefined ? finding : { ...finding, about: `${finding.about} ${name}` };
 }
 
 /** The platforms that the tasks of services run on, as far as they could be read. */
@@ -214,9 +240,10 @@ function planService(
   config: PlanSettings,
   { target, read, readAt }: Observed,
   image: string | undefined,
-  { checked, now = new Date(0), image: observedImage }: PlanInput,
+  { checked, now = new Date(0), images }: PlanInput,
 ): Part<ServicePlan> & { readonly lookups: readonly Lookup[] } {
   const { skipCheck, showValues = false, ifBusy = 'supersede' } = config;
+  const observedImage = images.find(({ name }) => name === target.imageName)?.image;
   const about = `service ${target.service} in ${shortName(target.cluster)}`;
   if ('error' in read) {
     return { plan: undefined, findings: failures('service', about, read.error), lookups: [] };

@@ -301,6 +301,15 @@ export const SETTINGS = {
     meaning: 'shell commands to run before the build, in the folder of the config file',
     example: '["./gradlew clean build"]',
   }),
+  paths: setting({
+    reader: names,
+    group: 'Image',
+    file: 'build',
+    commands: BUILDERS,
+    meaning:
+      'files and folders, relative to the config file: the build gets only these, and only their changes give a new tag',
+    example: '[services/api, package.json]',
+  }),
   noCache: setting({
     reader: yes,
     group: 'Image',

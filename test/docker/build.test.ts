@@ -115,7 +115,7 @@ describe.skipIf(!HAS_DOCKER)('a folder with everything', () => {
     writeFileSync(join(folder, 'big'), Buffer.alloc(3 << 20, 'x'));
     await listenAt(join(folder, 'socket'));
     execFileSync('mkfifo', [join(folder, 'pipe')]);
-    const { tar } = await packContext(folder, join(folder, 'Dockerfile'));
+    const { tar } = await packContext({ context: folder, dockerfile: join(folder, 'Dockerfile') });
     const packed = await entriesOf(tar as unknown as Readable);
     expect(packed).toEqual({
       '.dockerignore': `file 644 ${Buffer.byteLength(IGNORE)}`,

@@ -21,6 +21,7 @@ const IMAGE = 'registry/app:new';
 const target: Target = {
   cluster: 'backend',
   service: 'api',
+  imageName: undefined,
   container: undefined,
   containerImages: {},
   taskDefinition: undefined,
@@ -116,8 +117,15 @@ function built(
   return { kind: 'built', destination: { value: destination }, build };
 }
 
-const make = (input: Partial<PlanInput>, config: Partial<typeof CONFIG> = {}): Plan =>
-  plan({ ...CONFIG, ...config }, { services: [], image: undefined, checked: true, ...input });
+/** Plans with one image, or none. */
+function make(
+  { image, ...input }: Partial<PlanInput> & { readonly image?: ObservedImage },
+  config: Partial<typeof CONFIG> = {},
+) {
+  const images = image === undefined ? [] : [{ name: undefined, image }];
+  const made = plan({ ...CONFIG, ...config }, { services: [], images, checked: true, ...input });
+  return { ...made, image: made.images[0]?.image };
+}
 
 const failed = ({ findings }: Plan) =>
   findings.filter(({ status }) => status === 'fail').map(({ check }) => check);

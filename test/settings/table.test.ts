@@ -26,7 +26,7 @@ test('.ecsdeployrc.example is a valid config, also with every key switched on', 
   const source = readFileSync('.ecsdeployrc.example', 'utf8');
   const everything = source
     .replace(/^(\s*)# (\w+: )/gm, '$1$2')
-    .replace(/^services:[^]*?\n\n/m, '');
+    .replace(/^(?:services|images):[^]*?\n\n/gm, '');
   expect(Object.keys(parse(everything) as object)).toContain('taskDefinition');
   for (const text of [source, everything]) {
     const config = resolveConfig({
