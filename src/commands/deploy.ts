@@ -4,7 +4,7 @@ import type { NamedImageResult } from '../core/result.ts';
 import { likelyPlatform } from '../core/image.ts';
 import { sameDefinition } from '../core/normal-form.ts';
 import { runningByRevision, servingRevision } from '../core/status.ts';
-import { containersOf, replaceImage, shortName } from '../core/task-definition.ts';
+import { replaceImage, shortName } from '../core/task-definition.ts';
 import { allOrRefuse } from '../errors.ts';
 import { secondsSince } from '../events.ts';
 import { enforce } from '../plan/enforce.ts';
@@ -13,8 +13,8 @@ import type { GivenImage, ObservedImage } from '../plan/image.ts';
 import { lookUp } from '../plan/lookups.ts';
 import { observeServices, observeSource } from '../plan/observe.ts';
 import type { Observed } from '../plan/observe.ts';
-import { plan, taskPlatforms, usersOf } from '../plan/plan.ts';
-import type { ImagePlan, NamedImage, Plan } from '../plan/plan.ts';
+import { plan, runningImages, taskPlatforms, usersOf } from '../plan/plan.ts';
+import type { ImagePlan, NamedImage, Plan, PlanInput } from '../plan/plan.ts';
 import { registerDrafts } from '../rollout/register.ts';
 import { rollOut } from '../rollout/move.ts';
 import { requireSettings } from '../settings/config.ts';
@@ -49,7 +49,7 @@ export async function deploy(context: Context<'deploy'>): Promise<CommandResult>
 
   const { images, seconds } = observed.images.every(({ image }) => image.kind === 'given')
     ? { images: planned.images.map(plannedImage), seconds: {} }
-    : await produce(tools, config, observed.images, planned);
+    : await produce(tools, config, observed, planned);
   const registerStart = performance.now();
   const drafts = planned.services.map((item) => {
     const isOwn = ({ name }: { readonly name: string | undefined }) =>
@@ -104,14 +104,12 @@ export async function deploy(context: Context<'deploy'>): Promise<CommandResult>
 async function produce(
   tools: Tools,
   config: ConfigOf<'deploy'>,
-  observed: readonly NamedImage<ObservedImage>[],
-  { images, services }: Plan,
+  { services, images: observed }: Pick<PlanInput, 'services' | 'images'>,
+  { images: planned }: Plan,
 ) {
   const { produceImages } = await import('../image/produce-all.ts');
-  const running = services.flatMap((item) =>
-    containersOf(item.running.definition).map(({ image }) => String(image)),
-  );
-  return produceImages(tools, config, { observed, planned: images, running });
+  const running = runningImages(services);
+  return produceImages(tools, config, { observed, planned, running });
 }
 
 /** Observes and plans, and refuses what cannot work. */

@@ -7,7 +7,7 @@ import { observeLocal } from '../plan/image.ts';
 import type { ObservedImage } from '../plan/image.ts';
 import { observeServices, observeSource } from '../plan/observe.ts';
 import type { Observed } from '../plan/observe.ts';
-import { plan, taskPlatforms, usersOf } from '../plan/plan.ts';
+import { plan, runningImages, taskPlatforms, usersOf } from '../plan/plan.ts';
 import type { NamedImage } from '../plan/plan.ts';
 import { requireSettings } from '../settings/config.ts';
 import type { ConfigOf } from '../settings/config.ts';
@@ -33,7 +33,8 @@ export async function push(context: Context<'push'>): Promise<CommandResult> {
     tools,
     planned.findings.filter(({ about }) => !about.startsWith('service ')),
   );
-  const work = { observed, planned: planned.images, running: [] };
+  const running = runningImages(services);
+  const work = { observed, planned: planned.images, running };
   const { images, seconds } = await produceImages(tools, config, work);
   return {
     outcome: images.some(({ pushed }) => pushed) ? 'succeeded' : 'unchanged',
@@ -61,7 +62,7 @@ async function observeOwn(
 
 /**
  * Reads the configured services, to build for the platform of their tasks, unless the user names a
- * platform. A service that does not exist yet is ignored.
+ * platform and nothing else of them is used. A service that does not exist yet is ignored.
  */
 async function observePlatforms(
   tools: Tools,
@@ -69,11 +70,12 @@ async function observePlatforms(
 ): Promise<readonly Observed[]> {
   const targets = config.targets.filter(({ cluster }) => cluster !== '');
   const isChosen = config.images.every(({ platform }) => platform !== undefined);
-  if (isChosen || targets.length === 0) return [];
+  // In CI the images that run now give layers to the build.
+  if ((isChosen && !tools.environment['CI']) || targets.length === 0) return [];
   const services = await observeServices(tools, { targets }, (target, service) =>
     observeSource(tools, config, target, service),
   );
-  for (const { read } of services) {
+  for (const { read } of isChosen ? [] : services) {
     if (!('error' in read) || !isDenied(read.error)) continue;
     const message = `Continuing without the platform of the tasks: ${read.error.message}`;
     tools.emit({ kind: 'warning', message, hint: read.error.hint });

@@ -27,6 +27,7 @@ import type { Emit } from '../events.ts';
 import { enforce } from '../plan/enforce.ts';
 import { INPUTS_LABEL } from '../core/image.ts';
 import { isRebuild, readStored } from '../plan/image.ts';
+import { cachesOf } from './caches.ts';
 import type { ObservedImage } from '../plan/image.ts';
 import type { ImagePlan } from '../plan/plan.ts';
 import { valueOf } from '../plan/read.ts';
@@ -55,6 +56,9 @@ export type ImageSettings = Pick<
   | 'secrets'
   | 'ssh'
   | 'before'
+  | 'cache'
+  | 'cacheFrom'
+  | 'cacheTo'
   | 'noCache'
   | 'pull'
   | 'rebuild'
@@ -222,9 +226,7 @@ async function build(
       labels,
       noCache,
       pull,
-      cacheFrom: environment['CI']
-        ? running.filter((image) => image.startsWith(`${repository.uri}:`))
-        : undefined,
+      ...cachesOf(tools, config, repository, running),
       secrets: secretReaders(config, environment),
       agents: agentSockets(config, environment),
       login: async (host) =>

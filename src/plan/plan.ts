@@ -190,6 +190,13 @@ export function usersOf(
   return services.filter(({ target }) => target.imageName === name);
 }
 
+/** The images of all containers that run now, as far as they could be read. */
+export function runningImages(services: readonly Observed[]): readonly string[] {
+  return services.flatMap(({ read }) =>
+    containersOf(valueOf(read)?.running.definition ?? {}).map(({ image }) => String(image)),
+  );
+}
+
 /** A finding about one of several images, under its name. */
 function ofImage(finding: PlanFinding, name: string | undefined): PlanFinding {
   return name === undefined ? finding : { ...finding, about: `${finding.about} ${name}` };

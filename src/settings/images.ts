@@ -18,7 +18,10 @@ type ImageKey =
   | 'secrets'
   | 'ssh'
   | 'before'
-  | 'paths';
+  | 'paths'
+  | 'cache'
+  | 'cacheFrom'
+  | 'cacheTo';
 
 /** The settings of one image; paths are absolute. */
 export type ImageSettings = Pick<Settings, Exclude<ImageKey, 'dockerfile'>> & {

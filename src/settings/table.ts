@@ -2,6 +2,7 @@ import { CHECK_NAMES } from '../core/check-names.ts';
 import {
   agents,
   anyOf,
+  caches,
   cluster,
   containerImages,
   count,
@@ -309,6 +310,38 @@ export const SETTINGS = {
     meaning:
       'files and folders, relative to the config file: the build gets only these, and only their changes give a new tag',
     example: '[services/api, package.json]',
+  }),
+  cache: setting({
+    reader: yes,
+    group: 'Image',
+    file: 'build',
+    default: false,
+    commands: BUILDERS,
+    meaning: 'keep the cache of all build stages in the repository, as buildcache; CI writes it',
+    example: 'true',
+  }),
+  cacheFrom: setting({
+    reader: caches,
+    group: 'Image',
+    rare: true,
+    flags: '--cache-from <cache>',
+    file: 'build',
+    default: [],
+    commands: BUILDERS,
+    meaning: 'build cache to read, as for docker buildx, e.g. type=registry,ref=REF (repeatable)',
+    example: '["type=registry,ref=registry/app:cache"]',
+  }),
+  cacheTo: setting({
+    reader: caches,
+    group: 'Image',
+    rare: true,
+    flags: '--cache-to <cache>',
+    file: 'build',
+    default: [],
+    commands: BUILDERS,
+    meaning:
+      'build cache to write, e.g. type=registry,ref=REF,mode=max or type=gha,mode=max (repeatable)',
+    example: '["type=registry,ref=registry/app:cache,mode=max"]',
   }),
   noCache: setting({
     reader: yes,

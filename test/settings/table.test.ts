@@ -99,6 +99,11 @@ test.each([
   ],
   ['secrets', ['id=a,value=s3cret'], 'id=NAME,env=VARIABLE, not "id,value"'],
   ['secrets', [['a']], 'id=NAME,env=VARIABLE, not "0"'],
+  ['cacheFrom', ['type=registry'], 'must not be empty'],
+  ['cacheFrom', ['type=registry,ref=a b'], 'must be an image reference'],
+  ['cacheTo', ['type=regstry,ref=a:1'], 'not "regstry" (did you mean "registry"?)'],
+  ['cacheTo', ['type=local,dest=x'], 'type=local is not supported: use type=registry'],
+  ['cacheTo', ['type=gha,mode'], 'must be type=TYPE,KEY=VALUE'],
   ['ssh', ['=x'], 'must be ID or ID=SOCKET, e.g. default, not "=x"'],
 ] as const)('%s: %j is refused', (key, value, message) => {
   expect(() => settingOf(key).reader.read(value)).toThrow(message);
@@ -110,6 +115,13 @@ test.each([
   ['setEnv', ['URL=${base}/x'], { URL: '${base}/x' }],
   ['secrets', 'id=a,src=b=c', [{ id: 'a', src: 'b=c' }]],
   ['before', 'make a,b', ['make a,b']],
+  ['cacheFrom', 'app:cache', [{ type: 'registry', attributes: { ref: 'app:cache' } }]],
+  ['cacheTo', 'type=gha, mode=max', [{ type: 'gha', attributes: { mode: 'max' } }]],
+  [
+    'cacheTo',
+    [{ type: 'registry', ref: 'app:cache', 'ignore-error': true }],
+    [{ type: 'registry', attributes: { ref: 'app:cache', 'ignore-error': 'true' } }],
+  ],
   ['quiet', '', false],
 ] as const)('%s: %j is read', (key, value, read) => {
   expect(settingOf(key).reader.read(value)).toEqual(read);

@@ -1,0 +1,92 @@
+import { isImmutable } from '../aws/repositories.ts';
+import type { Repository } from '../aws/repositories.ts';
+import { ecrRegistry, parseImageReference } from '../core/image.ts';
+import type { Emit } from '../events.ts';
+import type { Config } from '../settings/config.ts';
+import type { BuildCache } from '../settings/readers.ts';
+
+/** The tag of the cache that `cache: true` keeps beside the images. */
+const TAG = 'buildcache';
+
+/** The caches of a build beside the daemon's own. */
+export interface Caches {
+  readonly cacheFrom: readonly BuildCache[];
+  readonly cacheTo: readonly BuildCache[];
+}
+
+/**
+ * What a build reads and writes: the caches that are configured, the one of the repository, and in
+ * CI, where the daemon has no cache, the `running` images. Only CI writes the one of the repository:
+ * a laptop would replace it by that of its own branch.
+ */
+export function cachesOf(
+  tools: {
+    readonly environment: Readonly<Record<string, string | undefined>>;
+    readonly emit: Emit;
+  },
+  config: Pick<Config, 'cache' | 'cacheFrom' | 'cacheTo'>,
+  repository: Repository,
+  running: readonly string[],
+): Caches {
+  const { environment } = tools;
+  const isCi = Boolean(environment['CI']);
+  const ours = inRegistry(`${repository.uri}:${TAG}`);
+  const images = running.filter((image) => image.startsWith(`${repository.uri}:`));
+  const isWritten = config.cache && isCi && isWritable(tools, repository);
+  return {
+    cacheFrom: [
+      ...config.cacheFrom.map((cache) => withToken(cache, environment)),
+      ...(config.cache ? [ours] : []),
+      ...(isCi ? [...new Set(images)].map((image) => inRegistry(image)) : []),
+    ],
+    cacheTo: [
+      ...config.cacheTo.map((cache) => forEcr(withToken(cache, environment), repository)),
+      ...(isWritten ? [forEcr(inRegistry(`${repository.uri}:${TAG}`, KEPT), repository)] : []),
+    ],
+  };
+}
+
+/** The layers of every stage; a deploy does not fail for its cache. */
+const KEPT = { mode: 'max', 'ignore-error': 'true' };
+
+const inRegistry = (ref: string, attributes: BuildCache['attributes'] = {}): BuildCache => ({
+  type: 'registry',
+  attributes: { ref, ...attributes },
+});
+
+/** ECR takes a cache in the form of an image only (docs/explanation/how-docker-behaves.md#caches). */
+function forEcr({ type, attributes }: BuildCache, repository: Repository): BuildCache {
+  const { registry = '' } = parseImageReference(attributes['ref'] ?? '');
+  const isEcr = ecrRegistry(registry) !== undefined || repository.uri.startsWith(`${registry}/`);
+  if (type !== 'registry' || !isEcr) return { type, attributes };
+  const form = { 'image-manifest': 'true', 'oci-mediatypes': 'true' };
+  return { type, attributes: { ...form, ...attributes } };
+}
+
+/** The cache of GitHub Actions needs what the runner gives to actions. */
+function withToken(
+  { type, attributes }: BuildCache,
+  environment: Readonly<Record<string, string | undefined>>,
+): BuildCache {
+  if (type !== 'gha') return { type, attributes };
+  const given = {
+    token: environment['ACTIONS_RUNTIME_TOKEN'],
+    url: environment['ACTIONS_CACHE_URL'],
+    url_v2: environment['ACTIONS_RESULTS_URL'],
+    version: environment['ACTIONS_CACHE_SERVICE_V2'] ? '2' : undefined,
+  };
+  const known = Object.entries(given).filter((pair): pair is [string, string] => Boolean(pair[1]));
+  return { type, attributes: { ...Object.fromEntries(known), ...attributes } };
+}
+
+/** Warns where the repository would keep the first cache for ever. */
+function isWritable({ emit }: { readonly emit: Emit }, repository: Repository): boolean {
+  if (!isImmutable(repository, TAG)) return true;
+  const { name } = repository;
+  emit({
+    kind: 'warning',
+    message: `The build cache is not written: the tags of ${name} are immutable, so ${TAG} could not be replaced.`,
+    hint: `exclude it: aws ecr put-image-tag-mutability --repository-name ${name} --image-tag-mutability IMMUTABLE_WITH_EXCLUSION --image-tag-mutability-exclusion-filters filterType=WILDCARD,filter=${TAG}`,
+  });
+  return false;
+}
