@@ -1,12 +1,8 @@
 import { isImmutable } from '../aws/repositories.ts';
 import type { Repository } from '../aws/repositories.ts';
-import { ecrRegistry, parseImageReference } from '../core/image.ts';
-import type { Emit } from '../events.ts';
+import { CACHE_TAG, ecrRegistry, parseImageReference } from '../core/image.ts';
 import type { Config } from '../settings/config.ts';
 import type { BuildCache } from '../settings/readers.ts';
-
-/** The tag of the cache that `cache: true` keeps beside the images. */
-const TAG = 'buildcache';
 
 /** The caches of a build beside the daemon's own. */
 export interface Caches {
@@ -20,19 +16,15 @@ export interface Caches {
  * a laptop would replace it by that of its own branch.
  */
 export function cachesOf(
-  tools: {
-    readonly environment: Readonly<Record<string, string | undefined>>;
-    readonly emit: Emit;
-  },
+  { environment }: { readonly environment: Readonly<Record<string, string | undefined>> },
   config: Pick<Config, 'cache' | 'cacheFrom' | 'cacheTo'>,
   repository: Repository,
   running: readonly string[],
 ): Caches {
-  const { environment } = tools;
   const isCi = Boolean(environment['CI']);
-  const ours = inRegistry(`${repository.uri}:${TAG}`);
+  const ours = inRegistry(`${repository.uri}:${CACHE_TAG}`);
   const images = running.filter((image) => image.startsWith(`${repository.uri}:`));
-  const isWritten = config.cache && isCi && isWritable(tools, repository);
+  const isWritten = config.cache && isCi && !isImmutable(repository, CACHE_TAG);
   return {
     cacheFrom: [
       ...config.cacheFrom.map((cache) => withToken(cache, environment)),
@@ -41,7 +33,9 @@ export function cachesOf(
     ],
     cacheTo: [
       ...config.cacheTo.map((cache) => forEcr(withToken(cache, environment), repository)),
-      ...(isWritten ? [forEcr(inRegistry(`${repository.uri}:${TAG}`, KEPT), repository)] : []),
+      ...(isWritten
+        ? [forEcr(inRegistry(`${repository.uri}:${CACHE_TAG}`, KEPT), repository)]
+        : []),
     ],
   };
 }
@@ -77,16 +71,4 @@ function withToken(
   };
   const known = Object.entries(given).filter((pair): pair is [string, string] => Boolean(pair[1]));
   return { type, attributes: { ...Object.fromEntries(known), ...attributes } };
-}
-
-/** Warns where the repository would keep the first cache for ever. */
-function isWritable({ emit }: { readonly emit: Emit }, repository: Repository): boolean {
-  if (!isImmutable(repository, TAG)) return true;
-  const { name } = repository;
-  emit({
-    kind: 'warning',
-    message: `The build cache is not written: the tags of ${name} are immutable, so ${TAG} could not be replaced.`,
-    hint: `exclude it: aws ecr put-image-tag-mutability --repository-name ${name} --image-tag-mutability IMMUTABLE_WITH_EXCLUSION --image-tag-mutability-exclusion-filters filterType=WILDCARD,filter=${TAG}`,
-  });
-  return false;
 }

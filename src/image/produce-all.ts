@@ -1,5 +1,6 @@
 import { setMaxListeners } from 'node:events';
 import type { NamedImageResult } from '../core/result.ts';
+import { EcsDeployError } from '../errors.ts';
 import type { Emit } from '../events.ts';
 import type { ObservedImage } from '../plan/image.ts';
 import type { ImagePlan, NamedImage } from '../plan/plan.ts';
@@ -49,7 +50,7 @@ export async function produceImages(
         const one = await produceImage(ownTools, settings, plan, image, { running, prepare });
         return [{ name, ...one }];
       } catch (error) {
-        failure ??= { error };
+        failure ??= { error: jobs.length > 1 ? ofImage(name, error) : error };
         stop.abort(error);
         return [];
       }
@@ -66,6 +67,13 @@ export async function produceImages(
       }),
     ),
   };
+}
+
+/** An error about one of several images, with its name. */
+function ofImage(name: string | undefined, error: unknown): unknown {
+  if (name === undefined || !(error instanceof EcsDeployError)) return error;
+  const { code, message, hint, cause, problems } = error;
+  return new EcsDeployError({ code, message: `${name}: ${message}`, hint, cause }, problems);
 }
 
 /** Events with the name of their image; the daemon, which all share, is reported once. */

@@ -1,5 +1,6 @@
 import type { StoredImage } from '../aws/images.ts';
 import { isImmutable } from '../aws/repositories.ts';
+import type { Repository } from '../aws/repositories.ts';
 import { checkInProgress, deploymentInProgress } from '../core/busy.ts';
 import { diffDefinitions } from '../core/changes.ts';
 import type { Change } from '../core/changes.ts';
@@ -27,6 +28,7 @@ import type { Answer, Finding } from '../core/checks.ts';
 import { lastGood, primaryOf } from '../core/ecs.ts';
 import type { Deployment, Service } from '../core/ecs.ts';
 import {
+  CACHE_TAG,
   INPUTS_LABEL,
   DEFAULT_PLATFORM,
   likelyPlatform,
@@ -128,6 +130,7 @@ type PlanSettings = Pick<Config, 'skipCheck'> &
       Config,
       | 'platform'
       | 'images'
+      | 'cache'
       | 'showValues'
       | 'rebuild'
       | 'noCache'
@@ -145,8 +148,9 @@ export function plan(config: PlanSettings, input: PlanInput): Plan {
   const check = checker(config.skipCheck);
   const planned = images.map(({ name, image }) => {
     const users = usersOf(name, services);
-    const { platform = config.platform } = config.images?.find((item) => item.name === name) ?? {};
-    const part = planImage(check, image, { ...config, platform }, taskPlatforms(users));
+    const own = config.images?.find((item) => item.name === name) ?? config;
+    const settings = { ...config, platform: own.platform, cache: own.cache };
+    const part = planImage(check, image, settings, taskPlatforms(users));
     return { name, image: part.plan, findings: part.findings.map((item) => ofImage(item, name)) };
   });
   const parts = services.map((observed) => {
@@ -523,6 +527,7 @@ function planImage(
       ...(typeof stored === 'object' && isSame(destination, stored)
         ? []
         : checkImmutable(destination)),
+      ...checkCache(config, destination),
       ...extras,
       ...building,
     ],
@@ -727,6 +732,23 @@ function checkImmutable({ repository, tag, reference, present }: Destination): P
   return [immutable(reference, stored, 'choose another tag with --tag')];
 }
 
+/** A build cache that could not be replaced is not written at all. */
+function checkCache({ cache = false }: PlanSettings, { repository }: Destination): PlanFinding[] {
+  if (!cache || repository === undefined || !isImmutable(repository, CACHE_TAG)) return [];
+  return [
+    {
+      check: 'image-tag',
+      about: 'image',
+      status: 'warn',
+      message: `The build cache ${repository.uri}:${CACHE_TAG} is not written: the tags of its repository are immutable, so it could not be replaced.`,
+      hint: `exclude its tag: ${excludeTag(repository, CACHE_TAG)}`,
+    },
+  ];
+}
+
+const excludeTag = ({ name }: Repository, tag: string): string =>
+  `aws ecr put-image-tag-mutability --repository-name ${name} --image-tag-mutability IMMUTABLE_WITH_EXCLUSION --image-tag-mutability-exclusion-filters filterType=WILDCARD,filter=${tag}`;
+
 function checkExtras({ repository, extras, present }: Destination): PlanFinding[] {
   if (repository === undefined) return [];
   if (repository.isCreatedOnPush === true) {
@@ -743,7 +765,7 @@ function checkExtras({ repository, extras, present }: Destination): PlanFinding[
   const own = typeof present.stored === 'object' ? present.stored.digest : undefined;
   return extras.flatMap(({ tag, stored }) => {
     if (stored === undefined || stored.digest === own || !isImmutable(repository, tag)) return [];
-    const hint = `leave out --extra-tag ${tag}, or exclude it from the immutable tags: aws ecr put-image-tag-mutability --repository-name ${repository.name} --image-tag-mutability IMMUTABLE_WITH_EXCLUSION --image-tag-mutability-exclusion-filters filterType=WILDCARD,filter=${tag}`;
+    const hint = `leave out --extra-tag ${tag}, or exclude it from the immutable tags: ${excludeTag(repository, tag)}`;
     return [immutable(`${repository.uri}:${tag}`, stored, hint)];
   });
 }

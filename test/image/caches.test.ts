@@ -28,14 +28,8 @@ function cached(
     region: undefined,
     mutability: { isImmutable: immutable !== undefined, exceptFor: immutable ?? [] },
   };
-  const warnings: string[] = [];
   const caches = cachesOf(
-    {
-      environment,
-      emit: (event) => {
-        if (event.kind === 'warning') warnings.push(`${event.message} ${event.hint}`);
-      },
-    },
+    { environment },
     {
       cache,
       cacheFrom: from === undefined ? [] : SETTINGS.cacheFrom.reader.read(from),
@@ -45,7 +39,7 @@ function cached(
     RUNNING,
   );
   const refs = caches.cacheFrom.map(({ attributes }) => attributes['ref']);
-  return { ...caches, refs, warnings };
+  return { ...caches, refs };
 }
 
 const CI = { CI: 'true' };
@@ -89,10 +83,6 @@ test('an immutable repository is read only, unless it excludes the tag', () => {
   const fixed = cached({ cache: true, environment: CI, immutable: [] });
   expect(fixed.refs).toContain(OURS);
   expect(fixed.cacheTo).toEqual([]);
-  expect(fixed.warnings).toEqual([
-    expect.stringMatching(/tags of shop are immutable.*filterType=WILDCARD,filter=buildcache$/),
-  ]);
   const excluded = cached({ cache: true, environment: CI, immutable: ['build*'] });
   expect(excluded.cacheTo).toHaveLength(1);
-  expect(excluded.warnings).toEqual([]);
 });

@@ -15,7 +15,7 @@ import type { Plan, PlanInput } from '../../src/plan/plan.ts';
 import type { Target } from '../../src/settings/config.ts';
 import { aDeployment, aService, revisionArn } from '../support/ecs-types.ts';
 
-const CONFIG = { skipCheck: [], platform: undefined, showValues: false };
+const CONFIG = { skipCheck: [], platform: undefined, showValues: false, cache: false };
 const IMAGE = 'registry/app:new';
 
 const target: Target = {
@@ -292,6 +292,28 @@ describe('the image', () => {
     expect(made.findings).toContainEqual(
       expect.objectContaining({ check: 'repository', status: 'warn' }),
     );
+  });
+
+  test('keeps no cache where it could not be replaced', () => {
+    const repositoryOf = (exceptFor: readonly string[]) =>
+      ({
+        name: 'app',
+        uri: 'registry/app',
+        mutability: { isImmutable: true, exceptFor },
+      }) as Repository;
+    const warned = (exceptFor: readonly string[], cache: boolean) =>
+      make(
+        { image: built(undefined, undefined, repositoryOf(exceptFor)) },
+        { cache },
+      ).findings.filter(({ status }) => status === 'warn');
+    expect(warned([], false)).toEqual([]);
+    expect(warned(['build*'], true)).toEqual([]);
+    expect(warned([], true)).toEqual([
+      expect.objectContaining({
+        message: expect.stringContaining('registry/app:buildcache is not written'),
+        hint: expect.stringMatching(/--repository-name app .*filter=buildcache$/),
+      }),
+    ]);
   });
 
   test('cannot be built for tasks of two platforms at once', () => {
