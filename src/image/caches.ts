@@ -24,6 +24,7 @@ export function cachesOf(
   const isCi = Boolean(environment['CI']);
   const ours = inRegistry(`${repository.uri}:${CACHE_TAG}`);
   const images = running.filter((image) => image.startsWith(`${repository.uri}:`));
+  const own = config.cacheTo.filter(({ type }) => type !== 'inline');
   const isWritten = config.cache && isCi && !isImmutable(repository, CACHE_TAG);
   return {
     cacheFrom: [
@@ -32,7 +33,8 @@ export function cachesOf(
       ...(isCi ? [...new Set(images)].map((image) => inRegistry(image)) : []),
     ],
     cacheTo: [
-      ...config.cacheTo.map((cache) => forEcr(withToken(cache, environment), repository)),
+      // Every image has its inline cache.
+      ...own.map((cache) => forEcr(withToken(cache, environment), repository)),
       ...(isWritten
         ? [forEcr(inRegistry(`${repository.uri}:${CACHE_TAG}`, KEPT), repository)]
         : []),

@@ -68,7 +68,7 @@ test('a cache in ECR has the form that ECR takes, unless another one is given', 
   expect(attributesOf('type=registry,ref=ghcr.io/me/cache:1')).toEqual({
     ref: 'ghcr.io/me/cache:1',
   });
-  expect(attributesOf('type=inline')).toEqual({});
+  expect(attributesOf('type=inline')).toBeUndefined();
 });
 
 test('the cache of GitHub Actions gets what the runner gives to actions', () => {

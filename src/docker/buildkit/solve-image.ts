@@ -2,8 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { basename } from 'node:path';
 import { EcsDeployError } from '../../errors.ts';
 import type { Emit } from '../../events.ts';
-import { callEngine } from '../engine/api.ts';
+import { callEngine, isAtLeast } from '../engine/api.ts';
 import type { Daemon } from '../engine/daemon.ts';
+import { isConnectionLost } from '../engine/unavailable.ts';
 import { openControl } from './daemon-grpc.ts';
 import type { BuildProgress } from './progress.ts';
 import { solve } from './solve.ts';
@@ -72,22 +73,27 @@ export async function solveImage(
     });
   }
   client.on('error', () => undefined);
+  // BuildKit before 0.12, which Docker 25 has, writes one cache only.
+  const canHaveBoth = isAtLeast(daemon.apiVersion, '1.44');
   try {
     const build = {
       ref: randomUUID(),
       session,
       exporter: { type: 'moby', attributes: { name: image.reference } },
       frontend: frontendAttributes(image),
-      cacheTo: [{ type: 'inline', attributes: {} }, ...image.cacheTo],
+      cacheTo: [...(canHaveBoth || image.cacheTo.length === 0 ? [INLINE] : []), ...image.cacheTo],
     };
     await solve(client, build, progress.takeTrace, signal);
   } catch (error) {
     signal.throwIfAborted();
+    if (isConnectionLost(error)) throw error;
     progress.fail((error as Error).message);
   } finally {
     client.destroy();
   }
 }
+
+const INLINE: Backend = { type: 'inline', attributes: {} };
 
 /** The options of the Dockerfile frontend. */
 function frontendAttributes(image: SolvedImage): Readonly<Record<string, string>> {
