@@ -163,7 +163,7 @@ environments:
     .ecsdeployrc:1: unknown key "clutser" (did you mean "cluster"? keys that exist: profile, region, repository, extraTags, platform, timeout, poll, maxFailures, onFailure, confirm, …)
     .ecsdeployrc:2: "platform": must be one of linux/amd64, linux/arm64, not "linux/386"
     .ecsdeployrc:3: "timeout": "30" needs a unit: write 30s or 30m
-    .ecsdeployrc:5: unknown key "dokerfile" (did you mean "dockerfile"? keys that exist: context, dockerfile, target, args, secrets, ssh, before, paths)
+    .ecsdeployrc:5: unknown key "dokerfile" (did you mean "dockerfile"? keys that exist: context, dockerfile, target, args, secrets, ssh, before, paths, cache, cacheFrom, …)
     .ecsdeployrc:6: "build.args": must be KEY=VALUE, not "1"
     .ecsdeployrc:8: an entry of "services" needs the key "service"
     .ecsdeployrc:9: unknown key "setenv" (did you mean "setEnv"? keys that exist: service, cluster, container, taskDefinition, setEnv, setSecrets, unsetEnv, containerImages, after)
@@ -400,10 +400,9 @@ services:
   const shared = IMAGES.replaceAll(/shop\/\w+/g, 'shop').replace('shop,', 'shop, extraTags: [v1],');
   expect(problemsOf({ '.ecsdeployrc': shared }, { flags: { tag: 'v1', target: 'prod' } }))
     .toMatchInlineSnapshot(`
-    "--target is for one image, but there are 2 (api, web): choose the services of one with --service
-    --tag: the images "api" and "api" would both be shop:v1
-    --tag: the images "api" and "web" would both be shop:v1"
-  `);
+      "--target is for one image, but there are 2 (api, web): choose the services of one with --service
+      --tag: the images "api" and "web" would both be shop:v1"
+    `);
   expect(problemsOf({ '.ecsdeployrc': 'service: api\nimage: api\n' })).toMatchInlineSnapshot(
     `".ecsdeployrc:1: "image" is the name of one of "images", which are not there (an image that exists: --image api)"`,
   );
