@@ -43,8 +43,13 @@ export interface RollbackHow {
   readonly phase: TrafficPhase | undefined;
 }
 
-/** Everything that a step reports, as facts without wording; `report/` words it. */
-export type Event =
+/**
+ * Everything that a step reports, as facts without wording; `report/` words it. Of several images, each
+ * has its name in the events of its build and its push.
+ */
+export type Event = Fact & { readonly imageName?: string | undefined };
+
+type Fact =
   | {
       readonly kind: 'api-call';
       readonly action: string;
@@ -61,9 +66,15 @@ export type Event =
   | { readonly kind: 'warning'; readonly message: string; readonly hint?: string | undefined }
   | {
       readonly kind: 'plan';
-      /** Undefined for a rollback. */
+      /** Undefined for a rollback, and for several images. */
       readonly image: string | undefined;
       readonly builds: boolean;
+      /** Of several images only. */
+      readonly images?: readonly {
+        readonly name: string;
+        readonly reference: string;
+        readonly builds: boolean;
+      }[];
       readonly services: readonly ServicePlan[];
     }
   | {

@@ -120,11 +120,13 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
     if (path !== undefined) emit({ kind: 'critical-path', ...path });
     reporter.end();
     display?.end();
-    const { output, status, outcome, image, services, tasks, logs, checks, init, seconds } = result;
+    const { output, status, outcome, image, images, services, tasks, logs, checks, init, seconds } =
+      result;
     const document: Result = redact({
       outcome,
       command,
       image,
+      ...(images && { images }),
       services: services.map(withConsole),
       ...(tasks && { tasks }),
       ...(logs && { logs }),

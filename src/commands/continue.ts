@@ -22,7 +22,7 @@ export async function continueDeployments(context: Context<'continue'>): Promise
   );
   const planned = plan(
     { ...config, skipCheck: [] },
-    { services, image: undefined, checked: false },
+    { services, images: [], checked: false },
   );
   enforce(tools, planned.findings);
   if (planned.services.every(({ answer }) => answer === undefined)) {

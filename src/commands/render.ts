@@ -38,7 +38,7 @@ export async function render(context: Context<'render'>): Promise<CommandResult>
   };
 }
 
-type Edit = Omit<Target, 'cluster' | 'service'>;
+type Edit = Omit<Target, 'cluster' | 'service' | 'imageName'>;
 
 /** Whether an edit changes the containers that it chooses, besides their image. */
 const changesContainer = ({ setEnv, setSecrets, unsetEnv, setCommand }: Edit): boolean =>
@@ -84,7 +84,8 @@ async function renderOne(context: Context<'render'>): Promise<Rendered> {
     observeSource(tools, config, item, service),
   );
   const image = givenImage(config.image);
-  const planned = plan(config, { services, image, checked: false });
+  const images = image === undefined ? [] : [{ name: target.imageName, image }];
+  const planned = plan(config, { services, images, checked: false });
   enforce(tools, planned.findings);
   const [rendered] = planned.services;
   if (rendered === undefined) throw new Error('nothing was rendered');

@@ -32,7 +32,7 @@ export async function rollback(context: Context<'rollback'>): Promise<CommandRes
       observeRollback(tools, config, service),
     );
     const now = serverTime(tools.aws);
-    const made = plan(config, { services, image: undefined, checked: false, now });
+    const made = plan(config, { services, images: [], checked: false, now });
     enforce(tools, made.findings);
     enforce(tools, await lookUp(tools, made.lookups));
     return { planned: made };

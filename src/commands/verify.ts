@@ -19,7 +19,8 @@ import { observeDeploy } from './deploy.ts';
 /** Makes the plan of a deploy with all checks, and shows the findings. */
 export async function verify(context: Context<'verify'>): Promise<CommandResult> {
   const { config, emit } = context;
-  requireSettings(config, ['cluster', 'service']);
+  const isNamed = config.images.some(({ name }) => name !== undefined);
+  requireSettings(config, ['cluster', 'service', ...(isNamed ? ['repository' as const] : [])]);
   const tools = await connectTools(context);
   const [account, observed] = await Promise.all([
     checkAccount(tools),
@@ -32,7 +33,7 @@ export async function verify(context: Context<'verify'>): Promise<CommandResult>
     ...account,
     ...planned.findings,
     ...looked,
-    ...(observed.image === undefined ? [noImage] : []),
+    ...(observed.images.length === 0 ? [noImage] : []),
   ];
   const checks = await Promise.all(findings.map((item) => toFinding(item, config)));
   emit({ kind: 'checked', findings: checks });
@@ -64,11 +65,11 @@ async function checkAccount({ aws, ecs }: Tools): Promise<readonly PlanFinding[]
 /** A finding as it is shown: a missing permission is a warning. */
 async function toFinding(
   { error, ...finding }: PlanFinding,
-  { context, dockerfile }: ConfigOf<'verify'>,
+  config: ConfigOf<'verify'>,
 ): Promise<Finding> {
   if (error !== undefined && isDenied(error)) return { ...finding, status: 'warn' };
   if (finding.check !== 'build-context' || finding.status !== 'ok') return finding;
-  const { files, bytes } = await measureContext(context, dockerfile);
+  const { files, bytes } = await measureContext(config);
   const size = `${files} files, ${Math.ceil(bytes / 1000)} kB`;
   return { ...finding, message: `${size}; ${finding.message}` };
 }

@@ -343,8 +343,8 @@ export interface PolicyNames {
   readonly region: string | undefined;
   /** Names or ARNs. */
   readonly targets: readonly { readonly cluster: string; readonly service: string }[];
-  /** Name or URI. */
-  readonly repository: string | undefined;
+  /** Names or URIs. */
+  readonly repositories: readonly string[];
   /** Settings in use that need additional actions. */
   readonly occasions: ReadonlySet<Occasion>;
 }
@@ -394,7 +394,7 @@ export function furtherActions(command: IamCommand, { occasions }: PolicyNames):
 type Place = Pick<Statement, 'Resource' | 'Condition'>;
 
 function resourcesOf(names: PolicyNames): Readonly<Record<keyof typeof RESOURCES, Place>> {
-  const { repository } = names;
+  const { repositories } = names;
   const targets = names.targets.length > 0 ? names.targets : [{ cluster: '', service: '*' }];
   const ecs = (path: (cluster: string, service: string) => string): Place => ({
     Resource: single(
@@ -406,8 +406,11 @@ function resourcesOf(names: PolicyNames): Readonly<Record<keyof typeof RESOURCES
     ),
   });
   const { partition, region, account } = placeOf(targets[0]?.cluster ?? '', names);
-  const image = parseImageReference(repository ?? '');
-  const ecr = ecrRegistry(image.registry ?? '') ?? { region, account };
+  const repositoryArn = (named: string) => {
+    const image = parseImageReference(named);
+    const ecr = ecrRegistry(image.registry ?? '') ?? { region, account };
+    return `arn:${partitionOf(ecr.region)}:ecr:${ecr.region}:${ecr.account}:repository/${image.repository || '*'}`;
+  };
   const { Resource: ofCluster } = ecs((cluster) => `cluster/${cluster}`);
   return {
     Anything: { Resource: '*' },
@@ -420,7 +423,7 @@ function resourcesOf(names: PolicyNames): Readonly<Record<keyof typeof RESOURCES
     TaskDefinitions: { Resource: `arn:${partition}:ecs:${region}:${account}:task-definition/*` },
     Roles: { Resource: `arn:${partition}:iam::${account}:role/*`, Condition: TO_TASKS },
     Repository: {
-      Resource: `arn:${partitionOf(ecr.region)}:ecr:${ecr.region}:${ecr.account}:repository/${image.repository || '*'}`,
+      Resource: single((repositories.length > 0 ? repositories : ['']).map(repositoryArn)),
     },
     Logs: { Resource: `arn:${partition}:logs:${region}:${account}:log-group:*` },
     Secrets: { Resource: `arn:${partition}:secretsmanager:*:${account}:secret:*` },

@@ -71,6 +71,9 @@ export function likelyPlatform(tasks: readonly TaskPlatform[]): string | undefin
   return (tasks.find(({ isAssumed }) => !isAssumed) ?? tasks[0])?.platform;
 }
 
+/** The tag of the build cache that `build.cache` keeps beside the images. */
+export const CACHE_TAG = 'buildcache';
+
 /** Docker's rule for tags: up to 128 of letters, digits, `_`, `.`, `-`, not starting with `.` or `-`. */
 export function isTag(tag: string): boolean {
   return /^\w[\w.-]{0,127}$/.test(tag);

@@ -43,6 +43,19 @@ export interface ImageResult {
   readonly pushed: boolean;
 }
 
+/** The image of a run with its name in `images` of the config; undefined without them. */
+export type NamedImageResult = ImageResult & { readonly name: string | undefined };
+
+/** The images of a document: the only one is its `image` too. */
+export function imagesOf(images: readonly NamedImageResult[]): Pick<Result, 'image' | 'images'> {
+  const [first, ...others] = images;
+  if (first === undefined) return { image: null };
+  const { name, ...image } = first;
+  if (name === undefined) return { image };
+  const named = images.map((item) => ({ ...item, name: item.name ?? '' }));
+  return { image: others.length === 0 ? image : null, images: named };
+}
+
 /** What became of one service. */
 export interface ServiceResult {
   readonly cluster: string;
@@ -184,7 +197,10 @@ export type Seconds = Readonly<
 export interface Result {
   readonly outcome: Outcome;
   readonly command: string;
+  /** Null for none, and for several. */
   readonly image: ImageResult | null;
+  /** With `images` in the config file only, in its order. */
+  readonly images?: readonly (ImageResult & { readonly name: string })[];
   readonly services: readonly ServiceResult[];
   /** The one-off tasks of `run` and `release`, in the order in which they were started. */
   readonly tasks?: readonly TaskResult[];

@@ -27,6 +27,7 @@ import type { Emit } from '../events.ts';
 import { enforce } from '../plan/enforce.ts';
 import { INPUTS_LABEL } from '../core/image.ts';
 import { isRebuild, readStored } from '../plan/image.ts';
+import { cachesOf } from './caches.ts';
 import type { ObservedImage } from '../plan/image.ts';
 import type { ImagePlan } from '../plan/plan.ts';
 import { valueOf } from '../plan/read.ts';
@@ -49,11 +50,15 @@ export type ImageSettings = Pick<
   | 'directory'
   | 'context'
   | 'dockerfile'
+  | 'paths'
   | 'target'
   | 'args'
   | 'secrets'
   | 'ssh'
   | 'before'
+  | 'cache'
+  | 'cacheFrom'
+  | 'cacheTo'
   | 'noCache'
   | 'pull'
   | 'rebuild'
@@ -82,14 +87,18 @@ interface Target {
 
 /**
  * Builds and pushes the planned image unless it exists, and checks its platform and digest. In CI,
- * where the daemon has no cache, layers of the `running` images are reused.
+ * where the daemon has no cache, layers of the `running` images are reused. `prepare` runs the
+ * commands that come before the build.
  */
 export async function produceImage(
   tools: ImageTools,
   config: ImageSettings,
   plan: ImagePlan,
   observed: ObservedImage,
-  running: readonly string[] = [],
+  {
+    running,
+    prepare,
+  }: { readonly running: readonly string[]; readonly prepare: () => Promise<void> },
 ): Promise<Produced> {
   const { emit } = tools;
   const destination = observed.kind === 'given' ? undefined : valueOf(observed.destination);
@@ -120,7 +129,7 @@ export async function produceImage(
   const local = observed.kind === 'local' ? valueOf(observed.local) : undefined;
   if (local !== undefined)
     await proveImage(config, daemon, { verb: 'has', local, wanted: platform });
-  if (built) await runBefore(tools, config);
+  if (built) await prepare();
   const repository = destination.repository ?? (await makeRepository(tools, config));
   const target = { daemon, repository, tag, reference: `${repository.uri}:${tag}`, platform };
   const ready = await whileConnected(
@@ -200,9 +209,9 @@ async function build(
   running: readonly string[],
 ): Promise<Ready> {
   const { aws, environment, emit, signal } = tools;
-  const { context, dockerfile, target, args, noCache, pull } = config;
+  const { context, dockerfile, paths, target, args, noCache, pull } = config;
   const start = performance.now();
-  if (config.before.length > 0) await checkContext(context, dockerfile);
+  if (config.before.length > 0) await checkContext({ context, dockerfile, paths });
   emit({ kind: 'build-started', platform });
   await buildImage(
     daemon,
@@ -211,14 +220,13 @@ async function build(
       platform,
       context,
       dockerfile,
+      paths,
       target,
       args,
       labels,
       noCache,
       pull,
-      cacheFrom: environment['CI']
-        ? running.filter((image) => image.startsWith(`${repository.uri}:`))
-        : undefined,
+      ...cachesOf(tools, config, repository, running),
       secrets: secretReaders(config, environment),
       agents: agentSockets(config, environment),
       login: async (host) =>
@@ -377,9 +385,10 @@ async function makeRepository(
   return made;
 }
 
-async function runBefore(
-  { emit, signal }: ImageTools,
-  { before, directory }: ImageSettings,
+/** Runs the commands of `build.before`, one after the other; throws `before-failed`. */
+export async function runBefore(
+  { emit, signal }: Pick<ImageTools, 'emit' | 'signal'>,
+  { before, directory }: Pick<ImageSettings, 'before' | 'directory'>,
 ): Promise<void> {
   for (const command of before) {
     emit({ kind: 'before-started', command });

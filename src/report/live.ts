@@ -164,7 +164,50 @@ function outputRows({ output }: RunState, step: string | undefined, pen: Pen): R
     .map(({ text }) => ({ text: pen.chalk.dim(`${indent}${text}`), weight: WEIGHT.output }));
 }
 
+/** A line for each image, and the step that runs. */
+function imageRows(state: RunState, phase: Phase, pen: Pen): readonly Row[] {
+  const { chalk, now, width } = pen;
+  const title = { before: 'Build ', name: formatCount(state.images.size, 'image') };
+  const lines = [...state.images].map(([name, image]) => {
+    const current = phaseOf(image);
+    const mark = current === undefined ? chalk.green('✔') : pen.spin;
+    const time = formatSeconds(secondsBetween(image.start ?? now, current ? now : endOf(image)));
+    const left = width - 6 - widthOf(time);
+    const text = `${name}: ${imageText(image)}`;
+    const isDone = current === undefined;
+    return {
+      text:
+        left < 8
+          ? `  ${mark} ${text}`
+          : `  ${mark} ${pad(fit(text, left, pen.more), left)} ${chalk.dim(time)}`,
+      weight: isDone ? WEIGHT.done : WEIGHT.running,
+    };
+  });
+  return [
+    { text: headline(pen, title, clocksOf(state, phase, now)), weight: WEIGHT.head },
+    ...lines,
+  ];
+}
+
+const endOf = ({ phases, start }: RunState) => phases.at(-1)?.end ?? start ?? new Date(0);
+
+/** What happens to one of several images. */
+function imageText(image: RunState): string {
+  const { steps, known, push, phases } = image;
+  const done = steps.filter(({ state }) => state !== 'started').length;
+  const running = steps.findLast(({ state }) => state === 'started');
+  switch (phaseOf(image)?.name) {
+    case undefined:
+      return phases.at(-1)?.name === 'push' ? 'pushed' : 'there already';
+    case 'push':
+      return `pushing, ${formatBytes(push.current)}${push.total === undefined ? '' : ` of ${formatBytes(push.total)}`}`;
+    default:
+      return `${done}/${known} steps${running === undefined ? '' : `, ${running.name}`}`;
+  }
+}
+
 function buildRows(state: RunState, phase: Phase, pen: Pen): readonly Row[] {
+  if (state.images.size > 0) return imageRows(state, phase, pen);
   const { steps, known, context, subject, output } = state;
   const { chalk, now } = pen;
   const running = steps.filter((step) => step.state === 'started');

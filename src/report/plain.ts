@@ -191,6 +191,9 @@ function aliveText(state: RunState, now: Date): string | undefined {
       return `Still ${does} after ${gone}: ${state.services.flatMap(serviceText(now)).join('; ')}`;
     }
     default: {
+      const busy = [...state.images].filter(([, image]) => phaseOf(image) !== undefined);
+      if (busy.length > 0)
+        return `Still building after ${gone}: ${busy.map(([name]) => name).join(', ')}`;
       const step = state.steps.findLast((item) => item.state === 'started');
       const what = phase.name === 'before' ? `running ${state.subject}` : 'building';
       return `Still ${what} after ${gone}${step === undefined ? '' : `: ${step.name}`}`;

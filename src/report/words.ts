@@ -65,11 +65,12 @@ const WORDS: Words = {
   'api-call': ({ action, milliseconds, failure }) =>
     say('debug', `${action} ${milliseconds} ms${failure === undefined ? '' : ` ${failure}`}`),
   warning: ({ message, hint }) => ({ lines: [line('warning', message), ...hintLines(hint)] }),
-  plan: ({ image, builds, services }) => ({
+  plan: ({ image, builds, images = [], services }) => ({
     lines: [
-      ...(image === undefined
-        ? []
-        : [line('step', `Image ${image}${builds ? ' (to be built)' : ''}`)]),
+      ...(image === undefined ? [] : [line('step', `Image ${image}${buildNote(builds)}`)]),
+      ...images.map((item) =>
+        line('step', `Image ${item.name}: ${item.reference}${buildNote(item.builds)}`),
+      ),
       ...services.flatMap(
         ({ cluster, service, from, to, isExpress, changes, after, how, time, pauses }) => [
           line(
@@ -312,11 +313,20 @@ const HOLDS: Readonly<Record<Outcome, string>> = {
   skipped: 'was skipped',
   refused: 'was refused',
 };
+const buildNote = (builds: boolean) => (builds ? ' (to be built)' : '');
 
 /** The words of an event: printable text only, a line each. */
 export function wordEvent(event: Event): Wording {
   const { lines } = (WORDS[event.kind] as (event: Event) => Wording)(event);
-  return { lines: lines.flatMap(splitLine) };
+  return { lines: ofImage(lines, event.imageName).flatMap(splitLine) };
+}
+
+/** Begins the lines about one of several images with its name. */
+function ofImage(lines: readonly Line[], name: string | undefined): readonly Line[] {
+  if (name === undefined) return lines;
+  return lines.map(({ level, text }) =>
+    level === 'hint' ? { level, text } : line(level, text.replace(/^(?: {2})?/, `$&${name}: `)),
+  );
 }
 
 /** A line without unprintable characters; what follows a line break in it is indented. */

@@ -73,6 +73,7 @@ const SAMPLES: {
     {
       image: t,
       builds: true,
+      images: [{ name: t, reference: t, builds: true }],
       services: [
         {
           cluster: t,
@@ -111,7 +112,10 @@ const SAMPLES: {
     { id: '1', name: t, state: 'completed', seconds: 1, known: 2 },
     { id: '2', name: t, state: 'started', seconds: 1, known: 2 },
   ],
-  'build-output': (t) => [{ line: t, step: '2' }],
+  'build-output': (t) => [
+    { line: t, step: '2' },
+    { line: t, step: '2', imageName: t },
+  ],
   built: (t) => [{ platform: t, seconds: 1 }],
   'repository-created': (t) => [{ uri: t }],
   'push-started': () => [{}],

@@ -1,9 +1,7 @@
-import { connect, constants } from 'node:http2';
+import { constants } from 'node:http2';
 import type { ClientHttp2Session } from 'node:http2';
-import type { Duplex } from 'node:stream';
 import type { Daemon } from '../engine/daemon.ts';
-import { callEngine } from '../engine/api.ts';
-import { openDaemonGrpc } from './daemon-grpc.ts';
+import { openControl } from './daemon-grpc.ts';
 import { GRPC_PREFIX } from './grpc.ts';
 import { fields, text } from './protobuf.ts';
 
@@ -23,21 +21,6 @@ export async function runnablePlatforms(daemon: Daemon): Promise<readonly string
     return undefined;
   } finally {
     client.destroy();
-  }
-}
-
-async function openControl(daemon: Daemon): Promise<ClientHttp2Session | undefined> {
-  try {
-    const socket = await callEngine<Duplex>(daemon.docker, {
-      method: 'POST',
-      path: '/grpc',
-      hijack: true,
-      headers: { Upgrade: 'h2c' },
-      statusCodes: { 101: true, 200: true },
-    });
-    return connect('http://docker', { createConnection: () => socket });
-  } catch {
-    return openDaemonGrpc(daemon);
   }
 }
 
