@@ -10,7 +10,7 @@ import { openDaemonProxy, openSlowRegistry } from './bench-proxies.js';
 import { pushed } from './bench-tools.js';
 
 /** Parts by name; each returns rows of the table. */
-export const IMAGE_PARTS = { cold, warm, big, cancel };
+export const IMAGE_PARTS = { cold, warm, big, cache, cancel };
 
 const DOCKERFILE = ['Dockerfile', ['FROM scratch\nCOPY . /app\n']];
 const FILE = 2048;
@@ -155,6 +155,63 @@ async function expectFiles(count, run) {
   const figures = await run;
   if (figures.files === count) return figures;
   throw new Error(`${figures.files} files were sent, expected ${count}`);
+}
+
+/** Stages of 4, 3 and 2 seconds; only the second one depends on the source. */
+const STAGES = `FROM scratch AS deps
+COPY --chmod=755 busybox /busybox
+RUN --network=none ["/busybox", "sleep", "4"]
+FROM deps AS build
+COPY source /source
+RUN --network=none ["/busybox", "sleep", "3"]
+FROM deps
+RUN --network=none ["/busybox", "sleep", "2"]
+COPY --from=build /source /source
+ENTRYPOINT ["/busybox"]
+`;
+
+/** Builds as CI does, each on an emptied daemon, with `build.cache` in a registry that starts empty. */
+async function cache(bench) {
+  const { DriverStatus = [] } = await bench.docker.info();
+  const canWrite = DriverStatus.flat().includes('io.containerd.snapshotter.v1');
+  const targets = [
+    ['registry cache, source changed: build', 0.6],
+    ['registry cache, nothing changed: build', 0.15],
+  ];
+  if (!canWrite || spawnSync(BUSYBOX, ['true']).status !== 0) {
+    const value = `skipped: needs the containerd image store and ${BUSYBOX}`;
+    return targets.map(([what, limit]) => ({ what, value, target: `≤ ${limit} × cold` }));
+  }
+  const ratios = [[], []];
+  const times = [[], [], []];
+  for (let run = 0; run < bench.runs; run += 1) {
+    const world = await bench.sandbox();
+    const ci = { ...world, environment: { ...world.environment, CI: 'true' } };
+    const project = await bench.project([
+      ['busybox', [readFileSync(BUSYBOX)]],
+      ['Dockerfile', [STAGES]],
+      ['source', [randomBytes(FILE)]],
+      ['.ecsdeployrc', ['build: { cache: true }\n']],
+    ]);
+    const all = [];
+    for (const change of [false, true, false]) {
+      if (change) writeFileSync(join(project, 'source'), randomBytes(FILE));
+      all.push((await pushed(bench, ci, project)).build);
+      await bench.sweep();
+    }
+    for (const [index, time] of all.entries()) times[index].push(time);
+    ratios[0].push(all[1] / all[0]);
+    ratios[1].push(all[2] / all[0]);
+    bench.say(`registry cache: ${all.map((time) => `${time.toFixed(1)} s`).join(', ')}`);
+    await world.close();
+    await bench.sweep(project);
+  }
+  const cold = median(times[0]);
+  return targets.map(([what, limit], index) => {
+    const ratio = median(ratios[index]);
+    const value = `${ratio.toFixed(2)} × (${median(times[index + 1]).toFixed(1)} s : ${cold.toFixed(1)} s)`;
+    return { what, value, target: `≤ ${limit} × cold`, isMet: ratio <= limit };
+  });
 }
 
 async function cancel(bench) {

@@ -69,6 +69,11 @@ const COMMANDS: { readonly [C in CommandName]: CommandRow<C> } = {
     examples: ['ecsdeploy rollback', 'ecsdeploy rollback --dry-run', 'ecsdeploy rollback --to 41'],
     load: async () => (await import('./commands/rollback.ts')).rollback,
   },
+  continue: {
+    summary: 'let a deployment continue that waits at a pause hook, or refuse it',
+    examples: ['ecsdeploy continue', 'ecsdeploy continue --rollback'],
+    load: async () => (await import('./commands/continue.ts')).continueDeployments,
+  },
   status: {
     summary: 'show what runs, and the deployments, tasks and recent events of the service',
     examples: ['ecsdeploy status', 'ecsdeploy status --watch'],
@@ -328,6 +333,8 @@ const SYNONYMS = new Map([
   ['up', 'deploy'],
   ['check', 'verify'],
   ['undo', 'rollback'],
+  ['approve', 'continue'],
+  ['resume', 'continue'],
   ['revisions', 'history'],
   ['deployments', 'history'],
 ]);

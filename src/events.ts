@@ -3,6 +3,7 @@ import type { Finding } from './core/checks.ts';
 import type { TimedCall } from './core/critical-path.ts';
 import type { Remark, ServiceResult } from './core/result.ts';
 import type { RolloutEvent, WatchedService } from './core/rollout-events.ts';
+import type { RolloutTime, TrafficPhase } from './core/stages.ts';
 
 /** Bytes of one layer on its way to the registry. */
 export interface LayerProgress {
@@ -25,10 +26,30 @@ export interface ServicePlan {
   readonly changes: readonly Change[];
   /** Names of the services that it starts after. */
   readonly after: readonly string[];
+  /** How a rollback goes there; undefined for a deploy. */
+  readonly how?: RollbackHow | undefined;
+  /** The time that the rollout takes at least; undefined where nothing makes it wait. */
+  readonly time?: RolloutTime | undefined;
+  /** Lifecycle stages at which it pauses for approval. */
+  readonly pauses?: readonly string[];
 }
 
-/** Everything that a step reports, as facts without wording; `report/` words it. */
-export type Event =
+/** How a rollback goes back to a revision. */
+export interface RollbackHow {
+  /** Through the pause hook at which the deployment waits, by stopping it, or with a new one. */
+  readonly by: 'hook' | 'stop' | 'deployment';
+  /** Stage of the deployment in progress; undefined without one, or for a rolling one. */
+  readonly stage: string | undefined;
+  readonly phase: TrafficPhase | undefined;
+}
+
+/**
+ * Everything that a step reports, as facts without wording; `report/` words it. Of several images, each
+ * has its name in the events of its build and its push.
+ */
+export type Event = Fact & { readonly imageName?: string | undefined };
+
+type Fact =
   | {
       readonly kind: 'api-call';
       readonly action: string;
@@ -45,9 +66,15 @@ export type Event =
   | { readonly kind: 'warning'; readonly message: string; readonly hint?: string | undefined }
   | {
       readonly kind: 'plan';
-      /** Undefined for a rollback. */
+      /** Undefined for a rollback, and for several images. */
       readonly image: string | undefined;
       readonly builds: boolean;
+      /** Of several images only. */
+      readonly images?: readonly {
+        readonly name: string;
+        readonly reference: string;
+        readonly builds: boolean;
+      }[];
       readonly services: readonly ServicePlan[];
     }
   | {
@@ -123,7 +150,14 @@ export type Event =
       readonly from: string;
       readonly to: string;
     }
-  | { readonly kind: 'rollout-unchanged'; readonly service: string; readonly revision: string }
+  | {
+      readonly kind: 'rollout-unchanged';
+      readonly service: string;
+      readonly revision: string;
+      /** `continue` leaves it as it is: its deployment waits at no pause hook. */
+      readonly notPaused?: true;
+    }
+  | { readonly kind: 'rollout-continued'; readonly service: string; readonly hook: string }
   | RolloutEvent
   | { readonly kind: 'polls-failing'; readonly message: string }
   | { readonly kind: 'polls-recovered' }

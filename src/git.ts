@@ -60,6 +60,25 @@ export async function isAncestor(
   return end?.status === 0 ? true : end?.status === 1 ? false : undefined;
 }
 
+/**
+ * The hashes of files and folders in the commit, by path; those that it does not hold are left out.
+ * Of the root, given as an empty path, the entries.
+ */
+export async function readObjects(
+  { root }: Pick<Source, 'root'>,
+  paths: readonly string[],
+): Promise<ReadonlyMap<string, string>> {
+  const wanted = paths.includes('') ? [] : paths;
+  const listed = await git(root, 'ls-tree', '-z', 'HEAD', '--', ...wanted);
+  if (listed.status !== 0) return noSource(root, listed.tail.join(' '), undefined);
+  return new Map(
+    entriesOf(listed.stdout).map((entry) => {
+      const [, object = '', path = ''] = /^(.*?)\t(.*)$/s.exec(entry) ?? [];
+      return [path, object];
+    }),
+  );
+}
+
 async function readHead(directory: string) {
   const head = await git(directory, 'rev-parse', 'HEAD', '--show-toplevel', '--show-prefix').catch(
     (error: unknown) => noSource(directory, 'git is not installed', error),

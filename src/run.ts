@@ -12,9 +12,9 @@ import { redactor } from './core/redact.ts';
 import { outcomeOfError, statusOf } from './core/result.ts';
 import type { Output, Result, ServiceResult } from './core/result.ts';
 import { EcsDeployError, EXIT_STATUS } from './errors.ts';
-import type { Emit, EventOf } from './events.ts';
+import type { Emit, Event, EventOf } from './events.ts';
 import { commandGuard } from './report/ci.ts';
-import { consoleLink, hasConsole } from './report/console-link.ts';
+import { consoleLink, functionLogLink, hasConsole } from './report/console-link.ts';
 import type { Display } from './report/display.ts';
 import { writeJobFiles } from './report/job-files.ts';
 import type { Page } from './report/page.ts';
@@ -72,14 +72,17 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
     ...service,
     console: linkOf(service) ?? null,
   });
+  const withLinks = (event: Event): Event => {
+    if (event.kind === 'service-ended') return { ...event, result: withConsole(event.result) };
+    const isLinked = event.kind === 'rollout-hook' && hasConsole(environment);
+    return isLinked ? { ...event, link: functionLogLink(event.target) } : event;
+  };
   let display: Display | undefined;
   const ends: EventOf<'service-ended'>[] = [];
   const calls: TimedCall[] = [];
   const emit: Emit = (event) => {
     display?.hide();
-    const told =
-      event.kind === 'service-ended' ? { ...event, result: withConsole(event.result) } : event;
-    const shown = redact(told);
+    const shown = redact(withLinks(event));
     if (shown.kind === 'service-ended') ends.push(shown);
     if (shown.kind === 'api-call' && verbose) {
       const end = performance.now() - start;
@@ -117,11 +120,13 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
     if (path !== undefined) emit({ kind: 'critical-path', ...path });
     reporter.end();
     display?.end();
-    const { output, status, outcome, image, services, tasks, logs, checks, init, seconds } = result;
+    const { output, status, outcome, image, images, services, tasks, logs, checks, init, seconds } =
+      result;
     const document: Result = redact({
       outcome,
       command,
       image,
+      ...(images && { images }),
       services: services.map(withConsole),
       ...(tasks && { tasks }),
       ...(logs && { logs }),

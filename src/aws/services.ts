@@ -140,6 +140,12 @@ function toService(service: EcsService, action: string): Service {
         ...item,
       })),
     ].flatMap(({ by, portName: name }) => (name === undefined ? [] : [{ by, name }])),
+    testHeaders: (enabled ? services : []).flatMap(({ clientAliases = [] }) =>
+      clientAliases.flatMap(({ testTrafficRules }) => {
+        const { name, value } = testTrafficRules?.header ?? {};
+        return name === undefined ? [] : [{ name, value: value?.exact }];
+      }),
+    ),
     volumes: (primary?.volumeConfigurations ?? []).flatMap(({ name }) => name ?? []),
     hasNetwork: service.networkConfiguration?.awsvpcConfiguration !== undefined,
     securityGroups: service.networkConfiguration?.awsvpcConfiguration?.securityGroups ?? [],
@@ -163,16 +169,36 @@ function toShift(configuration: AdvancedConfiguration | undefined): TrafficShift
 function toSettings({ deploymentConfiguration = {} }: EcsService): DeploymentSettings {
   const { minimumHealthyPercent, maximumPercent, strategy, bakeTimeInMinutes, alarms } =
     deploymentConfiguration;
+  const hooks = deploymentConfiguration.lifecycleHooks ?? [];
   const { enable, rollback } = deploymentConfiguration.deploymentCircuitBreaker ?? {};
   return {
     minimumHealthyPercent: minimumHealthyPercent ?? 100,
     maximumPercent: maximumPercent ?? 200,
     strategy: strategy ?? 'ROLLING',
     bakeMinutes: bakeTimeInMinutes ?? 0,
+    shift: shiftOf(deploymentConfiguration),
+    pauses: hooks.flatMap(({ targetType, lifecycleStages = [] }) =>
+      targetType === 'PAUSE' ? lifecycleStages : [],
+    ),
     hasAlarms: alarms?.enable === true,
     hasBreaker: enable === true,
     breakerRollsBack: enable === true && rollback === true,
   };
+}
+
+/** Defaults: docs/explanation/how-ecs-behaves.md#strategies-and-pauses. */
+function shiftOf({
+  strategy,
+  linearConfiguration,
+  canaryConfiguration,
+}: NonNullable<EcsService['deploymentConfiguration']>): DeploymentSettings['shift'] {
+  if (strategy === 'LINEAR') {
+    const { stepPercent = 10, stepBakeTimeInMinutes = 6 } = linearConfiguration ?? {};
+    return { waits: Math.ceil(100 / stepPercent) - 1, minutes: stepBakeTimeInMinutes };
+  }
+  return strategy === 'CANARY'
+    ? { waits: 1, minutes: canaryConfiguration?.canaryBakeTimeInMinutes ?? 10 }
+    : { waits: 0, minutes: 0 };
 }
 
 function toDeployment(item: EcsDeployment, action: string): Deployment {

@@ -1,22 +1,22 @@
 import { serverTime } from '../aws/client.ts';
-import type { ImageResult } from '../core/result.ts';
-import { serviceResult } from '../core/result.ts';
 import { diffDefinitions } from '../core/changes.ts';
+import { imagesOf, serviceResult } from '../core/result.ts';
+import type { ImageResult, NamedImageResult } from '../core/result.ts';
 import { isManaged } from '../core/express.ts';
 import { likelyPlatform, pinnedName } from '../core/image.ts';
 import { sameDefinition } from '../core/normal-form.ts';
 import { runningByRevision, servingRevision } from '../core/status.ts';
-import { containersOf, shortName, withImage } from '../core/task-definition.ts';
+import { shortName, withImage } from '../core/task-definition.ts';
 import { allOrRefuse } from '../errors.ts';
 import { secondsSince } from '../events.ts';
 import { enforce } from '../plan/enforce.ts';
-import { observeBuild, observeGiven } from '../plan/image.ts';
+import { observeBuild, observeGiven, shareReads } from '../plan/image.ts';
 import type { GivenImage, ObservedImage } from '../plan/image.ts';
 import { lookUp } from '../plan/lookups.ts';
 import { observeServices, observeSource } from '../plan/observe.ts';
 import type { Observed } from '../plan/observe.ts';
-import { overridesIn, plan, taskPlatforms } from '../plan/plan.ts';
-import type { ImagePlan, Plan, ServicePlan } from '../plan/plan.ts';
+import { plan, runningImages, taskPlatforms, usersOf } from '../plan/plan.ts';
+import type { ImagePlan, NamedImage, Plan, PlanInput, ServicePlan } from '../plan/plan.ts';
 import { registerDrafts } from '../rollout/register.ts';
 import type { Draft } from '../rollout/register.ts';
 import { rollOut } from '../rollout/move.ts';
@@ -27,7 +27,7 @@ import { confirmMoves, requireTerminal } from './confirm.ts';
 import { connectTools } from './connect.ts';
 import type { Tools } from './connect.ts';
 import type { CommandResult, Context } from './context.ts';
-import { checkOrder, namesBefore, rolloutResult } from './moves.ts';
+import { checkOrder, namesBefore, rolloutResult, waitsOf } from './moves.ts';
 
 /** Observes, plans and checks; then builds the image, registers a revision and rolls it out. */
 export async function deploy(context: Context<'deploy'>): Promise<CommandResult> {
@@ -45,32 +45,29 @@ async function deployImage(context: Context<'deploy'>): Promise<CommandResult> {
   requireTerminal(context, config);
   const prepared = await prepareOnceIdle(tools, config, () => prepare(tools, config));
   const { observed, planned, checks } = prepared;
-  const { image: source } = planned;
-  if (source === undefined || observed.image === undefined) throw new Error('there is no image');
+  if (planned.images.length === 0) throw new Error('there is no image');
   if (config.dryRun) {
     const rest = await Promise.all([checks['before-move'], checks.late]);
     enforce(tools, rest.flat());
-    tellPlan(tools, planned, source);
-    return dryRun(config, planned, source);
+    tellPlan(tools, planned);
+    return dryRun(config, planned);
   }
-  tellPlan(tools, planned, source);
+  tellPlan(tools, planned);
   await confirmMoves(context, config, 'Deploy');
   // These can only warn, so nothing waits for them.
   const warned = checks.late.then((findings) => enforce(tools, findings)).catch(() => undefined);
 
-  const running = planned.services.flatMap((item) => imagesOf(item.running.definition));
-  const { image, seconds } =
-    observed.image.kind === 'given'
-      ? { image: plannedImage(source), seconds: {} }
-      : await (
-          await import('../image/produce.ts')
-        ).produceImage(tools, config, source, observed.image, running, {
-          pin: config.pin,
-          overrides: overridesIn(planned),
-          isDeployed: true,
-        });
+  const { images, seconds } = observed.images.every(({ image }) => image.kind === 'given')
+    ? { images: planned.images.map(plannedImage), seconds: {} }
+    : await produce(tools, config, observed, planned);
   const registerStart = performance.now();
-  const drafts = planned.services.map((item) => draftOf(config, item, image));
+  const drafts = planned.services.map((item) =>
+    draftOf(
+      config,
+      item,
+      images.find(({ name }) => name === item.target.imageName),
+    ),
+  );
   const [registrations, proven] = await allOrRefuse([
     registerDrafts(tools, drafts),
     checks['before-move'],
@@ -103,7 +100,28 @@ async function deployImage(context: Context<'deploy'>): Promise<CommandResult> {
   }));
   await warned;
   const result = rolloutResult(config, results, rolloutStart);
-  return { ...result, image, seconds: { ...seconds, register, ...result.seconds } };
+  return {
+    ...result,
+    ...imagesOf(images),
+    seconds: { ...seconds, register, ...result.seconds },
+  };
+}
+
+/** Builds and pushes the images; what runs now can give layers to them. */
+async function produce(
+  tools: Tools,
+  config: ConfigOf<'deploy'>,
+  { services, images: observed }: Pick<PlanInput, 'services' | 'images'>,
+  { images: planned, services: plans }: Plan,
+) {
+  const { produceImages } = await import('../image/produce-all.ts');
+  return produceImages(tools, config, {
+    observed,
+    planned,
+    running: runningImages(services),
+    services: plans,
+    use: { pin: config.pin, isDeployed: true },
+  });
 }
 
 /** Observes and plans, and refuses what cannot work. */
@@ -119,10 +137,13 @@ async function prepare(tools: Tools, config: ConfigOf<'deploy'>) {
 function draftOf(
   { pin, showValues }: ConfigOf<'deploy'>,
   item: ServicePlan,
-  image: ImageResult,
+  image: ImageResult | undefined,
 ): ServicePlan & Draft & { readonly isManaged: boolean } {
   const { running, containers } = item;
-  const definition = withImage(item.definition, containers, pinnedName(pin, image));
+  const definition =
+    image === undefined
+      ? item.definition
+      : withImage(item.definition, containers, pinnedName(pin, image));
   const changes = diffDefinitions(running.definition, definition, { showValues });
   const managed = item.service.isExpress && isManaged(item.service, definition);
   return { ...item, definition, changes, origin: running, isManaged: managed };
@@ -137,32 +158,53 @@ export async function observeDeploy(
   config: DeploySettings,
 ): Promise<{
   readonly services: readonly Observed[];
-  /** Undefined if the config names none. */
-  readonly image: ObservedImage | undefined;
+  /** Empty if the config names none. */
+  readonly images: readonly NamedImage<ObservedImage>[];
   readonly containerImages: readonly GivenImage[];
 }> {
   const observing = observeServices(tools, config, (target, service) =>
     observeSource(tools, config, target, service),
   );
   const sidecars = config.targets.flatMap(({ containerImages }) => Object.values(containerImages));
-  const [services, image, containerImages] = await Promise.all([
+  const [services, images, containerImages] = await Promise.all([
     observing,
-    observeImage(tools, config, observing),
+    observeImages(tools, config, observing),
     Promise.all([...new Set(sidecars)].map((named) => observeGiven(tools, config, named))),
   ]);
-  return { services, image, containerImages };
+  return { services, images, containerImages };
 }
 
-async function observeImage(
+async function observeImages(
   tools: Tools,
   config: DeploySettings,
   observing: Promise<readonly Observed[]>,
-): Promise<ObservedImage | undefined> {
-  if (config.image !== undefined) return observeGiven(tools, config, config.image);
-  if (config.repository === undefined) return undefined;
-  const platform =
-    config.platform ?? observing.then((services) => likelyPlatform(taskPlatforms(services)));
-  return observeBuild(tools, config, Promise.resolve(platform));
+): Promise<readonly NamedImage<ObservedImage>[]> {
+  if (config.image !== undefined) {
+    // Several images refuse --image.
+    const name = config.images[0]?.name;
+    return [{ name, image: await observeGiven(tools, config, config.image) }];
+  }
+  return observeBuilds(tools, config, observing);
+}
+
+/** Reads the images that are built, in parallel; one without a repository is left out. */
+export function observeBuilds(
+  tools: Tools,
+  config: ConfigOf<'push' | 'deploy' | 'verify'>,
+  observing: Promise<readonly Observed[]>,
+): Promise<readonly NamedImage<ObservedImage>[]> {
+  const shared = shareReads(tools, config);
+  const built = config.images.filter(({ repository }) => repository !== undefined);
+  return Promise.all(
+    built.map(async ({ name, ...own }) => {
+      const platform =
+        own.platform ??
+        observing.then((services) => likelyPlatform(taskPlatforms(usersOf(name, services))));
+      const settings = { ...config, ...own };
+      const image = await observeBuild(tools, settings, Promise.resolve(platform), shared);
+      return { name, image };
+    }),
+  );
 }
 
 /** Starts the look-ups of a plan; each group is awaited when it is needed. */
@@ -183,11 +225,20 @@ function startLookups(tools: Tools, { lookups }: Plan) {
   };
 }
 
-function tellPlan({ emit }: Tools, planned: Plan, image: ImagePlan): void {
+function tellPlan({ emit }: Tools, planned: Plan): void {
+  const { images } = planned;
+  const [only] = images.length === 1 ? images : [];
   emit({
     kind: 'plan',
-    image: image.reference,
-    builds: image.kind === 'build',
+    image: only?.image.reference,
+    builds: only?.image.kind === 'build',
+    ...(only === undefined && {
+      images: images.map(({ name = '', image }) => ({
+        name,
+        reference: image.reference,
+        builds: image.kind === 'build',
+      })),
+    }),
     services: planned.services.map(({ target, service, running, changes }) => ({
       cluster: shortName(target.cluster),
       service: target.service,
@@ -196,22 +247,15 @@ function tellPlan({ emit }: Tools, planned: Plan, image: ImagePlan): void {
       isExpress: service.isExpress,
       changes,
       after: namesBefore(planned, target),
+      ...waitsOf(service),
     })),
   });
 }
 
-function imagesOf(definition: Parameters<typeof containersOf>[0]): string[] {
-  return containersOf(definition).map(({ image }) => String(image));
-}
-
-function dryRun(
-  { showValues }: ConfigOf<'deploy'>,
-  planned: Plan,
-  image: ImagePlan,
-): CommandResult {
+function dryRun({ showValues }: ConfigOf<'deploy'>, planned: Plan): CommandResult {
   return {
     outcome: 'planned',
-    image: plannedImage(image),
+    ...imagesOf(planned.images.map(plannedImage)),
     services: planned.services.map(({ target, service, running, definition, changes }) => {
       const after = namesBefore(planned, target);
       return serviceResult({
@@ -233,8 +277,8 @@ function dryRun(
   };
 }
 
-function plannedImage(image: ImagePlan): ImageResult {
+function plannedImage({ name, image }: NamedImage<ImagePlan>): NamedImageResult {
   const { reference, platform } = image;
   const digest = image.kind === 'use' ? image.digest : null;
-  return { reference, digest, platform, built: false, pushed: false };
+  return { name, reference, digest, platform, built: false, pushed: false };
 }

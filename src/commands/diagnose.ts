@@ -2,12 +2,18 @@ import { optional } from '../aws/optional.ts';
 import { describeRevision } from '../aws/revisions.ts';
 import { currentRecord, pastRollouts } from '../aws/rollouts.ts';
 import { describeService } from '../aws/services.ts';
-import { diagnoseEvent, diagnoseTarget, groupCauses } from '../core/diagnosis.ts';
+import {
+  diagnoseEvent,
+  diagnoseReason,
+  diagnoseTarget,
+  groupCauses,
+} from '../core/diagnosis.ts';
 import { primaryOf } from '../core/ecs.ts';
 import type { PastRollout, Service } from '../core/ecs.ts';
 import { countTargets, targetFailures } from '../core/load-balancer.ts';
 import { serviceResult } from '../core/result.ts';
 import type { Outcome, ServiceResult } from '../core/result.ts';
+import { pauseOf } from '../core/stages.ts';
 import { deploymentState, runningByRevision, servingRevision } from '../core/status.ts';
 import type { DeploymentState, Diagnosis, Subject } from '../core/status.ts';
 import { shortName } from '../core/task-definition.ts';
@@ -46,7 +52,7 @@ async function diagnoseService(tools: Tools, target: Target): Promise<Diagnosis>
   const latest = latestDeployment(service, past?.[0]);
   const isIncomplete =
     latest.state === 'succeeded' && (running[latest.taskDefinition] ?? 0) < service.desired;
-  const isPaused = record?.paused !== undefined && record.deployment === latest.deployment;
+  const paused = record?.deployment === latest.deployment ? pauseOf(record) : null;
   const known = {
     service: service.name,
     cluster: shortName(service.cluster),
@@ -57,7 +63,7 @@ async function diagnoseService(tools: Tools, target: Target): Promise<Diagnosis>
     subject: {
       ...latest,
       state: isIncomplete ? ('incomplete' as const) : latest.state,
-      pausedAt: isPaused ? record.stage : undefined,
+      pausedAt: paused?.stage,
     },
   };
   if (known.subject.state === 'succeeded') {
@@ -82,6 +88,7 @@ async function diagnoseService(tools: Tools, target: Target): Promise<Diagnosis>
     ...(ofTasks ?? []),
     ...targetFailures(health, addresses, service, definition).map(diagnoseTarget),
     ...events.flatMap((message) => diagnoseEvent(message, service) ?? []),
+    ...[diagnoseReason(latest.reason, service) ?? []].flat(),
   ]);
   const targetGroups = health
     .map((group) => countTargets(group, addresses))

@@ -23,7 +23,7 @@ export async function help(context: Context<'help'>): Promise<CommandResult> {
   const names: PolicyNames = {
     region: config.region ?? context.environment['AWS_REGION'],
     targets: config.targets,
-    repository: config.repository,
+    repositories: config.images.flatMap(({ repository }) => repository ?? []),
     occasions: new Set([
       ...(config.createRepository ? (['createRepository'] as const) : []),
       ...(config.onFailure === 'rollback' ? (['onFailure'] as const) : []),

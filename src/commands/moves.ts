@@ -1,7 +1,10 @@
+import type { RolloutRecord, Service } from '../core/ecs.ts';
 import { overallOutcome } from '../core/result.ts';
 import type { ServiceResult } from '../core/result.ts';
 import { EcsDeployError, EXIT_STATUS } from '../errors.ts';
+import { rollbackWay, rolloutTime, trafficPhase } from '../core/stages.ts';
 import { secondsSince } from '../events.ts';
+import type { RollbackHow, ServicePlan } from '../events.ts';
 import { shortName } from '../core/task-definition.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { Move } from '../rollout/move.ts';
@@ -20,21 +23,26 @@ export function movesOf({ services }: Plan): Move[] {
 
 /** Where each service of a plan is, and where it would move to. */
 export function stepsOf({ services }: Plan) {
-  return services.map(({ way, revision, previous, running, ...item }) => ({
+  return services.map(({ revision, previous, running, ...item }) => ({
     ...item,
     from: running.arn,
     // A stopped deployment belongs to the running revision; ECS goes back to the other one.
-    to: (way === 'stop' ? previous : revision) ?? running.arn,
+    to: (item.way === 'stop' ? previous : revision) ?? running.arn,
   }));
 }
 
-/** Tells the plan of a command that moves services to revisions that exist. */
-export function tellSteps({ emit }: Pick<Tools, 'emit'>, planned: Plan, isOrdered: boolean): void {
+/** Tells the plan of a command that moves services to revisions that exist, or back to one. */
+export function tellSteps(
+  { emit }: Pick<Tools, 'emit'>,
+  planned: Plan,
+  isOrdered: boolean,
+  isBack = false,
+): void {
   emit({
     kind: 'plan',
     image: undefined,
     builds: false,
-    services: stepsOf(planned).map(({ target, service, from, to, changes }) => ({
+    services: stepsOf(planned).map(({ target, service, way, record, from, to, changes }) => ({
       cluster: shortName(target.cluster),
       service: target.service,
       from: shortName(from),
@@ -42,8 +50,20 @@ export function tellSteps({ emit }: Pick<Tools, 'emit'>, planned: Plan, isOrdere
       isExpress: service.isExpress,
       changes,
       after: isOrdered ? namesBefore(planned, target) : [],
+      ...waitsOf(service),
+      how: isBack ? howOf(way, record) : undefined,
     })),
   });
+}
+
+/** How a rollback goes back. */
+function howOf(way: Move['way'], record: RolloutRecord | undefined): RollbackHow | undefined {
+  if (way !== 'stop' && way !== 'move') return undefined;
+  return {
+    by: way === 'move' ? 'deployment' : rollbackWay(record).by,
+    stage: record?.stage,
+    phase: record && trafficPhase(record),
+  };
 }
 
 /** Names of the services that each service of a plan comes after. */
@@ -70,6 +90,11 @@ export function checkOrder(
       emit({ kind: 'after-ignored', service, after: order.outside });
     }
   }
+}
+
+/** What makes the rollout of a service wait, for its plan. */
+export function waitsOf({ settings }: Service): Pick<ServicePlan, 'time' | 'pauses'> {
+  return { time: rolloutTime(settings), pauses: settings.pauses };
 }
 
 /** The result of a command that ends with a rollout. */

@@ -40,7 +40,7 @@ export async function render(context: Context<'render'>): Promise<CommandResult>
   };
 }
 
-type Edit = Omit<Target, 'cluster' | 'service'>;
+type Edit = Omit<Target, 'cluster' | 'service' | 'imageName'>;
 
 /** Whether an edit changes the containers that it chooses, besides their image. */
 const changesContainer = ({ setEnv, setSecrets, unsetEnv, setCommand }: Edit): boolean =>
@@ -89,7 +89,9 @@ async function renderOne(context: Context<'render'>): Promise<Rendered> {
   const services = await observeServices(tools, { targets }, (item, service) =>
     observeSource(tools, config, item, service),
   );
-  const planned = plan(config, { services, image: givenImage(image), checked: false });
+  const given = givenImage(image);
+  const images = given === undefined ? [] : [{ name: target.imageName, image: given }];
+  const planned = plan(config, { services, images, checked: false });
   enforce(tools, planned.findings);
   const [rendered] = planned.services;
   if (rendered === undefined) throw new Error('nothing was rendered');

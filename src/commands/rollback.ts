@@ -1,5 +1,6 @@
 import { serverTime } from '../aws/client.ts';
 import { serviceResult } from '../core/result.ts';
+import { pauseOf } from '../core/stages.ts';
 import { runningByRevision, servingRevision } from '../core/status.ts';
 import { shortName } from '../core/task-definition.ts';
 import { enforce } from '../plan/enforce.ts';
@@ -31,13 +32,13 @@ export async function rollback(context: Context<'rollback'>): Promise<CommandRes
       observeRollback(tools, config, service),
     );
     const now = serverTime(tools.aws);
-    const made = plan(config, { services, image: undefined, checked: false, now });
+    const made = plan(config, { services, images: [], checked: false, now });
     enforce(tools, made.findings);
     enforce(tools, await lookUp(tools, made.lookups));
     return { planned: made };
   });
   if (config.dryRun) return dryRun(tools, planned);
-  if (config.confirm) tellSteps(tools, planned, false);
+  if (config.confirm) tellSteps(tools, planned, false, true);
   await confirmMoves(context, config, 'Roll back');
   const start = performance.now();
   // Nothing that fails must wait for another service to go back.
@@ -46,18 +47,19 @@ export async function rollback(context: Context<'rollback'>): Promise<CommandRes
 }
 
 function dryRun(tools: Tools, planned: Plan): CommandResult {
-  tellSteps(tools, planned, false);
+  tellSteps(tools, planned, false, true);
   return {
     outcome: 'planned',
     image: null,
-    services: stepsOf(planned).map(({ target, service, from, to, changes }) =>
+    services: stepsOf(planned).map(({ target, service, record, from, to, changes }) =>
       serviceResult({
         cluster: shortName(target.cluster),
         service: target.service,
         outcome: 'planned',
         taskDefinition: to,
         previousTaskDefinition: from,
-        serving: servingRevision(service, undefined),
+        serving: servingRevision(service, record),
+        paused: pauseOf(record),
         runningByRevision: runningByRevision(service),
         desired: service.desired,
         running: service.running,

@@ -27,7 +27,7 @@ export async function rollout(context: Context<'rollout'>): Promise<CommandResul
       observeRollout(tools, config, target, named, service),
     );
     const now = serverTime(tools.aws);
-    const made = plan(config, { services, image: undefined, checked: !config.watch, now });
+    const made = plan(config, { services, images: [], checked: !config.watch, now });
     enforce(tools, made.findings);
     enforce(tools, await lookUp(tools, made.lookups));
     return { planned: made };

@@ -7,6 +7,7 @@ import type { Deployment, ExpressConfiguration, RolloutRecord, Task } from '../c
 import { shownImage } from '../core/image.ts';
 import { serviceResult } from '../core/result.ts';
 import type { Output } from '../core/result.ts';
+import { openHooks, pauseOf } from '../core/stages.ts';
 import { runningByRevision, servingRevision, targetGroupStatus } from '../core/status.ts';
 import type { DeploymentStatus, ExpressStatus, ServiceStatus, TaskStatus } from '../core/status.ts';
 import { shortName } from '../core/task-definition.ts';
@@ -61,6 +62,7 @@ export async function status(context: Context<'status'>): Promise<CommandResult>
         running,
         serving,
         runningByRevision: shown.runningByRevision,
+        paused: shown.paused,
         failedTasks: deployments[0]?.failedTasks ?? 0,
         express,
         deployments,
@@ -118,6 +120,7 @@ async function readStatus(
     serving: servingRevision(service, record),
     runningByRevision: runningByRevision(service),
     express: service.isExpress ? expressStatus(express) : null,
+    paused: pauseOf(record),
     deployments: service.deployments.map((deployment) =>
       deploymentStatus(
         deployment,
@@ -167,7 +170,11 @@ function deploymentStatus(
             stage: record.stage ?? null,
             failures: record.breaker?.failures ?? null,
             threshold: record.breaker?.threshold ?? null,
-            pausedBy: record.paused?.id ?? null,
+            traffic: record.traffic ?? null,
+            testTraffic: record.testTraffic ?? null,
+            pausedBy: pauseOf(record)?.hook ?? null,
+            hooks: openHooks(record),
+            alarms: { armed: record.armedAlarms, fired: record.alarms },
           },
   };
 }

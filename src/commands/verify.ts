@@ -19,7 +19,12 @@ import { observeDeploy } from './deploy.ts';
 
 /** Makes the plan of a deploy with all checks, and shows the findings. */
 export async function verify(context: Context<'verify'>): Promise<CommandResult> {
-  requireSettings(context.config, ['cluster', 'service']);
+  const isNamed = context.config.images.some(({ name }) => name !== undefined);
+  requireSettings(context.config, [
+    'cluster',
+    'service',
+    ...(isNamed ? ['repository' as const] : []),
+  ]);
   return withCheckout(context, context.config, (config) => verifyFrom({ ...context, config }));
 }
 
@@ -37,7 +42,7 @@ async function verifyFrom(context: Context<'verify'>): Promise<CommandResult> {
     ...account,
     ...planned.findings,
     ...looked,
-    ...(observed.image === undefined ? [noImage] : []),
+    ...(observed.images.length === 0 ? [noImage] : []),
   ];
   const checks = await Promise.all(findings.map((item) => toFinding(item, config)));
   emit({ kind: 'checked', findings: checks });
@@ -69,11 +74,13 @@ async function checkAccount({ aws, ecs }: Tools): Promise<readonly PlanFinding[]
 /** A finding as it is shown: a missing permission is a warning. */
 async function toFinding(
   { error, ...finding }: PlanFinding,
-  { context, dockerfile }: ConfigOf<'verify'>,
+  config: ConfigOf<'verify'>,
 ): Promise<Finding> {
   if (error !== undefined && isDenied(error)) return { ...finding, status: 'warn' };
   if (finding.check !== 'build-context' || finding.status !== 'ok') return finding;
-  const { files, bytes } = await measureContext(context, dockerfile);
+  // Of several images, each has a context of its own.
+  const own = config.images.find(({ name }) => finding.about === `build ${name}`) ?? config;
+  const { files, bytes } = await measureContext(own);
   const size = `${files} files, ${Math.ceil(bytes / 1000)} kB`;
   return { ...finding, message: `${size}; ${finding.message}` };
 }

@@ -20,6 +20,7 @@ export const CHECK_NAMES = [
   'deployment-in-progress',
   'deployment-percent',
   'older-commit',
+  'rollout-time',
   'latest-revision',
   'rollback-target',
   'load-balancer',

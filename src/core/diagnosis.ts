@@ -280,6 +280,49 @@ const RULES: readonly Rule[] = [
   },
 ];
 
+/**
+ * Reasons for which ECS ends a deployment in stages
+ * (docs/explanation/how-ecs-behaves.md#strategies-and-pauses). `$1` and `$2` stand for the groups.
+ */
+const REASONS: readonly Rule[] = [
+  {
+    pattern: /(\w+) lifecycle hook\(s\) failed\..*?:function:([\w-]+)\S* returned FAILED status/s,
+    code: 'unknown',
+    summary: 'the Lambda hook $2 refused the deployment at $1',
+    hint: 'read why in its log: aws logs tail /aws/lambda/$2',
+  },
+  {
+    pattern: /unable to assume role (\S+?)\.?(?:\s|$)/,
+    code: 'role-not-assumable',
+    summary: 'ECS cannot assume the role $1 of a lifecycle hook',
+    hint: "allow ecs.amazonaws.com to assume it in the role's trust policy, and let it call lambda:InvokeFunction",
+  },
+  {
+    pattern: /unable to invoke hook target (?:\S+:function:)?([\w-]+)/,
+    code: 'unknown',
+    summary: 'ECS could not call the Lambda hook $1',
+    hint: 'check that the function exists, and that the role of the hook allows lambda:InvokeFunction on it',
+  },
+  {
+    pattern: /unable to parse the response from (?:\S+:function:)?([\w-]+)/,
+    code: 'unknown',
+    summary: 'the Lambda hook $1 gave no valid answer',
+    hint: 'let it return {"hookStatus": "SUCCEEDED"}, "FAILED" or "IN_PROGRESS"; its log: aws logs tail /aws/lambda/$1',
+  },
+  {
+    pattern: /(\w+) pause hook timed out/,
+    code: 'unknown',
+    summary: 'nobody approved the deployment at $1 in time',
+    hint: 'deploy again, and answer the pause with: ecsdeploy continue $flags',
+  },
+  {
+    pattern: /invalid networking configuration/,
+    code: 'unknown',
+    summary: 'ECS cannot shift traffic: a target group is not in the listener rules of the service',
+    hint: 'put both target groups, targetGroupArn and alternateTargetGroupArn, into the forward action of productionListenerRule or testListenerRule',
+  },
+];
+
 /** What exit codes mean by themselves (docs/explanation/how-ecs-behaves.md#exit-codes). */
 const EXIT_MEANING: Readonly<Record<number, string>> = {
   0: 'the main process exited; a service must keep running',
@@ -430,6 +473,16 @@ export function diagnoseEvent(
   return rule && { ...rule, evidence: [message], tasks: 0 };
 }
 
+/** Finds the cause that the reason of a service deployment names; undefined for all other reasons. */
+export function diagnoseReason(
+  reason: string,
+  { cluster, name }: Pick<Service, 'cluster' | 'name'>,
+): Cause | undefined {
+  const flags = `--cluster ${shortName(cluster)} --service ${name}`;
+  const rule = firstRule(reason, { flags }, REASONS);
+  return rule && { ...rule, evidence: [reason], tasks: 0 };
+}
+
 /** Whether a cause lies in what is deployed or where it runs, not in capacity that comes and goes. */
 export function isFault({ code }: Pick<Cause, 'code'>): boolean {
   return !PASSING.has(code);
@@ -504,10 +557,12 @@ function evidenceOf(container: StoppedContainer): string[] {
 }
 
 /** Names that the words of a rule mention. */
-type Names = Readonly<Partial<Record<'container' | 'cluster' | 'service' | 'group', string>>>;
+type Names = Readonly<
+  Partial<Record<'container' | 'cluster' | 'service' | 'group' | 'flags', string>>
+>;
 
-function firstRule(text: string, names: Names): Words | undefined {
-  for (const { pattern, code, summary, hint } of RULES) {
+function firstRule(text: string, names: Names, rules = RULES): Words | undefined {
+  for (const { pattern, code, summary, hint } of rules) {
     const match = pattern.exec(text);
     if (match === null) continue;
     const { container } = names;
@@ -516,6 +571,7 @@ function firstRule(text: string, names: Names): Words | undefined {
       ...names,
       container: container === undefined ? 'a container' : `container ${container}`,
       1: match[1],
+      2: match[2],
     };
     const fill = (template: string) =>
       template.replaceAll(/\$(\w+)/g, (_, name: string) => String(words[name]));

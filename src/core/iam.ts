@@ -102,6 +102,7 @@ export const IAM_COMMANDS = [
   'register',
   'rollout',
   'rollback',
+  'continue',
   'status',
   'diagnose',
   'logs',
@@ -143,7 +144,7 @@ interface Permission {
   readonly only?: { readonly setting?: Occasion; readonly words: string };
 }
 
-const WATCHERS: readonly IamCommand[] = ['deploy', 'rollout', 'rollback', 'diagnose'];
+const WATCHERS: readonly IamCommand[] = ['deploy', 'rollout', 'rollback', 'continue', 'diagnose'];
 const PUSHERS: readonly IamCommand[] = ['deploy', 'push'];
 const LOOKERS: readonly IamCommand[] = ['rollout', 'diagnose'];
 const CHECKERS: readonly IamCommand[] = ['deploy', 'rollout', 'verify'];
@@ -154,13 +155,23 @@ export const PERMISSIONS: readonly Permission[] = [
   {
     action: 'ecs:DescribeServices',
     on: 'Service',
-    needed: ['deploy', 'render', 'rollout', 'rollback', 'status', 'diagnose', 'logs', 'history'],
+    needed: [
+      'deploy',
+      'render',
+      'rollout',
+      'rollback',
+      'continue',
+      'status',
+      'diagnose',
+      'logs',
+      'history',
+    ],
     optional: ['push', 'register', 'verify', 'init'],
   },
   {
     action: 'ecs:DescribeTaskDefinition',
     on: 'Anything',
-    needed: ['deploy', 'render', 'rollout', 'rollback', 'diagnose', 'logs'],
+    needed: ['deploy', 'render', 'rollout', 'rollback', 'continue', 'diagnose', 'logs'],
     optional: ['push', 'register', 'status', 'history', 'verify', 'init'],
   },
   { action: 'ecs:RegisterTaskDefinition', on: 'Anything', needed: ['deploy', 'register'] },
@@ -225,7 +236,7 @@ export const PERMISSIONS: readonly Permission[] = [
     action: 'ecs:ListServiceDeployments',
     on: 'Service',
     needed: ['rollback', 'history'],
-    optional: ['deploy', ...LOOKERS],
+    optional: ['deploy', 'continue', ...LOOKERS],
   },
   {
     action: 'ecs:DescribeServiceRevisions',
@@ -243,8 +254,21 @@ export const PERMISSIONS: readonly Permission[] = [
   {
     action: 'ecs:DescribeServiceDeployments',
     on: 'ServiceDeployments',
+    needed: ['continue'],
+    optional: [...WATCHERS.filter((command) => command !== 'continue'), 'status', 'history'],
+  },
+  {
+    action: 'ecs:ContinueServiceDeployment',
+    on: 'ServiceDeployments',
+    needed: ['continue'],
+    optional: ['rollback'],
+  },
+  {
+    action: 'ecs:ContinueServiceDeployment',
+    on: 'ServiceDeployments',
     needed: [],
-    optional: [...WATCHERS, 'status', 'history'],
+    optional: ['deploy', 'rollout'],
+    only: { setting: 'onFailure', words: '--on-failure rollback' },
   },
   {
     action: 'ecs:StopServiceDeployment',
@@ -256,7 +280,7 @@ export const PERMISSIONS: readonly Permission[] = [
     action: 'ecs:StopServiceDeployment',
     on: 'ServiceDeployments',
     needed: [],
-    optional: ['deploy', 'rollout'],
+    optional: ['deploy', 'rollout', 'continue'],
     only: { setting: 'onFailure', words: '--on-failure rollback' },
   },
   {
@@ -319,8 +343,8 @@ export interface PolicyNames {
   readonly region: string | undefined;
   /** Names or ARNs. */
   readonly targets: readonly { readonly cluster: string; readonly service: string }[];
-  /** Name or URI. */
-  readonly repository: string | undefined;
+  /** Names or URIs. */
+  readonly repositories: readonly string[];
   /** Settings in use that need additional actions. */
   readonly occasions: ReadonlySet<Occasion>;
 }
@@ -370,7 +394,7 @@ export function furtherActions(command: IamCommand, { occasions }: PolicyNames):
 type Place = Pick<Statement, 'Resource' | 'Condition'>;
 
 function resourcesOf(names: PolicyNames): Readonly<Record<keyof typeof RESOURCES, Place>> {
-  const { repository } = names;
+  const { repositories } = names;
   const targets = names.targets.length > 0 ? names.targets : [{ cluster: '', service: '*' }];
   const ecs = (path: (cluster: string, service: string) => string): Place => ({
     Resource: single(
@@ -382,8 +406,11 @@ function resourcesOf(names: PolicyNames): Readonly<Record<keyof typeof RESOURCES
     ),
   });
   const { partition, region, account } = placeOf(targets[0]?.cluster ?? '', names);
-  const image = parseImageReference(repository ?? '');
-  const ecr = ecrRegistry(image.registry ?? '') ?? { region, account };
+  const repositoryArn = (named: string) => {
+    const image = parseImageReference(named);
+    const ecr = ecrRegistry(image.registry ?? '') ?? { region, account };
+    return `arn:${partitionOf(ecr.region)}:ecr:${ecr.region}:${ecr.account}:repository/${image.repository || '*'}`;
+  };
   const { Resource: ofCluster } = ecs((cluster) => `cluster/${cluster}`);
   return {
     Anything: { Resource: '*' },
@@ -396,7 +423,7 @@ function resourcesOf(names: PolicyNames): Readonly<Record<keyof typeof RESOURCES
     TaskDefinitions: { Resource: `arn:${partition}:ecs:${region}:${account}:task-definition/*` },
     Roles: { Resource: `arn:${partition}:iam::${account}:role/*`, Condition: TO_TASKS },
     Repository: {
-      Resource: `arn:${partitionOf(ecr.region)}:ecr:${ecr.region}:${ecr.account}:repository/${image.repository || '*'}`,
+      Resource: single((repositories.length > 0 ? repositories : ['']).map(repositoryArn)),
     },
     Logs: { Resource: `arn:${partition}:logs:${region}:${account}:log-group:*` },
     Secrets: { Resource: `arn:${partition}:secretsmanager:*:${account}:secret:*` },

@@ -83,6 +83,9 @@ export function pinnedName(
   return isPinned ? reference : `${reference}@${digest}`;
 }
 
+/** The tag of the build cache that `build.cache` keeps beside the images. */
+export const CACHE_TAG = 'buildcache';
+
 /** Docker's rule for tags: up to 128 of letters, digits, `_`, `.`, `-`, not starting with `.` or `-`. */
 export function isTag(tag: string): boolean {
   return /^\w[\w.-]{0,127}$/.test(tag);

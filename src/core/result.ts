@@ -4,6 +4,7 @@ import type { Change } from './changes.ts';
 import type { Finding } from './checks.ts';
 import type { Cause } from './diagnosis.ts';
 import type { PastDeployment, ServiceHistory } from './history.ts';
+import type { Pause } from './stages.ts';
 import type {
   DeploymentStatus,
   Diagnosis,
@@ -42,14 +43,17 @@ export interface ImageResult {
   readonly pushed: boolean;
 }
 
-/** A pause hook that waits for `continue`. */
-export interface Pause {
-  /** Id of the hook; each pause has its own. */
-  readonly hook: string;
-  /** Lifecycle stage of the service deployment, e.g. `POST_TEST_TRAFFIC_SHIFT`. */
-  readonly stage: string;
-  /** ISO time at which ECS decides by itself; null where ECS gives none. */
-  readonly expiresAt: string | null;
+/** The image of a run with its name in `images` of the config; undefined without them. */
+export type NamedImageResult = ImageResult & { readonly name: string | undefined };
+
+/** The images of a document: the only one is its `image` too. */
+export function imagesOf(images: readonly NamedImageResult[]): Pick<Result, 'image' | 'images'> {
+  const [first, ...others] = images;
+  if (first === undefined) return { image: null };
+  const { name, ...image } = first;
+  if (name === undefined) return { image };
+  const named = images.map((item) => ({ ...item, name: item.name ?? '' }));
+  return { image: others.length === 0 ? image : null, images: named };
 }
 
 /** What became of one service. */
@@ -193,7 +197,10 @@ export type Seconds = Readonly<
 export interface Result {
   readonly outcome: Outcome;
   readonly command: string;
+  /** Null for none, and for several. */
   readonly image: ImageResult | null;
+  /** With `images` in the config file only, in its order. */
+  readonly images?: readonly (ImageResult & { readonly name: string })[];
   readonly services: readonly ServiceResult[];
   /** The one-off tasks of `run` and `release`, in the order in which they were started. */
   readonly tasks?: readonly TaskResult[];

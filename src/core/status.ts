@@ -4,6 +4,7 @@ import type { RolloutRecord, Service, Task } from './ecs.ts';
 import { describeCheck, targetPort } from './load-balancer.ts';
 import type { GroupHealth, TargetGroupProgress } from './load-balancer.ts';
 import type { ShownImage } from './image.ts';
+import type { OpenHook, Pause } from './stages.ts';
 
 /** A service as `status` shows it. */
 export interface ServiceStatus {
@@ -20,6 +21,8 @@ export interface ServiceStatus {
   readonly runningByRevision: RevisionCounts;
   /** Null for a service that Express Mode has not made. */
   readonly express: ExpressStatus | null;
+  /** The pause hook at which the deployment waits; null where none does. */
+  readonly paused: Pause | null;
   readonly deployments: readonly DeploymentStatus[];
   readonly tasks: readonly TaskStatus[];
   /** Empty without a load balancer; null where it cannot be read. */
@@ -53,8 +56,15 @@ export interface DeploymentStatus extends ShownImage {
     readonly stage: string | null;
     readonly failures: number | null;
     readonly threshold: number | null;
+    /** Percentages of production and test traffic that its tasks get, where it is shifted. */
+    readonly traffic: number | null;
+    readonly testTraffic: number | null;
     /** The pause hook that waits for approval. */
     readonly pausedBy: string | null;
+    /** Lifecycle hooks that run or wait. */
+    readonly hooks: readonly OpenHook[];
+    /** Names of the alarms that ECS watches, and of those that fired. */
+    readonly alarms: { readonly armed: readonly string[]; readonly fired: readonly string[] };
   } | null;
 }
 

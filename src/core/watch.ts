@@ -8,6 +8,7 @@ import type { EcsDeployError } from '../errors.ts';
 import {
   causeKey,
   diagnoseEvent,
+  diagnoseReason,
   diagnoseTarget,
   diagnoseTask,
   groupCauses,
@@ -15,8 +16,15 @@ import {
   isLogLate,
 } from './diagnosis.ts';
 import type { Cause, FailedTask } from './diagnosis.ts';
-import { primaryOf } from './ecs.ts';
-import type { Deployment, Service, ServiceEvent } from './ecs.ts';
+import { primaryOf, waitingHooks } from './ecs.ts';
+import type {
+  Deployment,
+  DeploymentSettings,
+  RolloutRecord,
+  Service,
+  ServiceEvent,
+  StageHook,
+} from './ecs.ts';
 import { isThere } from './express.ts';
 import type { ExpressMove } from './express.ts';
 import { failuresOf, giveUp } from './give-up.ts';
@@ -25,6 +33,16 @@ import { countTargets, targetFailures, targetGroupsOf } from './load-balancer.ts
 import type { GroupHealth, TargetGroup, TargetGroupProgress } from './load-balancer.ts';
 import { LOST_STOP_POLLS, SEARCH_POLLS, STILL_POLLS, TARGET_POLLS } from './pacing.ts';
 import { serviceResult } from './result.ts';
+import {
+  functionName,
+  hasAllTraffic,
+  isAfter,
+  openHooks,
+  pauseOf,
+  rollbackWay,
+  trafficPhase,
+  withoutHooks,
+} from './stages.ts';
 import { runningByRevision, servingRevision } from './status.ts';
 import type { Outcome, ServiceResult } from './result.ts';
 import { containersOf, shortName } from './task-definition.ts';
@@ -53,6 +71,8 @@ export interface WatchedMove {
 export interface WatchPolicy extends GiveUpPolicy {
   /** The user asked for the rollback: it is no failure. */
   readonly rollbackAsked: boolean;
+  /** Where the watch ends: with the deployment, once it has all production traffic, or at a pause. */
+  readonly until: 'finished' | 'serving' | 'paused';
 }
 
 /** Everything that a watch knows of one deployment. */
@@ -75,7 +95,13 @@ export interface WatchState {
   readonly knownTasks: ReadonlySet<string>;
   readonly lateTasks: ReadonlySet<string>;
   readonly knownEvents: ReadonlySet<string>;
-  readonly knownHooks: ReadonlySet<string>;
+  /** Hooks with each of their statuses; undefined before the first record. */
+  readonly knownHooks: ReadonlySet<string> | undefined;
+  /** Ids of the hooks that were answered with `continue`. */
+  readonly answeredHooks: ReadonlySet<string>;
+  /** The stage and traffic of the record, and the server time since when it has them. */
+  readonly stage: { readonly key: string; readonly since: Date | undefined };
+  readonly isTestableTold: boolean;
   /** Most failed tasks that ECS has counted. */
   readonly failedTasks: number;
   /** Tasks that events say were started. */
@@ -145,8 +171,8 @@ export type Action =
   | { readonly kind: 'read-failed-tasks'; readonly known: ReadonlySet<string> }
   /** Reads the targets of the service, and its target groups unless they are known. */
   | { readonly kind: 'read-target-health'; readonly known: readonly TargetGroup[] | undefined }
-  /** Asks ECS to roll back the service deployment of this ARN. */
-  | { readonly kind: 'stop-deployment'; readonly record: string }
+  /** Asks ECS to roll back the service deployment of this ARN, through its pause hook if it has one. */
+  | { readonly kind: 'stop-deployment'; readonly record: string; readonly hook: string | undefined }
   /** Moves the service to the revision before; undefined where none is known. */
   | { readonly kind: 'move-back'; readonly revision: string | undefined }
   /** Reads the digests that the tasks of our deployment run. */
@@ -182,7 +208,10 @@ export function openWatch(
     knownTasks: new Set(),
     lateTasks: new Set(),
     knownEvents: new Set(move.service.events.map((event) => event.id)),
-    knownHooks: new Set(),
+    knownHooks: undefined,
+    answeredHooks: new Set(),
+    stage: { key: '', since: undefined },
+    isTestableTold: false,
     failedTasks: 0,
     startedTasks: 0,
     aliveTasks: 0,
@@ -245,11 +274,19 @@ export function advance(state: WatchState, seen: Seen, seconds: number): Step {
     : finish(state, verdict, [], seconds);
 }
 
+/** The state of a deployment whose pause hook was answered. */
+export function withAnswer(state: WatchState, hook: string): WatchState {
+  return { ...state, answeredHooks: new Set([...state.answeredHooks, hook]) };
+}
+
 /** Requests the rollback of a deployment before its first poll. */
 export function requestRollback(state: WatchState, reason: string): Step {
   const next = { ...state, rollback: { reason, pause: LOST_STOP_POLLS } };
-  const record = state.polled.record?.arn;
-  return [next, [], record === undefined ? moveBack(next) : { kind: 'stop-deployment', record }];
+  const { record } = state.polled;
+  const way = rollbackWay(record);
+  if (record === undefined || way.by === 'deployment') return [next, [], moveBack(next)];
+  const hook = way.by === 'hook' ? way.hook.id : undefined;
+  return [next, [], { kind: 'stop-deployment', record: record.arn, hook }];
 }
 
 /** Whether only ECS's own completion of a rollout or a rollback is outstanding. */
@@ -284,7 +321,10 @@ export function resultOf(move: WatchedMove, outcome: Outcome): ServiceResult {
 }
 
 function afterPoll(state: WatchState, { service, record }: Polled, seconds: number): Step {
-  const polled: Polled = { service, record };
+  const polled: Polled = {
+    service,
+    record: record && withoutHooks(record, state.answeredHooks),
+  };
   // A verdict that waits for details is not judged again.
   const [verdict, memory] =
     state.verdict.kind === 'waiting'
@@ -302,7 +342,11 @@ function afterPoll(state: WatchState, { service, record }: Polled, seconds: numb
     verdict,
     memory,
     searches,
-    eventCauses: fresh.flatMap(({ message }) => diagnoseEvent(message, service) ?? []),
+    stage: stageOf(state, polled),
+    eventCauses: [
+      ...fresh.flatMap(({ message }) => diagnoseEvent(message, service) ?? []),
+      ...[diagnoseReason(reasonFor(verdict, record), service) ?? []].flat(),
+    ],
     knownEvents: new Set([...state.knownEvents, ...fresh.map(({ id }) => id)]),
     balancer: { ...state.balancer, pause: state.balancer.pause - 1 },
     rollback: state.rollback && { ...state.rollback, pause: state.rollback.pause - 1 },
@@ -310,6 +354,11 @@ function afterPoll(state: WatchState, { service, record }: Polled, seconds: numb
   const [next, events] = tellProgress(before, fresh);
   if (searches === 0) return decide(next, events, seconds);
   return [next, events, { kind: 'read-failed-tasks', known: next.knownTasks }];
+}
+
+/** Why ECS ends or rolls back a deployment; empty while it does not. */
+function reasonFor(verdict: Verdict, record: RolloutRecord | undefined): string {
+  return 'reason' in verdict ? verdict.reason : (record?.rollbackReason ?? '');
 }
 
 function endsBadly({ kind }: Verdict): boolean {
@@ -404,7 +453,7 @@ function tellProgress(
   const progress = progressOf(state);
   const told = JSON.stringify(progress);
   const isNews = told !== state.told && own !== undefined && progress.phase !== 'stale';
-  const pause = pauseNews(state);
+  const testable = testableNews(state);
   const isRollbackNews = progress.phase === 'rolling-back' && !state.rollingBack;
   const reason = record?.rollbackReason || own?.reason || '';
   const events: readonly (RolloutEvent | false | undefined)[] = [
@@ -418,13 +467,17 @@ function tellProgress(
         createdAt: createdAt?.toISOString(),
       })),
     isNews && progress,
-    pause,
+    testable,
+    ...hookNews(state),
     isRollbackNews && { kind: 'rolling-back', service: service.name, reason },
   ];
   const next: WatchState = {
     ...state,
     told,
-    knownHooks: pause === undefined ? state.knownHooks : new Set([...state.knownHooks, pause.hook]),
+    knownHooks: record
+      ? new Set([...(state.knownHooks ?? []), ...record.hooks.map(hookState)])
+      : state.knownHooks,
+    isTestableTold: state.isTestableTold || testable !== undefined,
     rollingBack: state.rollingBack || isRollbackNews,
   };
   return [next, events.filter((event) => typeof event === 'object')];
@@ -458,11 +511,14 @@ function progressOf(state: WatchState): RolloutEventOf<'rollout-progress'> {
     phase,
     stage: record?.stage,
     traffic: record?.traffic,
+    testTraffic: record?.testTraffic,
     targetGroups: state.balancer.targets,
     draining: state.draining.tasks,
     ...waiting(state, phase, counts),
     counts,
     revisions: revisionsOf(state),
+    hooks: openHooks(record),
+    alarms: { armed: record?.armedAlarms ?? [], fired: record?.alarms ?? [] },
   };
 }
 
@@ -494,22 +550,56 @@ function revisionsOf({ polled, judged, failedTasks }: WatchState): readonly Revi
     });
 }
 
-function pauseNews({
-  polled,
-  knownHooks,
-}: WatchState): RolloutEventOf<'rollout-paused'> | undefined {
+/** The stage and traffic of a poll, and since when: ECS tells no more than its last change. */
+function stageOf({ stage }: WatchState, { record }: Polled): WatchState['stage'] {
+  const key = JSON.stringify([record?.stage, record?.traffic]);
+  return key === stage.key ? stage : { key, since: record?.updatedAt };
+}
+
+/** Changes of hooks since the last poll: a pause that begins, or a Lambda hook. */
+function hookNews({ polled, knownHooks, policy }: WatchState): readonly RolloutEvent[] {
   const { service, record } = polled;
-  if (record?.paused === undefined || knownHooks.has(record.paused.id)) return undefined;
-  const { id, expiresAt, timeoutAction } = record.paused;
-  return {
-    kind: 'rollout-paused',
-    service: service.name,
-    stage: record.stage ?? record.status,
-    hook: id,
-    record: record.arn,
-    expiresAt,
-    timeoutAction,
-  };
+  if (record === undefined) return [];
+  const waiting = waitingHooks(record);
+  const stage = record.stage ?? record.status;
+  return (
+    record.hooks
+      .filter((hook) => knownHooks?.has(hookState(hook)) !== true)
+      // What ended before the watch began is no news.
+      .filter(({ status }) => knownHooks !== undefined || status !== 'SUCCEEDED')
+      .flatMap((hook): RolloutEvent[] => {
+        const { id, target, status, expiresAt, timeoutAction } = hook;
+        const about = { service: service.name, stage, hook: id };
+        if (target !== undefined) {
+          const name = functionName(target);
+          return [{ kind: 'rollout-hook', ...about, function: name, target, status }];
+        }
+        if (!waiting.includes(hook)) return [];
+        return [
+          {
+            kind: 'rollout-paused',
+            cluster: shortName(service.cluster),
+            ...about,
+            record: record.arn,
+            expiresAt,
+            timeoutAction,
+            waiting: waiting.length,
+            isAwaited: policy.until === 'paused',
+          },
+        ];
+      })
+  );
+}
+
+const hookState = ({ id, status }: StageHook) => `${id} ${status}`;
+
+/** Told once, when test traffic reaches the new tasks. */
+function testableNews({ polled, isTestableTold }: WatchState): RolloutEvent | undefined {
+  const { service, record } = polled;
+  if (isTestableTold || record?.status !== 'IN_PROGRESS') return undefined;
+  if (service.testHeaders.length === 0 || trafficPhase(record) !== 'not-shifted') return undefined;
+  if (!isAfter(record.stage, 'TEST_TRAFFIC_SHIFT')) return undefined;
+  return { kind: 'rollout-testable', service: service.name, headers: service.testHeaders };
 }
 
 type Waiting = Pick<RolloutEventOf<'rollout-progress'>, 'waitsFor' | 'waitsSince' | 'waitsAtMost'>;
@@ -518,7 +608,10 @@ const NOTHING: Waiting = { waitsFor: undefined, waitsSince: undefined, waitsAtMo
 
 /** What a rollout waits for although all new tasks run. */
 function waiting(state: WatchState, phase: string, counts: RolloutCounts): Waiting {
-  const { service } = state.polled;
+  const { service, record } = state.polled;
+  if (record?.stage !== undefined && record.stage !== 'CLEAN_UP') {
+    return stageWait(record, service.settings, state.stage.since?.toISOString());
+  }
   if (phase !== 'in-progress') return NOTHING;
   const { groups, targets } = state.balancer;
   if (targets.some((group) => group.healthy < group.targets)) {
@@ -548,6 +641,22 @@ function waiting(state: WatchState, phase: string, counts: RolloutCounts): Waiti
   }
   const isStarting = hasChecks && !state.isStopping && counts.desired > 0;
   return isStarting ? { ...NOTHING, waitsFor: 'health-checks' } : NOTHING;
+}
+
+/** What a stage waits for: its bake time, or that of a step of the traffic. */
+function stageWait(
+  { stage, traffic = 0 }: RolloutRecord,
+  { bakeMinutes, shift }: DeploymentSettings,
+  waitsSince: string | undefined,
+): Waiting {
+  if (stage === 'BAKE_TIME') {
+    const waitsAtMost = bakeMinutes > 0 ? bakeMinutes * 60 : undefined;
+    return { waitsFor: 'bake', waitsSince, waitsAtMost };
+  }
+  const isStep = stage === 'PRODUCTION_TRAFFIC_SHIFT' && traffic > 0 && traffic < 100;
+  return isStep && shift.waits > 0
+    ? { waitsFor: 'next-step', waitsSince, waitsAtMost: shift.minutes * 60 }
+    : { ...NOTHING, waitsSince };
 }
 
 function hasHealthCheck({ healthCheck }: JsonObject): boolean {
@@ -639,6 +748,11 @@ function decide(before: WatchState, told: readonly RolloutEvent[], seconds: numb
   const events = [...told, ...causes];
   const { verdict, rollback } = state;
   if (verdict.kind !== 'waiting') return conclude(state, verdict, events, seconds);
+  if (isReached(state, verdict)) {
+    return state.policy.until === 'paused'
+      ? end(state, { outcome: 'paused', reason: '', seconds }, events)
+      : succeed(state, events, seconds);
+  }
   if (rollback !== undefined && !state.rollingBack) {
     return rollback.pause > 0
       ? [state, events, WAIT]
@@ -655,6 +769,14 @@ function waitOrAsk(state: WatchState, events: readonly RolloutEvent[]): Step {
   if (!wantsTargetHealth(state)) return [state, events, WAIT];
   const balancer = { ...state.balancer, pause: TARGET_POLLS };
   return [{ ...state, balancer }, events, { kind: 'read-target-health', known: balancer.groups }];
+}
+
+/** Whether the deployment in progress is where `--until` ends the watch. A rollback has no such place. */
+function isReached(state: WatchState, { phase }: Extract<Verdict, { kind: 'waiting' }>): boolean {
+  const { policy, ours, judged, polled, rollback, rollingBack } = state;
+  if (judged !== ours || rollback !== undefined || rollingBack) return false;
+  if (policy.until === 'paused') return phase === 'paused';
+  return policy.until === 'serving' && hasAllTraffic(ours, polled);
 }
 
 function healthOf(state: WatchState): RolloutHealth {
@@ -687,9 +809,16 @@ function conclude(
   seconds: number,
 ): Step {
   const isSuccess = verdict.kind === 'succeeded' && state.judged === state.ours;
-  return isSuccess && !state.policy.rollbackAsked && state.move.containers.length > 0
-    ? [state, events, { kind: 'read-digests' }]
+  return isSuccess && !state.policy.rollbackAsked
+    ? succeed(state, events, seconds)
     : finish(state, verdict, events, seconds);
+}
+
+/** Ends with success, once the digests of the tasks were read. */
+function succeed(state: WatchState, events: readonly RolloutEvent[], seconds: number): Step {
+  return state.move.containers.length > 0
+    ? [state, events, { kind: 'read-digests' }]
+    : end(state, { outcome: 'succeeded', reason: '', seconds }, events);
 }
 
 function finish(
@@ -751,6 +880,7 @@ function end(
       }),
     serving: servingRevision(service, polled.record),
     runningByRevision: runningByRevision(service),
+    paused: verdict.kind === 'waiting' ? pauseOf(polled.record) : null,
     deployment: ours.id,
     desired: service.desired,
     running: shown?.running ?? 0,
@@ -765,6 +895,9 @@ function end(
     digests,
     rollingBack: rollingBack && verdict.kind === 'waiting',
     detached,
+    waiting: polled.record && waitingHooks(polled.record).length,
+    continuesAt:
+      outcome === 'succeeded' && verdict.kind === 'waiting' ? polled.record?.stage : undefined,
   };
   return [state, [...events, ended], { kind: 'end', result }];
 }

@@ -13,11 +13,15 @@ import type { Methods } from './buildkit/grpc.ts';
 import { trackProgress } from './buildkit/progress.ts';
 import type { BuildProgress } from './buildkit/progress.ts';
 import { fieldText, message } from './buildkit/protobuf.ts';
+import { canSolve, needsSolve, solveImage } from './buildkit/solve-image.ts';
+import type { Backend } from './buildkit/solve.ts';
+import { engineSteps } from './buildkit/steps.ts';
+import type { StepOptions } from './buildkit/steps.ts';
 import { openSession } from './buildkit/session.ts';
 import type { Session } from './buildkit/session.ts';
 import { forwardAgents } from './buildkit/ssh-agents.ts';
-import { readIgnoreFile } from './context/dockerignore.ts';
-import type { IgnoreFile } from './context/dockerignore.ts';
+import { readIgnored } from './context/dockerignore.ts';
+import type { ContextFiles, IgnoreFile } from './context/dockerignore.ts';
 import { packContext } from './context/tar.ts';
 import { callEngine, isAtLeast } from './engine/api.ts';
 import type { Daemon } from './engine/daemon.ts';
@@ -27,29 +31,11 @@ import type { Login } from './engine/logins.ts';
 import { isPullLater } from './engine/registry-answers.ts';
 import { isConnectionLost } from './engine/unavailable.ts';
 
-/** Settings of the containers that build steps run in. */
-export interface StepOptions {
-  readonly network: 'default' | 'none' | 'host' | undefined;
-  /** As `HOST:ADDRESS`. */
-  readonly addHosts: readonly string[];
-  /** Bytes. */
-  readonly shmSize: number | undefined;
-  readonly ulimits: readonly {
-    readonly name: string;
-    readonly soft: number;
-    readonly hard: number;
-  }[];
-}
-
 /** What to build. */
-export interface BuildRequest {
+export interface BuildRequest extends ContextFiles {
   /** The image's name in the daemon, `registry/repository:tag`. */
   readonly reference: string;
   readonly platform: string;
-  /** Absolute. */
-  readonly context: string;
-  /** Absolute. */
-  readonly dockerfile: string;
   readonly target: string | undefined;
   readonly args: Readonly<Record<string, string>>;
   /** Build arguments for the daemon's proxies, which `args` override. */
@@ -58,8 +44,9 @@ export interface BuildRequest {
   readonly noCache: boolean;
   readonly pull: boolean;
   readonly steps: StepOptions;
-  /** Images whose layers the build may reuse; undefined leaves caching to the daemon. */
-  readonly cacheFrom: readonly string[] | undefined;
+  /** Caches beside the daemon's own, to read and to write. */
+  readonly cacheFrom: readonly Backend[];
+  readonly cacheTo: readonly Backend[];
   /** Build secrets by id, read when a step requests them. */
   readonly secrets: ReadonlyMap<string, () => Promise<Buffer>>;
   /** Sockets of ssh agents by id, for steps that mount one. */
@@ -120,13 +107,13 @@ async function buildOnce(
     emit({ kind: 'context-progress', ...sent });
   }, CONTEXT_PAUSE).unref();
   try {
-    const ignored = await readIgnoreFile(request.context, request.dockerfile);
+    const ignored = await readIgnored(request);
     const methods = sessionMethods(request, ignored, sent, (error) => {
       unreadable ??= error;
     });
     session = await openSession(daemon, sharedKeyOf(request), methods, signal);
     if (session === undefined) await buildFromTar(daemon, request, progress, emit, signal);
-    else await buildFromSession(daemon, request, session.id, progress, signal);
+    else await buildFromSession(daemon, request, session.id, progress, emit, signal);
     progress.finish();
     if (session !== undefined) emit({ kind: 'context-sent', ...sent });
   } catch (error) {
@@ -184,13 +171,18 @@ function sessionMethods(
   };
 }
 
-function buildFromSession(
-  { docker }: Daemon,
+async function buildFromSession(
+  daemon: Daemon,
   request: BuildRequest,
   session: string,
   progress: BuildProgress,
+  emit: Emit,
   signal: AbortSignal,
 ): Promise<void> {
+  const { docker } = daemon;
+  if (needsSolve(request) && (await canSolve(daemon, emit))) {
+    return solveImage(daemon, request, session, progress, signal);
+  }
   const dockerfile = basename(request.dockerfile);
   const options = { ...buildOptions(request), remote: 'client-session', session, dockerfile };
   // A body, even an empty JSON one, keeps older daemons from answering
@@ -219,11 +211,15 @@ async function buildFromTar(
         'This Docker daemon does not offer BuildKit sessions: each build sends the whole context, and build secrets are not available.',
     });
   }
-  const context = await packContext(request.context, request.dockerfile);
+  if (needsSolve(request)) {
+    const who = standIn ? "The sandbox's stand-in for Docker" : 'This Docker daemon';
+    emit({ kind: 'warning', message: `${who} has no build caches that could be kept elsewhere.` });
+  }
+  const context = await packContext(request);
   const sent = context.done.then((count) => emit({ kind: 'context-sent', ...count }));
   const options = {
     // Podman does not accept a cache image with its tag.
-    ...buildOptions({ ...request, cacheFrom: undefined }),
+    ...buildOptions({ ...request, cacheFrom: [] }),
     dockerfile: context.dockerfile,
     // Without BuildKit an image in the store may be used although it is for another CPU.
     pull: true,
@@ -235,28 +231,19 @@ async function buildFromTar(
 
 function buildOptions(request: BuildRequest): Record<string, unknown> {
   const { reference, platform, args, proxies, labels, target, noCache, pull, cacheFrom } = request;
+  const images = cacheFrom.flatMap(({ attributes }) => attributes['ref'] ?? []);
   return {
     version: '2',
     t: reference,
     platform,
     // Stores in the image what the next build needs to reuse its layers.
-    buildargs: { ...(cacheFrom && { BUILDKIT_INLINE_CACHE: '1' }), ...proxies, ...args },
-    ...(cacheFrom && { cachefrom: JSON.stringify(cacheFrom) }),
+    buildargs: { BUILDKIT_INLINE_CACHE: '1', ...proxies, ...args },
+    ...(images.length > 0 && { cachefrom: JSON.stringify(images) }),
     labels,
     ...(target !== undefined && { target }),
     ...(noCache && { nocache: true }),
     ...(pull && { pull: true }),
-    ...stepOptions(request.steps),
-  };
-}
-
-function stepOptions({ network, addHosts, shmSize, ulimits }: StepOptions) {
-  const limits = ulimits.map(({ name, soft, hard }) => ({ Name: name, Soft: soft, Hard: hard }));
-  return {
-    ...(network !== undefined && { networkmode: network }),
-    ...(addHosts.length > 0 && { extrahosts: addHosts }),
-    ...(shmSize !== undefined && { shmsize: shmSize }),
-    ...(limits.length > 0 && { ulimits: JSON.stringify(limits) }),
+    ...engineSteps(request.steps),
   };
 }
 

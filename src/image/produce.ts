@@ -35,6 +35,7 @@ import { enforce } from '../plan/enforce.ts';
 import type { PlanFinding } from '../plan/plan.ts';
 import { INPUTS_LABEL } from '../core/image.ts';
 import { isRebuild, readStored } from '../plan/image.ts';
+import { cachesOf } from './caches.ts';
 import type { ObservedImage } from '../plan/image.ts';
 import type { ImagePlan } from '../plan/plan.ts';
 import { valueOf } from '../plan/read.ts';
@@ -59,6 +60,7 @@ export type ImageSettings = Pick<
   | 'fromCommit'
   | 'context'
   | 'dockerfile'
+  | 'paths'
   | 'target'
   | 'args'
   | 'secrets'
@@ -69,6 +71,9 @@ export type ImageSettings = Pick<
   | 'shmSize'
   | 'ulimits'
   | 'env'
+  | 'cache'
+  | 'cacheFrom'
+  | 'cacheTo'
   | 'noCache'
   | 'pull'
   | 'rebuild'
@@ -107,15 +112,23 @@ interface Target {
 
 /**
  * Builds and pushes the planned image unless it exists, and checks its platform and digest. In CI,
- * where the daemon has no cache, layers of the `running` images are reused.
+ * where the daemon has no cache, layers of the `running` images are reused. `prepare` runs the
+ * commands that come before the build.
  */
 export async function produceImage(
   tools: ImageTools,
   config: ImageSettings,
   plan: ImagePlan,
   observed: ObservedImage,
-  running: readonly string[] = [],
-  use: ImageUse = {},
+  {
+    running,
+    prepare,
+    use,
+  }: {
+    readonly running: readonly string[];
+    readonly prepare: () => Promise<void>;
+    readonly use: ImageUse;
+  },
 ): Promise<Produced> {
   const { emit } = tools;
   const destination = observed.kind === 'given' ? undefined : valueOf(observed.destination);
@@ -146,7 +159,7 @@ export async function produceImage(
   const local = observed.kind === 'local' ? valueOf(observed.local) : undefined;
   if (local !== undefined)
     await proveImage(tools, config, daemon, { verb: 'has', local, wanted: platform, use });
-  if (built) await runBefore(tools, config);
+  if (built) await prepare();
   const repository = destination.repository ?? (await makeRepository(tools, config));
   const target = { daemon, repository, tag, reference: `${repository.uri}:${tag}`, platform };
   const ready = await whileConnected(
@@ -229,10 +242,10 @@ async function build(
   running: readonly string[],
 ): Promise<Ready> {
   const { aws, environment, emit, signal } = tools;
-  const { context, dockerfile, target, args, noCache, pull, poll } = config;
+  const { context, dockerfile, paths, target, args, noCache, pull, poll } = config;
   const { network, addHosts, shmSize, ulimits } = config;
   const start = performance.now();
-  if (config.before.length > 0) await checkContext(context, dockerfile);
+  if (config.before.length > 0) await checkContext({ context, dockerfile, paths });
   emit({ kind: 'build-started', platform });
   await buildImage(
     daemon,
@@ -241,6 +254,7 @@ async function build(
       platform,
       context,
       dockerfile,
+      paths,
       target,
       args,
       proxies: proxyArguments(environment, daemon.address.host),
@@ -248,9 +262,7 @@ async function build(
       noCache,
       pull,
       steps: { network, addHosts, shmSize, ulimits },
-      cacheFrom: environment['CI']
-        ? running.filter((image) => image.startsWith(`${repository.uri}:`))
-        : undefined,
+      ...cachesOf(tools, config, repository, running),
       secrets: secretReaders(config, environment),
       agents: agentSockets(config, environment),
       pause: poll / 3,
@@ -455,9 +467,15 @@ async function makeRepository(
   return made;
 }
 
-async function runBefore(
-  { emit, signal }: ImageTools,
-  { before, directory, env, fromCommit }: ImageSettings,
+/** Runs the commands of `build.before`, one after the other; throws `before-failed`. */
+export async function runBefore(
+  { emit, signal }: Pick<ImageTools, 'emit' | 'signal'>,
+  {
+    before,
+    directory,
+    env,
+    fromCommit,
+  }: Pick<ImageSettings, 'before' | 'directory' | 'env' | 'fromCommit'>,
 ): Promise<void> {
   for (const command of before) {
     emit({ kind: 'before-started', command });

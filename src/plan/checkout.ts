@@ -7,7 +7,12 @@ import type { Emit } from '../events.ts';
 import type { Config } from '../settings/config.ts';
 
 /** The settings that a checkout moves. */
-type Places = Pick<Config, 'fromCommit' | 'directory' | 'context' | 'dockerfile'>;
+type Places = Pick<
+  Config,
+  'fromCommit' | 'directory' | 'context' | 'dockerfile' | 'paths' | 'images'
+>;
+
+type Files = Pick<Places, 'context' | 'dockerfile' | 'paths'>;
 
 /**
  * Does `work` with the build settings in a checkout of `fromCommit`, which is removed afterwards;
@@ -18,7 +23,7 @@ export async function withCheckout<C extends Places, T>(
   config: C,
   work: (config: C) => Promise<T>,
 ): Promise<T> {
-  const { fromCommit, directory, context, dockerfile } = config;
+  const { fromCommit, directory, images } = config;
   if (fromCommit === undefined) return work(config);
   const { checkOut } = await import('../git.ts');
   const parent = await mkdtemp(join(await realpath(tmpdir()), 'ecsdeploy-'));
@@ -37,11 +42,21 @@ export async function withCheckout<C extends Places, T>(
           hint: 'move it into the repository, or build without --from-commit',
         });
       };
+      // A link is one in the checkout, too.
+      const itself = (path: string) => join(realPath(dirname(path)), basename(path));
+      const files = ({ context, dockerfile, paths }: Files) => ({
+        context: move('build context', realPath(context)),
+        dockerfile: move('Dockerfile', itself(dockerfile)),
+        paths: paths?.map((path) =>
+          move('path', path === directory ? realPath(path) : itself(path)),
+        ),
+      });
+      const isNamed = images.some(({ name }) => name !== undefined);
       const moved = {
         directory: move('folder', realPath(directory)),
-        context: move('build context', realPath(context)),
-        // A Dockerfile that is a link is one in the checkout, too.
-        dockerfile: move('Dockerfile', join(realPath(dirname(dockerfile)), basename(dockerfile))),
+        // With `images`, nothing is built from the settings of the top level.
+        ...(isNamed ? {} : files(config)),
+        images: images.map((image) => ({ ...image, ...files(image) })),
       };
       if (!existsSync(moved.directory)) {
         throw new EcsDeployError({

@@ -3,10 +3,12 @@ import { existsSync, lstatSync, readFileSync, readlinkSync, realpathSync } from 
 import type { Stats } from 'node:fs';
 import { isAbsolute, join, relative, sep } from 'node:path';
 import { DEFAULT_PLATFORM } from '../core/image.ts';
-import { readIgnoreFile } from '../docker/context/dockerignore.ts';
+import { readIgnored } from '../docker/context/dockerignore.ts';
 import type { Patterns } from '../docker/context/dockerignore.ts';
 import { readContent } from '../docker/context/read.ts';
 import { walk } from '../docker/context/walk.ts';
+import { EcsDeployError } from '../errors.ts';
+import { readObjects } from '../git.ts';
 import type { Source } from '../git.ts';
 import type { Config } from '../settings/config.ts';
 
@@ -14,6 +16,8 @@ import type { Config } from '../settings/config.ts';
 export interface BuildInputs {
   /** Undefined where there is no commit. */
   readonly source: Source | undefined;
+  /** SHA-256 of what the commit has in `paths`; undefined without `paths`. */
+  readonly tree: string | undefined;
   /** SHA-256 of what the build can see and the commit does not hold; undefined for nothing. */
   readonly changes: string | undefined;
   readonly gaps: ContextGaps;
@@ -34,6 +38,7 @@ export type InputSettings = Pick<
   | 'target'
   | 'context'
   | 'dockerfile'
+  | 'paths'
   | 'secrets'
   | 'ssh'
   | 'before'
@@ -50,20 +55,22 @@ const sha256 = (content: string | Uint8Array) => createHash('sha256').update(con
 
 /** The tag of an image by default, and the value of its {@link INPUTS_LABEL}. */
 export function identify(
-  { source, changes }: BuildInputs,
+  { source, tree, changes }: BuildInputs,
   config: InputSettings,
   platform: string,
 ): { readonly tag: string | undefined; readonly inputs: string } {
   const settings = JSON.stringify(settingsOf(config, source?.root, platform));
   const { before } = config;
+  // As long as a commit, but never taken for one.
+  const base = tree === undefined ? source?.commit : `tree-${tree.slice(0, 40)}`;
   const parts = [
-    source?.commit,
+    base,
     changes && `dirty-${changes.slice(0, 8)}`,
     settings === '{}' ? undefined : sha256(settings).slice(0, 8),
   ].filter((part) => part !== undefined);
   return {
     tag: source && parts.join('-'),
-    inputs: sha256(JSON.stringify([source?.commit ?? null, changes ?? null, settings, before])),
+    inputs: sha256(JSON.stringify([base ?? null, changes ?? null, settings, before])),
   };
 }
 
@@ -114,12 +121,18 @@ const realPath = (path: string) => (existsSync(path) ? realpathSync(path) : path
  */
 export async function readInputs(
   source: Source | undefined,
-  { context, dockerfile, before, directory }: InputSettings,
+  { context, dockerfile, paths, before, directory }: InputSettings,
   signal: AbortSignal,
 ): Promise<BuildInputs> {
   const root = realPath(source?.root ?? directory);
   const top = realPath(context);
-  const exclude = await readIgnoreFile(context, dockerfile);
+  const exclude = await readIgnored({ context, dockerfile, paths });
+  const files = [dockerfile, `${dockerfile}.dockerignore`, join(context, '.dockerignore')].filter(
+    (file) => existsSync(file),
+  );
+  // With `paths`, the image depends on them and on the files that say how it is built.
+  const own = paths && [...paths, ...files].map((path) => pathIn(root, path));
+  const isOwn = (path: string) => own?.some((item) => isPart(path, item)) ?? true;
   const seen = new Map<string, string>();
   const see = async (path: string, absolute: string) => {
     signal.throwIfAborted();
@@ -133,13 +146,14 @@ export async function readInputs(
   for (const path of gaps.submodules) seen.set(path, 'not checked out');
   for (const path of gaps.pointers) await see(path, join(root, path));
 
-  for (const path of source?.changed ?? []) {
+  for (const path of source?.changed.filter(isOwn) ?? []) {
     const commit = source?.submodules.get(path);
     if (commit !== undefined) seen.set(path, commit);
     else if (path.endsWith('/')) await seeNested(join(root, path), path, see);
     else await see(path, join(root, path));
   }
   for (const [path, entry] of source?.overlooked ?? []) {
+    if (!isOwn(path)) continue;
     const absolute = join(root, path);
     const isMissing = lstatSync(absolute, { throwIfNoEntry: false }) === undefined;
     // A sparse checkout leaves out files on purpose; only the build context matters.
@@ -158,13 +172,50 @@ export async function readInputs(
     const path = pathOf(below);
     if (isUnknown(path) && !isInGit(path) && !isOutput(path)) await see(path, absolute);
   }
-  const files = [dockerfile, `${dockerfile}.dockerignore`, join(context, '.dockerignore')];
-  for (const absolute of files.filter((file) => existsSync(file))) {
+  for (const absolute of files) {
     const path = pathIn(root, absolute);
     if (isUnknown(path) && !isOutput(path)) await see(path, realpathSync(absolute));
   }
   const all = [...seen].toSorted(([a], [b]) => (a < b ? -1 : 1));
-  return { source, changes: all.length === 0 ? undefined : sha256(JSON.stringify(all)), gaps };
+  return {
+    source,
+    tree: source && own && (await treeOf(source, own, before.length > 0)),
+    changes: all.length === 0 ? undefined : sha256(JSON.stringify(all)),
+    gaps,
+  };
+}
+
+/** Whether a path is another one, or in it; or a nested repository, written with `/`, around it. */
+function isPart(path: string, whole: string): boolean {
+  if (whole === '' || path === whole || path.startsWith(`${whole}/`)) return true;
+  return path.endsWith('/') && whole.startsWith(path);
+}
+
+/**
+ * Hashes what the commit has in some paths. Throws `context-missing` for a path that nobody has,
+ * unless commands before the build can create it.
+ */
+async function treeOf(
+  source: Source,
+  paths: readonly string[],
+  isCreated: boolean,
+): Promise<string> {
+  const inside = paths.filter((path) => !isOutside(path));
+  const objects = new Map(inside.length > 0 ? await readObjects(source, inside) : []);
+  for (const path of paths) {
+    // What is in a submodule is as its commit has it.
+    const [submodule, commit] =
+      [...source.submodules].find(([folder]) => path.startsWith(`${folder}/`)) ?? [];
+    if (submodule !== undefined) objects.set(submodule, commit ?? 'not checked out');
+    const absolute = join(source.root, path);
+    if (isCreated || existsSync(absolute)) continue;
+    throw new EcsDeployError({
+      code: 'context-missing',
+      message: `There is no ${absolute}, which "paths" of the image names.`,
+      hint: 'correct "paths" in the config file: they are relative to it',
+    });
+  }
+  return sha256(JSON.stringify([...objects].toSorted(([a], [b]) => (a < b ? -1 : 1))));
 }
 
 const NO_GAPS: ContextGaps = { submodules: [], pointers: [] };

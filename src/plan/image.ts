@@ -1,6 +1,6 @@
 import { existsSync, statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { join, relative, resolve } from 'node:path';
 import { describeImage, findDigest, findImage } from '../aws/images.ts';
 import type { ImageDetail, ImageId, StoredImage } from '../aws/images.ts';
 import { awsErrorName } from '../aws/errors.ts';
@@ -19,6 +19,7 @@ import type { LocalImage } from '../docker/engine/inspect-image.ts';
 import { allOrRefuse, EcsDeployError } from '../errors.ts';
 import type { Config } from '../settings/config.ts';
 import type { ObserveTools } from './observe.ts';
+import type { Source } from '../git.ts';
 import type { BuildInputs, ContextGaps, InputSettings } from './identity.ts';
 import { attempt, valueOf } from './read.ts';
 import type { Read } from './read.ts';
@@ -112,13 +113,37 @@ export function isRebuild({
   return rebuild === true || noCache === true || pull === true;
 }
 
+/** What all images of a run read, once when the first needs it. */
+export interface SharedReads {
+  readonly source: () => Promise<Source>;
+  readonly daemon: () => Promise<Daemon>;
+}
+
+/** The reads that the images of a config share. */
+export function shareReads(
+  { environment }: Pick<ObserveTools, 'environment'>,
+  config: Pick<Config, 'directory' | 'dockerHost' | 'dockerContext'>,
+): SharedReads {
+  return {
+    // Loaded here: a deploy of an image that exists needs neither git nor Docker.
+    source: once(async () => (await import('../git.ts')).readSource(config.directory)),
+    daemon: once(() => findDaemon(environment, config)),
+  };
+}
+
+function once<T>(read: () => Promise<T>): () => Promise<T> {
+  let reading: Promise<T> | undefined;
+  return () => (reading ??= read());
+}
+
 /** Reads where the image goes, whether it already exists, and what a build on this machine uses. */
 export async function observeBuild(
   tools: ObserveTools,
   config: ImageSettings,
   platform: Promise<string | undefined>,
+  shared = shareReads(tools, config),
 ): Promise<ObservedImage> {
-  const inputs = readBuildInputs(config, tools.aws.options.signal);
+  const inputs = readBuildInputs(config, tools.aws.options.signal, shared);
   const destination = await attempt(
     observeDestination(tools, config, { named: config.tag, inputs, platform }),
   );
@@ -129,7 +154,7 @@ export async function observeBuild(
   return {
     kind: 'built',
     destination,
-    build: isNeeded ? await observeBuildPlace(tools, config) : undefined,
+    build: isNeeded ? await observeBuildPlace(tools, config, shared) : undefined,
   };
 }
 
@@ -145,7 +170,9 @@ export async function observeLocal(
   const named = config.tag ?? own;
   // The inputs of a build say nothing about an image that exists; they only give a default tag.
   const inputs =
-    named === undefined ? readBuildInputs(config, tools.aws.options.signal) : NO_INPUTS;
+    named === undefined
+      ? readBuildInputs(config, tools.aws.options.signal, shareReads(tools, config))
+      : NO_INPUTS;
   const [destination, local] = await Promise.all([
     attempt(observeDestination(tools, config, { named, inputs, platform })),
     attempt(findLocal(tools, config, name, platform)),
@@ -310,20 +337,21 @@ async function observeDestination(
 
 const NO_INPUTS: Promise<BuildInputs> = Promise.resolve({
   source: undefined,
+  tree: undefined,
   changes: undefined,
   gaps: { submodules: [], pointers: [] },
 });
 
 /** The inputs of a build; without a named tag they must have a commit. */
-async function readBuildInputs(config: ImageSettings, signal: AbortSignal): Promise<BuildInputs> {
-  const { directory, tag, before } = config;
+async function readBuildInputs(
+  config: ImageSettings,
+  signal: AbortSignal,
+  shared: Pick<SharedReads, 'source'>,
+): Promise<BuildInputs> {
+  const { tag, before } = config;
   if (tag !== undefined) checkTag(tag);
-  // Loaded here: a deploy of an image that exists needs neither git nor Docker.
-  const [{ readSource }, { readInputs }] = await Promise.all([
-    import('../git.ts'),
-    import('./identity.ts'),
-  ]);
-  const source = await readSource(directory).catch((error: unknown) => {
+  const { readInputs } = await import('./identity.ts');
+  const source = await shared.source().catch((error: unknown) => {
     if (tag === undefined || !(error instanceof EcsDeployError)) throw error;
     // Commands of a repository that git refuses to read must not run.
     if (error.code === 'git-distrusted' && before.length > 0) throw error;
@@ -344,10 +372,12 @@ function checkTag(tag: string): string {
 async function observeBuildPlace(
   { environment }: ObserveTools,
   config: ImageSettings,
+  shared: Pick<SharedReads, 'daemon'>,
 ): Promise<BuildPlace> {
-  const { context, dockerfile } = config;
+  const { context, dockerfile, paths = [context] } = config;
+  const isSent = (path: string) => paths.some((own) => !relative(own, path).startsWith('..'));
   const [daemon, files, source] = await Promise.all([
-    attempt(findDaemon(environment, config)),
+    attempt(shared.daemon()),
     attempt(checkFiles(environment, config)),
     readFile(dockerfile, 'utf8').catch(() => ''),
   ]);
@@ -362,7 +392,10 @@ async function observeBuildPlace(
     runnable: opened !== undefined && hasRun ? await platformsOf(opened) : undefined,
     ignoreFile,
     hasIgnoreFile: existsSync(ignoreFile) || existsSync(`${dockerfile}.dockerignore`),
-    heavy: ['.git', 'node_modules'].filter((name) => existsSync(join(context, name))),
+    heavy: ['.git', 'node_modules'].filter((name) => {
+      const path = join(context, name);
+      return existsSync(path) && isSent(path);
+    }),
   };
 }
 
@@ -399,7 +432,7 @@ async function findLocal(
 /** Throws if this machine lacks something that the build needs: secrets, ssh agents, context, Dockerfile. */
 async function checkFiles(
   environment: ObserveTools['environment'],
-  { secrets, ssh, secretsDirectory, before, context, dockerfile }: ImageSettings,
+  { secrets, ssh, secretsDirectory, before, context, dockerfile, paths }: ImageSettings,
 ): Promise<void> {
   for (const { id, src, env } of secrets) {
     const path = resolve(secretsDirectory, src ?? id);
@@ -423,5 +456,5 @@ async function checkFiles(
   // Commands that run before the build can create the files that are checked here.
   if (before.length > 0) return;
   const { checkContext } = await import('../docker/context/check.ts');
-  await checkContext(context, dockerfile);
+  await checkContext({ context, dockerfile, paths });
 }

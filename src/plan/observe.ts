@@ -2,9 +2,10 @@ import type { Aws } from '../aws/client.ts';
 import type { Ecs } from '../aws/ecs.ts';
 import { isUnknown, optional } from '../aws/optional.ts';
 import { describeExpress } from '../aws/express.ts';
+import type { HookAnswer } from '../aws/rollouts.ts';
 import { describeRevision } from '../aws/revisions.ts';
 import { readServices } from '../aws/services.ts';
-import type { ExpressConfiguration, Service } from '../core/ecs.ts';
+import type { ExpressConfiguration, RolloutRecord, Service } from '../core/ecs.ts';
 import { familyOf, isDefinitionFile, placeOfArn, shortName } from '../core/task-definition.ts';
 import type { JsonObject, Revision } from '../core/task-definition.ts';
 import { allOrRefuse, EcsDeployError } from '../errors.ts';
@@ -22,13 +23,21 @@ export interface ObserveTools {
   readonly environment: Readonly<Record<string, string | undefined>>;
 }
 
-/** How a service gets to its next revision: UpdateService, a stop, only watching, or nothing. */
-export type Way = 'move' | 'stop' | 'follow' | 'stay';
+/** How a service gets to its next revision: UpdateService, a stop, an answer to a pause hook, only watching, or nothing. */
+export type Way = 'move' | 'stop' | 'continue' | 'follow' | 'stay';
 
 /** What a service will run next: a definition that is rendered, or an existing revision. */
 export type Next =
   | { readonly kind: 'render'; readonly source: JsonObject }
-  | { readonly kind: 'revision'; readonly revision: Revision; readonly way: Way };
+  | {
+      readonly kind: 'revision';
+      readonly revision: Revision;
+      readonly way: Way;
+      /** The deployment in progress, where it was read. */
+      readonly record?: RolloutRecord | undefined;
+      /** What is answered to its pause hook, to `continue`. */
+      readonly answer?: HookAnswer | undefined;
+    };
 
 /** A service as it was read. */
 export interface ObservedService {

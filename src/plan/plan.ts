@@ -1,5 +1,7 @@
 import type { StoredImage } from '../aws/images.ts';
+import type { HookAnswer } from '../aws/rollouts.ts';
 import { isImmutable } from '../aws/repositories.ts';
+import type { Repository } from '../aws/repositories.ts';
 import { checkInProgress, deploymentInProgress } from '../core/busy.ts';
 import { diffDefinitions } from '../core/changes.ts';
 import type { Change } from '../core/changes.ts';
@@ -31,10 +33,12 @@ import {
   checkManagedEnd,
 } from '../core/checks-express.ts';
 import { lastGood, primaryOf } from '../core/ecs.ts';
-import type { Deployment, Service } from '../core/ecs.ts';
+import type { Deployment, RolloutRecord, Service } from '../core/ecs.ts';
 import { isManaged } from '../core/express.ts';
 import type { ExpressMove } from '../core/express.ts';
+import { checkRolloutTime } from '../core/checks-strategy.ts';
 import {
+  CACHE_TAG,
   INPUTS_LABEL,
   DEFAULT_PLATFORM,
   likelyPlatform,
@@ -86,6 +90,9 @@ export interface ServicePlan {
   readonly running: Revision;
   readonly latest: Revision | undefined;
   readonly way: Way;
+  /** The deployment in progress, where it was read. */
+  readonly record: RolloutRecord | undefined;
+  readonly answer: HookAnswer | undefined;
   /** ARN of the revision to move to; undefined when the definition has to be registered. */
   readonly revision: string | undefined;
   readonly definition: JsonObject;
@@ -113,10 +120,16 @@ export interface PlanFinding extends Finding {
   readonly error?: EcsDeployError;
 }
 
+/** An image of `images` in the config file, or the only one, whose name is undefined. */
+export interface NamedImage<T> {
+  readonly name: string | undefined;
+  readonly image: T;
+}
+
 /** Everything that a command will do, as plain data. */
 export interface Plan {
-  /** Undefined if there is none, or it cannot be planned. */
-  readonly image: ImagePlan | undefined;
+  /** Without those that cannot be planned. */
+  readonly images: readonly NamedImage<ImagePlan>[];
   readonly services: readonly ServicePlan[];
   readonly findings: readonly PlanFinding[];
   /** Checks that need a read of their own. */
@@ -126,8 +139,8 @@ export interface Plan {
 /** The input of a plan. */
 export interface PlanInput {
   readonly services: readonly Observed[];
-  /** Undefined for a command without an image. */
-  readonly image: ObservedImage | undefined;
+  /** Empty for a command without an image. */
+  readonly images: readonly NamedImage<ObservedImage>[];
   /** The images of `containerImages`, for a command that checks them. */
   readonly containerImages?: readonly GivenImage[];
   /** Whether the services are checked for problems that would make the deployment fail. */
@@ -136,11 +149,13 @@ export interface PlanInput {
   readonly now?: Date;
 }
 
-type PlanSettings = Pick<Config, 'skipCheck'> &
+type PlanSettings = Pick<Config, 'skipCheck' | 'timeout'> &
   Partial<
     Pick<
       Config,
       | 'platform'
+      | 'images'
+      | 'cache'
       | 'showValues'
       | 'rebuild'
       | 'noCache'
@@ -151,24 +166,35 @@ type PlanSettings = Pick<Config, 'skipCheck'> &
       | 'directory'
       | 'pin'
       | 'fromCommit'
+      | 'until'
+      | 'noWait'
     >
   >;
 
 /** Makes the plan of a command; pure. Problems are among its findings. */
 export function plan(config: PlanSettings, input: PlanInput): Plan {
-  const { services, image, containerImages = [] } = input;
+  const { services, images, containerImages = [] } = input;
   const check = checker(config.skipCheck);
-  const planned =
-    image === undefined ? undefined : planImage(check, image, config, taskPlatforms(services));
-  const names = imageNames(config, planned?.plan, containerImages);
-  const parts = services.map((observed) => planService(check, config, observed, names, input));
+  const planned = images.map(({ name, image }) => {
+    const users = usersOf(name, services);
+    const own = config.images?.find((item) => item.name === name) ?? config;
+    const settings = { ...config, platform: own.platform, cache: own.cache };
+    const part = planImage(check, image, settings, taskPlatforms(users));
+    return { name, image: part.plan, findings: part.findings.map((item) => ofImage(item, name)) };
+  });
+  const parts = services.map((observed) => {
+    const { imageName } = observed.target;
+    const own = planned.find(({ name }) => name === imageName)?.image;
+    const names = imageNames(config, own, containerImages);
+    return planService(check, config, observed, names, input);
+  });
   return {
-    image: planned?.plan,
+    images: planned.flatMap(({ name, image }) => (image === undefined ? [] : { name, image })),
     services: parts.flatMap(({ plan: service }) => service ?? []),
     findings: [
       ...orderFindings(services),
       ...parts.flatMap(({ findings }) => findings),
-      ...(planned?.findings ?? []),
+      ...planned.flatMap(({ findings }) => findings),
       ...containerImages.flatMap((given) => {
         const users = services.filter(({ target }) =>
           Object.values(target.containerImages).includes(given.reference),
@@ -190,9 +216,9 @@ function orderFindings(services: readonly Observed[]): PlanFinding[] {
   });
 }
 
-/** How task definitions name images. */
+/** How the task definition of a service names images. */
 interface ImageNames {
-  /** Undefined for a command without an image. */
+  /** Its own; undefined for a command without an image. */
   readonly image: string | undefined;
   readonly nameOf: (reference: string) => string;
 }
@@ -212,6 +238,26 @@ function imageNames(
 function digestIn(read: GivenImage['read']): string | null {
   const stored = valueOf(read)?.stored;
   return typeof stored === 'object' ? stored.digest : null;
+}
+
+/** The services whose containers get an image. */
+export function usersOf<T extends { readonly target: Target }>(
+  name: string | undefined,
+  services: readonly T[],
+): readonly T[] {
+  return services.filter(({ target }) => target.imageName === name);
+}
+
+/** The images of all containers that run now, as far as they could be read. */
+export function runningImages(services: readonly Observed[]): readonly string[] {
+  return services.flatMap(({ read }) =>
+    containersOf(valueOf(read)?.running.definition ?? {}).map(({ image }) => String(image)),
+  );
+}
+
+/** A finding about one of several images, under its name. */
+function ofImage(finding: PlanFinding, name: string | undefined): PlanFinding {
+  return name === undefined ? finding : { ...finding, about: `${finding.about} ${name}` };
 }
 
 /** The platforms that the tasks of services run on, as far as they could be read. */
@@ -262,9 +308,10 @@ function planService(
   config: PlanSettings,
   { target, read, readAt }: Observed,
   names: ImageNames,
-  { checked, now = new Date(0), image: observedImage }: PlanInput,
+  { checked, now = new Date(0), images }: PlanInput,
 ): Part<ServicePlan> & { readonly lookups: readonly Lookup[] } {
   const { skipCheck, showValues = false, ifBusy = 'supersede' } = config;
+  const observedImage = images.find(({ name }) => name === target.imageName)?.image;
   const about = `service ${target.service} in ${shortName(target.cluster)}`;
   if ('error' in read) {
     return { plan: undefined, findings: failures('service', about, read.error), lookups: [] };
@@ -295,6 +342,9 @@ function planService(
   }
   const changes = diffDefinitions(running.definition, definition, { showValues });
   const way = next.kind === 'render' ? 'move' : next.way;
+  if (checked || (next.kind === 'revision' && next.way === 'move')) {
+    findings.push(check('rollout-time', about, () => checkRolloutTime(service, config)));
+  }
   if (checked) findings.push(...checkService(check, about, read.value, definition));
   if (service.isExpress && (checked || next.kind === 'revision'))
     findings.push(...checkExpress(check, about, read.value, definition, changes));
@@ -311,6 +361,8 @@ function planService(
       running,
       latest,
       way,
+      record: next.kind === 'render' ? undefined : next.record,
+      answer: next.kind === 'render' ? undefined : next.answer,
       ...wayOf(read.value),
       definition,
       changes,
@@ -576,6 +628,7 @@ function planImage(
       ...(typeof stored === 'object' && isSame(destination, stored)
         ? []
         : checkImmutable(destination)),
+      ...checkCache(config, destination),
       ...extras,
       ...building,
     ],
@@ -780,6 +833,23 @@ function checkImmutable({ repository, tag, reference, present }: Destination): P
   return [immutable(reference, stored, 'choose another tag with --tag')];
 }
 
+/** A build cache that could not be replaced is not written at all. */
+function checkCache({ cache = false }: PlanSettings, { repository }: Destination): PlanFinding[] {
+  if (!cache || repository === undefined || !isImmutable(repository, CACHE_TAG)) return [];
+  return [
+    {
+      check: 'image-tag',
+      about: 'image',
+      status: 'warn',
+      message: `The build cache ${repository.uri}:${CACHE_TAG} is not written: the tags of its repository are immutable, so it could not be replaced.`,
+      hint: `exclude its tag: ${excludeTag(repository, CACHE_TAG)}`,
+    },
+  ];
+}
+
+const excludeTag = ({ name }: Repository, tag: string): string =>
+  `aws ecr put-image-tag-mutability --repository-name ${name} --image-tag-mutability IMMUTABLE_WITH_EXCLUSION --image-tag-mutability-exclusion-filters filterType=WILDCARD,filter=${tag}`;
+
 function checkExtras({ repository, extras, present }: Destination): PlanFinding[] {
   if (repository === undefined) return [];
   if (repository.isCreatedOnPush === true) {
@@ -796,7 +866,7 @@ function checkExtras({ repository, extras, present }: Destination): PlanFinding[
   const own = typeof present.stored === 'object' ? present.stored.digest : undefined;
   return extras.flatMap(({ tag, stored }) => {
     if (stored === undefined || stored.digest === own || !isImmutable(repository, tag)) return [];
-    const hint = `leave out --extra-tag ${tag}, or exclude it from the immutable tags: aws ecr put-image-tag-mutability --repository-name ${repository.name} --image-tag-mutability IMMUTABLE_WITH_EXCLUSION --image-tag-mutability-exclusion-filters filterType=WILDCARD,filter=${tag}`;
+    const hint = `leave out --extra-tag ${tag}, or exclude it from the immutable tags: ${excludeTag(repository, tag)}`;
     return [immutable(`${repository.uri}:${tag}`, stored, hint)];
   });
 }

@@ -4,7 +4,7 @@ import { EcsDeployError } from '../errors.ts';
 import type { Target } from '../settings/config.ts';
 
 /** The settings of a target that change its definition. */
-export type TargetEdit = Omit<Target, 'cluster' | 'service' | 'taskDefinition'>;
+export type TargetEdit = Omit<Target, 'cluster' | 'service' | 'taskDefinition' | 'imageName'>;
 
 /** The most tags that a resource can have (AWS General Reference, tags). */
 const MOST_TAGS = 50;

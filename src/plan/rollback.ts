@@ -2,7 +2,7 @@ import { optional } from '../aws/optional.ts';
 import { describeRevision } from '../aws/revisions.ts';
 import { currentRecord, pastRollouts } from '../aws/rollouts.ts';
 import { primaryOf } from '../core/ecs.ts';
-import type { Service } from '../core/ecs.ts';
+import type { RolloutRecord, Service } from '../core/ecs.ts';
 import { revisionBefore, rollbackTarget } from '../core/history.ts';
 import { revisionName, shortName } from '../core/task-definition.ts';
 import { allOrRefuse, EcsDeployError } from '../errors.ts';
@@ -25,9 +25,13 @@ export async function observeRollback(
     describeRevision(ecs, service.taskDefinition),
     readExpress(tools, service),
   ]);
-  const goTo = async (way: Way, named: string): Promise<ObservedService> => {
+  const goTo = async (
+    way: Way,
+    named: string,
+    record?: RolloutRecord,
+  ): Promise<ObservedService> => {
     const revision = named === running.arn ? running : await describeRevision(ecs, named);
-    const next = { kind: 'revision', revision, way } as const;
+    const next = { kind: 'revision', revision, way, record } as const;
     return { service, running, latest: undefined, next, express };
   };
   if (to !== undefined) return goTo('move', revisionName(to, running.family));
@@ -63,5 +67,5 @@ export async function observeRollback(
       hint: `to go further back, name the revision: ${command} ${before === undefined ? `${running.family}:REVISION` : shortName(before)}`,
     });
   }
-  return goTo(way, revision);
+  return goTo(way, revision, record);
 }

@@ -75,22 +75,40 @@ const TITLES: Readonly<Partial<Record<Event['kind'], string>>> = {
   'push-started': 'Push',
 };
 const ENDS = new Set<Event['kind']>(['built', 'pushed', 'error', 'interrupted']);
+/** Events that can come from anywhere while several images are built. */
+const ANYWHERE = new Set<Event['kind']>(['warning', 'api-call']);
 
-/** Puts build and push into sections around the lines of another reporter. */
+/**
+ * Puts build and push into sections around the lines of another reporter. The lines of several images
+ * alternate: they are in one section, to the first event that is about none of them.
+ */
 export function sectionReporter(write: Write, inner: Reporter, sections: Sections): Reporter {
   let id: string | undefined;
+  let areImages = false;
   const now = () => Math.floor(Date.now() / 1000);
   const close = () => {
     if (id !== undefined) write(sections.close(id, now()));
     id = undefined;
+    areImages = false;
+  };
+  const open = (title: string, name: string) => {
+    close();
+    id = `ecsdeploy_${name}`;
+    areImages = name === 'images';
+    write(sections.open(title, id, now()));
   };
   return {
     report: (event) => {
+      const isShared = event.imageName !== undefined;
       const title = TITLES[event.kind];
+      if (isShared) {
+        if (title !== undefined && !areImages) open('Build', 'images');
+        inner.report(event);
+        return;
+      }
+      if (areImages && !ANYWHERE.has(event.kind)) close();
       if (title !== undefined && !(id !== undefined && event.kind === 'before-started')) {
-        close();
-        id = `ecsdeploy_${event.kind.replace(/-.*/, '')}`;
-        write(sections.open(title, id, now()));
+        open(title, event.kind.replace(/-.*/, ''));
       }
       if (ENDS.has(event.kind)) close();
       inner.report(event);

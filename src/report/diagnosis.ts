@@ -5,6 +5,7 @@ import { shortName } from '../core/task-definition.ts';
 import type { TargetGroupProgress } from '../core/load-balancer.ts';
 import { formatCount, formatSeconds, formatTime, shortenEvent } from './format.ts';
 import type { Page } from './page.ts';
+import { answerCommands } from './stages.ts';
 import { wrap } from './width.ts';
 import { targetsText } from './words.ts';
 
@@ -63,7 +64,7 @@ export function formatDiagnosis(diagnosis: Diagnosis, { columns, linkOf }: Page)
       ? []
       : [
           `  paused for approval at ${pausedAt}`,
-          `  → show how to approve it: ecsdeploy rollout --watch ${flags}`,
+          ...answerCommands({ cluster, service }).map((command) => `  → ${command}`),
         ]),
     ...servingLines(diagnosis).flatMap((line) => wrap(line, columns)),
     ...balancerLines(diagnosis).flatMap((line) => wrap(line, columns)),

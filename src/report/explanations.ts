@@ -92,6 +92,10 @@ const ERROR_EXPLANATIONS: Readonly<Record<ErrorCode, Explanation>> = {
     'The task definition has several containers, and no container is chosen.',
     'choose the container that gets the image with `--container`',
   ),
+  'hook-ambiguous': explain(
+    'The deployment waits at several pause hooks.',
+    'name the one to answer: `ecsdeploy continue --hook ID`',
+  ),
   'container-missing': explain(
     'The task definition has no container with this name.',
     'use a container that the message lists',
@@ -163,6 +167,10 @@ const ERROR_EXPLANATIONS: Readonly<Record<ErrorCode, Explanation>> = {
   'rollback-impossible': explain(
     'The service has no earlier successful deployment.',
     'name the revision: `ecsdeploy rollback --to FAMILY:REVISION`',
+  ),
+  'not-paused': explain(
+    'No deployment waits at a pause hook, or not at the named one.',
+    'see what runs with `ecsdeploy status`, or follow the deployment with `ecsdeploy rollout --watch`',
   ),
   'credentials-missing': explain(
     'No AWS credentials were found, or their source returned an error.',

@@ -21,8 +21,9 @@ const SHOWING = new Set(['status', 'diagnose', 'history', 'logs', 'help', 'compl
 /** The outputs of a step, with their meanings. */
 export const OUTPUTS = {
   outcome: 'how the command ended, e.g. succeeded, failed or rolled-back',
-  image: 'reference of the image',
-  digest: 'digest of the image',
+  image: 'reference of the image; with several images there is none',
+  digest: 'digest of the image; with several images there is none',
+  images: 'with "images" in the config file, a JSON object with the reference of each, by name',
   'task-definition': 'ARN of the revision that was deployed; of several services, the first',
   deployment: 'id of the deployment; of several services, the first',
   result: 'the JSON document of --json, without definitions and changes',
@@ -69,13 +70,18 @@ export function writeJobFiles(
 }
 
 /** The values that later steps and jobs use; each is one line. */
-function outputsOf({ outcome, image, services }: Result): (readonly [string, string])[] {
+function outputsOf({ outcome, image, images, services }: Result): (readonly [string, string])[] {
   const values: Readonly<
     Record<Exclude<keyof typeof OUTPUTS, 'result'>, string | null | undefined>
   > = {
     outcome,
     image: image?.reference,
     digest: image?.digest,
+    images:
+      images &&
+      escapeJson(
+        JSON.stringify(Object.fromEntries(images.map(({ name, reference }) => [name, reference]))),
+      ),
     'task-definition': services[0]?.taskDefinition,
     deployment: services[0]?.deployment,
   };
@@ -142,11 +148,13 @@ function serviceTable({ services }: Result): string[] {
 
 const revision = (arn: string | null) => (arn === null ? '–' : inert(shortName(arn)));
 
-function imageLine({ image }: Result): string[] {
-  if (image === null) return [];
-  const reference = oneLine(image.reference).replaceAll('`', '');
-  const digest = image.digest === null ? '' : ` ${inert(shortDigest(image.digest))}`;
-  return [`Image \`${reference}\`${digest}`];
+function imageLine({ image, images }: Result): string[] {
+  const all = image === null ? (images ?? []) : [{ ...image, name: '' }];
+  return all.map(({ name, reference: full, digest: of }) => {
+    const reference = oneLine(full).replaceAll('`', '');
+    const digest = of === null ? '' : ` ${inert(shortDigest(of))}`;
+    return `Image ${name === '' ? '' : `${inert(name)} `}\`${reference}\`${digest}`;
+  });
 }
 
 const BAR_LENGTH = 20;

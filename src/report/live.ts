@@ -13,8 +13,9 @@ import {
 } from './format.ts';
 import { isActive, phaseOf } from './run-state.ts';
 import type { Phase, RunState, ServiceState } from './run-state.ts';
+import { alarmsText, expiryText, hookText, ladderOf } from './stages.ts';
 import { fit, fitName, pad, widthOf } from './width.ts';
-import { stageText, waitText } from './words.ts';
+import { stageNote, waitText } from './words.ts';
 
 /** Where a view is drawn. */
 export interface Screen {
@@ -163,7 +164,50 @@ function outputRows({ output }: RunState, step: string | undefined, pen: Pen): R
     .map(({ text }) => ({ text: pen.chalk.dim(`${indent}${text}`), weight: WEIGHT.output }));
 }
 
+/** A line for each image, and the step that runs. */
+function imageRows(state: RunState, phase: Phase, pen: Pen): readonly Row[] {
+  const { chalk, now, width } = pen;
+  const title = { before: 'Build ', name: formatCount(state.images.size, 'image') };
+  const lines = [...state.images].map(([name, image]) => {
+    const current = phaseOf(image);
+    const mark = current === undefined ? chalk.green('✔') : pen.spin;
+    const time = formatSeconds(secondsBetween(image.start ?? now, current ? now : endOf(image)));
+    const left = width - 6 - widthOf(time);
+    const text = `${name}: ${imageText(image)}`;
+    const isDone = current === undefined;
+    return {
+      text:
+        left < 8
+          ? `  ${mark} ${text}`
+          : `  ${mark} ${pad(fit(text, left, pen.more), left)} ${chalk.dim(time)}`,
+      weight: isDone ? WEIGHT.done : WEIGHT.running,
+    };
+  });
+  return [
+    { text: headline(pen, title, clocksOf(state, phase, now)), weight: WEIGHT.head },
+    ...lines,
+  ];
+}
+
+const endOf = ({ phases, start }: RunState) => phases.at(-1)?.end ?? start ?? new Date(0);
+
+/** What happens to one of several images. */
+function imageText(image: RunState): string {
+  const { steps, known, push, phases } = image;
+  const done = steps.filter(({ state }) => state !== 'started').length;
+  const running = steps.findLast(({ state }) => state === 'started');
+  switch (phaseOf(image)?.name) {
+    case undefined:
+      return phases.at(-1)?.name === 'push' ? 'pushed' : 'there already';
+    case 'push':
+      return `pushing, ${formatBytes(push.current)}${push.total === undefined ? '' : ` of ${formatBytes(push.total)}`}`;
+    default:
+      return `${done}/${known} steps${running === undefined ? '' : `, ${running.name}`}`;
+  }
+}
+
 function buildRows(state: RunState, phase: Phase, pen: Pen): readonly Row[] {
+  if (state.images.size > 0) return imageRows(state, phase, pen);
   const { steps, known, context, subject, output } = state;
   const { chalk, now } = pen;
   const running = steps.filter((step) => step.state === 'started');
@@ -292,7 +336,7 @@ function quietLine(state: ServiceState, pen: Pen): string {
   if (isSkipped) return chalk.dim(`  – ${service}: skipped`);
   if (after.length > 0) return chalk.dim(`  · ${service}: waits for ${after.join(' and ')}`);
   if (ended !== undefined) {
-    const isGood = ended.result.outcome === 'succeeded';
+    const isGood = ['succeeded', 'paused'].includes(ended.result.outcome);
     const mark = isGood ? chalk.green('✔') : chalk.red('✖');
     return `  ${mark} ${service}: ${ended.result.outcome}`;
   }
@@ -312,7 +356,9 @@ function serviceRows(service: ServiceState, pen: Pen): Row[] {
   const wait = waitLine(service, pen);
   return [
     ...(progress === undefined ? [] : revisionRows(progress, pen)),
+    ...(progress?.stage === undefined ? [] : [ladderRow(progress.stage, pen)]),
     ...(wait === '' ? [] : [{ text: chalk.cyan(`  ${wait}`), weight: WEIGHT.wait }]),
+    ...(progress === undefined ? [] : holdRows(progress, pen)),
     ...causes.flatMap(({ summary, tasks, evidence, hint }) => {
       const log = evidence.findLast((line) => line.startsWith('|')) ?? evidence.at(-1);
       const count = tasks > 1 ? `${tasks}× ` : '';
@@ -333,6 +379,43 @@ function serviceRows(service: ServiceState, pen: Pen): Row[] {
   ];
 }
 
+/** The parts of a deployment in stages: those that are done, the present one, and those to come. */
+function ladderRow(stage: string, { chalk, width }: Pen): Row {
+  const { names, at } = ladderOf(stage);
+  const marked = names.map((name, index) => {
+    if (index < at) return `${chalk.green('✔')} ${chalk.dim(name)}`;
+    return index === at ? `${chalk.cyan('●')} ${chalk.bold(name)}` : chalk.dim(`· ${name}`);
+  });
+  const text = `  ${marked.join('  ')}`;
+  const short = `  ${marked[at] ?? ''} (${at + 1} of ${names.length})`;
+  return { text: widthOf(text) <= width ? text : short, weight: WEIGHT.table };
+}
+
+/** What holds a deployment at its stage, or can end it: hooks and alarms. */
+function holdRows({ hooks, alarms }: Progress, { chalk }: Pen): Row[] {
+  const alarm = alarmsText(alarms);
+  // A single pause is what the rollout waits for.
+  const isSingle = hooks.filter((hook) => hook.function === undefined).length === 1;
+  const shown = hooks.filter((hook) => hook.function !== undefined || !isSingle);
+  return [
+    ...shown.map((hook) => ({
+      text: `    ${clean(hookText(hook) + expiryText(hook))}`,
+      weight: WEIGHT.evidence,
+    })),
+    ...(alarm === ''
+      ? []
+      : [
+          {
+            text:
+              alarms.fired.length > 0
+                ? chalk.red(`    ${clean(alarm)}`)
+                : chalk.dim(`    ${clean(alarm)}`),
+            weight: alarms.fired.length > 0 ? WEIGHT.cause : WEIGHT.event,
+          },
+        ]),
+  ];
+}
+
 /** What the rollout waits for, and for how long. */
 function waitLine({ progress, paused, waitsSince, start }: ServiceState, pen: Pen): string {
   const { now } = pen;
@@ -340,17 +423,17 @@ function waitLine({ progress, paused, waitsSince, start }: ServiceState, pen: Pe
     return `waiting for tasks, ${formatSeconds(secondsBetween(start, now))}`;
   const { counts, phase, stage, waitsAtMost } = progress;
   const gone = formatSeconds(secondsBetween(waitsSince, now));
-  if (paused !== undefined) return `paused for approval at ${clean(paused.stage)}, ${gone}`;
+  if (paused !== undefined)
+    return `paused for approval at ${clean(paused.stage + expiryText(paused))}, ${gone}`;
   if (phase === 'rolling-back') return `rolling back, ${gone}`;
-  if (stage !== undefined) return `${clean(stageText(progress))}, ${gone}`;
+  const limit = waitsAtMost === undefined ? '' : ` of up to ${formatSeconds(waitsAtMost)}`;
+  if (stage !== undefined) return `${clean(stageNote({ ...progress, stage }))}, ${gone}${limit}`;
   const text = waitText(progress);
-  if (text !== undefined) {
-    return `${text}, ${gone}${waitsAtMost === undefined ? '' : ` of up to ${formatSeconds(waitsAtMost)}`}`;
-  }
+  if (text !== undefined) return `${text}, ${gone}${limit}`;
   const missing = counts.desired - counts.running;
   if (missing <= 0) return 'waiting for ECS to complete the deployment';
-  const limit = counts.limit === undefined ? '' : `; the circuit breaker trips at ${counts.limit}`;
-  return `waiting for ${formatCount(missing, 'task')} to start, ${gone}${limit}`;
+  const trips = counts.limit === undefined ? '' : `; the circuit breaker trips at ${counts.limit}`;
+  return `waiting for ${formatCount(missing, 'task')} to start, ${gone}${trips}`;
 }
 
 type Progress = NonNullable<ServiceState['progress']>;

@@ -1,4 +1,5 @@
 import { hasFailedTasks } from '../core/diagnosis.ts';
+import type { Outcome } from '../core/result.ts';
 import type { Event, TimedEvent } from '../events.ts';
 import { clean, formatBytes, formatSeconds, secondsBetween } from './format.ts';
 import { isActive, NOTHING_YET, phaseOf, reduce } from './run-state.ts';
@@ -39,18 +40,20 @@ function plainLine({ level, text }: Line): string {
   return `${MARKS[level]}${text}\n`;
 }
 
+const GOOD: ReadonlySet<Outcome> = new Set(['succeeded', 'paused']);
+
 const TROUBLES = new Set<Event['kind']>([
   'checked',
   'error',
   'interrupted',
   'rolling-back',
-  'rollout-paused',
   'service-skipped',
   'left-deployed',
 ]);
 
 function isTrouble(event: Event): boolean {
-  if (event.kind === 'service-ended') return event.result.outcome !== 'succeeded';
+  if (event.kind === 'service-ended') return !GOOD.has(event.result.outcome);
+  if (event.kind === 'rollout-paused') return !event.isAwaited;
   if (event.kind === 'cause') return hasFailedTasks(event.cause);
   return TROUBLES.has(event.kind);
 }
@@ -74,7 +77,10 @@ const TIMED = new Set<Event['kind']>([
   'rollout-started',
   'rollout-unchanged',
   'rollout-progress',
+  'rollout-continued',
   'rollout-paused',
+  'rollout-hook',
+  'rollout-testable',
   'service-event',
   'cause',
   'rolling-back',
@@ -185,6 +191,9 @@ function aliveText(state: RunState, now: Date): string | undefined {
       return `Still ${does} after ${gone}: ${state.services.flatMap(serviceText(now)).join('; ')}`;
     }
     default: {
+      const busy = [...state.images].filter(([, image]) => phaseOf(image) !== undefined);
+      if (busy.length > 0)
+        return `Still building after ${gone}: ${busy.map(([name]) => name).join(', ')}`;
       const step = state.steps.findLast((item) => item.state === 'started');
       const what = phase.name === 'before' ? `running ${state.subject}` : 'building';
       return `Still ${what} after ${gone}${step === undefined ? '' : `: ${step.name}`}`;

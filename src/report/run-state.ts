@@ -73,6 +73,8 @@ export interface RunState {
   readonly known: number;
   readonly context: { readonly files: number; readonly bytes: number } | undefined;
   readonly push: PushState;
+  /** Of several images that are built side by side, each as a run of its own, by name. */
+  readonly images: ReadonlyMap<string, RunState>;
   readonly services: readonly ServiceState[];
   /** AWS does not answer the polls: what is shown was seen before. */
   readonly isUnreachable: boolean;
@@ -90,6 +92,7 @@ export const NOTHING_YET: RunState = {
   known: 0,
   context: undefined,
   push: { current: 0, total: undefined, ratio: 0, layers: 0, there: 0 },
+  images: new Map(),
   services: [],
   isUnreachable: false,
   deadline: undefined,
@@ -100,7 +103,8 @@ const OUTPUT_LINES = 12;
 
 /** The state after an event. */
 export function reduce(before: RunState, event: TimedEvent): RunState {
-  const { at } = event;
+  const { at, imageName, ...own } = event;
+  if (imageName !== undefined) return reduceImage(before, clean(imageName), { at, ...own });
   const state = before.start === undefined ? { ...before, start: at } : before;
   switch (event.kind) {
     case 'before-started':
@@ -195,6 +199,20 @@ export function reduce(before: RunState, event: TimedEvent): RunState {
     default:
       return state;
   }
+}
+
+/** Building and pushing several images is one phase, until none of them is under way. */
+function reduceImage(state: RunState, name: string, event: TimedEvent): RunState {
+  const { at } = event;
+  const images = new Map(state.images);
+  images.set(name, reduce(images.get(name) ?? NOTHING_YET, event));
+  const isBusy = [...images.values()].some((image) => phaseOf(image) !== undefined);
+  const next = { ...state, start: state.start ?? at, images };
+  if (!isBusy) return endPhase(next, at);
+  const begun = begin(next, 'build', at);
+  const last = begun.phases.at(-1);
+  const phases = begun.phases.map((item) => (item === last ? { ...item, end: undefined } : item));
+  return { ...begun, phases };
 }
 
 /** The phase that has begun and not ended. */
@@ -308,6 +326,9 @@ function waitsSince(
 ): Date {
   const since = event.waitsSince === undefined ? undefined : new Date(event.waitsSince);
   if (since !== undefined && since <= at) return since;
-  const isSame = progress?.waitsFor === event.waitsFor && progress?.stage === event.stage;
+  const isSame =
+    progress?.waitsFor === event.waitsFor &&
+    progress?.stage === event.stage &&
+    progress?.traffic === event.traffic;
   return progress !== undefined && isSame ? before : at;
 }

@@ -2,6 +2,7 @@ import type { DeploymentStatus, ServiceStatus, TargetStatus, TaskStatus } from '
 import { shortName } from '../core/task-definition.ts';
 import { formatAge, formatTable, secondsBetween, shortenEvent, shortImage } from './format.ts';
 import type { Page } from './page.ts';
+import { alarmsText, answerCommands, expiryText, hookText, stageText } from './stages.ts';
 import { wrap } from './width.ts';
 
 /** The status of a service for people, as of a time of the server's clock. */
@@ -53,6 +54,7 @@ export function formatStatus(status: ServiceStatus, at: Date, page: Page): strin
       })),
       page.columns,
     ),
+    ...stageLines(status, page.columns),
     ...(tasks.length === 0 ? [] : ['', ...formatTable(taskHeader, taskRows, page.columns)]),
     ...targetLines(status, page.columns),
     ...(events.length === 0 ? [] : ['', 'EVENTS']),
@@ -103,6 +105,31 @@ function problemsOf(targets: readonly TargetStatus[]): string[] {
     });
   const more = others.length - TARGETS_SHOWN;
   return [...lines, ...(more > 0 ? [`and ${more} more`] : [])];
+}
+
+/** The stage of a deployment in progress, what holds it there, and how to answer a pause hook. */
+function stageLines({ service, cluster, deployments }: ServiceStatus, columns: number): string[] {
+  const record = deployments.find(
+    ({ rolloutState }) => rolloutState === 'IN_PROGRESS',
+  )?.serviceDeployment;
+  if (!record || record.stage === null || record.status !== 'IN_PROGRESS') return [];
+  const { stage, traffic, testTraffic, hooks, alarms } = record;
+  const pauses = hooks.filter(({ function: name }) => name === undefined);
+  const alarm = alarmsText(alarms);
+  return [
+    '',
+    'STAGE',
+    ...[
+      stageText({ stage, traffic, testTraffic }),
+      ...hooks.map((hook) => hookText(hook) + expiryText(hook)),
+      ...(alarm === '' ? [] : [alarm]),
+    ].flatMap((text) => wrap(`  ${text}`, columns)),
+    ...pauses.flatMap(({ hook }) =>
+      answerCommands({ cluster, service, hook, waiting: pauses.length }).map(
+        (command) => `  → ${command}`,
+      ),
+    ),
+  ];
 }
 
 /** The tag, with a commit as git shortens it. */

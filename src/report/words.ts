@@ -20,6 +20,14 @@ import {
   shortenEvent,
 } from './format.ts';
 import type { RunState } from './run-state.ts';
+import {
+  answerCommands,
+  expiryText,
+  hookText,
+  rollbackText,
+  stageText,
+  waitsText,
+} from './stages.ts';
 
 /** The kind of a line; the reporters choose its mark and colour. */
 export type Level =
@@ -62,27 +70,34 @@ const WORDS: Words = {
   'api-call': ({ action, milliseconds, failure }) =>
     say('debug', `${action} ${milliseconds} ms${failure === undefined ? '' : ` ${failure}`}`),
   warning: ({ message, hint }) => ({ lines: [line('warning', message), ...hintLines(hint)] }),
-  plan: ({ image, builds, services }) => ({
+  plan: ({ image, builds, images = [], services }) => ({
     lines: [
-      ...(image === undefined
-        ? []
-        : [line('step', `Image ${image}${builds ? ' (to be built)' : ''}`)]),
-      ...services.flatMap(({ cluster, service, from, to, isExpress, changes, after }) => [
-        line(
-          'step',
-          `${isExpress ? 'Express service' : 'Service'} ${service} in ${cluster} runs ${from}${moveNote(from, to)}`,
-        ),
-        ...(after.length === 0 ? [] : [line('detail', `  starts after ${after.join(' and ')}`)]),
-        ...formatChanges(changes).map(({ kind, text }) => line(kind, `  ${text}`)),
-        ...(changes.some(isPinning)
-          ? [
-              line(
-                'detail',
-                '  The tag is the same: the task definition now names the digest, too.',
-              ),
-            ]
-          : []),
-      ]),
+      ...(image === undefined ? [] : [line('step', `Image ${image}${buildNote(builds)}`)]),
+      ...images.map((item) =>
+        line('step', `Image ${item.name}: ${item.reference}${buildNote(item.builds)}`),
+      ),
+      ...services.flatMap(
+        ({ cluster, service, from, to, isExpress, changes, after, how, time, pauses }) => [
+          line(
+            'step',
+            `${isExpress ? 'Express service' : 'Service'} ${service} in ${cluster} runs ${from}${moveNote(from, to)}`,
+          ),
+          ...(after.length === 0 ? [] : [line('detail', `  starts after ${after.join(' and ')}`)]),
+          ...(how === undefined ? [] : [line('detail', `  ${rollbackText(how)}`)]),
+          ...(how === undefined || how.by === 'deployment' ? waitsText(time, pauses) : []).map(
+            (text) => line('detail', `  ${text}`),
+          ),
+          ...formatChanges(changes).map(({ kind, text }) => line(kind, `  ${text}`)),
+          ...(changes.some(isPinning)
+            ? [
+                line(
+                  'detail',
+                  '  The tag is the same: the task definition now names the digest, too.',
+                ),
+              ]
+            : []),
+        ],
+      ),
     ],
   }),
   'after-ignored': ({ service, after }) =>
@@ -158,8 +173,12 @@ const WORDS: Words = {
       line('detail', `  deployment ${deployment}`),
     ],
   }),
-  'rollout-unchanged': ({ service, revision }) =>
-    say('success', `${service} already runs ${revision}: nothing to deploy`),
+  'rollout-unchanged': ({ service, revision, notPaused }) =>
+    notPaused === true
+      ? say('detail', `${service} does not wait at a pause hook: it is left as it is`)
+      : say('success', `${service} already runs ${revision}: nothing to deploy`),
+  'rollout-continued': ({ service, hook }) =>
+    say('step', `${service} continues: the pause hook ${hook} is answered`),
   'service-waiting': ({ service, after }) =>
     say('detail', `${service} waits for ${after.join(' and ')}`),
   'service-skipped': ({ cluster, service, revision, because }) => {
@@ -181,18 +200,31 @@ const WORDS: Words = {
   }),
   'watch-started': () => NONE,
   'rollout-progress': (event) => say('detail', `${event.service}: ${progressText(event)}`),
-  'rollout-paused': ({ service, stage, hook, record, expiresAt, timeoutAction }) => {
-    const command = `aws ecs continue-service-deployment --service-deployment-arn ${record} --hook-id ${hook}`;
-    const end =
-      expiresAt === undefined ? '' : `, until ${expiresAt} (then ${timeoutAction ?? 'ROLLBACK'})`;
-    return {
-      lines: [
-        line('warning', `${service} is paused for approval at ${stage}${end}`),
-        line('hint', `approve: ${command} --action CONTINUE`),
-        line('hint', `roll back: ${command} --action ROLLBACK`),
-      ],
-    };
+  'rollout-paused': (event) => ({
+    lines: [
+      line(
+        event.isAwaited ? 'step' : 'warning',
+        `${event.service} is paused for approval at ${event.stage}${event.waiting > 1 ? ` by the hook ${event.hook}` : ''}${expiryText(event)}`,
+      ),
+      ...answerCommands(event).map((command) => line('hint', command)),
+    ],
+  }),
+  'rollout-hook': ({ service, stage, link, ...hook }) => {
+    const isBad = hook.status === 'FAILED' || hook.status === 'TIMED_OUT';
+    const text = `${service}: ${hookText({ ...hook, expiresAt: undefined, timeoutAction: undefined })} at ${stage}`;
+    if (!isBad) return say('detail', text);
+    const region = hook.target.split(':')[3];
+    const log = `aws logs tail /aws/lambda/${hook.function} --region ${region}`;
+    return { lines: [line('warning', text), line('hint', `its log: ${link ?? log}`)] };
   },
+  'rollout-testable': ({ service, headers }) => ({
+    lines: headers.map(({ name, value }) =>
+      line(
+        'detail',
+        `${service}: test traffic reaches the new tasks with the header ${name}${value === undefined ? '' : `: ${value}`}`,
+      ),
+    ),
+  }),
   'service-event': ({ service, message }) =>
     say('detail', `${service}: ECS: ${shortenEvent(message)}`),
   cause: ({ service, cause }) => ({ lines: causeLines(service, cause) }),
@@ -296,11 +328,20 @@ const HOLDS: Readonly<Record<Outcome, string>> = {
   skipped: 'was skipped',
   refused: 'was refused',
 };
+const buildNote = (builds: boolean) => (builds ? ' (to be built)' : '');
 
 /** The words of an event: printable text only, a line each. */
 export function wordEvent(event: Event): Wording {
   const { lines } = (WORDS[event.kind] as (event: Event) => Wording)(event);
-  return { lines: lines.flatMap(splitLine) };
+  return { lines: ofImage(lines, event.imageName).flatMap(splitLine) };
+}
+
+/** Begins the lines about one of several images with its name. */
+function ofImage(lines: readonly Line[], name: string | undefined): readonly Line[] {
+  if (name === undefined) return lines;
+  return lines.map(({ level, text }) =>
+    level === 'hint' ? { level, text } : line(level, text.replace(/^(?: {2})?/, `$&${name}: `)),
+  );
 }
 
 /** A line without unprintable characters; what follows a line break in it is indented. */
@@ -355,6 +396,8 @@ function endLines({
   digests,
   rollingBack,
   detached,
+  waiting,
+  continuesAt,
 }: EventOf<'service-ended'>): Line[] {
   const { cluster, service, running, desired } = result;
   const ours = shortName(result.taskDefinition ?? '');
@@ -371,21 +414,43 @@ function endLines({
   const serves = servingLine(result);
   // After a rollback the service is on another revision, so that naming ours would watch nothing.
   const watched = rollingBack ? '' : `${ours} `;
+  const answers = answerLines(result, waiting);
   const onward = [
     line('hint', `continue watching: ecsdeploy rollout ${watched}--watch ${flags}`),
-    ...back,
+    ...(answers.length > 0 ? answers : back),
   ];
-  const goesOn = rollingBack ? 'is still being rolled back' : 'continues';
+  const going = result.paused === null ? 'continues' : 'is paused for approval';
+  const goesOn = rollingBack ? 'is still being rolled back' : going;
   switch (result.outcome) {
     case 'succeeded': {
       const tasks = desired === 0 ? 'desired count is 0' : `${running} of ${desired} tasks`;
       const proof = [...new Set(digests)].map(shortDigest).join(', ');
       const proven = `${digests.length} running ${digests.length === 1 ? 'task has' : 'tasks have'} the image ${proof}`;
+      const proofLines = proof === '' ? [] : [line('detail', `  ${proven}`)];
+      if (continuesAt !== undefined) {
+        return [
+          line(
+            'success',
+            `${ours} has all production traffic of ${service} after ${formatSeconds(seconds)}; the deployment ${going} (${continuesAt})`,
+          ),
+          ...proofLines,
+          ...onward,
+        ];
+      }
       return [
         line('success', `${service} runs ${ours} (${tasks}) after ${formatSeconds(seconds)}`),
-        ...(proof === '' ? [] : [line('detail', `  ${proven}`)]),
+        ...proofLines,
       ];
     }
+    case 'paused':
+      return [
+        line(
+          'success',
+          `${service}: the deployment of ${ours} is paused at ${result.paused?.stage} after ${formatSeconds(seconds)}`,
+        ),
+        ...serves,
+        ...answers,
+      ];
     case 'rolled-back':
       return [
         line('error', `${ours} failed on ${service}, which is back on ${previous}${why}`),
@@ -458,6 +523,16 @@ function waitEndLines({ service, outcome, taskDefinition, causes }: ServiceResul
   ];
 }
 
+/** The commands that answer the pause hook at which a deployment waits. */
+function answerLines(
+  { cluster, service, paused }: ServiceResult,
+  waiting: number | undefined,
+): Line[] {
+  if (paused === null) return [];
+  const commands = answerCommands({ cluster, service, hook: paused.hook, waiting });
+  return commands.map((command) => line('hint', command));
+}
+
 /** Where the time went; undefined for a run of one phase. */
 export function phasesText({ start: begin, phases }: RunState): string | undefined {
   const parts = phases.map(({ name, start, end }) => ({
@@ -495,6 +570,7 @@ const WAITS: Readonly<Record<WaitsFor, (event: EventOf<'rollout-progress'>) => s
   drain: ({ counts, draining }) =>
     `draining ${formatCount(Math.max(counts.old, draining), 'old task')}`,
   bake: () => 'bake time: ECS watches for alarms',
+  'next-step': () => 'waiting before the next step of traffic',
 };
 
 /** What the load balancer says of the new tasks: of the target group that most are missing in. */
@@ -532,26 +608,19 @@ export function waitText(event: EventOf<'rollout-progress'>): string | undefined
   return event.waitsFor && WAITS[event.waitsFor](event);
 }
 
-/** The stage of a deployment that shifts traffic, and what the load balancer says there. */
-export function stageText({
-  stage = '',
-  traffic,
-  waitsFor,
-  targetGroups,
-}: EventOf<'rollout-progress'>): string {
-  const balancer = waitsFor === 'health-checks' ? balancerText(targetGroups) : undefined;
-  const share = traffic === undefined ? undefined : `${traffic} % of the traffic`;
-  return [stage, share, balancer].filter((part) => part !== undefined).join(', ');
+/** The stage of a deployment that shifts traffic, and the targets that it waits for. */
+export function stageNote(event: EventOf<'rollout-progress'> & { readonly stage: string }): string {
+  const isWaiting = event.targetGroups.some(({ healthy, targets }) => healthy < targets);
+  const balancer = isWaiting ? balancerText(event.targetGroups) : undefined;
+  return [stageText(event), balancer].filter((part) => part !== undefined).join(', ');
 }
 
 function phaseNote(event: EventOf<'rollout-progress'>): string {
   const { phase, stage, waitsFor, waitsAtMost } = event;
   if (phase === 'rolling-back') return ' (rolling back)';
-  if (stage !== undefined) {
-    return ` (${stageText(event)})`;
-  }
-  if (waitsFor === undefined) return '';
   const limit = waitsAtMost === undefined ? '' : `, up to ${formatSeconds(waitsAtMost)}`;
+  if (stage !== undefined) return ` (${stageNote({ ...event, stage })}${limit})`;
+  if (waitsFor === undefined) return '';
   return ` (${WAITS[waitsFor](event)}${limit})`;
 }
 

@@ -41,6 +41,7 @@ export async function awaitDeployments(
     ...settings,
     onFailure: 'exit',
     rollbackAsked: false,
+    until: 'finished',
     force: false,
     noWait: false,
     detachOnInterrupt: false,

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { currentRecord } from '../aws/rollouts.ts';
+import { answerHook, currentRecord, isAnswered } from '../aws/rollouts.ts';
+import type { HookAnswer } from '../aws/rollouts.ts';
 import { describeServices } from '../aws/services.ts';
 import type { MoveAnswer } from '../aws/services.ts';
 import { primaryOf } from '../core/ecs.ts';
@@ -8,11 +9,12 @@ import { isThere } from '../core/express.ts';
 import { DOUBTFUL_POLLS, INTERRUPT_POLLS } from '../core/pacing.ts';
 import type { ServiceResult } from '../core/result.ts';
 import { shortName } from '../core/task-definition.ts';
-import { advance, openWatch, requestRollback, resultOf } from '../core/watch.ts';
+import { advance, openWatch, requestRollback, resultOf, withAnswer } from '../core/watch.ts';
 import type { Seen, WatchState } from '../core/watch.ts';
 import { EcsDeployError, refuse } from '../errors.ts';
 import { openQueue } from './queue.ts';
 import { refuseChanged } from './recheck.ts';
+import { explainRefusal } from './refusals.ts';
 import { callOf, sendMove } from './send.ts';
 import { isInterrupt, orLate, reportable, withTimeout } from './tools.ts';
 import type { Move, RolloutSettings, RolloutTools, TimeLimit } from './tools.ts';
@@ -93,6 +95,7 @@ const ways: Readonly<
 > = {
   move: startMove,
   stop: stopDeployment,
+  continue: continueDeployment,
   follow: async (_, settings, move) => {
     const primary = primaryOf(move.service);
     return primary === undefined || primary.rolloutState === 'COMPLETED'
@@ -132,7 +135,7 @@ async function startMove(
   const answer = await send(tools, settings, move, force);
   if (answer.kind === 'unknown') return { kind: 'lost', error: answer.error };
   if (answer.kind === 'not-moved') {
-    return { kind: 'refused', error: leftBehind(move, answer.error) };
+    return { kind: 'refused', error: leftBehind(move, explainRefusal(service, answer.error)) };
   }
   const { primary } = answer;
   tools.emit({
@@ -206,6 +209,49 @@ async function stopDeployment(
   return { kind: 'watch', state };
 }
 
+/** Answers the pause hook of the deployment in progress. */
+async function continueDeployment(
+  tools: RolloutTools,
+  settings: RolloutSettings,
+  move: Move,
+): Promise<Start> {
+  const { service, answer } = move;
+  const primary = primaryOf(service);
+  if (primary === undefined || answer === undefined) return UNCHANGED;
+  tools.signal.throwIfAborted();
+  const answered = await orLate(
+    tools.signal,
+    settings.poll * INTERRUPT_POLLS,
+    answerHook(tools.ecs, answer, settings.poll),
+    () => 'unknown' as const,
+  ).catch((error: unknown) => {
+    throw isAnswered(error) ? noLongerWaits(service, answer, error) : error;
+  });
+  if (answered === 'unknown') {
+    return { kind: 'lost', error: unanswered(service, 'ContinueServiceDeployment') };
+  }
+  const rollbackAsked = answer.action === 'ROLLBACK';
+  const opened = openWatch(move, primary, undefined, { ...settings, rollbackAsked });
+  const state = withAnswer(opened, answer.hook);
+  if (!rollbackAsked) {
+    tools.emit({ kind: 'rollout-continued', service: service.name, hook: answer.hook });
+    return { kind: 'watch', state };
+  }
+  const [requested] = requestRollback(state, 'requested by ecsdeploy continue --rollback');
+  const [next, events] = advance(requested, { kind: 'stop-answer', answer: 'stopped' }, 0);
+  for (const event of events) tools.emit(event);
+  return { kind: 'watch', state: next };
+}
+
+function noLongerWaits(service: Service, { hook }: HookAnswer, cause: unknown): EcsDeployError {
+  return new EcsDeployError({
+    code: 'not-paused',
+    message: `The hook ${hook} of "${service.name}" no longer waits: it was answered, or its time is over.`,
+    hint: `follow the deployment: ecsdeploy rollout --watch ${flags(service)}`,
+    cause,
+  });
+}
+
 /** The record of the deployment in progress: for some polls ECS still names the one before. */
 async function findCurrent(
   tools: RolloutTools,
@@ -261,7 +307,12 @@ function tell(
   const { service, revision } = move;
   switch (start.kind) {
     case 'unchanged':
-      emit({ kind: 'rollout-unchanged', service: service.name, revision: shortName(revision) });
+      emit({
+        kind: 'rollout-unchanged',
+        service: service.name,
+        revision: shortName(revision),
+        ...(move.way === 'continue' && { notPaused: true }),
+      });
       return resultOf(move, 'unchanged');
     case 'refused':
       if (interrupt.aborted && isInterrupt(start.error)) {

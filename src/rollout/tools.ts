@@ -1,5 +1,6 @@
 import { setMaxListeners } from 'node:events';
 import type { Ecs } from '../aws/ecs.ts';
+import type { HookAnswer } from '../aws/rollouts.ts';
 import type { WatchedMove } from '../core/watch.ts';
 import { EcsDeployError } from '../errors.ts';
 import type { Emit } from '../events.ts';
@@ -17,16 +18,25 @@ export interface RolloutTools {
 /** What a rollout lets the user set; times in milliseconds. */
 export type RolloutSettings = Pick<
   Config,
-  'poll' | 'timeout' | 'maxFailures' | 'onFailure' | 'force' | 'noWait' | 'detachOnInterrupt'
+  | 'poll'
+  | 'timeout'
+  | 'maxFailures'
+  | 'onFailure'
+  | 'force'
+  | 'noWait'
+  | 'detachOnInterrupt'
+  | 'until'
 >;
 
 /** One service, the revision that it moves to, and how. */
 export interface Move extends WatchedMove {
   /**
-   * `move` it with UpdateService, `stop` the deployment in progress with ROLLBACK, `follow` the
-   * PRIMARY deployment and change nothing, or `stay`.
+   * `move` it with UpdateService, `stop` the deployment in progress with ROLLBACK, `continue` it with
+   * `answer`, `follow` the PRIMARY deployment and change nothing, or `stay`.
    */
-  readonly way: 'move' | 'stop' | 'follow' | 'stay';
+  readonly way: 'move' | 'stop' | 'continue' | 'follow' | 'stay';
+  /** What is answered to the pause hook of the deployment. */
+  readonly answer?: HookAnswer | undefined;
   /** `performance.now()` before the service was read; just now when absent. */
   readonly readAt?: number | undefined;
   /** Which moves come before it; none when absent. */

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { awsErrorText, isPassing, isThrottling } from '../aws/errors.ts';
 import { optional } from '../aws/optional.ts';
 import { secondsSince } from '../events.ts';
-import { stopRecord } from '../aws/rollouts.ts';
+import { answerHook, stopRecord } from '../aws/rollouts.ts';
 import { tasksOf } from '../aws/tasks.ts';
 import { afterAnswer, afterFailure, NO_POLLS, pauseBefore, slower } from '../core/pacing.ts';
 import type { TargetGroup } from '../core/load-balancer.ts';
@@ -199,7 +199,7 @@ export async function perform(
       }
     case 'stop-deployment':
       try {
-        return { kind: 'stop-answer', answer: await stopRecord(ecs, task.record) };
+        return { kind: 'stop-answer', answer: await rollBackRecord(ecs, task, pause) };
       } catch (error) {
         return isRefused(error)
           ? { kind: 'not-moved-back', error: reportable(error), isLost: false }
@@ -236,6 +236,24 @@ async function askBalancer(
     tools.signal.throwIfAborted();
     return { kind: 'targets-unreadable', denied: false };
   }
+}
+
+/** Refuses the pause hook of a deployment, or stops the deployment where there is none. */
+async function rollBackRecord(
+  ecs: RolloutTools['ecs'],
+  { record, hook }: Extract<Task, { kind: 'stop-deployment' }>,
+  pause: number,
+): Promise<'stopped' | 'refused' | 'unknown'> {
+  if (hook !== undefined) {
+    try {
+      const answer = await answerHook(ecs, { record, hook, action: 'ROLLBACK' }, pause);
+      return answer === 'answered' ? 'stopped' : 'unknown';
+    } catch (error) {
+      // The hook was answered in the meantime, or only stopping is allowed.
+      if (!isRefused(error)) throw error;
+    }
+  }
+  return stopRecord(ecs, record);
 }
 
 async function moveBack(

@@ -119,6 +119,8 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
     logs,
     faults: scene.faults ?? [],
     targetGroups,
+    weightLag: scene.weightLag,
+    quickStages: scene.quickStages,
   });
   handlers.push(embedded.handle, ecr.handle);
   const { service = {}, container = {}, hasFailed = false, express } = scene;

@@ -35,6 +35,10 @@ export type Act =
   | 'deploy-the-same'
   | 'stop-an-old-task'
   | 'stop-the-deployment'
+  | 'approve-the-deployment'
+  | 'refuse-the-deployment'
+  /** Deploys until as many deployments as ECS allows have tasks that scale-in protection keeps. */
+  | 'pile-up-deployments'
   | 'protect-old-tasks'
   | 'delete-service'
   | 'delete-repository'
@@ -84,6 +88,10 @@ export interface Scenario {
   readonly targetGroup?: Partial<TargetGroup>;
   /** The target group that somebody made the production rule forward to. */
   readonly productionGroup?: string;
+  /** Seconds for which records show the traffic weights of the step before. */
+  readonly weightLag?: number;
+  /** Stages take no time beside their hooks and bake times. */
+  readonly quickStages?: boolean;
   /** Number of findings in the scan of every image, by severity. */
   readonly scanFindings?: Readonly<Record<string, number>>;
 }
@@ -158,12 +166,17 @@ const LAMBDA_HOOK = {
   lifecycleStages: ['POST_TEST_TRAFFIC_SHIFT'],
 };
 
-function pause(timeoutConfiguration?: object) {
+function pause(timeoutConfiguration?: object, ...stages: readonly string[]) {
   return {
     targetType: 'PAUSE',
-    lifecycleStages: ['POST_TEST_TRAFFIC_SHIFT'],
+    lifecycleStages: stages.length > 0 ? stages : ['POST_TEST_TRAFFIC_SHIFT'],
     ...(timeoutConfiguration && { timeoutConfiguration }),
   };
+}
+
+/** Blue/green with these hooks. */
+function hooked(...lifecycleHooks: readonly object[]) {
+  return strategy('BLUE_GREEN', { lifecycleHooks });
 }
 
 const WATCH_READS = /^ecs:(DescribeServices|DescribeServiceDeployments|ListServiceDeployments)$/;
@@ -515,22 +528,116 @@ const DEFINITIONS = {
       canaryConfiguration: { canaryPercent: 10, canaryBakeTimeInMinutes: 1 },
     }),
   },
+  'blue-green-alarm': {
+    group: 'strategy',
+    summary: 'blue/green; an alarm fires in the bake time, and the traffic returns',
+    service: strategy('BLUE_GREEN', {
+      bakeTimeInMinutes: 5,
+      alarms: { alarmNames: ['backend-5xx'], enable: true, rollback: true },
+    }),
+    faults: [{ name: 'alarm' }],
+  },
+  'weights-lag': {
+    group: 'strategy',
+    summary: 'traffic shifts in two steps, and ECS shows each of them late',
+    service: strategy('LINEAR', {
+      linearConfiguration: { stepPercent: 50, stepBakeTimeInMinutes: 1 },
+      bakeTimeInMinutes: 1,
+    }),
+    weightLag: 9,
+  },
+  'quick-stages': {
+    group: 'strategy',
+    summary: 'blue/green whose stages are too short to be seen',
+    service: strategy('BLUE_GREEN', { bakeTimeInMinutes: 1 }),
+    quickStages: true,
+  },
+  'vpc-lattice': {
+    group: 'strategy',
+    summary: 'blue/green without a load balancer, behind VPC Lattice',
+    service: {
+      ...configured({ strategy: 'BLUE_GREEN', bakeTimeInMinutes: 1 }),
+      vpcLatticeConfigurations: [
+        {
+          roleArn: `arn:aws:iam::${ACCOUNT}:role/ecsInfrastructureRole`,
+          targetGroupArn: `arn:aws:vpc-lattice:${REGION}:${ACCOUNT}:targetgroup/tg-0123456789abcdef0`,
+          portName: 'http',
+          advancedConfiguration: {
+            alternateTargetGroupArn: `arn:aws:vpc-lattice:${REGION}:${ACCOUNT}:targetgroup/tg-0123456789abcdef1`,
+            productionListenerRule: `arn:aws:vpc-lattice:${REGION}:${ACCOUNT}:service/svc-0/listener/listener-0/rule/rule-0`,
+          },
+        },
+      ],
+    },
+    container: { portMappings: [{ name: 'http', containerPort: 8080 }] },
+  },
+  'invalid-network': {
+    group: 'strategy',
+    summary: 'a target group is not in the listener rules, and ECS rolls back',
+    service: strategy('BLUE_GREEN'),
+    faults: [{ name: 'invalid-network' }],
+  },
   paused: {
     group: 'strategy',
-    summary: 'a pause hook waits for approval: aws ecs continue-service-deployment',
-    service: strategy('BLUE_GREEN', { lifecycleHooks: [pause()] }),
+    summary: 'a pause hook waits for approval: ecsdeploy continue',
+    service: hooked(pause()),
+  },
+  'paused-early': {
+    group: 'strategy',
+    summary: 'a pause hook waits before the first new task is started',
+    service: hooked(pause(undefined, 'PRE_SCALE_UP')),
+  },
+  'paused-before-production': {
+    group: 'strategy',
+    summary: 'a pause hook waits before the production traffic shifts',
+    service: hooked(pause(undefined, 'PRE_PRODUCTION_TRAFFIC_SHIFT')),
+  },
+  'paused-after-production': {
+    group: 'strategy',
+    summary: 'a pause hook waits after the production traffic has shifted',
+    service: hooked(pause(undefined, 'POST_PRODUCTION_TRAFFIC_SHIFT')),
+  },
+  'paused-twice': {
+    group: 'strategy',
+    summary: 'a pause hook waits at two stages, one after the other',
+    service: hooked(pause(undefined, 'POST_SCALE_UP', 'POST_TEST_TRAFFIC_SHIFT')),
+  },
+  'two-pauses': {
+    group: 'strategy',
+    summary: 'two pause hooks wait at the same stage',
+    service: hooked(pause(), pause()),
+  },
+  'pause-beside-lambda': {
+    group: 'strategy',
+    summary: 'a pause hook and a Lambda hook at the same stage: both must let it continue',
+    service: hooked(pause(), LAMBDA_HOOK),
   },
   'pause-timeout': {
     group: 'strategy',
     summary: 'no one approves within a minute, and ECS rolls back',
-    service: strategy('BLUE_GREEN', {
-      lifecycleHooks: [pause({ timeoutInMinutes: 1, action: 'ROLLBACK' })],
-    }),
+    service: hooked(pause({ timeoutInMinutes: 1, action: 'ROLLBACK' })),
+  },
+  'pause-continues': {
+    group: 'strategy',
+    summary: 'no one approves within a minute, and ECS continues',
+    service: hooked(pause({ timeoutInMinutes: 1, action: 'CONTINUE' })),
+  },
+  'pause-approved': {
+    group: 'strategy',
+    summary: 'someone else approves the deployment',
+    service: hooked(pause()),
+    acts: [{ at: 150, act: 'approve-the-deployment' }],
+  },
+  'pause-refused': {
+    group: 'strategy',
+    summary: 'someone else refuses the deployment',
+    service: hooked(pause()),
+    acts: [{ at: 150, act: 'refuse-the-deployment' }],
   },
   'hook-failed': {
     group: 'strategy',
     summary: 'a Lambda hook fails the deployment',
-    service: strategy('BLUE_GREEN', { lifecycleHooks: [LAMBDA_HOOK] }),
+    service: hooked(LAMBDA_HOOK),
     faults: [{ name: 'hook-failed' }],
   },
   express: expressMode('an Express service, whose task definition Express Mode makes', 'managed'),
@@ -560,6 +667,24 @@ const DEFINITIONS = {
   'express-reset': expressMode('the connection of the update breaks', 'managed', {
     trouble: [{ actions: /^ecs:UpdateExpressGatewayService$/, answer: CUT, times: 1 }],
   }),
+  'hook-role': {
+    group: 'strategy',
+    summary: 'ECS cannot assume the role of a Lambda hook',
+    service: hooked(LAMBDA_HOOK),
+    faults: [{ name: 'hook-role' }],
+  },
+  'hook-unreachable': {
+    group: 'strategy',
+    summary: 'ECS cannot call a Lambda hook',
+    service: hooked(LAMBDA_HOOK),
+    faults: [{ name: 'hook-unreachable' }],
+  },
+  'hook-unparsable': {
+    group: 'strategy',
+    summary: 'a Lambda hook gives no valid answer',
+    service: hooked(LAMBDA_HOOK),
+    faults: [{ name: 'hook-unparsable' }],
+  },
   superseded: {
     group: 'people',
     summary: 'someone else deploys another revision during the rollout',
@@ -734,6 +859,12 @@ const DEFINITIONS = {
     group: 'before',
     summary: 'the service is deployed by CodeDeploy',
     service: { deploymentController: { type: 'CODE_DEPLOY' } },
+  },
+  'five-deployments': {
+    group: 'before',
+    summary: 'scale-in protection keeps tasks of as many deployments as ECS allows',
+    service: { desiredCount: 1, ...configured({ maximumPercent: 600 }) },
+    acts: [{ at: 0, act: 'pile-up-deployments' }],
   },
   external: {
     group: 'before',

@@ -29,12 +29,18 @@ interface StageParts {
 
 const SERVICE = { cluster: CLUSTER_NAME, service: SERVICE_NAME };
 const PROTECTION_MINUTES = 10;
+const LONG_PROTECTION_MINUTES = 2880;
+/** More than the scheduler needs to count a running task as healthy. */
+const SETTLING_SECONDS = 60;
+/** ECS starts no deployment beside as many (docs/explanation/how-ecs-behaves.md#request-limits). */
+const MOST_DEPLOYMENTS = 5;
 
 /** Calls an ECS operation in process; the result is the wire's JSON. */
 type Call = (name: string, input: Record<string, unknown>) => Promise<any>; // oxlint-disable-line typescript/no-explicit-any
 
 /** Creates the stage for a scene, whose times count from the first update of the service. */
-export function createStage(scene: Scene, { clock, ecs, ecr }: StageParts): Stage {
+export function createStage(scene: Scene, parts: StageParts): Stage {
+  const { clock, ecs } = parts;
   const { staleSeconds = 0, trouble = [], acts = [] } = scene;
   const left = new Map(trouble.map((item) => [item, item.times ?? Infinity]));
   const before = new Map<string, unknown>();
@@ -44,7 +50,7 @@ export function createStage(scene: Scene, { clock, ecs, ecr }: StageParts): Stag
   const performOnce = async (cue: 0 | 'read' | 'register') => {
     if (done.has(cue)) return;
     done.add(cue);
-    for (const { at, act } of acts) if (at === cue) await perform(call, ecr, ecs, act);
+    for (const { at, act } of acts) if (at === cue) await perform(call, parts, act);
   };
   const isOn = ({ after, seconds = Infinity }: Trouble) => {
     if (after === undefined) return true;
@@ -76,7 +82,7 @@ export function createStage(scene: Scene, { clock, ecs, ecr }: StageParts): Stag
       for (const { at, act } of acts) {
         if (typeof at === 'string' || at === 0) continue;
         // An act that is no longer possible has no effect.
-        clock.after(at, () => void perform(call, ecr, ecs, act).catch(() => undefined));
+        clock.after(at, () => void perform(call, parts, act).catch(() => undefined));
       }
       return answer;
     };
@@ -107,7 +113,7 @@ export function createStage(scene: Scene, { clock, ecs, ecr }: StageParts): Stag
   };
 }
 
-async function perform(call: Call, ecr: Operations, ecs: Ecs, act: Act): Promise<void> {
+async function perform(call: Call, { clock, ecr, ecs }: StageParts, act: Act): Promise<void> {
   if (typeof act === 'object') {
     await call('UpdateService', { ...SERVICE, ...act });
     return;
@@ -117,6 +123,21 @@ async function perform(call: Call, ecr: Operations, ecs: Ecs, act: Act): Promise
     const { tasks: found } = await call('DescribeTasks', { ...SERVICE, tasks: taskArns });
     return found as readonly { taskArn: string; taskDefinitionArn: string }[];
   };
+  const pause = (seconds: number) =>
+    new Promise<void>((resolve) => {
+      clock.after(seconds, resolve);
+    });
+  const running = async () => {
+    const { services } = await call('DescribeServices', { ...SERVICE, services: [SERVICE_NAME] });
+    return services[0].runningCount as number;
+  };
+  const protect = async (expiresInMinutes: number) =>
+    call('UpdateTaskProtection', {
+      ...SERVICE,
+      tasks: (await tasks()).map(({ taskArn }) => taskArn),
+      protectionEnabled: true,
+      expiresInMinutes,
+    });
   switch (act) {
     case 'deploy-another': {
       const { taskDefinition } = await call('DescribeTaskDefinition', {
@@ -151,13 +172,30 @@ async function perform(call: Call, ecr: Operations, ecs: Ecs, act: Act): Promise
       await call('StopServiceDeployment', { serviceDeploymentArn, stopType: 'ROLLBACK' });
       return;
     }
-    case 'protect-old-tasks':
-      await call('UpdateTaskProtection', {
-        ...SERVICE,
-        tasks: (await tasks()).map(({ taskArn }) => taskArn),
-        protectionEnabled: true,
-        expiresInMinutes: PROTECTION_MINUTES,
+    case 'approve-the-deployment':
+    case 'refuse-the-deployment': {
+      const { services } = await call('DescribeServices', { ...SERVICE, services: [SERVICE_NAME] });
+      const serviceDeploymentArn = services[0].currentServiceDeployment;
+      const { serviceDeployments } = await call('DescribeServiceDeployments', {
+        serviceDeploymentArns: [serviceDeploymentArn],
       });
+      const { hookId } = serviceDeployments[0].lifecycleHookDetails.at(-1);
+      const action = act === 'approve-the-deployment' ? 'CONTINUE' : 'ROLLBACK';
+      await call('ContinueServiceDeployment', { serviceDeploymentArn, hookId, action });
+      return;
+    }
+    case 'protect-old-tasks':
+      await protect(PROTECTION_MINUTES);
+      return;
+    case 'pile-up-deployments':
+      await protect(LONG_PROTECTION_MINUTES);
+      for (let count = 2; count <= MOST_DEPLOYMENTS; count += 1) {
+        await call('UpdateService', { ...SERVICE, forceNewDeployment: true });
+        // A deployment that is superseded stays only if it has a healthy task.
+        while ((await running()) < count) await pause(1);
+        await pause(SETTLING_SECONDS);
+        await protect(LONG_PROTECTION_MINUTES);
+      }
       return;
     case 'delete-service':
       await call('DeleteService', { ...SERVICE, force: true });

@@ -12,6 +12,8 @@ import { readOrder } from './order.ts';
 export interface Section extends Source {
   /** The entries of `services`, each with a value for `service`; undefined without the list. */
   readonly services: readonly Source[] | undefined;
+  /** The entries of `images`, by name; undefined without the map. */
+  readonly images: ReadonlyMap<string, Source> | undefined;
 }
 
 /** A config file. */
@@ -32,13 +34,19 @@ const CONFIG_NAMES = [
 const keysOf = (where: 'top' | 'build' | 'service' | 'entry') =>
   SETTING_KEYS.filter((key) => settingOf(key).file === where);
 
-/** The keys of the top level, of an environment, of an entry of `services` and of `build`. */
+const SECTION_KEYS = [...keysOf('top'), 'build', 'images', ...keysOf('service'), 'image'] as const;
+
+/**
+ * The keys of the top level, of an environment, of an entry of `services`, of `build` and of an entry
+ * of `images`. The key `image` names an entry of `images`; the setting of that name is a reference.
+ */
 export const FILE_KEYS = {
-  file: [...keysOf('top'), 'build', ...keysOf('service'), 'services', 'environments'],
-  environment: [...keysOf('top'), 'build', ...keysOf('service'), 'services'],
-  service: [...keysOf('service'), ...keysOf('entry')],
+  file: [...SECTION_KEYS, 'services', 'environments'],
+  environment: [...SECTION_KEYS, 'services'],
+  service: [...keysOf('service'), ...keysOf('entry'), 'image'],
   build: keysOf('build'),
-} as const;
+  image: ['repository', 'extraTags', 'platform', ...keysOf('build')],
+} as const satisfies Readonly<Record<string, readonly string[]>>;
 
 /** Where the nodes of a file are, and what is wrong with them. */
 interface Reading {
@@ -143,12 +151,18 @@ function readSection(
   const values: Partial<Record<SettingKey, unknown>> = {};
   const environments = new Map<string, Section>();
   let services: readonly Source[] | undefined;
+  let images: ReadonlyMap<string, Source> | undefined;
+  let imageName: string | undefined;
   for (const { key, value, place } of entries(map, FILE_KEYS[kind], reading)) {
     if (key === 'build') {
       if (isMap(value)) readKeys(value, FILE_KEYS.build, 'build.', values, reading);
       else if (!isNull(value)) problems.push(`${place}: "build" must hold keys and values`);
     } else if (key === 'services') {
       services = readServices(value, place, reading);
+    } else if (key === 'images') {
+      images = readImages(value, place, reading);
+    } else if (key === 'image') {
+      imageName = readName(value, place, reading);
     } else if (key === 'environments') {
       if (!isMap(value)) {
         problems.push(`${place}: "environments" must hold one section for each name`);
@@ -171,7 +185,39 @@ function readSection(
   if (values.service !== undefined && services !== undefined) {
     problems.push(`${at(map)}: use either "service" or "services", not both`);
   }
-  return { values, services, environments, ...sourceAt(map, at) };
+  return { values, services, images, imageName, environments, ...sourceAt(map, at) };
+}
+
+function readImages(
+  node: Node | null,
+  place: string,
+  reading: Reading,
+): ReadonlyMap<string, Source> | undefined {
+  const { at, problems } = reading;
+  const form = '"images" must hold a section for each name, such as { api: { context: api } }';
+  if (!isMap(node) || node.items.length === 0) {
+    problems.push(`${place}: ${form}`);
+    return undefined;
+  }
+  return new Map(
+    node.items.flatMap((pair) => {
+      const name = keyOf(pair);
+      const values: Partial<Record<SettingKey, unknown>> = {};
+      if (!isMap(pair.value)) {
+        problems.push(`${at(pair.key as Node)}: the image "${name}" must hold keys and values`);
+        return [];
+      }
+      readKeys(pair.value, FILE_KEYS.image, `images.${name}.`, values, reading);
+      return [[name, { values, ...sourceAt(pair.value, at) }] as const];
+    }),
+  );
+}
+
+/** The name of an entry of `images`. */
+function readName(node: Node | null, place: string, { problems }: Reading): string | undefined {
+  if (isScalar(node) && !isNull(node)) return String(node.value);
+  problems.push(`${place}: "image" must be the name of one of "images"`);
+  return undefined;
 }
 
 function readServices(
@@ -192,7 +238,7 @@ function readServices(
       return [];
     }
     const values: Partial<Record<SettingKey, unknown>> = {};
-    readKeys(item, FILE_KEYS.service, '', values, reading);
+    const imageName = readKeys(item, FILE_KEYS.service, '', values, reading);
     if (values.service === undefined) {
       problems.push(`${at(item)}: an entry of "services" needs the key "service"`);
       return [];
@@ -204,24 +250,29 @@ function readServices(
       );
     }
     seen.add(identity);
-    return [{ values, ...sourceAt(item, at) }];
+    return [{ values, imageName, ...sourceAt(item, at) }];
   });
   readOrder(entries, problems);
   return entries;
 }
 
+/** Reads the values of settings, and returns the name under `image`. */
 function readKeys(
   map: YAMLMap,
   known: readonly SettingKey[],
   prefix: string,
   values: Partial<Record<SettingKey, unknown>>,
   reading: Reading,
-): void {
+): string | undefined {
+  let imageName: string | undefined;
   for (const { key, value, place } of entries(map, known, reading)) {
-    if (isNull(value)) continue;
     const label = `${place}: "${prefix}${key}"`;
-    readInto(values, key as SettingKey, value?.toJSON(), label, reading.problems);
+    if (key === 'image') imageName = readName(value, place, reading);
+    else if (!isNull(value)) {
+      readInto(values, key as SettingKey, value?.toJSON(), label, reading.problems);
+    }
   }
+  return imageName;
 }
 
 const sourceAt = (map: YAMLMap | null, at: Reading['at']): Omit<Source, 'values'> => ({

@@ -5,7 +5,18 @@ import { EcsDeployError } from '../errors.ts';
 import { readConfigFile } from './config-file.ts';
 import type { ConfigFile, Section } from './config-file.ts';
 import { readEnvFile } from './env-file.ts';
-import { longFlag, readInto, SETTING_KEYS, settingOf, variableOf, waysToGive } from './lookup.ts';
+import { buildsAll, chooseImage, imageConflicts, imageSettings, imageSources } from './images.ts';
+import type { ImageSettings, ImageTarget } from './images.ts';
+import {
+  giverOf,
+  longFlag,
+  pick,
+  readInto,
+  SETTING_KEYS,
+  settingOf,
+  variableOf,
+  waysToGive,
+} from './lookup.ts';
 import type { KeyOf, Layer, SettingKey, Settings, Source } from './lookup.ts';
 import { readOrder, serviceOf } from './order.ts';
 import type { Order } from './order.ts';
@@ -32,14 +43,18 @@ const PLAIN_KEYS = [
 export type Target = Pick<Settings, TargetKey> & {
   readonly cluster: string;
   readonly service: string;
+  /** The name of its image in `images`; undefined for a config without them. */
+  readonly imageName: string | undefined;
   /** Undefined for a service that is not an entry of `services`. */
   readonly order?: Order;
 };
 
 /** All settings of one run, merged and checked. */
-export interface Config extends Omit<Settings, 'service' | 'dockerfile' | 'after'> {
-  /** Absolute. */
-  readonly dockerfile: string;
+export interface Config
+  extends
+    Omit<Settings, 'service' | 'after' | keyof ImageSettings>,
+    // Of the image of the top level.
+    ImageSettings {
   /** The config file that was read, absolute; undefined when there is none. */
   readonly file: string | undefined;
   /** The folder of the config file, else the current one, where `build.before` runs; absolute. */
@@ -48,6 +63,8 @@ export interface Config extends Omit<Settings, 'service' | 'dockerfile' | 'after
   readonly secretsDirectory: string;
   /** The services to work on, in the order of the config; empty when none is named. */
   readonly targets: readonly Target[];
+  /** The images to build, in the order of the config; with --service, those of these services. */
+  readonly images: readonly ImageTarget[];
 }
 
 /** The settings that a command can read: those that it takes, and what limits every call. */
@@ -92,6 +109,9 @@ export function resolveConfig(sources: Sources): Config {
     ({ services, values }) => services !== undefined || values.service !== undefined,
   );
   const listed = listOwner?.services;
+  const images = imageSources(layers, sections);
+  const imageOf = (service: string, owners: readonly Source[]) =>
+    chooseImage(service, owners, images, problems);
   // A path is relative to where it is written.
   const base = given.taskDefinition === undefined ? directory : sources.directory;
   const readEnv = envReader(sources, directory, problems);
@@ -99,14 +119,15 @@ export function resolveConfig(sources: Sources): Config {
   const targets =
     listOwner === undefined || listed === undefined
       ? [...new Set((pick(layers, 'service') ?? []) as readonly string[])].map((service) =>
-          targetOf(layers, service, settingsOf),
+          targetOf(layers, service, settingsOf, imageOf(service, sections)),
         )
       : inOrder(listed, selectServices(listed, [flags, variables], problems), (item) =>
-          // An entry overrides the section that lists it.
           targetOf(
+            // An entry overrides the section that lists it.
             layers.toSpliced(layers.indexOf(listOwner), 0, item),
             serviceOf(item),
             settingsOf,
+            imageOf(serviceOf(item), [item, ...sections]),
           ),
         );
 
@@ -119,22 +140,23 @@ export function resolveConfig(sources: Sources): Config {
     ...[...layers, ...(listed ?? [])].flatMap(contradictions),
     ...(takesVariables(sources) ? targets.flatMap(emptied) : []),
   );
-  const context = resolve(
-    given.context === undefined ? directory : sources.directory,
-    merged.context,
-  );
+  const folders = { current: sources.directory, ofFile: directory };
+  const all = buildsAll(sources.command, giverOf([flags, variables], 'service') !== undefined);
   const config: Config = {
     ...merged,
-    context,
-    dockerfile: resolve(
-      given.dockerfile === undefined ? context : sources.directory,
-      merged.dockerfile ?? 'Dockerfile',
-    ),
+    ...imageSettings(layers, given, folders),
     file: file?.path,
     directory,
     secretsDirectory: directory,
     targets,
+    images: [...images]
+      .filter(
+        ([name]) =>
+          all || name === undefined || targets.some(({ imageName }) => imageName === name),
+      )
+      .map(([name, owners]) => ({ name, ...imageSettings(owners, given, folders) })),
   };
+  problems.push(...imageConflicts(config.images, [flags, variables], sources.command));
   if (problems.length > 0) {
     const ofCommandLine = problems.filter((problem) => /^(?:-|ECSDEPLOY_)/.test(problem)).length;
     throw new EcsDeployError({
@@ -159,10 +181,13 @@ export function requireSettings(
   const missing = keys.filter((key) => {
     if (key === 'service') return config.targets.length === 0;
     if (key === 'cluster') return config.cluster === undefined && !allTargetsHaveCluster(config);
+    if (key === 'repository') return config.images?.some(({ repository }) => !repository);
     return config[key] === undefined;
   });
   if (missing.length === 0) return;
-  const lines = missing.map((key) => `  ${key}: set ${waysToGive(key)}`);
+  const lines = missing.flatMap((key) =>
+    key === 'repository' ? repositoryLines(config.images) : `  ${key}: set ${waysToGive(key)}`,
+  );
   throw new EcsDeployError({
     code: 'setting-missing',
     message: `Required settings are missing:\n${lines.join('\n')}`,
@@ -170,6 +195,14 @@ export function requireSettings(
       config.file === undefined
         ? `no .ecsdeployrc was found in ${config.directory} or in the folders above it in the repository`
         : `the config file is ${config.file}`,
+  });
+}
+
+function repositoryLines(images: Config['images'] = []): string[] {
+  return images.flatMap(({ name, repository }) => {
+    if (repository !== undefined) return [];
+    if (name === undefined) return `  repository: set ${waysToGive('repository')}`;
+    return `  repository of the image ${name}: set "images.${name}.repository" in .ecsdeployrc`;
   });
 }
 
@@ -182,10 +215,11 @@ type TargetSettings = Pick<Settings, TargetKey>;
 function targetOf(
   layers: readonly Source[],
   service: string,
-  settingsOf: (layers: readonly Source[]) => TargetSettings,
+  settingsFrom: (layers: readonly Source[]) => TargetSettings,
+  imageName: string | undefined,
 ): Target {
   const cluster = (pick(layers, 'cluster') ?? '') as string;
-  return { service, cluster, ...settingsOf(layers) };
+  return { service, cluster, imageName, ...settingsFrom(layers) };
 }
 
 /** The targets of the selected entries, with their places in the order of all. */
@@ -318,19 +352,12 @@ const EXCLUSIVE: readonly (readonly [SettingKey, SettingKey])[] = [
   ['noWait', 'poll'],
   ['noWait', 'maxFailures'],
   ['noWait', 'onFailure'],
+  ['noWait', 'until'],
 ];
 
 function exclusiveFlags({ values, nameOf }: Source): string[] {
   return EXCLUSIVE.filter((keys) => keys.every((key) => values[key] !== undefined)).map(
     ([one, other]) => `${nameOf(one)} and ${nameOf(other)} cannot be used together`,
-  );
-}
-
-/** The first of the sources that gives a setting, with the value. */
-function giverOf<K extends SettingKey>(sources: readonly Source[], key: K) {
-  const giver = sources.find(({ values }) => values[key] !== undefined);
-  return (
-    giver && { value: giver.values[key] as NonNullable<Settings[K]>, label: giver.nameOf(key) }
   );
 }
 
@@ -348,13 +375,6 @@ function selectServices(
     );
   }
   return listed.filter((item) => wanted.value.includes(serviceOf(item)));
-}
-
-function pick(layers: readonly Source[], key: SettingKey): unknown {
-  const row = settingOf(key);
-  const found = layers.map(({ values }) => values[key]).filter((value) => value !== undefined);
-  if (row.merge !== true) return found[0] ?? row.default;
-  return Object.fromEntries(found.toReversed().flatMap((map) => Object.entries(map as object)));
 }
 
 function variableValues(environment: Sources['environment']): Layer {

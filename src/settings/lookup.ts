@@ -29,6 +29,8 @@ export type Layer = Readonly<Partial<Record<SettingKey, unknown>>>;
 /** The values that one source gives, and how messages name them. */
 export interface Source {
   readonly values: Layer;
+  /** The image of `images` that the source chooses for its service; flags cannot. */
+  readonly imageName?: string | undefined;
   /** File and line, with a colon and a space behind; empty for flags and variables. */
   readonly place: string;
   readonly nameOf: (key: SettingKey) => string;
@@ -78,4 +80,20 @@ export function readInto(
   } catch (error) {
     problems.push(`${label}: ${(error as Error).message}`);
   }
+}
+
+/** The first of the sources that gives a setting, with the value. */
+export function giverOf<K extends SettingKey>(sources: readonly Source[], key: K) {
+  const giver = sources.find(({ values }) => values[key] !== undefined);
+  return (
+    giver && { value: giver.values[key] as NonNullable<Settings[K]>, label: giver.nameOf(key) }
+  );
+}
+
+/** The merged value of a setting: of the first source that gives it, of all for a map, or the default. */
+export function pick(layers: readonly Source[], key: SettingKey): unknown {
+  const row = settingOf(key);
+  const found = layers.map(({ values }) => values[key]).filter((value) => value !== undefined);
+  if (row.merge !== true) return found[0] ?? row.default;
+  return Object.fromEntries(found.toReversed().flatMap((map) => Object.entries(map as object)));
 }

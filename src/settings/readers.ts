@@ -387,6 +387,41 @@ const buildSecret: Reader<BuildSecret> = {
 /** Build secrets. */
 export const secrets: Reader<readonly BuildSecret[]> = listOf(buildSecret, (value) => [value]);
 
+/** A build cache in the notation of `docker buildx build`, e.g. `type=registry,ref=app:cache`. */
+export interface BuildCache {
+  readonly type: string;
+  readonly attributes: Named;
+}
+
+const CACHE_TYPES = ['registry', 'inline', 'gha', 's3', 'azblob'];
+
+const buildCache: Reader<BuildCache> = {
+  schema: { type: ['string', 'object'] },
+  read: (value) => {
+    // As for docker, a name alone is an image in a registry.
+    const given = typeof value === 'string' && !value.includes('=') ? { ref: value } : value;
+    const pairs = typeof given === 'string' ? given.split(',').map((part) => part.trim()) : given;
+    const form = 'type=TYPE,KEY=VALUE, e.g. type=registry,ref=REPOSITORY:buildcache,mode=max';
+    const attributes = Object.fromEntries(
+      entriesOf(pairs, form).map(([key, item]) => [key, plain.read(item)]),
+    );
+    const { type = 'registry', ...rest } = attributes;
+    if (type === 'local') {
+      throw new Error(
+        'type=local is not supported: use type=registry, or restore the folder of a runner with type=gha',
+      );
+    }
+    if (!CACHE_TYPES.includes(type)) {
+      throw invalid(`of type ${CACHE_TYPES.join(', ')}`, type, didYouMean(type, CACHE_TYPES));
+    }
+    if (type === 'registry') reference.read(rest['ref'] ?? '');
+    return { type, attributes: rest };
+  },
+};
+
+/** Build caches. */
+export const caches: Reader<readonly BuildCache[]> = listOf(buildCache, (value) => [value]);
+
 /** An SSH agent that build steps can use; the user's own agent when there is no socket. */
 export interface ForwardedAgent {
   readonly id: string;

@@ -2,6 +2,7 @@ import { CHECK_NAMES } from '../core/check-names.ts';
 import {
   agents,
   anyOf,
+  caches,
   cluster,
   command,
   commit,
@@ -40,6 +41,7 @@ export type CommandName =
   | 'rollout'
   | 'deploy'
   | 'rollback'
+  | 'continue'
   | 'status'
   | 'diagnose'
   | 'logs'
@@ -94,7 +96,7 @@ function setting<T>(row: Setting<T>): Setting<T> {
 
 const BUILDERS = ['push', 'deploy', 'verify'] as const;
 const RENDERERS = ['render', 'deploy', 'verify'] as const;
-const MOVERS = ['rollout', 'deploy', 'rollback'] as const;
+const MOVERS = ['rollout', 'deploy', 'rollback', 'continue'] as const;
 
 /** The settings; each row is the only place that names its flag, config key and meaning. */
 export const SETTINGS = {
@@ -380,6 +382,47 @@ export const SETTINGS = {
     flags: '--from-commit [ref]',
     commands: BUILDERS,
     meaning: 'build from a checkout of a commit, or of HEAD, without changed and untracked files',
+  }),
+  paths: setting({
+    reader: names,
+    group: 'Image',
+    file: 'build',
+    commands: BUILDERS,
+    meaning:
+      'files and folders, relative to the config file: the build gets only these, and only their changes give a new tag',
+    example: '[services/api, package.json]',
+  }),
+  cache: setting({
+    reader: yes,
+    group: 'Image',
+    file: 'build',
+    default: false,
+    commands: BUILDERS,
+    meaning: 'keep the cache of all build stages in the repository, as buildcache; CI writes it',
+    example: 'true',
+  }),
+  cacheFrom: setting({
+    reader: caches,
+    group: 'Image',
+    rare: true,
+    flags: '--cache-from <cache>',
+    file: 'build',
+    default: [],
+    commands: BUILDERS,
+    meaning: 'build cache to read, as for docker buildx, e.g. type=registry,ref=REF (repeatable)',
+    example: '["type=registry,ref=registry/app:cache"]',
+  }),
+  cacheTo: setting({
+    reader: caches,
+    group: 'Image',
+    rare: true,
+    flags: '--cache-to <cache>',
+    file: 'build',
+    default: [],
+    commands: BUILDERS,
+    meaning:
+      'build cache to write, e.g. type=registry,ref=REF,mode=max or type=gha,mode=max (repeatable)',
+    example: '["type=registry,ref=registry/app:cache,mode=max"]',
   }),
   noCache: setting({
     reader: yes,
@@ -695,6 +738,31 @@ export const SETTINGS = {
     default: false,
     commands: MOVERS,
     meaning: "don't wait for the deployment to finish",
+  }),
+  until: setting({
+    reader: oneOf('finished', 'serving', 'paused'),
+    group: 'Rollout',
+    rare: true,
+    flags: '--until <stage>',
+    default: 'finished',
+    commands: MOVERS,
+    meaning:
+      'stop watching once the deployment is finished, serving (has all production traffic) or paused (default: finished)',
+  }),
+  hook: setting({
+    reader: name,
+    group: 'Rollout',
+    flags: '--hook <id>',
+    commands: ['continue'],
+    meaning: 'pause hook to answer, if several wait',
+  }),
+  rollback: setting({
+    reader: yes,
+    group: 'Rollout',
+    flags: '--rollback',
+    default: false,
+    commands: ['continue'],
+    meaning: 'refuse the deployment: ECS rolls it back',
   }),
   timeout: setting({
     reader: duration,

@@ -88,7 +88,7 @@ test('the key policy and the trust policy are named too', () => {
 const NAMES: PolicyNames = {
   region: 'ap-northeast-2',
   targets: [{ cluster: 'backend', service: 'api' }],
-  repository: 'shop',
+  repositories: ['shop'],
   occasions: new Set(),
 };
 
@@ -121,7 +121,7 @@ test('account, region and partition come from ARNs and URIs, else from the regio
         { cluster, service: 'api' },
         { cluster, service: 'worker' },
       ],
-      repository: '111122223333.dkr.ecr.eu-west-1.amazonaws.com/team/shop',
+      repositories: ['111122223333.dkr.ecr.eu-west-1.amazonaws.com/team/shop'],
     }),
   ).toMatchInlineSnapshot(`
     {
@@ -153,7 +153,7 @@ test('account, region and partition come from ARNs and URIs, else from the regio
       "OptionalTasks": "arn:aws-cn:ecs:cn-north-1:444455556666:task/prod/*",
     }
   `);
-  expect(resources({ region: undefined, targets: [], repository: undefined })).toMatchObject({
+  expect(resources({ region: undefined, targets: [], repositories: [] })).toMatchObject({
     NeededService: 'arn:aws:ecs:*:*:service/*/*',
     NeededRepository: 'arn:aws:ecr:*:*:repository/*',
     NeededRoles: 'arn:aws:iam::*:role/*',

@@ -22,7 +22,7 @@ test.each(REGIONS)('%s is in %s', (region, id, suffix) => {
   for (const command of IAM_COMMANDS) {
     const policy = policyOf(command, {
       targets: [{ cluster: 'c', service: 's' }],
-      repository: `${host}/app`,
+      repositories: [`${host}/app`],
       region,
       occasions: new Set(['createRepository', 'onFailure']),
     });
@@ -47,7 +47,7 @@ test.each(REGIONS)(
 
 test('the partition of an ARN is kept', () => {
   const cluster = 'arn:aws-new:ecs:xx-new-1:444455556666:cluster/prod';
-  const names = { repository: undefined, region: undefined, occasions: new Set<never>() };
+  const names = { repositories: [], region: undefined, occasions: new Set<never>() };
   const policy = policyOf('status', { ...names, targets: [{ cluster, service: 's' }] });
   expect(JSON.stringify(policy)).toContain('arn:aws-new:ecs:xx-new-1:444455556666:service/prod/s');
 });

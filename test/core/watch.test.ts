@@ -14,9 +14,23 @@ import { advance, isNear, openWatch, requestRollback, resultOf } from '../../src
 import type { Action, Seen, WatchedMove, WatchPolicy, WatchState } from '../../src/core/watch.ts';
 import { EcsDeployError } from '../../src/errors.ts';
 import type { Event, EventOf } from '../../src/events.ts';
-import { deployment, old, own, record, service, settings, timeOf } from '../support/ecs-types.ts';
+import {
+  deployment,
+  old,
+  own,
+  pauseHook,
+  record,
+  service,
+  settings,
+  timeOf,
+} from '../support/ecs-types.ts';
 
-const POLICY: WatchPolicy = { maxFailures: 3, onFailure: 'exit', rollbackAsked: false };
+const POLICY: WatchPolicy = {
+  maxFailures: 3,
+  onFailure: 'exit',
+  rollbackAsked: false,
+  until: 'finished',
+};
 
 const move = (more: Partial<WatchedMove> = {}): WatchedMove => ({
   service: service([old({ status: 'PRIMARY' })]),
@@ -131,6 +145,7 @@ describe('progress', () => {
       phase: 'in-progress',
       stage: undefined,
       traffic: undefined,
+      testTraffic: undefined,
       waitsFor: undefined,
       waitsSince: undefined,
       waitsAtMost: undefined,
@@ -141,6 +156,8 @@ describe('progress', () => {
         { ...row, deployment: 'ecs-svc/2', revision: 'app:2', isOurs: true },
         { ...row, deployment: 'ecs-svc/1', revision: 'app:1', running: 2, isServing: true },
       ],
+      hooks: [],
+      alarms: { armed: [], fired: [] },
     });
     expect(actionsOf(seen).slice(0, 5)).toEqual(['wait', 'wait', 'wait', 'wait', 'wait']);
   });
@@ -900,7 +917,7 @@ describe('pauses', () => {
   const paused = (id: string, stage?: string) =>
     record('IN_PROGRESS', {
       stage,
-      paused: { id, expiresAt: '2026-01-01', timeoutAction: 'ROLLBACK' },
+      hooks: [pauseHook(id, { expiresAt: '2026-01-01', timeoutAction: 'ROLLBACK' })],
     });
 
   test('are told once per hook', () => {
@@ -914,12 +931,15 @@ describe('pauses', () => {
     expect(eventsOf(seen, 'rollout-paused')).toEqual([
       {
         kind: 'rollout-paused',
+        cluster: 'backend',
         service: 'api',
         stage: 'POST_TEST',
         hook: 'a',
         record: 'arn:record-2',
         expiresAt: '2026-01-01',
         timeoutAction: 'ROLLBACK',
+        waiting: 1,
+        isAwaited: false,
       },
       expect.objectContaining({ hook: 'b', stage: 'IN_PROGRESS' }),
     ]);

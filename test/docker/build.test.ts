@@ -50,7 +50,8 @@ async function imageOf(context: string): Promise<Record<string, string>> {
       labels: {},
       noCache: true,
       pull: false,
-      cacheFrom: undefined,
+      cacheFrom: [],
+      cacheTo: [],
       secrets: new Map(),
       agents: new Map(),
       login: () => Promise.resolve(undefined),
@@ -118,7 +119,7 @@ describe.skipIf(!HAS_DOCKER)('a folder with everything', () => {
     writeFileSync(join(folder, 'big'), Buffer.alloc(3 << 20, 'x'));
     await listenAt(join(folder, 'socket'));
     execFileSync('mkfifo', [join(folder, 'pipe')]);
-    const { tar } = await packContext(folder, join(folder, 'Dockerfile'));
+    const { tar } = await packContext({ context: folder, dockerfile: join(folder, 'Dockerfile') });
     const packed = await entriesOf(tar as unknown as Readable);
     expect(packed).toEqual({
       '.dockerignore': `file 644 ${Buffer.byteLength(IGNORE)}`,

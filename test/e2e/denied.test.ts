@@ -59,6 +59,14 @@ const PLAYS: Readonly<Record<IamCommand, Play>> = {
       await deployWith(world, '3');
     },
   },
+  continue: {
+    args: ['continue'],
+    options: { scenario: 'paused', speed: 100 },
+    before: async (world) => {
+      const end = await world.run(['deploy', '-q', '--until', 'paused']);
+      expect(end.status, end.stderr).toBe(0);
+    },
+  },
   status: { args: ['status'] },
   diagnose: {
     args: ['diagnose'],
@@ -137,6 +145,7 @@ const WRITES = new Set([
   'ecs:RegisterTaskDefinition',
   'ecs:UpdateService',
   'ecs:StopServiceDeployment',
+  'ecs:ContinueServiceDeployment',
 ]);
 const written = ({ answered }: Played) => answered.filter((action) => WRITES.has(action));
 

@@ -377,6 +377,30 @@ process.stdin.pipe(socket).pipe(process.stdout);
     expect(local.stderr).not.toContain('importing cache manifest');
   });
 
+  test('with paths the build gets only these, and the Dockerfile', async () => {
+    const world = await makeWorld({
+      daemon: true,
+      files: {
+        'one/busybox': program(),
+        'one/x.log': '',
+        'one/deep/page': 'a page',
+        ones: 'not in the paths',
+        two: 'not in the paths',
+        '.dockerignore': '**/*.log\n',
+        Dockerfile: 'FROM scratch\nCOPY . /\nENTRYPOINT ["/one/busybox"]\n',
+        '.ecsdeployrc': `${CONFIG}build: { paths: [one] }\n`,
+      },
+    });
+    const end = await world.run(['push', '--progress', 'json', '--no-cache']);
+    expect(end.status, end.stderr).toBe(0);
+    // The Dockerfile, busybox and the page.
+    expect(sentOf(end).files).toBe(3);
+    change(world, { Dockerfile: 'FROM scratch\nCOPY two /\n' });
+    const outside = await world.run(['push']);
+    expect(outside.status).toBe(5);
+    expect(outside.stderr).toMatch(/two": not found/);
+  });
+
   test('where there is no session the whole context is sent, and that is said', async () => {
     const world = await makeWorld({
       daemon: true,

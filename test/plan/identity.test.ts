@@ -37,6 +37,7 @@ function settingsIn(directory: string, more: Partial<InputSettings> = {}): Input
     context,
     dockerfile: join(context, 'Dockerfile'),
     args: {},
+    paths: undefined,
     target: undefined,
     secrets: [],
     ssh: [],
@@ -434,4 +435,71 @@ test('without a commit, the whole context makes the identity', async () => {
   expect(await read()).toEqual(one);
   write('src/deep/a.c', 'int b;')(folder);
   expect((await read()).inputs).not.toBe(one.inputs);
+});
+
+describe.runIf(HAS_GIT)('with paths', () => {
+  /** The tag of an image that depends on `src` and on what the change can do to the submodule. */
+  const tagOf = async (folder: string, paths = ['src', 'sub']) => {
+    const { tag } = await identityOf(folder, { paths: paths.map((path) => join(folder, path)) });
+    return tag;
+  };
+  const commit: Change = (folder) => commitAll(folder);
+
+  test.each<[string, Change]>([
+    ['a commit elsewhere', all(write('app', 'other'), commit)],
+    ['a change elsewhere', write('app', 'other')],
+    ['a new file elsewhere', write('new', 'x')],
+    ['an ignored file elsewhere', write('out/app.jar', 'x')],
+    ['a skip-worktree file elsewhere', all(flag('skip-worktree'), write('app', 'skipped'))],
+    ['a path that begins with the same letters', all(write('srcs/a.c', 'x'), commit)],
+  ])('the tag stays for %s', async (_, change) => {
+    const folder = makeRepository();
+    const before = await tagOf(folder);
+    expect(before).toMatch(/^tree-[0-9a-f]{40}$/);
+    change(folder);
+    expect(await tagOf(folder)).toBe(before);
+  });
+
+  test.each<[string, Change]>([
+    ['a commit in them', all(write('src/deep/a.c', 'int b;'), commit)],
+    ['a change in them', write('src/deep/a.c', 'int b;')],
+    ['a new file in them', write('src/new', 'x')],
+    ['an ignored file in them', write('src/x.log', 'x')],
+    [
+      'another commit of a submodule',
+      all(write('sub/lib.c', 'x'), (folder) => commitAll(join(folder, 'sub'))),
+    ],
+    ['a change in a submodule', write('sub/lib.c', 'x')],
+    ['a commit of the Dockerfile', all(write('Dockerfile', 'FROM scratch'), commit)],
+    ['a change of the Dockerfile', write('Dockerfile', 'FROM scratch')],
+    ['a commit of the .dockerignore', all(write('.dockerignore', 'x'), commit)],
+    [
+      'a nested repository',
+      (folder) => {
+        write('src/nested/file', 'one')(folder);
+        commitAll(join(folder, 'src/nested'));
+      },
+    ],
+  ])('the tag changes for %s', async (_, change) => {
+    const folder = makeRepository();
+    const before = await tagOf(folder);
+    change(folder);
+    expect(await tagOf(folder)).not.toBe(before);
+  });
+
+  test('a folder of a submodule changes with the commit of the submodule', async () => {
+    const folder = makeRepository();
+    const before = await tagOf(folder, ['sub/lib.c']);
+    write('sub/lib.c', 'x')(folder);
+    commitAll(join(folder, 'sub'));
+    expect(await tagOf(folder, ['sub/lib.c'])).not.toBe(before);
+  });
+
+  test('the root is everything, and a path that nobody has is refused', async () => {
+    const folder = makeRepository();
+    const before = await tagOf(folder, ['.']);
+    write('new', 'x')(folder);
+    expect(await tagOf(folder, ['.'])).not.toBe(before);
+    await expect(tagOf(folder, ['scr'])).rejects.toThrow(`There is no ${join(folder, 'scr')}`);
+  });
 });

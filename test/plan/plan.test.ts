@@ -15,13 +15,20 @@ import type { Plan, PlanInput } from '../../src/plan/plan.ts';
 import type { Config, Target } from '../../src/settings/config.ts';
 import { aDeployment, aService, revisionArn } from '../support/ecs-types.ts';
 
-const CONFIG = { skipCheck: [], platform: undefined, showValues: false };
+const CONFIG = {
+  skipCheck: [],
+  platform: undefined,
+  showValues: false,
+  timeout: 1_800_000,
+  cache: false,
+};
 const IMAGE = 'registry/app:new';
 const PINNED = `${IMAGE}@sha256:1`;
 
 const target: Target = {
   cluster: 'backend',
   service: 'api',
+  imageName: undefined,
   container: undefined,
   containerImages: {},
   taskDefinition: undefined,
@@ -124,11 +131,15 @@ function built(
   return { kind: 'built', destination: { value: destination }, build };
 }
 
-const make = (
-  input: Partial<PlanInput>,
+/** Plans with one image, or none. */
+function make(
+  { image, ...input }: Partial<PlanInput> & { readonly image?: ObservedImage },
   config: Partial<typeof CONFIG & Pick<Config, 'pin'>> = {},
-): Plan =>
-  plan({ ...CONFIG, ...config }, { services: [], image: undefined, checked: true, ...input });
+) {
+  const images = image === undefined ? [] : [{ name: undefined, image }];
+  const made = plan({ ...CONFIG, ...config }, { services: [], images, checked: true, ...input });
+  return { ...made, image: made.images[0]?.image };
+}
 
 const failed = ({ findings }: Plan) =>
   findings.filter(({ status }) => status === 'fail').map(({ check }) => check);
@@ -306,6 +317,28 @@ describe('the image', () => {
     expect(made.findings).toContainEqual(
       expect.objectContaining({ check: 'repository', status: 'warn' }),
     );
+  });
+
+  test('keeps no cache where it could not be replaced', () => {
+    const repositoryOf = (exceptFor: readonly string[]) =>
+      ({
+        name: 'app',
+        uri: 'registry/app',
+        mutability: { isImmutable: true, exceptFor },
+      }) as Repository;
+    const warned = (exceptFor: readonly string[], cache: boolean) =>
+      make(
+        { image: built(undefined, undefined, repositoryOf(exceptFor)) },
+        { cache },
+      ).findings.filter(({ status }) => status === 'warn');
+    expect(warned([], false)).toEqual([]);
+    expect(warned(['build*'], true)).toEqual([]);
+    expect(warned([], true)).toEqual([
+      expect.objectContaining({
+        message: expect.stringContaining('registry/app:buildcache is not written'),
+        hint: expect.stringMatching(/--repository-name app .*filter=buildcache$/),
+      }),
+    ]);
   });
 
   test('cannot be built for tasks of two platforms at once', () => {

@@ -17,6 +17,14 @@ import { expectInert, HOSTILE, MARKER } from '../support/hostile.ts';
 import { makeFolder } from '../support/files.ts';
 import { readOutputs } from '../support/runner.ts';
 
+const hookOf = (t: string) => ({
+  hook: t,
+  function: t,
+  status: t,
+  expiresAt: t,
+  timeoutAction: t,
+});
+
 const causeOf = (t: string): Cause => ({
   code: 'unknown',
   summary: t,
@@ -65,6 +73,7 @@ const SAMPLES: {
     {
       image: t,
       builds: true,
+      images: [{ name: t, reference: t, builds: true }],
       services: [
         {
           cluster: t,
@@ -104,7 +113,10 @@ const SAMPLES: {
     { id: '1', name: t, state: 'completed', seconds: 1, known: 2 },
     { id: '2', name: t, state: 'started', seconds: 1, known: 2 },
   ],
-  'build-output': (t) => [{ line: t, step: '2' }],
+  'build-output': (t) => [
+    { line: t, step: '2' },
+    { line: t, step: '2', imageName: t },
+  ],
   built: (t) => [{ platform: t, seconds: 1 }],
   'repository-created': (t) => [{ uri: t }],
   'push-started': () => [{}],
@@ -147,6 +159,7 @@ const SAMPLES: {
       phase: t,
       stage: t,
       traffic: 1,
+      testTraffic: 1,
       waitsFor: undefined,
       waitsSince: t,
       waitsAtMost: 1,
@@ -164,10 +177,41 @@ const SAMPLES: {
         pending: 1,
         failed: 1,
       })),
+      hooks: [hookOf(t), { ...hookOf(t), function: undefined }],
+      alarms: { armed: [t], fired: [t] },
     },
   ],
   'rollout-paused': (t) => [
-    { service: t, stage: t, hook: t, record: t, expiresAt: t, timeoutAction: t },
+    {
+      cluster: t,
+      service: t,
+      stage: t,
+      hook: t,
+      record: t,
+      expiresAt: t,
+      timeoutAction: t,
+      waiting: 2,
+      isAwaited: false,
+    },
+  ],
+  'rollout-continued': (t) => [{ service: t, hook: t }],
+  'rollout-hook': (t) =>
+    ['FAILED', t].map((status) => ({
+      service: t,
+      stage: t,
+      hook: t,
+      function: t,
+      target: `arn:aws:lambda:${t}`,
+      status,
+    })),
+  'rollout-testable': (t) => [
+    {
+      service: t,
+      headers: [
+        { name: t, value: t },
+        { name: t, value: undefined },
+      ],
+    },
   ],
   'service-event': (t) => [{ service: t, message: t, createdAt: t }],
   cause: (t) => [
@@ -284,12 +328,13 @@ const OUTPUTS: {
         serving: t,
         runningByRevision: { [t]: 1 },
         express: { endpoint: t, taskDefinition: t },
+        paused: { hook: t, stage: t, expiresAt: t },
         deployments: [
           {
             id: t,
             status: t,
             taskDefinition: t,
-            rolloutState: t,
+            rolloutState: 'IN_PROGRESS',
             desired: 1,
             running: 1,
             pending: 1,
@@ -298,7 +343,17 @@ const OUTPUTS: {
             image: t,
             tag: t,
             commit: t,
-            serviceDeployment: { status: t, stage: t, failures: 1, threshold: 1, pausedBy: t },
+            serviceDeployment: {
+              status: 'IN_PROGRESS',
+              stage: t,
+              failures: 1,
+              threshold: 1,
+              traffic: 1,
+              testTraffic: 1,
+              pausedBy: t,
+              hooks: [hookOf(t), { ...hookOf(t), function: undefined }],
+              alarms: { armed: [t], fired: [t] },
+            },
           },
         ],
         tasks: [

@@ -200,6 +200,22 @@ const VIEWS: Readonly<Record<string, readonly [RunState, number]>> = {
     ]),
     90,
   ],
+  'several images': [
+    stateOf(
+      ...(['api', 'web', 'job', '결제-서비스'] as const).map(
+        (imageName) => [1, { kind: 'build-started', platform: 'linux/amd64', imageName }] as const,
+      ),
+      [2, { ...step('1', 'RUN npm ci --omit=dev'), imageName: 'api' }],
+      [3, { ...step('1', 'COPY . .', { state: 'completed' }), imageName: 'job' }],
+      [4, { kind: 'built', platform: 'linux/amd64', seconds: 3, imageName: 'web' }],
+      [4, { kind: 'push-started', imageName: 'web' }],
+      [5, { ...layers(12e6), imageName: 'web' }],
+      [6, { kind: 'built', platform: 'linux/amd64', seconds: 3, imageName: 'job' }],
+      [6, { kind: 'push-started', imageName: 'job' }],
+      [7, { kind: 'pushed', digest: 'sha256:1', seconds: 1, layers: [], imageName: 'job' }],
+    ),
+    9,
+  ],
   'several services': [
     stateOf(
       [0, watching('api', 'web', 'worker', '결제-서비스')],

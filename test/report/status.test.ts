@@ -32,6 +32,7 @@ const status: ServiceStatus = {
   serving: arn('app:1'),
   runningByRevision: {},
   express: null,
+  paused: null,
   deployments: [
     {
       ...deployment,
@@ -48,7 +49,11 @@ const status: ServiceStatus = {
         stage: null,
         failures: 1,
         threshold: 3,
+        traffic: null,
+        testTraffic: null,
         pausedBy: null,
+        hooks: [],
+        alarms: { armed: [], fired: [] },
       },
     },
     {

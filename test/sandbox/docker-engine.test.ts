@@ -56,7 +56,7 @@ async function build(options: Options = {}, files: Readonly<Record<string, strin
 /** The last report of each step. */
 function verticesOf(lines: readonly DaemonLine[]): Vertex[] {
   const traces = lines.filter(({ id }) => id === 'moby.buildkit.trace');
-  const all = traces.flatMap(({ aux }) => decodeTrace(String(aux)).vertexes);
+  const all = traces.flatMap(({ aux }) => decodeTrace(Buffer.from(String(aux), 'base64')).vertexes);
   return [...new Map(all.map((vertex) => [vertex.digest, vertex])).values()];
 }
 
@@ -77,7 +77,7 @@ async function push(uri: string, tag: string, password: string): Promise<DaemonL
 test('decoding reverses encoding of a vertex', () => {
   const started = 1_795_411_904_123;
   const vertex = { digest: 'sha256:a', name: '[1/1] COPY ä /b', started };
-  const decode = (encoded: string) => decodeTrace(encoded).vertexes;
+  const decode = (encoded: string) => decodeTrace(Buffer.from(encoded, 'base64')).vertexes;
   expect(decode(encodeVertex(vertex))).toEqual([
     { ...vertex, started: 1_795_411_904.123, completed: undefined, cached: false, error: '' },
   ]);

@@ -293,6 +293,10 @@ test('every fault has a test', () => {
     'spot-interruption',
     'alarm',
     'hook-failed',
+    'hook-role',
+    'hook-unreachable',
+    'hook-unparsable',
+    'invalid-network',
   ]);
   expect(new Set(Object.keys(FAULTS))).toEqual(tested);
 });

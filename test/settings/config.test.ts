@@ -424,3 +424,83 @@ test('every mistake in the order is reported with its line', () => {
     '.ecsdeployrc:2: unknown key "after"',
   );
 });
+
+const IMAGES = `cluster: backend
+platform: linux/arm64
+build: { args: { BASE: "1" }, before: [make] }
+images:
+  api: { repository: shop/api, context: services/api, paths: [services/api, libs], args: { API: a } }
+  web: { repository: shop/web, dockerfile: web/Dockerfile, platform: linux/amd64 }
+services:
+  - { service: api, image: api }
+  - { service: worker, image: api }
+  - { service: web, image: web }
+environments:
+  prod: { images: { api: { args: { API: b } } } }
+`;
+
+test('an image has the settings of the file, overridden by its own and by those of the environment', () => {
+  const files = { '.ecsdeployrc': IMAGES };
+  const { folder, images, targets } = resolveIn(files, { flags: { environment: 'prod' } });
+  expect(targets.map(({ imageName }) => imageName)).toEqual(['api', 'api', 'web']);
+  expect(images).toMatchObject([
+    {
+      name: 'api',
+      repository: 'shop/api',
+      platform: 'linux/arm64',
+      context: join(folder, 'services/api'),
+      dockerfile: join(folder, 'services/api/Dockerfile'),
+      paths: [join(folder, 'services/api'), join(folder, 'libs')],
+      args: { BASE: '1', API: 'b' },
+      before: ['make'],
+    },
+    {
+      name: 'web',
+      platform: 'linux/amd64',
+      context: folder,
+      dockerfile: join(folder, 'web/Dockerfile'),
+      paths: undefined,
+      args: { BASE: '1' },
+    },
+  ]);
+  const chosen = resolveIn(files, { flags: { service: ['worker'], dockerfile: 'D' } });
+  expect(chosen.images).toMatchObject([
+    { name: 'api', dockerfile: join(folder, 'D').replace(folder, chosen.folder) },
+  ]);
+  expect(resolveIn({ '.ecsdeployrc': 'service: api' }).images).toMatchObject([{ name: undefined }]);
+});
+
+test('all problems of images are told at once, each with its line', () => {
+  const files = {
+    '.ecsdeployrc': `cluster: backend
+images:
+  api: { repository: shop, dokerfile: x }
+  web: { repository: shop }
+  job: shop
+services:
+  - { service: api, image: aip }
+  - { service: web }
+  - { service: job, image: [] }
+`,
+  };
+  expect(problemsOf(files)).toMatchInlineSnapshot(`
+    ".ecsdeployrc:3: unknown key "dokerfile" (did you mean "dockerfile"? keys that exist: repository, extraTags, platform, context, dockerfile, target, args, secrets, ssh, before, …)
+    .ecsdeployrc:5: the image "job" must hold keys and values
+    .ecsdeployrc:9: "image" must be the name of one of "images"
+    .ecsdeployrc:7: "image": "aip" is not in "images" (did you mean "api"? images that exist: api, web)
+    .ecsdeployrc:8: the service "web" needs the key "image": api or web
+    .ecsdeployrc:9: the service "job" needs the key "image": api or web"
+  `);
+  const shared = IMAGES.replaceAll(/shop\/\w+/g, 'shop').replace('shop,', 'shop, extraTags: [v1],');
+  expect(problemsOf({ '.ecsdeployrc': shared }, { flags: { tag: 'v1', target: 'prod' } }))
+    .toMatchInlineSnapshot(`
+      "--target is for one image, but there are 2 (api, web): choose the services of one with --service
+      --tag: the images "api" and "web" would both be shop:v1"
+    `);
+  expect(problemsOf({ '.ecsdeployrc': 'service: api\nimage: api\n' })).toMatchInlineSnapshot(
+    `".ecsdeployrc:1: "image" is the name of one of "images", which are not there (an image that exists: --image api)"`,
+  );
+  expect(problemsOf({ '.ecsdeployrc': 'service: api\nimages: []\n' })).toMatchInlineSnapshot(
+    `".ecsdeployrc:2: "images" must hold a section for each name, such as { api: { context: api } }"`,
+  );
+});

@@ -26,7 +26,7 @@ test('.ecsdeployrc.example is a valid config, also with every key switched on', 
   const source = readFileSync('.ecsdeployrc.example', 'utf8');
   const everything = source
     .replace(/^(\s*)# (\w+: )/gm, '$1$2')
-    .replace(/^services:[^]*?\n\n/m, '');
+    .replace(/^(?:services|images):[^]*?\n\n/gm, '');
   expect(Object.keys(parse(everything) as object)).toContain('taskDefinition');
   for (const text of [source, everything]) {
     const config = resolveConfig({
@@ -120,6 +120,11 @@ test.each([
   ['setCommand', 'echo "$HOME"', 'needs a shell'],
   ['setCommand', 'a `b`', 'needs a shell'],
   ['setCommand', "it's", 'needs a shell'],
+  ['cacheFrom', ['type=registry'], 'must not be empty'],
+  ['cacheFrom', ['type=registry,ref=a b'], 'must be an image reference'],
+  ['cacheTo', ['type=regstry,ref=a:1'], 'not "regstry" (did you mean "registry"?)'],
+  ['cacheTo', ['type=local,dest=x'], 'type=local is not supported: use type=registry'],
+  ['cacheTo', ['type=gha,mode'], 'must be type=TYPE,KEY=VALUE'],
   ['ssh', ['=x'], 'must be ID or ID=SOCKET, e.g. default, not "=x"'],
 ] as const)('%s: %j is refused', (key, value, message) => {
   expect(() => settingOf(key).reader.read(value)).toThrow(message);
@@ -144,6 +149,13 @@ test.each([
   ['setCommand', '["sh", "-c", "a && b"]', ['sh', '-c', 'a && b']],
   ['setCommand', '[]', []],
   ['setCommand', ['a', ''], ['a', '']],
+  ['cacheFrom', 'app:cache', [{ type: 'registry', attributes: { ref: 'app:cache' } }]],
+  ['cacheTo', 'type=gha, mode=max', [{ type: 'gha', attributes: { mode: 'max' } }]],
+  [
+    'cacheTo',
+    [{ type: 'registry', ref: 'app:cache', 'ignore-error': true }],
+    [{ type: 'registry', attributes: { ref: 'app:cache', 'ignore-error': 'true' } }],
+  ],
   ['quiet', '', false],
 ] as const)('%s: %j is read', (key, value, read) => {
   expect(settingOf(key).reader.read(value)).toEqual(read);

@@ -16,7 +16,7 @@ const HEAD = `# All keys of .ecsdeployrc (YAML or JSON). Copy the keys that you 
 export function exampleConfig(): string {
   const rows = (keys: readonly string[], indent = '') =>
     keys.map((key) => exampleRow(key as SettingKey, indent)).join('\n');
-  const top = FILE_KEYS.file.filter((key) => !['build', 'services', 'environments'].includes(key));
+  const top = FILE_KEYS.file.filter(isSetting);
   return [
     HEAD,
     rows(top),
@@ -24,10 +24,16 @@ export function exampleConfig(): string {
     rows(FILE_KEYS.build, '  '),
     `
 # Several services from one image, instead of "service". Each can have its own
-# ${FILE_KEYS.service.join(', ')}:
+# ${FILE_KEYS.service.filter(isSetting).join(', ')}:
 # services:
 #   - { service: api, container: app }
 #   - { service: worker, container: app, setEnv: { ROLE: worker } }
+
+# Several images; each service names its own with "image: NAME". Each image can have its own
+# ${FILE_KEYS.image.join(', ')}:
+# images:
+#   api: { repository: shop/api, context: services/api, paths: [services/api] }
+#   web: { repository: shop/web, context: services/web, paths: [services/web] }
 
 # Differences between environments, selected with --env NAME. All keys above are allowed here:
 # environments:
@@ -35,6 +41,10 @@ export function exampleConfig(): string {
 `,
   ].join('\n');
 }
+
+/** Whether a key of the config file is a setting, not a group of them or the name of an image. */
+const isSetting = (key: string) =>
+  !['build', 'images', 'image', 'services', 'environments'].includes(key);
 
 /** Keys that most projects set; the others are commented out. */
 const USUAL = new Set([
@@ -60,25 +70,30 @@ function exampleRow(key: SettingKey, indent: string): string {
 export function configSchema(): string {
   const properties = (keys: readonly string[]) =>
     Object.fromEntries(
-      keys
-        .filter((key) => !['build', 'services', 'environments'].includes(key))
-        .map((key) => {
-          const { reader, meaning } = settingOf(key as SettingKey);
-          return [key, { description: meaning, ...reader.schema }];
-        }),
+      keys.filter(isSetting).map((key) => {
+        const { reader, meaning } = settingOf(key as SettingKey);
+        return [key, { description: meaning, ...reader.schema }];
+      }),
     );
   const object = (members: Record<string, unknown>) => ({
     type: 'object',
     additionalProperties: false,
     properties: members,
   });
+  const image = { description: 'name of one of "images"', type: 'string' };
   const section = (keys: readonly string[]) => ({
     ...properties(keys),
+    image,
     build: object(properties(FILE_KEYS.build)),
+    images: {
+      type: 'object',
+      minProperties: 1,
+      additionalProperties: object(properties(FILE_KEYS.image)),
+    },
     services: {
       type: 'array',
       minItems: 1,
-      items: { ...object(properties(FILE_KEYS.service)), required: ['service'] },
+      items: { ...object({ ...properties(FILE_KEYS.service), image }), required: ['service'] },
     },
   });
   const schema = {

@@ -12,6 +12,7 @@ export function progress(more: Partial<RolloutCounts & Progress> = {}): Progress
     phase: 'in-progress',
     stage: undefined,
     traffic: undefined,
+    testTraffic: undefined,
     waitsFor: undefined,
     waitsSince: undefined,
     waitsAtMost: undefined,
@@ -42,6 +43,8 @@ export function progress(more: Partial<RolloutCounts & Progress> = {}): Progress
             },
           ]),
     ],
+    hooks: [],
+    alarms: { armed: [], fired: [] },
     ...event,
   };
 }

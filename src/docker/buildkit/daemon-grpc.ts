@@ -4,7 +4,7 @@ import type { ClientHttp2Session } from 'node:http2';
 import { connect } from 'node:net';
 import { Duplex, Readable } from 'node:stream';
 import { connect as connectTls } from 'node:tls';
-import { isAtLeast } from '../engine/api.ts';
+import { callEngine, isAtLeast } from '../engine/api.ts';
 import type { Daemon } from '../engine/daemon.ts';
 import { socketPath, tcpAddress } from '../engine/endpoint.ts';
 import type { DockerAddress } from '../engine/endpoint.ts';
@@ -15,11 +15,27 @@ import { fieldBytes, message } from './protobuf.ts';
 /** Milliseconds in which a daemon with gRPC answers. */
 const TIMEOUT = 3000;
 
+/** Opens the gRPC of the daemon's BuildKit; undefined when it offers none (podman, socket proxies). */
+export async function openControl(daemon: Daemon): Promise<ClientHttp2Session | undefined> {
+  try {
+    const socket = await callEngine<Duplex>(daemon.docker, {
+      method: 'POST',
+      path: '/grpc',
+      hijack: true,
+      headers: { Upgrade: 'h2c' },
+      statusCodes: { 101: true, 200: true },
+    });
+    return connectHttp2('http://docker', { createConnection: () => socket });
+  } catch {
+    return openDaemonGrpc(daemon);
+  }
+}
+
 /**
  * Opens the daemon's own gRPC, HTTP/2 on its socket; undefined before API 1.53, which introduced it
  * (docs/explanation/how-docker-behaves.md#which-connection-a-session-uses).
  */
-export function openDaemonGrpc({ address, apiVersion }: Daemon): ClientHttp2Session | undefined {
+function openDaemonGrpc({ address, apiVersion }: Daemon): ClientHttp2Session | undefined {
   if (!isAtLeast(apiVersion, '1.53')) return undefined;
   return connectHttp2('http://docker', { createConnection: () => openConnection(address) });
 }

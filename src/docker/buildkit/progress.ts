@@ -13,11 +13,18 @@ interface Step {
   vertex: Vertex;
   readonly log: string[];
   rest: string;
+  /** Its end was reported: fetching a layer from a cache starts the step once more. */
+  isDone: boolean;
 }
 
-/** Turns the lines of a build's answer into events. */
+/** Turns what a daemon reports of a build into events. */
 export interface BuildProgress {
+  /** A line of the answer to `/build`. */
   readonly take: (line: DaemonLine) => void;
+  /** A message of `Control.Status`. */
+  readonly takeTrace: (trace: Trace) => void;
+  /** The error that the build ends with. */
+  readonly fail: (message: string) => void;
   /** Throws `build-failed` for a failed build: the daemon answers 200 and reports errors as lines. */
   readonly finish: () => void;
 }
@@ -28,22 +35,29 @@ export function trackProgress(emit: Emit): BuildProgress {
   const output: string[] = [];
   const warnings = new Map<string, BuildWarning>();
   let failure: string | undefined;
+  const take = (trace: Trace) => {
+    takeTrace(steps, trace, emit);
+    for (const warning of trace.warnings) warnings.set(warning.short, warning);
+  };
   return {
     take: (line) => {
       if (line.id === 'moby.buildkit.trace' && typeof line.aux === 'string') {
-        const trace = decodeTrace(line.aux);
-        takeTrace(steps, trace, emit);
-        for (const warning of trace.warnings) warnings.set(warning.short, warning);
+        take(decodeTrace(Buffer.from(line.aux, 'base64')));
       }
       if (line.stream !== undefined) takeLine(output, line.stream, undefined, emit);
       failure ??= line.errorDetail?.message ?? line.error;
+    },
+    takeTrace: take,
+    fail: (text) => {
+      failure ??= text;
     },
     finish: () => {
       for (const { short, url } of warnings.values()) {
         emit({ kind: 'warning', message: `Dockerfile: ${short}`, hint: url });
       }
-      if (failure === undefined) return;
-      const failed = [...steps.values()].find(({ vertex }) => vertex.error !== '');
+      const errors = [...steps.values()].filter(({ vertex }) => vertex.error !== '');
+      if (failure === undefined) return tellCaches(errors, emit);
+      const failed = errors.find(({ vertex }) => !isCacheStep(vertex)) ?? errors[0];
       throw buildFailed(failure, failed ? [failed.vertex.name, ...failed.log] : output);
     },
   };
@@ -65,7 +79,7 @@ function takeTrace(steps: Map<string, Step>, { vertexes, logs }: Trace, emit: Em
 
 function takeVertex(steps: Map<string, Step>, vertex: Vertex, emit: Emit): void {
   const seen = steps.get(vertex.digest);
-  const step = seen ?? { vertex, log: [], rest: '' };
+  const step = seen ?? { vertex, log: [], rest: '', isDone: false };
   const before = seen?.vertex;
   step.vertex = vertex;
   steps.set(vertex.digest, step);
@@ -75,18 +89,36 @@ function takeVertex(steps: Map<string, Step>, vertex: Vertex, emit: Emit): void 
   if (base !== undefined && started !== undefined && before?.started === undefined && !cached) {
     emit({ kind: 'build-output', line: `reading ${base} from its registry`, step: undefined });
   }
-  if (isInternal(vertex)) return;
+  if (isInternal(vertex) || step.isDone) return;
   const known = [...steps.values()].filter((item) => !isInternal(item.vertex)).length;
   if (started !== undefined && before?.started === undefined && !cached) {
     emit({ kind: 'build-step', id, name, state: 'started', seconds: 0, known });
   }
-  if (completed === undefined || before?.completed !== undefined) return;
+  if (completed === undefined) return;
+  step.isDone = true;
   takeLine(step.log, step.rest, id, emit);
   step.rest = '';
   if (vertex.error !== '') return;
   const seconds = completed - (started ?? completed);
   const state = cached ? 'cached' : 'completed';
   emit({ kind: 'build-step', id, name, state, seconds, known });
+}
+
+/** BuildKit continues without a cache that it cannot read, and one that it may lose. */
+function isCacheStep({ name }: Vertex): boolean {
+  return /^(?:importing cache manifest|exporting cache to|preparing build cache)/.test(name);
+}
+
+/** Says what a build went without; a cache that does not exist yet is none. */
+function tellCaches(errors: readonly Step[], emit: Emit): void {
+  for (const { vertex } of errors) {
+    if (!isCacheStep(vertex) || /not found$|does not exist/.test(vertex.error)) continue;
+    const isRead = vertex.name.startsWith('importing');
+    emit({
+      kind: 'warning',
+      message: `The build cache could not be ${isRead ? 'read' : 'written'} (${vertex.name}): ${vertex.error}`,
+    });
+  }
 }
 
 /** BuildKit's own preparation is not a step of the Dockerfile. */

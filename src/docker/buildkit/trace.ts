@@ -26,12 +26,12 @@ export interface Trace {
   readonly warnings: readonly BuildWarning[];
 }
 
-/** Decodes moby.buildkit.v1.StatusResponse (vertexes, logs and warnings) from its base64. */
-export function decodeTrace(base64: string): Trace {
+/** Decodes moby.buildkit.v1.StatusResponse (vertexes, logs and warnings). */
+export function decodeTrace(bytes: Uint8Array): Trace {
   const vertexes: Vertex[] = [];
   const logs: { vertex: string; text: string }[] = [];
   const warnings: BuildWarning[] = [];
-  for (const [number, value] of fields(Buffer.from(base64, 'base64'))) {
+  for (const [number, value] of fields(bytes)) {
     if (typeof value === 'number') continue;
     const parts = new Map(fields(value));
     if (number === 1) vertexes.push(decodeVertex(parts));

@@ -1,9 +1,7 @@
-import { connect, constants } from 'node:http2';
+import { constants } from 'node:http2';
 import type { ClientHttp2Session } from 'node:http2';
-import type { Duplex } from 'node:stream';
 import type { Daemon } from '../engine/daemon.ts';
-import { callEngine } from '../engine/api.ts';
-import { openDaemonGrpc } from './daemon-grpc.ts';
+import { openControl } from './daemon-grpc.ts';
 import { GRPC_PREFIX } from './grpc.ts';
 import { fields, text } from './protobuf.ts';
 
@@ -15,29 +13,26 @@ const TIMEOUT = 3000;
  * `linux/amd64`; undefined when the daemon does not report them (podman, socket proxies).
  */
 export async function runnablePlatforms(daemon: Daemon): Promise<readonly string[] | undefined> {
+  return readWorkers(daemon, platformsIn);
+}
+
+/** The address that steps of a build reach the daemon's host at; undefined when it is not reported. */
+export async function hostGateway(daemon: Daemon): Promise<string | undefined> {
+  return readWorkers(daemon, gatewayIn);
+}
+
+async function readWorkers<T>(
+  daemon: Daemon,
+  decode: (answer: Uint8Array) => T,
+): Promise<T | undefined> {
   const client = await openControl(daemon);
   if (client === undefined) return undefined;
   try {
-    return decodeWorkers(await listWorkers(client));
+    return decode(await listWorkers(client));
   } catch {
     return undefined;
   } finally {
     client.destroy();
-  }
-}
-
-async function openControl(daemon: Daemon): Promise<ClientHttp2Session | undefined> {
-  try {
-    const socket = await callEngine<Duplex>(daemon.docker, {
-      method: 'POST',
-      path: '/grpc',
-      hijack: true,
-      headers: { Upgrade: 'h2c' },
-      statusCodes: { 101: true, 200: true },
-    });
-    return connect('http://docker', { createConnection: () => socket });
-  } catch {
-    return openDaemonGrpc(daemon);
   }
 }
 
@@ -61,7 +56,7 @@ function listWorkers(client: ClientHttp2Session): Promise<Buffer> {
 }
 
 /** Reads ListWorkersResponse { record { platforms { Architecture, OS, Variant } } }. */
-function decodeWorkers(answer: Uint8Array): readonly string[] | undefined {
+function platformsIn(answer: Uint8Array): readonly string[] | undefined {
   const found: string[] = [];
   for (const [, record] of fields(answer)) {
     for (const [number, platform] of fields(record as Uint8Array)) {
@@ -72,3 +67,18 @@ function decodeWorkers(answer: Uint8Array): readonly string[] | undefined {
   }
   return found.length === 0 ? undefined : [...new Set(found)];
 }
+
+/** Reads ListWorkersResponse { record { Labels { key, value } } }. */
+function gatewayIn(answer: Uint8Array): string | undefined {
+  for (const [, record] of fields(answer)) {
+    for (const [number, label] of fields(record as Uint8Array)) {
+      if (number !== 2) continue;
+      const parts = new Map(fields(label as Uint8Array));
+      if (text(parts.get(1)) === GATEWAY_LABEL) return text(parts.get(2)) || undefined;
+    }
+  }
+  return undefined;
+}
+
+/** Moby sets it since version 23 (`builder-next/worker/label`). */
+const GATEWAY_LABEL = 'org.mobyproject.buildkit.worker.moby.host-gateway-ip';

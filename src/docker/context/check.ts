@@ -1,14 +1,16 @@
 import { access, readdir, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { EcsDeployError } from '../../errors.ts';
-import { readIgnoreFile } from './dockerignore.ts';
+import { readIgnored } from './dockerignore.ts';
+import type { ContextFiles } from './dockerignore.ts';
 import { walk } from './walk.ts';
 
 /**
  * Throws `context-missing` or `dockerfile-missing`, naming the path and the setting, and
  * `dockerignore-invalid`, naming the pattern.
  */
-export async function checkContext(context: string, dockerfile: string): Promise<void> {
+export async function checkContext(files: ContextFiles): Promise<void> {
+  const { context, dockerfile } = files;
   const folder = await stat(context).catch(() => undefined);
   if (folder?.isDirectory() !== true) {
     throw new EcsDeployError({
@@ -22,7 +24,7 @@ export async function checkContext(context: string, dockerfile: string): Promise
     () => false,
   );
   if (!isReadable) throw await dockerfileMissing(dockerfile);
-  await readIgnoreFile(context, dockerfile);
+  await readIgnored(files);
 }
 
 async function dockerfileMissing(dockerfile: string): Promise<EcsDeployError> {
@@ -38,12 +40,11 @@ async function dockerfileMissing(dockerfile: string): Promise<EcsDeployError> {
 
 /** The files that a build may send, and their bytes: all that `.dockerignore` does not exclude. */
 export async function measureContext(
-  context: string,
-  dockerfile: string,
+  files: ContextFiles,
 ): Promise<{ readonly files: number; readonly bytes: number }> {
-  const exclude = await readIgnoreFile(context, dockerfile);
+  const exclude = await readIgnored(files);
   const count = { files: 0, bytes: 0 };
-  for (const { kind, stat } of walk(context, { exclude })) {
+  for (const { kind, stat } of walk(files.context, { exclude })) {
     if (kind !== 'file') continue;
     count.files += 1;
     count.bytes += Number(stat.size);

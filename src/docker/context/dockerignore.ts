@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { isAbsolute, join, relative, sep } from 'node:path';
 import { EcsDeployError } from '../../errors.ts';
 import { compileGlob } from './glob.ts';
 import { throwUnreadable } from './read.ts';
@@ -24,12 +24,49 @@ interface Line {
   readonly location: string;
 }
 
+/** The files of a build; all paths are absolute. */
+export interface ContextFiles {
+  readonly context: string;
+  readonly dockerfile: string;
+  /** The build sees only these files and folders of the context; undefined for all. */
+  readonly paths?: readonly string[] | undefined;
+}
+
 /**
- * Reads `<Dockerfile>.dockerignore` beside the Dockerfile, which replaces the context's
- * `.dockerignore`, or that one. Throws `dockerignore-invalid` and, when the file cannot be read,
+ * What a build does not see of its context: all that is not in `paths`, and what
+ * `<Dockerfile>.dockerignore` beside the Dockerfile excludes or, without that file, the context's
+ * `.dockerignore`. Throws `dockerignore-invalid` and, when the file cannot be read,
  * `context-missing`.
  */
-export async function readIgnoreFile(context: string, dockerfile: string): Promise<IgnoreFile> {
+export async function readIgnored({
+  context,
+  dockerfile,
+  paths,
+}: ContextFiles): Promise<IgnoreFile> {
+  const ignored = await readIgnoreFile(context, dockerfile);
+  return paths === undefined ? ignored : within(paths, context, ignored);
+}
+
+/** Excludes what is outside of the paths, too. */
+function within(paths: readonly string[], context: string, ignored: IgnoreFile): IgnoreFile {
+  const below = (folder: string, path: string) => relative(folder, path).split(sep).join('/');
+  const isOutside = (path: string) => /^\.\.(?:\/|$)/.test(path) || isAbsolute(path);
+  const isWhole = paths.some((path) => !isOutside(below(path, context)));
+  if (isWhole) return ignored;
+  const inside = paths.map((path) => below(context, path)).filter((path) => !isOutside(path));
+  const isIn = (path: string) => inside.some((own) => path === own || path.startsWith(`${own}/`));
+  return {
+    // BuildKit gets these patterns from the file only: they are applied here.
+    size: Infinity,
+    match: (path) => !isIn(path) || ignored.match(path),
+    reach: (folder, which) =>
+      which === 'plain' ||
+      inside.some((own) => own.startsWith(`${folder}/`)) ||
+      ignored.reach(folder, which),
+  };
+}
+
+async function readIgnoreFile(context: string, dockerfile: string): Promise<IgnoreFile> {
   for (const file of [`${dockerfile}.dockerignore`, join(context, '.dockerignore')]) {
     const source = await readFile(file, 'utf8').catch((error: unknown) => {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;

@@ -3,7 +3,8 @@ import { relative, sep } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { pack } from 'tar-stream';
 import type { Header, Pack } from 'tar-stream';
-import { readIgnoreFile } from './dockerignore.ts';
+import { readIgnored } from './dockerignore.ts';
+import type { ContextFiles } from './dockerignore.ts';
 import { readContent, throwUnreadable } from './read.ts';
 import { walk } from './walk.ts';
 import type { Entry } from './walk.ts';
@@ -21,8 +22,9 @@ export interface ContextTar {
 const OUTSIDE_DOCKERFILE = '.ecsdeploy.Dockerfile';
 
 /** Packs the context into a tar as `docker build` does: `.dockerignore` applied, owner root. */
-export async function packContext(context: string, dockerfile: string): Promise<ContextTar> {
-  const exclude = await readIgnoreFile(context, dockerfile);
+export async function packContext(files: ContextFiles): Promise<ContextTar> {
+  const { context, dockerfile } = files;
+  const exclude = await readIgnored(files);
   const inside = relative(context, dockerfile).split(sep).join('/');
   const isOutside = inside.startsWith('../') || inside === '..';
   const archive = pack();

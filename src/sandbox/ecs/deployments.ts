@@ -93,7 +93,7 @@ export function beginDeployment(
   addRevision(simulation, service, deployment);
   const record = makeServiceDeployment(simulation, service, deployment, sources);
   service.serviceDeployments = [record, ...service.serviceDeployments];
-  chooseCourse(service, record);
+  chooseCourse(simulation, service, record);
   wakeAfter(simulation, SECONDS.firstTask);
   simulation.after(SECONDS.recordStarts, () => {
     if (record.status !== 'PENDING') return;
@@ -110,11 +110,15 @@ function nextTargetGroup({ lastCompleted }: Service, { settings }: Deployment): 
   return other !== undefined && isTaken ? other : balancer?.targetGroupArn;
 }
 
-function chooseCourse(service: Service, record: ServiceDeployment): void {
+function chooseCourse(
+  { quickStages, now }: Simulation,
+  service: Service,
+  record: ServiceDeployment,
+): void {
   const { configuration, target } = record;
-  const steps = planLifecycle(service.settings, record.sources.length);
+  const steps = planLifecycle(service.settings, record.sources.length, quickStages);
   if (steps.length > 0) {
-    record.lifecycle = { steps, position: -1, elapsed: true };
+    record.lifecycle = { steps, position: -1, elapsed: true, enteredAt: now() };
     target.startAfter = Number.POSITIVE_INFINITY;
   }
   const { enable, sourceServiceRevisionCleanup } = configuration.earlySuccessCriteria ?? {};

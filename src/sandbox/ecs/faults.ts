@@ -41,8 +41,10 @@ export type Strike =
     }
   /** An alarm of the deployment fires `seconds` after the beginning of its bake time. */
   | { readonly at: 'alarm'; readonly seconds: number }
-  /** A Lambda hook of the deployment returns FAILED. */
-  | { readonly at: 'hook' }
+  /** A Lambda hook of the deployment fails; `reason` follows the stage. */
+  | { readonly at: 'hook'; readonly reason: (target: string) => string }
+  /** ECS cannot shift the traffic; `reason` is the whole reason. */
+  | { readonly at: 'traffic-shift'; readonly reason: string }
   /** The scheduler stops after this many failures, and the circuit breaker does not trip. */
   | { readonly at: 'scheduler'; readonly failures: number };
 
@@ -296,7 +298,38 @@ const DEFINITIONS = {
     strike: { at: 'alarm', seconds: 30 },
   },
   'hook-failed': {
-    strike: { at: 'hook' },
+    strike: {
+      at: 'hook',
+      reason: (target) => `Lifecycle hook target ${target} returned FAILED status.`,
+    },
+  },
+  'hook-role': {
+    strike: {
+      at: 'hook',
+      reason: () => 'ECS was unable to assume role arn:aws:iam::111122223333:role/hooks.',
+    },
+  },
+  'hook-unreachable': {
+    strike: {
+      at: 'hook',
+      reason: (target) =>
+        `ECS was unable to invoke hook target ${target} due to ResourceNotFoundException.`,
+    },
+  },
+  'hook-unparsable': {
+    strike: {
+      at: 'hook',
+      reason: (target) =>
+        `ECS was unable to parse the response from ${target} due to HookStatus must not be null`,
+    },
+  },
+  'invalid-network': {
+    strike: {
+      at: 'traffic-shift',
+      reason:
+        'Service deployment rolled back because of invalid networking configuration. Both targetGroup and ' +
+        'alternateTargetGroup must be associated with the productionListenerRule or testListenerRule.',
+    },
   },
 } satisfies Readonly<Record<string, FaultDefinition>>;
 

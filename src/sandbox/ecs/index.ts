@@ -30,6 +30,10 @@ export interface EcsOptions {
   readonly rollbackId?: 'reused' | 'new';
   /** Target groups, by ARN; those of others have the settings of the start world. */
   readonly targetGroups?: ReadonlyMap<string, TargetGroup>;
+  /** Simulated seconds for which records show the traffic weights of the step before. */
+  readonly weightLag?: number | undefined;
+  /** Stages take no time beside their hooks and bake times. */
+  readonly quickStages?: boolean | undefined;
 }
 
 /** A simulated ECS: its API operations, and functions that build the start world. */
@@ -91,7 +95,16 @@ export function createEcs(options: EcsOptions): Ecs {
 }
 
 function createSimulation(
-  { account, clock, pullImage, logs, rollbackId = 'reused', targetGroups }: EcsOptions,
+  {
+    account,
+    clock,
+    pullImage,
+    logs,
+    rollbackId = 'reused',
+    targetGroups,
+    weightLag = 0,
+    quickStages = false,
+  }: EcsOptions,
   region: string,
   faults: readonly ArmedFault[],
 ): Simulation {
@@ -105,6 +118,8 @@ function createSimulation(
     logs,
     rollbackId,
     targetGroup: (arn) => targetGroups?.get(arn) ?? makeTargetGroup(arn),
+    weightLag,
+    quickStages,
     clusters: new Map(),
     families: new Map(),
     faults,

@@ -74,6 +74,9 @@ const DEPLOYING_MEMBERS = [
   'vpcLatticeConfigurations',
 ];
 
+/** Deployments that a service can have, those included whose tasks have not ended. */
+const MOST_DEPLOYMENTS = 5;
+
 /** Updates a service; starts a deployment if the change requires one. */
 export function updateService(simulation: Simulation, input: Input): Service {
   const service = findService(simulation, input);
@@ -105,6 +108,12 @@ export function updateService(simulation: Simulation, input: Input): Service {
     DEPLOYING_MEMBERS.some(
       (member) => !isEqual(settings[member] ?? [], service.settings[member] ?? []),
     );
+  if (deploys && service.deployments.length >= MOST_DEPLOYMENTS) {
+    throw awsFault(
+      'InvalidParameterException',
+      `${MOST_DEPLOYMENTS} active deployments exist, unable to create new deployment.`,
+    );
+  }
   service.settings = settings;
   if (deploys) {
     beginDeployment(simulation, service, makeDeployment(simulation, definition, settings));

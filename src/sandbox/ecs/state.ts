@@ -236,6 +236,8 @@ export interface Lifecycle {
   position: number;
   /** Whether the current step has reached its minimum duration. */
   elapsed: boolean;
+  /** Time at which the current step began. */
+  enteredAt: number;
 }
 
 /** A started hook of a deployment. */
@@ -330,6 +332,10 @@ export interface Simulation extends Agenda {
   readonly rollbackId: 'reused' | 'new';
   /** The target group of an ARN; one with default settings if nobody has made it. */
   readonly targetGroup: (arn: string) => TargetGroup;
+  /** Simulated seconds for which records show the traffic weights of the step before. */
+  readonly weightLag: number;
+  /** Whether stages take no time beside their hooks and bake times. */
+  readonly quickStages: boolean;
   readonly clusters: Map<string, Cluster>;
   /** Revisions of each family, oldest first. */
   readonly families: Map<string, TaskDefinition[]>;

@@ -1,11 +1,12 @@
 import { breakerThreshold, revisionCounts } from './deployments.ts';
-import { presentStep } from './lifecycle.ts';
 import type {
   Cluster,
   Container,
   Deployment,
   HealthStatus,
   HookRun,
+  Lifecycle,
+  LifecycleStage,
   Service,
   ServiceDeployment,
   ServiceRevision,
@@ -57,6 +58,7 @@ export function serviceView(simulation: Simulation, service: Service, withTags: 
     ...settings,
     serviceConnectConfiguration: undefined,
     volumeConfigurations: undefined,
+    vpcLatticeConfigurations: undefined,
     ...platformOf(settings),
     serviceArn: service.arn,
     serviceName: service.name,
@@ -95,6 +97,7 @@ function deploymentView(service: Service, deployment: Deployment): unknown {
     networkConfiguration: settings.networkConfiguration,
     serviceConnectConfiguration: settings.serviceConnectConfiguration,
     volumeConfigurations: settings.volumeConfigurations,
+    vpcLatticeConfigurations: settings['vpcLatticeConfigurations'],
     rolloutState: deployment.rolloutState,
     rolloutStateReason: deployment.rolloutStateReason,
   };
@@ -255,7 +258,7 @@ export function serviceDeploymentView(
     record,
   );
   const counts = record.final?.counts ?? revisionCounts(simulation, service, record.target);
-  const [weights, oldWeights] = trafficWeights(record);
+  const [weights, oldWeights] = trafficWeights(simulation, record);
   const serving = revisionArn(simulation, service, record.predecessor?.number ?? '');
   const { configuration, lifecycle, hooks } = record;
   return {
@@ -267,7 +270,7 @@ export function serviceDeploymentView(
       ...(source.arn === serving ? oldWeights : NO_TRAFFIC),
     })),
     targetServiceRevision: { ...counts, ...weights },
-    lifecycleStage: lifecycle && presentStep(lifecycle)?.stage,
+    lifecycleStage: lifecycle && reportedStage(lifecycle),
     lifecycleHookDetails: lifecycle && hooks.map(hookView),
     deploymentConfiguration: configuration,
     rollback: record.rollback && {
@@ -283,11 +286,22 @@ export function serviceDeploymentView(
 const NO_TRAFFIC = { requestedTestTrafficWeight: 0, requestedProductionTrafficWeight: 0 };
 const ALL_TRAFFIC = { ...NO_TRAFFIC, requestedProductionTrafficWeight: 100 };
 
+/** PRE_PRODUCTION_TRAFFIC_SHIFT is a stage of hooks only: ECS reports the one before it. */
+function reportedStage({ steps, position }: Lifecycle): LifecycleStage | undefined {
+  const stage = steps[position]?.stage;
+  return stage === 'PRE_PRODUCTION_TRAFFIC_SHIFT' ? steps[position - 1]?.stage : stage;
+}
+
 /** The traffic of the new revision and of the one before it. */
-function trafficWeights({ lifecycle, rollback }: ServiceDeployment) {
+function trafficWeights(
+  { weightLag, now }: Simulation,
+  { lifecycle, rollback }: ServiceDeployment,
+) {
   if (lifecycle === undefined) return [ALL_TRAFFIC, NO_TRAFFIC];
   if (rollback !== undefined) return [NO_TRAFFIC, ALL_TRAFFIC];
-  const { testWeight = 0, productionWeight = 0 } = presentStep(lifecycle) ?? {};
+  const isLate = now() < lifecycle.enteredAt + weightLag;
+  const step = lifecycle.steps[lifecycle.position - (isLate ? 1 : 0)];
+  const { testWeight = 0, productionWeight = 0 } = step ?? {};
   return [
     { requestedTestTrafficWeight: testWeight, requestedProductionTrafficWeight: productionWeight },
     { ...NO_TRAFFIC, requestedProductionTrafficWeight: 100 - productionWeight },

@@ -103,3 +103,38 @@ test.each([
 ])('%s has a hint', (text, hint) => {
   expect(buildFailed(text, []).hint).toMatch(hint);
 });
+
+test('a cached step that fetches its layer is reported once', () => {
+  const name = '[1/2] RUN make';
+  const { events } = track([
+    trace(vertex(name, [1, 1], '', 1)),
+    trace(vertex(name, [2])),
+    trace(vertex(name, [2, 3])),
+  ]);
+  expect(events).toMatchObject([{ kind: 'build-step', state: 'cached' }]);
+});
+
+test('a cache that cannot be used is a warning, and never the reason of a failure', () => {
+  const missing = vertex('importing cache manifest from app:1', [1, 2], 'app:1: not found');
+  const denied = vertex('importing cache manifest from app:2', [1, 2], '403 Forbidden');
+  const lost = vertex('exporting cache to registry', [1, 2], 'tag is immutable');
+  const calm = track([trace(missing, denied, lost)]);
+  expect(calm.error).toBeUndefined();
+  expect(calm.events.filter(({ kind }) => kind === 'warning')).toEqual([
+    {
+      kind: 'warning',
+      message:
+        'The build cache could not be read (importing cache manifest from app:2): 403 Forbidden',
+    },
+    {
+      kind: 'warning',
+      message:
+        'The build cache could not be written (exporting cache to registry): tag is immutable',
+    },
+  ]);
+  const failed = track([
+    trace(denied, vertex('RUN make', [1, 2], 'exit code: 1'), log('RUN make', 'no rule')),
+    { error: 'exit code: 1' },
+  ]);
+  expect(failed.error?.message).toContain('RUN make');
+});

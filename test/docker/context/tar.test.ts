@@ -28,7 +28,7 @@ async function packed(
   dockerfile = 'Dockerfile',
   onEntry: (name: string) => void = () => undefined,
 ) {
-  const stream = await packContext(folder, join(folder, dockerfile));
+  const stream = await packContext({ context: folder, dockerfile: join(folder, dockerfile) });
   // Its error is the tar's too, and may come before anybody waits for it.
   stream.done.catch(() => undefined);
   const entries: Record<string, string> = {};
@@ -130,7 +130,10 @@ test('sockets and pipes are skipped', async () => {
 test('the size of a file over 8 GB is told', async () => {
   const folder = makeFolder({ big: '' });
   truncateSync(join(folder, 'big'), 9 * 2 ** 30);
-  const { tar, done } = await packContext(folder, join(folder, 'Dockerfile'));
+  const { tar, done } = await packContext({
+    context: folder,
+    dockerfile: join(folder, 'Dockerfile'),
+  });
   const reader = extract();
   // Nobody waits for the end of what is broken off.
   const ignore = () => undefined;
@@ -220,9 +223,9 @@ test('a context may be a link to a folder, and a bad .dockerignore is told at on
   const folder = makeFolder({ 'real/Dockerfile': '', 'real/.dockerignore': 'a\n[z-\n' });
   symlinkSync('real', join(folder, 'link'));
   const context = join(folder, 'link');
-  await expect(checkContext(context, join(context, 'Dockerfile'))).rejects.toThrow(
+  await expect(checkContext({ context, dockerfile: join(context, 'Dockerfile') })).rejects.toThrow(
     `the pattern "[z-" in ${context}/.dockerignore, line 2`,
   );
   writeFileSync(join(context, '.dockerignore'), '');
-  await checkContext(context, join(context, 'Dockerfile'));
+  await checkContext({ context, dockerfile: join(context, 'Dockerfile') });
 });

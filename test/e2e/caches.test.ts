@@ -1,0 +1,76 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { BatchGetImageCommand } from '@aws-sdk/client-ecr';
+import { afterAll, describe, expect, test } from 'vitest';
+import { canSolve } from '../../src/docker/buildkit/solve-image.ts';
+import { openDocker } from '../../src/docker/engine/daemon.ts';
+import { HAS_DOCKER, HAS_PROGRAM, program, removeImages } from '../support/docker.ts';
+import { commitAll, CONFIG, makeWorld } from '../support/world.ts';
+import type { World } from '../support/world.ts';
+
+const FILES = {
+  Dockerfile: `FROM scratch AS build
+COPY page /page
+FROM scratch
+COPY busybox /bin/busybox
+COPY --from=build /page /page
+ENTRYPOINT ["/bin/busybox"]
+`,
+  page: 'one',
+  '.ecsdeployrc': `${CONFIG}build: { cache: true }\n`,
+};
+/** Whether the daemon can write a cache. */
+const CAN_WRITE = HAS_DOCKER && (await canSolve(await openDocker(process.env), () => undefined));
+const CI = { environment: { CI: 'true' } };
+
+async function cacheOf({ ecr }: World): Promise<string | undefined> {
+  const { images } = await ecr.send(
+    new BatchGetImageCommand({
+      repositoryName: 'hyeon9mak-dev',
+      imageIds: [{ imageTag: 'buildcache' }],
+    }),
+  );
+  return images?.[0]?.imageManifest;
+}
+
+describe.skipIf(!HAS_DOCKER || !HAS_PROGRAM)('build caches of a real daemon', () => {
+  afterAll(removeImages);
+
+  test.runIf(CAN_WRITE)('CI writes the cache of all stages, and a laptop reads it', async () => {
+    const world = await makeWorld({ daemon: true, files: { ...FILES, busybox: program() } });
+    const first = await world.run(['push'], CI);
+    expect(first.status, first.stderr).toBe(0);
+    expect(first.stderr).toContain('exporting cache to registry');
+    const manifest = await cacheOf(world);
+    expect(manifest).toContain('application/vnd.buildkit.cacheconfig.v0');
+    writeFileSync(join(world.folder, 'page'), 'two');
+    commitAll(world.folder);
+    const laptop = await world.run(['push']);
+    expect(laptop.status, laptop.stderr).toBe(0);
+    expect(laptop.stderr).toMatch(/importing cache manifest from \S+:buildcache/);
+    expect(await cacheOf(world)).toBe(manifest);
+  });
+
+  test.runIf(!CAN_WRITE)('a daemon that writes no cache says what would', async () => {
+    const world = await makeWorld({ daemon: true, files: { ...FILES, busybox: program() } });
+    const end = await world.run(['push'], CI);
+    expect(end.status, end.stderr).toBe(0);
+    expect(end.stderr).toMatch(
+      /cannot write build caches \(its image store is \w+\).*\n.*containerd-snapshotter/,
+    );
+    expect(await cacheOf(world)).toBeUndefined();
+  });
+
+  test('push takes over layers of the images that run, in CI', async () => {
+    const world = await makeWorld({ daemon: true, files: { ...FILES, busybox: program() } });
+    const { stderr } = await world.run(['push', '--platform', 'linux/amd64'], CI);
+    expect(stderr).toMatch(/importing cache manifest from \S+hyeon9mak-dev:first/);
+  });
+});
+
+test('the stand-in of the sandbox says that it has no build caches', async () => {
+  const world = await makeWorld();
+  const end = await world.run(['push', '--cache-to', 'type=gha,mode=max']);
+  expect(end.status, end.stderr).toBe(0);
+  expect(end.stderr).toContain("The sandbox's stand-in for Docker has no build caches");
+});
