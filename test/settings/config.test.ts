@@ -484,7 +484,7 @@ services:
 `,
   };
   expect(problemsOf(files)).toMatchInlineSnapshot(`
-    ".ecsdeployrc:3: unknown key "dokerfile" (did you mean "dockerfile"? keys that exist: repository, extraTags, platform, context, dockerfile, target, args, secrets, ssh, before, …)
+    ".ecsdeployrc:3: unknown key "dokerfile" (did you mean "dockerfile"? keys that exist: repository, extraTags, platform, context, dockerfile, target, args, labels, network, addHosts, …)
     .ecsdeployrc:5: the image "job" must hold keys and values
     .ecsdeployrc:9: "image" must be the name of one of "images"
     .ecsdeployrc:7: "image": "aip" is not in "images" (did you mean "api"? images that exist: api, web)
