@@ -1,7 +1,8 @@
 import { execFileSync } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CreateRepositoryCommand } from '@aws-sdk/client-ecr';
+import { DescribeTaskDefinitionCommand } from '@aws-sdk/client-ecs';
 import { describe, expect, test } from 'vitest';
 import { readResult } from '../support/cli.ts';
 import { addService, commitAll, HAS_GIT, makeWorld, stable } from '../support/world.ts';
@@ -167,6 +168,53 @@ describe.skipIf(!HAS_GIT)('several images', () => {
     expect(end.status, end.stderr).toBe(0);
     expect(execFileSync('cat', [join(world.folder, 'log')], { encoding: 'utf8' })).toBe('made\n');
     expect(end.stderr.indexOf('Running')).toBeLessThan(end.stderr.indexOf('Building'));
+  });
+
+  test('each service names its own image, by digest or by tag', async () => {
+    const world = await makeShop();
+    const named = async () =>
+      Promise.all(
+        ['hyeon9mak-service-dev', 'worker', 'web'].map(async (service) => {
+          const { taskDefinition } = await world.service(service);
+          const described = await world.ecs.send(
+            new DescribeTaskDefinitionCommand({ taskDefinition }),
+          );
+          const containers = described.taskDefinition?.containerDefinitions ?? [];
+          return containers.find(({ name }) => name === 'hyeon9mak-container')?.image;
+        }),
+      );
+    const { images } = await deployed(world);
+    const [api, web] = images.map(({ reference, digest }) => `${reference}@${digest}`);
+    expect(await named()).toEqual([api, api, web]);
+    const again = await deployed(world);
+    expect(new Set(Object.values(again.services))).toEqual(new Set(['unchanged']));
+    await deployed(world, ['--pin', 'tag', '--service', 'web']);
+    expect(await named()).toEqual([api, api, images[1]?.reference]);
+  });
+
+  test('--from-commit builds every image from the same checkout', async () => {
+    const world = await makeShop({
+      files: {
+        ...FILES,
+        '.ecsdeployrc': FILES['.ecsdeployrc']
+          .replace('images:', 'build: { before: ["echo $WHO >> services/made"] }\nimages:')
+          .replace('{ repository: shop/api', '{ env: { WHO: api }, repository: shop/api')
+          .replace('{ repository: shop/web', '{ env: { WHO: web }, repository: shop/web')
+          .replaceAll('paths: [', 'paths: [services/made, '),
+        'services/api/Dockerfile': `${dockerfile('api')}COPY services/made /made\n`,
+      },
+    });
+    const clean = await deployed(world, ['--from-commit', '--dry-run']);
+    for (const path of ['services/api/app', 'services/web/app', 'libs/common']) {
+      writeFileSync(join(world.folder, path), 'not committed');
+    }
+    const { built, tags } = await deployed(world, ['--from-commit']);
+    expect(built).toEqual(['api true true', 'web true true']);
+    expect(tags).toEqual(clean.tags);
+    // The commands ran with the variables of each image, in the checkout.
+    expect(existsSync(join(world.folder, 'services/made'))).toBe(false);
+    expect((await world.run(['push'])).status).toBe(0);
+    expect(readFileSync(join(world.folder, 'services/made'), 'utf8')).toBe('api\nweb\n');
   });
 
   test('verify and the outputs of a job name each image', async () => {

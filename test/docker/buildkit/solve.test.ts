@@ -9,7 +9,7 @@ import { engineSteps, frontendSteps } from '../../../src/docker/buildkit/steps.t
 import type { StepOptions } from '../../../src/docker/buildkit/steps.ts';
 import { openDocker } from '../../../src/docker/engine/daemon.ts';
 import type { Event } from '../../../src/events.ts';
-import { dockerOptions, HAS_DOCKER } from '../../support/docker.ts';
+import { dockerOptions, HAS_DOCKER, HAS_PROGRAM, program } from '../../support/docker.ts';
 import { makeFolder } from '../../support/files.ts';
 
 const reference = `ecsdeploy-test-solve:${process.pid}`;
@@ -23,7 +23,11 @@ const { signal } = new AbortController();
 
 /** Builds with the API of the daemon's BuildKit, and returns the steps and the image. */
 async function built(dockerfile: string, more: Partial<Parameters<typeof solveImage>[1]> = {}) {
-  const folder = makeFolder({ Dockerfile: dockerfile, page: 'a page' });
+  const folder = makeFolder({
+    Dockerfile: dockerfile,
+    page: 'a page',
+    ...(HAS_PROGRAM && { busybox: program() }),
+  });
   const daemon = await openDocker(process.env);
   const events: Event[] = [];
   const progress = trackProgress((event) => events.push(event));
@@ -60,9 +64,10 @@ async function built(dockerfile: string, more: Partial<Parameters<typeof solveIm
   const steps = events.flatMap((event) =>
     event.kind === 'build-step' && event.state !== 'started' ? event.name : [],
   );
+  const output = events.flatMap((event) => (event.kind === 'build-output' ? event.line : []));
   const image = new Docker(dockerOptions()).getImage(reference);
   onTestFinished(() => image.remove({ force: true }));
-  return { steps, image: await image.inspect() };
+  return { steps, output, image: await image.inspect() };
 }
 
 describe.skipIf(!HAS_DOCKER)("BuildKit's own API", () => {
@@ -81,6 +86,28 @@ describe.skipIf(!HAS_DOCKER)("BuildKit's own API", () => {
     expect(steps.join()).not.toContain('second');
     expect(image.Architecture).toBe('arm64');
     expect(image.Config.Labels).toEqual({ 'a.b': 'c=d' });
+  });
+
+  test.skipIf(!HAS_PROGRAM)('gives steps their hosts, network and proxies', async () => {
+    const { output } = await built(
+      'FROM scratch\nCOPY busybox /bin/sh\nRUN cat /etc/hosts; ls /sys/class/net; echo $HTTP_PROXY\n',
+      {
+        platform: 'linux/amd64',
+        noCache: true,
+        proxies: { HTTP_PROXY: 'http://proxy.example:3128' },
+        steps: { ...NO_STEPS, network: 'none', addHosts: ['db.local:10.9.8.7', 'six.local:[::9]'] },
+      },
+    );
+    const lines = output.map((line) => line.trim());
+    expect(lines).toEqual(
+      expect.arrayContaining([
+        '10.9.8.7\tdb.local',
+        '::9\tsix.local',
+        'lo',
+        'http://proxy.example:3128',
+      ]),
+    );
+    expect(lines).not.toContain('eth0');
   });
 
   test('reports the failed step', async () => {
