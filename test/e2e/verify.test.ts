@@ -250,6 +250,7 @@ test('where all is well every check says so, and nothing is written', async () =
       ok    log-groups: /ecs/hyeon9mak-task-dev
       ok    secrets: DATABASE_PASSWORD
       ok    rollback-target: rollback to hyeon9mak-task-dev:1 is possible
+      skip  older-commit: the commit of the image that runs is not known
     image
       ok    image-platform: linux/amd64
       ok    repository: REGISTRY/hyeon9mak-dev:COMMIT will be built
@@ -258,7 +259,7 @@ test('where all is well every check says so, and nothing is written', async () =
       ok    files: FOLDER/Dockerfile
       skip  emulation: no step runs a program
       ok    build-context: 4 files, 1 kB; there is a .dockerignore
-    20 passed, 0 warnings, 0 failed, 5 skipped
+    20 passed, 0 warnings, 0 failed, 6 skipped
     "
   `);
   expect(world.writes()).toEqual([]);
