@@ -116,7 +116,7 @@ describe.skipIf(!HAS_DOCKER || !HAS_PROGRAM)('with a real Docker daemon', () => 
         ...FILES,
         busybox: program(),
         page: '',
-        Dockerfile: 'FROM scratch\nCOPY . /\nCMD ["/bin/busybox", "ls", "-A", "/"]\n',
+        Dockerfile: 'FROM scratch\nCOPY . /\nCMD ["/busybox", "ls", "-A", "/"]\n',
       },
     });
     const end = await world.run(['push', '--json']);
