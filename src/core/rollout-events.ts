@@ -136,7 +136,9 @@ export type RolloutEvent =
   | {
       readonly kind: 'rollout-testable';
       readonly service: string;
-      /** Headers that lead to the new tasks with Service Connect. */
+      /** Where the load balancer sends test traffic; undefined where it is not known. */
+      readonly url?: string | undefined;
+      /** Headers that lead to the new tasks, with Service Connect or by the rule of the listener. */
       readonly headers: readonly TestHeader[];
     }
   | {

@@ -202,14 +202,17 @@ const WORDS: Words = {
     const log = `aws logs tail /aws/lambda/${hook.function} --region ${region}`;
     return { lines: [line('warning', text), line('hint', `its log: ${link ?? log}`)] };
   },
-  'rollout-testable': ({ service, headers }) => ({
-    lines: headers.map(({ name, value }) =>
-      line(
-        'detail',
-        `${service}: test traffic reaches the new tasks with the header ${name}${value === undefined ? '' : `: ${value}`}`,
+  'rollout-testable': ({ service, url, headers }) => {
+    const needed = headers.map(
+      ({ name, value }) => `with the header ${name}${value === undefined ? '' : `: ${value}`}`,
+    );
+    const ways = url === undefined ? needed : [['at', url, ...needed].join(' ')];
+    return {
+      lines: ways.map((way) =>
+        line('detail', `${service}: test traffic reaches the new tasks ${way}`),
       ),
-    ),
-  }),
+    };
+  },
   'service-event': ({ service, message }) =>
     say('detail', `${service}: ECS: ${shortenEvent(message)}`),
   cause: ({ service, cause }) => ({ lines: causeLines(service, cause) }),

@@ -206,6 +206,7 @@ const SAMPLES: {
   'rollout-testable': (t) => [
     {
       service: t,
+      url: t,
       headers: [
         { name: t, value: t },
         { name: t, value: undefined },
