@@ -1,7 +1,7 @@
 import type { Change } from './core/changes.ts';
 import type { Finding } from './core/checks.ts';
 import type { TimedCall } from './core/critical-path.ts';
-import type { Remark } from './core/result.ts';
+import type { Remark, TaskResult } from './core/result.ts';
 import type { RolloutEvent } from './core/rollout-events.ts';
 
 /** Bytes of one layer on its way to the registry. */
@@ -101,6 +101,53 @@ export type Event =
     }
   | { readonly kind: 'rollout-unchanged'; readonly service: string; readonly revision: string }
   | RolloutEvent
+  | {
+      readonly kind: 'release-planned';
+      /** In the order in which they will run. */
+      readonly tasks: readonly {
+        readonly command: string;
+        readonly container: string;
+        readonly service: string;
+      }[];
+    }
+  | { readonly kind: 'release-skipped'; readonly command: string; readonly service: string }
+  | {
+      readonly kind: 'task-started';
+      /** ARN */
+      readonly task: string;
+      readonly command: string;
+      readonly container: string;
+      /** `family:revision` */
+      readonly revision: string;
+      /** Its page in the AWS console; null where none is known. */
+      readonly console: string | null;
+    }
+  | { readonly kind: 'task-retried'; readonly reason: string }
+  | {
+      readonly kind: 'task-progress';
+      readonly task: string;
+      /** As ECS calls it, e.g. `PROVISIONING`. */
+      readonly status: string;
+    }
+  | { readonly kind: 'task-output'; readonly line: string }
+  /** Log lines of the command go to stdout from now on. */
+  | { readonly kind: 'log-printed'; readonly container: string }
+  | {
+      readonly kind: 'task-interrupted';
+      readonly task: string;
+      /** The command line that stops it. */
+      readonly stop: string;
+      /** Whether it is being stopped; otherwise the command continues. */
+      readonly isStopped: boolean;
+      readonly console: string | null;
+    }
+  | {
+      readonly kind: 'task-ended';
+      readonly command: string;
+      readonly result: TaskResult;
+      /** Whether its log lines are on stdout. */
+      readonly logPrinted: boolean;
+    }
   | { readonly kind: 'polls-failing'; readonly message: string }
   | { readonly kind: 'polls-recovered' }
   | {

@@ -12,9 +12,9 @@ import { redactor } from './core/redact.ts';
 import { outcomeOfError, statusOf } from './core/result.ts';
 import type { Output, Result, ServiceResult } from './core/result.ts';
 import { EcsDeployError, EXIT_STATUS } from './errors.ts';
-import type { Emit, EventOf } from './events.ts';
+import type { Emit, Event, EventOf } from './events.ts';
 import { commandGuard } from './report/ci.ts';
-import { consoleLink, hasConsole } from './report/console-link.ts';
+import { consoleLink, hasConsole, taskLink } from './report/console-link.ts';
 import type { Display } from './report/display.ts';
 import { writeJobFiles } from './report/job-files.ts';
 import type { Page } from './report/page.ts';
@@ -72,14 +72,17 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
     ...service,
     console: linkOf(service) ?? null,
   });
+  const linked = (event: Event): Event => {
+    if (event.kind === 'service-ended') return { ...event, result: withConsole(event.result) };
+    if (event.kind !== 'task-started' && event.kind !== 'task-interrupted') return event;
+    return { ...event, console: (hasConsole(environment) && taskLink(event.task)) || null };
+  };
   let display: Display | undefined;
   const ends: EventOf<'service-ended'>[] = [];
   const calls: TimedCall[] = [];
   const emit: Emit = (event) => {
     display?.hide();
-    const told =
-      event.kind === 'service-ended' ? { ...event, result: withConsole(event.result) } : event;
-    const shown = redact(told);
+    const shown = redact(linked(event));
     if (shown.kind === 'service-ended') ends.push(shown);
     if (shown.kind === 'api-call' && verbose) {
       const end = performance.now() - start;
@@ -161,7 +164,8 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
       onResume: io.onResume,
     });
     const action = await loadCommand(invocation.command);
-    return await finish(await action(context), null);
+    const result = await action(context);
+    return await finish(result, result.error ?? null);
   } catch (thrown) {
     const error = withPolicy(toEcsDeployError(thrown, io, verbose), command);
     const { code, message, hint, status } = error;

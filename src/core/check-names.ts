@@ -33,5 +33,6 @@ export type CheckName =
   | 'containers'
   | 'repository'
   | 'image-tag'
+  | 'release'
   | 'docker'
   | 'files';

@@ -148,6 +148,8 @@ export type PastRollout = Pick<RolloutRecord, 'deployment' | 'status' | 'reason'
 /** A container of a task. */
 export interface TaskContainer {
   readonly name: string;
+  /** `PENDING`, `RUNNING` or `STOPPED`. */
+  readonly lastStatus: string;
   readonly exitCode: number | undefined;
   readonly reason: string | undefined;
   readonly runtimeId: string | undefined;
@@ -163,6 +165,8 @@ export interface Task {
   /** ARN of its revision. */
   readonly taskDefinition: string;
   readonly lastStatus: string;
+  /** `RUNNING`, or `STOPPED` once it is being stopped. */
+  readonly desiredStatus: string;
   /** `HEALTHY`, `UNHEALTHY` or `UNKNOWN`. */
   readonly health: string;
   /** When it came into its present state. */

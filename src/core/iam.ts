@@ -102,6 +102,7 @@ export const IAM_COMMANDS = [
   'register',
   'rollout',
   'rollback',
+  'run',
   'status',
   'diagnose',
   'logs',
@@ -122,6 +123,7 @@ const RESOURCES = {
   Tasks: 'the tasks of the cluster',
   Cluster: '`*`, with the condition `ecs:cluster`',
   TaskDefinitions: 'the task definitions',
+  Runnable: 'the task definitions, with the condition `ecs:cluster`',
   Roles: 'its task role and execution role, with the condition `iam:PassedToService`',
   Repository: 'the repository',
   Logs: 'the log groups',
@@ -129,7 +131,7 @@ const RESOURCES = {
 } as const;
 
 /** Settings that an action depends on. */
-type Occasion = 'createRepository' | 'onFailure';
+type Occasion = 'createRepository' | 'onFailure' | 'release' | 'image';
 
 /** One action, and the commands that require it or use it if allowed. */
 interface Permission {
@@ -153,17 +155,48 @@ export const PERMISSIONS: readonly Permission[] = [
   {
     action: 'ecs:DescribeServices',
     on: 'Service',
-    needed: ['deploy', 'render', 'rollout', 'rollback', 'status', 'diagnose', 'logs', 'history'],
+    needed: [
+      'deploy',
+      'render',
+      'rollout',
+      'rollback',
+      'run',
+      'status',
+      'diagnose',
+      'logs',
+      'history',
+    ],
     optional: ['push', 'register', 'verify', 'init'],
   },
   {
     action: 'ecs:DescribeTaskDefinition',
     on: 'Anything',
-    needed: ['deploy', 'render', 'rollout', 'rollback', 'diagnose', 'logs'],
+    needed: ['deploy', 'render', 'rollout', 'rollback', 'run', 'diagnose', 'logs'],
     optional: ['push', 'register', 'status', 'history', 'verify', 'init'],
   },
   { action: 'ecs:RegisterTaskDefinition', on: 'Anything', needed: ['deploy', 'register'] },
-  { action: 'iam:PassRole', on: 'Roles', needed: ['deploy', 'register'] },
+  {
+    action: 'ecs:RegisterTaskDefinition',
+    on: 'Anything',
+    needed: ['run'],
+    only: { setting: 'image', words: '--image' },
+  },
+  { action: 'iam:PassRole', on: 'Roles', needed: ['deploy', 'register', 'run'] },
+  { action: 'ecs:RunTask', on: 'Runnable', needed: ['run'] },
+  {
+    action: 'ecs:RunTask',
+    on: 'Runnable',
+    needed: ['deploy'],
+    only: { setting: 'release', words: 'a config with release tasks' },
+  },
+  { action: 'ecs:StopTask', on: 'Tasks', needed: [], optional: ['run'] },
+  {
+    action: 'ecs:StopTask',
+    on: 'Tasks',
+    needed: [],
+    optional: ['deploy'],
+    only: { setting: 'release', words: 'a config with release tasks' },
+  },
   {
     action: 'ecs:TagResource',
     on: 'TaskDefinitions',
@@ -242,17 +275,23 @@ export const PERMISSIONS: readonly Permission[] = [
     action: 'ecs:ListTasks',
     on: 'Cluster',
     needed: ['logs'],
+    optional: [...WATCHERS, 'run', 'status'],
+  },
+  {
+    action: 'ecs:DescribeTasks',
+    on: 'Tasks',
+    needed: ['logs', 'run'],
     optional: [...WATCHERS, 'status'],
   },
   {
     action: 'ecs:DescribeTasks',
     on: 'Tasks',
-    needed: ['logs'],
-    optional: [...WATCHERS, 'status'],
+    needed: ['deploy'],
+    only: { setting: 'release', words: 'a config with release tasks' },
   },
   { action: 'ecs:ListClusters', on: 'Anything', needed: [], optional: ['init'] },
   { action: 'ecs:ListServices', on: 'Cluster', needed: [], optional: ['init'] },
-  { action: 'logs:GetLogEvents', on: 'Logs', needed: ['logs'], optional: WATCHERS },
+  { action: 'logs:GetLogEvents', on: 'Logs', needed: ['logs'], optional: [...WATCHERS, 'run'] },
   { action: 'logs:DescribeLogGroups', on: 'Logs', needed: [], optional: CHECKERS },
   { action: 'secretsmanager:DescribeSecret', on: 'Secrets', needed: [], optional: CHECKERS },
   { action: 'ssm:DescribeParameters', on: 'Anything', needed: [], optional: CHECKERS },
@@ -301,10 +340,14 @@ function isCalled({ only }: Permission, occasions: ReadonlySet<Occasion>): boole
 
 /** The actions that a command needs only with settings that are not in use, one sentence each. */
 export function furtherActions(command: IamCommand, { occasions }: PolicyNames): readonly string[] {
-  return PERMISSIONS.filter(
+  const rows = PERMISSIONS.filter(
     (row) =>
       !isCalled(row, occasions) && [...row.needed, ...(row.optional ?? [])].includes(command),
-  ).map(({ action, only }) => `${only?.words} also needs ${action}`);
+  );
+  return [...new Set(rows.map(({ only }) => only?.words))].map((words) => {
+    const actions = rows.filter(({ only }) => only?.words === words).map(({ action }) => action);
+    return `${words} also needs ${actions.join(', ')}`;
+  });
 }
 
 type Place = Pick<Statement, 'Resource' | 'Condition'>;
@@ -334,6 +377,10 @@ function resourcesOf(names: PolicyNames): Readonly<Record<keyof typeof RESOURCES
     // This operator compares names with `*` as patterns.
     Cluster: { Resource: '*', Condition: { ArnLike: { 'ecs:cluster': ofCluster } } },
     TaskDefinitions: { Resource: `arn:${partition}:ecs:${region}:${account}:task-definition/*` },
+    Runnable: {
+      Resource: `arn:${partition}:ecs:${region}:${account}:task-definition/*`,
+      Condition: { ArnLike: { 'ecs:cluster': ofCluster } },
+    },
     Roles: { Resource: `arn:${partition}:iam::${account}:role/*`, Condition: TO_TASKS },
     Repository: {
       Resource: `arn:${partitionOf(ecr.region)}:ecr:${ecr.region}:${ecr.account}:repository/${image.repository || '*'}`,

@@ -42,6 +42,11 @@ export const LOST_STOP_POLLS = 5;
 /** Polls for which an interrupted run still waits for the answer to UpdateService (6 s). */
 export const INTERRUPT_POLLS = 2;
 
+/** Polls for which DescribeTasks may not know a task yet that was started (30 s). */
+export const TASK_MISSING_POLLS = 10;
+/** Polls for which a one-off task waits for capacity (10 min): a container instance takes minutes. */
+export const CAPACITY_POLLS = 200;
+
 /** How the polls themselves go. */
 export interface PollState {
   readonly polls: number;

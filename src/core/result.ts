@@ -117,7 +117,8 @@ export interface TaskResult {
   /** Null for a container that never started, or has not stopped. */
   readonly exitCode: number | null;
   readonly stopCode: string | null;
-  readonly outcome: 'succeeded' | 'failed' | 'interrupted' | 'refused';
+  /** `unknown` where its end was not awaited, or cannot be known. */
+  readonly outcome: 'succeeded' | 'failed' | 'interrupted' | 'refused' | 'unknown';
   readonly causes: readonly Cause[];
   readonly seconds: number;
 }
@@ -137,6 +138,8 @@ export interface LogLine {
 /** What a command prints on stdout, as data; `report/` words it. */
 export type Output =
   | { readonly kind: 'text'; readonly text: string }
+  /** Lines of others, as a command has written them. */
+  | { readonly kind: 'lines'; readonly lines: readonly string[] }
   | { readonly kind: 'diff'; readonly changes: readonly Change[] }
   | {
       readonly kind: 'status';
@@ -180,7 +183,9 @@ export interface InitResult {
 
 /** Wall seconds of each phase that ran. */
 export type Seconds = Readonly<
-  Partial<Record<'build' | 'push' | 'register' | 'rollout', number>> & { total: number }
+  Partial<Record<'build' | 'push' | 'register' | 'release' | 'run' | 'rollout', number>> & {
+    total: number;
+  }
 >;
 
 /** The document that `--json` prints; its shape is fixed for scripts. */

@@ -73,8 +73,16 @@ const TITLES: Readonly<Partial<Record<Event['kind'], string>>> = {
   'before-started': 'Before the build',
   'build-started': 'Build',
   'push-started': 'Push',
+  'task-started': 'Command',
 };
-const ENDS = new Set<Event['kind']>(['built', 'pushed', 'error', 'interrupted']);
+const ENDS = new Set<Event['kind']>([
+  'built',
+  'pushed',
+  'error',
+  'interrupted',
+  'task-interrupted',
+  'task-ended',
+]);
 
 /** Puts build and push into sections around the lines of another reporter. */
 export function sectionReporter(write: Write, inner: Reporter, sections: Sections): Reporter {

@@ -20,6 +20,16 @@ export function consoleLink({
     : `https://${region}.${host}/ecs/v2/clusters/${cluster}/services/${service}/health?region=${region}`;
 }
 
+/** The page of a task in the AWS console; undefined in a partition without a known one. */
+export function taskLink(arn: string): string | undefined {
+  const [, partition = '', , region = ''] = arn.split(':');
+  const [cluster = '', id = ''] = arn.split('/').slice(-2);
+  const host = HOSTS[partition];
+  return host === undefined
+    ? undefined
+    : `https://${region}.${host}/ecs/v2/clusters/${cluster}/tasks/${id}/configuration?region=${region}`;
+}
+
 /** Whether the services of a run are in a console: another endpoint is another AWS, as the sandbox. */
 export function hasConsole(environment: Readonly<Record<string, string | undefined>>): boolean {
   return !environment['AWS_ENDPOINT_URL'] && !environment['AWS_ENDPOINT_URL_ECS'];

@@ -101,9 +101,10 @@ function summary(
     ...ends.map((end) => inert(wordEvent(end).lines[0]?.text ?? '')),
     ...errorBlocks(result),
     ...serviceTable(result),
+    ...taskTable(result),
     ...imageLine(result),
     ...timeline(result),
-    ...services.flatMap(({ causes }) => causes).flatMap(causeBlocks),
+    ...[...services, ...(result.tasks ?? [])].flatMap(({ causes }) => causes).flatMap(causeBlocks),
   ];
   const tail = linksOf(result, environment);
   const blocks = [...head, ...diffBlocks(result), ...tail];
@@ -138,6 +139,19 @@ function serviceTable({ services }: Result): string[] {
   return [
     table(['service', 'outcome', 'deployed', 'serves now', 'before', 'tasks', 'failed'], rows),
   ];
+}
+
+/** The one-off tasks. */
+function taskTable({ tasks = [] }: Result): string[] {
+  if (tasks.length === 0) return [];
+  const rows = tasks.map(({ task, container, outcome, exitCode, seconds }) => [
+    task === null ? '–' : inert(shortName(task)),
+    inert(container),
+    outcome,
+    exitCode === null ? '–' : String(exitCode),
+    formatSeconds(seconds),
+  ]);
+  return [table(['task', 'container', 'outcome', 'exit code', 'time'], rows)];
 }
 
 const revision = (arn: string | null) => (arn === null ? '–' : inert(shortName(arn)));

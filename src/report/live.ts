@@ -14,7 +14,7 @@ import {
 import { phaseOf } from './run-state.ts';
 import type { Phase, RunState, ServiceState } from './run-state.ts';
 import { fit, fitName, pad, widthOf } from './width.ts';
-import { waitText } from './words.ts';
+import { statusText, waitText } from './words.ts';
 
 /** Where a view is drawn. */
 export interface Screen {
@@ -97,6 +97,15 @@ const VIEWS: Readonly<
   build: buildRows,
   push: pushRows,
   register: () => [],
+  release: (state, phase, pen) => [
+    {
+      text: headline(pen, { before: 'Run ', name: state.subject }, clocksOf(state, phase, pen.now)),
+      weight: WEIGHT.head,
+    },
+    ...(state.taskStatus === ''
+      ? []
+      : [{ text: pen.chalk.dim(`  ${statusText(state.taskStatus)}`), weight: WEIGHT.wait }]),
+  ],
   rollout: rolloutRows,
 };
 

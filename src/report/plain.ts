@@ -39,10 +39,20 @@ function plainLine({ level, text }: Line): string {
   return `${MARKS[level]}${text}\n`;
 }
 
+const TROUBLES = new Set<Event['kind']>([
+  'checked',
+  'error',
+  'interrupted',
+  'task-interrupted',
+  'rolling-back',
+  'rollout-paused',
+]);
+
 function isTrouble(event: Event): boolean {
   if (event.kind === 'service-ended') return event.result.outcome !== 'succeeded';
+  if (event.kind === 'task-ended') return event.result.outcome !== 'succeeded';
   if (event.kind === 'cause') return hasFailedTasks(event.cause);
-  return ['checked', 'error', 'interrupted', 'rolling-back', 'rollout-paused'].includes(event.kind);
+  return TROUBLES.has(event.kind);
 }
 
 /** Events whose first line begins with its time: what happens while a run waits. */
@@ -67,6 +77,11 @@ const TIMED = new Set<Event['kind']>([
   'polls-failing',
   'polls-recovered',
   'service-ended',
+  'task-started',
+  'task-retried',
+  'task-progress',
+  'task-interrupted',
+  'task-ended',
 ]);
 
 /** Milliseconds without a line after which a line says that the run is alive: CI ends silent jobs. */
@@ -165,6 +180,8 @@ function aliveText(state: RunState, now: Date): string | undefined {
       const whole = total === undefined ? '' : ` of ${formatBytes(total)}`;
       return `Still pushing after ${gone}: ${formatBytes(current)}${whole}`;
     }
+    case 'release':
+      return `Still running ${state.subject} after ${gone}`;
     case 'rollout':
       return `Still watching after ${gone}: ${state.services.flatMap(serviceText(now)).join('; ')}`;
     default: {

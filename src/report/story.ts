@@ -49,10 +49,14 @@ export function makeStory(verbose: boolean): Story {
       case 'service-event':
         return verbose || !isRoutine(event.message) ? lines.filter(isNews) : [];
       case 'register-retried':
+      case 'task-retried':
         return lines.filter(isNews);
       case 'service-ended':
         // The causes have given their hints.
         return lines.filter((line) => line.level !== 'hint' || isNews(line));
+      case 'task-ended':
+        // Its log has been told line by line.
+        return lines.filter((line) => line.level !== 'detail' || isNews(line));
       case 'cause': {
         const [head, ...rest] = lines;
         if (head === undefined || isNews(head)) return lines;

@@ -140,7 +140,7 @@ export async function follow(
 }
 
 /** Whether AWS has refused a call for good; anything else may pass. */
-function isRefused(error: unknown): boolean {
+export function isRefused(error: unknown): boolean {
   return error instanceof EcsDeployError && error.code !== 'aws-answer-broken' && !isPassing(error);
 }
 

@@ -39,11 +39,12 @@ export function createStage(scene: Scene, { clock, ecs, ecr }: StageParts): Stag
   const left = new Map(trouble.map((item) => [item, item.times ?? Infinity]));
   const before = new Map<string, unknown>();
   let movedAt: number | undefined;
+  let begunAt: number | undefined;
   const call: Call = async (name, input) => ecs.operations[name]?.(input, { region: REGION });
   const isOn = ({ after, seconds = Infinity }: Trouble) => {
     if (after === undefined) return true;
-    if (movedAt === undefined) return false;
-    const age = clock.now() - movedAt;
+    if (begunAt === undefined) return false;
+    const age = clock.now() - begunAt;
     return age >= after && age < after + seconds;
   };
   const stale =
@@ -53,6 +54,13 @@ export function createStage(scene: Scene, { clock, ecs, ecr }: StageParts): Stag
       const old = isStale ? before.get(name) : undefined;
       return old ?? ecs.operations[name]?.(input, context);
     };
+  const begin =
+    (name: string): Operation =>
+    async (input, context) => {
+      const answer = await ecs.operations[name]?.(input, context);
+      begunAt ??= clock.now();
+      return answer;
+    };
   const update: Operation = async (input, context) => {
     if (movedAt === undefined && staleSeconds > 0) {
       before.set(
@@ -61,7 +69,7 @@ export function createStage(scene: Scene, { clock, ecs, ecr }: StageParts): Stag
       );
       before.set('ListServiceDeployments', await call('ListServiceDeployments', SERVICE));
     }
-    const answer = await ecs.operations['UpdateService']?.(input, context);
+    const answer = await begin('UpdateService')(input, context);
     if (movedAt !== undefined) return answer;
     movedAt = clock.now();
     for (const { at, act } of acts) {
@@ -82,6 +90,7 @@ export function createStage(scene: Scene, { clock, ecs, ecr }: StageParts): Stag
     },
     operations: {
       ...ecs.operations,
+      RunTask: begin('RunTask'),
       UpdateService: update,
       DescribeServices: stale('DescribeServices'),
       ListServiceDeployments: stale('ListServiceDeployments'),

@@ -28,6 +28,8 @@ export interface Config extends Omit<Settings, 'service' | 'environment' | 'dock
   readonly directory: string;
   /** The services to work on, in the order of the config; empty when none is named. */
   readonly targets: readonly Target[];
+  /** What flags and variables give of settings that services have of their own. */
+  readonly given: Partial<Pick<Settings, 'setEnv' | 'taskDefinition'>>;
 }
 
 /** The settings that a command can read: those that it takes, and what limits every call. */
@@ -106,6 +108,13 @@ export function resolveConfig(sources: Sources): Config {
     file: file?.path,
     directory,
     targets,
+    given: {
+      setEnv: {
+        ...(variables.values.setEnv as Settings['setEnv']),
+        ...(flags.values.setEnv as Settings['setEnv']),
+      },
+      taskDefinition: given.taskDefinition as Settings['taskDefinition'],
+    },
   };
   if (problems.length > 0) {
     const ofCommandLine = problems.filter((problem) => /^(?:-|ECSDEPLOY_)/.test(problem)).length;

@@ -262,6 +262,16 @@ export const containerImages = pairsOf('NAME=IMAGE', reference);
 /** ARNs of secrets or parameters, or names of parameters, by variable. */
 export const secretReferences = pairsOf('NAME=ARN', name);
 
+/** CPU of a task as ECS takes it: CPU units, or vCPUs. */
+export const cpu = matching('^(\\d+|(\\d+|\\d*\\.\\d+) ?[vV][cC][pP][uU])$', (value) =>
+  invalid('CPU units such as 512, or vCPUs such as "0.5 vCPU"', value),
+);
+
+/** Memory of a task as ECS takes it: MiB, or GB. */
+export const memory = matching('^(\\d+|(\\d+|\\d*\\.\\d+) ?[gG][bB])$', (value) =>
+  invalid('MiB such as 1024, or GB such as "1 GB"', value),
+);
+
 /** Where a build secret comes from; its value is read only when the build asks for it. */
 export interface BuildSecret {
   readonly id: string;

@@ -160,12 +160,13 @@ test('actions that depend on a setting are in the policy if the setting is in us
   const without = JSON.stringify(policyOf('deploy', NAMES));
   expect(without).not.toMatch(/CreateRepository|StopServiceDeployment/);
   expect(furtherActions('deploy', NAMES)).toEqual([
+    'a config with release tasks also needs ecs:RunTask, ecs:StopTask, ecs:DescribeTasks',
     '--create-repository also needs ecr:CreateRepository',
     '--on-failure rollback also needs ecs:StopServiceDeployment',
   ]);
-  const occasions = new Set(['createRepository', 'onFailure'] as const);
+  const occasions = new Set(['createRepository', 'onFailure', 'release'] as const);
   const everything = JSON.stringify(policyOf('deploy', { ...NAMES, occasions }));
-  expect(everything).toMatch(/CreateRepository.*StopServiceDeployment/);
+  expect(everything).toMatch(/RunTask.*CreateRepository.*StopServiceDeployment/);
   expect(furtherActions('deploy', { ...NAMES, occasions })).toEqual([]);
   expect(furtherActions('status', NAMES)).toEqual([]);
 });

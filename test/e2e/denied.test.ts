@@ -57,6 +57,7 @@ const PLAYS: Readonly<Record<IamCommand, Play>> = {
       await deployWith(world, '3');
     },
   },
+  run: { args: ['run', '--', 'rails', 'db:migrate'] },
   status: { args: ['status'] },
   diagnose: {
     args: ['diagnose'],
@@ -134,6 +135,7 @@ async function play(command: IamCommand, denied: readonly string[]): Promise<Pla
 
 const WRITES = new Set([
   'ecs:RegisterTaskDefinition',
+  'ecs:RunTask',
   'ecs:UpdateService',
   'ecs:StopServiceDeployment',
 ]);

@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 import type { Change } from '../../src/core/changes.ts';
 import type { Cause } from '../../src/core/diagnosis.ts';
 import { serviceResult } from '../../src/core/result.ts';
-import type { Output, Result, ServiceResult } from '../../src/core/result.ts';
+import type { Output, Result, ServiceResult, TaskResult } from '../../src/core/result.ts';
 import { EcsDeployError } from '../../src/errors.ts';
 import type { Event, EventOf } from '../../src/events.ts';
 import { commandGuard } from '../../src/report/ci.ts';
@@ -39,6 +39,15 @@ const resultOf = (t: string, outcome: ServiceResult['outcome']): ServiceResult =
     causes: [causeOf(t)],
     changes: changesOf(t),
   });
+const taskOf = (t: string, outcome: TaskResult['outcome']): TaskResult => ({
+  task: t,
+  container: t,
+  exitCode: 1,
+  stopCode: t,
+  outcome,
+  causes: [],
+  seconds: 1,
+});
 const layersOf = (t: string) => [
   { id: t, current: 1, total: 2, state: 'pushing' as const },
   { id: t, current: 1, total: 2, state: 'exists' as const },
@@ -158,6 +167,24 @@ const SAMPLES: {
   'polls-recovered': () => [{}],
   'critical-path': (t) => [{ calls: [{ action: t, start: 0, end: 1 }], local: 1, total: 2 }],
   'watch-ended': () => [{ polls: 1, calls: 1, mostCalls: 1 }],
+  'release-planned': (t) => [{ tasks: [{ command: t, container: t, service: t }] }],
+  'release-skipped': (t) => [{ command: t, service: t }],
+  'task-started': (t) => [
+    { task: t, command: t, container: t, revision: t, console: t },
+    { task: t, command: t, container: t, revision: t, console: null },
+  ],
+  'task-retried': (t) => [{ reason: t }],
+  'task-progress': (t) => [{ task: t, status: t }],
+  'task-output': (t) => [{ line: t }],
+  'log-printed': (t) => [{ container: t }],
+  'task-interrupted': (t) =>
+    [false, true].map((isStopped) => ({ task: t, stop: t, isStopped, console: t })),
+  'task-ended': (t) => [
+    { command: t, result: taskOf(t, 'succeeded'), logPrinted: false },
+    { command: t, result: { ...taskOf(t, 'failed'), causes: [causeOf(t)] }, logPrinted: false },
+    { command: t, result: taskOf(t, 'interrupted'), logPrinted: true },
+    { command: t, result: taskOf(t, 'unknown'), logPrinted: true },
+  ],
   'log-empty': () => [{}],
   'config-drafted': (t) => [{ path: t, content: t }],
   'workflow-read': (t) => [
@@ -229,6 +256,7 @@ const OUTPUTS: {
   readonly [K in Output['kind']]: (t: string) => Omit<Extract<Output, { kind: K }>, 'kind'>;
 } = {
   text: (t) => ({ text: t }),
+  lines: (t) => ({ lines: [t, t] }),
   diff: (t) => ({ changes: changesOf(t) }),
   status: (t) => ({
     at: new Date(0),
@@ -353,6 +381,7 @@ test('the files of a job have nothing of others raw, and each output is one line
       outcome: 'failed',
       image: { reference: hostile, digest: hostile, platform: null, built: true, pushed: true },
       services: [resultOf(hostile, 'rolled-back'), resultOf(hostile, 'failed')],
+      tasks: [{ ...taskOf(hostile, 'failed'), causes: [causeOf(hostile)] }],
       error: { code: 'aws-rejected', message: hostile, hint: hostile },
       seconds: { total: 1 },
     };
@@ -384,6 +413,6 @@ test('the files of a job have nothing of others raw, and each output is one line
       .replaceAll(/^(`{3,}).*\n[^]*?\n\1$/gm, '')
       .replace(/^Image `[^`\n]*`/m, '');
     expect(outside).not.toMatch(/(?<!\\)[<[`]/);
-    expect(outside.match(/^\|.*$/gm)).toHaveLength(4);
+    expect(outside.match(/^\|.*$/gm)).toHaveLength(7);
   }
 });

@@ -95,6 +95,7 @@ function createSimulation(
     clusters: new Map(),
     families: new Map(),
     faults,
+    tokens: new Map(),
   };
   return simulation;
 }

@@ -18,7 +18,7 @@ const ROLLOUT_SECONDS = 94;
 /** Creates an empty cluster. */
 export function createClusterIn(simulation: Simulation, name: string): void {
   const arn = ecsArn(simulation, `cluster/${name}`);
-  simulation.clusters.set(name, { name, arn, services: new Map() });
+  simulation.clusters.set(name, { name, arn, services: new Map(), runs: [] });
 }
 
 /**
