@@ -1,10 +1,11 @@
 import type { ImageResult } from '../core/result.ts';
-import { serviceResult } from '../core/result.ts';
+import { outcomeOfTask, serviceResult } from '../core/result.ts';
 import { likelyPlatform } from '../core/image.ts';
 import { sameDefinition } from '../core/normal-form.ts';
 import { runningByRevision, servingRevision } from '../core/status.ts';
 import { containersOf, replaceImage, shortName } from '../core/task-definition.ts';
 import { allOrRefuse } from '../errors.ts';
+import type { EcsDeployError } from '../errors.ts';
 import { secondsSince } from '../events.ts';
 import { enforce } from '../plan/enforce.ts';
 import { observeBuild, observeGiven } from '../plan/image.ts';
@@ -13,11 +14,16 @@ import { lookUp } from '../plan/lookups.ts';
 import { observeServices, observeSource } from '../plan/observe.ts';
 import type { Observed } from '../plan/observe.ts';
 import { plan, taskPlatforms } from '../plan/plan.ts';
-import type { ImagePlan, Plan } from '../plan/plan.ts';
+import type { ImagePlan, Plan, ServicePlan } from '../plan/plan.ts';
+import { planReleases, tellReleases } from '../plan/release.ts';
 import { registerDrafts } from '../rollout/register.ts';
 import { rollOut } from '../rollout/move.ts';
+import type { Move } from '../rollout/move.ts';
+import type { OneOffEnd } from '../rollout/one-off.ts';
+import { runReleases } from '../rollout/release.ts';
 import { requireSettings } from '../settings/config.ts';
 import type { ConfigOf } from '../settings/config.ts';
+import { askStop } from './ask-stop.ts';
 import { connectTools } from './connect.ts';
 import type { Tools } from './connect.ts';
 import type { CommandResult, Context } from './context.ts';
@@ -31,16 +37,23 @@ export async function deploy(context: Context<'deploy'>): Promise<CommandResult>
   const observed = await observeDeploy(tools, config);
   const planned = plan(config, { ...observed, checked: true });
   const checks = startLookups(tools, planned);
-  enforce(tools, [...planned.findings, ...(await checks['before-write'])]);
+  const releases = await planReleases(
+    tools,
+    config.noRelease ? { ...config, release: [] } : config,
+    planned.services,
+  );
+  enforce(tools, [...planned.findings, ...releases.findings, ...(await checks['before-write'])]);
   const { image: source } = planned;
   if (source === undefined || observed.image === undefined) throw new Error('there is no image');
   if (config.dryRun) {
     const rest = await Promise.all([checks['before-move'], checks.late]);
     enforce(tools, rest.flat());
     tellPlan(tools, planned, source);
+    tellReleases(tools, releases);
     return dryRun(config, planned, source);
   }
   tellPlan(tools, planned, source);
+  tellReleases(tools, releases);
   // These can only warn, so nothing waits for them.
   const warned = checks.late.then((findings) => enforce(tools, findings)).catch(() => undefined);
 
@@ -74,6 +87,25 @@ export async function deploy(context: Context<'deploy'>): Promise<CommandResult>
       ? []
       : [{ ...item, revision: registration.arn, registered: registration.registered }];
   });
+  const releaseStart = performance.now();
+  const { ends, failed } = await runReleases(
+    { ...tools, onLines: () => undefined, isPrinted: false, askStop: askStop(context) },
+    config,
+    releases.plans,
+    moves,
+  );
+  const tasks = ends.length === 0 ? {} : { tasks: ends.map((end) => end.result) };
+  const release = ends.length === 0 ? {} : { release: secondsSince(releaseStart) };
+  if (failed?.error !== undefined) {
+    await warned;
+    return {
+      ...notReleased(tools, failed, failed.error, made),
+      ...tasks,
+      image,
+      services: moves.map(untouched),
+      seconds: { ...seconds, register, ...release },
+    };
+  }
   const rolloutStart = performance.now();
   const services = await rollOut(tools, config, moves);
   const results = services.map((service, index) => ({
@@ -82,7 +114,48 @@ export async function deploy(context: Context<'deploy'>): Promise<CommandResult>
   }));
   await warned;
   const result = rolloutResult(config, results, rolloutStart);
-  return { ...result, image, seconds: { ...seconds, register, ...result.seconds } };
+  return {
+    ...result,
+    ...tasks,
+    image,
+    seconds: { ...seconds, register, ...release, ...result.seconds },
+  };
+}
+
+/** How a deploy ends whose release task failed: no service was changed. */
+function notReleased(
+  { emit }: Tools,
+  { result }: OneOffEnd,
+  { code, message, hint, status }: EcsDeployError,
+  made: readonly string[],
+): Pick<CommandResult, 'outcome' | 'status' | 'error'> {
+  const left = made.length === 0 ? '' : ` ${made.join(', ')} was registered.`;
+  emit({
+    kind: 'warning',
+    message: `No service was changed.${left}`,
+    hint: 'once the cause is fixed, run ecsdeploy deploy again: it runs the release tasks again',
+  });
+  return {
+    outcome: outcomeOfTask(result, code),
+    status,
+    error: { code, message: `${message} No service was changed.${left}`, hint: hint ?? null },
+  };
+}
+
+/** The result of a service that did not move, because a release task failed. */
+function untouched({ service, target, running, registered, changes }: ServicePlan & Move) {
+  return serviceResult({
+    cluster: shortName(target.cluster),
+    service: target.service,
+    outcome: 'skipped',
+    previousTaskDefinition: running.arn,
+    serving: servingRevision(service, undefined),
+    runningByRevision: runningByRevision(service),
+    registered,
+    desired: service.desired,
+    running: service.running,
+    changes,
+  });
 }
 
 /** The settings that a deploy is planned from. */

@@ -1,5 +1,6 @@
 import type { LogEvent } from '../aws/logs.ts';
-import type { LogLine, Outcome, TaskResult } from '../core/result.ts';
+import { outcomeOfTask } from '../core/result.ts';
+import type { LogLine } from '../core/result.ts';
 import { shortName } from '../core/task-definition.ts';
 import type { JsonObject } from '../core/task-definition.ts';
 import { EcsDeployError, EXIT_STATUS } from '../errors.ts';
@@ -173,10 +174,5 @@ function endOf(
   const { code, message, hint = null } = error;
   // A task that was stopped from outside can have 0.
   const status = passes && exitCode !== null && exitCode !== 0 ? exitCode : error.status;
-  return { outcome: outcomeOf(result, code), status, error: { code, message, hint } };
-}
-
-/** Only an interrupt of this run ends it as interrupted; a task that AWS takes away has failed. */
-function outcomeOf({ outcome }: TaskResult, code: string): Outcome {
-  return outcome === 'interrupted' && code !== 'interrupted' ? 'failed' : outcome;
+  return { outcome: outcomeOfTask(result, code), status, error: { code, message, hint } };
 }

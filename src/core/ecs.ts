@@ -181,6 +181,17 @@ export function primaryOf({ deployments }: Pick<Service, 'deployments'>): Deploy
   return deployments.find(({ status }) => status === 'PRIMARY');
 }
 
+/** Whether deploying a revision starts a new deployment; `force` asks for one in any case. */
+export function isNews(
+  service: Pick<Service, 'deployments' | 'taskDefinition'>,
+  revision: string,
+  force: boolean,
+): boolean {
+  const primary = primaryOf(service);
+  const runs = service.taskDefinition === revision && primary !== undefined;
+  return force || !runs || primary.rolloutState === 'FAILED';
+}
+
 /** ARN of the revision that was deployed last with success: a deployment at work may itself fail. */
 export function lastGood({ deployments, taskDefinition }: Service): string {
   const completed = deployments.find(({ rolloutState }) => rolloutState === 'COMPLETED');

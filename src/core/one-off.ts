@@ -280,11 +280,13 @@ function endedBy(
   definition: JsonObject,
 ): TaskContainer | undefined {
   if (!STOPPED_CODES.has(own.exitCode) || isOutOfMemory(own)) return undefined;
-  const essential = containersOf(definition)
-    .filter(isEssential)
-    .map((item) => item['name']);
+  const essential = new Set(
+    containersOf(definition)
+      .filter(isEssential)
+      .map((item) => item['name']),
+  );
   const others = containers.filter(
-    (container) => container !== own && essential.includes(container.name),
+    (container) => container !== own && essential.has(container.name),
   );
   const failed = others.find(
     (container) =>

@@ -239,6 +239,14 @@ export function overallOutcome(outcomes: readonly Outcome[]): Outcome {
   return gravest;
 }
 
+/**
+ * The outcome of a command that ends with a task and an error of this code. Only an interrupt of the
+ * command itself counts as one: a task that AWS takes away has failed.
+ */
+export function outcomeOfTask({ outcome }: Pick<TaskResult, 'outcome'>, code: string): Outcome {
+  return outcome === 'interrupted' && code !== 'interrupted' ? 'failed' : outcome;
+}
+
 /** The exit status of an outcome. */
 export function statusOf(outcome: Outcome): ExitStatus {
   return OUTCOMES[outcome].status;

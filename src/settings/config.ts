@@ -6,6 +6,7 @@ import { readConfigFile } from './config-file.ts';
 import type { ConfigFile, Section } from './config-file.ts';
 import { longFlag, readInto, SETTING_KEYS, settingOf, variableOf, waysToGive } from './lookup.ts';
 import type { KeyOf, Layer, SettingKey, Settings, Source } from './lookup.ts';
+import type { ReleaseTask } from './readers.ts';
 import type { CommandName } from './table.ts';
 
 /** The settings that change the environment variables of a container. */
@@ -90,7 +91,9 @@ export function resolveConfig(sources: Sources): Config {
     ...(Object.fromEntries(SETTING_KEYS.map((key) => [key, pick(layers, key)])) as Settings),
     ...targetSettings(layers, base),
   };
+  const known = listed?.map(serviceOf) ?? targets.map(({ service }) => service);
   problems.push(
+    ...merged.release.flatMap((task) => releaseProblems(task, known)),
     ...exclusiveFlags(flags),
     ...[...layers, ...(listed ?? [])].flatMap(contradictions),
   );
@@ -213,6 +216,25 @@ function contradictions(source: Source): string[] {
       return [`${place}${nameOf(other)} and ${nameOf(key)} both name the variable "${name}"`];
     }),
   );
+}
+
+/** What is wrong with the service of a release task. */
+function releaseProblems(
+  { service, place = '' }: ReleaseTask,
+  known: readonly string[],
+): readonly string[] {
+  if (service === undefined) {
+    return known.length < 2
+      ? []
+      : [
+          `${place}a release task needs the key "service", because there are ${known.length} services`,
+        ];
+  }
+  // Where the config names none, the command line may.
+  if (known.length === 0 || known.includes(service)) return [];
+  return [
+    `${place}the service "${service}" of a release task is not in the config file (${suggest(service, known, 'services')})`,
+  ];
 }
 
 /** Flags of which the first makes the second meaningless. */

@@ -272,6 +272,60 @@ export const memory = matching('^(\\d+|(\\d+|\\d*\\.\\d+) ?[gG][bB])$', (value) 
   invalid('MiB such as 1024, or GB such as "1 GB"', value),
 );
 
+/** A word of a command; in quotes everything is taken as it is written. */
+const WORD = /(?:[^\s'"\\|&;<>()$`]|\\[^]|'[^']*'|"(?:[^"\\$`]|\\[^])*")+/y;
+
+/** The words of a text, or undefined where it asks for a shell, or a quote is not closed. */
+function splitWords(text: string): readonly string[] | undefined {
+  const found: string[] = [];
+  for (let at = 0; at < text.length;) {
+    WORD.lastIndex = at;
+    const [word] = WORD.exec(text) ?? [];
+    if (word === undefined) return undefined;
+    at += word.length + (/^\s*/.exec(text.slice(at + word.length))?.[0].length ?? 0);
+    found.push(
+      word.replaceAll(
+        /\\([^])|'([^']*)'|"((?:[^"\\]|\\[^])*)"/g,
+        (_, escaped?: string, single?: string, double = '') =>
+          escaped ?? single ?? double.replaceAll(/\\(["\\$`])/g, '$1'),
+      ),
+    );
+  }
+  return found;
+}
+
+/**
+ * The words of a command: a list, a JSON array, or one string with spaces between the words. Quotes
+ * group words; there is no shell, and nothing is expanded.
+ */
+export const command: Reader<readonly string[]> = {
+  schema: { oneOf: [text.schema, { type: 'array', items: text.schema }] },
+  read: (value) => {
+    if (Array.isArray(value)) return value.map((item) => text.read(item));
+    const given = text.read(value).trim();
+    const expected = 'words such as "npm start", or a list such as ["npm", "start"]';
+    if (given.startsWith('[')) {
+      const list: unknown = parseJson(given);
+      if (Array.isArray(list)) return list.map((item) => text.read(item));
+      throw invalid(expected, given);
+    }
+    if (given === '') throw invalid(expected, value);
+    const found = splitWords(given);
+    if (found !== undefined) return found;
+    throw new Error(
+      `${quote(given)} needs a shell, but ECS starts a command without one: write ["sh", "-c", ${JSON.stringify(given)}]`,
+    );
+  },
+};
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return undefined;
+  }
+}
+
 /** Where a build secret comes from; its value is read only when the build asks for it. */
 export interface BuildSecret {
   readonly id: string;
@@ -353,3 +407,48 @@ export const platform = choice(['linux/amd64', 'linux/arm64'], (value) => {
     ? ' (build Windows images on Windows, and deploy them with --image)'
     : '';
 });
+
+/** A command that runs once, in a task of the new revision, before any service moves. */
+export interface ReleaseTask {
+  readonly command: readonly string[];
+  readonly container?: string;
+  /** The service whose revision and place it takes; needed where the config names several. */
+  readonly service?: string;
+  /** Milliseconds. */
+  readonly timeout?: number;
+  readonly setEnv?: Named;
+  readonly cpu?: string;
+  readonly memory?: string;
+  /** File and line, with a colon and a space behind, for messages; empty elsewhere. */
+  readonly place?: string;
+}
+
+/** The readers of the keys of a release task. */
+export const RELEASE_KEYS = {
+  command,
+  container: name,
+  service: name,
+  timeout: duration,
+  setEnv: pairs,
+  cpu,
+  memory,
+} satisfies Readonly<Record<string, Reader<unknown>>>;
+
+/** Release tasks; the config file reads each key by itself, for the line of a problem. */
+export const release: Reader<readonly ReleaseTask[]> = {
+  schema: {
+    type: 'array',
+    items: {
+      type: 'object',
+      properties: Object.fromEntries(
+        Object.entries(RELEASE_KEYS).map(([key, { schema }]) => [key, schema]),
+      ),
+      required: ['command'],
+      additionalProperties: false,
+    },
+  },
+  read: (value) => {
+    if (Array.isArray(value)) return value as readonly ReleaseTask[];
+    throw invalid('a list such as [{ command: ["rails", "db:migrate"] }]', value);
+  },
+};

@@ -17,6 +17,7 @@ import {
   port,
   reference,
   region,
+  release,
   secretReferences,
   secrets,
   tags,
@@ -511,6 +512,25 @@ export const SETTINGS = {
     default: false,
     commands: ['logs'],
     meaning: 'begin each line with its time',
+  }),
+  release: setting({
+    reader: release,
+    group: 'Rollout',
+    file: 'top',
+    default: [],
+    commands: ['deploy', 'verify', 'help'],
+    meaning:
+      'commands to run once, in tasks of the new revision, before any service moves, e.g. a migration',
+    example: '[{ command: [rails, "db:migrate"], timeout: 15m }]',
+  }),
+  noRelease: setting({
+    reader: yes,
+    group: 'Rollout',
+    rare: true,
+    flags: '--no-release',
+    default: false,
+    commands: ['deploy'],
+    meaning: "don't run the release tasks of the config file",
   }),
   noWait: setting({
     reader: yes,

@@ -129,7 +129,8 @@ const OTHER_ENDS: Readonly<Partial<Record<ScenarioName, End>>> = {
 const runsOf = ({ sandbox }: World) =>
   sandbox.calls.filter(({ action }) => action === 'ecs:RunTask');
 
-async function runIn(scenario: ScenarioName, expected: End): Promise<void> {
+test.each(Object.entries({ ...COMMAND_ENDS, ...OTHER_ENDS }))('%s', async (name, expected) => {
+  const scenario = name as ScenarioName;
   const { status, says, args = [], command = ['rails', 'db:migrate'], speed = 600 } = expected;
   const world = await makeWorld({ scenario, speed });
   const end = await world.run(['run', '--json', ...args, '--', ...command]);
@@ -151,10 +152,6 @@ async function runIn(scenario: ScenarioName, expected: End): Promise<void> {
   expect(new Set(runs.map(({ input }) => input['clientToken'])).size).toBeLessThan(2);
   // Nothing of a service was changed.
   expect(world.writes().filter((action) => !/RunTask|StopTask/.test(action))).toEqual([]);
-}
-
-test.each(Object.entries({ ...COMMAND_ENDS, ...OTHER_ENDS }))('%s', async (scenario, expected) => {
-  await runIn(scenario as ScenarioName, expected);
 });
 
 describe('streams', () => {
@@ -242,7 +239,7 @@ describe('what is run', () => {
   test('with --image, a revision of the family with that image', async () => {
     const world = await makeWorld();
     const image = `${world.sandbox.registryHost}/hyeon9mak-dev:first`;
-    const end = await world.run(['run', '--image', `${image}`, '--json', '--', 'true']);
+    const end = await world.run(['run', '--image', image, '--json', '--', 'true']);
     expect(end.status, end.stderr).toBe(0);
     // The service runs that image.
     expect(world.writes()).toEqual(['ecs:RunTask']);
