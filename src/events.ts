@@ -157,6 +157,21 @@ export type Event =
       readonly calls: number;
       readonly mostCalls: number;
     }
+  | {
+      readonly kind: 'hook-started';
+      /** The key of the config file. */
+      readonly hook: 'check' | 'notify';
+      readonly command: string;
+    }
+  | { readonly kind: 'hook-output'; readonly hook: 'check' | 'notify'; readonly line: string }
+  | {
+      readonly kind: 'hook-ended';
+      readonly hook: 'check' | 'notify';
+      readonly command: string;
+      /** Exit status; null after a signal. */
+      readonly status: number | null;
+      readonly seconds: number;
+    }
   | { readonly kind: 'log-empty' }
   | { readonly kind: 'config-drafted'; readonly path: string; readonly content: string }
   | {

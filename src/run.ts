@@ -19,6 +19,7 @@ import type { Display } from './report/display.ts';
 import { writeJobFiles } from './report/job-files.ts';
 import type { Page } from './report/page.ts';
 import { isColoured, openReporter } from './report/reporter.ts';
+import { settingOf } from './settings/lookup.ts';
 
 /** Everything of the process that a run uses. */
 export interface Io {
@@ -115,11 +116,10 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
     display.show(output);
     return isRead;
   };
+  let notify: ((document: Result) => Promise<void>) | undefined;
   const finish = async (result: CommandResult, error: Result['error']): Promise<number> => {
     const path = criticalPath(calls);
     if (path !== undefined) emit({ kind: 'critical-path', ...path });
-    reporter.end();
-    display?.end();
     const { output, status, outcome, image, services, tasks, logs, checks, init, seconds } = result;
     const document: Result = redact({
       outcome,
@@ -133,6 +133,9 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
       error,
       seconds: { ...seconds, total: Math.round(performance.now() - start) / 1000 },
     });
+    if (outcome !== 'planned') await notify?.(document);
+    reporter.end();
+    display?.end();
     if (json) stdout.write(`${escapeJson(JSON.stringify(document, undefined, 2))}\n`);
     else if (output !== undefined) await print(output);
     try {
@@ -163,6 +166,10 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
       environment,
       onResume: io.onResume,
     });
+    if (config.notify !== undefined && settingOf('notify').commands?.includes(invocation.command)) {
+      const { notifier } = await import('./commands/notify.ts');
+      notify = notifier(context, config.notify);
+    }
     const action = await loadCommand(invocation.command);
     const result = await action(context);
     return await finish(result, result.error ?? null);

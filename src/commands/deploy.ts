@@ -24,6 +24,7 @@ import { runReleases } from '../rollout/release.ts';
 import { requireSettings } from '../settings/config.ts';
 import type { ConfigOf } from '../settings/config.ts';
 import { askStop } from './ask-stop.ts';
+import { checkRollout } from './check.ts';
 import { connectTools } from './connect.ts';
 import type { Tools } from './connect.ts';
 import type { CommandResult, Context } from './context.ts';
@@ -114,12 +115,12 @@ export async function deploy(context: Context<'deploy'>): Promise<CommandResult>
   }));
   await warned;
   const result = rolloutResult(config, results, rolloutStart);
-  return {
+  return checkRollout(context, tools, 'deploy', {
     ...result,
     ...tasks,
     image,
     seconds: { ...seconds, register, ...release, ...result.seconds },
-  };
+  });
 }
 
 /** How a deploy ends whose release task failed: no service was changed. */

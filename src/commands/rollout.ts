@@ -7,6 +7,7 @@ import { observeRollout } from '../plan/rollout.ts';
 import { rollOut } from '../rollout/move.ts';
 import { requireSettings } from '../settings/config.ts';
 import type { ConfigOf } from '../settings/config.ts';
+import { checkRollout } from './check.ts';
 import { connectTools } from './connect.ts';
 import type { CommandResult, Context } from './context.ts';
 import { movesOf, rolloutResult } from './moves.ts';
@@ -24,7 +25,8 @@ export async function rollout(context: Context<'rollout'>): Promise<CommandResul
   enforce(tools, planned.findings);
   enforce(tools, await lookUp(tools, planned.lookups));
   const start = performance.now();
-  return rolloutResult(config, await rollOut(tools, config, movesOf(planned)), start);
+  const result = rolloutResult(config, await rollOut(tools, config, movesOf(planned)), start);
+  return config.watch ? result : checkRollout(context, tools, 'rollout', result);
 }
 
 /** Flags that contradict `--watch`, which changes nothing and waits. */

@@ -247,6 +247,21 @@ export function outcomeOfTask({ outcome }: Pick<TaskResult, 'outcome'>, code: st
   return outcome === 'interrupted' && code !== 'interrupted' ? 'failed' : outcome;
 }
 
+/** The values of a result that other steps and programs use, by the name of an output. */
+export function resultValues({
+  outcome,
+  image,
+  services,
+}: Pick<Result, 'outcome' | 'image' | 'services'>) {
+  return {
+    outcome,
+    image: image?.reference,
+    digest: image?.digest,
+    'task-definition': services[0]?.taskDefinition,
+    deployment: services[0]?.deployment,
+  };
+}
+
 /** The exit status of an outcome. */
 export function statusOf(outcome: Outcome): ExitStatus {
   return OUTCOMES[outcome].status;

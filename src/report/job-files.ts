@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { appendFileSync } from 'node:fs';
 import type { Cause } from '../core/diagnosis.ts';
 import { escapeJson, printable, withoutCommands } from '../core/foreign.ts';
+import { resultValues } from '../core/result.ts';
 import type { Result, ServiceResult } from '../core/result.ts';
 import { shortName } from '../core/task-definition.ts';
 import type { EventOf } from '../events.ts';
@@ -69,16 +70,10 @@ export function writeJobFiles(
 }
 
 /** The values that later steps and jobs use; each is one line. */
-function outputsOf({ outcome, image, services }: Result): (readonly [string, string])[] {
+function outputsOf(result: Result): (readonly [string, string])[] {
   const values: Readonly<
     Record<Exclude<keyof typeof OUTPUTS, 'result'>, string | null | undefined>
-  > = {
-    outcome,
-    image: image?.reference,
-    digest: image?.digest,
-    'task-definition': services[0]?.taskDefinition,
-    deployment: services[0]?.deployment,
-  };
+  > = resultValues(result);
   return Object.entries(values).flatMap(([name, value]) =>
     value ? [[name, oneLine(value)] as const] : [],
   );

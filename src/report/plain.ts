@@ -77,6 +77,8 @@ const TIMED = new Set<Event['kind']>([
   'polls-failing',
   'polls-recovered',
   'service-ended',
+  'hook-started',
+  'hook-ended',
   'task-started',
   'task-retried',
   'task-progress',

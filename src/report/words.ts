@@ -231,6 +231,10 @@ const WORDS: Words = {
         ],
   }),
   'task-ended': (event) => ({ lines: taskEndLines(event) }),
+  'hook-started': ({ hook, command }) => say('step', `Running ${hook}: ${command}`),
+  'hook-output': ({ line: output }) => say('detail', `  ${output}`),
+  'hook-ended': ({ hook, status, seconds }) =>
+    status === 0 ? say('success', `${hook} succeeded in ${formatSeconds(seconds)}`) : NONE,
   'log-empty': () => say('detail', 'No log lines yet.'),
   'sandbox-started': ({ url, registry, speed, scenarios }) => ({
     lines: [

@@ -185,6 +185,9 @@ const SAMPLES: {
     { command: t, result: taskOf(t, 'interrupted'), logPrinted: true },
     { command: t, result: taskOf(t, 'unknown'), logPrinted: true },
   ],
+  'hook-started': (t) => [{ hook: 'check', command: t }],
+  'hook-output': (t) => [{ hook: 'notify', line: t }],
+  'hook-ended': (t) => [{ hook: 'check', command: t, status: 0, seconds: 1 }],
   'log-empty': () => [{}],
   'config-drafted': (t) => [{ path: t, content: t }],
   'workflow-read': (t) => [
