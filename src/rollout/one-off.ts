@@ -1,4 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto';
+import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Ecs } from '../aws/ecs.ts';
 import { awsErrorText, isThrottling } from '../aws/errors.ts';
@@ -159,6 +160,8 @@ function failureOf(text: string, arn: string | undefined, cause: Cause): EcsDepl
 /** ECS whose calls outlive an interrupt; the second Ctrl-C ends the process. */
 function uninterrupted(ecs: Ecs): Ecs {
   const { signal } = new AbortController();
+  // As many calls listen to it as to the signal of the run.
+  setMaxListeners(0, signal);
   return { ...ecs, aws: { ...ecs.aws, options: { ...ecs.aws.options, signal } } };
 }
 
@@ -229,6 +232,7 @@ async function follow(
   const { service, command, definition, timeout } = oneOff;
   const limit = AbortSignal.timeout(timeout);
   let signal = AbortSignal.any([interrupt, limit]);
+  setMaxListeners(0, signal, limit);
   let isStopped = false;
   let polls: PollState = NO_POLLS;
   let sight: Sight = { task: undefined, missing: 0, provisioning: 0 };

@@ -298,7 +298,7 @@ function splitWords(text: string): readonly string[] | undefined {
  * The words of a command: a list, a JSON array, or one string with spaces between the words. Quotes
  * group words; there is no shell, and nothing is expanded.
  */
-export const command: Reader<readonly string[]> = {
+const command: Reader<readonly string[]> = {
   schema: { oneOf: [text.schema, { type: 'array', items: text.schema }] },
   read: (value) => {
     if (Array.isArray(value)) return value.map((item) => text.read(item));
