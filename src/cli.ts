@@ -78,6 +78,11 @@ const COMMANDS: { readonly [C in CommandName]: CommandRow<C> } = {
     ],
     load: async () => (await import('./commands/run.ts')).run,
   },
+  continue: {
+    summary: 'let a deployment continue that waits at a pause hook, or refuse it',
+    examples: ['ecsdeploy continue', 'ecsdeploy continue --rollback'],
+    load: async () => (await import('./commands/continue.ts')).continueDeployments,
+  },
   status: {
     summary: 'show what runs, and the deployments, tasks and recent events of the service',
     examples: ['ecsdeploy status', 'ecsdeploy status --watch'],
@@ -338,6 +343,8 @@ const SYNONYMS = new Map([
   ['up', 'deploy'],
   ['check', 'verify'],
   ['undo', 'rollback'],
+  ['approve', 'continue'],
+  ['resume', 'continue'],
   ['revisions', 'history'],
   ['deployments', 'history'],
 ]);

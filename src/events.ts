@@ -1,8 +1,9 @@
 import type { Change } from './core/changes.ts';
 import type { Finding } from './core/checks.ts';
 import type { TimedCall } from './core/critical-path.ts';
-import type { Remark, TaskResult } from './core/result.ts';
-import type { RolloutEvent } from './core/rollout-events.ts';
+import type { Remark, ServiceResult, TaskResult } from './core/result.ts';
+import type { RolloutEvent, WatchedService } from './core/rollout-events.ts';
+import type { RolloutTime, TrafficPhase } from './core/stages.ts';
 
 /** Bytes of one layer on its way to the registry. */
 export interface LayerProgress {
@@ -21,7 +22,25 @@ export interface ServicePlan {
   readonly from: string;
   /** Revision that it moves to; undefined where that is not registered yet. */
   readonly to: string | undefined;
+  readonly isExpress: boolean;
   readonly changes: readonly Change[];
+  /** Names of the services that it starts after. */
+  readonly after: readonly string[];
+  /** How a rollback goes there; undefined for a deploy. */
+  readonly how?: RollbackHow | undefined;
+  /** The time that the rollout takes at least; undefined where nothing makes it wait. */
+  readonly time?: RolloutTime | undefined;
+  /** Lifecycle stages at which it pauses for approval. */
+  readonly pauses?: readonly string[];
+}
+
+/** How a rollback goes back to a revision. */
+export interface RollbackHow {
+  /** Through the pause hook at which the deployment waits, by stopping it, or with a new one. */
+  readonly by: 'hook' | 'stop' | 'deployment';
+  /** Stage of the deployment in progress; undefined without one, or for a rolling one. */
+  readonly stage: string | undefined;
+  readonly phase: TrafficPhase | undefined;
 }
 
 /** Everything that a step reports, as facts without wording; `report/` words it. */
@@ -46,6 +65,12 @@ export type Event =
       readonly image: string | undefined;
       readonly builds: boolean;
       readonly services: readonly ServicePlan[];
+    }
+  | {
+      /** Services that are not part of the run, so that `after` does not wait for them. */
+      readonly kind: 'after-ignored';
+      readonly service: string;
+      readonly after: readonly string[];
     }
   | { readonly kind: 'checked'; readonly findings: readonly Finding[] }
   | { readonly kind: 'image-present'; readonly reference: string; readonly digest: string }
@@ -89,6 +114,20 @@ export type Event =
       readonly layers: readonly LayerProgress[];
     }
   | { readonly kind: 'image-tagged'; readonly tags: readonly string[] }
+  | {
+      /** Deployments of others are in progress, and their ends are awaited. */
+      readonly kind: 'wait-started';
+      readonly services: readonly WatchedService[];
+      /** Seconds left of --timeout. */
+      readonly secondsLeft: number;
+    }
+  | {
+      readonly kind: 'wait-ended';
+      /** Of the deployment that was awaited. */
+      readonly result: ServiceResult;
+      readonly reason: string;
+      readonly seconds: number;
+    }
   | { readonly kind: 'registered'; readonly revision: string; readonly seconds: number }
   | { readonly kind: 'register-skipped'; readonly revision: string }
   | { readonly kind: 'register-retried'; readonly family: string }
@@ -99,7 +138,14 @@ export type Event =
       readonly from: string;
       readonly to: string;
     }
-  | { readonly kind: 'rollout-unchanged'; readonly service: string; readonly revision: string }
+  | {
+      readonly kind: 'rollout-unchanged';
+      readonly service: string;
+      readonly revision: string;
+      /** `continue` leaves it as it is: its deployment waits at no pause hook. */
+      readonly notPaused?: true;
+    }
+  | { readonly kind: 'rollout-continued'; readonly service: string; readonly hook: string }
   | RolloutEvent
   | {
       readonly kind: 'release-planned';

@@ -44,6 +44,21 @@ export async function readSource(directory: string): Promise<Source> {
   return { ...tree, root, commit, remote: url };
 }
 
+/**
+ * Whether a commit is an ancestor of another one; undefined where git does not know one of them, as in
+ * a shallow clone, or is not installed.
+ */
+export async function isAncestor(
+  directory: string,
+  older: string,
+  newer: string,
+): Promise<boolean | undefined> {
+  const end = await git(directory, 'merge-base', '--is-ancestor', older, newer).catch(
+    () => undefined,
+  );
+  return end?.status === 0 ? true : end?.status === 1 ? false : undefined;
+}
+
 async function readHead(directory: string) {
   const head = await git(directory, 'rev-parse', 'HEAD', '--show-toplevel', '--show-prefix').catch(
     (error: unknown) => noSource(directory, 'git is not installed', error),

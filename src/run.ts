@@ -14,7 +14,7 @@ import type { Output, Result, ServiceResult } from './core/result.ts';
 import { EcsDeployError, EXIT_STATUS } from './errors.ts';
 import type { Emit, Event, EventOf } from './events.ts';
 import { commandGuard } from './report/ci.ts';
-import { consoleLink, hasConsole, taskLink } from './report/console-link.ts';
+import { consoleLink, functionLogLink, hasConsole, taskLink } from './report/console-link.ts';
 import type { Display } from './report/display.ts';
 import { writeJobFiles } from './report/job-files.ts';
 import type { Page } from './report/page.ts';
@@ -73,8 +73,11 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
     ...service,
     console: linkOf(service) ?? null,
   });
-  const linked = (event: Event): Event => {
+  const withLinks = (event: Event): Event => {
     if (event.kind === 'service-ended') return { ...event, result: withConsole(event.result) };
+    if (event.kind === 'rollout-hook' && hasConsole(environment)) {
+      return { ...event, link: functionLogLink(event.target) };
+    }
     if (event.kind !== 'task-started' && event.kind !== 'task-interrupted') return event;
     return { ...event, console: (hasConsole(environment) && taskLink(event.task)) || null };
   };
@@ -83,7 +86,7 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
   const calls: TimedCall[] = [];
   const emit: Emit = (event) => {
     display?.hide();
-    const shown = redact(linked(event));
+    const shown = redact(withLinks(event));
     if (shown.kind === 'service-ended') ends.push(shown);
     if (shown.kind === 'api-call' && verbose) {
       const end = performance.now() - start;
@@ -242,22 +245,36 @@ async function makeContext(
       });
     },
     terminal: isTerminal ? { input: stdin, output: stderr } : undefined,
-    ask: isTerminal
-      ? async (question) => {
-          // The answer is a secret: readline's echo goes nowhere.
-          const output = new Writable({ write: (_chunk, _encoding, done) => done() });
-          const terminal = createInterface({ input: stdin, output, terminal: true });
-          terminal.on('SIGINT', io.interrupt);
-          stderr.write(printable(question));
-          try {
-            return await terminal.question('', { signal });
-          } finally {
-            terminal.close();
-            stderr.write('\n');
-          }
-        }
-      : undefined,
+    ask: isTerminal ? (question) => prompt(io, question, 'hidden') : undefined,
+    confirm: isTerminal ? (question) => prompt(io, question, 'shown') : undefined,
   };
+}
+
+/** Asks on the terminal; the answer is empty when the user closes the input (Ctrl-D). */
+async function prompt(
+  { stdin, stderr, signal, interrupt }: Io,
+  question: string,
+  echo: 'hidden' | 'shown',
+): Promise<string> {
+  // readline's echo of a secret goes nowhere.
+  const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() });
+  const output = echo === 'hidden' ? nowhere : stderr;
+  const terminal = createInterface({ input: stdin, output, terminal: true });
+  terminal.on('SIGINT', interrupt);
+  const closed = new Promise<string>((resolve) => {
+    terminal.once('close', () => resolve(''));
+  });
+  if (echo === 'hidden') stderr.write(printable(question));
+  let answer: string | undefined;
+  try {
+    const asking = terminal.question(echo === 'hidden' ? '' : printable(question), { signal });
+    answer = await Promise.race([asking, closed]);
+    return answer;
+  } finally {
+    terminal.close();
+    // An answer that is shown has ended its line.
+    if (echo === 'hidden' || !answer) stderr.write('\n');
+  }
 }
 
 function toEcsDeployError(thrown: unknown, io: Io, verbose: boolean): EcsDeployError {

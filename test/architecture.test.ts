@@ -62,6 +62,9 @@ interface Import {
   readonly target: string | undefined;
 }
 
+/** What the sandbox and the rest both know of AWS, as data. */
+const SHARED_TABLES = ['src/core/definition-rules.ts'];
+
 const files = readdirSync('src', { recursive: true, encoding: 'utf8' })
   .filter((file) => file.endsWith('.ts'))
   .map((file) => join('src', file));
@@ -93,7 +96,8 @@ test('imports go downwards', () => {
       target !== undefined &&
       from !== part &&
       MAY_IMPORT[part]?.includes(from) !== true &&
-      !(file === SANDBOX_COMMAND && from === 'sandbox'),
+      !(file === SANDBOX_COMMAND && from === 'sandbox') &&
+      !(part === 'sandbox' && SHARED_TABLES.includes(target)),
   );
   expect(wrong.map(({ file, target }) => `${file} -> ${target}`)).toEqual([]);
   expect(imports.length).toBeGreaterThan(100);

@@ -5,7 +5,7 @@ import type { JsonObject, Revision } from '../core/task-definition.ts';
 import { EcsDeployError } from '../errors.ts';
 import { abort, checkAccount, checkRegion, namesOf, sdk, where, whole } from './ecs.ts';
 import type { Ecs } from './ecs.ts';
-import { awsErrorText } from './errors.ts';
+import { awsErrorText, isThrottling } from './errors.ts';
 import { captureBody, replaceBody } from './raw.ts';
 import { share } from './share.ts';
 
@@ -64,7 +64,10 @@ async function listFamilies(ecs: Ecs): Promise<readonly string[] | undefined> {
   return namesOf(ecs.client.send(command, abort(ecs)), ({ families }) => families);
 }
 
-/** Registration attempts while somebody else registers in the same family. */
+/**
+ * Registration attempts while somebody else registers in the same family, or AWS throttles: many
+ * families at once exceed its rate (docs/explanation/how-ecs-behaves.md#request-limits).
+ */
 const REGISTER_ATTEMPTS = 8;
 
 /**
@@ -90,8 +93,9 @@ export async function registerDefinition(
       return toRevision(raw(), 'ecs:RegisterTaskDefinition');
     } catch (error) {
       const busy = /Too many concurrent attempts/.test(awsErrorText(error));
-      if (!busy || attempt === REGISTER_ATTEMPTS) throw error;
-      onRetry();
+      const mayPass = busy || isThrottling(error);
+      if (!mayPass || attempt === REGISTER_ATTEMPTS) throw error;
+      if (busy) onRetry();
       await sleep(2 ** attempt * 50 + Math.random() * 200, undefined, {
         signal: ecs.aws.options.signal,
       });

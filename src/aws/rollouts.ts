@@ -1,10 +1,12 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { ServiceDeployment, ServiceDeploymentBrief } from '@aws-sdk/client-ecs';
-import type { PastRollout, PauseHook, RolloutRecord, Service } from '../core/ecs.ts';
+import { waitingHooks } from '../core/ecs.ts';
+import type { Deployment, PastRollout, RolloutRecord, Service } from '../core/ecs.ts';
 import { shortName } from '../core/task-definition.ts';
 import type { Emit } from '../events.ts';
 import { abort, chunks, sdk, whole } from './ecs.ts';
 import type { Ecs } from './ecs.ts';
-import { awsErrorName, isDefinite } from './errors.ts';
+import { awsErrorName, awsErrorText, isDefinite, isThrottling } from './errors.ts';
 import { optional } from './optional.ts';
 
 /**
@@ -89,35 +91,47 @@ const DESCRIBE = 'ecs:DescribeServiceDeployments';
 function toRecord(record: ServiceDeployment): RolloutRecord {
   const { targetServiceRevision: target, deploymentCircuitBreaker: breaker } = record;
   const stage = record.lifecycleStage;
+  const isArmed = record.alarms?.status !== 'DISABLED';
   return {
     arn: whole(record.serviceDeploymentArn, DESCRIBE, 'serviceDeploymentArn'),
     deployment: deploymentOf(whole(target?.arn, DESCRIBE, 'targetServiceRevision')),
     status: whole(record.status, DESCRIBE, 'status'),
     reason: record.statusReason ?? '',
     createdAt: record.createdAt ?? new Date(0),
+    updatedAt: record.updatedAt,
     stage,
-    traffic: stage === undefined ? undefined : target?.requestedProductionTrafficWeight,
+    ...trafficOf(record),
     breaker:
       breaker?.threshold === undefined
         ? undefined
         : { failures: breaker.failureCount ?? 0, threshold: breaker.threshold },
     alarms: record.alarms?.triggeredAlarmNames ?? [],
-    paused: pausedHook(record),
+    armedAlarms: isArmed ? (record.alarms?.alarmNames ?? []) : [],
+    hooks: (record.lifecycleHookDetails ?? []).flatMap(
+      ({ hookId: id, targetArn: target, status = '', expiresAt, timeoutAction }) =>
+        id === undefined
+          ? []
+          : [{ id, target, status, expiresAt: expiresAt?.toISOString(), timeoutAction }],
+    ),
     rollbackReason: record.rollback?.reason ?? '',
   };
 }
 
-function pausedHook({
-  status,
-  lifecycleHookDetails = [],
-}: ServiceDeployment): PauseHook | undefined {
-  if (status !== 'IN_PROGRESS') return undefined;
-  const hook = lifecycleHookDetails.find((item) => item.status === 'AWAITING_ACTION');
-  if (hook?.hookId === undefined) return undefined;
+/** ECS gives weights of rolling deployments and of services without traffic, too. */
+function trafficOf({
+  lifecycleStage,
+  targetServiceRevision: target,
+  sourceServiceRevisions: sources = [],
+}: ServiceDeployment): Pick<RolloutRecord, 'traffic' | 'oldTraffic' | 'testTraffic'> {
+  const traffic = target?.requestedProductionTrafficWeight;
+  if (lifecycleStage === undefined || traffic === undefined) {
+    return { traffic: undefined, oldTraffic: undefined, testTraffic: undefined };
+  }
+  const old = sources.map((source) => source.requestedProductionTrafficWeight ?? 0);
   return {
-    id: hook.hookId,
-    expiresAt: hook.expiresAt?.toISOString(),
-    timeoutAction: hook.timeoutAction,
+    traffic,
+    oldTraffic: old.reduce((sum, weight) => sum + weight, 0),
+    testTraffic: target?.requestedTestTrafficWeight,
   };
 }
 
@@ -153,6 +167,87 @@ export async function stopRecord(
     }
   }
   return 'unknown';
+}
+
+/**
+ * ARN of the target group that the revision of a deployment uses behind a production rule; undefined
+ * where ECS does not tell.
+ */
+export async function usedGroup(
+  ecs: Ecs,
+  { arn }: Service,
+  { id }: Deployment,
+  rule: string,
+): Promise<string | undefined> {
+  const { DescribeServiceRevisionsCommand } = await sdk();
+  const revision = `${arn.replace(':service/', ':service-revision/')}/${shortName(id)}`;
+  const command = new DescribeServiceRevisionsCommand({ serviceRevisionArns: [revision] });
+  const { serviceRevisions } = await ecs.client.send(command, abort(ecs));
+  const [found] = whole(serviceRevisions, 'ecs:DescribeServiceRevisions', 'serviceRevisions');
+  const balancers = found?.resolvedConfiguration?.loadBalancers ?? [];
+  return balancers.find(({ productionListenerRule }) => productionListenerRule === rule)
+    ?.targetGroupArn;
+}
+
+/** What to answer to a pause hook. */
+export interface HookAnswer {
+  /** ARN of the service deployment. */
+  readonly record: string;
+  readonly hook: string;
+  readonly action: 'CONTINUE' | 'ROLLBACK';
+}
+
+/** Attempts to answer a hook while the answers of AWS are lost, or it is throttled. */
+const ANSWER_ATTEMPTS = 4;
+
+/**
+ * Answers a pause hook (ContinueServiceDeployment). `answered` is also what a later read shows: once an
+ * answer was lost, the hook no longer waits. `unknown`: no read could show it. Throws what AWS refuses.
+ *
+ * `poll` milliseconds pass between the attempts.
+ */
+export async function answerHook(
+  ecs: Ecs,
+  { record, hook, action }: HookAnswer,
+  poll: number,
+): Promise<'answered' | 'unknown'> {
+  const { ContinueServiceDeploymentCommand } = await sdk();
+  const input = { serviceDeploymentArn: record, hookId: hook, action };
+  const { signal } = ecs.aws.options;
+  let isLost = false;
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      const answer = await ecs.once.send(new ContinueServiceDeploymentCommand(input));
+      whole(answer.serviceDeploymentArn, 'ecs:ContinueServiceDeployment', 'serviceDeploymentArn');
+      return 'answered';
+    } catch (error) {
+      const isFinal = isDefinite(error) && !isThrottling(error);
+      isLost ||= !isDefinite(error);
+      if (!isLost && (isFinal || attempt === ANSWER_ATTEMPTS)) throw error;
+      if (isLost && (isAnswered(error) || (await hasEnded(ecs, record, hook)))) return 'answered';
+      if (isFinal || attempt === ANSWER_ATTEMPTS) return 'unknown';
+      await sleep(poll / 3, undefined, { signal }).catch(() => undefined);
+      if (!signal.aborted) continue;
+      if (isLost) return 'unknown';
+      throw signal.reason;
+    }
+  }
+}
+
+/** Whether ECS refuses an answer because the hook, or its whole deployment, no longer waits for one. */
+export function isAnswered(error: unknown): boolean {
+  const text = awsErrorText(error);
+  return /hookId is either completed|deployment in terminal states/.test(text);
+}
+
+/** Whether a read shows that a hook no longer waits; false where none succeeds. */
+async function hasEnded(ecs: Ecs, record: string, hook: string): Promise<boolean> {
+  try {
+    const [found] = await describeRecords(ecs, [record]);
+    return found !== undefined && waitingHooks(found).every(({ id }) => id !== hook);
+  } catch {
+    return false;
+  }
 }
 
 /** The latest 20 service deployments, or `all` that ECS keeps (90 days), the newest first. */

@@ -64,6 +64,7 @@ export function toTask(task: EcsTask): Task {
     since: task.stoppedAt ?? task.stoppingAt ?? task.startedAt ?? task.createdAt ?? new Date(0),
     stopCode: task.stopCode,
     stoppedReason: task.stoppedReason,
+    address: addressOf(task),
     containers: (task.containers ?? []).map(
       ({ name, lastStatus, exitCode, reason, runtimeId, imageDigest }) => ({
         name: whole(name, 'ecs:DescribeTasks', 'name of a container'),
@@ -75,4 +76,10 @@ export function toTask(task: EcsTask): Task {
       }),
     ),
   };
+}
+
+function addressOf({ attachments = [] }: EcsTask): string | undefined {
+  return attachments
+    .flatMap(({ details = [] }) => details)
+    .find(({ name }) => name === 'privateIPv4Address')?.value;
 }

@@ -3,6 +3,7 @@ import { describeRevision } from '../aws/revisions.ts';
 import { overallOutcome } from '../core/result.ts';
 import type { ServiceResult } from '../core/result.ts';
 import { EcsDeployError, EXIT_STATUS } from '../errors.ts';
+import { readExpress } from '../plan/observe.ts';
 import { rollOut } from '../rollout/move.ts';
 import type { Move } from '../rollout/move.ts';
 import type { RolloutSettings } from '../rollout/move.ts';
@@ -100,7 +101,11 @@ async function moveBack(
   const [service] = await describeServices(ecs, cluster, [name]);
   if (service === undefined || service.taskDefinition !== taskDefinition) return undefined;
   emit({ kind: 'rolling-back', service: name, reason: 'the check failed' });
-  const { definition } = await describeRevision(ecs, previousTaskDefinition);
+  const [{ definition }, { definition: running }, configuration] = await Promise.all([
+    describeRevision(ecs, previousTaskDefinition),
+    describeRevision(ecs, service.taskDefinition),
+    readExpress({ ecs, emit }, service),
+  ]);
   return {
     service,
     revision: previousTaskDefinition,
@@ -109,5 +114,6 @@ async function moveBack(
     registered: false,
     containers: [],
     way: 'move',
+    ...(service.isExpress && { express: { running, configuration } }),
   };
 }

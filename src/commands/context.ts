@@ -29,8 +29,10 @@ export interface Context<C extends CommandName = CommandName> {
   readonly terminal:
     | { readonly input: NodeJS.ReadStream; readonly output: NodeJS.WriteStream }
     | undefined;
-  /** Asks on the terminal; undefined without a terminal. */
+  /** Asks for a secret on the terminal, without showing the answer; undefined without a terminal. */
   readonly ask: ((question: string) => Promise<string>) | undefined;
+  /** Asks on the terminal, and shows the answer; undefined without a terminal. */
+  readonly confirm: ((question: string) => Promise<string>) | undefined;
 }
 
 /** How a command ended, for the exit status, `--json` and stdout. */

@@ -1,5 +1,7 @@
+import { serverTime } from '../aws/client.ts';
 import type { ImageResult } from '../core/result.ts';
 import { outcomeOfTask, serviceResult } from '../core/result.ts';
+import { isManaged } from '../core/express.ts';
 import { likelyPlatform } from '../core/image.ts';
 import { sameDefinition } from '../core/normal-form.ts';
 import { runningByRevision, servingRevision } from '../core/status.ts';
@@ -24,26 +26,23 @@ import { runReleases } from '../rollout/release.ts';
 import { requireSettings } from '../settings/config.ts';
 import type { ConfigOf } from '../settings/config.ts';
 import { askStop } from './ask-stop.ts';
+import { prepareOnceIdle } from './busy.ts';
 import { checkRollout } from './check.ts';
+import { confirmMoves, requireTerminal } from './confirm.ts';
 import { connectTools } from './connect.ts';
 import type { Tools } from './connect.ts';
 import type { CommandResult, Context } from './context.ts';
-import { rolloutResult } from './moves.ts';
+import { checkOrder, namesBefore, rolloutResult, waitsOf } from './moves.ts';
 
 /** Observes, plans and checks; then builds the image, registers a revision and rolls it out. */
 export async function deploy(context: Context<'deploy'>): Promise<CommandResult> {
   const { config } = context;
   requireSettings(config, ['cluster', 'service', ...(config.image ? [] : ['repository' as const])]);
   const tools = await connectTools(context);
-  const observed = await observeDeploy(tools, config);
-  const planned = plan(config, { ...observed, checked: true });
-  const checks = startLookups(tools, planned);
-  const releases = await planReleases(
-    tools,
-    config.noRelease ? { ...config, release: [] } : config,
-    planned.services,
-  );
-  enforce(tools, [...planned.findings, ...releases.findings, ...(await checks['before-write'])]);
+  checkOrder(context, config);
+  requireTerminal(context, config);
+  const prepared = await prepareOnceIdle(tools, config, () => prepare(tools, config));
+  const { observed, planned, releases, checks } = prepared;
   const { image: source } = planned;
   if (source === undefined || observed.image === undefined) throw new Error('there is no image');
   if (config.dryRun) {
@@ -55,6 +54,7 @@ export async function deploy(context: Context<'deploy'>): Promise<CommandResult>
   }
   tellPlan(tools, planned, source);
   tellReleases(tools, releases);
+  await confirmMoves(context, config, 'Deploy');
   // These can only warn, so nothing waits for them.
   const warned = checks.late.then((findings) => enforce(tools, findings)).catch(() => undefined);
 
@@ -70,6 +70,7 @@ export async function deploy(context: Context<'deploy'>): Promise<CommandResult>
     ...item,
     definition: replaceImage(item.definition, source.reference, image.reference),
     origin: item.running,
+    isManaged: item.service.isExpress && isManaged(item.service, item.definition),
   }));
   const [registrations, proven] = await allOrRefuse([
     registerDrafts(tools, drafts),
@@ -86,7 +87,14 @@ export async function deploy(context: Context<'deploy'>): Promise<CommandResult>
     const registration = registrations[index];
     return registration === undefined
       ? []
-      : [{ ...item, revision: registration.arn, registered: registration.registered }];
+      : [
+          {
+            ...item,
+            revision: registration.arn,
+            registered: registration.registered,
+            order: item.target.order,
+          },
+        ];
   });
   const releaseStart = performance.now();
   const { ends, failed } = await runReleases(
@@ -159,6 +167,20 @@ function untouched({ service, target, running, registered, changes }: ServicePla
   });
 }
 
+/** Observes and plans, and refuses what cannot work. */
+async function prepare(tools: Tools, config: ConfigOf<'deploy'>) {
+  const observed = await observeDeploy(tools, config);
+  const planned = plan(config, { ...observed, checked: true, now: serverTime(tools.aws) });
+  const checks = startLookups(tools, planned);
+  const releases = await planReleases(
+    tools,
+    config.noRelease ? { ...config, release: [] } : config,
+    planned.services,
+  );
+  enforce(tools, [...planned.findings, ...releases.findings, ...(await checks['before-write'])]);
+  return { observed, planned, releases, checks };
+}
+
 /** The settings that a deploy is planned from. */
 type DeploySettings = ConfigOf<'deploy' | 'verify'>;
 
@@ -214,17 +236,20 @@ function startLookups(tools: Tools, { lookups }: Plan) {
   };
 }
 
-function tellPlan({ emit }: Tools, { services }: Plan, image: ImagePlan): void {
+function tellPlan({ emit }: Tools, planned: Plan, image: ImagePlan): void {
   emit({
     kind: 'plan',
     image: image.reference,
     builds: image.kind === 'build',
-    services: services.map(({ target, running, changes }) => ({
+    services: planned.services.map(({ target, service, running, changes }) => ({
       cluster: shortName(target.cluster),
       service: target.service,
       from: shortName(running.arn),
       to: undefined,
+      isExpress: service.isExpress,
       changes,
+      after: namesBefore(planned, target),
+      ...waitsOf(service),
     })),
   });
 }
@@ -235,14 +260,15 @@ function imagesOf(definition: Parameters<typeof containersOf>[0]): string[] {
 
 function dryRun(
   { showValues }: ConfigOf<'deploy'>,
-  { services }: Plan,
+  planned: Plan,
   image: ImagePlan,
 ): CommandResult {
   return {
     outcome: 'planned',
     image: plannedImage(image),
-    services: services.map(({ target, service, running, definition, changes }) =>
-      serviceResult({
+    services: planned.services.map(({ target, service, running, definition, changes }) => {
+      const after = namesBefore(planned, target);
+      return serviceResult({
         cluster: shortName(target.cluster),
         service: target.service,
         outcome: 'planned',
@@ -253,9 +279,10 @@ function dryRun(
         desired: service.desired,
         running: service.running,
         changes,
+        ...(after.length > 0 && { after }),
         ...(showValues && { definition }),
-      }),
-    ),
+      });
+    }),
     seconds: {},
   };
 }

@@ -1,17 +1,100 @@
+import type { RolloutRecord, Service } from '../core/ecs.ts';
 import { overallOutcome } from '../core/result.ts';
 import type { ServiceResult } from '../core/result.ts';
-import { EXIT_STATUS } from '../errors.ts';
+import { EcsDeployError, EXIT_STATUS } from '../errors.ts';
+import { rollbackWay, rolloutTime, trafficPhase } from '../core/stages.ts';
 import { secondsSince } from '../events.ts';
+import type { RollbackHow, ServicePlan } from '../events.ts';
+import { shortName } from '../core/task-definition.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { Move } from '../rollout/move.ts';
-import type { Config } from '../settings/config.ts';
+import type { Config, Target } from '../settings/config.ts';
+import type { Tools } from './connect.ts';
 import type { CommandResult } from './context.ts';
 
 /** The moves of a plan, for services whose revision exists. */
 export function movesOf({ services }: Plan): Move[] {
   return services.flatMap(({ revision, ...item }) =>
-    revision === undefined ? [] : [{ ...item, revision, registered: false }],
+    revision === undefined
+      ? []
+      : [{ ...item, revision, registered: false, order: item.target.order }],
   );
+}
+
+/** Where each service of a plan is, and where it would move to. */
+export function stepsOf({ services }: Plan) {
+  return services.map(({ revision, previous, running, ...item }) => ({
+    ...item,
+    from: running.arn,
+    // A stopped deployment belongs to the running revision; ECS goes back to the other one.
+    to: (item.way === 'stop' ? previous : revision) ?? running.arn,
+  }));
+}
+
+/** Tells the plan of a command that moves services to revisions that exist, or back to one. */
+export function tellSteps(
+  { emit }: Pick<Tools, 'emit'>,
+  planned: Plan,
+  isOrdered: boolean,
+  isBack = false,
+): void {
+  emit({
+    kind: 'plan',
+    image: undefined,
+    builds: false,
+    services: stepsOf(planned).map(({ target, service, way, record, from, to, changes }) => ({
+      cluster: shortName(target.cluster),
+      service: target.service,
+      from: shortName(from),
+      to: shortName(to),
+      isExpress: service.isExpress,
+      changes,
+      after: isOrdered ? namesBefore(planned, target) : [],
+      ...waitsOf(service),
+      how: isBack ? howOf(way, record) : undefined,
+    })),
+  });
+}
+
+/** How a rollback goes back. */
+function howOf(way: Move['way'], record: RolloutRecord | undefined): RollbackHow | undefined {
+  if (way !== 'stop' && way !== 'move') return undefined;
+  return {
+    by: way === 'move' ? 'deployment' : rollbackWay(record).by,
+    stage: record?.stage,
+    phase: record && trafficPhase(record),
+  };
+}
+
+/** Names of the services that each service of a plan comes after. */
+export function namesBefore({ services }: Plan, { order }: Target): readonly string[] {
+  return services.flatMap(({ target }) =>
+    order?.after.includes(target.order?.id ?? '') === true ? [target.service] : [],
+  );
+}
+
+/** Tells which services `after` does not wait for, and refuses what knows no verdict to wait for. */
+export function checkOrder(
+  { emit }: Pick<Tools, 'emit'>,
+  { targets, noWait }: Pick<Config, 'targets' | 'noWait'>,
+): void {
+  for (const { service, order } of targets) {
+    if (noWait && order !== undefined && order.after.length > 0) {
+      throw new EcsDeployError({
+        code: 'usage',
+        message: `${service} starts after another service ("after"), but --no-wait waits for no service.`,
+        hint: 'leave out --no-wait, or deploy the services one by one with --service NAME',
+      });
+    }
+    if (order !== undefined && order.outside.length > 0) {
+      emit({ kind: 'after-ignored', service, after: order.outside });
+    }
+  }
+}
+
+/** What makes the rollout of a service wait, for its plan. */
+export function waitsOf({ settings }: Service): Pick<ServicePlan, 'time' | 'pauses'> {
+  return { time: rolloutTime(settings), pauses: settings.pauses };
 }
 
 /** The result of a command that ends with a rollout. */

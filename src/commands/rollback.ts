@@ -1,4 +1,6 @@
+import { serverTime } from '../aws/client.ts';
 import { serviceResult } from '../core/result.ts';
+import { pauseOf } from '../core/stages.ts';
 import { runningByRevision, servingRevision } from '../core/status.ts';
 import { shortName } from '../core/task-definition.ts';
 import { enforce } from '../plan/enforce.ts';
@@ -9,64 +11,55 @@ import type { Plan } from '../plan/plan.ts';
 import { observeRollback } from '../plan/rollback.ts';
 import { rollOut } from '../rollout/move.ts';
 import { requireSettings } from '../settings/config.ts';
+import { prepareOnceIdle } from './busy.ts';
+import { confirmMoves, requireTerminal } from './confirm.ts';
 import { connectTools } from './connect.ts';
 import type { Tools } from './connect.ts';
 import type { CommandResult, Context } from './context.ts';
-import { movesOf, rolloutResult } from './moves.ts';
+import { movesOf, rolloutResult, stepsOf, tellSteps } from './moves.ts';
 
 /**
  * Moves services back to the last revision that was deployed successfully before, or to the named
- * one, and stops a deployment in progress. `--dry-run` only shows where they would go.
+ * one, all at the same time, and stops a deployment in progress. `--dry-run` only shows where they would go.
  */
 export async function rollback(context: Context<'rollback'>): Promise<CommandResult> {
   const { config } = context;
   requireSettings(config, ['cluster', 'service']);
+  requireTerminal(context, config);
   const tools = await connectTools(context);
-  const services = await observeServices(tools, config, (_, service) =>
-    observeRollback(tools, config, service),
-  );
-  const planned = plan(config, { services, image: undefined, checked: false });
-  enforce(tools, planned.findings);
-  enforce(tools, await lookUp(tools, planned.lookups));
+  const { planned } = await prepareOnceIdle(tools, config, async () => {
+    const services = await observeServices(tools, config, (_, service) =>
+      observeRollback(tools, config, service),
+    );
+    const now = serverTime(tools.aws);
+    const made = plan(config, { services, image: undefined, checked: false, now });
+    enforce(tools, made.findings);
+    enforce(tools, await lookUp(tools, made.lookups));
+    return { planned: made };
+  });
   if (config.dryRun) return dryRun(tools, planned);
+  if (config.confirm) tellSteps(tools, planned, false, true);
+  await confirmMoves(context, config, 'Roll back');
   const start = performance.now();
-  return rolloutResult(
-    config,
-    await rollOut(tools, { ...config, force: false }, movesOf(planned)),
-    start,
-  );
+  // Nothing that fails must wait for another service to go back.
+  const moves = movesOf(planned).map((move) => ({ ...move, order: undefined }));
+  return rolloutResult(config, await rollOut(tools, { ...config, force: false }, moves), start);
 }
 
-function dryRun({ emit }: Tools, { services }: Plan): CommandResult {
-  const moves = services.map(({ way, revision, previous, running, ...item }) => ({
-    ...item,
-    from: running.arn,
-    // A stopped deployment belongs to the running revision; ECS goes back to the other one.
-    to: (way === 'stop' ? previous : revision) ?? running.arn,
-  }));
-  emit({
-    kind: 'plan',
-    image: undefined,
-    builds: false,
-    services: moves.map(({ target, from, to, changes }) => ({
-      cluster: shortName(target.cluster),
-      service: target.service,
-      from: shortName(from),
-      to: shortName(to),
-      changes,
-    })),
-  });
+function dryRun(tools: Tools, planned: Plan): CommandResult {
+  tellSteps(tools, planned, false, true);
   return {
     outcome: 'planned',
     image: null,
-    services: moves.map(({ target, service, from, to, changes }) =>
+    services: stepsOf(planned).map(({ target, service, record, from, to, changes }) =>
       serviceResult({
         cluster: shortName(target.cluster),
         service: target.service,
         outcome: 'planned',
         taskDefinition: to,
         previousTaskDefinition: from,
-        serving: servingRevision(service, undefined),
+        serving: servingRevision(service, record),
+        paused: pauseOf(record),
         runningByRevision: runningByRevision(service),
         desired: service.desired,
         running: service.running,

@@ -1,3 +1,4 @@
+import { serverTime } from '../aws/client.ts';
 import { allOrRefuse, EcsDeployError, refuse } from '../errors.ts';
 import { enforce } from '../plan/enforce.ts';
 import { lookUp } from '../plan/lookups.ts';
@@ -7,23 +8,33 @@ import { observeRollout } from '../plan/rollout.ts';
 import { rollOut } from '../rollout/move.ts';
 import { requireSettings } from '../settings/config.ts';
 import type { ConfigOf } from '../settings/config.ts';
+import { prepareOnceIdle } from './busy.ts';
 import { checkRollout } from './check.ts';
+import { confirmMoves, requireTerminal } from './confirm.ts';
 import { connectTools } from './connect.ts';
 import type { CommandResult, Context } from './context.ts';
-import { movesOf, rolloutResult } from './moves.ts';
+import { checkOrder, movesOf, rolloutResult, tellSteps } from './moves.ts';
 
 /** Moves the services to a revision and follows their deployments; `--watch` only follows. */
 export async function rollout(context: Context<'rollout'>): Promise<CommandResult> {
   const { config } = context;
   requireSettings(config, ['cluster', 'service']);
   refuse(contradictions(config));
+  checkOrder(context, config);
+  requireTerminal(context, config);
   const [tools, named] = await allOrRefuse([connectTools(context), namedRevision(context)]);
-  const services = await observeServices(tools, config, (target, service) =>
-    observeRollout(tools, config, target, named, service),
-  );
-  const planned = plan(config, { services, image: undefined, checked: !config.watch });
-  enforce(tools, planned.findings);
-  enforce(tools, await lookUp(tools, planned.lookups));
+  const { planned } = await prepareOnceIdle(tools, config, async () => {
+    const services = await observeServices(tools, config, (target, service) =>
+      observeRollout(tools, config, target, named, service),
+    );
+    const now = serverTime(tools.aws);
+    const made = plan(config, { services, image: undefined, checked: !config.watch, now });
+    enforce(tools, made.findings);
+    enforce(tools, await lookUp(tools, made.lookups));
+    return { planned: made };
+  });
+  if (config.confirm && !config.watch) tellSteps(tools, planned, true);
+  await confirmMoves(context, config, 'Deploy');
   const start = performance.now();
   const result = rolloutResult(config, await rollOut(tools, config, movesOf(planned)), start);
   return config.watch ? result : checkRollout(context, tools, 'rollout', result);

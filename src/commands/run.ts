@@ -94,7 +94,7 @@ async function planRun(
   { config, rest }: Context<'run'>,
   target: Target,
 ): Promise<{ readonly service: ServicePlan; readonly planned: CommandPlan }> {
-  const { image, given, skipCheck, cpu, memory } = config;
+  const { image, given, skipCheck, timeout, cpu, memory } = config;
   // What the command line sets is for this task only, and not for a revision.
   const own = Object.entries(target.setEnv).filter(([name]) => !(name in (given.setEnv ?? {})));
   const targets = [{ ...target, setEnv: Object.fromEntries(own) }];
@@ -104,7 +104,7 @@ async function planRun(
     ),
     image === undefined ? undefined : observeGiven(tools, config, image),
   ]);
-  const made = plan({ skipCheck }, { services, image: observed, checked: false });
+  const made = plan({ skipCheck, timeout }, { services, image: observed, checked: false });
   const [service] = made.services;
   if (service === undefined) {
     enforce(tools, made.findings);

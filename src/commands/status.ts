@@ -1,15 +1,18 @@
 import { optional } from '../aws/optional.ts';
 import { currentRecord } from '../aws/rollouts.ts';
 import { describeService } from '../aws/services.ts';
+import { readGroupHealth } from '../aws/target-health.ts';
 import { allTasksOf } from '../aws/tasks.ts';
-import type { Deployment, RolloutRecord, Task } from '../core/ecs.ts';
+import type { Deployment, ExpressConfiguration, RolloutRecord, Task } from '../core/ecs.ts';
 import { shownImage } from '../core/image.ts';
 import { serviceResult } from '../core/result.ts';
 import type { Output } from '../core/result.ts';
-import { runningByRevision, servingRevision } from '../core/status.ts';
-import type { DeploymentStatus, ServiceStatus, TaskStatus } from '../core/status.ts';
+import { openHooks, pauseOf } from '../core/stages.ts';
+import { runningByRevision, servingRevision, targetGroupStatus } from '../core/status.ts';
+import type { DeploymentStatus, ExpressStatus, ServiceStatus, TaskStatus } from '../core/status.ts';
 import { shortName } from '../core/task-definition.ts';
 import { allOrRefuse } from '../errors.ts';
+import { readExpress } from '../plan/observe.ts';
 import { requireSettings } from '../settings/config.ts';
 import type { Target } from '../settings/config.ts';
 import { connectTools } from './connect.ts';
@@ -48,7 +51,7 @@ export async function status(context: Context<'status'>): Promise<CommandResult>
     image: null,
     services: found.map((shown) => {
       const { service, cluster, taskDefinition, desired, running, serving } = shown;
-      const { deployments, tasks, events } = shown;
+      const { express, deployments, tasks, targetGroups, events } = shown;
       return serviceResult({
         service,
         cluster,
@@ -59,9 +62,12 @@ export async function status(context: Context<'status'>): Promise<CommandResult>
         running,
         serving,
         runningByRevision: shown.runningByRevision,
+        paused: shown.paused,
         failedTasks: deployments[0]?.failedTasks ?? 0,
+        express,
         deployments,
         tasks,
+        targetGroups,
         events,
       });
     }),
@@ -92,10 +98,12 @@ async function readStatus(
 ): Promise<{ readonly status: ServiceStatus; readonly images: Images }> {
   const { ecs } = tools;
   const service = await describeService(ecs, target);
-  const [record, running = [], stopped = []] = await Promise.all([
+  const [record, express, running = [], stopped = [], health] = await Promise.all([
     currentRecord(tools, service),
+    readExpress(tools, service),
     optional(tools, 'ecs:ListTasks', allTasksOf(ecs, service, 'RUNNING')),
     optional(tools, 'ecs:ListTasks', allTasksOf(ecs, service, 'STOPPED')),
+    readGroupHealth(tools, service),
   ]);
   const revisions = service.deployments.map(({ taskDefinition }) => taskDefinition);
   const images = await readImages(tools, target, revisions, known);
@@ -111,6 +119,8 @@ async function readStatus(
     taskDefinition: service.taskDefinition,
     serving: servingRevision(service, record),
     runningByRevision: runningByRevision(service),
+    express: service.isExpress ? expressStatus(express) : null,
+    paused: pauseOf(record),
     deployments: service.deployments.map((deployment) =>
       deploymentStatus(
         deployment,
@@ -119,12 +129,20 @@ async function readStatus(
       ),
     ),
     tasks: [...newest(running), ...newest(stopped).slice(0, STOPPED_SHOWN)].map(taskStatus),
+    targetGroups:
+      health?.map((group) => targetGroupStatus(group, [...running, ...stopped], service)) ?? null,
     events: service.events
       .slice(0, EVENTS_SHOWN)
       .toReversed()
       .map(({ createdAt, message }) => ({ createdAt: createdAt?.toISOString() ?? null, message })),
   };
   return { status: shown, images };
+}
+
+function expressStatus(configuration: ExpressConfiguration | undefined): ExpressStatus {
+  const { endpoint, taskDefinition = null } = configuration ?? {};
+  const url = endpoint?.includes('://') === false ? `https://${endpoint}/` : endpoint;
+  return { endpoint: url ?? null, taskDefinition };
 }
 
 function deploymentStatus(
@@ -152,7 +170,11 @@ function deploymentStatus(
             stage: record.stage ?? null,
             failures: record.breaker?.failures ?? null,
             threshold: record.breaker?.threshold ?? null,
-            pausedBy: record.paused?.id ?? null,
+            traffic: record.traffic ?? null,
+            testTraffic: record.testTraffic ?? null,
+            pausedBy: pauseOf(record)?.hook ?? null,
+            hooks: openHooks(record),
+            alarms: { armed: record.armedAlarms, fired: record.alarms },
           },
   };
 }

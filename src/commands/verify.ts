@@ -1,3 +1,4 @@
+import { serverTime } from '../aws/client.ts';
 import { regionOf } from '../aws/ecs.ts';
 import { callerIdentity } from '../aws/identity.ts';
 import { isDenied } from '../aws/optional.ts';
@@ -25,7 +26,7 @@ export async function verify(context: Context<'verify'>): Promise<CommandResult>
     checkAccount(tools),
     observeDeploy(tools, config),
   ]);
-  const planned = plan(config, { ...observed, checked: true });
+  const planned = plan(config, { ...observed, checked: true, now: serverTime(tools.aws) });
   const [looked, releases] = await Promise.all([
     lookUp(tools, planned.lookups),
     planReleases(tools, config, planned.services),

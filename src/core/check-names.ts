@@ -1,12 +1,14 @@
 /** The checks that `--skip-check` can skip. */
 export const CHECK_NAMES = [
   'member-names',
+  'definition',
   'image-platform',
   'image-exists',
   'image-scan',
   'container-port',
   'port-names',
   'port-mappings',
+  'express',
   'network-mode',
   'launch-type',
   'volumes',
@@ -16,8 +18,12 @@ export const CHECK_NAMES = [
   'secrets',
   'deployment-in-progress',
   'deployment-percent',
+  'older-commit',
+  'rollout-time',
   'latest-revision',
   'rollback-target',
+  'load-balancer',
+  'listener-rule',
   'build-context',
   'emulation',
 ] as const;
@@ -31,6 +37,7 @@ export type CheckName =
   | 'credentials'
   | 'service'
   | 'containers'
+  | 'order'
   | 'repository'
   | 'image-tag'
   | 'release'

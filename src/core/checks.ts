@@ -1,5 +1,6 @@
 import type { ErrorCode } from '../errors.ts';
 import type { CheckName } from './check-names.ts';
+import { brokenRules } from './definition-rules.ts';
 import type { Service } from './ecs.ts';
 import { containersOf, placeOfArn, shortName } from './task-definition.ts';
 import type { JsonObject } from './task-definition.ts';
@@ -37,6 +38,29 @@ export function isFargate(
   if (launchType !== undefined) return launchType === 'FARGATE';
   const compatible = definition['requiresCompatibilities'];
   return Array.isArray(compatible) && compatible.includes('FARGATE');
+}
+
+/**
+ * Whether ECS would register a definition. What the revision that it came from breaks as well is no
+ * problem: ECS has registered that one.
+ */
+export function checkDefinition(definition: JsonObject, origin: JsonObject): Answer {
+  const accepted = new Set(brokenRules(origin).map(({ text }) => text));
+  const rules = brokenRules(definition).filter(({ text }) => !accepted.has(text));
+  const refused = rules.filter(({ isCertain }) => isCertain);
+  const [told, status] =
+    refused.length > 0 ? ([refused, 'fail'] as const) : ([rules, 'warn'] as const);
+  if (told.length === 0) return ok(`${containersOf(definition).length} containers`);
+  return {
+    status,
+    message: [
+      status === 'fail'
+        ? 'ECS refuses the task definition:'
+        : 'ECS may refuse the task definition:',
+      ...told.map(({ path, text }) => `  ${path}: ${text}`),
+    ].join('\n'),
+    hint: `change ${told.length === 1 ? 'that member' : 'those members'} of the task definition${status === 'fail' ? '; if ECS accepts it: --skip-check definition' : ''}`,
+  };
 }
 
 /** MiB of memory that Fargate gives to CPU units: from, to, in steps (ECS guide, task sizes). */
@@ -264,17 +288,6 @@ export function checkCapacity({ cluster, name, desired, isDaemon, settings }: Se
   };
 }
 
-/** Whether a deployment is in progress that a new one would supersede. */
-export function checkInProgress({ deployments }: Service): Answer {
-  const running = deployments.find(({ rolloutState }) => rolloutState === 'IN_PROGRESS');
-  if (running === undefined) return ok('no deployment is in progress');
-  return {
-    status: 'warn',
-    message: `The deployment ${running.id} of ${shortName(running.taskDefinition)} is in progress: a new one supersedes it.`,
-    hint: 'to wait for it first: ecsdeploy rollout --watch',
-  };
-}
-
 /** Whether the containers and ports that receive traffic are in the definition: UpdateService requires it. */
 export function checkContainerPorts(
   { name, loadBalancers, registries }: Service,
@@ -404,9 +417,10 @@ export function checkPlatform(image: {
   readonly platforms: readonly string[] | undefined;
   readonly wanted: string;
   readonly isAssumed?: boolean;
+  readonly canSwitch?: boolean | undefined;
   readonly hint: string;
 }): Answer {
-  const { what, platforms, wanted, isAssumed = false, hint } = image;
+  const { what, platforms, wanted, isAssumed = false, canSwitch = false, hint } = image;
   if (platforms === undefined) return skip('the platform of the image could not be read');
   if (platforms.includes(wanted)) return ok(wanted);
   const found = `${what} for ${platforms.join(', ')}`;
@@ -415,6 +429,13 @@ export function checkPlatform(image: {
       status: 'warn',
       message: `${found}, but the task definition does not say that the tasks run there: without runtimePlatform the machines of the cluster decide.`,
       hint: 'set runtimePlatform in the task definition',
+    };
+  }
+  if (canSwitch) {
+    return {
+      status: 'warn',
+      message: `${found}, but the task definition says ${wanted}: Express Mode may start the tasks on the platform of the image, or the container fails with "exec format error".`,
+      hint,
     };
   }
   return {

@@ -1,4 +1,6 @@
 import type { Service } from './ecs.ts';
+import { explainTarget } from './load-balancer.ts';
+import type { TargetFailure } from './load-balancer.ts';
 import { shortName } from './task-definition.ts';
 
 /** The codes that name why tasks fail; fixed for scripts. */
@@ -69,6 +71,8 @@ export interface FailedTask {
   readonly logGroups: readonly string[];
   /** The options of ecsdeploy that name its service, for commands in hints. */
   readonly flags: string;
+  /** Why its target was unhealthy, if that ended it. */
+  readonly target?: TargetFailure | undefined;
 }
 
 interface Rule {
@@ -276,6 +280,49 @@ const RULES: readonly Rule[] = [
   },
 ];
 
+/**
+ * Reasons for which ECS ends a deployment in stages
+ * (docs/explanation/how-ecs-behaves.md#strategies-and-pauses). `$1` and `$2` stand for the groups.
+ */
+const REASONS: readonly Rule[] = [
+  {
+    pattern: /(\w+) lifecycle hook\(s\) failed\..*?:function:([\w-]+)\S* returned FAILED status/s,
+    code: 'unknown',
+    summary: 'the Lambda hook $2 refused the deployment at $1',
+    hint: 'read why in its log: aws logs tail /aws/lambda/$2',
+  },
+  {
+    pattern: /unable to assume role (\S+?)\.?(?:\s|$)/,
+    code: 'role-not-assumable',
+    summary: 'ECS cannot assume the role $1 of a lifecycle hook',
+    hint: "allow ecs.amazonaws.com to assume it in the role's trust policy, and let it call lambda:InvokeFunction",
+  },
+  {
+    pattern: /unable to invoke hook target (?:\S+:function:)?([\w-]+)/,
+    code: 'unknown',
+    summary: 'ECS could not call the Lambda hook $1',
+    hint: 'check that the function exists, and that the role of the hook allows lambda:InvokeFunction on it',
+  },
+  {
+    pattern: /unable to parse the response from (?:\S+:function:)?([\w-]+)/,
+    code: 'unknown',
+    summary: 'the Lambda hook $1 gave no valid answer',
+    hint: 'let it return {"hookStatus": "SUCCEEDED"}, "FAILED" or "IN_PROGRESS"; its log: aws logs tail /aws/lambda/$1',
+  },
+  {
+    pattern: /(\w+) pause hook timed out/,
+    code: 'unknown',
+    summary: 'nobody approved the deployment at $1 in time',
+    hint: 'deploy again, and answer the pause with: ecsdeploy continue $flags',
+  },
+  {
+    pattern: /invalid networking configuration/,
+    code: 'unknown',
+    summary: 'ECS cannot shift traffic: a target group is not in the listener rules of the service',
+    hint: 'put both target groups, targetGroupArn and alternateTargetGroupArn, into the forward action of productionListenerRule or testListenerRule',
+  },
+];
+
 /** What exit codes mean by themselves (docs/explanation/how-ecs-behaves.md#exit-codes). */
 const EXIT_MEANING: Readonly<Record<number, string>> = {
   0: 'the main process exited; a service must keep running',
@@ -298,11 +345,15 @@ type Words = Omit<Cause, 'evidence' | 'tasks'>;
 /** Finds why one task failed; `unknown` keeps the words of AWS as the summary. */
 export function diagnoseTask(task: FailedTask): Cause {
   const dead = deadContainer(task);
+  const target = task.target && explainTarget(task.target);
   return {
     ...wordsOf(task, dead),
-    evidence: [task.stoppedReason, ...(dead === undefined ? [] : evidenceOf(dead))].filter(
-      (text) => text !== '',
-    ),
+    ...(target && { summary: target.summary, hint: target.hint }),
+    evidence: [
+      task.stoppedReason,
+      ...(target?.evidence ?? []),
+      ...(dead === undefined ? [] : evidenceOf(dead)),
+    ].filter((text) => text !== ''),
     tasks: 1,
   };
 }
@@ -397,14 +448,39 @@ export function isLogLate(task: FailedTask): boolean {
   );
 }
 
+/** The cause of targets that fail their health check before any task was stopped for it. */
+export function diagnoseTarget(failure: TargetFailure): Cause {
+  return { code: 'load-balancer-health-check', ...explainTarget(failure), tasks: 0 };
+}
+type DiagnosedService = Pick<Service, 'cluster' | 'name'> & Partial<Pick<Service, 'isExpress'>>;
+
 /** Finds the cause that an event of the service names; undefined for events without a failure. */
 export function diagnoseEvent(
   message: string,
-  { cluster, name }: Pick<Service, 'cluster' | 'name'>,
+  { cluster, name, isExpress = false }: DiagnosedService,
 ): Cause | undefined {
+  if (isExpress && /deployment failed: .*\balarm\b/i.test(message)) {
+    return {
+      code: 'unknown',
+      summary: 'the alarm of Express Mode fired: more than 1 % of the responses were 4xx or 5xx',
+      hint: `find the requests that fail: ecsdeploy logs --cluster ${shortName(cluster)} --service ${name}; requests of bots for paths that do not exist count as well`,
+      evidence: [message],
+      tasks: 0,
+    };
+  }
   if (!/\b(?:was unable to|could not launch|failed to launch)\b/.test(message)) return undefined;
   const rule = firstRule(message, { cluster: shortName(cluster), service: name });
   return rule && { ...rule, evidence: [message], tasks: 0 };
+}
+
+/** Finds the cause that the reason of a service deployment names; undefined for all other reasons. */
+export function diagnoseReason(
+  reason: string,
+  { cluster, name }: Pick<Service, 'cluster' | 'name'>,
+): Cause | undefined {
+  const flags = `--cluster ${shortName(cluster)} --service ${name}`;
+  const rule = firstRule(reason, { flags }, REASONS);
+  return rule && { ...rule, evidence: [reason], tasks: 0 };
 }
 
 /** Whether a cause lies in what is deployed or where it runs, not in capacity that comes and goes. */
@@ -481,10 +557,12 @@ function evidenceOf(container: StoppedContainer): string[] {
 }
 
 /** Names that the words of a rule mention. */
-type Names = Readonly<Partial<Record<'container' | 'cluster' | 'service' | 'group', string>>>;
+type Names = Readonly<
+  Partial<Record<'container' | 'cluster' | 'service' | 'group' | 'flags', string>>
+>;
 
-function firstRule(text: string, names: Names): Words | undefined {
-  for (const { pattern, code, summary, hint } of RULES) {
+function firstRule(text: string, names: Names, rules = RULES): Words | undefined {
+  for (const { pattern, code, summary, hint } of rules) {
     const match = pattern.exec(text);
     if (match === null) continue;
     const { container } = names;
@@ -493,6 +571,7 @@ function firstRule(text: string, names: Names): Words | undefined {
       ...names,
       container: container === undefined ? 'a container' : `container ${container}`,
       1: match[1],
+      2: match[2],
     };
     const fill = (template: string) =>
       template.replaceAll(/\$(\w+)/g, (_, name: string) => String(words[name]));

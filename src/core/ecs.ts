@@ -1,4 +1,5 @@
 /** What AWS answers, as our own total types: `aws/` maps every answer to them once, and checks it. */
+import type { JsonObject } from './task-definition.ts';
 
 /** How ECS calls the state of a deployment's rollout; undefined behind a Classic Load Balancer. */
 export type RolloutState = 'IN_PROGRESS' | 'COMPLETED' | 'FAILED';
@@ -36,6 +37,16 @@ export interface LoadBalancer {
   readonly targetGroup: string | undefined;
   readonly container: string;
   readonly port: number;
+  /** How traffic is shifted between two target groups; undefined for a rolling deployment. */
+  readonly shift?: TrafficShift | undefined;
+}
+
+/** The second target group of a service, and the listener rules whose weights ECS changes. */
+export interface TrafficShift {
+  readonly alternateTargetGroup: string;
+  /** ARNs of rules, or of listeners for a Network Load Balancer. */
+  readonly productionRule: string | undefined;
+  readonly testRule: string | undefined;
 }
 
 /** A container and a port that Cloud Map (a service registry) publishes. */
@@ -51,6 +62,13 @@ export interface PortName {
   readonly name: string;
 }
 
+/** A request header with which Service Connect sends test traffic to the new tasks. */
+export interface TestHeader {
+  readonly name: string;
+  /** Undefined where any value does. */
+  readonly value: string | undefined;
+}
+
 /** What limits and watches a service's deployments. */
 export interface DeploymentSettings {
   readonly minimumHealthyPercent: number;
@@ -58,6 +76,10 @@ export interface DeploymentSettings {
   /** `ROLLING`, `BLUE_GREEN`, `LINEAR` or `CANARY`. */
   readonly strategy: string;
   readonly bakeMinutes: number;
+  /** Waits between steps of production traffic, in LINEAR and CANARY: how many, and how long each is. */
+  readonly shift: { readonly waits: number; readonly minutes: number };
+  /** Lifecycle stages with a pause hook. */
+  readonly pauses: readonly string[];
   /** CloudWatch alarms can fail the deployment. */
   readonly hasAlarms: boolean;
   /** The circuit breaker is on: ECS does not retry failed tasks for ever. */
@@ -84,6 +106,8 @@ export interface Service {
   readonly events: readonly ServiceEvent[];
   /** `ECS`, `CODE_DEPLOY` or `EXTERNAL`. */
   readonly controller: string;
+  /** Express Mode made it, and owns its configuration. */
+  readonly isExpress: boolean;
   /** Undefined with a capacity provider strategy. */
   readonly launchType: string | undefined;
   readonly capacityProviders: readonly string[];
@@ -92,22 +116,42 @@ export interface Service {
   readonly registries: readonly Registry[];
   /** As the PRIMARY deployment has them, like `volumes`. */
   readonly portNames: readonly PortName[];
+  readonly testHeaders: readonly TestHeader[];
   /** Names of the volumes that the service configures at launch. */
   readonly volumes: readonly string[];
   /** The service names subnets, which only the network mode `awsvpc` takes. */
   readonly hasNetwork: boolean;
+  /** Ids of the security groups of its tasks, where the service names them. */
+  readonly securityGroups: readonly string[];
+  /** Seconds after a task's start for which ECS ignores unhealthy targets. */
+  readonly gracePeriod: number;
   readonly settings: DeploymentSettings;
   /** ARN of the current service deployment; undefined where ECS names none. */
   readonly currentRollout: string | undefined;
 }
 
+/** The configuration of a service in Express Mode. */
+export interface ExpressConfiguration {
+  /** ARN of the revision that Express Mode was told to deploy last. */
+  readonly taskDefinition: string;
+  /** The configuration as AWS sent it, with members that the SDK does not know. */
+  readonly members: JsonObject;
+  /** Host or URL of the application; undefined where AWS gives none. */
+  readonly endpoint: string | undefined;
+}
+
 /** Status of a service that DescribeServices does not find. */
 export const MISSING = 'MISSING';
 
-/** A lifecycle hook that holds a service deployment. */
-export interface PauseHook {
+/** A lifecycle hook that ECS has started at a stage of a service deployment. */
+export interface StageHook {
+  /** Each start has its own. */
   readonly id: string;
-  /** ISO time at which ECS continues by itself; undefined where ECS gives none. */
+  /** ARN of its Lambda function; undefined for a pause. */
+  readonly target: string | undefined;
+  /** `AWAITING_ACTION`, `IN_PROGRESS`, `SUCCEEDED`, `FAILED` or `TIMED_OUT`. */
+  readonly status: string;
+  /** ISO time at which ECS decides by itself; undefined where ECS gives none. */
   readonly expiresAt: string | undefined;
   /** What ECS does then: `CONTINUE` or `ROLLBACK`. */
   readonly timeoutAction: string | undefined;
@@ -123,18 +167,33 @@ export interface RolloutRecord {
   /** Empty where ECS gives none. */
   readonly reason: string;
   readonly createdAt: Date;
+  /** Server time of the last change, e.g. of the stage; undefined where ECS gives none. */
+  readonly updatedAt: Date | undefined;
   /** E.g. `BAKE_TIME`; undefined for a rolling deployment. */
   readonly stage: string | undefined;
   /** Percentage of the production traffic that the new tasks get, where it is shifted. */
   readonly traffic: number | undefined;
+  /** Percentage that the old tasks still get. */
+  readonly oldTraffic: number | undefined;
+  /** Percentage of the test traffic that the new tasks get. */
+  readonly testTraffic: number | undefined;
   /** Failed tasks, and the number at which the circuit breaker trips. */
   readonly breaker: { readonly failures: number; readonly threshold: number } | undefined;
   /** Names of the alarms that fired. */
   readonly alarms: readonly string[];
-  /** The hook that waits for approval. */
-  readonly paused: PauseHook | undefined;
+  /** Names of the alarms that ECS watches. */
+  readonly armedAlarms: readonly string[];
+  readonly hooks: readonly StageHook[];
   /** Why ECS rolls back; empty where it does not. */
   readonly rollbackReason: string;
+}
+
+/** The hooks at which a deployment in progress waits for `continue`. */
+export function waitingHooks({
+  status,
+  hooks,
+}: Pick<RolloutRecord, 'status' | 'hooks'>): readonly StageHook[] {
+  return status === 'IN_PROGRESS' ? hooks.filter((hook) => hook.status === 'AWAITING_ACTION') : [];
 }
 
 /** A service deployment of the past or the present, with the revision it deployed. */
@@ -173,6 +232,8 @@ export interface Task {
   readonly since: Date;
   readonly stopCode: string | undefined;
   readonly stoppedReason: string | undefined;
+  /** Private IPv4 address of its network interface; undefined in other network modes than `awsvpc`. */
+  readonly address: string | undefined;
   readonly containers: readonly TaskContainer[];
 }
 

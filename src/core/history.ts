@@ -2,6 +2,7 @@ import { lastGood, primaryOf } from './ecs.ts';
 import type { PastRollout, RolloutRecord, Service } from './ecs.ts';
 import { shownImage } from './image.ts';
 import type { ShownImage } from './image.ts';
+import { trafficPhase } from './stages.ts';
 import { deploymentState } from './status.ts';
 import type { DeploymentState, RevisionCounts } from './status.ts';
 
@@ -75,12 +76,13 @@ export interface RollbackTarget {
  */
 export function rollbackTarget(
   service: Service,
-  record: Pick<RolloutRecord, 'status'> | undefined,
+  record: Pick<RolloutRecord, 'deployment' | 'status' | 'stage' | 'traffic'> | undefined,
   past: readonly PastRollout[] = [],
 ): RollbackTarget | undefined {
   const current = service.taskDefinition;
   const before = revisionBefore(past, current);
-  if (primaryOf(service)?.rolloutState === 'IN_PROGRESS') {
+  const primary = primaryOf(service);
+  if (primary?.rolloutState === 'IN_PROGRESS') {
     // It goes back already: to stop it would go forward to the revision that it leaves.
     const isBack = goodRevisions(past).slice(0, -1).includes(current);
     if (isBack || record?.status.startsWith('ROLLBACK_')) {
@@ -88,7 +90,13 @@ export function rollbackTarget(
     }
     const good = lastGood(service);
     const revision = good === current ? before : good;
-    return revision === undefined ? undefined : { way: 'stop', revision };
+    if (revision === undefined) return undefined;
+    // Its old tasks are going: what ECS would stop is no longer there to go back to.
+    const isCleaningUp =
+      record !== undefined &&
+      record.deployment === primary.id &&
+      trafficPhase(record) === 'cleaning-up';
+    return { way: isCleaningUp ? 'move' : 'stop', revision };
   }
   if (past[0]?.status === 'ROLLBACK_SUCCESSFUL') return { way: 'stay', revision: current };
   return before === undefined ? undefined : { way: 'move', revision: before };

@@ -102,6 +102,7 @@ export const IAM_COMMANDS = [
   'register',
   'rollout',
   'rollback',
+  'continue',
   'run',
   'status',
   'diagnose',
@@ -130,8 +131,8 @@ const RESOURCES = {
   Secrets: 'the secrets of the task definition',
 } as const;
 
-/** Settings that an action depends on. */
-type Occasion = 'createRepository' | 'onFailure' | 'release' | 'image';
+/** What an action depends on: a setting, or that the service is one of Express Mode. */
+type Occasion = 'createRepository' | 'onFailure' | 'express' | 'release' | 'image';
 
 /** One action, and the commands that require it or use it if allowed. */
 interface Permission {
@@ -145,10 +146,11 @@ interface Permission {
   readonly only?: { readonly setting?: Occasion; readonly words: string };
 }
 
-const WATCHERS: readonly IamCommand[] = ['deploy', 'rollout', 'rollback', 'diagnose'];
+const WATCHERS: readonly IamCommand[] = ['deploy', 'rollout', 'rollback', 'continue', 'diagnose'];
 const PUSHERS: readonly IamCommand[] = ['deploy', 'push'];
 const LOOKERS: readonly IamCommand[] = ['rollout', 'diagnose'];
 const CHECKERS: readonly IamCommand[] = ['deploy', 'rollout', 'verify'];
+const BALANCED: readonly IamCommand[] = [...WATCHERS, 'status', 'verify'];
 
 /** All actions, with the commands that call them. */
 export const PERMISSIONS: readonly Permission[] = [
@@ -160,6 +162,7 @@ export const PERMISSIONS: readonly Permission[] = [
       'render',
       'rollout',
       'rollback',
+      'continue',
       'run',
       'status',
       'diagnose',
@@ -171,7 +174,7 @@ export const PERMISSIONS: readonly Permission[] = [
   {
     action: 'ecs:DescribeTaskDefinition',
     on: 'Anything',
-    needed: ['deploy', 'render', 'rollout', 'rollback', 'run', 'diagnose', 'logs'],
+    needed: ['deploy', 'render', 'rollout', 'rollback', 'continue', 'run', 'diagnose', 'logs'],
     optional: ['push', 'register', 'status', 'history', 'verify', 'init'],
   },
   { action: 'ecs:RegisterTaskDefinition', on: 'Anything', needed: ['deploy', 'register'] },
@@ -204,6 +207,19 @@ export const PERMISSIONS: readonly Permission[] = [
     only: { words: 'a task definition with tags' },
   },
   { action: 'ecs:UpdateService', on: 'Service', needed: ['deploy', 'rollout', 'rollback'] },
+  {
+    action: 'ecs:UpdateExpressGatewayService',
+    on: 'Service',
+    needed: ['deploy', 'rollout', 'rollback'],
+    only: { setting: 'express', words: 'an Express service' },
+  },
+  {
+    action: 'ecs:DescribeExpressGatewayService',
+    on: 'Service',
+    needed: [],
+    optional: ['deploy', 'rollout', 'rollback', 'status', 'verify'],
+    only: { setting: 'express', words: 'an Express service' },
+  },
   { action: 'ecr:GetAuthorizationToken', on: 'Anything', needed: PUSHERS },
   {
     action: 'ecr:DescribeRepositories',
@@ -244,7 +260,7 @@ export const PERMISSIONS: readonly Permission[] = [
     action: 'ecs:ListServiceDeployments',
     on: 'Service',
     needed: ['rollback', 'history'],
-    optional: ['deploy', ...LOOKERS],
+    optional: ['deploy', 'continue', ...LOOKERS],
   },
   {
     action: 'ecs:DescribeServiceRevisions',
@@ -253,10 +269,30 @@ export const PERMISSIONS: readonly Permission[] = [
     optional: LOOKERS,
   },
   {
+    action: 'ecs:DescribeServiceRevisions',
+    on: 'ServiceRevisions',
+    needed: [],
+    optional: ['deploy', 'verify'],
+    only: { words: 'a service that shifts traffic' },
+  },
+  {
     action: 'ecs:DescribeServiceDeployments',
     on: 'ServiceDeployments',
+    needed: ['continue'],
+    optional: [...WATCHERS.filter((command) => command !== 'continue'), 'status', 'history'],
+  },
+  {
+    action: 'ecs:ContinueServiceDeployment',
+    on: 'ServiceDeployments',
+    needed: ['continue'],
+    optional: ['rollback'],
+  },
+  {
+    action: 'ecs:ContinueServiceDeployment',
+    on: 'ServiceDeployments',
     needed: [],
-    optional: [...WATCHERS, 'status', 'history'],
+    optional: ['deploy', 'rollout'],
+    only: { setting: 'onFailure', words: '--on-failure rollback' },
   },
   {
     action: 'ecs:StopServiceDeployment',
@@ -268,7 +304,7 @@ export const PERMISSIONS: readonly Permission[] = [
     action: 'ecs:StopServiceDeployment',
     on: 'ServiceDeployments',
     needed: [],
-    optional: ['deploy', 'rollout'],
+    optional: ['deploy', 'rollout', 'continue'],
     only: { setting: 'onFailure', words: '--on-failure rollback' },
   },
   {
@@ -288,6 +324,41 @@ export const PERMISSIONS: readonly Permission[] = [
     on: 'Tasks',
     needed: ['deploy'],
     only: { setting: 'release', words: 'a config with release tasks' },
+  },
+  {
+    action: 'elasticloadbalancing:DescribeTargetGroups',
+    on: 'Anything',
+    needed: [],
+    optional: BALANCED,
+    only: { words: 'a service behind a load balancer' },
+  },
+  {
+    action: 'elasticloadbalancing:DescribeTargetGroupAttributes',
+    on: 'Anything',
+    needed: [],
+    optional: WATCHERS,
+    only: { words: 'a service behind a load balancer' },
+  },
+  {
+    action: 'elasticloadbalancing:DescribeTargetHealth',
+    on: 'Anything',
+    needed: [],
+    optional: BALANCED,
+    only: { words: 'a service behind a load balancer' },
+  },
+  {
+    action: 'elasticloadbalancing:DescribeRules',
+    on: 'Anything',
+    needed: [],
+    optional: CHECKERS,
+    only: { words: 'a service that shifts traffic' },
+  },
+  {
+    action: 'elasticloadbalancing:DescribeListeners',
+    on: 'Anything',
+    needed: [],
+    optional: CHECKERS,
+    only: { words: 'a service that shifts traffic behind a Network Load Balancer' },
   },
   { action: 'ecs:ListClusters', on: 'Anything', needed: [], optional: ['init'] },
   { action: 'ecs:ListServices', on: 'Cluster', needed: [], optional: ['init'] },
@@ -338,16 +409,16 @@ function isCalled({ only }: Permission, occasions: ReadonlySet<Occasion>): boole
   return only?.setting === undefined || occasions.has(only.setting);
 }
 
-/** The actions that a command needs only with settings that are not in use, one sentence each. */
+/** The actions that a command needs only in cases that the names do not tell, a sentence for each case. */
 export function furtherActions(command: IamCommand, { occasions }: PolicyNames): readonly string[] {
-  const rows = PERMISSIONS.filter(
-    (row) =>
-      !isCalled(row, occasions) && [...row.needed, ...(row.optional ?? [])].includes(command),
-  );
-  return [...new Set(rows.map(({ only }) => only?.words))].map((words) => {
-    const actions = rows.filter(({ only }) => only?.words === words).map(({ action }) => action);
-    return `${words} also needs ${actions.join(', ')}`;
-  });
+  const actions = new Map<string, string[]>();
+  for (const row of PERMISSIONS) {
+    const { action, only, needed, optional = [] } = row;
+    if (isCalled(row, occasions) || ![...needed, ...optional].includes(command)) continue;
+    const words = only?.words ?? '';
+    actions.set(words, [...(actions.get(words) ?? []), action]);
+  }
+  return [...actions].map(([words, list]) => `${words} also needs ${list.join(' and ')}`);
 }
 
 type Place = Pick<Statement, 'Resource' | 'Condition'>;

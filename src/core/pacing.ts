@@ -37,11 +37,17 @@ export const DEADLOCK_POLLS = 5;
  * up to 6 min between attempts, and was seen to stop them one failure before the breaker trips.
  */
 export const STALLED_POLLS = 200;
+/** Polls without a change after which the load balancer is asked what it waits for (15 s). */
+export const STILL_POLLS = 5;
+/** Polls before it is asked again (30 s): the default interval of its health checks. */
+export const TARGET_POLLS = 10;
 /** Polls before a rollback is requested again whose answer was lost: the record shows it late (15 s). */
 export const LOST_STOP_POLLS = 5;
 /** Polls for which an interrupted run still waits for the answer to UpdateService (6 s). */
 export const INTERRUPT_POLLS = 2;
 
+/** Polls for which what was read of a service counts as current before it is moved (6 s). */
+export const FRESH_POLLS = 2;
 /** Polls for which DescribeTasks may not know a task yet that was started (30 s). */
 export const TASK_MISSING_POLLS = 10;
 /** Polls for which a one-off task waits for capacity (10 min): a container instance takes minutes. */

@@ -4,12 +4,15 @@ import type { Change } from './changes.ts';
 import type { Finding } from './checks.ts';
 import type { Cause } from './diagnosis.ts';
 import type { PastDeployment, ServiceHistory } from './history.ts';
+import type { Pause } from './stages.ts';
 import type {
   DeploymentStatus,
   Diagnosis,
   EventStatus,
+  ExpressStatus,
   RevisionCounts,
   ServiceStatus,
+  TargetGroupStatus,
   TaskStatus,
 } from './status.ts';
 import type { JsonObject } from './task-definition.ts';
@@ -40,16 +43,6 @@ export interface ImageResult {
   readonly pushed: boolean;
 }
 
-/** A pause hook that waits for `continue`. */
-export interface Pause {
-  /** Id of the hook; each pause has its own. */
-  readonly hook: string;
-  /** Lifecycle stage of the service deployment, e.g. `POST_TEST_TRAFFIC_SHIFT`. */
-  readonly stage: string;
-  /** ISO time at which ECS decides by itself; null where ECS gives none. */
-  readonly expiresAt: string | null;
-}
-
 /** What became of one service. */
 export interface ServiceResult {
   readonly cluster: string;
@@ -76,11 +69,15 @@ export interface ServiceResult {
   readonly console: string | null;
   /** Of `render` and `deploy`: the changes to the running revision, with confidential values hidden. */
   readonly changes?: readonly Change[];
+  /** Names of the services that it comes after, where it comes after any. */
+  readonly after?: readonly string[];
   /** What `render` prints. A dry run has it with `--show-values` only: it holds environment values. */
   readonly definition?: JsonObject;
   /** Members of `status` only. */
+  readonly express?: ExpressStatus | null;
   readonly deployments?: readonly DeploymentStatus[];
   readonly tasks?: readonly TaskStatus[];
+  readonly targetGroups?: readonly TargetGroupStatus[] | null;
   readonly events?: readonly EventStatus[];
   /** Members of `history` only: the newest first, and the ARN of the revision that `rollback` goes to. */
   readonly history?: readonly PastDeployment[];
@@ -222,11 +219,12 @@ const OUTCOMES = {
   unknown: { status: EXIT_STATUS.sightLost, gravity: 7 },
   superseded: { status: EXIT_STATUS.superseded, gravity: 6 },
   refused: { status: EXIT_STATUS.refused, gravity: 5 },
-  skipped: { status: EXIT_STATUS.refused, gravity: 4 },
-  paused: { status: EXIT_STATUS.succeeded, gravity: 3 },
-  succeeded: { status: EXIT_STATUS.succeeded, gravity: 2 },
-  planned: { status: EXIT_STATUS.succeeded, gravity: 1 },
-  unchanged: { status: EXIT_STATUS.succeeded, gravity: 0 },
+  paused: { status: EXIT_STATUS.succeeded, gravity: 4 },
+  succeeded: { status: EXIT_STATUS.succeeded, gravity: 3 },
+  planned: { status: EXIT_STATUS.succeeded, gravity: 2 },
+  unchanged: { status: EXIT_STATUS.succeeded, gravity: 1 },
+  // What it comes after decides.
+  skipped: { status: EXIT_STATUS.refused, gravity: 0 },
 } as const satisfies Readonly<
   Record<Outcome, { readonly status: ExitStatus; readonly gravity: number }>
 >;

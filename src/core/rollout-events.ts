@@ -1,6 +1,9 @@
 import type { EcsDeployError } from '../errors.ts';
 import type { Cause } from './diagnosis.ts';
-import type { ServiceResult } from './result.ts';
+import type { TestHeader } from './ecs.ts';
+import type { TargetGroupProgress } from './load-balancer.ts';
+import type { Outcome, ServiceResult } from './result.ts';
+import type { OpenHook } from './stages.ts';
 
 /** Counts of one deployment, as ECS gives them. */
 export interface RolloutCounts {
@@ -40,9 +43,32 @@ export interface WatchedService {
   readonly revision: string;
 }
 
-/** What the watch of a deployment tells. */
+/** What a rollout and the watch of a deployment tell. */
 export type RolloutEvent =
   | { readonly kind: 'error'; readonly error: EcsDeployError }
+  | {
+      readonly kind: 'service-waiting';
+      readonly cluster: string;
+      readonly service: string;
+      /** `family:revision` */
+      readonly revision: string;
+      /** Names of the services that come before it. */
+      readonly after: readonly string[];
+    }
+  | {
+      /** It is not started, because a service that comes before it has not succeeded. */
+      readonly kind: 'service-skipped';
+      readonly cluster: string;
+      readonly service: string;
+      /** `family:revision` */
+      readonly revision: string;
+      readonly because: readonly { readonly service: string; readonly outcome: Outcome }[];
+    }
+  | {
+      /** What stays deployed although a service that was to follow was skipped. */
+      readonly kind: 'left-deployed';
+      readonly services: readonly WatchedService[];
+    }
   | {
       readonly kind: 'watch-started';
       readonly services: readonly WatchedService[];
@@ -57,28 +83,61 @@ export type RolloutEvent =
       readonly stage: string | undefined;
       /** Percentage of the production traffic that the new tasks get, where it is shifted. */
       readonly traffic: number | undefined;
+      /** Percentage of the test traffic that they get. */
+      readonly testTraffic: number | undefined;
       /** What ECS waits for although all new tasks run. */
-      readonly waitsFor: 'health-checks' | 'old-tasks' | 'drain' | 'bake' | undefined;
+      readonly waitsFor: 'health-checks' | 'old-tasks' | 'drain' | 'bake' | 'next-step' | undefined;
       /** ISO time of AWS at which that began; undefined where AWS gives none. */
       readonly waitsSince: string | undefined;
       /** Seconds that it takes at most; undefined where AWS gives no limit. */
       readonly waitsAtMost: number | undefined;
+      /** What the load balancer said when nothing had moved for a while; empty until then. */
+      readonly targetGroups: readonly TargetGroupProgress[];
       /** Old tasks whose connections are draining: ECS no longer counts them as running. */
       readonly draining: number;
       readonly counts: RolloutCounts;
       /** Every deployment that has tasks, ours first. */
       readonly revisions: readonly RevisionProgress[];
+      /** Lifecycle hooks that run or wait. */
+      readonly hooks: readonly OpenHook[];
+      /** Names of the alarms that ECS watches, and of those that fired. */
+      readonly alarms: { readonly armed: readonly string[]; readonly fired: readonly string[] };
     }
   | {
       readonly kind: 'rollout-paused';
+      readonly cluster: string;
       readonly service: string;
       readonly stage: string;
       readonly hook: string;
       /** ARN of the service deployment. */
       readonly record: string;
-      /** ISO time at which ECS continues by itself, and what it does then. */
+      /** ISO time at which ECS decides by itself, and what it does then. */
       readonly expiresAt: string | undefined;
       readonly timeoutAction: string | undefined;
+      /** Hooks that wait now, this one included: with several, `continue` needs to know which. */
+      readonly waiting: number;
+      /** The watch ends here (`--until paused`). */
+      readonly isAwaited: boolean;
+    }
+  | {
+      readonly kind: 'rollout-hook';
+      readonly service: string;
+      readonly stage: string;
+      readonly hook: string;
+      /** Name of its Lambda function. */
+      readonly function: string;
+      /** ARN of the function. */
+      readonly target: string;
+      /** `IN_PROGRESS`, `SUCCEEDED`, `FAILED` or `TIMED_OUT`. */
+      readonly status: string;
+      /** Its log in the AWS console; undefined where there is none, as in the sandbox. */
+      readonly link?: string | undefined;
+    }
+  | {
+      readonly kind: 'rollout-testable';
+      readonly service: string;
+      /** Headers that lead to the new tasks with Service Connect. */
+      readonly headers: readonly TestHeader[];
     }
   | {
       readonly kind: 'service-event';
@@ -99,6 +158,10 @@ export type RolloutEvent =
       readonly rollingBack: boolean;
       /** The interrupt was meant to detach (`--detach-on-interrupt`). */
       readonly detached: boolean;
+      /** Pause hooks that wait. */
+      readonly waiting?: number | undefined;
+      /** Stage at which the deployment continues after `--until serving`; undefined at any other end. */
+      readonly continuesAt?: string | undefined;
     };
 
 /** The event of one kind. */

@@ -1,4 +1,4 @@
-import { MISSING, primaryOf } from './ecs.ts';
+import { MISSING, primaryOf, waitingHooks } from './ecs.ts';
 import type { Deployment, RolloutRecord, Service } from './ecs.ts';
 import { DOUBTFUL_POLLS, SETTLED_POLLS, STALE_POLLS } from './pacing.ts';
 
@@ -140,7 +140,8 @@ function judgePrimary(
   { service, record }: Polled,
   doubt: Memory,
 ): Judgement {
-  const atWork = wait(record?.paused === undefined ? 'in-progress' : 'paused');
+  const isPaused = record !== undefined && waitingHooks(record).length > 0;
+  const atWork = wait(isPaused ? 'paused' : 'in-progress');
   switch (own.rolloutState) {
     case 'COMPLETED':
       if (!isOnOurs(service, ours)) return wait('stale');

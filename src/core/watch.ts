@@ -8,18 +8,41 @@ import type { EcsDeployError } from '../errors.ts';
 import {
   causeKey,
   diagnoseEvent,
+  diagnoseReason,
+  diagnoseTarget,
   diagnoseTask,
   groupCauses,
   hasLog,
   isLogLate,
 } from './diagnosis.ts';
 import type { Cause, FailedTask } from './diagnosis.ts';
-import { primaryOf } from './ecs.ts';
-import type { Deployment, Service, ServiceEvent } from './ecs.ts';
+import { primaryOf, waitingHooks } from './ecs.ts';
+import type {
+  Deployment,
+  DeploymentSettings,
+  RolloutRecord,
+  Service,
+  ServiceEvent,
+  StageHook,
+} from './ecs.ts';
+import { isThere } from './express.ts';
+import type { ExpressMove } from './express.ts';
 import { failuresOf, giveUp } from './give-up.ts';
 import type { GiveUpPolicy, RolloutHealth } from './give-up.ts';
-import { LOST_STOP_POLLS, SEARCH_POLLS } from './pacing.ts';
+import { countTargets, targetFailures, targetGroupsOf } from './load-balancer.ts';
+import type { GroupHealth, TargetGroup, TargetGroupProgress } from './load-balancer.ts';
+import { LOST_STOP_POLLS, SEARCH_POLLS, STILL_POLLS, TARGET_POLLS } from './pacing.ts';
 import { serviceResult } from './result.ts';
+import {
+  functionName,
+  hasAllTraffic,
+  isAfter,
+  openHooks,
+  pauseOf,
+  rollbackWay,
+  trafficPhase,
+  withoutHooks,
+} from './stages.ts';
 import { runningByRevision, servingRevision } from './status.ts';
 import type { Outcome, ServiceResult } from './result.ts';
 import { containersOf, shortName } from './task-definition.ts';
@@ -40,12 +63,16 @@ export interface WatchedMove {
   readonly registered: boolean;
   /** Containers whose image was replaced; empty where they are not known. */
   readonly containers: readonly string[];
+  /** Of an Express service. */
+  readonly express?: ExpressMove | undefined;
 }
 
 /** How a watch behaves, the same from its first poll to its last. */
 export interface WatchPolicy extends GiveUpPolicy {
   /** The user asked for the rollback: it is no failure. */
   readonly rollbackAsked: boolean;
+  /** Where the watch ends: with the deployment, once it has all production traffic, or at a pause. */
+  readonly until: 'finished' | 'serving' | 'paused';
 }
 
 /** Everything that a watch knows of one deployment. */
@@ -68,7 +95,13 @@ export interface WatchState {
   readonly knownTasks: ReadonlySet<string>;
   readonly lateTasks: ReadonlySet<string>;
   readonly knownEvents: ReadonlySet<string>;
-  readonly knownHooks: ReadonlySet<string>;
+  /** Hooks with each of their statuses; undefined before the first record. */
+  readonly knownHooks: ReadonlySet<string> | undefined;
+  /** Ids of the hooks that were answered with `continue`. */
+  readonly answeredHooks: ReadonlySet<string>;
+  /** The stage and traffic of the record, and the server time since when it has them. */
+  readonly stage: { readonly key: string; readonly since: Date | undefined };
+  readonly isTestableTold: boolean;
   /** Most failed tasks that ECS has counted. */
   readonly failedTasks: number;
   /** Tasks that events say were started. */
@@ -77,15 +110,31 @@ export interface WatchState {
   readonly aliveTasks: number;
   /** Polls in which failed tasks are still read. */
   readonly searches: number;
+  /** What the last poll showed as moving, and polls in a row that showed the same. */
+  readonly moving: string;
+  readonly still: number;
+  readonly balancer: BalancerReads;
   /** Polls in a row, see {@link RolloutHealth}. */
   readonly deadlocked: number;
   readonly stalled: number;
   /** Old tasks that drain, since when, and whether any old task was told to stop. */
   readonly draining: { readonly tasks: number; readonly since: Date | undefined };
   readonly isStopping: boolean;
+  /** Ids of the tasks that events say were started: those that ECS stops again are no old ones. */
+  readonly newTasks: ReadonlySet<string>;
   readonly rollingBack: boolean;
   /** The rollback that was requested, and polls until it is requested again. */
   readonly rollback: { readonly reason: string; readonly pause: number } | undefined;
+}
+
+/** What is known of the load balancer of a service. */
+interface BalancerReads {
+  /** Its target groups; undefined until they are read. */
+  readonly groups: readonly TargetGroup[] | undefined;
+  /** The targets of the new tasks; empty unless they were read since something moved. */
+  readonly targets: readonly TargetGroupProgress[];
+  /** Polls until it can be read again; infinite where that is denied. */
+  readonly pause: number;
 }
 
 /** How a watch ends from outside. */
@@ -104,6 +153,14 @@ export type Seen =
   | { readonly kind: 'stop-answer'; readonly answer: 'stopped' | 'refused' | 'unknown' }
   | { readonly kind: 'moved-back'; readonly service: Service; readonly primary: Deployment }
   | { readonly kind: 'not-moved-back'; readonly error: EcsDeployError; readonly isLost: boolean }
+  | {
+      readonly kind: 'target-health';
+      readonly health: readonly GroupHealth[];
+      /** Of the running tasks of the judged deployment; undefined where they are not known. */
+      readonly addresses: ReadonlySet<string> | undefined;
+    }
+  /** Denied for good, or only this time. */
+  | { readonly kind: 'targets-unreadable'; readonly denied: boolean }
   | { readonly kind: 'digests'; readonly digests: readonly string[] }
   | ({ readonly kind: 'end' } & Ending);
 
@@ -112,8 +169,10 @@ export type Action =
   | { readonly kind: 'wait' }
   /** Reads the failed tasks of the judged deployment, without the known ones. */
   | { readonly kind: 'read-failed-tasks'; readonly known: ReadonlySet<string> }
-  /** Asks ECS to roll back the service deployment of this ARN. */
-  | { readonly kind: 'stop-deployment'; readonly record: string }
+  /** Reads the targets of the service, and its target groups unless they are known. */
+  | { readonly kind: 'read-target-health'; readonly known: readonly TargetGroup[] | undefined }
+  /** Asks ECS to roll back the service deployment of this ARN, through its pause hook if it has one. */
+  | { readonly kind: 'stop-deployment'; readonly record: string; readonly hook: string | undefined }
   /** Moves the service to the revision before; undefined where none is known. */
   | { readonly kind: 'move-back'; readonly revision: string | undefined }
   /** Reads the digests that the tasks of our deployment run. */
@@ -149,15 +208,22 @@ export function openWatch(
     knownTasks: new Set(),
     lateTasks: new Set(),
     knownEvents: new Set(move.service.events.map((event) => event.id)),
-    knownHooks: new Set(),
+    knownHooks: undefined,
+    answeredHooks: new Set(),
+    stage: { key: '', since: undefined },
+    isTestableTold: false,
     failedTasks: 0,
     startedTasks: 0,
     aliveTasks: 0,
     searches: 0,
+    moving: '',
+    still: 0,
+    balancer: { groups: undefined, targets: [], pause: 0 },
     deadlocked: 0,
     stalled: 0,
     draining: { tasks: 0, since: undefined },
     isStopping: false,
+    newTasks: new Set(),
     rollingBack: false,
     rollback: undefined,
   };
@@ -172,6 +238,13 @@ export function advance(state: WatchState, seen: Seen, seconds: number): Step {
       return afterTasks(state, seen.tasks, seconds);
     case 'tasks-unreadable':
       return afterNoTasks(state, seen.denied, seconds);
+    case 'target-health':
+      return afterTargets(state, seen, seconds);
+    case 'targets-unreadable': {
+      const { balancer } = state;
+      const pause = seen.denied ? Infinity : balancer.pause;
+      return decide({ ...state, balancer: { ...balancer, pause } }, [], seconds);
+    }
     case 'stop-answer':
       if (seen.answer === 'stopped') return rollBack(state);
       // ECS may be rolling back: the next polls show it.
@@ -201,11 +274,19 @@ export function advance(state: WatchState, seen: Seen, seconds: number): Step {
     : finish(state, verdict, [], seconds);
 }
 
+/** The state of a deployment whose pause hook was answered. */
+export function withAnswer(state: WatchState, hook: string): WatchState {
+  return { ...state, answeredHooks: new Set([...state.answeredHooks, hook]) };
+}
+
 /** Requests the rollback of a deployment before its first poll. */
 export function requestRollback(state: WatchState, reason: string): Step {
   const next = { ...state, rollback: { reason, pause: LOST_STOP_POLLS } };
-  const record = state.polled.record?.arn;
-  return [next, [], record === undefined ? moveBack(next) : { kind: 'stop-deployment', record }];
+  const { record } = state.polled;
+  const way = rollbackWay(record);
+  if (record === undefined || way.by === 'deployment') return [next, [], moveBack(next)];
+  const hook = way.by === 'hook' ? way.hook.id : undefined;
+  return [next, [], { kind: 'stop-deployment', record: record.arn, hook }];
 }
 
 /** Whether only ECS's own completion of a rollout or a rollback is outstanding. */
@@ -222,12 +303,14 @@ export function isNear({ polled: { service } }: WatchState): boolean {
 
 /** The result of a service as far as its move tells. */
 export function resultOf(move: WatchedMove, outcome: Outcome): ServiceResult {
-  const { service } = move;
+  const { service, revision } = move;
+  // What Express Mode will register has no name yet.
+  const isNameless = service.taskDefinition === revision && !isThere(move);
   return serviceResult({
     cluster: shortName(service.cluster),
     service: service.name,
     outcome,
-    taskDefinition: move.revision,
+    taskDefinition: isNameless ? null : revision,
     previousTaskDefinition: move.previous ?? null,
     serving: servingRevision(service, undefined),
     runningByRevision: runningByRevision(service),
@@ -238,7 +321,10 @@ export function resultOf(move: WatchedMove, outcome: Outcome): ServiceResult {
 }
 
 function afterPoll(state: WatchState, { service, record }: Polled, seconds: number): Step {
-  const polled: Polled = { service, record };
+  const polled: Polled = {
+    service,
+    record: record && withoutHooks(record, state.answeredHooks),
+  };
   // A verdict that waits for details is not judged again.
   const [verdict, memory] =
     state.verdict.kind === 'waiting'
@@ -256,13 +342,23 @@ function afterPoll(state: WatchState, { service, record }: Polled, seconds: numb
     verdict,
     memory,
     searches,
-    eventCauses: fresh.flatMap(({ message }) => diagnoseEvent(message, service) ?? []),
+    stage: stageOf(state, polled),
+    eventCauses: [
+      ...fresh.flatMap(({ message }) => diagnoseEvent(message, service) ?? []),
+      ...[diagnoseReason(reasonFor(verdict, record), service) ?? []].flat(),
+    ],
     knownEvents: new Set([...state.knownEvents, ...fresh.map(({ id }) => id)]),
+    balancer: { ...state.balancer, pause: state.balancer.pause - 1 },
     rollback: state.rollback && { ...state.rollback, pause: state.rollback.pause - 1 },
   };
   const [next, events] = tellProgress(before, fresh);
   if (searches === 0) return decide(next, events, seconds);
   return [next, events, { kind: 'read-failed-tasks', known: next.knownTasks }];
+}
+
+/** Why ECS ends or rolls back a deployment; empty while it does not. */
+function reasonFor(verdict: Verdict, record: RolloutRecord | undefined): string {
+  return 'reason' in verdict ? verdict.reason : (record?.rollbackReason ?? '');
 }
 
 function endsBadly({ kind }: Verdict): boolean {
@@ -285,13 +381,14 @@ function freshEvents({ knownEvents, ours }: WatchState, { events }: Service) {
  */
 const FAILURE_WORDS =
   /unhealthy status|failed container health|unable to|could not launch|failed to launch|deployment failed/;
+const UNHEALTHY_WORDS = / is unhealthy in \(target-group| failed container health checks/;
 const DEADLOCK_WORDS = /unable to stop or start tasks during a deployment/;
 
 /** What a poll says of failing tasks, so that tasks are read only then, and of old ones. */
 function readSigns(state: WatchState, polled: Polled, fresh: readonly ServiceEvent[]) {
   const own = judgedDeployment({ ...state, polled });
-  const sum = (pattern: RegExp) =>
-    fresh.reduce((total, { message }) => total + Number(pattern.exec(message)?.[1] ?? 0), 0);
+  const sum = (pattern: RegExp, events = fresh) =>
+    events.reduce((total, { message }) => total + Number(pattern.exec(message)?.[1] ?? 0), 0);
   const mentions = (pattern: RegExp) => fresh.some(({ message }) => pattern.test(message));
   const failed = Math.max(own?.failed ?? 0, polled.record?.breaker?.failures ?? 0);
   const started = sum(/ has started (\d+) tasks/);
@@ -300,8 +397,20 @@ function readSigns(state: WatchState, polled: Polled, fresh: readonly ServiceEve
   const isLocked = state.deadlocked > 0 || mentions(DEADLOCK_WORDS);
   const isStill = started === 0 && failed <= state.failedTasks && aliveTasks === state.aliveTasks;
   const begun = fresh.findLast(({ message }) => / has begun draining/.test(message));
-  const drained = sum(/ has begun draining connections on (\d+) tasks/);
-  const stopped = sum(/ has stopped (\d+) running tasks/);
+  const newTasks = new Set([
+    ...state.newTasks,
+    ...fresh.filter(({ message }) => / has started /.test(message)).flatMap(tasksIn),
+  ]);
+  const isOfNew = (event: ServiceEvent) => tasksIn(event).some((id) => newTasks.has(id));
+  const unhealthy = fresh.filter((event) => UNHEALTHY_WORDS.test(event.message) && isOfNew(event));
+  const drained = Math.max(
+    0,
+    sum(/ has begun draining connections on (\d+) tasks/) - unhealthy.length,
+  );
+  const stopped = sum(
+    / has stopped (\d+) running tasks/,
+    fresh.filter((event) => !isOfNew(event)),
+  );
   return {
     isFailing:
       failed > state.failedTasks ||
@@ -315,6 +424,7 @@ function readSigns(state: WatchState, polled: Polled, fresh: readonly ServiceEve
       aliveTasks,
       deadlocked: isLocked && aliveTasks === 0 && own !== undefined ? state.deadlocked + 1 : 0,
       stalled: isStill ? state.stalled + 1 : 0,
+      newTasks,
       isStopping: state.isStopping || drained > 0 || stopped > 0,
       draining: {
         tasks: Math.max(0, state.draining.tasks + drained - stopped),
@@ -324,14 +434,64 @@ function readSigns(state: WatchState, polled: Polled, fresh: readonly ServiceEve
   };
 }
 
+/** Ids of the tasks that an event names. */
+function tasksIn({ message }: ServiceEvent): string[] {
+  return [...message.matchAll(/\(task (\w+)\)/g)].flatMap(([, id]) => id ?? []);
+}
+
 function judgedDeployment({ polled: { service }, judged }: WatchState): Deployment | undefined {
   return service.deployments.find(({ id }) => id === judged.id);
 }
 
 function tellProgress(
-  state: WatchState,
+  before: WatchState,
   fresh: readonly ServiceEvent[],
 ): readonly [WatchState, readonly RolloutEvent[]] {
+  const state = noteMovement(before);
+  const { service, record } = state.polled;
+  const own = judgedDeployment(state);
+  const progress = progressOf(state);
+  const told = JSON.stringify(progress);
+  const isNews = told !== state.told && own !== undefined && progress.phase !== 'stale';
+  const testable = testableNews(state);
+  const isRollbackNews = progress.phase === 'rolling-back' && !state.rollingBack;
+  const reason = record?.rollbackReason || own?.reason || '';
+  const events: readonly (RolloutEvent | false | undefined)[] = [
+    // An event with a cause is told as the cause.
+    ...fresh
+      .filter(({ message }) => diagnoseEvent(message, service) === undefined)
+      .map(({ message, createdAt }) => ({
+        kind: 'service-event' as const,
+        service: service.name,
+        message,
+        createdAt: createdAt?.toISOString(),
+      })),
+    isNews && progress,
+    testable,
+    ...hookNews(state),
+    isRollbackNews && { kind: 'rolling-back', service: service.name, reason },
+  ];
+  const next: WatchState = {
+    ...state,
+    told,
+    knownHooks: record
+      ? new Set([...(state.knownHooks ?? []), ...record.hooks.map(hookState)])
+      : state.knownHooks,
+    isTestableTold: state.isTestableTold || testable !== undefined,
+    rollingBack: state.rollingBack || isRollbackNews,
+  };
+  return [next, events.filter((event) => typeof event === 'object')];
+}
+
+/** Counts the polls in which nothing moves; what the load balancer said before a movement is old. */
+function noteMovement(state: WatchState): WatchState {
+  const { phase, stage, traffic, draining, counts } = progressOf(state);
+  const moving = JSON.stringify([phase, stage, traffic, draining, counts]);
+  if (moving === state.moving) return { ...state, still: state.still + 1 };
+  return { ...state, moving, still: 0, balancer: { ...state.balancer, targets: [] } };
+}
+
+function progressOf(state: WatchState): RolloutEventOf<'rollout-progress'> {
   const { polled, verdict, judged, failedTasks } = state;
   const { service, record } = polled;
   const own = judgedDeployment(state);
@@ -345,43 +505,21 @@ function tellProgress(
     old: others.reduce((sum, { running }) => sum + running, 0),
   };
   const phase = verdict.kind === 'waiting' ? verdict.phase : verdict.kind;
-  const progress: RolloutEventOf<'rollout-progress'> = {
+  return {
     kind: 'rollout-progress',
     service: service.name,
     phase,
     stage: record?.stage,
     traffic: record?.traffic,
+    testTraffic: record?.testTraffic,
+    targetGroups: state.balancer.targets,
     draining: state.draining.tasks,
     ...waiting(state, phase, counts),
     counts,
     revisions: revisionsOf(state),
+    hooks: openHooks(record),
+    alarms: { armed: record?.armedAlarms ?? [], fired: record?.alarms ?? [] },
   };
-  const told = JSON.stringify(progress);
-  const isNews = told !== state.told && own !== undefined && phase !== 'stale';
-  const pause = pauseNews(state);
-  const isRollbackNews = phase === 'rolling-back' && !state.rollingBack;
-  const reason = record?.rollbackReason || own?.reason || '';
-  const events: readonly (RolloutEvent | false | undefined)[] = [
-    // An event with a cause is told as the cause.
-    ...fresh
-      .filter(({ message }) => diagnoseEvent(message, service) === undefined)
-      .map(({ message, createdAt }) => ({
-        kind: 'service-event' as const,
-        service: service.name,
-        message,
-        createdAt: createdAt?.toISOString(),
-      })),
-    isNews && progress,
-    pause,
-    isRollbackNews && { kind: 'rolling-back', service: service.name, reason },
-  ];
-  const next: WatchState = {
-    ...state,
-    told,
-    knownHooks: pause === undefined ? state.knownHooks : new Set([...state.knownHooks, pause.hook]),
-    rollingBack: state.rollingBack || isRollbackNews,
-  };
-  return [next, events.filter((event) => typeof event === 'object')];
 }
 
 /** The deployments that have tasks, the judged one first. */
@@ -412,22 +550,56 @@ function revisionsOf({ polled, judged, failedTasks }: WatchState): readonly Revi
     });
 }
 
-function pauseNews({
-  polled,
-  knownHooks,
-}: WatchState): RolloutEventOf<'rollout-paused'> | undefined {
+/** The stage and traffic of a poll, and since when: ECS tells no more than its last change. */
+function stageOf({ stage }: WatchState, { record }: Polled): WatchState['stage'] {
+  const key = JSON.stringify([record?.stage, record?.traffic]);
+  return key === stage.key ? stage : { key, since: record?.updatedAt };
+}
+
+/** Changes of hooks since the last poll: a pause that begins, or a Lambda hook. */
+function hookNews({ polled, knownHooks, policy }: WatchState): readonly RolloutEvent[] {
   const { service, record } = polled;
-  if (record?.paused === undefined || knownHooks.has(record.paused.id)) return undefined;
-  const { id, expiresAt, timeoutAction } = record.paused;
-  return {
-    kind: 'rollout-paused',
-    service: service.name,
-    stage: record.stage ?? record.status,
-    hook: id,
-    record: record.arn,
-    expiresAt,
-    timeoutAction,
-  };
+  if (record === undefined) return [];
+  const waiting = waitingHooks(record);
+  const stage = record.stage ?? record.status;
+  return (
+    record.hooks
+      .filter((hook) => knownHooks?.has(hookState(hook)) !== true)
+      // What ended before the watch began is no news.
+      .filter(({ status }) => knownHooks !== undefined || status !== 'SUCCEEDED')
+      .flatMap((hook): RolloutEvent[] => {
+        const { id, target, status, expiresAt, timeoutAction } = hook;
+        const about = { service: service.name, stage, hook: id };
+        if (target !== undefined) {
+          const name = functionName(target);
+          return [{ kind: 'rollout-hook', ...about, function: name, target, status }];
+        }
+        if (!waiting.includes(hook)) return [];
+        return [
+          {
+            kind: 'rollout-paused',
+            cluster: shortName(service.cluster),
+            ...about,
+            record: record.arn,
+            expiresAt,
+            timeoutAction,
+            waiting: waiting.length,
+            isAwaited: policy.until === 'paused',
+          },
+        ];
+      })
+  );
+}
+
+const hookState = ({ id, status }: StageHook) => `${id} ${status}`;
+
+/** Told once, when test traffic reaches the new tasks. */
+function testableNews({ polled, isTestableTold }: WatchState): RolloutEvent | undefined {
+  const { service, record } = polled;
+  if (isTestableTold || record?.status !== 'IN_PROGRESS') return undefined;
+  if (service.testHeaders.length === 0 || trafficPhase(record) !== 'not-shifted') return undefined;
+  if (!isAfter(record.stage, 'TEST_TRAFFIC_SHIFT')) return undefined;
+  return { kind: 'rollout-testable', service: service.name, headers: service.testHeaders };
 }
 
 type Waiting = Pick<RolloutEventOf<'rollout-progress'>, 'waitsFor' | 'waitsSince' | 'waitsAtMost'>;
@@ -436,13 +608,26 @@ const NOTHING: Waiting = { waitsFor: undefined, waitsSince: undefined, waitsAtMo
 
 /** What a rollout waits for although all new tasks run. */
 function waiting(state: WatchState, phase: string, counts: RolloutCounts): Waiting {
-  const { service } = state.polled;
-  if (phase !== 'in-progress' || counts.running < counts.desired) return NOTHING;
+  const { service, record } = state.polled;
+  if (record?.stage !== undefined && record.stage !== 'CLEAN_UP') {
+    return stageWait(record, service.settings, state.stage.since?.toISOString());
+  }
+  if (phase !== 'in-progress') return NOTHING;
+  const { groups, targets } = state.balancer;
+  if (targets.some((group) => group.healthy < group.targets)) {
+    return { ...NOTHING, waitsFor: 'health-checks' };
+  }
+  if (counts.running < counts.desired) return NOTHING;
   const { bakeMinutes, hasAlarms } = service.settings;
   const hasBalancer = service.loadBalancers.length > 0;
   const hasChecks = hasBalancer || containersOf(state.move.definition).some(hasHealthCheck);
   if (hasBalancer && state.draining.tasks > 0) {
-    return { ...NOTHING, waitsFor: 'drain', waitsSince: state.draining.since?.toISOString() };
+    const delays = groups?.flatMap(({ deregistrationDelay }) => deregistrationDelay ?? []) ?? [];
+    return {
+      waitsFor: 'drain',
+      waitsSince: state.draining.since?.toISOString(),
+      waitsAtMost: delays.length === 0 ? undefined : Math.max(...delays),
+    };
   }
   if (counts.old > 0) {
     return { ...NOTHING, waitsFor: hasChecks && !state.isStopping ? 'health-checks' : 'old-tasks' };
@@ -456,6 +641,22 @@ function waiting(state: WatchState, phase: string, counts: RolloutCounts): Waiti
   }
   const isStarting = hasChecks && !state.isStopping && counts.desired > 0;
   return isStarting ? { ...NOTHING, waitsFor: 'health-checks' } : NOTHING;
+}
+
+/** What a stage waits for: its bake time, or that of a step of the traffic. */
+function stageWait(
+  { stage, traffic = 0 }: RolloutRecord,
+  { bakeMinutes, shift }: DeploymentSettings,
+  waitsSince: string | undefined,
+): Waiting {
+  if (stage === 'BAKE_TIME') {
+    const waitsAtMost = bakeMinutes > 0 ? bakeMinutes * 60 : undefined;
+    return { waitsFor: 'bake', waitsSince, waitsAtMost };
+  }
+  const isStep = stage === 'PRODUCTION_TRAFFIC_SHIFT' && traffic > 0 && traffic < 100;
+  return isStep && shift.waits > 0
+    ? { waitsFor: 'next-step', waitsSince, waitsAtMost: shift.minutes * 60 }
+    : { ...NOTHING, waitsSince };
 }
 
 function hasHealthCheck({ healthCheck }: JsonObject): boolean {
@@ -479,6 +680,41 @@ function afterTasks(state: WatchState, tasks: readonly FailedTask[], seconds: nu
     known.map(diagnoseTask),
   );
   return decide(next, events, seconds);
+}
+
+/** Tells what the load balancer waits for, and names the cause where a target fails its checks. */
+function afterTargets(
+  before: WatchState,
+  { health, addresses }: Extract<Seen, { kind: 'target-health' }>,
+  seconds: number,
+): Step {
+  const { polled, move } = before;
+  const targets = health.map((group) => countTargets(group, addresses));
+  const failures = targetFailures(health, addresses, polled.service, move.definition);
+  const groups = health.map(({ group }) => group);
+  const balancer = {
+    ...before.balancer,
+    groups,
+    targets: targets.filter((item) => item.targets > 0),
+  };
+  const state = { ...before, balancer };
+  const progress = progressOf(state);
+  const told = JSON.stringify(progress);
+  const [next, causes] = addCauses({ ...state, told }, failures.map(diagnoseTarget));
+  return decide(next, [...(told === state.told ? [] : [progress]), ...causes], seconds);
+}
+
+/** Stages of a deployment in which it waits for tasks; a rolling deployment has none. */
+const TASK_STAGES: ReadonlySet<string | undefined> = new Set([undefined, 'SCALE_UP', 'CLEAN_UP']);
+
+/** Whether to ask the load balancer why nothing moves. */
+function wantsTargetHealth(state: WatchState): boolean {
+  const { polled, balancer, still, draining } = state;
+  if (still < STILL_POLLS || balancer.pause > 0) return false;
+  const { phase, stage, waitsFor } = progressOf(state);
+  if (phase !== 'in-progress' || waitsFor === 'bake' || !TASK_STAGES.has(stage)) return false;
+  const hasTargets = draining.tasks > 0 || (judgedDeployment(state)?.running ?? 0) > 0;
+  return hasTargets && targetGroupsOf(polled.service).length > 0;
 }
 
 function afterNoTasks(state: WatchState, denied: boolean, seconds: number): Step {
@@ -512,16 +748,35 @@ function decide(before: WatchState, told: readonly RolloutEvent[], seconds: numb
   const events = [...told, ...causes];
   const { verdict, rollback } = state;
   if (verdict.kind !== 'waiting') return conclude(state, verdict, events, seconds);
+  if (isReached(state, verdict)) {
+    return state.policy.until === 'paused'
+      ? end(state, { outcome: 'paused', reason: '', seconds }, events)
+      : succeed(state, events, seconds);
+  }
   if (rollback !== undefined && !state.rollingBack) {
     return rollback.pause > 0
       ? [state, events, WAIT]
       : withEvents(events, requestRollback(state, rollback.reason));
   }
   const given = giveUp(healthOf(state), state.policy);
-  if (given === undefined) return [state, events, WAIT];
+  if (given === undefined) return waitOrAsk(state, events);
   return given.by === 'rollback'
     ? withEvents(events, requestRollback(state, given.reason))
     : end(state, { outcome: 'failed', reason: given.reason, seconds }, events);
+}
+
+function waitOrAsk(state: WatchState, events: readonly RolloutEvent[]): Step {
+  if (!wantsTargetHealth(state)) return [state, events, WAIT];
+  const balancer = { ...state.balancer, pause: TARGET_POLLS };
+  return [{ ...state, balancer }, events, { kind: 'read-target-health', known: balancer.groups }];
+}
+
+/** Whether the deployment in progress is where `--until` ends the watch. A rollback has no such place. */
+function isReached(state: WatchState, { phase }: Extract<Verdict, { kind: 'waiting' }>): boolean {
+  const { policy, ours, judged, polled, rollback, rollingBack } = state;
+  if (judged !== ours || rollback !== undefined || rollingBack) return false;
+  if (policy.until === 'paused') return phase === 'paused';
+  return policy.until === 'serving' && hasAllTraffic(ours, polled);
 }
 
 function healthOf(state: WatchState): RolloutHealth {
@@ -554,9 +809,16 @@ function conclude(
   seconds: number,
 ): Step {
   const isSuccess = verdict.kind === 'succeeded' && state.judged === state.ours;
-  return isSuccess && !state.policy.rollbackAsked && state.move.containers.length > 0
-    ? [state, events, { kind: 'read-digests' }]
+  return isSuccess && !state.policy.rollbackAsked
+    ? succeed(state, events, seconds)
     : finish(state, verdict, events, seconds);
+}
+
+/** Ends with success, once the digests of the tasks were read. */
+function succeed(state: WatchState, events: readonly RolloutEvent[], seconds: number): Step {
+  return state.move.containers.length > 0
+    ? [state, events, { kind: 'read-digests' }]
+    : end(state, { outcome: 'succeeded', reason: '', seconds }, events);
 }
 
 function finish(
@@ -618,6 +880,7 @@ function end(
       }),
     serving: servingRevision(service, polled.record),
     runningByRevision: runningByRevision(service),
+    paused: verdict.kind === 'waiting' ? pauseOf(polled.record) : null,
     deployment: ours.id,
     desired: service.desired,
     running: shown?.running ?? 0,
@@ -632,6 +895,9 @@ function end(
     digests,
     rollingBack: rollingBack && verdict.kind === 'waiting',
     detached,
+    waiting: polled.record && waitingHooks(polled.record).length,
+    continuesAt:
+      outcome === 'succeeded' && verdict.kind === 'waiting' ? polled.record?.stage : undefined,
   };
   return [state, [...events, ended], { kind: 'end', result }];
 }

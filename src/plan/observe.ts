@@ -1,9 +1,11 @@
 import type { Aws } from '../aws/client.ts';
 import type { Ecs } from '../aws/ecs.ts';
 import { isUnknown, optional } from '../aws/optional.ts';
+import { describeExpress } from '../aws/express.ts';
+import type { HookAnswer } from '../aws/rollouts.ts';
 import { describeRevision } from '../aws/revisions.ts';
 import { readServices } from '../aws/services.ts';
-import type { Service } from '../core/ecs.ts';
+import type { ExpressConfiguration, RolloutRecord, Service } from '../core/ecs.ts';
 import { familyOf, isDefinitionFile, placeOfArn, shortName } from '../core/task-definition.ts';
 import type { JsonObject, Revision } from '../core/task-definition.ts';
 import { allOrRefuse, EcsDeployError } from '../errors.ts';
@@ -21,13 +23,21 @@ export interface ObserveTools {
   readonly environment: Readonly<Record<string, string | undefined>>;
 }
 
-/** How a service gets to its next revision: UpdateService, a stop, only watching, or nothing. */
-export type Way = 'move' | 'stop' | 'follow' | 'stay';
+/** How a service gets to its next revision: UpdateService, a stop, an answer to a pause hook, only watching, or nothing. */
+export type Way = 'move' | 'stop' | 'continue' | 'follow' | 'stay';
 
 /** What a service will run next: a definition that is rendered, or an existing revision. */
 export type Next =
   | { readonly kind: 'render'; readonly source: JsonObject }
-  | { readonly kind: 'revision'; readonly revision: Revision; readonly way: Way };
+  | {
+      readonly kind: 'revision';
+      readonly revision: Revision;
+      readonly way: Way;
+      /** The deployment in progress, where it was read. */
+      readonly record?: RolloutRecord | undefined;
+      /** What is answered to its pause hook, to `continue`. */
+      readonly answer?: HookAnswer | undefined;
+    };
 
 /** A service as it was read. */
 export interface ObservedService {
@@ -37,12 +47,16 @@ export interface ObservedService {
   /** The latest revision of that family; undefined if it cannot be read. */
   readonly latest: Revision | undefined;
   readonly next: Next;
+  /** Undefined where it cannot be read, and for other services. */
+  readonly express?: ExpressConfiguration | undefined;
 }
 
 /** A target with what was read of it. */
 export interface Observed {
   readonly target: Target;
   readonly read: Read<ObservedService>;
+  /** `performance.now()` before it was read. */
+  readonly readAt?: number;
 }
 
 /** Reads every service of the config with `observeOne`. */
@@ -51,11 +65,13 @@ export function observeServices(
   { targets }: Pick<Config, 'targets'>,
   observeOne: (target: Target, service: Promise<Service>) => Promise<ObservedService>,
 ): Promise<readonly Observed[]> {
+  const readAt = performance.now();
   const readService = readServices(tools.ecs, targets);
   return Promise.all(
     targets.map(async (target) => ({
       target,
       read: await attempt(observeOne(target, readService(target))),
+      readAt,
     })),
   );
 }
@@ -73,15 +89,26 @@ export async function observeSource(
   const { ecs } = tools;
   const family = familyOf(service.taskDefinition);
   const isOther = named !== undefined && named !== family;
-  const [running, latest, definition] = await allOrRefuse([
+  const [running, latest, express, definition] = await allOrRefuse([
     describeRevision(ecs, service.taskDefinition),
     latestOf(tools, family),
+    readExpress(tools, service),
     isOther
       ? readDefinition(tools, skipCheck, /^\d+$/.test(named) ? `${family}:${named}` : named)
       : Promise.resolve(undefined),
   ]);
   const source = definition === undefined ? running.definition : withTags(definition, running);
-  return { service, running, latest, next: { kind: 'render', source } };
+  return { service, running, latest, next: { kind: 'render', source }, express };
+}
+
+/** The configuration of an Express service; undefined for others, and where it cannot be read. */
+export async function readExpress(
+  { ecs, emit }: Pick<ObserveTools, 'ecs' | 'emit'>,
+  service: Service,
+): Promise<ExpressConfiguration | undefined> {
+  if (!service.isExpress) return undefined;
+  const what = `the Express configuration of ${service.name}`;
+  return optional({ emit }, what, describeExpress(ecs, service), isUnknown);
 }
 
 /** The definition that a family, a revision, an ARN or a file names. */

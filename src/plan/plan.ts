@@ -1,13 +1,15 @@
 import type { StoredImage } from '../aws/images.ts';
+import type { HookAnswer } from '../aws/rollouts.ts';
 import { isImmutable } from '../aws/repositories.ts';
+import { checkInProgress, deploymentInProgress } from '../core/busy.ts';
 import { diffDefinitions } from '../core/changes.ts';
 import type { Change } from '../core/changes.ts';
 import type { CheckName, SkippableCheck } from '../core/check-names.ts';
 import {
   checkCapacity,
   checkContainerPorts,
+  checkDefinition,
   checkExecutionRole,
-  checkInProgress,
   checkLatest,
   checkLaunchType,
   checkNetworkMode,
@@ -23,8 +25,17 @@ import {
   skip,
 } from '../core/checks.ts';
 import type { Answer, Finding } from '../core/checks.ts';
+import {
+  checkExpressContainer,
+  checkExpressDrift,
+  checkManagedChanges,
+  checkManagedEnd,
+} from '../core/checks-express.ts';
 import { lastGood, primaryOf } from '../core/ecs.ts';
-import type { Service } from '../core/ecs.ts';
+import type { Deployment, RolloutRecord, Service } from '../core/ecs.ts';
+import { isManaged } from '../core/express.ts';
+import type { ExpressMove } from '../core/express.ts';
+import { checkRolloutTime } from '../core/checks-strategy.ts';
 import {
   INPUTS_LABEL,
   DEFAULT_PLATFORM,
@@ -33,6 +44,8 @@ import {
   platformOf,
 } from '../core/image.ts';
 import type { TaskPlatform } from '../core/image.ts';
+import { targetGroupsOf } from '../core/load-balancer.ts';
+import { sameDefinition } from '../core/normal-form.ts';
 import { chooseContainers, containersOf, placeOfArn, shortName } from '../core/task-definition.ts';
 import type { JsonObject, Revision } from '../core/task-definition.ts';
 import type { Daemon } from '../docker/engine/daemon.ts';
@@ -44,6 +57,7 @@ import type { BuildPlace, Destination, GivenImage, ObservedImage, ReadImage } fr
 import { skipUnused } from './lookups.ts';
 import type { Lookup } from './lookups.ts';
 import type { Observed, ObservedService, Way } from './observe.ts';
+import { commitOf } from './older.ts';
 import { attemptNow, valueOf } from './read.ts';
 import { renderDefinition } from './render.ts';
 
@@ -71,6 +85,9 @@ export interface ServicePlan {
   readonly running: Revision;
   readonly latest: Revision | undefined;
   readonly way: Way;
+  /** The deployment in progress, where it was read. */
+  readonly record: RolloutRecord | undefined;
+  readonly answer: HookAnswer | undefined;
   /** ARN of the revision to move to; undefined when the definition has to be registered. */
   readonly revision: string | undefined;
   readonly definition: JsonObject;
@@ -79,6 +96,12 @@ export interface ServicePlan {
   readonly containers: readonly string[];
   /** ARN of the revision to go back to. */
   readonly previous: string;
+  /** The deployment in progress that this one would supersede or stop. */
+  readonly busy: Deployment | undefined;
+  /** `performance.now()` before the service was read. */
+  readonly readAt: number | undefined;
+  /** Of an Express service that moves. */
+  readonly express: ExpressMove | undefined;
 }
 
 /** A finding, with the error of its failure if that is not made from the finding itself. */
@@ -105,24 +128,42 @@ export interface PlanInput {
   readonly containerImages?: readonly GivenImage[];
   /** Whether the services are checked for problems that would make the deployment fail. */
   readonly checked: boolean;
+  /** A time of the server's clock. */
+  readonly now?: Date;
 }
 
-type PlanSettings = Pick<Config, 'skipCheck'> &
-  Partial<Pick<Config, 'platform' | 'showValues' | 'rebuild' | 'noCache' | 'pull'>>;
+type PlanSettings = Pick<Config, 'skipCheck' | 'timeout'> &
+  Partial<
+    Pick<
+      Config,
+      | 'platform'
+      | 'showValues'
+      | 'rebuild'
+      | 'noCache'
+      | 'pull'
+      | 'ifBusy'
+      | 'force'
+      | 'ifOlder'
+      | 'directory'
+      | 'until'
+      | 'noWait'
+    >
+  >;
 
 /** Makes the plan of a command; pure. Problems are among its findings. */
 export function plan(config: PlanSettings, input: PlanInput): Plan {
-  const { services, image, containerImages = [], checked } = input;
+  const { services, image, containerImages = [] } = input;
   const check = checker(config.skipCheck);
   const planned =
     image === undefined ? undefined : planImage(check, image, config, taskPlatforms(services));
   const parts = services.map((observed) =>
-    planService(check, config, observed, planned?.plan?.reference, checked),
+    planService(check, config, observed, planned?.plan?.reference, input),
   );
   return {
     image: planned?.plan,
     services: parts.flatMap(({ plan: service }) => service ?? []),
     findings: [
+      ...orderFindings(services),
       ...parts.flatMap(({ findings }) => findings),
       ...(planned?.findings ?? []),
       ...containerImages.flatMap((given) => {
@@ -136,11 +177,24 @@ export function plan(config: PlanSettings, input: PlanInput): Plan {
   };
 }
 
+/** Which services start after others. */
+function orderFindings(services: readonly Observed[]): PlanFinding[] {
+  return services.flatMap(({ target: { order, service } }) => {
+    const before = services.filter(({ target }) => order?.after.includes(target.order?.id ?? ''));
+    const names = before.map(({ target }) => target.service).join(' and ');
+    const message = `${service} starts after ${names}`;
+    return names === '' ? [] : [{ check: 'order', about: 'services', ...ok(message) }];
+  });
+}
+
 /** The platforms that the tasks of services run on, as far as they could be read. */
 export function taskPlatforms(services: readonly Observed[]): readonly TaskPlatform[] {
   return services.flatMap(({ read }) => {
     const observed = valueOf(read);
-    return observed === undefined ? [] : [platformOf(sourceOf(observed), observed.service)];
+    if (observed === undefined) return [];
+    const { service } = observed;
+    const platform = platformOf(sourceOf(observed), service);
+    return [service.isExpress ? { ...platform, canSwitch: true } : platform];
   });
 }
 
@@ -178,11 +232,12 @@ interface Part<T> {
 
 function planService(
   check: Check,
-  { skipCheck, showValues = false }: PlanSettings,
-  { target, read }: Observed,
+  config: PlanSettings,
+  { target, read, readAt }: Observed,
   image: string | undefined,
-  checked: boolean,
+  { checked, now = new Date(0), image: observedImage }: PlanInput,
 ): Part<ServicePlan> & { readonly lookups: readonly Lookup[] } {
+  const { skipCheck, showValues = false, ifBusy = 'supersede' } = config;
   const about = `service ${target.service} in ${shortName(target.cluster)}`;
   if ('error' in read) {
     return { plan: undefined, findings: failures('service', about, read.error), lookups: [] };
@@ -193,7 +248,7 @@ function planService(
       check: 'service',
       about,
       ...ok(
-        `ACTIVE, runs ${shortName(running.arn)} with ${service.running} of ${service.desired} tasks`,
+        `ACTIVE${service.isExpress ? ', an Express service' : ''}, runs ${shortName(running.arn)} with ${service.running} of ${service.desired} tasks`,
       ),
     },
   ];
@@ -205,9 +260,25 @@ function planService(
     const names = containersOf(definition).map(({ name }) => String(name));
     findings.push({ check: 'containers', about, ...ok(names.join(', ')) });
   }
+  const isJoined = joins(config, read.value, definition);
+  // `rollback` is there to stop a deployment in progress: that alone needs no warning.
+  if (checked || ifBusy !== 'supersede') {
+    const busy = { ifBusy, isJoined, now };
+    findings.push(check('deployment-in-progress', about, () => checkInProgress(service, busy)));
+  }
+  const changes = diffDefinitions(running.definition, definition, { showValues });
+  const way = next.kind === 'render' ? 'move' : next.way;
+  if (checked || (next.kind === 'revision' && next.way === 'move')) {
+    findings.push(check('rollout-time', about, () => checkRolloutTime(service, config)));
+  }
   if (checked) findings.push(...checkService(check, about, read.value, definition));
+  if (service.isExpress && (checked || next.kind === 'revision'))
+    findings.push(...checkExpress(check, about, read.value, definition, changes));
   const lookups = checked
-    ? serviceLookups(about, target, read.value, definition, findings)
+    ? [
+        ...serviceLookups(about, target, read.value, definition, findings),
+        ...olderLookups(config, about, read.value, draft.containers, observedImage),
+      ]
     : imageLookups(about, read.value);
   return {
     plan: {
@@ -215,15 +286,34 @@ function planService(
       service,
       running,
       latest,
-      way: next.kind === 'render' ? 'move' : next.way,
+      way,
+      record: next.kind === 'render' ? undefined : next.record,
+      answer: next.kind === 'render' ? undefined : next.answer,
       ...wayOf(read.value),
       definition,
-      changes: diffDefinitions(running.definition, definition, { showValues }),
+      changes,
+      express:
+        service.isExpress && way === 'move'
+          ? { running: running.definition, configuration: read.value.express }
+          : undefined,
       containers: draft.containers,
+      busy: isJoined ? undefined : deploymentInProgress(service),
+      readAt,
     },
     findings,
     lookups: lookups.filter((lookup) => !(skipCheck as readonly string[]).includes(lookup.check)),
   };
+}
+
+/** Whether a deployment in progress is the one that is wanted, so that it is only followed. */
+function joins(
+  { force = false }: PlanSettings,
+  { service, running, next }: ObservedService,
+  definition: JsonObject,
+): boolean {
+  if (next.kind === 'render') return !force && sameDefinition(definition, running.definition);
+  if (next.way !== 'move') return next.way !== 'stop';
+  return !force && next.revision.arn === service.taskDefinition;
 }
 
 /** The next definition and the containers that get the image; throws if it cannot run. */
@@ -266,8 +356,8 @@ function checkService(
 ): PlanFinding[] {
   const onFargate = isFargate(service, definition);
   return [
-    check('deployment-in-progress', about, () => checkInProgress(service)),
     check('deployment-percent', about, () => checkCapacity(service)),
+    check('definition', about, () => checkDefinition(definition, running.definition)),
     check('container-port', about, () => checkContainerPorts(service, definition)),
     check('port-names', about, () => checkPortNames(service, definition)),
     check('network-mode', about, () => checkNetworkMode(service, definition)),
@@ -282,6 +372,27 @@ function checkService(
       ? [check('latest-revision', about, () => checkLatest(running.arn, latest?.arn))]
       : []),
   ];
+}
+
+/** What Express Mode allows, and what it will do. */
+function checkExpress(
+  check: Check,
+  about: string,
+  { service, running, next, express }: ObservedService,
+  definition: JsonObject,
+  changes: readonly Change[],
+): PlanFinding[] {
+  if (next.kind === 'revision' && next.way !== 'move') return [];
+  const container = check('express', about, () => checkExpressContainer(definition));
+  if (next.kind === 'revision') return [container];
+  const drift = check('express', about, () => checkExpressDrift(service, express));
+  if (!isManaged(service, running.definition)) return [container, drift];
+  // To skip it would leave out what was asked for.
+  const name = { check: 'containers', about } as const;
+  const change = isManaged(service, definition)
+    ? { ...name, ...checkManagedChanges(service, changes) }
+    : check('express', about, () => checkManagedEnd(service, definition));
+  return [container, drift, change];
 }
 
 /** The look-ups for a definition; adds a skipped finding for each kind that it does not use. */
@@ -322,7 +433,42 @@ function serviceLookups(
     revision: good === running.arn ? running : good,
     containers: container,
   });
+  if (targetGroupsOf(service).length > 0) {
+    lookups.push({ check: 'load-balancer', about, by: 'late', service, definition });
+  }
+  for (const balancer of service.loadBalancers) {
+    if (balancer.shift?.productionRule === undefined) continue;
+    lookups.push({ check: 'listener-rule', about, by: 'late', service, balancer });
+  }
   return lookups;
+}
+
+/** The look-up that compares the commit of the image with the one that runs. */
+function olderLookups(
+  { ifOlder = 'deploy', directory }: PlanSettings,
+  about: string,
+  { service, running }: ObservedService,
+  containers: readonly string[],
+  image: ObservedImage | undefined,
+): Lookup[] {
+  const commit = image && commitOf(image);
+  const own = containersOf(running.definition).find(({ name }) => name === containers[0]);
+  if (ifOlder === 'deploy' || commit === undefined || directory === undefined || own === undefined)
+    return [];
+  return [
+    {
+      check: 'older-commit',
+      about,
+      // A warning holds up nothing.
+      by: ifOlder === 'refuse' ? 'before-write' : 'late',
+      service: service.name,
+      image: String(own['image']),
+      platform: platformOf(running.definition, service).platform,
+      commit,
+      ifOlder,
+      directory,
+    },
+  ];
 }
 
 /** The look-ups for a revision that exists: its images must still exist, too. */
@@ -553,9 +699,9 @@ function checkTasks(
 ): PlanFinding[] {
   const { what, platforms, tasks, hint } = image;
   const byPlatform = new Map(tasks.map((task) => [JSON.stringify(task), task]));
-  return [...byPlatform.values()].map(({ platform: wanted, isAssumed }) =>
+  return [...byPlatform.values()].map(({ platform: wanted, isAssumed, canSwitch }) =>
     check('image-platform', 'image', () =>
-      checkPlatform({ what, platforms, wanted, isAssumed, hint: hint(wanted) }),
+      checkPlatform({ what, platforms, wanted, isAssumed, canSwitch, hint: hint(wanted) }),
     ),
   );
 }

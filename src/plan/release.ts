@@ -1,8 +1,11 @@
 import { skip } from '../core/checks.ts';
+import type { Answer } from '../core/checks.ts';
+import { isManaged } from '../core/express.ts';
 import { commandText } from '../core/one-off.ts';
 import { shortName } from '../core/task-definition.ts';
 import type { Emit } from '../events.ts';
 import type { Config } from '../settings/config.ts';
+import type { ReleaseTask } from '../settings/readers.ts';
 import { observeLaunch, planCommand } from './one-off.ts';
 import type { CommandPlan } from './one-off.ts';
 import type { ObserveTools } from './observe.ts';
@@ -41,6 +44,9 @@ export async function planReleases(
         const message = `${commandText(words)} does not run: ${named} is not deployed`;
         return { plans: [], findings: [{ check: 'release', about, ...skip(message) }] };
       }
+      if (found.service.isExpress && isManaged(found.service, found.definition)) {
+        return { plans: [], findings: [{ check: 'release', about, ...noRevision(task, found) }] };
+      }
       const launch = await attempt(observeLaunch(tools, found.service));
       if ('error' in launch) {
         return { plans: [], findings: failures('release', about, launch.error) };
@@ -66,6 +72,16 @@ export async function planReleases(
   return {
     plans: parts.flatMap(({ plans }) => plans),
     findings: parts.flatMap(({ findings }) => findings),
+  };
+}
+
+/** A service whose new revision exists only once it moves. */
+function noRevision({ command }: ReleaseTask, { service, target }: ServicePlan): Answer {
+  const words = commandText(command);
+  return {
+    status: 'fail',
+    message: `${words} cannot run before "${target.service}" moves: Express Mode makes the new revision with the move.`,
+    hint: `run it by itself before: ecsdeploy run --cluster ${shortName(service.cluster)} --service ${target.service} --image IMAGE -- ${words}\nthen deploy without it: --no-release`,
   };
 }
 

@@ -92,6 +92,10 @@ const ERROR_EXPLANATIONS: Readonly<Record<ErrorCode, Explanation>> = {
     'The task definition has several containers, and no container is chosen.',
     'choose the container that gets the image with `--container`',
   ),
+  'hook-ambiguous': explain(
+    'The deployment waits at several pause hooks.',
+    'name the one to answer: `ecsdeploy continue --hook ID`',
+  ),
   'container-missing': explain(
     'The task definition has no container with this name.',
     'use a container that the message lists',
@@ -132,6 +136,22 @@ const ERROR_EXPLANATIONS: Readonly<Record<ErrorCode, Explanation>> = {
     'CodeDeploy or an external controller deploys the service, not ECS itself.',
     'deploy it there, or migrate the service to the ECS deployment controller',
   ),
+  'not-confirmed': explain(
+    'The config has `confirm: true`, and the question was not answered with yes.',
+    'run it again and type yes; in CI: `--yes`',
+  ),
+  'commit-older': explain(
+    'The service runs a commit that is newer than the one to be deployed.',
+    'deploy the newer commit, or this one on purpose with `--if-older deploy`',
+  ),
+  'service-busy': explain(
+    'A deployment of the service is in progress, and `--if-busy` does not allow replacing it.',
+    'follow it with `ecsdeploy rollout --watch`, wait for it with `--if-busy wait`, or replace it with `--if-busy supersede`',
+  ),
+  'service-changed': explain(
+    'The service was deployed by someone else after this run had read it.',
+    'run it again: it starts from what runs now',
+  ),
   'revision-failed': explain(
     'The latest revision already failed on this service, or it has no deployment to watch.',
     'to deploy it anyway, name the revision: `ecsdeploy rollout FAMILY:REVISION`',
@@ -143,6 +163,10 @@ const ERROR_EXPLANATIONS: Readonly<Record<ErrorCode, Explanation>> = {
   'rollback-impossible': explain(
     'The service has no earlier successful deployment.',
     'name the revision: `ecsdeploy rollback --to FAMILY:REVISION`',
+  ),
+  'not-paused': explain(
+    'No deployment waits at a pause hook, or not at the named one.',
+    'see what runs with `ecsdeploy status`, or follow the deployment with `ecsdeploy rollout --watch`',
   ),
   'credentials-missing': explain(
     'No AWS credentials were found, or their source returned an error.',
@@ -278,7 +302,7 @@ const CAUSE_EXPLANATIONS: Readonly<Record<CauseCode, Explanation>> = {
   ),
   'load-balancer-health-check': explain(
     'The load balancer reports the tasks as unhealthy.',
-    'check the path, port and expected status of the target group, and the security groups',
+    'fix the path, port or expected status of the target group, the security groups, or raise `healthCheckGracePeriodSeconds`; the summary says which',
   ),
   'no-capacity': explain(
     'There is no capacity for the tasks.',

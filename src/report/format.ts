@@ -1,6 +1,8 @@
 import { printable } from '../core/foreign.ts';
 import { pad, widthOf, wrap } from './width.ts';
 
+export { formatSeconds } from '../core/duration.ts';
+
 /** Seconds between two times, at least 0: clocks of AWS and of this machine differ. */
 export function secondsBetween(start: Date, end: Date): number {
   return Math.max(0, end.getTime() - start.getTime()) / 1000;
@@ -12,16 +14,6 @@ export function formatBytes(bytes: number): string {
   const units = ['kB', 'MB', 'GB'];
   const power = Math.min(Math.floor(Math.log10(bytes) / 3), units.length);
   return `${(bytes / 1000 ** power).toFixed(1)} ${units[power - 1]}`;
-}
-
-/** A duration as people say it: `0.4s`, `42s`, `3m 20s`, `1h 2m`. */
-export function formatSeconds(seconds: number): string {
-  if (seconds < 9.95) return `${seconds.toFixed(1)}s`;
-  const whole = Math.round(seconds);
-  if (whole < 60) return `${whole}s`;
-  const minutes = Math.floor(whole / 60);
-  if (minutes < 60) return `${minutes}m ${whole % 60}s`;
-  return `${Math.floor(minutes / 60)}h ${minutes % 60}m`;
 }
 
 /** A text of others as one line of printable characters. */
@@ -36,6 +28,7 @@ const ASCII: readonly (readonly [string, string])[] = [
   ['✔', '+'],
   ['✖', 'x'],
   ['▲', '!'],
+  ['●', '*'],
   ['→', '->'],
   ['–', '-'],
   ['·', '.'],
@@ -118,7 +111,7 @@ export function formatTable(
     ...(isWide ? [lineOf(header)] : []),
     ...rows.flatMap(({ cells, note }) => [
       ...(isWide ? [lineOf(cells)] : paragraph(cells)),
-      ...(note === undefined ? [] : wrap(`    ${note}`, screen)),
+      ...(note?.split('\n').flatMap((line) => wrap(`    ${line}`, screen)) ?? []),
     ]),
   ];
 }

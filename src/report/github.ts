@@ -52,7 +52,7 @@ export function githubAnnotator(write: Write): Annotator {
         for (const [key, cause] of causes) if (cause.service === service) causes.delete(key);
         const severity = RED.has(outcome) ? 'error' : 'warning';
         const main = RED.has(outcome) ? (found.find(isFault) ?? found[0]) : undefined;
-        const isCalm = outcome === 'succeeded' || event.detached;
+        const isCalm = outcome === 'succeeded' || outcome === 'paused' || event.detached;
         if (isCalm || !annotate(severity, endLines(event, main))) plain(lines);
         for (const cause of found) {
           if (cause === main) continue;

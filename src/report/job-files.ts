@@ -125,7 +125,7 @@ function serviceTable({ services }: Result): string[] {
   const rows = named.map((item) => [
     inert(item.service),
     item.outcome,
-    revision(item.taskDefinition),
+    revision(item.outcome === 'skipped' ? null : item.taskDefinition),
     revision(item.serving),
     revision(item.previousTaskDefinition),
     inert(tasksOf(item)),

@@ -11,10 +11,11 @@ import {
   shortenEvent,
   toAscii,
 } from './format.ts';
-import { phaseOf } from './run-state.ts';
+import { isActive, phaseOf } from './run-state.ts';
 import type { Phase, RunState, ServiceState } from './run-state.ts';
+import { alarmsText, expiryText, hookText, ladderOf } from './stages.ts';
 import { fit, fitName, pad, widthOf } from './width.ts';
-import { statusText, waitText } from './words.ts';
+import { stageNote, statusText, waitText } from './words.ts';
 
 /** Where a view is drawn. */
 export interface Screen {
@@ -97,6 +98,7 @@ const VIEWS: Readonly<
   build: buildRows,
   push: pushRows,
   register: () => [],
+  wait: rolloutRows,
   release: (state, phase, pen) => [
     {
       text: headline(pen, { before: 'Run ', name: state.subject }, clocksOf(state, phase, pen.now)),
@@ -151,7 +153,8 @@ function clocksOf(
   const total = start === undefined ? 0 : secondsBetween(start, now);
   const left = deadline === undefined ? 0 : secondsBetween(now, deadline);
   const all = phases.length > 1 ? `, ${formatSeconds(total)} in total` : '';
-  const rest = phase.name === 'rollout' && left > 0 ? `, ${formatSeconds(left)} left` : '';
+  const rest =
+    ['wait', 'rollout'].includes(phase.name) && left > 0 ? `, ${formatSeconds(left)} left` : '';
   return [own + all + rest, own + rest, own];
 }
 
@@ -249,10 +252,10 @@ const FULL = 2;
 
 function rolloutRows(state: RunState, phase: Phase, pen: Pen): readonly Row[] {
   const { services } = state;
-  const active = services.filter(({ ended }) => ended === undefined);
+  const active = services.filter((service) => isActive(service) && service.after.length === 0);
   const [only] = services;
   const title: Title = {
-    before: 'Rollout of ',
+    before: phase.name === 'wait' ? 'Waiting for the deployment of ' : 'Rollout of ',
     name:
       services.length === 1 && only !== undefined
         ? only.service
@@ -282,16 +285,24 @@ function rolloutRows(state: RunState, phase: Phase, pen: Pen): readonly Row[] {
               : []),
             ...serviceRows(service, pen),
           ]
-        : [{ text: quietLine(service, pen), weight: service.ended ? WEIGHT.done : WEIGHT.service }],
+        : [
+            {
+              text: quietLine(service, pen),
+              weight: isActive(service) ? WEIGHT.service : WEIGHT.done,
+            },
+          ],
     ),
   ];
 }
 
 /** A service in one line. */
-function quietLine({ service, progress, ended, causes }: ServiceState, pen: Pen): string {
+function quietLine(state: ServiceState, pen: Pen): string {
+  const { service, progress, ended, causes, after, isSkipped } = state;
   const { chalk, spin } = pen;
+  if (isSkipped) return chalk.dim(`  – ${service}: skipped`);
+  if (after.length > 0) return chalk.dim(`  · ${service}: waits for ${after.join(' and ')}`);
   if (ended !== undefined) {
-    const isGood = ended.result.outcome === 'succeeded';
+    const isGood = ['succeeded', 'paused'].includes(ended.result.outcome);
     const mark = isGood ? chalk.green('✔') : chalk.red('✖');
     return `  ${mark} ${service}: ${ended.result.outcome}`;
   }
@@ -311,7 +322,9 @@ function serviceRows(service: ServiceState, pen: Pen): Row[] {
   const wait = waitLine(service, pen);
   return [
     ...(progress === undefined ? [] : revisionRows(progress, pen)),
+    ...(progress?.stage === undefined ? [] : [ladderRow(progress.stage, pen)]),
     ...(wait === '' ? [] : [{ text: chalk.cyan(`  ${wait}`), weight: WEIGHT.wait }]),
+    ...(progress === undefined ? [] : holdRows(progress, pen)),
     ...causes.flatMap(({ summary, tasks, evidence, hint }) => {
       const log = evidence.findLast((line) => line.startsWith('|')) ?? evidence.at(-1);
       const count = tasks > 1 ? `${tasks}× ` : '';
@@ -332,26 +345,61 @@ function serviceRows(service: ServiceState, pen: Pen): Row[] {
   ];
 }
 
+/** The parts of a deployment in stages: those that are done, the present one, and those to come. */
+function ladderRow(stage: string, { chalk, width }: Pen): Row {
+  const { names, at } = ladderOf(stage);
+  const marked = names.map((name, index) => {
+    if (index < at) return `${chalk.green('✔')} ${chalk.dim(name)}`;
+    return index === at ? `${chalk.cyan('●')} ${chalk.bold(name)}` : chalk.dim(`· ${name}`);
+  });
+  const text = `  ${marked.join('  ')}`;
+  const short = `  ${marked[at] ?? ''} (${at + 1} of ${names.length})`;
+  return { text: widthOf(text) <= width ? text : short, weight: WEIGHT.table };
+}
+
+/** What holds a deployment at its stage, or can end it: hooks and alarms. */
+function holdRows({ hooks, alarms }: Progress, { chalk }: Pen): Row[] {
+  const alarm = alarmsText(alarms);
+  // A single pause is what the rollout waits for.
+  const isSingle = hooks.filter((hook) => hook.function === undefined).length === 1;
+  const shown = hooks.filter((hook) => hook.function !== undefined || !isSingle);
+  return [
+    ...shown.map((hook) => ({
+      text: `    ${clean(hookText(hook) + expiryText(hook))}`,
+      weight: WEIGHT.evidence,
+    })),
+    ...(alarm === ''
+      ? []
+      : [
+          {
+            text:
+              alarms.fired.length > 0
+                ? chalk.red(`    ${clean(alarm)}`)
+                : chalk.dim(`    ${clean(alarm)}`),
+            weight: alarms.fired.length > 0 ? WEIGHT.cause : WEIGHT.event,
+          },
+        ]),
+  ];
+}
+
 /** What the rollout waits for, and for how long. */
 function waitLine({ progress, paused, waitsSince, start }: ServiceState, pen: Pen): string {
   const { now } = pen;
   if (progress === undefined)
     return `waiting for tasks, ${formatSeconds(secondsBetween(start, now))}`;
-  const { counts, phase, stage, traffic, waitsAtMost } = progress;
+  const { counts, phase, stage, waitsAtMost } = progress;
   const gone = formatSeconds(secondsBetween(waitsSince, now));
-  if (paused !== undefined) return `paused for approval at ${clean(paused.stage)}, ${gone}`;
+  if (paused !== undefined)
+    return `paused for approval at ${clean(paused.stage + expiryText(paused))}, ${gone}`;
   if (phase === 'rolling-back') return `rolling back, ${gone}`;
-  if (stage !== undefined) {
-    return `${clean(stage)}${traffic === undefined ? '' : `, ${traffic} % of the traffic`}, ${gone}`;
-  }
+  const limit = waitsAtMost === undefined ? '' : ` of up to ${formatSeconds(waitsAtMost)}`;
+  if (stage !== undefined) return `${clean(stageNote({ ...progress, stage }))}, ${gone}${limit}`;
   const text = waitText(progress);
-  if (text !== undefined) {
-    return `${text}, ${gone}${waitsAtMost === undefined ? '' : ` of up to ${formatSeconds(waitsAtMost)}`}`;
-  }
+  if (text !== undefined) return `${text}, ${gone}${limit}`;
   const missing = counts.desired - counts.running;
   if (missing <= 0) return 'waiting for ECS to complete the deployment';
-  const limit = counts.limit === undefined ? '' : `; the circuit breaker trips at ${counts.limit}`;
-  return `waiting for ${formatCount(missing, 'task')} to start, ${gone}${limit}`;
+  const trips = counts.limit === undefined ? '' : `; the circuit breaker trips at ${counts.limit}`;
+  return `waiting for ${formatCount(missing, 'task')} to start, ${gone}${trips}`;
 }
 
 type Progress = NonNullable<ServiceState['progress']>;

@@ -1,7 +1,8 @@
 import { hasFailedTasks } from '../core/diagnosis.ts';
+import type { Outcome } from '../core/result.ts';
 import type { Event, TimedEvent } from '../events.ts';
 import { clean, formatBytes, formatSeconds, secondsBetween } from './format.ts';
-import { NOTHING_YET, phaseOf, reduce } from './run-state.ts';
+import { isActive, NOTHING_YET, phaseOf, reduce } from './run-state.ts';
 import type { RunState } from './run-state.ts';
 import { makeStory } from './story.ts';
 import { progressText, phasesText } from './words.ts';
@@ -39,18 +40,22 @@ function plainLine({ level, text }: Line): string {
   return `${MARKS[level]}${text}\n`;
 }
 
+const GOOD: ReadonlySet<Outcome> = new Set(['succeeded', 'paused']);
+
 const TROUBLES = new Set<Event['kind']>([
   'checked',
   'error',
   'interrupted',
   'task-interrupted',
   'rolling-back',
-  'rollout-paused',
+  'service-skipped',
+  'left-deployed',
 ]);
 
 function isTrouble(event: Event): boolean {
-  if (event.kind === 'service-ended') return event.result.outcome !== 'succeeded';
+  if (event.kind === 'service-ended') return !GOOD.has(event.result.outcome);
   if (event.kind === 'task-ended') return event.result.outcome !== 'succeeded';
+  if (event.kind === 'rollout-paused') return !event.isAwaited;
   if (event.kind === 'cause') return hasFailedTasks(event.cause);
   return TROUBLES.has(event.kind);
 }
@@ -64,13 +69,20 @@ const TIMED = new Set<Event['kind']>([
   'push-started',
   'pushed',
   'image-tagged',
+  'wait-started',
+  'wait-ended',
   'registered',
   'register-skipped',
   'register-retried',
+  'service-waiting',
+  'service-skipped',
   'rollout-started',
   'rollout-unchanged',
   'rollout-progress',
+  'rollout-continued',
   'rollout-paused',
+  'rollout-hook',
+  'rollout-testable',
   'service-event',
   'cause',
   'rolling-back',
@@ -184,8 +196,11 @@ function aliveText(state: RunState, now: Date): string | undefined {
     }
     case 'release':
       return `Still running ${state.subject} after ${gone}`;
-    case 'rollout':
-      return `Still watching after ${gone}: ${state.services.flatMap(serviceText(now)).join('; ')}`;
+    case 'wait':
+    case 'rollout': {
+      const does = phase.name === 'wait' ? 'waiting' : 'watching';
+      return `Still ${does} after ${gone}: ${state.services.flatMap(serviceText(now)).join('; ')}`;
+    }
     default: {
       const step = state.steps.findLast((item) => item.state === 'started');
       const what = phase.name === 'before' ? `running ${state.subject}` : 'building';
@@ -196,8 +211,10 @@ function aliveText(state: RunState, now: Date): string | undefined {
 
 const serviceText =
   (now: Date) =>
-  ({ service, progress, ended, waitsSince }: RunState['services'][number]): string[] => {
-    if (ended !== undefined) return [];
+  (state: RunState['services'][number]): string[] => {
+    const { service, progress, waitsSince, after } = state;
+    if (!isActive(state)) return [];
+    if (after.length > 0) return [`${service}: waits for ${after.join(' and ')}`];
     if (progress === undefined) return [`${service}: no task yet`];
     const isWaiting = progress.waitsFor !== undefined || progress.stage !== undefined;
     const gone = isWaiting ? ` for ${formatSeconds(secondsBetween(waitsSince, now))}` : '';

@@ -3,7 +3,7 @@ import type { EventOf, LayerProgress, TimedEvent } from '../events.ts';
 import { clean } from './format.ts';
 
 /** A part of a run, in the order in which they come. */
-export type PhaseName = 'before' | 'build' | 'push' | 'register' | 'release' | 'rollout';
+export type PhaseName = 'wait' | 'before' | 'build' | 'push' | 'register' | 'release' | 'rollout';
 
 /** A part of a run that has begun. */
 export interface Phase {
@@ -56,6 +56,9 @@ export interface ServiceState {
   /** The last event of ECS. */
   readonly event: string | undefined;
   readonly ended: EventOf<'service-ended'> | undefined;
+  /** Names of the services that it waits for before it starts. */
+  readonly after: readonly string[];
+  readonly isSkipped: boolean;
 }
 
 /** Everything that a run has reported, as far as a view shows it. */
@@ -134,12 +137,13 @@ export function reduce(before: RunState, event: TimedEvent): RunState {
       return endPhase(state, at);
     case 'registered':
       return register(state, event);
+    case 'wait-started':
     case 'watch-started':
       return {
         ...event.services.reduce(
           (next, { cluster, service }) =>
             change(next, service, at, (item) => ({ ...item, cluster: clean(cluster) })),
-          begin(state, 'rollout', at),
+          begin(state, event.kind === 'wait-started' ? 'wait' : 'rollout', at),
         ),
         deadline: new Date(at.getTime() + event.secondsLeft * 1000),
       };
@@ -147,9 +151,34 @@ export function reduce(before: RunState, event: TimedEvent): RunState {
       return change(begin(state, 'rollout', at), event.service, at, (item) => ({
         ...item,
         from: clean(event.from),
+        after: [],
       }));
-    case 'rollout-progress':
+    case 'rollout-unchanged':
+      return {
+        ...state,
+        services: state.services.filter((item) => item.service !== event.service),
+      };
+    case 'service-waiting':
       return change(begin(state, 'rollout', at), event.service, at, (item) => ({
+        ...item,
+        cluster: clean(event.cluster),
+        after: event.after.map(clean),
+      }));
+    case 'service-skipped':
+      return endIfLast(
+        change(state, event.service, at, (item) => ({ ...item, isSkipped: true })),
+        at,
+      );
+    case 'wait-ended': {
+      // Its own rollout begins with nothing of the one before.
+      const services = state.services.filter(
+        (item) => item.service !== clean(event.result.service),
+      );
+      const next = { ...state, services };
+      return services.length === 0 ? endPhase(next, at) : next;
+    }
+    case 'rollout-progress':
+      return change(watching(state, at), event.service, at, (item) => ({
         ...item,
         progress: event,
         paused: event.phase === 'paused' ? item.paused : undefined,
@@ -168,11 +197,11 @@ export function reduce(before: RunState, event: TimedEvent): RunState {
       return { ...state, isUnreachable: true };
     case 'polls-recovered':
       return { ...state, isUnreachable: false };
-    case 'service-ended': {
-      const next = change(state, event.result.service, at, (item) => ({ ...item, ended: event }));
-      const isLast = next.services.every(({ ended }) => ended !== undefined);
-      return isLast ? endPhase(next, at) : next;
-    }
+    case 'service-ended':
+      return endIfLast(
+        change(state, event.result.service, at, (item) => ({ ...item, ended: event })),
+        at,
+      );
     default:
       return state;
   }
@@ -190,6 +219,18 @@ function begin(state: RunState, name: PhaseName, at: Date): RunState {
   const { phases } = endPhase(state, at);
   return { ...state, phases: [...phases, { name, start: at, end: undefined }] };
 }
+
+/** Whether a service is or will be watched. */
+export const isActive = ({ ended, isSkipped }: ServiceState): boolean =>
+  ended === undefined && !isSkipped;
+
+function endIfLast(state: RunState, at: Date): RunState {
+  return state.services.some(isActive) ? state : endPhase(state, at);
+}
+
+/** The phase in which deployments are watched: the wait for others, or the rollout. */
+const watching = (state: RunState, at: Date) =>
+  phaseOf(state)?.name === 'wait' ? state : begin(state, 'rollout', at);
 
 function endPhase(state: RunState, at: Date): RunState {
   const phases = state.phases.map((phase) => ({ ...phase, end: phase.end ?? at }));
@@ -256,6 +297,8 @@ function change(
     causes: [],
     event: undefined,
     ended: undefined,
+    after: [],
+    isSkipped: false,
   };
   const next = { ...act(item), changed: at };
   return {
@@ -275,6 +318,9 @@ function waitsSince(
 ): Date {
   const since = event.waitsSince === undefined ? undefined : new Date(event.waitsSince);
   if (since !== undefined && since <= at) return since;
-  const isSame = progress?.waitsFor === event.waitsFor && progress?.stage === event.stage;
+  const isSame =
+    progress?.waitsFor === event.waitsFor &&
+    progress?.stage === event.stage &&
+    progress?.traffic === event.traffic;
   return progress !== undefined && isSame ? before : at;
 }

@@ -1,7 +1,8 @@
 import type { Finding } from '../core/checks.ts';
 import { hasFailedTasks, isFault } from '../core/diagnosis.ts';
 import type { Cause } from '../core/diagnosis.ts';
-import type { ServiceResult } from '../core/result.ts';
+import type { TargetGroupProgress } from '../core/load-balancer.ts';
+import type { Outcome, ServiceResult } from '../core/result.ts';
 import type { RolloutCounts } from '../core/rollout-events.ts';
 import { printable } from '../core/foreign.ts';
 import { shortName } from '../core/task-definition.ts';
@@ -18,6 +19,14 @@ import {
   shortenEvent,
 } from './format.ts';
 import type { RunState } from './run-state.ts';
+import {
+  answerCommands,
+  expiryText,
+  hookText,
+  rollbackText,
+  stageText,
+  waitsText,
+} from './stages.ts';
 
 /** The kind of a line; the reporters choose its mark and colour. */
 export type Level =
@@ -61,12 +70,24 @@ const WORDS: Words = {
       ...(image === undefined
         ? []
         : [line('step', `Image ${image}${builds ? ' (to be built)' : ''}`)]),
-      ...services.flatMap(({ cluster, service, from, to, changes }) => [
-        line('step', `Service ${service} in ${cluster} runs ${from}${moveNote(from, to)}`),
-        ...formatChanges(changes).map(({ kind, text }) => line(kind, `  ${text}`)),
-      ]),
+      ...services.flatMap(
+        ({ cluster, service, from, to, isExpress, changes, after, how, time, pauses }) => [
+          line(
+            'step',
+            `${isExpress ? 'Express service' : 'Service'} ${service} in ${cluster} runs ${from}${moveNote(from, to)}`,
+          ),
+          ...(after.length === 0 ? [] : [line('detail', `  starts after ${after.join(' and ')}`)]),
+          ...(how === undefined ? [] : [line('detail', `  ${rollbackText(how)}`)]),
+          ...(how === undefined || how.by === 'deployment' ? waitsText(time, pauses) : []).map(
+            (text) => line('detail', `  ${text}`),
+          ),
+          ...formatChanges(changes).map(({ kind, text }) => line(kind, `  ${text}`)),
+        ],
+      ),
     ],
   }),
+  'after-ignored': ({ service, after }) =>
+    say('detail', `${service} does not wait for ${after.join(' and ')}, not part of this run`),
   checked: ({ findings }) => ({ lines: findingLines(findings) }),
   'image-present': ({ reference, digest }) =>
     say(
@@ -115,6 +136,15 @@ const WORDS: Words = {
     ],
   }),
   'image-tagged': ({ tags }) => say('success', `Also tagged ${tags.join(', ')}`),
+  'wait-started': ({ services }) => ({
+    lines: services.map(({ service, revision }) =>
+      line(
+        'step',
+        `${service}: waiting for the end of the deployment of ${revision} (--if-busy wait)`,
+      ),
+    ),
+  }),
+  'wait-ended': ({ result, reason }) => ({ lines: waitEndLines(result, reason) }),
   registered: ({ revision, seconds }) =>
     say('success', `Registered ${revision} in ${formatSeconds(seconds)}`),
   'register-skipped': ({ revision }) =>
@@ -127,22 +157,58 @@ const WORDS: Words = {
       line('detail', `  deployment ${deployment}`),
     ],
   }),
-  'rollout-unchanged': ({ service, revision }) =>
-    say('success', `${service} already runs ${revision}: nothing to deploy`),
-  'watch-started': () => NONE,
-  'rollout-progress': (event) => say('detail', `${event.service}: ${progressText(event)}`),
-  'rollout-paused': ({ service, stage, hook, record, expiresAt, timeoutAction }) => {
-    const command = `aws ecs continue-service-deployment --service-deployment-arn ${record} --hook-id ${hook}`;
-    const end =
-      expiresAt === undefined ? '' : `, until ${expiresAt} (then ${timeoutAction ?? 'ROLLBACK'})`;
+  'rollout-unchanged': ({ service, revision, notPaused }) =>
+    notPaused === true
+      ? say('detail', `${service} does not wait at a pause hook: it is left as it is`)
+      : say('success', `${service} already runs ${revision}: nothing to deploy`),
+  'rollout-continued': ({ service, hook }) =>
+    say('step', `${service} continues: the pause hook ${hook} is answered`),
+  'service-waiting': ({ service, after }) =>
+    say('detail', `${service} waits for ${after.join(' and ')}`),
+  'service-skipped': ({ cluster, service, revision, because }) => {
+    const reasons = because.map((item) => `${item.service} ${HOLDS[item.outcome]}`);
+    const why = reasons.length === 0 ? 'the rollout was ended before' : reasons.join(', ');
+    const flags = `--cluster ${cluster} --service ${service}`;
     return {
       lines: [
-        line('warning', `${service} is paused for approval at ${stage}${end}`),
-        line('hint', `approve: ${command} --action CONTINUE`),
-        line('hint', `roll back: ${command} --action ROLLBACK`),
+        line('warning', `${service} was skipped: ${why}`),
+        line('hint', `to deploy it: ecsdeploy rollout ${revision} ${flags}`),
       ],
     };
   },
+  'left-deployed': ({ services }) => ({
+    lines: services.flatMap(({ cluster, service, revision }) => [
+      line('warning', `${service} stays on ${revision}`),
+      line('hint', `to roll it back: ecsdeploy rollback --cluster ${cluster} --service ${service}`),
+    ]),
+  }),
+  'watch-started': () => NONE,
+  'rollout-progress': (event) => say('detail', `${event.service}: ${progressText(event)}`),
+  'rollout-paused': (event) => ({
+    lines: [
+      line(
+        event.isAwaited ? 'step' : 'warning',
+        `${event.service} is paused for approval at ${event.stage}${event.waiting > 1 ? ` by the hook ${event.hook}` : ''}${expiryText(event)}`,
+      ),
+      ...answerCommands(event).map((command) => line('hint', command)),
+    ],
+  }),
+  'rollout-hook': ({ service, stage, link, ...hook }) => {
+    const isBad = hook.status === 'FAILED' || hook.status === 'TIMED_OUT';
+    const text = `${service}: ${hookText({ ...hook, expiresAt: undefined, timeoutAction: undefined })} at ${stage}`;
+    if (!isBad) return say('detail', text);
+    const region = hook.target.split(':')[3];
+    const log = `aws logs tail /aws/lambda/${hook.function} --region ${region}`;
+    return { lines: [line('warning', text), line('hint', `its log: ${link ?? log}`)] };
+  },
+  'rollout-testable': ({ service, headers }) => ({
+    lines: headers.map(({ name, value }) =>
+      line(
+        'detail',
+        `${service}: test traffic reaches the new tasks with the header ${name}${value === undefined ? '' : `: ${value}`}`,
+      ),
+    ),
+  }),
   'service-event': ({ service, message }) =>
     say('detail', `${service}: ECS: ${shortenEvent(message)}`),
   cause: ({ service, cause }) => ({ lines: causeLines(service, cause) }),
@@ -264,6 +330,22 @@ const WORDS: Words = {
   }),
 };
 
+/** Why a service that comes after one of this outcome is not started. */
+const HOLDS: Readonly<Record<Outcome, string>> = {
+  succeeded: 'has succeeded',
+  unchanged: 'is unchanged',
+  planned: 'is planned',
+  paused: 'waits for approval',
+  failed: 'has failed',
+  'rolled-back': 'was rolled back',
+  superseded: 'was superseded',
+  'timed-out': 'did not finish within --timeout',
+  unknown: 'has an unknown outcome',
+  interrupted: 'is no longer watched',
+  skipped: 'was skipped',
+  refused: 'was refused',
+};
+
 /** The words of an event: printable text only, a line each. */
 export function wordEvent(event: Event): Wording {
   const { lines } = (WORDS[event.kind] as (event: Event) => Wording)(event);
@@ -279,7 +361,7 @@ function splitLine({ level, text }: Line): Line[] {
 
 function moveNote(from: string, to: string | undefined): string {
   if (to === undefined) return '';
-  return to === from ? ' and stays on it' : ` and would go back to ${to}`;
+  return to === from ? ' and stays on it' : ` and would move to ${to}`;
 }
 
 function errorLines({ message, hint }: EcsDeployError): Line[] {
@@ -354,6 +436,8 @@ function endLines({
   digests,
   rollingBack,
   detached,
+  waiting,
+  continuesAt,
 }: EventOf<'service-ended'>): Line[] {
   const { cluster, service, running, desired } = result;
   const ours = shortName(result.taskDefinition ?? '');
@@ -370,21 +454,43 @@ function endLines({
   const serves = servingLine(result);
   // After a rollback the service is on another revision, so that naming ours would watch nothing.
   const watched = rollingBack ? '' : `${ours} `;
+  const answers = answerLines(result, waiting);
   const onward = [
     line('hint', `continue watching: ecsdeploy rollout ${watched}--watch ${flags}`),
-    ...back,
+    ...(answers.length > 0 ? answers : back),
   ];
-  const goesOn = rollingBack ? 'is still being rolled back' : 'continues';
+  const going = result.paused === null ? 'continues' : 'is paused for approval';
+  const goesOn = rollingBack ? 'is still being rolled back' : going;
   switch (result.outcome) {
     case 'succeeded': {
       const tasks = desired === 0 ? 'desired count is 0' : `${running} of ${desired} tasks`;
       const proof = [...new Set(digests)].map(shortDigest).join(', ');
       const proven = `${digests.length} running ${digests.length === 1 ? 'task has' : 'tasks have'} the image ${proof}`;
+      const proofLines = proof === '' ? [] : [line('detail', `  ${proven}`)];
+      if (continuesAt !== undefined) {
+        return [
+          line(
+            'success',
+            `${ours} has all production traffic of ${service} after ${formatSeconds(seconds)}; the deployment ${going} (${continuesAt})`,
+          ),
+          ...proofLines,
+          ...onward,
+        ];
+      }
       return [
         line('success', `${service} runs ${ours} (${tasks}) after ${formatSeconds(seconds)}`),
-        ...(proof === '' ? [] : [line('detail', `  ${proven}`)]),
+        ...proofLines,
       ];
     }
+    case 'paused':
+      return [
+        line(
+          'success',
+          `${service}: the deployment of ${ours} is paused at ${result.paused?.stage} after ${formatSeconds(seconds)}`,
+        ),
+        ...serves,
+        ...answers,
+      ];
     case 'rolled-back':
       return [
         line('error', `${ours} failed on ${service}, which is back on ${previous}${why}`),
@@ -434,6 +540,39 @@ function endLines({
   }
 }
 
+/** The verdicts on a deployment of someone else; of the others, the command ends with an error. */
+const WAIT_ENDS: Readonly<Partial<Record<Outcome, string>>> = {
+  succeeded: 'has succeeded',
+  'rolled-back': 'was rolled back',
+  superseded: 'was superseded',
+  failed: 'has failed',
+};
+
+/** How a deployment of someone else has ended. */
+function waitEndLines({ service, outcome, taskDefinition, causes }: ServiceResult, reason: string) {
+  const verdict = WAIT_ENDS[outcome];
+  if (verdict === undefined) return [];
+  const cause = causes.find(isFault);
+  const because = cause === undefined ? reason : `${cause.summary} [${cause.code}]`;
+  const why = because === '' ? '' : `: ${because}`;
+  return [
+    line(
+      outcome === 'succeeded' ? 'detail' : 'warning',
+      `${service}: the deployment of ${shortName(taskDefinition ?? '')} ${verdict}${why}`,
+    ),
+  ];
+}
+
+/** The commands that answer the pause hook at which a deployment waits. */
+function answerLines(
+  { cluster, service, paused }: ServiceResult,
+  waiting: number | undefined,
+): Line[] {
+  if (paused === null) return [];
+  const commands = answerCommands({ cluster, service, hook: paused.hook, waiting });
+  return commands.map((command) => line('hint', command));
+}
+
 /** Where the time went; undefined for a run of one phase. */
 export function phasesText({ start: begin, phases }: RunState): string | undefined {
   const parts = phases.map(({ name, start, end }) => ({
@@ -466,12 +605,29 @@ type WaitsFor = NonNullable<EventOf<'rollout-progress'>['waitsFor']>;
 
 /** What a rollout waits for once all its tasks run. */
 const WAITS: Readonly<Record<WaitsFor, (event: EventOf<'rollout-progress'>) => string>> = {
-  'health-checks': () => 'waiting for health checks',
+  'health-checks': ({ targetGroups }) => balancerText(targetGroups) ?? 'waiting for health checks',
   'old-tasks': ({ counts }) => `waiting for ${formatCount(counts.old, 'old task')} to stop`,
   drain: ({ counts, draining }) =>
     `draining ${formatCount(Math.max(counts.old, draining), 'old task')}`,
   bake: () => 'bake time: ECS watches for alarms',
+  'next-step': () => 'waiting before the next step of traffic',
 };
+
+/** What the load balancer says of the new tasks: of the target group that most are missing in. */
+function balancerText(groups: readonly TargetGroupProgress[]): string | undefined {
+  const [worst] = groups.toSorted((a, b) => b.targets - b.healthy - (a.targets - a.healthy));
+  return worst && `waiting for the load balancer: ${targetsText(worst)}`;
+}
+
+/** How many targets of a group are healthy, and how soon more can be. */
+export function targetsText(group: TargetGroupProgress): string {
+  const { targets, healthy, unhealthy, interval, healthyThreshold } = group;
+  const pace =
+    unhealthy > 0
+      ? `an unhealthy one needs ${healthyThreshold} × ${interval}s`
+      : `checked every ${interval}s`;
+  return `${healthy} of ${formatCount(targets, 'target')} healthy, ${pace}`;
+}
 
 /** Starting a task for a reason, which follows its name, is no routine. */
 const ROUTINE =
@@ -492,14 +648,19 @@ export function waitText(event: EventOf<'rollout-progress'>): string | undefined
   return event.waitsFor && WAITS[event.waitsFor](event);
 }
 
+/** The stage of a deployment that shifts traffic, and the targets that it waits for. */
+export function stageNote(event: EventOf<'rollout-progress'> & { readonly stage: string }): string {
+  const isWaiting = event.targetGroups.some(({ healthy, targets }) => healthy < targets);
+  const balancer = isWaiting ? balancerText(event.targetGroups) : undefined;
+  return [stageText(event), balancer].filter((part) => part !== undefined).join(', ');
+}
+
 function phaseNote(event: EventOf<'rollout-progress'>): string {
-  const { phase, stage, traffic, waitsFor, waitsAtMost } = event;
+  const { phase, stage, waitsFor, waitsAtMost } = event;
   if (phase === 'rolling-back') return ' (rolling back)';
-  if (stage !== undefined) {
-    return ` (${stage}${traffic === undefined ? '' : `, ${traffic} % of the traffic`})`;
-  }
-  if (waitsFor === undefined) return '';
   const limit = waitsAtMost === undefined ? '' : `, up to ${formatSeconds(waitsAtMost)}`;
+  if (stage !== undefined) return ` (${stageNote({ ...event, stage })}${limit})`;
+  if (waitsFor === undefined) return '';
   return ` (${WAITS[waitsFor](event)}${limit})`;
 }
 

@@ -1,29 +1,26 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { currentRecord } from '../aws/rollouts.ts';
-import { describeServices, updateService } from '../aws/services.ts';
+import { answerHook, currentRecord, isAnswered } from '../aws/rollouts.ts';
+import type { HookAnswer } from '../aws/rollouts.ts';
+import { describeServices } from '../aws/services.ts';
 import type { MoveAnswer } from '../aws/services.ts';
 import { primaryOf } from '../core/ecs.ts';
 import type { Deployment, RolloutRecord, Service } from '../core/ecs.ts';
+import { isThere } from '../core/express.ts';
 import { DOUBTFUL_POLLS, INTERRUPT_POLLS } from '../core/pacing.ts';
 import type { ServiceResult } from '../core/result.ts';
 import { shortName } from '../core/task-definition.ts';
-import { advance, openWatch, requestRollback, resultOf } from '../core/watch.ts';
-import type { Seen, WatchedMove, WatchState } from '../core/watch.ts';
+import { advance, openWatch, requestRollback, resultOf, withAnswer } from '../core/watch.ts';
+import type { Seen, WatchState } from '../core/watch.ts';
 import { EcsDeployError, refuse } from '../errors.ts';
+import { openQueue } from './queue.ts';
+import { refuseChanged } from './recheck.ts';
+import { explainRefusal } from './refusals.ts';
+import { callOf, sendMove } from './send.ts';
 import { isInterrupt, orLate, reportable, withTimeout } from './tools.ts';
-import type { RolloutSettings, RolloutTools, TimeLimit } from './tools.ts';
+import type { Move, RolloutSettings, RolloutTools, TimeLimit } from './tools.ts';
 import { follow, perform } from './watch.ts';
 
-export type { RolloutSettings, RolloutTools } from './tools.ts';
-
-/** One service, the revision that it moves to, and how. */
-export interface Move extends WatchedMove {
-  /**
-   * `move` it with UpdateService, `stop` the deployment in progress with ROLLBACK, `follow` the
-   * PRIMARY deployment and change nothing, or `stay`.
-   */
-  readonly way: 'move' | 'stop' | 'follow' | 'stay';
-}
+export type { Move, RolloutSettings, RolloutTools } from './tools.ts';
 
 /** How a move has begun. */
 type Start =
@@ -35,40 +32,59 @@ type Start =
   | { readonly kind: 'lost'; readonly error: EcsDeployError };
 
 /**
- * Moves services to their revisions, side by side, and follows each deployment to its verdict.
- * Returns one result per move, in their order. Throws only when nothing was changed: what AWS refused
- * for every service, or `interrupted`.
+ * Moves services to their revisions, side by side or in their order, and follows each deployment to
+ * its verdict. A service whose predecessors have not all succeeded is skipped. Returns one result per
+ * move, in their order. Throws only when nothing was changed: `service-changed`, what AWS refused for
+ * every service, or `interrupted`.
  */
 export async function rollOut(
   given: RolloutTools,
   settings: RolloutSettings,
   moves: readonly Move[],
 ): Promise<readonly ServiceResult[]> {
+  await refuseChanged(given, settings, moves);
   const limit: TimeLimit = { start: performance.now(), interrupt: given.signal };
   const tools = withTimeout(given, settings.timeout);
-  const started = await Promise.all(
-    moves.map(async (move) => ({ move, start: await begin(tools, settings, move) })),
-  );
-  const errors = started.flatMap(({ start }) => (start.kind === 'refused' ? [start.error] : []));
-  const isChanged = started.some(({ start }) => start.kind === 'watch' || start.kind === 'lost');
-  if (errors.length > 0 && !isChanged) throwRefusals(limit, errors);
-  const told = started.map(({ move, start }) =>
-    start.kind === 'watch' ? undefined : tell(tools, limit, move, start),
-  );
-  const states = started.flatMap(({ start }) => (start.kind === 'watch' ? [start.state] : []));
-  const followed = await follow(tools, settings, states, limit);
-  return started.map(({ move, start }, index) => {
-    const result = start.kind === 'watch' ? followed.get(start.state) : told[index];
-    return result ?? resultOf(move, 'unknown');
+  const queue = openQueue(tools.emit, moves);
+  const moveOf = new Map<WatchState, Move>();
+  let isChanged = false;
+  const startReady = async (): Promise<readonly WatchState[]> => {
+    const ready = queue.takeReady(isChanged && tools.signal.aborted);
+    if (ready.length === 0) return [];
+    const started = await Promise.all(
+      ready.map(async (move) => ({ move, start: await begin(tools, settings, move) })),
+    );
+    const errors = started.flatMap(({ start }) => (start.kind === 'refused' ? [start.error] : []));
+    isChanged ||= started.some(({ start }) => start.kind === 'watch' || start.kind === 'lost');
+    if (errors.length > 0 && !isChanged) throwRefusals(limit, errors);
+    const states: WatchState[] = [];
+    for (const { move, start } of started) {
+      if (start.kind === 'watch') {
+        moveOf.set(start.state, move);
+        states.push(start.state);
+      } else queue.end(move, tell(tools, limit, move, start));
+    }
+    // What is unchanged makes others ready at once.
+    return [...states, ...(await startReady())];
+  };
+  await follow(tools, settings, await startReady(), limit, async (ended) => {
+    for (const [state, result] of ended) {
+      const move = moveOf.get(state);
+      if (move !== undefined) queue.end(move, result);
+    }
+    return startReady();
   });
+  return queue.results();
 }
 
 function begin(tools: RolloutTools, settings: RolloutSettings, move: Move): Promise<Start> {
+  const isFirst = move.order === undefined || move.order.after.length === 0;
+  // The others were read before the services that they come after were deployed.
+  const current = isFirst ? Promise.resolve() : refuseChanged(tools, settings, [move]);
   // Only what is read before the first write can throw here.
-  return ways[move.way](tools, settings, move).catch((error: unknown): Start => ({
-    kind: 'refused',
-    error,
-  }));
+  return current
+    .then(() => ways[move.way](tools, settings, move))
+    .catch((error: unknown): Start => ({ kind: 'refused', error }));
 }
 
 const ways: Readonly<
@@ -79,6 +95,7 @@ const ways: Readonly<
 > = {
   move: startMove,
   stop: stopDeployment,
+  continue: continueDeployment,
   follow: async (_, settings, move) => {
     const primary = primaryOf(move.service);
     return primary === undefined || primary.rolloutState === 'COMPLETED'
@@ -106,19 +123,19 @@ async function startMove(
   settings: RolloutSettings,
   move: Move,
 ): Promise<Start> {
-  const { service, revision } = move;
+  const { service } = move;
   const before = primaryOf(service);
-  const runs = service.taskDefinition === revision && before !== undefined;
+  const runs = isThere(move) && before !== undefined;
   // A deployment that failed without a rollback leaves the service on its revision.
   const force = settings.force || (runs && before.rolloutState === 'FAILED');
   if (runs && !force) {
     return before.rolloutState === 'IN_PROGRESS' ? watch(settings, move, before) : UNCHANGED;
   }
   tools.signal.throwIfAborted();
-  const answer = await sendMove(tools, settings, move, force);
+  const answer = await send(tools, settings, move, force);
   if (answer.kind === 'unknown') return { kind: 'lost', error: answer.error };
   if (answer.kind === 'not-moved') {
-    return { kind: 'refused', error: leftBehind(move, answer.error) };
+    return { kind: 'refused', error: leftBehind(move, explainRefusal(service, answer.error)) };
   }
   const { primary } = answer;
   tools.emit({
@@ -126,22 +143,24 @@ async function startMove(
     service: service.name,
     deployment: primary.id,
     from: shortName(service.taskDefinition),
-    to: shortName(revision),
+    to: shortName(primary.taskDefinition),
   });
-  return watch(settings, { ...move, service: answer.service }, primary, before?.id);
+  // Express Mode registers revisions by itself.
+  const moved = { ...move, service: answer.service, revision: primary.taskDefinition };
+  return watch(settings, moved, primary, before?.id);
 }
 
-/** Sends UpdateService; its answer may come late. */
-function sendMove(
+/** Sends the call that moves the service; its answer may come late. */
+function send(
   { ecs, signal }: RolloutTools,
   { poll }: RolloutSettings,
-  { service, revision }: Move,
+  move: Move,
   force: boolean,
 ): Promise<MoveAnswer> {
-  const sent = updateService(ecs, service, { taskDefinition: revision, force, poll });
+  const sent = sendMove(ecs, move, { force, poll });
   return orLate(signal, poll * INTERRUPT_POLLS, sent, () => ({
     kind: 'unknown',
-    error: unanswered(service, 'UpdateService'),
+    error: unanswered(move.service, callOf(move.service)),
   }));
 }
 
@@ -188,6 +207,49 @@ async function stopDeployment(
     for (const event of events) tools.emit(event);
   }
   return { kind: 'watch', state };
+}
+
+/** Answers the pause hook of the deployment in progress. */
+async function continueDeployment(
+  tools: RolloutTools,
+  settings: RolloutSettings,
+  move: Move,
+): Promise<Start> {
+  const { service, answer } = move;
+  const primary = primaryOf(service);
+  if (primary === undefined || answer === undefined) return UNCHANGED;
+  tools.signal.throwIfAborted();
+  const answered = await orLate(
+    tools.signal,
+    settings.poll * INTERRUPT_POLLS,
+    answerHook(tools.ecs, answer, settings.poll),
+    () => 'unknown' as const,
+  ).catch((error: unknown) => {
+    throw isAnswered(error) ? noLongerWaits(service, answer, error) : error;
+  });
+  if (answered === 'unknown') {
+    return { kind: 'lost', error: unanswered(service, 'ContinueServiceDeployment') };
+  }
+  const rollbackAsked = answer.action === 'ROLLBACK';
+  const opened = openWatch(move, primary, undefined, { ...settings, rollbackAsked });
+  const state = withAnswer(opened, answer.hook);
+  if (!rollbackAsked) {
+    tools.emit({ kind: 'rollout-continued', service: service.name, hook: answer.hook });
+    return { kind: 'watch', state };
+  }
+  const [requested] = requestRollback(state, 'requested by ecsdeploy continue --rollback');
+  const [next, events] = advance(requested, { kind: 'stop-answer', answer: 'stopped' }, 0);
+  for (const event of events) tools.emit(event);
+  return { kind: 'watch', state: next };
+}
+
+function noLongerWaits(service: Service, { hook }: HookAnswer, cause: unknown): EcsDeployError {
+  return new EcsDeployError({
+    code: 'not-paused',
+    message: `The hook ${hook} of "${service.name}" no longer waits: it was answered, or its time is over.`,
+    hint: `follow the deployment: ecsdeploy rollout --watch ${flags(service)}`,
+    cause,
+  });
 }
 
 /** The record of the deployment in progress: for some polls ECS still names the one before. */
@@ -245,7 +307,12 @@ function tell(
   const { service, revision } = move;
   switch (start.kind) {
     case 'unchanged':
-      emit({ kind: 'rollout-unchanged', service: service.name, revision: shortName(revision) });
+      emit({
+        kind: 'rollout-unchanged',
+        service: service.name,
+        revision: shortName(revision),
+        ...(move.way === 'continue' && { notPaused: true }),
+      });
       return resultOf(move, 'unchanged');
     case 'refused':
       if (interrupt.aborted && isInterrupt(start.error)) {

@@ -1,8 +1,11 @@
 import { setMaxListeners } from 'node:events';
 import type { Ecs } from '../aws/ecs.ts';
+import type { HookAnswer } from '../aws/rollouts.ts';
+import type { WatchedMove } from '../core/watch.ts';
 import { EcsDeployError } from '../errors.ts';
 import type { Emit } from '../events.ts';
 import type { Config } from '../settings/config.ts';
+import type { Order } from '../settings/order.ts';
 
 /** What a rollout works with. */
 export interface RolloutTools {
@@ -15,8 +18,30 @@ export interface RolloutTools {
 /** What a rollout lets the user set; times in milliseconds. */
 export type RolloutSettings = Pick<
   Config,
-  'poll' | 'timeout' | 'maxFailures' | 'onFailure' | 'force' | 'noWait' | 'detachOnInterrupt'
+  | 'poll'
+  | 'timeout'
+  | 'maxFailures'
+  | 'onFailure'
+  | 'force'
+  | 'noWait'
+  | 'detachOnInterrupt'
+  | 'until'
 >;
+
+/** One service, the revision that it moves to, and how. */
+export interface Move extends WatchedMove {
+  /**
+   * `move` it with UpdateService, `stop` the deployment in progress with ROLLBACK, `continue` it with
+   * `answer`, `follow` the PRIMARY deployment and change nothing, or `stay`.
+   */
+  readonly way: 'move' | 'stop' | 'continue' | 'follow' | 'stay';
+  /** What is answered to the pause hook of the deployment. */
+  readonly answer?: HookAnswer | undefined;
+  /** `performance.now()` before the service was read; just now when absent. */
+  readonly readAt?: number | undefined;
+  /** Which moves come before it; none when absent. */
+  readonly order?: Pick<Order, 'id' | 'after'> | undefined;
+}
 
 /** The time that a rollout has. */
 export interface TimeLimit {

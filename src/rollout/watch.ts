@@ -2,10 +2,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { awsErrorText, isPassing, isThrottling } from '../aws/errors.ts';
 import { optional } from '../aws/optional.ts';
 import { secondsSince } from '../events.ts';
-import { stopRecord } from '../aws/rollouts.ts';
-import { updateService } from '../aws/services.ts';
+import { answerHook, stopRecord } from '../aws/rollouts.ts';
 import { tasksOf } from '../aws/tasks.ts';
 import { afterAnswer, afterFailure, NO_POLLS, pauseBefore, slower } from '../core/pacing.ts';
+import type { TargetGroup } from '../core/load-balancer.ts';
 import type { ServiceResult } from '../core/result.ts';
 import { familyOf, shortName } from '../core/task-definition.ts';
 import type { Polled } from '../core/verdict.ts';
@@ -15,33 +15,48 @@ import { EcsDeployError } from '../errors.ts';
 import { readFailedTasks } from './failed-tasks.ts';
 import { poll } from './poll.ts';
 import type { RecordReads } from './poll.ts';
+import { sendBack } from './send.ts';
+import { readTargets } from './targets.ts';
 import { orAbort, reportable } from './tools.ts';
 import type { RolloutSettings, RolloutTools, TimeLimit } from './tools.ts';
 
 /** A deployment that is followed, and its result at the end. */
 interface Watch {
+  /** The state that it was opened with. */
+  readonly opened: WatchState;
+  /** `performance.now()` when its deployment was started. */
+  readonly start: number;
   state: WatchState;
   result: ServiceResult | undefined;
+  /** Whether its end was handed on. */
+  isNoted: boolean;
 }
+
+/** Takes the deployments that have ended, by the states they were opened with, and starts others. */
+export type Next = (
+  ended: ReadonlyMap<WatchState, ServiceResult>,
+) => Promise<readonly WatchState[]>;
 
 /** What is asked of AWS, and answered to the watch. */
 export type Task = Exclude<Action, { kind: 'wait' | 'end' }>;
 
 /**
- * Follows deployments side by side, each to its verdict, the time limit or an interrupt. Returns
- * their results by the state they were opened with, and never throws.
+ * Follows deployments side by side, each to its verdict, the time limit or an interrupt; those that
+ * `next` starts join the same polls. Returns the results by the states that the deployments were
+ * opened with, and never throws.
  */
 export async function follow(
   tools: RolloutTools,
   settings: RolloutSettings,
   opened: readonly WatchState[],
   { start, interrupt }: TimeLimit,
+  next?: Next,
 ): Promise<ReadonlyMap<WatchState, ServiceResult>> {
   const { ecs, emit, signal } = tools;
-  const watches: readonly Watch[] = opened.map((state) => ({ state, result: undefined }));
+  const watches: Watch[] = [];
   const findPending = () => watches.filter(({ result }) => result === undefined);
   const step = (watch: Watch, seen: Seen): Action => {
-    const [state, events, action] = advance(watch.state, seen, secondsSince(start));
+    const [state, events, action] = advance(watch.state, seen, secondsSince(watch.start));
     watch.state = state;
     for (const event of events) emit(event);
     if (action.kind === 'end') watch.result = action.result;
@@ -100,19 +115,34 @@ export async function follow(
     } else if (isNews) emit({ kind: 'polls-failing', message });
   };
 
-  if (settings.noWait) endAll({ outcome: 'unknown', reason: 'not waited for' });
+  const open = (states: readonly WatchState[], since: number) => {
+    for (const state of states) {
+      watches.push({ opened: state, start: since, state, result: undefined, isNoted: false });
+    }
+    if (settings.noWait) endAll({ outcome: 'unknown', reason: 'not waited for' });
+    else if (states.length > 0) {
+      emit({
+        kind: 'watch-started',
+        services: states.map(({ move, ours }) => ({
+          cluster: shortName(move.service.cluster),
+          service: move.service.name,
+          revision: shortName(ours.taskDefinition),
+        })),
+        secondsLeft: settings.timeout / 1000 - secondsSince(start),
+      });
+    }
+  };
+  const startNext = async () => {
+    const ended = watches.filter(({ result, isNoted }) => result !== undefined && !isNoted);
+    for (const watch of ended) watch.isNoted = true;
+    if (ended.length > 0 && next !== undefined) {
+      open(await next(resultsOf(ended)), performance.now());
+    }
+  };
+
+  open(opened, start);
   let pending = findPending();
-  if (pending.length > 0) {
-    emit({
-      kind: 'watch-started',
-      services: pending.map(({ state: { move, ours } }) => ({
-        cluster: shortName(move.service.cluster),
-        service: move.service.name,
-        revision: shortName(ours.taskDefinition),
-      })),
-      secondsLeft: settings.timeout / 1000 - secondsSince(start),
-    });
-  }
+  if (pending.length === 0) await startNext();
   while (pending.length > 0) {
     try {
       await sleep(pauseBefore(settings.poll, polls), undefined, { signal });
@@ -128,19 +158,21 @@ export async function follow(
     } catch (error) {
       fail(error);
     }
+    await startNext();
     pending = findPending();
   }
   if (polls.polls > 0) emit({ kind: 'watch-ended', polls: polls.polls, calls, mostCalls });
+  return resultsOf(watches);
+}
+
+function resultsOf(watches: readonly Watch[]): ReadonlyMap<WatchState, ServiceResult> {
   return new Map(
-    watches.map(({ state, result }, index) => [
-      opened[index] ?? state,
-      result ?? resultOf(state.move, 'unknown'),
-    ]),
+    watches.map(({ opened, state, result }) => [opened, result ?? resultOf(state.move, 'unknown')]),
   );
 }
 
 /** Whether AWS has refused a call for good; anything else may pass. */
-export function isRefused(error: unknown): boolean {
+export function isRefused(error: unknown): error is EcsDeployError {
   return error instanceof EcsDeployError && error.code !== 'aws-answer-broken' && !isPassing(error);
 }
 
@@ -167,7 +199,7 @@ export async function perform(
       }
     case 'stop-deployment':
       try {
-        return { kind: 'stop-answer', answer: await stopRecord(ecs, task.record) };
+        return { kind: 'stop-answer', answer: await rollBackRecord(ecs, task, pause) };
       } catch (error) {
         return isRefused(error)
           ? { kind: 'not-moved-back', error: reportable(error), isLost: false }
@@ -175,6 +207,8 @@ export async function perform(
       }
     case 'move-back':
       return moveBack(tools, pause, state, task.revision);
+    case 'read-target-health':
+      return askBalancer(tools, state, task.known);
     case 'read-digests':
   }
   const reading = tasksOf(ecs, polled.service, ours.id, 'RUNNING');
@@ -187,10 +221,45 @@ export async function perform(
   return { kind: 'digests', digests };
 }
 
+/** What the load balancer says of the tasks; a failure that passes is not told. */
+async function askBalancer(
+  tools: RolloutTools,
+  { polled: { service }, judged }: WatchState,
+  known: readonly TargetGroup[] | undefined,
+): Promise<Seen> {
+  try {
+    const seen = await readTargets(tools, service, judged.id, { known, isIgnored: isRefused });
+    return seen === undefined
+      ? { kind: 'targets-unreadable', denied: true }
+      : { kind: 'target-health', ...seen };
+  } catch {
+    tools.signal.throwIfAborted();
+    return { kind: 'targets-unreadable', denied: false };
+  }
+}
+
+/** Refuses the pause hook of a deployment, or stops the deployment where there is none. */
+async function rollBackRecord(
+  ecs: RolloutTools['ecs'],
+  { record, hook }: Extract<Task, { kind: 'stop-deployment' }>,
+  pause: number,
+): Promise<'stopped' | 'refused' | 'unknown'> {
+  if (hook !== undefined) {
+    try {
+      const answer = await answerHook(ecs, { record, hook, action: 'ROLLBACK' }, pause);
+      return answer === 'answered' ? 'stopped' : 'unknown';
+    } catch (error) {
+      // The hook was answered in the meantime, or only stopping is allowed.
+      if (!isRefused(error)) throw error;
+    }
+  }
+  return stopRecord(ecs, record);
+}
+
 async function moveBack(
   { ecs }: RolloutTools,
   pause: number,
-  { polled: { service }, ours }: WatchState,
+  { polled: { service }, ours, move }: WatchState,
   revision: string | undefined,
 ): Promise<Seen> {
   if (revision === undefined) {
@@ -201,8 +270,7 @@ async function moveBack(
     });
     return { kind: 'not-moved-back', error, isLost: false };
   }
-  const request = { taskDefinition: revision, force: false, poll: pause };
-  const answer = await updateService(ecs, service, request);
+  const answer = await sendBack(ecs, move, service, { revision, poll: pause });
   if (answer.kind !== 'moved') {
     const isLost = answer.kind === 'unknown';
     return { kind: 'not-moved-back', error: reportable(answer.error), isLost };

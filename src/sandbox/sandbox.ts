@@ -3,6 +3,8 @@ import { startClock } from './clock.ts';
 import { createEcr } from './ecr.ts';
 import { createEcs } from './ecs/index.ts';
 import type { Fault } from './ecs/faults.ts';
+import { makeTargetGroup } from './ecs/target-group.ts';
+import { createElb } from './elb.ts';
 import { createLogs } from './logs.ts';
 import { createImagePuller, createRegistryClient } from './registry-client.ts';
 import { createRegistry } from './registry.ts';
@@ -13,7 +15,17 @@ import { createStage } from './stage.ts';
 import type { Stage } from './stage.ts';
 import { serve } from './wire.ts';
 import type { ApiCall, AwsFault, HttpHandler, Operations } from './wire.ts';
-import { ACCOUNT, buildWorld, REGION } from './world.ts';
+import {
+  ACCOUNT,
+  buildWorld,
+  GREEN_TARGET_GROUP,
+  LOAD_BALANCER,
+  PRODUCTION_RULE,
+  REGION,
+  TARGET_GROUP,
+  TEST_HOST,
+  TEST_RULE,
+} from './world.ts';
 
 export interface SandboxOptions {
   /** Simulated seconds per second of the wall clock. */
@@ -96,6 +108,9 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
     gate,
   });
   const logs = createLogs(clock, { account: ACCOUNT, region: REGION });
+  const targetGroups = new Map(
+    [TARGET_GROUP, GREEN_TARGET_GROUP].map((arn) => [arn, makeTargetGroup(arn, scene.targetGroup)]),
+  );
   const ecs = createEcs({
     account: ACCOUNT,
     region: REGION,
@@ -103,10 +118,12 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
     pullImage: createImagePuller(access),
     logs,
     faults: scene.faults ?? [],
-    drainSeconds: scene.drainSeconds,
+    targetGroups,
+    weightLag: scene.weightLag,
+    quickStages: scene.quickStages,
   });
   handlers.push(embedded.handle, ecr.handle);
-  const { service = {}, container = {}, hasFailed = false } = scene;
+  const { service = {}, container = {}, hasFailed = false, express } = scene;
   const secrets = createSecrets(ACCOUNT);
   await buildWorld({
     ecs,
@@ -118,6 +135,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
     service,
     container,
     hasFailed,
+    express,
   });
   stage = createStage(scene, { clock, ecs, ecr: ecr.operations });
   Object.assign(services, {
@@ -126,6 +144,17 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
     logs: logs.operations,
     secretsmanager: secrets.secretsmanager,
     ssm: secrets.ssm,
+    elasticloadbalancing: createElb({
+      ecs,
+      region: REGION,
+      loadBalancer: LOAD_BALANCER,
+      targetGroups,
+      rules: [
+        { arn: PRODUCTION_RULE, hosts: [], targetGroup: scene.productionGroup },
+        { arn: TEST_RULE, hosts: [TEST_HOST] },
+      ],
+      port: 80,
+    }),
   });
   await stage.open();
   return {

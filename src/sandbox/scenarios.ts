@@ -1,8 +1,18 @@
 import { parseFault } from './ecs/faults.ts';
 import type { Fault } from './ecs/faults.ts';
+import type { TargetGroup } from './ecs/target-group.ts';
 import { accessDenied, awsFault, CUT, HTML } from './wire.ts';
 import type { AwsFault } from './wire.ts';
-import { ACCOUNT, APPLICATION, REGION } from './world.ts';
+import {
+  ACCOUNT,
+  APPLICATION,
+  GREEN_TARGET_GROUP,
+  PRODUCTION_RULE,
+  REGION,
+  TARGET_GROUP,
+  TEST_RULE,
+} from './world.ts';
+import type { ExpressWorld } from './world.ts';
 
 /** Trouble with the API: the responses to some calls are replaced. */
 export interface Trouble {
@@ -28,6 +38,10 @@ export type Act =
   | 'deploy-the-same'
   | 'stop-an-old-task'
   | 'stop-the-deployment'
+  | 'approve-the-deployment'
+  | 'refuse-the-deployment'
+  /** Deploys until as many deployments as ECS allows have tasks that scale-in protection keeps. */
+  | 'pile-up-deployments'
   | 'protect-old-tasks'
   | 'delete-service'
   | 'delete-repository'
@@ -35,6 +49,9 @@ export type Act =
   /** A target fails one health check and passes the next. */
   | 'fail-a-check'
   | { readonly desiredCount: number };
+
+/** When an action happens. */
+export type Cue = number | 'read' | 'register';
 
 /** A situation to rehearse. */
 export interface Scenario {
@@ -46,8 +63,10 @@ export interface Scenario {
     | 'start'
     | 'run'
     | 'health'
+    | 'load balancer'
     | 'capacity'
     | 'strategy'
+    | 'express'
     | 'command'
     | 'people'
     | 'API'
@@ -60,19 +79,29 @@ export interface Scenario {
   /** Additional members of its application container. */
   readonly container?: Readonly<Record<string, unknown>>;
   readonly trouble?: readonly Trouble[];
-  /** Actions `at` seconds after the first UpdateService; with 0, when the sandbox starts. */
-  readonly acts?: readonly { readonly at: number; readonly act: Act }[];
+  /**
+   * Actions `at` seconds after the first UpdateService; with 0, when the sandbox starts; with `read`
+   * before the first DescribeServices, and with `register` after the first RegisterTaskDefinition.
+   */
+  readonly acts?: readonly { readonly at: Cue; readonly act: Act }[];
   /** Seconds for which reads return the state from before UpdateService. */
   readonly staleSeconds?: number;
-  /** Seconds for which targets drain. */
-  readonly drainSeconds?: number;
+  /** The service is one of Express Mode, whose application container is Main. */
+  readonly express?: ExpressWorld;
+  /** Members of the target groups. */
+  readonly targetGroup?: Partial<TargetGroup>;
+  /** The target group that somebody made the production rule forward to. */
+  readonly productionGroup?: string;
+  /** Seconds for which records show the traffic weights of the step before. */
+  readonly weightLag?: number;
+  /** Stages take no time beside their hooks and bake times. */
+  readonly quickStages?: boolean;
   /** Number of findings in the scan of every image, by severity. */
   readonly scanFindings?: Readonly<Record<string, number>>;
 }
 
-const ELB = `arn:aws:elasticloadbalancing:${REGION}:${ACCOUNT}`;
 const TARGET = {
-  targetGroupArn: `${ELB}:targetgroup/hyeon9mak-dev/0123456789abcdef`,
+  targetGroupArn: TARGET_GROUP,
   containerName: APPLICATION,
   containerPort: 8080,
 };
@@ -80,14 +109,18 @@ const BEHIND_LOAD_BALANCER = { loadBalancers: [TARGET] };
 const HEALTH_CHECK = {
   healthCheck: { command: ['CMD-SHELL', 'curl -f http://localhost:8080/health'] },
 };
+/** The start-up time that the container itself names. */
+const SLOW = {
+  healthCheck: { command: ['CMD-SHELL', 'curl -f http://localhost:8080/health'], startPeriod: 60 },
+};
 const SHIFTED = {
   loadBalancers: [
     {
       ...TARGET,
       advancedConfiguration: {
-        alternateTargetGroupArn: `${ELB}:targetgroup/hyeon9mak-green/0123456789abcdef`,
-        productionListenerRule: `${ELB}:listener-rule/app/backend/1/2/3`,
-        testListenerRule: `${ELB}:listener-rule/app/backend/1/2/4`,
+        alternateTargetGroupArn: GREEN_TARGET_GROUP,
+        productionListenerRule: PRODUCTION_RULE,
+        testListenerRule: TEST_RULE,
         roleArn: `arn:aws:iam::${ACCOUNT}:role/ecsInfrastructureRole`,
       },
     },
@@ -108,6 +141,28 @@ function strategy(name: string, more: Readonly<Record<string, unknown>> = {}) {
   return { ...SHIFTED, ...configured({ strategy: name, ...more }) };
 }
 
+/** A service as Express Mode makes it, with short bake times. */
+const EXPRESS_SERVICE = {
+  resourceManagementType: 'ECS',
+  loadBalancers: SHIFTED.loadBalancers.map((balancer) => ({ ...balancer, containerName: 'Main' })),
+  ...configured({
+    strategy: 'CANARY',
+    canaryConfiguration: { canaryPercent: 5, canaryBakeTimeInMinutes: 1 },
+    bakeTimeInMinutes: 1,
+    alarms: { alarmNames: ['backend-express-4xx-5xx'], enable: true, rollback: true },
+  }),
+};
+
+function expressMode(
+  summary: string,
+  kind: ExpressWorld['kind'],
+  more: Partial<Scenario> & { readonly hasDrifted?: boolean } = {},
+) {
+  const { hasDrifted = false, ...members } = more;
+  const express = { kind, hasDrifted };
+  return { group: 'express', summary, service: EXPRESS_SERVICE, express, ...members } as const;
+}
+
 const LAMBDA_HOOK = {
   targetType: 'AWS_LAMBDA',
   hookTargetArn: `arn:aws:lambda:${REGION}:${ACCOUNT}:function:smoke-test`,
@@ -115,12 +170,17 @@ const LAMBDA_HOOK = {
   lifecycleStages: ['POST_TEST_TRAFFIC_SHIFT'],
 };
 
-function pause(timeoutConfiguration?: object) {
+function pause(timeoutConfiguration?: object, ...stages: readonly string[]) {
   return {
     targetType: 'PAUSE',
-    lifecycleStages: ['POST_TEST_TRAFFIC_SHIFT'],
+    lifecycleStages: stages.length > 0 ? stages : ['POST_TEST_TRAFFIC_SHIFT'],
     ...(timeoutConfiguration && { timeoutConfiguration }),
   };
+}
+
+/** Blue/green with these hooks. */
+function hooked(...lifecycleHooks: readonly object[]) {
+  return strategy('BLUE_GREEN', { lifecycleHooks });
 }
 
 const WATCH_READS = /^ecs:(DescribeServices|DescribeServiceDeployments|ListServiceDeployments)$/;
@@ -150,7 +210,7 @@ const DEFINITIONS = {
     group: 'success',
     summary: 'old targets drain for five minutes',
     service: BEHIND_LOAD_BALANCER,
-    drainSeconds: 300,
+    targetGroup: { deregistrationDelay: 300 },
   },
   'desired-zero': {
     group: 'success',
@@ -307,6 +367,96 @@ const DEFINITIONS = {
     service: BEHIND_LOAD_BALANCER,
     acts: [{ at: 30, act: 'fail-a-check' }],
   },
+  'target-401': {
+    group: 'load balancer',
+    summary: 'the health check path asks for a login (status 401)',
+    service: BEHIND_LOAD_BALANCER,
+    faults: [{ name: 'target-401' }],
+  },
+  'target-404': {
+    group: 'load balancer',
+    summary: 'the application has no health check path (status 404)',
+    service: BEHIND_LOAD_BALANCER,
+    faults: [{ name: 'target-404' }],
+  },
+  'target-302': {
+    group: 'load balancer',
+    summary: 'the application redirects the health check (status 302)',
+    service: BEHIND_LOAD_BALANCER,
+    faults: [{ name: 'target-302' }],
+  },
+  'target-timeout': {
+    group: 'load balancer',
+    summary: 'health checks time out: a security group, or an application on 127.0.0.1',
+    service: BEHIND_LOAD_BALANCER,
+    faults: [{ name: 'target-timeout' }],
+  },
+  'target-refused': {
+    group: 'load balancer',
+    summary: 'nothing listens on the port that the health check connects to (TCP)',
+    service: BEHIND_LOAD_BALANCER,
+    targetGroup: { protocol: 'TCP', path: undefined, matcher: undefined },
+    faults: [{ name: 'target-refused' }],
+  },
+  'grace-period-loop': {
+    group: 'load balancer',
+    summary: 'the application needs 45 s to start, and ECS replaces it after 20 s, again and again',
+    service: BEHIND_LOAD_BALANCER,
+    container: SLOW,
+    faults: [{ name: 'slow-start' }],
+  },
+  'grace-period': {
+    group: 'load balancer',
+    summary: 'the application needs 45 s to start, and the grace period allows it',
+    service: { ...BEHIND_LOAD_BALANCER, healthCheckGracePeriodSeconds: 90 },
+    faults: [{ name: 'slow-start' }],
+  },
+  'default-target-group': {
+    group: 'load balancer',
+    summary:
+      'the target group has the defaults of AWS: checks every 30 s, old targets drain for 5 min',
+    service: BEHIND_LOAD_BALANCER,
+    targetGroup: { interval: 30, healthyThreshold: 5, deregistrationDelay: 300 },
+  },
+  'slow-health-checks': {
+    group: 'load balancer',
+    summary: 'the load balancer checks its targets every two minutes only',
+    service: BEHIND_LOAD_BALANCER,
+    targetGroup: { interval: 120 },
+  },
+  'zone-not-enabled': {
+    group: 'load balancer',
+    summary: 'new tasks are in an Availability Zone that the load balancer does not have',
+    service: BEHIND_LOAD_BALANCER,
+    faults: [{ name: 'zone-not-enabled' }],
+  },
+  'no-listener-rule': {
+    group: 'load balancer',
+    summary: 'no listener rule leads to the target group any more',
+    service: BEHIND_LOAD_BALANCER,
+    targetGroup: { isAttached: false },
+    faults: [{ name: 'no-listener-rule' }],
+  },
+  'listener-rule-changed': {
+    group: 'load balancer',
+    summary: 'blue/green; someone made the production rule forward to the other target group',
+    service: strategy('BLUE_GREEN'),
+    productionGroup: GREEN_TARGET_GROUP,
+  },
+  'blue-green-404': {
+    group: 'load balancer',
+    summary:
+      'blue/green; the green tasks have no health check path, and the blue tasks keep serving',
+    service: strategy('BLUE_GREEN'),
+    faults: [{ name: 'target-404' }],
+  },
+  'load-balancer-denied': {
+    group: 'load balancer',
+    summary: 'the health check fails, and the load balancer cannot be read',
+    service: BEHIND_LOAD_BALANCER,
+    faults: [{ name: 'target-404' }],
+    trouble: [denied(/^elasticloadbalancing:/)],
+  },
   'no-capacity': {
     group: 'capacity',
     summary: 'Fargate has no capacity for the task',
@@ -382,23 +532,162 @@ const DEFINITIONS = {
       canaryConfiguration: { canaryPercent: 10, canaryBakeTimeInMinutes: 1 },
     }),
   },
+  'blue-green-alarm': {
+    group: 'strategy',
+    summary: 'blue/green; an alarm fires in the bake time, and the traffic returns',
+    service: strategy('BLUE_GREEN', {
+      bakeTimeInMinutes: 5,
+      alarms: { alarmNames: ['backend-5xx'], enable: true, rollback: true },
+    }),
+    faults: [{ name: 'alarm' }],
+  },
+  'weights-lag': {
+    group: 'strategy',
+    summary: 'traffic shifts in two steps, and ECS shows each of them late',
+    service: strategy('LINEAR', {
+      linearConfiguration: { stepPercent: 50, stepBakeTimeInMinutes: 1 },
+      bakeTimeInMinutes: 1,
+    }),
+    weightLag: 9,
+  },
+  'quick-stages': {
+    group: 'strategy',
+    summary: 'blue/green whose stages are too short to be seen',
+    service: strategy('BLUE_GREEN', { bakeTimeInMinutes: 1 }),
+    quickStages: true,
+  },
+  'vpc-lattice': {
+    group: 'strategy',
+    summary: 'blue/green without a load balancer, behind VPC Lattice',
+    service: {
+      ...configured({ strategy: 'BLUE_GREEN', bakeTimeInMinutes: 1 }),
+      vpcLatticeConfigurations: [
+        {
+          roleArn: `arn:aws:iam::${ACCOUNT}:role/ecsInfrastructureRole`,
+          targetGroupArn: `arn:aws:vpc-lattice:${REGION}:${ACCOUNT}:targetgroup/tg-0123456789abcdef0`,
+          portName: 'http',
+          advancedConfiguration: {
+            alternateTargetGroupArn: `arn:aws:vpc-lattice:${REGION}:${ACCOUNT}:targetgroup/tg-0123456789abcdef1`,
+            productionListenerRule: `arn:aws:vpc-lattice:${REGION}:${ACCOUNT}:service/svc-0/listener/listener-0/rule/rule-0`,
+          },
+        },
+      ],
+    },
+    container: { portMappings: [{ name: 'http', containerPort: 8080 }] },
+  },
+  'invalid-network': {
+    group: 'strategy',
+    summary: 'a target group is not in the listener rules, and ECS rolls back',
+    service: strategy('BLUE_GREEN'),
+    faults: [{ name: 'invalid-network' }],
+  },
   paused: {
     group: 'strategy',
-    summary: 'a pause hook waits for approval: aws ecs continue-service-deployment',
-    service: strategy('BLUE_GREEN', { lifecycleHooks: [pause()] }),
+    summary: 'a pause hook waits for approval: ecsdeploy continue',
+    service: hooked(pause()),
+  },
+  'paused-early': {
+    group: 'strategy',
+    summary: 'a pause hook waits before the first new task is started',
+    service: hooked(pause(undefined, 'PRE_SCALE_UP')),
+  },
+  'paused-before-production': {
+    group: 'strategy',
+    summary: 'a pause hook waits before the production traffic shifts',
+    service: hooked(pause(undefined, 'PRE_PRODUCTION_TRAFFIC_SHIFT')),
+  },
+  'paused-after-production': {
+    group: 'strategy',
+    summary: 'a pause hook waits after the production traffic has shifted',
+    service: hooked(pause(undefined, 'POST_PRODUCTION_TRAFFIC_SHIFT')),
+  },
+  'paused-twice': {
+    group: 'strategy',
+    summary: 'a pause hook waits at two stages, one after the other',
+    service: hooked(pause(undefined, 'POST_SCALE_UP', 'POST_TEST_TRAFFIC_SHIFT')),
+  },
+  'two-pauses': {
+    group: 'strategy',
+    summary: 'two pause hooks wait at the same stage',
+    service: hooked(pause(), pause()),
+  },
+  'pause-beside-lambda': {
+    group: 'strategy',
+    summary: 'a pause hook and a Lambda hook at the same stage: both must let it continue',
+    service: hooked(pause(), LAMBDA_HOOK),
   },
   'pause-timeout': {
     group: 'strategy',
     summary: 'no one approves within a minute, and ECS rolls back',
-    service: strategy('BLUE_GREEN', {
-      lifecycleHooks: [pause({ timeoutInMinutes: 1, action: 'ROLLBACK' })],
-    }),
+    service: hooked(pause({ timeoutInMinutes: 1, action: 'ROLLBACK' })),
+  },
+  'pause-continues': {
+    group: 'strategy',
+    summary: 'no one approves within a minute, and ECS continues',
+    service: hooked(pause({ timeoutInMinutes: 1, action: 'CONTINUE' })),
+  },
+  'pause-approved': {
+    group: 'strategy',
+    summary: 'someone else approves the deployment',
+    service: hooked(pause()),
+    acts: [{ at: 150, act: 'approve-the-deployment' }],
+  },
+  'pause-refused': {
+    group: 'strategy',
+    summary: 'someone else refuses the deployment',
+    service: hooked(pause()),
+    acts: [{ at: 150, act: 'refuse-the-deployment' }],
   },
   'hook-failed': {
     group: 'strategy',
     summary: 'a Lambda hook fails the deployment',
-    service: strategy('BLUE_GREEN', { lifecycleHooks: [LAMBDA_HOOK] }),
+    service: hooked(LAMBDA_HOOK),
     faults: [{ name: 'hook-failed' }],
+  },
+  express: expressMode('an Express service, whose task definition Express Mode makes', 'managed'),
+  'express-provided': expressMode(
+    'an Express service with a task definition of your own, which has a sidecar',
+    'provided',
+  ),
+  'express-alarm': expressMode('the alarm of Express Mode fires: 4xx and 5xx', 'managed', {
+    faults: [{ name: 'alarm' }],
+  }),
+  'express-crash': expressMode('the application of an Express service crashes', 'provided', {
+    faults: [{ name: 'crash' }],
+  }),
+  'express-drift': expressMode('someone changed an Express service with UpdateService', 'managed', {
+    hasDrifted: true,
+  }),
+  'express-unreadable': expressMode(
+    'the caller is not allowed to read the configuration of Express Mode',
+    'managed',
+    { trouble: [denied('ecs:DescribeExpressGatewayService')] },
+  ),
+  'express-denied': expressMode(
+    'the caller is not allowed to update an Express service',
+    'managed',
+    { trouble: [denied('ecs:UpdateExpressGatewayService')] },
+  ),
+  'express-reset': expressMode('the connection of the update breaks', 'managed', {
+    trouble: [{ actions: /^ecs:UpdateExpressGatewayService$/, answer: CUT, times: 1 }],
+  }),
+  'hook-role': {
+    group: 'strategy',
+    summary: 'ECS cannot assume the role of a Lambda hook',
+    service: hooked(LAMBDA_HOOK),
+    faults: [{ name: 'hook-role' }],
+  },
+  'hook-unreachable': {
+    group: 'strategy',
+    summary: 'ECS cannot call a Lambda hook',
+    service: hooked(LAMBDA_HOOK),
+    faults: [{ name: 'hook-unreachable' }],
+  },
+  'hook-unparsable': {
+    group: 'strategy',
+    summary: 'a Lambda hook gives no valid answer',
+    service: hooked(LAMBDA_HOOK),
+    faults: [{ name: 'hook-unparsable' }],
   },
   'command-fails': {
     group: 'command',
@@ -556,6 +845,37 @@ const DEFINITIONS = {
     summary: 'someone else deploys the same revision again during the rollout',
     acts: [{ at: 15, act: 'deploy-the-same' }],
   },
+  busy: {
+    group: 'people',
+    summary: "someone else's deployment is in progress, and succeeds after five minutes",
+    service: BEHIND_LOAD_BALANCER,
+    targetGroup: { deregistrationDelay: 300 },
+    acts: [{ at: 'read', act: 'deploy-another' }],
+  },
+  'busy-crash': {
+    group: 'people',
+    summary: "someone else's deployment is in progress, and ECS rolls it back",
+    faults: [{ name: 'crash', tasks: 3 }],
+    acts: [{ at: 'read', act: 'deploy-another' }],
+  },
+  'busy-crash-loop': {
+    group: 'people',
+    summary: "someone else's deployment is in progress, and its tasks crash forever",
+    faults: [{ name: 'crash' }],
+    service: breaker(false, false),
+    acts: [{ at: 'read', act: 'deploy-another' }],
+  },
+  'busy-paused': {
+    group: 'people',
+    summary: "someone else's deployment waits for approval",
+    service: strategy('BLUE_GREEN', { lifecycleHooks: [pause()] }),
+    acts: [{ at: 'read', act: 'deploy-another' }],
+  },
+  overtaken: {
+    group: 'people',
+    summary: 'someone else deploys another revision right before this deployment',
+    acts: [{ at: 'register', act: 'deploy-another' }],
+  },
   'old-task-stopped': {
     group: 'people',
     summary: 'someone stops an old task: ECS replaces it with the old revision',
@@ -685,6 +1005,12 @@ const DEFINITIONS = {
     summary: 'the service is deployed by CodeDeploy',
     service: { deploymentController: { type: 'CODE_DEPLOY' } },
   },
+  'five-deployments': {
+    group: 'before',
+    summary: 'scale-in protection keeps tasks of as many deployments as ECS allows',
+    service: { desiredCount: 1, ...configured({ maximumPercent: 600 }) },
+    acts: [{ at: 0, act: 'pile-up-deployments' }],
+  },
   external: {
     group: 'before',
     summary: 'the service has an external deployment controller',
@@ -720,8 +1046,10 @@ export const SCENARIO_GROUPS: Readonly<Record<Scenario['group'], string>> = {
   start: 'The task cannot be started',
   run: 'The application fails',
   health: 'Health checks fail',
+  'load balancer': 'The load balancer',
   capacity: 'There is no capacity',
   strategy: 'Bake times, alarms, traffic shifts and hooks',
+  express: 'Express Mode (deploy with --container Main)',
   command: 'One-off tasks (run, release)',
   people: 'Other people make changes',
   API: 'The API fails',
@@ -751,6 +1079,7 @@ export function combine(scenarios: readonly Scene[]): Scene {
       acts: [...(scene.acts ?? []), ...(more.acts ?? [])],
       service: { ...scene.service, ...more.service },
       container: { ...scene.container, ...more.container },
+      targetGroup: { ...scene.targetGroup, ...more.targetGroup },
     }),
     {},
   );

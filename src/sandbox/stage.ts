@@ -1,6 +1,6 @@
 import type { Clock } from './clock.ts';
 import type { Ecs } from './ecs/index.ts';
-import type { Act, Scene, Trouble } from './scenarios.ts';
+import type { Act, Cue, Scene, Trouble } from './scenarios.ts';
 import type { Operation, Operations } from './wire.ts';
 import {
   CLUSTER_NAME,
@@ -29,18 +29,30 @@ interface StageParts {
 
 const SERVICE = { cluster: CLUSTER_NAME, service: SERVICE_NAME };
 const PROTECTION_MINUTES = 10;
+const LONG_PROTECTION_MINUTES = 2880;
+/** More than the scheduler needs to count a running task as healthy. */
+const SETTLING_SECONDS = 60;
+/** ECS starts no deployment beside as many (docs/explanation/how-ecs-behaves.md#request-limits). */
+const MOST_DEPLOYMENTS = 5;
 
 /** Calls an ECS operation in process; the result is the wire's JSON. */
 type Call = (name: string, input: Record<string, unknown>) => Promise<any>; // oxlint-disable-line typescript/no-explicit-any
 
-/** Creates the stage for a scene, whose times count from the first UpdateService. */
-export function createStage(scene: Scene, { clock, ecs, ecr }: StageParts): Stage {
+/** Creates the stage for a scene, whose times count from the first update of the service. */
+export function createStage(scene: Scene, parts: StageParts): Stage {
+  const { clock, ecs } = parts;
   const { staleSeconds = 0, trouble = [], acts = [] } = scene;
   const left = new Map(trouble.map((item) => [item, item.times ?? Infinity]));
   const before = new Map<string, unknown>();
   let movedAt: number | undefined;
+  const done = new Set<Cue>();
   let begunAt: number | undefined;
   const call: Call = async (name, input) => ecs.operations[name]?.(input, { region: REGION });
+  const performOnce = async (cue: 0 | 'read' | 'register') => {
+    if (done.has(cue)) return;
+    done.add(cue);
+    for (const { at, act } of acts) if (at === cue) await perform(call, parts, act);
+  };
   const isOn = ({ after, seconds = Infinity }: Trouble) => {
     if (after === undefined) return true;
     if (begunAt === undefined) return false;
@@ -49,7 +61,8 @@ export function createStage(scene: Scene, { clock, ecs, ecr }: StageParts): Stag
   };
   const stale =
     (name: string): Operation =>
-    (input, context) => {
+    async (input, context) => {
+      await performOnce('read');
       const isStale = movedAt !== undefined && clock.now() < movedAt + staleSeconds;
       const old = isStale ? before.get(name) : undefined;
       return old ?? ecs.operations[name]?.(input, context);
@@ -61,21 +74,29 @@ export function createStage(scene: Scene, { clock, ecs, ecr }: StageParts): Stag
       begunAt ??= clock.now();
       return answer;
     };
-  const update: Operation = async (input, context) => {
-    if (movedAt === undefined && staleSeconds > 0) {
-      before.set(
-        'DescribeServices',
-        await call('DescribeServices', { ...SERVICE, services: [SERVICE_NAME] }),
-      );
-      before.set('ListServiceDeployments', await call('ListServiceDeployments', SERVICE));
-    }
-    const answer = await begin('UpdateService')(input, context);
-    if (movedAt !== undefined) return answer;
-    movedAt = clock.now();
-    for (const { at, act } of acts) {
-      // An act that is no longer possible has no effect.
-      if (at > 0) clock.after(at, () => void perform(call, ecr, ecs, act).catch(() => undefined));
-    }
+  const update =
+    (name: string): Operation =>
+    async (input, context) => {
+      if (movedAt === undefined && staleSeconds > 0) {
+        before.set(
+          'DescribeServices',
+          await call('DescribeServices', { ...SERVICE, services: [SERVICE_NAME] }),
+        );
+        before.set('ListServiceDeployments', await call('ListServiceDeployments', SERVICE));
+      }
+      const answer = await begin(name)(input, context);
+      if (movedAt !== undefined) return answer;
+      movedAt = clock.now();
+      for (const { at, act } of acts) {
+        if (typeof at === 'string' || at === 0) continue;
+        // An act that is no longer possible has no effect.
+        clock.after(at, () => void perform(call, parts, act).catch(() => undefined));
+      }
+      return answer;
+    };
+  const register: Operation = async (input, context) => {
+    const answer = await ecs.operations['RegisterTaskDefinition']?.(input, context);
+    await performOnce('register');
     return answer;
   };
   return {
@@ -91,17 +112,17 @@ export function createStage(scene: Scene, { clock, ecs, ecr }: StageParts): Stag
     operations: {
       ...ecs.operations,
       RunTask: begin('RunTask'),
-      UpdateService: update,
+      UpdateService: update('UpdateService'),
+      UpdateExpressGatewayService: update('UpdateExpressGatewayService'),
+      RegisterTaskDefinition: register,
       DescribeServices: stale('DescribeServices'),
       ListServiceDeployments: stale('ListServiceDeployments'),
     },
-    open: async () => {
-      for (const { at, act } of acts) if (at === 0) await perform(call, ecr, ecs, act);
-    },
+    open: () => performOnce(0),
   };
 }
 
-async function perform(call: Call, ecr: Operations, ecs: Ecs, act: Act): Promise<void> {
+async function perform(call: Call, { clock, ecr, ecs }: StageParts, act: Act): Promise<void> {
   if (typeof act === 'object') {
     await call('UpdateService', { ...SERVICE, ...act });
     return;
@@ -111,6 +132,21 @@ async function perform(call: Call, ecr: Operations, ecs: Ecs, act: Act): Promise
     const { tasks: found } = await call('DescribeTasks', { ...SERVICE, tasks: taskArns });
     return found as readonly { taskArn: string; taskDefinitionArn: string }[];
   };
+  const pause = (seconds: number) =>
+    new Promise<void>((resolve) => {
+      clock.after(seconds, resolve);
+    });
+  const running = async () => {
+    const { services } = await call('DescribeServices', { ...SERVICE, services: [SERVICE_NAME] });
+    return services[0].runningCount as number;
+  };
+  const protect = async (expiresInMinutes: number) =>
+    call('UpdateTaskProtection', {
+      ...SERVICE,
+      tasks: (await tasks()).map(({ taskArn }) => taskArn),
+      protectionEnabled: true,
+      expiresInMinutes,
+    });
   switch (act) {
     case 'deploy-another': {
       const { taskDefinition } = await call('DescribeTaskDefinition', {
@@ -145,13 +181,30 @@ async function perform(call: Call, ecr: Operations, ecs: Ecs, act: Act): Promise
       await call('StopServiceDeployment', { serviceDeploymentArn, stopType: 'ROLLBACK' });
       return;
     }
-    case 'protect-old-tasks':
-      await call('UpdateTaskProtection', {
-        ...SERVICE,
-        tasks: (await tasks()).map(({ taskArn }) => taskArn),
-        protectionEnabled: true,
-        expiresInMinutes: PROTECTION_MINUTES,
+    case 'approve-the-deployment':
+    case 'refuse-the-deployment': {
+      const { services } = await call('DescribeServices', { ...SERVICE, services: [SERVICE_NAME] });
+      const serviceDeploymentArn = services[0].currentServiceDeployment;
+      const { serviceDeployments } = await call('DescribeServiceDeployments', {
+        serviceDeploymentArns: [serviceDeploymentArn],
       });
+      const { hookId } = serviceDeployments[0].lifecycleHookDetails.at(-1);
+      const action = act === 'approve-the-deployment' ? 'CONTINUE' : 'ROLLBACK';
+      await call('ContinueServiceDeployment', { serviceDeploymentArn, hookId, action });
+      return;
+    }
+    case 'protect-old-tasks':
+      await protect(PROTECTION_MINUTES);
+      return;
+    case 'pile-up-deployments':
+      await protect(LONG_PROTECTION_MINUTES);
+      for (let count = 2; count <= MOST_DEPLOYMENTS; count += 1) {
+        await call('UpdateService', { ...SERVICE, forceNewDeployment: true });
+        // A deployment that is superseded stays only if it has a healthy task.
+        while ((await running()) < count) await pause(1);
+        await pause(SETTLING_SECONDS);
+        await protect(LONG_PROTECTION_MINUTES);
+      }
       return;
     case 'delete-service':
       await call('DeleteService', { ...SERVICE, force: true });

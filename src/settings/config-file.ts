@@ -6,6 +6,7 @@ import { suggest } from '../core/nearest.ts';
 import { EcsDeployError } from '../errors.ts';
 import { readInto, SETTING_KEYS, settingOf } from './lookup.ts';
 import type { SettingKey, Source } from './lookup.ts';
+import { readOrder } from './order.ts';
 import { RELEASE_KEYS } from './readers.ts';
 import type { ReleaseTask } from './readers.ts';
 
@@ -30,14 +31,14 @@ const CONFIG_NAMES = [
   '.ecsdeployrc.json',
 ] as const;
 
-const keysOf = (where: 'top' | 'build' | 'service') =>
+const keysOf = (where: 'top' | 'build' | 'service' | 'entry') =>
   SETTING_KEYS.filter((key) => settingOf(key).file === where);
 
 /** The keys of the top level, of an environment, of an entry of `services` and of `build`. */
 export const FILE_KEYS = {
   file: [...keysOf('top'), 'build', ...keysOf('service'), 'services', 'environments'],
   environment: [...keysOf('top'), 'build', ...keysOf('service'), 'services'],
-  service: keysOf('service'),
+  service: [...keysOf('service'), ...keysOf('entry')],
   build: keysOf('build'),
 } as const;
 
@@ -188,7 +189,7 @@ function readServices(
     return undefined;
   }
   const seen = new Set<string>();
-  return node.items.flatMap((item) => {
+  const entries = node.items.flatMap((item) => {
     if (!isMap(item)) {
       const form = isScalar(item) ? `: write { service: ${String(item.value)} }` : '';
       problems.push(`${at(item as Node)}: an entry of "services" must hold keys and values${form}`);
@@ -209,6 +210,8 @@ function readServices(
     seen.add(identity);
     return [{ values, ...sourceAt(item, at) }];
   });
+  readOrder(entries, problems);
+  return entries;
 }
 
 function readRelease(

@@ -207,20 +207,29 @@ export const duration: Reader<number> = {
 
 const KEY = /^[^\s=]+$/;
 
+/** The names that a map takes. */
+interface KeyRule {
+  readonly pattern: RegExp;
+  /** What a name must be, for a message. */
+  readonly expected: string;
+}
+
+const VARIABLE: KeyRule = { pattern: KEY, expected: 'must not contain spaces or "="' };
+
 /** `NAME=VALUE` strings, or a map of the config file; `form` is how the flag is written. */
-function pairsOf(form: string, item: Reader<string>): Reader<Named> {
+function pairsOf(form: string, item: Reader<string>, rule = VARIABLE): Reader<Named> {
   return {
     many: true,
     schema: {
       type: 'object',
-      propertyNames: { pattern: KEY.source },
+      propertyNames: { pattern: rule.pattern.source },
       additionalProperties: item.schema,
     },
     read: (value) =>
       Object.fromEntries(
         entriesOf(value, form).map(([key, given]) => {
-          if (!KEY.test(key)) {
-            throw new Error(`${quote(key)} is not a valid name: it must not contain spaces or "="`);
+          if (!rule.pattern.test(key)) {
+            throw new Error(`${quote(key)} is not a valid name: it ${rule.expected}`);
           }
           try {
             return [key, item.read(given)];
@@ -262,6 +271,25 @@ export const containerImages = pairsOf('NAME=IMAGE', reference);
 /** ARNs of secrets or parameters, or names of parameters, by variable. */
 export const secretReferences = pairsOf('NAME=ARN', name);
 
+/** What AWS allows in the keys and values of tags, besides "=" in keys. */
+const TAG_CHARACTERS = String.raw`\p{L}\p{Z}\p{N}_.:/+\-@`;
+
+const tagValue: Reader<string> = {
+  schema: plain.schema,
+  read: (value) => {
+    const read = plain.read(value);
+    if (new RegExp(`^[${TAG_CHARACTERS}=]{0,256}$`, 'u').test(read)) return read;
+    throw invalid('at most 256 letters, digits, spaces and characters of _.:/=+-@', read);
+  },
+};
+
+/** Values of tags by key. */
+export const tagPairs = pairsOf('KEY=VALUE', tagValue, {
+  pattern: new RegExp(`^(?![aA][wW][sS]:)[${TAG_CHARACTERS}]{1,128}$`, 'u'),
+  expected:
+    'must have 1 to 128 letters, digits, spaces and characters of _.:/+-@, and not begin with "aws:"',
+});
+
 /** CPU of a task as ECS takes it: CPU units, or vCPUs. */
 export const cpu = matching('^(\\d+|(\\d+|\\d*\\.\\d+) ?[vV][cC][pP][uU])$', (value) =>
   invalid('CPU units such as 512, or vCPUs such as "0.5 vCPU"', value),
@@ -298,7 +326,7 @@ function splitWords(text: string): readonly string[] | undefined {
  * The words of a command: a list, a JSON array, or one string with spaces between the words. Quotes
  * group words; there is no shell, and nothing is expanded.
  */
-const command: Reader<readonly string[]> = {
+export const command: Reader<readonly string[]> = {
   schema: { oneOf: [text.schema, { type: 'array', items: text.schema }] },
   read: (value) => {
     if (Array.isArray(value)) return value.map((item) => text.read(item));

@@ -3,6 +3,7 @@ import {
   agents,
   anyOf,
   cluster,
+  command,
   containerImages,
   count,
   cpu,
@@ -20,6 +21,7 @@ import {
   release,
   secretReferences,
   secrets,
+  tagPairs,
   tags,
   text,
   texts,
@@ -35,6 +37,7 @@ export type CommandName =
   | 'rollout'
   | 'deploy'
   | 'rollback'
+  | 'continue'
   | 'run'
   | 'status'
   | 'diagnose'
@@ -63,8 +66,11 @@ export interface Setting<T, C extends CommandName = CommandName> {
   readonly meaning: string;
   /** In the notation of commander; absent when only the config file gives the setting. */
   readonly flags?: string;
-  /** The part of the config file that holds the value; absent when the file cannot give it. */
-  readonly file?: 'top' | 'build' | 'service';
+  /**
+   * The part of the config file that holds the value: `service` is the top level or an entry of
+   * `services`, `entry` such an entry alone; absent when the file cannot give it.
+   */
+  readonly file?: 'top' | 'build' | 'service' | 'entry';
   readonly default?: NoInfer<T>;
   /** Maps of several sources are merged by key; otherwise the strongest source replaces the rest. */
   readonly merge?: true;
@@ -88,7 +94,7 @@ function setting<T>(row: Setting<T>): Setting<T> {
 
 const BUILDERS = ['push', 'deploy', 'verify'] as const;
 const RENDERERS = ['render', 'deploy', 'verify'] as const;
-const MOVERS = ['rollout', 'deploy', 'rollback'] as const;
+const MOVERS = ['rollout', 'deploy', 'rollback', 'continue'] as const;
 
 /** The settings; each row is the only place that names its flag, config key and meaning. */
 export const SETTINGS = {
@@ -402,6 +408,91 @@ export const SETTINGS = {
     meaning: 'environment variable or secret to remove from the container (repeatable)',
     example: '[DEBUG]',
   }),
+  envFile: setting({
+    reader: names,
+    group: 'Task definition',
+    rare: true,
+    flags: '--env-file <file>',
+    file: 'service',
+    default: [],
+    commands: RENDERERS,
+    meaning:
+      'dotenv file of environment variables to set; --set-env and the like win over it (repeatable)',
+    example: '[prod.env]',
+  }),
+  replaceEnv: setting({
+    reader: yes,
+    group: 'Task definition',
+    rare: true,
+    flags: '--replace-env',
+    file: 'service',
+    default: false,
+    commands: RENDERERS,
+    meaning: 'remove every environment variable that is not given; secrets stay',
+    example: 'true',
+  }),
+  setCommand: setting({
+    reader: command,
+    group: 'Task definition',
+    rare: true,
+    flags: '--set-command <words>',
+    file: 'service',
+    commands: RENDERERS,
+    meaning: 'command of the container, as words or a JSON array; [] for that of the image',
+    example: '[node, server.js]',
+  }),
+  setCpu: setting({
+    reader: cpu,
+    group: 'Task definition',
+    rare: true,
+    flags: '--set-cpu <units>',
+    file: 'service',
+    commands: RENDERERS,
+    meaning: 'CPU of the task, e.g. 512 or "0.5 vCPU"',
+    example: '512',
+  }),
+  setMemory: setting({
+    reader: memory,
+    group: 'Task definition',
+    rare: true,
+    flags: '--set-memory <mib>',
+    file: 'service',
+    commands: RENDERERS,
+    meaning: 'memory of the task, e.g. 1024 or "1 GB"',
+    example: '1024',
+  }),
+  setTaskRole: setting({
+    reader: name,
+    group: 'Task definition',
+    rare: true,
+    flags: '--set-task-role <arn>',
+    file: 'service',
+    commands: RENDERERS,
+    meaning: 'role that the containers have',
+    example: 'arn:aws:iam::111122223333:role/app',
+  }),
+  setExecutionRole: setting({
+    reader: name,
+    group: 'Task definition',
+    rare: true,
+    flags: '--set-execution-role <arn>',
+    file: 'service',
+    commands: RENDERERS,
+    meaning: 'role with which ECS pulls the image, reads secrets and writes logs',
+    example: 'arn:aws:iam::111122223333:role/ecsTaskExecutionRole',
+  }),
+  setTags: setting({
+    reader: tagPairs,
+    group: 'Task definition',
+    rare: true,
+    flags: '--set-tag <key=value>',
+    file: 'service',
+    default: {},
+    merge: true,
+    commands: RENDERERS,
+    meaning: 'tag of the revision; the others stay (repeatable)',
+    example: '{ team: backend }',
+  }),
   containerImages: setting({
     reader: containerImages,
     group: 'Task definition',
@@ -565,6 +656,31 @@ export const SETTINGS = {
     commands: [...MOVERS, 'run'],
     meaning: "don't wait for the end",
   }),
+  until: setting({
+    reader: oneOf('finished', 'serving', 'paused'),
+    group: 'Rollout',
+    rare: true,
+    flags: '--until <stage>',
+    default: 'finished',
+    commands: MOVERS,
+    meaning:
+      'stop watching once the deployment is finished, serving (has all production traffic) or paused (default: finished)',
+  }),
+  hook: setting({
+    reader: name,
+    group: 'Rollout',
+    flags: '--hook <id>',
+    commands: ['continue'],
+    meaning: 'pause hook to answer, if several wait',
+  }),
+  rollback: setting({
+    reader: yes,
+    group: 'Rollout',
+    flags: '--rollback',
+    default: false,
+    commands: ['continue'],
+    meaning: 'refuse the deployment: ECS rolls it back',
+  }),
   timeout: setting({
     reader: duration,
     group: 'Rollout',
@@ -606,6 +722,53 @@ export const SETTINGS = {
     commands: [...MOVERS, 'help'],
     meaning: 'when the rollout fails: exit, watch or rollback (default: exit)',
     example: 'exit',
+  }),
+  confirm: setting({
+    reader: yes,
+    group: 'Rollout',
+    file: 'top',
+    default: false,
+    commands: MOVERS,
+    meaning: 'show the plan and ask before the first write; without a terminal, --yes is required',
+    example: 'true',
+  }),
+  yes: setting({
+    reader: yes,
+    group: 'Rollout',
+    rare: true,
+    flags: '--yes',
+    default: false,
+    commands: MOVERS,
+    meaning: 'continue without the question that "confirm" asks',
+  }),
+  after: setting({
+    reader: names,
+    group: 'Rollout',
+    file: 'entry',
+    default: [],
+    commands: ['rollout', 'deploy', 'verify'],
+    meaning: 'services whose rollout must have succeeded before this one starts',
+    example: '[api]',
+  }),
+  ifBusy: setting({
+    reader: oneOf('supersede', 'wait', 'refuse'),
+    group: 'Rollout',
+    rare: true,
+    flags: '--if-busy <action>',
+    default: 'supersede',
+    commands: [...MOVERS, 'verify'],
+    meaning:
+      'when a deployment is in progress: supersede it, wait for its end, or refuse (default: supersede)',
+  }),
+  ifOlder: setting({
+    reader: oneOf('warn', 'refuse', 'deploy'),
+    group: 'Rollout',
+    rare: true,
+    flags: '--if-older <action>',
+    default: 'warn',
+    commands: ['deploy', 'verify'],
+    meaning:
+      'when the service runs a newer commit of the repository: warn, refuse or deploy (default: warn)',
   }),
   detachOnInterrupt: setting({
     reader: yes,

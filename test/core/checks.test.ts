@@ -2,7 +2,6 @@ import { describe, expect, test } from 'vitest';
 import {
   checkCapacity,
   checkExecutionRole,
-  checkInProgress,
   checkContainerPorts,
   checkParameters,
   checkLaunchType,
@@ -17,7 +16,7 @@ import {
 } from '../../src/core/checks.ts';
 import type { DeploymentSettings, Service } from '../../src/core/ecs.ts';
 import type { JsonObject } from '../../src/core/task-definition.ts';
-import { aDeployment, aService, revisionArn } from '../support/ecs-types.ts';
+import { aService } from '../support/ecs-types.ts';
 
 describe('task size', () => {
   test.each([
@@ -165,16 +164,6 @@ test.each<[Partial<Service>, Partial<DeploymentSettings>, string]>([
   [{ desired: 1, isDaemon: true }, { maximumPercent: 100 }, 'skip'],
 ])('room for a deployment: %j with %j: %s', (service, settings, status) => {
   expect(checkCapacity(aService(service, settings)).status).toBe(status);
-});
-
-test('a deployment in progress is named', () => {
-  const older = aDeployment({ status: 'ACTIVE' });
-  const taskDefinition = revisionArn('app:2');
-  const newer = aDeployment({ id: 'ecs-svc/2', rolloutState: 'IN_PROGRESS', taskDefinition });
-  expect(checkInProgress(aService({ deployments: [newer, older] })).message).toBe(
-    'The deployment ecs-svc/2 of app:2 is in progress: a new one supersedes it.',
-  );
-  expect(checkInProgress(aService({ deployments: [older] })).status).toBe('ok');
 });
 
 test('where tasks run: the strategy decides, then the launch type, then the definition', () => {

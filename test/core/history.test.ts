@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { record as recordOf } from '../support/ecs-types.ts';
 import type { Service } from '../../src/core/ecs.ts';
 import { pastDeployment, revisionBefore, rollbackTarget } from '../../src/core/history.ts';
 
@@ -88,7 +89,7 @@ describe('a rollback', () => {
   });
 
   test('follows what ECS rolls back already', () => {
-    const record = { status: 'ROLLBACK_IN_PROGRESS' };
+    const record = recordOf('ROLLBACK_IN_PROGRESS');
     const target = rollbackTarget(service('3', '2'), record, past('1', '2'));
     expect(target).toEqual({ way: 'follow', revision: '3' });
   });

@@ -4,7 +4,16 @@ import type { RolloutRecord, Service } from '../../src/core/ecs.ts';
 import { DOUBTFUL_POLLS, STALE_POLLS } from '../../src/core/pacing.ts';
 import { judge, NO_MEMORY } from '../../src/core/verdict.ts';
 import type { OurDeployment, Verdict } from '../../src/core/verdict.ts';
-import { deployment, old, own, record, service, settings, timeOf } from '../support/ecs-types.ts';
+import {
+  deployment,
+  old,
+  own,
+  pauseHook,
+  record,
+  service,
+  settings,
+  timeOf,
+} from '../support/ecs-types.ts';
 
 const T0 = timeOf(1);
 const T2 = timeOf(3);
@@ -157,12 +166,12 @@ describe('traffic that is shifted in stages', () => {
   });
 
   test('a pause hook that waits for approval is no work, and ends with its deployment', () => {
-    const paused = { id: 'ecs-pause-1', expiresAt: undefined, timeoutAction: undefined };
+    const hooks = [pauseHook('ecs-pause-1')];
     const seen = service([own(), old()], staged);
     const phase = (of: RolloutRecord) => verdictAfter(1, seen, of);
-    expect(phase(record('IN_PROGRESS', { paused }))).toEqual({ kind: 'waiting', phase: 'paused' });
+    expect(phase(record('IN_PROGRESS', { hooks }))).toEqual({ kind: 'waiting', phase: 'paused' });
     expect(phase(record('IN_PROGRESS'))).toEqual({ kind: 'waiting', phase: 'in-progress' });
-    expect(phase(record('ROLLBACK_IN_PROGRESS', { paused }))).toEqual({
+    expect(phase(record('ROLLBACK_IN_PROGRESS', { hooks }))).toEqual({
       kind: 'waiting',
       phase: 'rolling-back',
     });

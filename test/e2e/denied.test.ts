@@ -57,6 +57,14 @@ const PLAYS: Readonly<Record<IamCommand, Play>> = {
       await deployWith(world, '3');
     },
   },
+  continue: {
+    args: ['continue'],
+    options: { scenario: 'paused', speed: 100 },
+    before: async (world) => {
+      const end = await world.run(['deploy', '-q', '--until', 'paused']);
+      expect(end.status, end.stderr).toBe(0);
+    },
+  },
   run: { args: ['run', '--', 'rails', 'db:migrate'] },
   status: { args: ['status'] },
   diagnose: {
@@ -77,7 +85,6 @@ const PLAYS: Readonly<Record<IamCommand, Play>> = {
 
 /** What the sandbox does not ask for, or only a real daemon. */
 const NOT_ASKED = new Set([
-  'ecs:TagResource',
   'ecr:BatchCheckLayerAvailability',
   // The sandbox asks for it with the call that passes the role; see the test of its own.
   'iam:PassRole',
@@ -138,6 +145,7 @@ const WRITES = new Set([
   'ecs:RunTask',
   'ecs:UpdateService',
   'ecs:StopServiceDeployment',
+  'ecs:ContinueServiceDeployment',
 ]);
 const written = ({ answered }: Played) => answered.filter((action) => WRITES.has(action));
 

@@ -550,6 +550,17 @@ test('another registration in the family is waited for', async () => {
   expect(end.stderr).toContain('is being registered by someone else; retrying');
 });
 
+test('a registration that AWS throttles is sent again, for longer than the SDK does', async () => {
+  const world = await makeWorld();
+  const throttled = awsFault('ThrottlingException', 'Rate exceeded');
+  world.sandbox.fail('ecs:RegisterTaskDefinition', throttled, 5);
+  const end = await world.run(['deploy', '--json']);
+  expect(end.status, end.stderr).toBe(0);
+  expect(end.stderr).not.toContain('is being registered by someone else');
+  const calls = world.sandbox.calls.filter(({ action }) => action === 'ecs:RegisterTaskDefinition');
+  expect(calls).toHaveLength(6);
+});
+
 test('an UpdateService whose answer is lost is not sent blindly again', async () => {
   const world = await makeWorld();
   world.sandbox.fail('ecs:UpdateService', awsFault('ServerException', 'lost', 500), 1);

@@ -120,7 +120,7 @@ describe('--dry-run', () => {
     const end = await world.run(['rollback', '--dry-run', '--json']);
     expect(end.status, end.stderr).toBe(0);
     expect(end.stderr).toMatchInlineSnapshot(`
-      "Service hyeon9mak-service-dev in backend runs hyeon9mak-task-dev:3 and would go back to hyeon9mak-task-dev:2
+      "Service hyeon9mak-service-dev in backend runs hyeon9mak-task-dev:3 and would move to hyeon9mak-task-dev:2
         container hyeon9mak-container
           ~ environment.STEP: •••
       "
@@ -145,7 +145,7 @@ describe('--dry-run', () => {
     await world.run(['deploy', '-q', '--no-wait']);
     world.writes();
     const end = await world.run(['rollback', '--dry-run', '--json']);
-    expect(end.stderr).toContain(`runs ${FAMILY}:2 and would go back to ${FAMILY}:1`);
+    expect(end.stderr).toContain(`runs ${FAMILY}:2 and would move to ${FAMILY}:1`);
     expect(readResult(end).services[0]?.taskDefinition).toMatch(/:1$/);
     expect(world.writes()).toEqual([]);
   });

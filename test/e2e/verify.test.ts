@@ -235,7 +235,9 @@ test('where all is well every check says so, and nothing is written', async () =
       ok    service: ACTIVE, runs hyeon9mak-task-dev:1 with 2 of 2 tasks
       ok    containers: hyeon9mak-container, datadog-agent, log_router
       ok    deployment-in-progress: no deployment is in progress
+      skip  rollout-time: the strategy has no waits
       ok    deployment-percent: 2 to 4 tasks run during a deployment
+      ok    definition: 3 containers
       skip  container-port: no load balancer or service registry
       skip  port-names: no port name is used
       ok    network-mode: awsvpc
@@ -256,7 +258,7 @@ test('where all is well every check says so, and nothing is written', async () =
       ok    files: FOLDER/Dockerfile
       skip  emulation: no step runs a program
       ok    build-context: 4 files, 1 kB; there is a .dockerignore
-    19 passed, 0 warnings, 0 failed, 4 skipped
+    20 passed, 0 warnings, 0 failed, 5 skipped
     "
   `);
   expect(world.writes()).toEqual([]);
@@ -339,7 +341,9 @@ test('several problems are shown at once, by service', async () => {
       ok    service: ACTIVE, runs hyeon9mak-task-dev:1 with 2 of 2 tasks
       ok    containers: hyeon9mak-container, datadog-agent, log_router
       ok    deployment-in-progress: no deployment is in progress
+      skip  rollout-time: the strategy has no waits
       ok    deployment-percent: 2 to 4 tasks run during a deployment
+      ok    definition: 3 containers
       skip  container-port: no load balancer or service registry
       skip  port-names: no port name is used
       ok    network-mode: awsvpc
@@ -365,7 +369,7 @@ test('several problems are shown at once, by service', async () => {
       ok    files: FOLDER/Dockerfile
       skip  emulation: no step runs a program
       ok    build-context: 4 files, 1 kB; there is a .dockerignore
-    18 passed, 0 warnings, 2 failed, 4 skipped
+    19 passed, 0 warnings, 2 failed, 5 skipped
     "
   `);
 });

@@ -6,6 +6,7 @@ import { definitionShape } from '../../src/aws/definition-shape.ts';
 import { openEcs } from '../../src/aws/ecs.ts';
 import type { Ecs } from '../../src/aws/ecs.ts';
 import { describeRevision, registerDefinition } from '../../src/aws/revisions.ts';
+import { brokenRules } from '../../src/core/definition-rules.ts';
 import type { Shape } from '../../src/core/members.ts';
 import type { JsonObject } from '../../src/core/task-definition.ts';
 import { startSandbox } from '../../src/sandbox/sandbox.ts';
@@ -61,8 +62,8 @@ const pairs = (member: string, prefix: string) =>
     { selector: ({ name }) => name, maxLength: 6 },
   );
 
-const thousand = text.map((value) =>
-  Array.from({ length: 1000 }, (_, index) => ({ name: `E_${index}`, value: `${value}${index}` })),
+const hundreds = text.map((value) =>
+  Array.from({ length: 300 }, (_, index) => ({ name: `E_${index}`, value: `${value}${index}` })),
 );
 
 /** What ECS checks, or what would need more than one member to agree; all else is arbitrary. */
@@ -86,7 +87,7 @@ const CHECKED: Readonly<Record<string, fc.Arbitrary<unknown>>> = {
   '.containerDefinitions.essential': fc.constant(true),
   '.containerDefinitions.environment': fc.oneof(
     { weight: 15, arbitrary: pairs('value', 'E_') },
-    { weight: 1, arbitrary: thousand },
+    { weight: 1, arbitrary: hundreds },
   ),
   '.containerDefinitions.secrets': pairs('valueFrom', 'S_'),
   '.containerDefinitions.portMappings.hostPort': fc.constant(0),
@@ -133,6 +134,28 @@ const NEEDED: Readonly<Record<string, readonly string[]>> = {
   '.containerDefinitions': ['image', 'memory'],
 };
 
+/** A definition without the members, or the entries of lists, that ECS would refuse. */
+function acceptable(definition: JsonObject): JsonObject {
+  const repaired = structuredClone(definition);
+  let last = '';
+  for (let turn = 0; ; turn += 1) {
+    const rule = refused(repaired);
+    if (rule === undefined) return repaired;
+    if (turn > 500) throw new Error(`${rule.path}: ${rule.text}`);
+    const path = rule.path.split(/[.[\]]+/).filter((part) => part !== '');
+    // What is wrong without the member, too, is wrong with its owner.
+    if (`${rule.path}${rule.text}` === last) path.pop();
+    last = `${rule.path}${rule.text}`;
+    const member = path.pop() ?? '';
+    const owner = path.reduce((part, name) => (part as JsonObject)[name], repaired as unknown);
+    if (Array.isArray(owner)) owner.splice(Number(member), 1);
+    else Reflect.deleteProperty(owner as object, member);
+  }
+}
+
+const refused = (definition: JsonObject) =>
+  brokenRules(definition).find(({ isCertain }) => isCertain);
+
 interface Named extends JsonObject {
   readonly name: string;
 }
@@ -158,8 +181,15 @@ function arbitraryEdit({ containerDefinitions }: Described['taskDefinition']) {
         selector: ([name]) => name,
         maxLength: 5,
       }),
+      replaceEnv: fc.boolean(),
+      setCommand: fc.option(fc.array(text, { maxLength: 3 }), { nil: undefined }),
+      setCpu: fc.constantFrom(undefined, '512'),
+      setMemory: fc.constantFrom(undefined, '4096'),
+      setTaskRole: fc.constantFrom(undefined, 'other'),
+      setExecutionRole: fc.constantFrom(undefined, 'other'),
+      setTags: fc.dictionary(fc.constantFrom('team', 'a b', '__proto__'), text),
     })
-    .map(({ image, container, others, said }) => {
+    .map(({ image, container, others, said, ...members }) => {
       const of = (kind: string) => said.filter(([, given]) => given === kind);
       const valuesOf = (kind: string) =>
         Object.fromEntries(of(kind).map(([name, , value]) => [name, value]));
@@ -170,8 +200,11 @@ function arbitraryEdit({ containerDefinitions }: Described['taskDefinition']) {
           Object.entries(others).filter(([name]) => !container.includes(name)),
         ),
         setEnv: valuesOf('set'),
-        setSecrets: valuesOf('secret'),
+        setSecrets: Object.fromEntries(
+          of('secret').map(([name, , value]) => [name, value === '' ? 'parameter' : value]),
+        ),
         unsetEnv: of('unset').map(([name]) => name),
+        ...members,
       };
     });
 }
@@ -188,7 +221,10 @@ function asked(container: JsonObject, edit: AskedEdit): JsonObject {
   }
   const list = (member: string, value: string, set: JsonObject, other: JsonObject) => {
     const entries = new Map(listOf(container, member).map((entry) => [entry.name, entry]));
-    for (const gone of [...edit.unsetEnv, ...Object.keys(other)]) entries.delete(gone);
+    const others = member === 'environment' && edit.replaceEnv ? [...entries.keys()] : [];
+    for (const gone of [...edit.unsetEnv, ...Object.keys(other), ...others]) {
+      if (!Object.hasOwn(set, gone)) entries.delete(gone);
+    }
     for (const [key, given] of Object.entries(set)) {
       entries.set(key, { ...entries.get(key), name: key, [value]: given });
     }
@@ -196,12 +232,35 @@ function asked(container: JsonObject, edit: AskedEdit): JsonObject {
       ? {}
       : { [member]: [...entries.values()] };
   };
+  const { command, ...rest } = container;
+  const commanded = edit.setCommand ?? (command as readonly string[] | undefined) ?? [];
   return {
-    ...container,
+    ...(edit.setCommand === undefined ? container : rest),
+    ...(commanded.length > 0 && { command: commanded }),
     ...(edit.image !== undefined && { image: edit.image }),
     ...list('environment', 'value', edit.setEnv, edit.setSecrets),
     ...list('secrets', 'valueFrom', edit.setSecrets, edit.setEnv),
   };
+}
+
+/** The members of the task that were asked for. */
+function askedOfTask(edit: AskedEdit): JsonObject {
+  const members = {
+    cpu: edit.setCpu,
+    memory: edit.setMemory,
+    taskRoleArn: edit.setTaskRole,
+    executionRoleArn: edit.setExecutionRole,
+  };
+  return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined));
+}
+
+/** The tags that were asked for: the others keep their places, new ones come last. */
+function askedTags(tags: unknown, { setTags }: AskedEdit): JsonObject[] {
+  const entries = new Map((tags as JsonObject[]).map((tag) => [String(tag['key']), tag]));
+  for (const [key, value] of Object.entries(setTags)) {
+    entries.set(key, { ...entries.get(key), key, value });
+  }
+  return [...entries.values()];
 }
 
 /** The paths of what one has and the other has not, or has otherwise; list indices left out. */
@@ -242,7 +301,7 @@ test('render, register and describe change exactly what was asked, whatever a de
   const source = arbitraryOf(await definitionShape()) as fc.Arbitrary<JsonObject>;
   await fc.assert(
     fc.asyncProperty(source, fc.nat(), async (arbitrary, seed) => {
-      const registered = JSON.parse(JSON.stringify(arbitrary)) as JsonObject;
+      const registered = acceptable(JSON.parse(JSON.stringify(arbitrary)) as JsonObject);
       const { tags, ...definition } = registered;
       await callEcs(sandbox, 'RegisterTaskDefinition', registered);
       const before = await describeDefinition(sandbox, FAMILY);
@@ -259,12 +318,15 @@ test('render, register and describe change exactly what was asked, whatever a de
       const { arn } = await registerDefinition(ecs, draft, () => undefined);
 
       const after = await describeDefinition(sandbox, arn);
-      expect(after.tags).toEqual(before.tags);
+      expect(after.tags).toEqual(askedTags(before.tags, edit));
       expect(after.taskDefinition).toEqual({
         ...before.taskDefinition,
+        ...askedOfTask(edit),
         taskDefinitionArn: arn,
         revision: Number(before.taskDefinition['revision']) + 1,
         registeredAt: expect.any(Number),
+        // They follow from the roles.
+        requiresAttributes: expect.any(Array),
         containerDefinitions: before.taskDefinition.containerDefinitions.map((container) =>
           asked(container, edit),
         ),

@@ -15,7 +15,7 @@ import type { Plan, PlanInput } from '../../src/plan/plan.ts';
 import type { Target } from '../../src/settings/config.ts';
 import { aDeployment, aService, revisionArn } from '../support/ecs-types.ts';
 
-const CONFIG = { skipCheck: [], platform: undefined, showValues: false };
+const CONFIG = { skipCheck: [], platform: undefined, showValues: false, timeout: 1_800_000 };
 const IMAGE = 'registry/app:new';
 
 const target: Target = {
@@ -27,6 +27,13 @@ const target: Target = {
   setEnv: {},
   setSecrets: {},
   unsetEnv: [],
+  replaceEnv: false,
+  setCommand: undefined,
+  setCpu: undefined,
+  setMemory: undefined,
+  setTaskRole: undefined,
+  setExecutionRole: undefined,
+  setTags: {},
 };
 
 function aRevision(name: string, members: JsonObject = {}): Revision {
@@ -386,7 +393,8 @@ test('all that is wrong is refused at once, each problem once, with its own code
 test('what is doubtful is warned of', () => {
   const progress = aDeployment({ id: 'ecs-svc/2', rolloutState: 'IN_PROGRESS' });
   const service = aService({ deployments: [progress] });
-  const made = make({ services: [observed(aRevision('app:1'), { service })] });
+  const { definition: source } = aRevision('app:2', { cpu: '512', memory: '1024' });
+  const made = make({ services: [observed(aRevision('app:1'), { service, source })] });
   const warnings: string[] = [];
   enforce(
     { emit: (event) => void (event.kind === 'warning' && warnings.push(event.message)) },

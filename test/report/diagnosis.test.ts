@@ -27,6 +27,7 @@ const diagnosis = (
     pausedAt: undefined,
     ...subject,
   },
+  targetGroups: [],
   causes: [{ code: 'unknown', summary: 'it fails', hint: 'fix it', evidence: ['a\nb'], tasks: 6 }],
   events: [],
   ...more,
@@ -53,7 +54,8 @@ test('a pause names its stage and the command that shows how to approve it', () 
     "s: the deployment of app:2 is in progress.
       ecs-svc/1, started 2026-01-02T03:04:05Z
       paused for approval at PRE_SCALE_UP
-      → show how to approve it: ecsdeploy rollout --watch --cluster c --service s
+      → continue: ecsdeploy continue --cluster c --service s
+      → roll back: ecsdeploy continue --rollback --cluster c --service s
       serving now: app:1, 2 of 2 tasks running
       app:2: 0 of 2 tasks running
 

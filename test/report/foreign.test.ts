@@ -4,6 +4,7 @@ import { Writable } from 'node:stream';
 import { expect, test } from 'vitest';
 import type { Change } from '../../src/core/changes.ts';
 import type { Cause } from '../../src/core/diagnosis.ts';
+import type { TargetGroupProgress } from '../../src/core/load-balancer.ts';
 import { serviceResult } from '../../src/core/result.ts';
 import type { Output, Result, ServiceResult, TaskResult } from '../../src/core/result.ts';
 import { EcsDeployError } from '../../src/errors.ts';
@@ -15,6 +16,14 @@ import { openReporter } from '../../src/report/reporter.ts';
 import { expectInert, HOSTILE, MARKER } from '../support/hostile.ts';
 import { makeFolder } from '../support/files.ts';
 import { readOutputs } from '../support/runner.ts';
+
+const hookOf = (t: string) => ({
+  hook: t,
+  function: t,
+  status: t,
+  expiresAt: t,
+  timeoutAction: t,
+});
 
 const causeOf = (t: string): Cause => ({
   code: 'unknown',
@@ -48,6 +57,16 @@ const taskOf = (t: string, outcome: TaskResult['outcome']): TaskResult => ({
   causes: [],
   seconds: 1,
 });
+const targetGroupOf = (t: string): TargetGroupProgress => ({
+  targetGroup: t,
+  targets: 2,
+  healthy: 1,
+  unhealthy: 1,
+  draining: 1,
+  deregistrationDelay: 1,
+  interval: 1,
+  healthyThreshold: 1,
+});
 const layersOf = (t: string) => [
   { id: t, current: 1, total: 2, state: 'pushing' as const },
   { id: t, current: 1, total: 2, state: 'exists' as const },
@@ -63,7 +82,17 @@ const SAMPLES: {
     {
       image: t,
       builds: true,
-      services: [{ cluster: t, service: t, from: t, to: t, changes: changesOf(t) }],
+      services: [
+        {
+          cluster: t,
+          service: t,
+          from: t,
+          to: t,
+          isExpress: true,
+          changes: changesOf(t),
+          after: [t],
+        },
+      ],
     },
   ],
   checked: (t) => [
@@ -102,6 +131,23 @@ const SAMPLES: {
   'register-skipped': (t) => [{ revision: t }],
   'register-retried': (t) => [{ family: t }],
   'rollout-started': (t) => [{ service: t, deployment: t, from: t, to: `new ${t}` }],
+  'after-ignored': (t) => [{ service: t, after: [t, t] }],
+  'service-waiting': (t) => [{ cluster: t, service: t, revision: t, after: [t, t] }],
+  'service-skipped': (t) =>
+    [[], [{ service: t, outcome: 'failed' as const }]].map((because) => ({
+      cluster: t,
+      service: t,
+      revision: t,
+      because,
+    })),
+  'left-deployed': (t) => [{ services: [{ cluster: t, service: t, revision: t }] }],
+  'wait-started': (t) => [{ services: [{ cluster: t, service: t, revision: t }], secondsLeft: 1 }],
+  'wait-ended': (t) =>
+    (['succeeded', 'failed', 'rolled-back', 'superseded'] as const).map((outcome) => ({
+      result: resultOf(t, outcome),
+      reason: t,
+      seconds: 1,
+    })),
   'watch-started': (t) => [{ services: [{ cluster: t, service: t, revision: t }], secondsLeft: 1 }],
   'rollout-unchanged': (t) => [{ service: t, revision: t }],
   error: (t) => {
@@ -117,9 +163,11 @@ const SAMPLES: {
       phase: t,
       stage: t,
       traffic: 1,
+      testTraffic: 1,
       waitsFor: undefined,
       waitsSince: t,
       waitsAtMost: 1,
+      targetGroups: [targetGroupOf(t)],
       draining: 0,
       counts: { desired: 1, running: 1, pending: 1, failed: 1, limit: 1, old: 1 },
       revisions: [true, false].map((isOurs) => ({
@@ -133,10 +181,41 @@ const SAMPLES: {
         pending: 1,
         failed: 1,
       })),
+      hooks: [hookOf(t), { ...hookOf(t), function: undefined }],
+      alarms: { armed: [t], fired: [t] },
     },
   ],
   'rollout-paused': (t) => [
-    { service: t, stage: t, hook: t, record: t, expiresAt: t, timeoutAction: t },
+    {
+      cluster: t,
+      service: t,
+      stage: t,
+      hook: t,
+      record: t,
+      expiresAt: t,
+      timeoutAction: t,
+      waiting: 2,
+      isAwaited: false,
+    },
+  ],
+  'rollout-continued': (t) => [{ service: t, hook: t }],
+  'rollout-hook': (t) =>
+    ['FAILED', t].map((status) => ({
+      service: t,
+      stage: t,
+      hook: t,
+      function: t,
+      target: `arn:aws:lambda:${t}`,
+      status,
+    })),
+  'rollout-testable': (t) => [
+    {
+      service: t,
+      headers: [
+        { name: t, value: t },
+        { name: t, value: undefined },
+      ],
+    },
   ],
   'service-event': (t) => [{ service: t, message: t, createdAt: t }],
   cause: (t) => [
@@ -274,12 +353,14 @@ const OUTPUTS: {
         taskDefinition: t,
         serving: t,
         runningByRevision: { [t]: 1 },
+        express: { endpoint: t, taskDefinition: t },
+        paused: { hook: t, stage: t, expiresAt: t },
         deployments: [
           {
             id: t,
             status: t,
             taskDefinition: t,
-            rolloutState: t,
+            rolloutState: 'IN_PROGRESS',
             desired: 1,
             running: 1,
             pending: 1,
@@ -288,11 +369,30 @@ const OUTPUTS: {
             image: t,
             tag: t,
             commit: t,
-            serviceDeployment: { status: t, stage: t, failures: 1, threshold: 1, pausedBy: t },
+            serviceDeployment: {
+              status: 'IN_PROGRESS',
+              stage: t,
+              failures: 1,
+              threshold: 1,
+              traffic: 1,
+              testTraffic: 1,
+              pausedBy: t,
+              hooks: [hookOf(t), { ...hookOf(t), function: undefined }],
+              alarms: { armed: [t], fired: [t] },
+            },
           },
         ],
         tasks: [
           { id: t, taskDefinition: t, lastStatus: t, health: t, since: null, stoppedReason: t },
+        ],
+        targetGroups: [
+          {
+            name: t,
+            arn: t,
+            healthCheck: t,
+            counts: { [t]: 1 },
+            targets: [{ task: t, target: t, zone: t, state: t, reason: t, description: t }],
+          },
         ],
         events: [{ createdAt: null, message: t }],
       },
@@ -315,6 +415,7 @@ const OUTPUTS: {
         pausedAt: t,
       },
       causes,
+      targetGroups: [targetGroupOf(t)],
       events: [t],
     })),
   }),

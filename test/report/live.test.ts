@@ -101,7 +101,34 @@ const built: readonly (readonly [number, Event])[] = [
   [45, watching('api')],
 ];
 
+const named = (service: string) => ({ cluster: 'backend', service, revision: 'app:2' });
+
 const VIEWS: Readonly<Record<string, readonly [RunState, number]>> = {
+  'the deployment of someone else, whose end is awaited': [
+    stateOf(
+      [0, { kind: 'wait-started', services: [named('api')], secondsLeft: 1800 }],
+      [1, progress({ running: 1 })],
+    ),
+    5,
+  ],
+  'services that wait, and one that was skipped': [
+    stateOf(
+      [0, { kind: 'service-waiting', ...named('worker'), after: ['api'] }],
+      [0, { kind: 'service-waiting', ...named('mailer'), after: ['worker', 'api'] }],
+      [0, { kind: 'service-waiting', ...named('cron'), after: ['web'] }],
+      [0, watching('api')],
+      [3, progress({ running: 1 })],
+      [
+        4,
+        {
+          kind: 'service-skipped',
+          ...named('cron'),
+          because: [{ service: 'web', outcome: 'failed' }],
+        },
+      ],
+    ),
+    5,
+  ],
   'a command before the build': [
     stateOf(
       [0, { kind: 'before-started', command: 'npm run build' }],

@@ -28,6 +28,7 @@ const SETTINGS: RolloutSettings = {
   force: false,
   noWait: false,
   detachOnInterrupt: false,
+  until: 'finished',
 };
 
 /** Answers a call in place of AWS and returns true; `carryOut` lets AWS act on it all the same. */

@@ -141,7 +141,8 @@ describe('blue/green', () => {
       ['PRE_SCALE_UP', 0, 0, 0, 100],
       ['POST_SCALE_UP', 2, 0, 0, 100],
       ['POST_TEST_TRAFFIC_SHIFT', 2, 100, 0, 100],
-      ['PRE_PRODUCTION_TRAFFIC_SHIFT', 2, 100, 0, 100],
+      // A stage of hooks only: the record stays at the one before it.
+      ['POST_TEST_TRAFFIC_SHIFT', 2, 100, 0, 100],
       ['POST_PRODUCTION_TRAFFIC_SHIFT', 2, 100, 100, 0],
     ]);
     await serviceDeployment(world, primary, 'SUCCESSFUL');
@@ -283,6 +284,38 @@ describe('a Lambda hook', () => {
       'has reached a steady state.',
     ]);
   });
+});
+
+describe('reasons of ECS', () => {
+  test.each([
+    ['hook-role', /PRE_SCALE_UP lifecycle hook\(s\) failed\. ECS was unable to assume role arn:/],
+    ['hook-unreachable', /ECS was unable to invoke hook target arn:\S+:PRE_SCALE_UP due to /],
+    ['hook-unparsable', /unable to parse the response from arn:\S+:PRE_SCALE_UP due to HookStatus/],
+    [
+      'invalid-network',
+      /rolled back because of invalid networking configuration\. Both targetGroup/,
+    ],
+  ] as const)('%s', async (name, reason) => {
+    const lifecycleHooks = lambdaHooks(['PRE_SCALE_UP']);
+    const world = await strategyWorld({ lifecycleHooks }, { faults: [{ name }] });
+    const primary = await deploy(world, 'v2');
+    const record = await serviceDeployment(world, primary, 'ROLLBACK_SUCCESSFUL');
+    expect(record.statusReason).toMatch(reason);
+    expect(isBack(await describeService(world))).toBe(true);
+  });
+});
+
+test('a service behind VPC Lattice keeps its members, which each deployment shows', async () => {
+  const vpcLatticeConfigurations = [
+    {
+      roleArn: 'arn:aws:iam::111122223333:role/lattice',
+      targetGroupArn: 'arn:aws:vpc-lattice:ap-northeast-2:111122223333:targetgroup/tg-1',
+      portName: 'http',
+    },
+  ];
+  const world = await startWorld({ service: { vpcLatticeConfigurations } });
+  const { deployments } = await describeService(world);
+  expect(deployments?.[0]?.vpcLatticeConfigurations).toEqual(vpcLatticeConfigurations);
 });
 
 describe('a pause hook', () => {

@@ -1,4 +1,10 @@
-import type { Deployment, DeploymentSettings, RolloutRecord, Service } from '../../src/core/ecs.ts';
+import type {
+  Deployment,
+  DeploymentSettings,
+  RolloutRecord,
+  Service,
+  StageHook,
+} from '../../src/core/ecs.ts';
 
 /** Server times of the deployments 1 to 3, an hour apart. */
 const TIMES = [0, 0, 1, 2].map((hour) => new Date(Date.UTC(2026, 0, 1, hour)));
@@ -33,6 +39,8 @@ export const settings = (more: Partial<DeploymentSettings> = {}): DeploymentSett
   maximumPercent: 200,
   strategy: 'ROLLING',
   bakeMinutes: 0,
+  shift: { waits: 0, minutes: 0 },
+  pauses: [],
   hasAlarms: false,
   hasBreaker: false,
   breakerRollsBack: false,
@@ -55,14 +63,18 @@ export const service = (
   deployments,
   events: [],
   controller: 'ECS',
+  isExpress: false,
   launchType: 'FARGATE',
   capacityProviders: [],
   isDaemon: false,
   loadBalancers: [],
   registries: [],
   portNames: [],
+  testHeaders: [],
   volumes: [],
   hasNetwork: false,
+  securityGroups: [],
+  gracePeriod: 0,
   settings: settings(),
   currentRollout: undefined,
   ...more,
@@ -75,12 +87,26 @@ export const record = (status: string, more: Partial<RolloutRecord> = {}): Rollo
   status,
   reason: '',
   createdAt: timeOf(2),
+  updatedAt: undefined,
   stage: undefined,
   traffic: undefined,
+  oldTraffic: undefined,
+  testTraffic: undefined,
   breaker: undefined,
   alarms: [],
-  paused: undefined,
+  armedAlarms: [],
+  hooks: [],
   rollbackReason: '',
+  ...more,
+});
+
+/** A pause hook that waits, unless given otherwise. */
+export const pauseHook = (id: string, more: Partial<StageHook> = {}): StageHook => ({
+  id,
+  target: undefined,
+  status: 'AWAITING_ACTION',
+  expiresAt: undefined,
+  timeoutAction: undefined,
   ...more,
 });
 

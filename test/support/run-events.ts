@@ -12,9 +12,11 @@ export function progress(more: Partial<RolloutCounts & Progress> = {}): Progress
     phase: 'in-progress',
     stage: undefined,
     traffic: undefined,
+    testTraffic: undefined,
     waitsFor: undefined,
     waitsSince: undefined,
     waitsAtMost: undefined,
+    targetGroups: [],
     draining: 0,
     counts: { desired, running, pending, failed, limit, old },
     revisions: [
@@ -41,6 +43,8 @@ export function progress(more: Partial<RolloutCounts & Progress> = {}): Progress
             },
           ]),
     ],
+    hooks: [],
+    alarms: { armed: [], fired: [] },
     ...event,
   };
 }

@@ -73,7 +73,8 @@ export interface WorldOptions {
   readonly registry?: SandboxOptions['registry'];
 }
 
-const READS = /^(ecr|ecs|logs|sts|secretsmanager|ssm):(Describe|List|Get|Batch(Get|Check))/;
+const READS =
+  /^(ecr|ecs|elasticloadbalancing|logs|sts|secretsmanager|ssm):(Describe|List|Get|Batch(Get|Check))|^sts:/;
 
 /** Creates a project, a sandbox and a stand-in for Docker, which exist until the test ends. */
 export async function makeWorld(options: WorldOptions = {}): Promise<World> {
@@ -152,10 +153,11 @@ export async function addService(
   { ecs }: World,
   serviceName: string,
   taskDefinition = 'hyeon9mak-task-dev:1',
+  cluster = 'backend',
 ): Promise<void> {
   await ecs.send(
     new CreateServiceCommand({
-      cluster: 'backend',
+      cluster,
       serviceName,
       taskDefinition,
       desiredCount: 1,

@@ -1,9 +1,11 @@
 import type { Operation } from '../wire.ts';
 import { awsFault } from '../wire.ts';
 import { beginDeployment, requestRollback } from './deployments.ts';
+import { expressView, updateExpress } from './express.ts';
 import { continueDeployment } from './hooks.ts';
 import { runTask } from './run-task.ts';
 import { makeService, updateService } from './services.ts';
+import { createClusterIn } from './start-world.ts';
 import type { Tag } from './definition.ts';
 import type { Cluster, Service, ServiceDeployment, Simulation, Task } from './state.ts';
 import {
@@ -39,6 +41,11 @@ const invalid = (message: string): Error => awsFault('InvalidParameterException'
 
 /** The ECS API operations by name. */
 export const ECS_OPERATIONS: Readonly<Record<string, EcsOperation>> = {
+  CreateCluster: (simulation, { clusterName: name = 'default' }) => {
+    const cluster = simulation.clusters.get(name) ?? createClusterIn(simulation, name);
+    return { cluster: clusterView(cluster, false) };
+  },
+
   ListClusters: (simulation, input) => {
     const arns = [...simulation.clusters.values()].map(({ arn }) => arn);
     const { items, nextToken } = page(arns, input);
@@ -137,6 +144,14 @@ export const ECS_OPERATIONS: Readonly<Record<string, EcsOperation>> = {
     const service = updateService(simulation, input);
     return { service: serviceView(simulation, service, false) };
   },
+
+  DescribeExpressGatewayService: (simulation, input) => ({
+    service: expressView(simulation, input),
+  }),
+
+  UpdateExpressGatewayService: (simulation, input) => ({
+    service: updateExpress(simulation, input),
+  }),
 
   DeleteService: (simulation, input) => {
     const service = findService(simulation, input);

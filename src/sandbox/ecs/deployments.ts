@@ -47,6 +47,7 @@ export function makeDeployment(
     number,
     definition,
     settings,
+    targetGroup: settings.loadBalancers[0]?.targetGroupArn,
     ...unstarted(simulation, settings.desiredCount),
     rolloutState: 'IN_PROGRESS',
     rolloutStateReason: `ECS deployment ecs-svc/${number} in progress.`,
@@ -86,12 +87,13 @@ export function beginDeployment(
   const sources = service.deployments
     .filter((source) => source !== deployment)
     .map((source) => revisionCounts(simulation, service, source));
+  deployment.targetGroup = nextTargetGroup(service, deployment);
   makePrimary(service, deployment);
   service.steady = false;
   addRevision(simulation, service, deployment);
   const record = makeServiceDeployment(simulation, service, deployment, sources);
   service.serviceDeployments = [record, ...service.serviceDeployments];
-  chooseCourse(service, record);
+  chooseCourse(simulation, service, record);
   wakeAfter(simulation, SECONDS.firstTask);
   simulation.after(SECONDS.recordStarts, () => {
     if (record.status !== 'PENDING') return;
@@ -100,11 +102,23 @@ export function beginDeployment(
   });
 }
 
-function chooseCourse(service: Service, record: ServiceDeployment): void {
+/** Blue and green take turns: a deployment that shifts traffic gets the group that does not serve. */
+function nextTargetGroup({ lastCompleted }: Service, { settings }: Deployment): string | undefined {
+  const [balancer] = settings.loadBalancers;
+  const other = balancer?.advancedConfiguration?.alternateTargetGroupArn;
+  const isTaken = lastCompleted?.targetGroup === balancer?.targetGroupArn;
+  return other !== undefined && isTaken ? other : balancer?.targetGroupArn;
+}
+
+function chooseCourse(
+  { quickStages, now }: Simulation,
+  service: Service,
+  record: ServiceDeployment,
+): void {
   const { configuration, target } = record;
-  const steps = planLifecycle(service.settings, record.sources.length);
+  const steps = planLifecycle(service.settings, record.sources.length, quickStages);
   if (steps.length > 0) {
-    record.lifecycle = { steps, position: -1, elapsed: true };
+    record.lifecycle = { steps, position: -1, elapsed: true, enteredAt: now() };
     target.startAfter = Number.POSITIVE_INFINITY;
   }
   const { enable, sourceServiceRevisionCleanup } = configuration.earlySuccessCriteria ?? {};
@@ -314,11 +328,13 @@ function rollBack(
       ...candidate.settings,
       desiredCount,
     });
+    restored.targetGroup = candidate.targetGroup;
     addRevision(simulation, service, restored);
   } else {
     Object.assign(candidate, unstarted(simulation, desiredCount));
   }
   makePrimary(service, restored);
+  if (service.express?.told === record.target) service.express = { told: restored };
   setRolloutState(
     simulation,
     restored,

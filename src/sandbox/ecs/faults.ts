@@ -1,4 +1,5 @@
 import type { ContainerDefinition, TaskDefinition } from './definition.ts';
+import type { TargetCourse } from './target-group.ts';
 
 /** The affected task, for the text of a fault. */
 export interface Victim {
@@ -53,8 +54,10 @@ export type Strike =
       readonly reason?: string;
       readonly log: readonly string[];
     }
-  /** The health check of the containers or of the load balancer never succeeds. */
-  | { readonly at: 'container-health' | 'target-health' }
+  /** The health check of the containers never succeeds. */
+  | { readonly at: 'container-health' }
+  /** The health check of the load balancer fails until the application is ready. */
+  | ({ readonly at: 'target-health' } & TargetCourse)
   /** The task is interrupted `seconds` after its start. */
   | {
       readonly at: 'interruption';
@@ -64,8 +67,10 @@ export type Strike =
     }
   /** An alarm of the deployment fires `seconds` after the beginning of its bake time. */
   | { readonly at: 'alarm'; readonly seconds: number }
-  /** A Lambda hook of the deployment returns FAILED. */
-  | { readonly at: 'hook' }
+  /** A Lambda hook of the deployment fails; `reason` follows the stage. */
+  | { readonly at: 'hook'; readonly reason: (target: string) => string }
+  /** ECS cannot shift the traffic; `reason` is the whole reason. */
+  | { readonly at: 'traffic-shift'; readonly reason: string }
   /** The scheduler stops after this many failures, and the circuit breaker does not trip. */
   | { readonly at: 'scheduler'; readonly failures: number };
 
@@ -87,6 +92,23 @@ const MIGRATION_FAILURE = [
   'PG::UndefinedTable: ERROR:  relation "users" does not exist',
   'rake aborted!',
 ];
+
+type TargetStrike = Extract<Strike, { readonly at: 'target-health' }>;
+
+function failsChecks(
+  reason: string,
+  description: string,
+  readyAfter = Number.POSITIVE_INFINITY,
+): TargetStrike {
+  return { at: 'target-health', readyAfter, failure: { reason, description } };
+}
+
+function answers(code: number): TargetStrike {
+  return failsChecks(
+    'Target.ResponseCodeMismatch',
+    `Health checks failed with these codes: [${code}]`,
+  );
+}
 
 const DEFINITIONS = {
   'command-fails': {
@@ -198,8 +220,26 @@ const DEFINITIONS = {
   unhealthy: {
     strike: { at: 'container-health' },
   },
-  'load-balancer-unhealthy': {
-    strike: { at: 'target-health' },
+  'load-balancer-unhealthy': { strike: answers(502) },
+  'target-401': { strike: answers(401) },
+  'target-404': { strike: answers(404) },
+  'target-302': { strike: answers(302) },
+  'target-timeout': { strike: failsChecks('Target.Timeout', 'Request timed out') },
+  'target-refused': { strike: failsChecks('Target.FailedHealthChecks', 'Health checks failed') },
+  'slow-start': {
+    strike: failsChecks('Target.FailedHealthChecks', 'Health checks failed', 45),
+  },
+  'zone-not-enabled': {
+    strike: failsChecks(
+      'Target.NotInUse',
+      'Target is in an Availability Zone that is not enabled for the load balancer',
+    ),
+  },
+  'no-listener-rule': {
+    strike: failsChecks(
+      'Target.NotInUse',
+      'Target group is not configured to receive traffic from the load balancer',
+    ),
   },
   'no-capacity': {
     strike: {
@@ -372,7 +412,38 @@ const DEFINITIONS = {
     strike: { at: 'alarm', seconds: 30 },
   },
   'hook-failed': {
-    strike: { at: 'hook' },
+    strike: {
+      at: 'hook',
+      reason: (target) => `Lifecycle hook target ${target} returned FAILED status.`,
+    },
+  },
+  'hook-role': {
+    strike: {
+      at: 'hook',
+      reason: () => 'ECS was unable to assume role arn:aws:iam::111122223333:role/hooks.',
+    },
+  },
+  'hook-unreachable': {
+    strike: {
+      at: 'hook',
+      reason: (target) =>
+        `ECS was unable to invoke hook target ${target} due to ResourceNotFoundException.`,
+    },
+  },
+  'hook-unparsable': {
+    strike: {
+      at: 'hook',
+      reason: (target) =>
+        `ECS was unable to parse the response from ${target} due to HookStatus must not be null`,
+    },
+  },
+  'invalid-network': {
+    strike: {
+      at: 'traffic-shift',
+      reason:
+        'Service deployment rolled back because of invalid networking configuration. Both targetGroup and ' +
+        'alternateTargetGroup must be associated with the productionListenerRule or testListenerRule.',
+    },
   },
 } satisfies Readonly<Record<string, FaultDefinition>>;
 

@@ -57,12 +57,13 @@ function answer(
   run: HookRun,
 ): void {
   if (!isOpen(run)) return;
-  if (strikeAt(simulation.faults, record.target.definition, 'hook') === undefined) {
+  const strike = strikeAt(simulation.faults, record.target.definition, 'hook');
+  if (strike === undefined) {
     run.status = 'SUCCEEDED';
     return;
   }
   run.status = 'FAILED';
-  const why = `Lifecycle hook target ${run.targetArn ?? ''} returned FAILED status.`;
+  const why = strike.reason(run.targetArn ?? '');
   failByHook(simulation, service, record, `${rolledBack(run)} lifecycle hook(s) failed. ${why}`);
 }
 

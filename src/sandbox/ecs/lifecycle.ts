@@ -1,4 +1,4 @@
-import { triggerAlarm } from './deployments.ts';
+import { failByHook, triggerAlarm } from './deployments.ts';
 import { strikeAt } from './faults.ts';
 import { startHooks } from './hooks.ts';
 import type { Lifecycle, LifecycleStep, Service, ServiceDeployment, Simulation } from './state.ts';
@@ -30,10 +30,15 @@ function enterStep(
 ): void {
   lifecycle.position += 1;
   lifecycle.elapsed = false;
+  lifecycle.enteredAt = simulation.now();
   record.updatedAt = simulation.now();
   simulation.after(seconds, () => {
     lifecycle.elapsed = true;
   });
+  if (stage === 'TEST_TRAFFIC_SHIFT') {
+    const strike = strikeAt(simulation.faults, record.target.definition, 'traffic-shift');
+    if (strike !== undefined) return failByHook(simulation, service, record, strike.reason);
+  }
   startHooks(simulation, service, record, stage);
   if (stage === 'SCALE_UP') record.target.startAfter = simulation.now();
   if (stage === 'BAKE_TIME') watchAlarms(simulation, service, record, seconds);

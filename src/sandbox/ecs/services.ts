@@ -58,6 +58,7 @@ export function makeService(simulation: Simulation, cluster: Cluster, input: Inp
     revisions: new Map(),
     steady: true,
   };
+  if (settings['resourceManagementType'] === 'ECS') service.express = { told: primaryOf(service) };
   cluster.services.set(name, service);
   return service;
 }
@@ -72,6 +73,9 @@ const DEPLOYING_MEMBERS = [
   'volumeConfigurations',
   'vpcLatticeConfigurations',
 ];
+
+/** Deployments that a service can have, those included whose tasks have not ended. */
+const MOST_DEPLOYMENTS = 5;
 
 /** Updates a service; starts a deployment if the change requires one. */
 export function updateService(simulation: Simulation, input: Input): Service {
@@ -104,6 +108,12 @@ export function updateService(simulation: Simulation, input: Input): Service {
     DEPLOYING_MEMBERS.some(
       (member) => !isEqual(settings[member] ?? [], service.settings[member] ?? []),
     );
+  if (deploys && service.deployments.length >= MOST_DEPLOYMENTS) {
+    throw awsFault(
+      'InvalidParameterException',
+      `${MOST_DEPLOYMENTS} active deployments exist, unable to create new deployment.`,
+    );
+  }
   service.settings = settings;
   if (deploys) {
     beginDeployment(simulation, service, makeDeployment(simulation, definition, settings));

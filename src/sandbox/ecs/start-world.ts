@@ -5,8 +5,9 @@ import {
   makeServiceDeployment,
   tripBreaker,
 } from './deployments.ts';
+import { toldBefore } from './express.ts';
 import { makeService } from './services.ts';
-import type { Simulation } from './state.ts';
+import type { Cluster, Simulation } from './state.ts';
 import { announce } from './events.ts';
 import { ecsArn, findCluster, primaryOf } from './lookups.ts';
 import { architectureOf, findTaskDefinition } from './task-definitions.ts';
@@ -16,14 +17,17 @@ const DAY_SECONDS = 86_400;
 const ROLLOUT_SECONDS = 94;
 
 /** Creates an empty cluster. */
-export function createClusterIn(simulation: Simulation, name: string): void {
+export function createClusterIn(simulation: Simulation, name: string): Cluster {
   const arn = ecsArn(simulation, `cluster/${name}`);
-  simulation.clusters.set(name, { name, arn, services: new Map(), runs: [] });
+  const cluster: Cluster = { name, arn, services: new Map(), runs: [] };
+  simulation.clusters.set(name, cluster);
+  return cluster;
 }
 
 /**
  * Creates a service with running tasks whose only deployment was completed a day ago, or failed,
- * so that there is nothing to roll back to.
+ * so that there is nothing to roll back to. `expressRevision` names the revision that Express Mode
+ * was told last, where the service has been changed outside of it.
  */
 export async function createOldService(
   simulation: Simulation,
@@ -34,7 +38,11 @@ export async function createOldService(
   simulation.enter(() => {
     const begun = secondsAgo(simulation, DAY_SECONDS);
     const done = secondsAgo(simulation, DAY_SECONDS - ROLLOUT_SECONDS);
-    const service = makeService(begun, findCluster(simulation, input['cluster']), input);
+    const { expressRevision, ...members } = input;
+    const service = makeService(begun, findCluster(simulation, input['cluster']), members);
+    if (expressRevision !== undefined) {
+      service.express = { told: toldBefore(begun, service, expressRevision) };
+    }
     const deployment = primaryOf(service);
     addRevision(begun, service, deployment);
     const record = {

@@ -33,10 +33,11 @@ export function bakeSeconds({ bakeTimeInMinutes = 0, alarms }: DeploymentConfigu
   return alarms?.enable === true ? ALARM_BAKE_SECONDS : 0;
 }
 
-/** The steps of a deployment; none for ROLLING. */
+/** The steps of a deployment; none for ROLLING. Where they are quick, they last as long as bake times. */
 export function planLifecycle(
   { deploymentConfiguration, loadBalancers }: ServiceSettings,
   sourceCount: number,
+  isQuick: boolean,
 ): readonly LifecycleStep[] {
   if (!shiftsTraffic(deploymentConfiguration)) return [];
   const hasTestTraffic = loadBalancers.some(
@@ -45,7 +46,7 @@ export function planLifecycle(
   const testWeight = hasTestTraffic ? 100 : 0;
   const step = (stage: LifecycleStage, test: number, production: number, bake = 0) => ({
     stage,
-    seconds: SECONDS[stage] + bake,
+    seconds: (isQuick ? 0 : SECONDS[stage]) + bake,
     testWeight: test,
     productionWeight: production,
   });

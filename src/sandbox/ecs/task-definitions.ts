@@ -1,3 +1,4 @@
+import { brokenRules } from '../../core/definition-rules.ts';
 import { awsFault } from '../wire.ts';
 import type { ContainerDefinition, Tag, TaskDefinition, TaskDefinitionBody } from './definition.ts';
 import type { Simulation } from './state.ts';
@@ -10,8 +11,7 @@ export function registerTaskDefinition(
   original = false,
 ): TaskDefinition {
   const { tags, ...rest } = input;
-  if (Array.isArray(tags) && tags.length === 0) throw clientFault('Tags can not be empty.');
-  const body = normalise(validate(rest as unknown as TaskDefinitionBody));
+  const body = normalise(validate(rest as unknown as TaskDefinitionBody, tags));
   const revisions = simulation.families.get(body.family) ?? [];
   const revision = revisions.length + 1;
   const definition: TaskDefinition = {
@@ -75,16 +75,9 @@ function clientFault(message: string): Error {
   return awsFault('ClientException', message);
 }
 
-function validate(body: TaskDefinitionBody): TaskDefinitionBody {
-  if (!/^[\w-]{1,255}$/.test(body.family ?? '')) {
-    throw clientFault('Family contains invalid characters.');
-  }
-  const containers = body.containerDefinitions ?? [];
-  if (containers.length === 0) throw clientFault('Container list cannot be empty.');
-  for (const container of containers) validateContainer(body, container);
-  if (containers.every(({ essential }) => essential === false)) {
-    throw clientFault("Task definition doesn't have any essential container.");
-  }
+function validate(body: TaskDefinitionBody, tags: unknown): TaskDefinitionBody {
+  const rule = brokenRules({ ...body, tags }).find(({ isCertain }) => isCertain);
+  if (rule !== undefined) throw awsFault(rule.exception, rule.text);
   for (const role of [body.executionRoleArn, body.taskRoleArn]) {
     const isWrong = role?.startsWith('arn:') && !/^arn:[\w-]+:iam::\d{12}:role\/.+/.test(role);
     if (role === '' || isWrong) {
@@ -94,59 +87,6 @@ function validate(body: TaskDefinitionBody): TaskDefinitionBody {
   if (isFargate(body)) validateFargate(body);
   return body;
 }
-
-function validateContainer(body: TaskDefinitionBody, container: ContainerDefinition): void {
-  if (!container.name) throw clientFault('Container.name should not be null or empty.');
-  if (!container.image) throw clientFault('Container.image should not be null or empty.');
-  if (!container.memory && !container.memoryReservation && !body.memory) {
-    throw clientFault(
-      `Invalid setting for container '${container.name}'. ` +
-        "At least one of 'memory' or 'memoryReservation' must be specified.",
-    );
-  }
-  validateSecrets(container);
-  for (const { hostPort, containerPort, name } of container.portMappings ?? []) {
-    if (name === '') throw clientFault('Port mapping name should not be empty.');
-    if (body.networkMode === 'awsvpc' && hostPort && hostPort !== containerPort) {
-      throw clientFault(
-        'When networkMode=awsvpc, the host ports and container ports in port mappings must match.',
-      );
-    }
-  }
-  for (const { containerName, condition } of container.dependsOn ?? []) {
-    const dependency = body.containerDefinitions.find(({ name }) => name === containerName);
-    if (dependency === undefined) {
-      throw clientFault(
-        `Cannot depend on container + '${containerName}' because it does not exist`,
-      );
-    }
-    if (condition === 'HEALTHY' && dependency.healthCheck === undefined) {
-      throw clientFault(
-        'A dependency container with HEALTHY condition must have health check configured',
-      );
-    }
-  }
-  const { logDriver, options } = container.logConfiguration ?? {};
-  if (logDriver === 'awslogs' && !(options?.['awslogs-group'] && options['awslogs-region'])) {
-    throw clientFault('Log driver awslogs requires options: awslogs-region, awslogs-group');
-  }
-}
-
-function validateSecrets({ environment, secrets }: ContainerDefinition): void {
-  const names = (secrets ?? []).map(({ name }) => name);
-  const twice = names.find((name, index) => names.indexOf(name) !== index);
-  if (twice !== undefined) {
-    throw clientFault(`Duplicate secret names found: ${twice}. Each secret name must be unique.`);
-  }
-  const shared = (environment ?? []).find(({ name }) => names.includes(name));
-  if (shared === undefined) return;
-  throw clientFault(
-    'The secret name must be unique and not shared with any new or existing environment ' +
-      `variables set on the container, such as '${shared.name}'.`,
-  );
-}
-
-const FARGATE_LOG_DRIVERS = ['awslogs', 'splunk', 'awsfirelens'];
 
 function validateFargate(body: TaskDefinitionBody): void {
   if (!body.cpu) throw clientFault("Fargate requires that 'cpu' be defined at the task level.");
@@ -174,17 +114,6 @@ function validateFargate(body: TaskDefinitionBody): void {
     );
   }
   for (const container of body.containerDefinitions) {
-    const driver = container.logConfiguration?.logDriver;
-    if (driver !== undefined && !FARGATE_LOG_DRIVERS.includes(driver)) {
-      throw clientFault(
-        `${driver} is not a valid log driver. Must be one of [${FARGATE_LOG_DRIVERS.join(',')}]`,
-      );
-    }
-    if ((container.stopTimeout ?? 0) > 120) {
-      throw clientFault(
-        'Tasks using the Fargate launch type must have a container stop timeout of less than 120 seconds.',
-      );
-    }
     const need = executionRoleNeed(container);
     if (need !== undefined && !body.executionRoleArn) {
       throw clientFault(

@@ -1,12 +1,13 @@
 import { breakerThreshold, revisionCounts } from './deployments.ts';
 import { overrideOf } from './containers.ts';
-import { presentStep } from './lifecycle.ts';
 import type {
   Cluster,
   Container,
   Deployment,
   HealthStatus,
   HookRun,
+  Lifecycle,
+  LifecycleStage,
   Service,
   ServiceDeployment,
   ServiceRevision,
@@ -58,6 +59,7 @@ export function serviceView(simulation: Simulation, service: Service, withTags: 
     ...settings,
     serviceConnectConfiguration: undefined,
     volumeConfigurations: undefined,
+    vpcLatticeConfigurations: undefined,
     ...platformOf(settings),
     serviceArn: service.arn,
     serviceName: service.name,
@@ -96,6 +98,7 @@ function deploymentView(service: Service, deployment: Deployment): unknown {
     networkConfiguration: settings.networkConfiguration,
     serviceConnectConfiguration: settings.serviceConnectConfiguration,
     volumeConfigurations: settings.volumeConfigurations,
+    vpcLatticeConfigurations: settings['vpcLatticeConfigurations'],
     rolloutState: deployment.rolloutState,
     rolloutStateReason: deployment.rolloutStateReason,
   };
@@ -115,7 +118,7 @@ export function taskView(service: Service, task: Task): unknown {
   return {
     attachments: attachmentsOf(task),
     attributes: [{ name: 'ecs.cpu-architecture', value: architecture(body.runtimePlatform) }],
-    availabilityZone: `${service.arn.split(':')[3]}a`,
+    availabilityZone: zoneOf(service, task),
     clusterArn: service.cluster.arn,
     connectivity: task.connectivityAt === undefined ? undefined : 'CONNECTED',
     connectivityAt: task.connectivityAt,
@@ -195,7 +198,14 @@ function attachmentId({ id }: Task): string {
   return `${id.slice(0, 8)}-${id.slice(8, 12)}-4000-8000-${id.slice(20)}`;
 }
 
-function addressOf({ id }: Task): string {
+/** The Availability Zone of a task: one that the load balancer lacks, or one that it has. */
+export function zoneOf({ arn }: Pick<Service, 'arn'>, { target }: Task): string {
+  const isElsewhere = /Availability Zone/.test(target.failure.description);
+  return `${arn.split(':')[3]}${isElsewhere ? 'c' : 'a'}`;
+}
+
+/** The private address of a task. */
+export function addressOf({ id }: Task): string {
   const byte = (start: number): number => Number.parseInt(id.slice(start, start + 2), 16);
   return `10.0.${byte(0)}.${Math.max(4, byte(2))}`;
 }
@@ -260,7 +270,7 @@ export function serviceDeploymentView(
     record,
   );
   const counts = record.final?.counts ?? revisionCounts(simulation, service, record.target);
-  const [weights, oldWeights] = trafficWeights(record);
+  const [weights, oldWeights] = trafficWeights(simulation, record);
   const serving = revisionArn(simulation, service, record.predecessor?.number ?? '');
   const { configuration, lifecycle, hooks } = record;
   return {
@@ -272,7 +282,7 @@ export function serviceDeploymentView(
       ...(source.arn === serving ? oldWeights : NO_TRAFFIC),
     })),
     targetServiceRevision: { ...counts, ...weights },
-    lifecycleStage: lifecycle && presentStep(lifecycle)?.stage,
+    lifecycleStage: lifecycle && reportedStage(lifecycle),
     lifecycleHookDetails: lifecycle && hooks.map(hookView),
     deploymentConfiguration: configuration,
     rollback: record.rollback && {
@@ -288,11 +298,22 @@ export function serviceDeploymentView(
 const NO_TRAFFIC = { requestedTestTrafficWeight: 0, requestedProductionTrafficWeight: 0 };
 const ALL_TRAFFIC = { ...NO_TRAFFIC, requestedProductionTrafficWeight: 100 };
 
+/** PRE_PRODUCTION_TRAFFIC_SHIFT is a stage of hooks only: ECS reports the one before it. */
+function reportedStage({ steps, position }: Lifecycle): LifecycleStage | undefined {
+  const stage = steps[position]?.stage;
+  return stage === 'PRE_PRODUCTION_TRAFFIC_SHIFT' ? steps[position - 1]?.stage : stage;
+}
+
 /** The traffic of the new revision and of the one before it. */
-function trafficWeights({ lifecycle, rollback }: ServiceDeployment) {
+function trafficWeights(
+  { weightLag, now }: Simulation,
+  { lifecycle, rollback }: ServiceDeployment,
+) {
   if (lifecycle === undefined) return [ALL_TRAFFIC, NO_TRAFFIC];
   if (rollback !== undefined) return [NO_TRAFFIC, ALL_TRAFFIC];
-  const { testWeight = 0, productionWeight = 0 } = presentStep(lifecycle) ?? {};
+  const isLate = now() < lifecycle.enteredAt + weightLag;
+  const step = lifecycle.steps[lifecycle.position - (isLate ? 1 : 0)];
+  const { testWeight = 0, productionWeight = 0 } = step ?? {};
   return [
     { requestedTestTrafficWeight: testWeight, requestedProductionTrafficWeight: productionWeight },
     { ...NO_TRAFFIC, requestedProductionTrafficWeight: 100 - productionWeight },
@@ -330,6 +351,7 @@ export function serviceRevisionView(service: Service, revision: ServiceRevision)
     taskDefinition: definition.arn,
     ...computeOf(settings),
     loadBalancers: settings.loadBalancers,
+    resolvedConfiguration: resolvedConfiguration(revision.deployment),
     networkConfiguration: settings.networkConfiguration,
     containerImages: definition.body.containerDefinitions.map(({ name, image }) => ({
       containerName: name,
@@ -339,6 +361,14 @@ export function serviceRevisionView(service: Service, revision: ServiceRevision)
     guardDutyEnabled: false,
     createdAt: revision.createdAt,
   };
+}
+
+/** The target group that a revision uses now, and the rule that leads there. */
+function resolvedConfiguration({ settings, targetGroup }: Deployment): unknown {
+  const [balancer] = settings.loadBalancers;
+  const productionListenerRule = balancer?.advancedConfiguration?.productionListenerRule;
+  if (productionListenerRule === undefined) return undefined;
+  return { loadBalancers: [{ targetGroupArn: targetGroup, productionListenerRule }] };
 }
 
 function totalCounts(service: Service): { readonly running: number; readonly pending: number } {

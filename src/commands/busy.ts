@@ -1,0 +1,36 @@
+import type { IfBusy } from '../core/busy.ts';
+import type { Plan } from '../plan/plan.ts';
+import { awaitDeployments } from '../rollout/idle.ts';
+import type { BusyService } from '../rollout/idle.ts';
+import type { RolloutSettings } from '../rollout/tools.ts';
+import type { Tools } from './connect.ts';
+
+type BusySettings = Pick<RolloutSettings, 'poll' | 'timeout' | 'maxFailures'> & {
+  readonly ifBusy: IfBusy;
+  readonly dryRun?: boolean;
+};
+
+/**
+ * Prepares a run; with `--if-busy wait` again, each time that deployments of others have ended, until
+ * none is in progress. One that cannot succeed any more is not awaited: it would hold up its own fix.
+ */
+export async function prepareOnceIdle<T extends { readonly planned: Plan }>(
+  tools: Tools,
+  settings: BusySettings,
+  prepare: () => Promise<T>,
+): Promise<T> {
+  const waits = settings.ifBusy === 'wait' && settings.dryRun !== true;
+  let start: number | undefined;
+  const hopeless = new Set<string>();
+  for (;;) {
+    const prepared = await prepare();
+    const busy = prepared.planned.services.flatMap((item): BusyService[] =>
+      item.busy === undefined || hopeless.has(item.busy.id)
+        ? []
+        : [{ service: item.service, definition: item.running.definition, busy: item.busy }],
+    );
+    if (!waits || busy.length === 0) return prepared;
+    start ??= performance.now();
+    for (const id of await awaitDeployments(tools, settings, busy, start)) hopeless.add(id);
+  }
+}

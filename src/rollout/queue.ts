@@ -1,0 +1,82 @@
+import type { Outcome, ServiceResult } from '../core/result.ts';
+import { shortName } from '../core/task-definition.ts';
+import { resultOf } from '../core/watch.ts';
+import type { Emit } from '../events.ts';
+import type { Move } from './tools.ts';
+
+/** Moves in the order that `after` gives. */
+export interface Queue {
+  /**
+   * Takes the moves whose predecessors have all succeeded. Those that no longer can become ready are
+   * skipped, and all of them once the run is `over`.
+   */
+  readonly takeReady: (isOver: boolean) => readonly Move[];
+  /** Notes how a move that was taken has ended. */
+  readonly end: (move: Move, result: ServiceResult) => void;
+  /** One result per move, in their order; tells what stays deployed although others were skipped. */
+  readonly results: () => readonly ServiceResult[];
+}
+
+/** Outcomes after which the next service is deployed. */
+const GOOD: ReadonlySet<Outcome> = new Set(['succeeded', 'unchanged']);
+
+/** Opens the queue, and tells which services wait. */
+export function openQueue(emit: Emit, moves: readonly Move[]): Queue {
+  const results = new Map<Move, ServiceResult>();
+  const waiting = new Set(moves);
+  const before = new Map(
+    moves.map((move) => [
+      move,
+      moves.filter(({ order }) => order !== undefined && move.order?.after.includes(order.id)),
+    ]),
+  );
+  const beforeOf = (move: Move) => before.get(move) ?? [];
+  const isGood = (move: Move) => GOOD.has(results.get(move)?.outcome ?? 'unknown');
+  /** What keeps a move from ever being ready. */
+  const obstaclesOf = (move: Move) =>
+    beforeOf(move).flatMap((item) => {
+      const outcome = results.get(item)?.outcome;
+      return outcome === undefined || GOOD.has(outcome)
+        ? []
+        : [{ service: item.service.name, outcome }];
+    });
+  const take = (isTaken: (move: Move) => boolean) => {
+    const taken = [...waiting].filter(isTaken);
+    for (const move of taken) waiting.delete(move);
+    return taken;
+  };
+  for (const move of moves) {
+    const after = beforeOf(move).map(({ service }) => service.name);
+    if (after.length > 0) emit({ kind: 'service-waiting', ...nameOf(move), after });
+  }
+  return {
+    takeReady: (isOver) => {
+      for (;;) {
+        const held = take((move) => isOver || obstaclesOf(move).length > 0);
+        if (held.length === 0) break;
+        for (const move of held) {
+          results.set(move, resultOf(move, 'skipped'));
+          emit({ kind: 'service-skipped', ...nameOf(move), because: obstaclesOf(move) });
+        }
+      }
+      return take((move) => beforeOf(move).every(isGood));
+    },
+    end: (move, result) => void results.set(move, result),
+    results: () => {
+      const ends = moves.map((move) => results.get(move) ?? resultOf(move, 'unknown'));
+      const left = moves.filter((move) => results.get(move)?.outcome === 'succeeded');
+      if (left.length > 0 && ends.some(({ outcome }) => outcome === 'skipped')) {
+        emit({ kind: 'left-deployed', services: left.map(nameOf) });
+      }
+      return ends;
+    },
+  };
+}
+
+function nameOf({ service, revision }: Move) {
+  return {
+    cluster: shortName(service.cluster),
+    service: service.name,
+    revision: shortName(revision),
+  };
+}

@@ -1,0 +1,27 @@
+import { awsErrorText } from '../aws/errors.ts';
+import type { Service } from '../core/ecs.ts';
+import { shortName } from '../core/task-definition.ts';
+import { EcsDeployError } from '../errors.ts';
+
+/**
+ * A refusal of UpdateService, explained where the service has as many deployments as ECS allows
+ * (docs/explanation/how-ecs-behaves.md#request-limits).
+ */
+export function explainRefusal(service: Service, error: unknown): unknown {
+  if (!/active deployments exist/.test(awsErrorText(error))) return error;
+  const { name, deployments, events } = service;
+  const cluster = shortName(service.cluster);
+  const active = deployments.map(
+    ({ taskDefinition, running }) => `${shortName(taskDefinition)} (${running} running)`,
+  );
+  const kept = events
+    .map(({ message }) => /reason (\d+) tasks? under protection/.exec(message)?.[1])
+    .find((count) => count !== undefined);
+  const why = kept === undefined ? '' : ` Scale-in protection keeps ${kept} old tasks running.`;
+  return new EcsDeployError({
+    code: 'aws-rejected',
+    message: `ECS starts no further deployment of "${name}": ${active.length} are not finished: ${active.join(', ')}.${why}`,
+    hint: `wait until their tasks have stopped, or remove the protection: aws ecs update-task-protection --cluster ${cluster} --no-protection-enabled --tasks $(aws ecs list-tasks --cluster ${cluster} --service-name ${name} --query 'taskArns[]' --output text)`,
+    cause: error,
+  });
+}

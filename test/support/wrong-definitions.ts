@@ -1,0 +1,394 @@
+import type { JsonObject } from '../../src/core/task-definition.ts';
+
+const LOG = {
+  logDriver: 'awslogs',
+  options: { 'awslogs-group': '/g', 'awslogs-region': 'r', 'awslogs-stream-prefix': 'p' },
+};
+
+/** A container that ECS takes. */
+export const CONTAINER: JsonObject = { name: 'app', image: 'shop:1', logConfiguration: LOG };
+
+const ROUTER = {
+  name: 'router',
+  image: 'router:1',
+  firelensConfiguration: { type: 'fluentbit' },
+};
+
+/** A definition for Fargate that ECS takes. */
+export const FARGATE: JsonObject = {
+  family: 'app',
+  networkMode: 'awsvpc',
+  requiresCompatibilities: ['FARGATE'],
+  cpu: '512',
+  memory: '1024',
+  executionRoleArn: 'arn:aws:iam::123456789012:role/ecsTaskExecutionRole',
+  containerDefinitions: [CONTAINER],
+};
+
+/** One for EC2 without a memory of the task. */
+export const EC2: JsonObject = {
+  family: 'app',
+  containerDefinitions: [{ name: 'app', image: 'shop:1', memory: 128 }],
+};
+
+const fargate = (change: JsonObject): JsonObject => ({ ...FARGATE, ...change });
+const container = (change: JsonObject): JsonObject =>
+  fargate({ containerDefinitions: [{ ...CONTAINER, ...change }] });
+const beside = (...others: readonly JsonObject[]): JsonObject =>
+  fargate({ containerDefinitions: [CONTAINER, ...others] });
+const ec2 = (change: JsonObject, top: JsonObject = {}): JsonObject => ({
+  ...EC2,
+  ...top,
+  containerDefinitions: [{ name: 'app', image: 'shop:1', memory: 128, ...change }],
+});
+const ports = (...portMappings: readonly JsonObject[]) => container({ portMappings });
+const health = (change: JsonObject) =>
+  container({ healthCheck: { command: ['CMD', 'true'], ...change } });
+const log = (options: JsonObject, logDriver = 'awslogs') =>
+  container({ logConfiguration: { logDriver, options: { ...LOG.options, ...options } } });
+const tags = (...list: readonly JsonObject[]) => fargate({ tags: list });
+const volumes = (...list: readonly JsonObject[]) => fargate({ volumes: list });
+const waits = (condition: string, other: JsonObject = {}) =>
+  fargate({
+    containerDefinitions: [
+      { ...CONTAINER, dependsOn: [{ containerName: 'init', condition }] },
+      { name: 'init', image: 'init:1', essential: false, ...other },
+    ],
+  });
+
+/** Definitions that ECS refuses, and the member that is wrong; one exception is not the usual one. */
+export const WRONG_DEFINITIONS: Readonly<
+  Record<string, readonly [definition: JsonObject, path: string, exception?: string]>
+> = {
+  'a family with a blank': [fargate({ family: 'a b' }), 'family'],
+  'no container': [fargate({ containerDefinitions: [] }), 'containerDefinitions'],
+  'eleven containers': [
+    fargate({
+      containerDefinitions: Array.from({ length: 11 }, (_, i) => ({ name: `c${i}`, image: 'a' })),
+    }),
+    'containerDefinitions',
+  ],
+  'no essential container': [container({ essential: false }), 'containerDefinitions'],
+  'more than 64 KiB': [
+    container({ environment: [{ name: 'A', value: 'x'.repeat(70_000) }] }),
+    'containerDefinitions',
+  ],
+  'a container without a name': [container({ name: '' }), 'containerDefinitions[0].name'],
+  'a container name with a blank': [container({ name: 'a b' }), 'containerDefinitions[0].name'],
+  'a container name of 256 characters': [
+    container({ name: 'a'.repeat(256) }),
+    'containerDefinitions[0].name',
+  ],
+  'two containers of one name': [beside(CONTAINER), 'containerDefinitions[1].name'],
+  'no image': [container({ image: '' }), 'containerDefinitions[0].image'],
+  'an image with a blank': [container({ image: 'shop:1 ' }), 'containerDefinitions[0].image'],
+  'an image with a variable': [container({ image: '$IMAGE:1' }), 'containerDefinitions[0].image'],
+  'an image with an odd tag': [container({ image: 'shop:!!' }), 'containerDefinitions[0].image'],
+  'an image without a tag after the colon': [
+    container({ image: 'shop:' }),
+    'containerDefinitions[0].image',
+  ],
+  'no memory on EC2': [ec2({ memory: undefined }), 'containerDefinitions[0].memory'],
+  'containers with more cpu than the task': [container({ cpu: 1024 }), 'cpu'],
+  'a container with more memory than the task': [
+    container({ memory: 2048, memoryReservation: 128 }),
+    'containerDefinitions[0].memory',
+  ],
+  'containers that reserve more memory than the task has': [
+    beside({ name: 'b', image: 'a', memoryReservation: 2000 }),
+    'memory',
+  ],
+  'a reservation above the limit': [
+    ec2({ memoryReservation: 256 }),
+    'containerDefinitions[0].memoryReservation',
+  ],
+  'port 70000': [
+    ports({ containerPort: 70_000 }),
+    'containerDefinitions[0].portMappings[0].containerPort',
+  ],
+  'a mapping without a port': [
+    ports({ protocol: 'tcp' }),
+    'containerDefinitions[0].portMappings[0].containerPort',
+  ],
+  'a host port of -1': [
+    ec2({ portMappings: [{ containerPort: 80, hostPort: -1 }] }),
+    'containerDefinitions[0].portMappings[0].hostPort',
+  ],
+  'a protocol that is neither tcp nor udp': [
+    ports({ containerPort: 80, protocol: 'http' }),
+    'containerDefinitions[0].portMappings[0].protocol',
+    'InvalidParameterException',
+  ],
+  'an empty port name': [
+    ports({ containerPort: 80, name: '' }),
+    'containerDefinitions[0].portMappings[0].name',
+  ],
+  'another host port in awsvpc': [
+    ports({ containerPort: 80, hostPort: 81 }),
+    'containerDefinitions[0].portMappings[0].hostPort',
+  ],
+  'one port twice in awsvpc': [
+    ports({ containerPort: 80 }, { containerPort: 80 }),
+    'containerDefinitions[0].portMappings[1].hostPort',
+  ],
+  'one host port twice on EC2': [
+    ec2({
+      portMappings: [
+        { containerPort: 80, hostPort: 8080 },
+        { containerPort: 81, hostPort: 8080 },
+      ],
+    }),
+    'containerDefinitions[0].portMappings[1].hostPort',
+  ],
+  'links in awsvpc': [container({ links: ['b'] }), 'containerDefinitions[0].links'],
+  'a hostname in awsvpc': [container({ hostname: 'h' }), 'containerDefinitions[0].hostname'],
+  'DNS servers in awsvpc': [
+    container({ dnsServers: ['10.0.0.2'] }),
+    'containerDefinitions[0].dnsServers',
+  ],
+  'DNS search domains in awsvpc': [
+    container({ dnsSearchDomains: ['a.b'] }),
+    'containerDefinitions[0].dnsSearchDomains',
+  ],
+  'extra hosts in awsvpc': [
+    container({ extraHosts: [{ hostname: 'h', ipAddress: '10.0.0.1' }] }),
+    'containerDefinitions[0].extraHosts',
+  ],
+  'privileged on Fargate': [container({ privileged: true }), 'containerDefinitions[0].privileged'],
+  'devices on Fargate': [
+    container({ linuxParameters: { devices: [{ hostPath: '/dev/a' }] } }),
+    'containerDefinitions[0].linuxParameters.devices',
+  ],
+  'shared memory on Fargate': [
+    container({ linuxParameters: { sharedMemorySize: 64 } }),
+    'containerDefinitions[0].linuxParameters.sharedMemorySize',
+  ],
+  'a capability on Fargate': [
+    container({ linuxParameters: { capabilities: { add: ['NET_ADMIN'] } } }),
+    'containerDefinitions[0].linuxParameters.capabilities.add',
+  ],
+  'a GPU on Fargate': [
+    container({ resourceRequirements: [{ type: 'GPU', value: '1' }] }),
+    'containerDefinitions[0].resourceRequirements',
+  ],
+  'ipcMode on Fargate': [fargate({ ipcMode: 'task' }), 'ipcMode'],
+  'placement constraints on Fargate': [
+    fargate({ placementConstraints: [{ type: 'memberOf', expression: 'a' }] }),
+    'placementConstraints',
+  ],
+  'a ulimit on Fargate': [
+    container({ ulimits: [{ name: 'nproc', softLimit: 1, hardLimit: 1 }] }),
+    'containerDefinitions[0].ulimits',
+  ],
+  'a stop timeout of 3 minutes on Fargate': [
+    container({ stopTimeout: 180 }),
+    'containerDefinitions[0].stopTimeout',
+  ],
+  'a host path on Fargate': [
+    volumes({ name: 'v', host: { sourcePath: '/data' } }),
+    'volumes[0].host.sourcePath',
+  ],
+  'a Docker volume on Fargate': [
+    volumes({ name: 'v', dockerVolumeConfiguration: { scope: 'task' } }),
+    'volumes[0].dockerVolumeConfiguration',
+  ],
+  'a volume twice': [volumes({ name: 'v' }, { name: 'v' }), 'volumes[1].name'],
+  'a volume name with a blank': [volumes({ name: 'a b' }), 'volumes[0].name'],
+  'EFS without a file system': [
+    volumes({ name: 'v', efsVolumeConfiguration: { rootDirectory: '/' } }),
+    'volumes[0].efsVolumeConfiguration.fileSystemId',
+  ],
+  'a mount of an unknown volume': [
+    container({ mountPoints: [{ sourceVolume: 'v', containerPath: '/v' }] }),
+    'containerDefinitions[0].mountPoints',
+  ],
+  'volumes from an unknown container': [
+    container({ volumesFrom: [{ sourceContainer: 'b' }] }),
+    'containerDefinitions[0].volumesFrom',
+  ],
+  'a dependency on an unknown container': [
+    container({ dependsOn: [{ containerName: 'b', condition: 'START' }] }),
+    'containerDefinitions[0].dependsOn[0].containerName',
+  ],
+  'a dependency on itself': [
+    container({ dependsOn: [{ containerName: 'app', condition: 'START' }] }),
+    'containerDefinitions[0].dependsOn[0].containerName',
+  ],
+  'a cycle of dependencies': [
+    waits('START', { dependsOn: [{ containerName: 'app', condition: 'START' }] }),
+    'containerDefinitions[0].dependsOn[0].containerName',
+  ],
+  'an unknown condition': [
+    waits('READY'),
+    'containerDefinitions[0].dependsOn[0].condition',
+    'InvalidParameterException',
+  ],
+  'HEALTHY without a health check': [
+    waits('HEALTHY'),
+    'containerDefinitions[0].dependsOn[0].condition',
+  ],
+  'SUCCESS of an essential container': [
+    waits('SUCCESS', { essential: true }),
+    'containerDefinitions[0].dependsOn[0].condition',
+  ],
+  'COMPLETE of an essential container': [
+    waits('COMPLETE', { essential: true }),
+    'containerDefinitions[0].dependsOn[0].condition',
+  ],
+  'a health check without a command': [
+    health({ command: [] }),
+    'containerDefinitions[0].healthCheck.command',
+  ],
+  'a health check every 4 seconds': [
+    health({ interval: 4 }),
+    'containerDefinitions[0].healthCheck.interval',
+  ],
+  'a health check that waits 61 seconds': [
+    health({ timeout: 61 }),
+    'containerDefinitions[0].healthCheck.timeout',
+  ],
+  'a health check with 11 retries': [
+    health({ retries: 11 }),
+    'containerDefinitions[0].healthCheck.retries',
+  ],
+  'a start period of 301 seconds': [
+    health({ startPeriod: 301 }),
+    'containerDefinitions[0].healthCheck.startPeriod',
+  ],
+  'json-file on Fargate': [
+    log({}, 'json-file'),
+    'containerDefinitions[0].logConfiguration.logDriver',
+  ],
+  'an unknown log driver on EC2': [
+    ec2({ logConfiguration: { logDriver: 'cloud' } }),
+    'containerDefinitions[0].logConfiguration.logDriver',
+  ],
+  'awslogs without a group': [
+    log({ 'awslogs-group': undefined }),
+    'containerDefinitions[0].logConfiguration.options',
+  ],
+  'awslogs with an unknown option': [
+    log({ 'awslogs-colour': 'red' }),
+    'containerDefinitions[0].logConfiguration.options',
+  ],
+  'awslogs without a prefix on Fargate': [
+    log({ 'awslogs-stream-prefix': undefined }),
+    'containerDefinitions[0].logConfiguration.options',
+  ],
+  'awsfirelens without a router': [
+    log({}, 'awsfirelens'),
+    'containerDefinitions[0].logConfiguration.logDriver',
+  ],
+  'two routers': [
+    beside(ROUTER, { ...ROUTER, name: 'other' }),
+    'containerDefinitions[2].firelensConfiguration',
+  ],
+  'an unknown type of router': [
+    beside({ ...ROUTER, firelensConfiguration: { type: 'logstash' } }),
+    'containerDefinitions[1].firelensConfiguration.type',
+    'InvalidParameterException',
+  ],
+  'a secret without a source': [
+    container({ secrets: [{ name: 'A' }] }),
+    'containerDefinitions[0].secrets',
+  ],
+  'a secret twice': [
+    container({
+      secrets: [
+        { name: 'A', valueFrom: 'x' },
+        { name: 'A', valueFrom: 'y' },
+      ],
+    }),
+    'containerDefinitions[0].secrets',
+  ],
+  'a variable that is also a secret': [
+    container({
+      environment: [{ name: 'A', value: '1' }],
+      secrets: [{ name: 'A', valueFrom: 'x' }],
+    }),
+    'containerDefinitions[0].secrets',
+  ],
+  'a variable without a name': [
+    container({ environment: [{ value: '1' }] }),
+    'containerDefinitions[0].environment',
+  ],
+  'an environment file that is not in S3': [
+    container({ environmentFiles: [{ type: 'http', value: 'x' }] }),
+    'containerDefinitions[0].environmentFiles',
+    'InvalidParameterException',
+  ],
+  'an unknown ulimit': [
+    ec2({ ulimits: [{ name: 'files', softLimit: 1, hardLimit: 1 }] }),
+    'containerDefinitions[0].ulimits',
+    'InvalidParameterException',
+  ],
+  'an unknown network mode': [
+    { ...EC2, networkMode: 'vpc' },
+    'networkMode',
+    'InvalidParameterException',
+  ],
+  'an unknown compatibility': [
+    { ...EC2, requiresCompatibilities: ['LAMBDA'] },
+    'requiresCompatibilities',
+    'InvalidParameterException',
+  ],
+  'an unknown architecture': [
+    fargate({ runtimePlatform: { cpuArchitecture: 'amd64' } }),
+    'runtimePlatform.cpuArchitecture',
+    'InvalidParameterException',
+  ],
+  'an unknown system': [
+    fargate({ runtimePlatform: { operatingSystemFamily: 'LINUX_2' } }),
+    'runtimePlatform.operatingSystemFamily',
+    'InvalidParameterException',
+  ],
+  'a storage of 20 GiB': [
+    fargate({ ephemeralStorage: { sizeInGiB: 20 } }),
+    'ephemeralStorage.sizeInGiB',
+  ],
+  'a storage of 201 GiB': [
+    fargate({ ephemeralStorage: { sizeInGiB: 201 } }),
+    'ephemeralStorage.sizeInGiB',
+  ],
+  'an empty list of tags': [tags(), 'tags'],
+  '51 tags': [tags(...Array.from({ length: 51 }, (_, i) => ({ key: `k${i}`, value: '' }))), 'tags'],
+  'a tag of AWS': [tags({ key: 'aws:a', value: '1' }), 'tags'],
+  'a tag twice': [tags({ key: 'a', value: '1' }, { key: 'a', value: '2' }), 'tags'],
+  'a tag without a key': [tags({ key: '', value: '1' }), 'tags'],
+};
+
+/** What ECS takes, although it looks unusual. */
+export const RIGHT_DEFINITIONS: Readonly<Record<string, JsonObject>> = {
+  Fargate: FARGATE,
+  EC2,
+  'a digest beside the tag': container({
+    image: `r.io:5000/a/b:1.2-rc_3@sha256:${'a'.repeat(64)}`,
+  }),
+  'a registry with a port and no tag': container({ image: 'localhost:5000/shop' }),
+  'an init container that must succeed': waits('SUCCESS'),
+  'two protocols on one port': ports(
+    { containerPort: 53, protocol: 'tcp' },
+    { containerPort: 53, protocol: 'udp' },
+  ),
+  'a range of ports': ports({ containerPortRange: '8000-8010' }),
+  'dynamic host ports on EC2': ec2({
+    portMappings: [
+      { containerPort: 80, hostPort: 0 },
+      { containerPort: 81, hostPort: 0 },
+    ],
+  }),
+  'a router and its client': fargate({
+    containerDefinitions: [
+      { ...CONTAINER, logConfiguration: { logDriver: 'awsfirelens', options: { Name: 'x' } } },
+      ROUTER,
+    ],
+  }),
+  'SYS_PTRACE and nofile on Fargate': container({
+    linuxParameters: { capabilities: { add: ['SYS_PTRACE'] }, initProcessEnabled: true },
+    ulimits: [{ name: 'nofile', softLimit: 1024, hardLimit: 4096 }],
+  }),
+  'a volume that the service configures': volumes({ name: 'v', configuredAtLaunch: true }),
+  'sizes with units': fargate({ cpu: '.5 vCPU', memory: '1 GB' }),
+  'a default of awslogs that blocks': log({ mode: 'non-blocking', 'max-buffer-size': '25m' }),
+  'an anonymous mount': container({ mountPoints: [{ containerPath: '/tmp' }] }),
+};
