@@ -1,7 +1,7 @@
 import type { Change } from './core/changes.ts';
 import type { Finding } from './core/checks.ts';
 import type { TimedCall } from './core/critical-path.ts';
-import type { Remark, ServiceResult } from './core/result.ts';
+import type { Remark, ServiceResult, TaskResult } from './core/result.ts';
 import type { RolloutEvent, WatchedService } from './core/rollout-events.ts';
 import type { RolloutTime, TrafficPhase } from './core/stages.ts';
 
@@ -158,6 +158,53 @@ type Fact =
     }
   | { readonly kind: 'rollout-continued'; readonly service: string; readonly hook: string }
   | RolloutEvent
+  | {
+      readonly kind: 'release-planned';
+      /** In the order in which they will run. */
+      readonly tasks: readonly {
+        readonly command: string;
+        readonly container: string;
+        readonly service: string;
+      }[];
+    }
+  | { readonly kind: 'release-skipped'; readonly command: string; readonly service: string }
+  | {
+      readonly kind: 'task-started';
+      /** ARN */
+      readonly task: string;
+      readonly command: string;
+      readonly container: string;
+      /** `family:revision` */
+      readonly revision: string;
+      /** Its page in the AWS console; null where none is known. */
+      readonly console: string | null;
+    }
+  | { readonly kind: 'task-retried'; readonly reason: string }
+  | {
+      readonly kind: 'task-progress';
+      readonly task: string;
+      /** As ECS calls it, e.g. `PROVISIONING`. */
+      readonly status: string;
+    }
+  | { readonly kind: 'task-output'; readonly line: string }
+  /** Log lines of the command go to stdout from now on. */
+  | { readonly kind: 'log-printed'; readonly container: string }
+  | {
+      readonly kind: 'task-interrupted';
+      readonly task: string;
+      /** The command line that stops it. */
+      readonly stop: string;
+      /** Whether it is being stopped; otherwise the command continues. */
+      readonly isStopped: boolean;
+      readonly console: string | null;
+    }
+  | {
+      readonly kind: 'task-ended';
+      readonly command: string;
+      readonly result: TaskResult;
+      /** Whether its log lines are on stdout. */
+      readonly logPrinted: boolean;
+    }
   | { readonly kind: 'polls-failing'; readonly message: string }
   | { readonly kind: 'polls-recovered' }
   | {
@@ -166,6 +213,21 @@ type Fact =
       /** API calls of all polls together, and of the poll that made most. */
       readonly calls: number;
       readonly mostCalls: number;
+    }
+  | {
+      readonly kind: 'hook-started';
+      /** The key of the config file. */
+      readonly hook: 'check' | 'notify';
+      readonly command: string;
+    }
+  | { readonly kind: 'hook-output'; readonly hook: 'check' | 'notify'; readonly line: string }
+  | {
+      readonly kind: 'hook-ended';
+      readonly hook: 'check' | 'notify';
+      readonly command: string;
+      /** Exit status; null after a signal. */
+      readonly status: number | null;
+      readonly seconds: number;
     }
   | { readonly kind: 'log-empty' }
   | { readonly kind: 'config-drafted'; readonly path: string; readonly content: string }

@@ -1,5 +1,5 @@
 import { serverTime } from '../aws/client.ts';
-import { imagesOf, serviceResult } from '../core/result.ts';
+import { imagesOf, outcomeOfTask, serviceResult } from '../core/result.ts';
 import type { NamedImageResult } from '../core/result.ts';
 import { isManaged } from '../core/express.ts';
 import { likelyPlatform } from '../core/image.ts';
@@ -7,6 +7,7 @@ import { sameDefinition } from '../core/normal-form.ts';
 import { runningByRevision, servingRevision } from '../core/status.ts';
 import { replaceImage, shortName } from '../core/task-definition.ts';
 import { allOrRefuse } from '../errors.ts';
+import type { EcsDeployError } from '../errors.ts';
 import { secondsSince } from '../events.ts';
 import { enforce } from '../plan/enforce.ts';
 import { observeBuild, observeGiven, shareReads } from '../plan/image.ts';
@@ -15,12 +16,18 @@ import { lookUp } from '../plan/lookups.ts';
 import { observeServices, observeSource } from '../plan/observe.ts';
 import type { Observed } from '../plan/observe.ts';
 import { plan, runningImages, taskPlatforms, usersOf } from '../plan/plan.ts';
-import type { ImagePlan, NamedImage, Plan, PlanInput } from '../plan/plan.ts';
+import type { ImagePlan, NamedImage, Plan, PlanInput, ServicePlan } from '../plan/plan.ts';
+import { planReleases, tellReleases } from '../plan/release.ts';
 import { registerDrafts } from '../rollout/register.ts';
 import { rollOut } from '../rollout/move.ts';
+import type { Move } from '../rollout/move.ts';
+import type { OneOffEnd } from '../rollout/one-off.ts';
+import { runReleases } from '../rollout/release.ts';
 import { requireSettings } from '../settings/config.ts';
 import type { ConfigOf } from '../settings/config.ts';
+import { askStop } from './ask-stop.ts';
 import { prepareOnceIdle } from './busy.ts';
+import { checkRollout } from './check.ts';
 import { confirmMoves, requireTerminal } from './confirm.ts';
 import { connectTools } from './connect.ts';
 import type { Tools } from './connect.ts';
@@ -35,15 +42,17 @@ export async function deploy(context: Context<'deploy'>): Promise<CommandResult>
   checkOrder(context, config);
   requireTerminal(context, config);
   const prepared = await prepareOnceIdle(tools, config, () => prepare(tools, config));
-  const { observed, planned, checks } = prepared;
+  const { observed, planned, releases, checks } = prepared;
   if (planned.images.length === 0) throw new Error('there is no image');
   if (config.dryRun) {
     const rest = await Promise.all([checks['before-move'], checks.late]);
     enforce(tools, rest.flat());
     tellPlan(tools, planned);
+    tellReleases(tools, releases);
     return dryRun(config, planned);
   }
   tellPlan(tools, planned);
+  tellReleases(tools, releases);
   await confirmMoves(context, config, 'Deploy');
   // These can only warn, so nothing waits for them.
   const warned = checks.late.then((findings) => enforce(tools, findings)).catch(() => undefined);
@@ -91,6 +100,25 @@ export async function deploy(context: Context<'deploy'>): Promise<CommandResult>
           },
         ];
   });
+  const releaseStart = performance.now();
+  const { ends, failed } = await runReleases(
+    { ...tools, onLines: () => undefined, isPrinted: false, askStop: askStop(context) },
+    config,
+    releases.plans,
+    moves,
+  );
+  const tasks = ends.length === 0 ? {} : { tasks: ends.map((end) => end.result) };
+  const release = ends.length === 0 ? {} : { release: secondsSince(releaseStart) };
+  if (failed?.error !== undefined) {
+    await warned;
+    return {
+      ...notReleased(tools, failed, failed.error, made),
+      ...tasks,
+      ...imagesOf(images),
+      services: moves.map(untouched),
+      seconds: { ...seconds, register, ...release },
+    };
+  }
   const rolloutStart = performance.now();
   const services = await rollOut(tools, config, moves);
   const results = services.map((service, index) => ({
@@ -99,11 +127,48 @@ export async function deploy(context: Context<'deploy'>): Promise<CommandResult>
   }));
   await warned;
   const result = rolloutResult(config, results, rolloutStart);
-  return {
+  return checkRollout(context, tools, 'deploy', {
     ...result,
+    ...tasks,
     ...imagesOf(images),
-    seconds: { ...seconds, register, ...result.seconds },
+    seconds: { ...seconds, register, ...release, ...result.seconds },
+  });
+}
+
+/** How a deploy ends whose release task failed: no service was changed. */
+function notReleased(
+  { emit }: Tools,
+  { result }: OneOffEnd,
+  { code, message, hint, status }: EcsDeployError,
+  made: readonly string[],
+): Pick<CommandResult, 'outcome' | 'status' | 'error'> {
+  const left = made.length === 0 ? '' : ` ${made.join(', ')} was registered.`;
+  emit({
+    kind: 'warning',
+    message: `No service was changed.${left}`,
+    hint: 'once the cause is fixed, run ecsdeploy deploy again: it runs the release tasks again',
+  });
+  return {
+    outcome: outcomeOfTask(result, code),
+    status,
+    error: { code, message: `${message} No service was changed.${left}`, hint: hint ?? null },
   };
+}
+
+/** The result of a service that did not move, because a release task failed. */
+function untouched({ service, target, running, registered, changes }: ServicePlan & Move) {
+  return serviceResult({
+    cluster: shortName(target.cluster),
+    service: target.service,
+    outcome: 'skipped',
+    previousTaskDefinition: running.arn,
+    serving: servingRevision(service, undefined),
+    runningByRevision: runningByRevision(service),
+    registered,
+    desired: service.desired,
+    running: service.running,
+    changes,
+  });
 }
 
 /** Builds and pushes the images; what runs now can give layers to them. */
@@ -123,8 +188,13 @@ async function prepare(tools: Tools, config: ConfigOf<'deploy'>) {
   const observed = await observeDeploy(tools, config);
   const planned = plan(config, { ...observed, checked: true, now: serverTime(tools.aws) });
   const checks = startLookups(tools, planned);
-  enforce(tools, [...planned.findings, ...(await checks['before-write'])]);
-  return { observed, planned, checks };
+  const releases = await planReleases(
+    tools,
+    config.noRelease ? { ...config, release: [] } : config,
+    planned.services,
+  );
+  enforce(tools, [...planned.findings, ...releases.findings, ...(await checks['before-write'])]);
+  return { observed, planned, releases, checks };
 }
 
 /** The settings that a deploy is planned from. */

@@ -27,6 +27,7 @@ export async function help(context: Context<'help'>): Promise<CommandResult> {
     occasions: new Set([
       ...(config.createRepository ? (['createRepository'] as const) : []),
       ...(config.onFailure === 'rollback' ? (['onFailure'] as const) : []),
+      ...(config.release.length > 0 ? (['release'] as const) : []),
     ]),
   };
   const policy = policyOf(command, names);

@@ -9,6 +9,7 @@ import { rollOut } from '../rollout/move.ts';
 import { requireSettings } from '../settings/config.ts';
 import type { ConfigOf } from '../settings/config.ts';
 import { prepareOnceIdle } from './busy.ts';
+import { checkRollout } from './check.ts';
 import { confirmMoves, requireTerminal } from './confirm.ts';
 import { connectTools } from './connect.ts';
 import type { CommandResult, Context } from './context.ts';
@@ -35,7 +36,8 @@ export async function rollout(context: Context<'rollout'>): Promise<CommandResul
   if (config.confirm && !config.watch) tellSteps(tools, planned, true);
   await confirmMoves(context, config, 'Deploy');
   const start = performance.now();
-  return rolloutResult(config, await rollOut(tools, config, movesOf(planned)), start);
+  const result = rolloutResult(config, await rollOut(tools, config, movesOf(planned)), start);
+  return config.watch ? result : checkRollout(context, tools, 'rollout', result);
 }
 
 /** Flags that contradict `--watch`, which changes nothing and waits. */

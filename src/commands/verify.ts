@@ -8,6 +8,7 @@ import { measureContext } from '../docker/context/check.ts';
 import { lookUp } from '../plan/lookups.ts';
 import { failures, plan } from '../plan/plan.ts';
 import type { PlanFinding } from '../plan/plan.ts';
+import { planReleases } from '../plan/release.ts';
 import { attempt } from '../plan/read.ts';
 import { requireSettings } from '../settings/config.ts';
 import type { ConfigOf } from '../settings/config.ts';
@@ -27,12 +28,17 @@ export async function verify(context: Context<'verify'>): Promise<CommandResult>
     observeDeploy(tools, config),
   ]);
   const planned = plan(config, { ...observed, checked: true, now: serverTime(tools.aws) });
-  const looked = await lookUp(tools, planned.lookups);
+  const [looked, releases] = await Promise.all([
+    lookUp(tools, planned.lookups),
+    planReleases(tools, config, planned.services),
+  ]);
   const noImage = { check: 'repository', about: 'image', ...skip(NO_IMAGE) } as const;
   const findings = [
     ...account,
     ...planned.findings,
     ...looked,
+    ...releases.findings,
+    ...(releases.plans.length > 0 ? [RUN_TASK] : []),
     ...(observed.images.length === 0 ? [noImage] : []),
   ];
   const checks = await Promise.all(findings.map((item) => toFinding(item, config)));
@@ -45,6 +51,12 @@ export async function verify(context: Context<'verify'>): Promise<CommandResult>
     seconds: {},
   };
 }
+
+const RUN_TASK: PlanFinding = {
+  check: 'release',
+  about: 'release tasks',
+  ...skip('whether ecs:RunTask is allowed shows only the call itself'),
+};
 
 const NO_IMAGE = 'neither "repository" nor --image is given';
 

@@ -40,5 +40,6 @@ export type CheckName =
   | 'order'
   | 'repository'
   | 'image-tag'
+  | 'release'
   | 'docker'
   | 'files';

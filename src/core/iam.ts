@@ -103,6 +103,7 @@ export const IAM_COMMANDS = [
   'rollout',
   'rollback',
   'continue',
+  'run',
   'status',
   'diagnose',
   'logs',
@@ -123,6 +124,7 @@ const RESOURCES = {
   Tasks: 'the tasks of the cluster',
   Cluster: '`*`, with the condition `ecs:cluster`',
   TaskDefinitions: 'the task definitions',
+  Runnable: 'the task definitions, with the condition `ecs:cluster`',
   Roles: 'its task role and execution role, with the condition `iam:PassedToService`',
   Repository: 'the repository',
   Logs: 'the log groups',
@@ -130,7 +132,7 @@ const RESOURCES = {
 } as const;
 
 /** What an action depends on: a setting, or that the service is one of Express Mode. */
-type Occasion = 'createRepository' | 'onFailure' | 'express';
+type Occasion = 'createRepository' | 'onFailure' | 'express' | 'release' | 'image';
 
 /** One action, and the commands that require it or use it if allowed. */
 interface Permission {
@@ -161,6 +163,7 @@ export const PERMISSIONS: readonly Permission[] = [
       'rollout',
       'rollback',
       'continue',
+      'run',
       'status',
       'diagnose',
       'logs',
@@ -171,11 +174,32 @@ export const PERMISSIONS: readonly Permission[] = [
   {
     action: 'ecs:DescribeTaskDefinition',
     on: 'Anything',
-    needed: ['deploy', 'render', 'rollout', 'rollback', 'continue', 'diagnose', 'logs'],
+    needed: ['deploy', 'render', 'rollout', 'rollback', 'continue', 'run', 'diagnose', 'logs'],
     optional: ['push', 'register', 'status', 'history', 'verify', 'init'],
   },
   { action: 'ecs:RegisterTaskDefinition', on: 'Anything', needed: ['deploy', 'register'] },
-  { action: 'iam:PassRole', on: 'Roles', needed: ['deploy', 'register'] },
+  {
+    action: 'ecs:RegisterTaskDefinition',
+    on: 'Anything',
+    needed: ['run'],
+    only: { setting: 'image', words: '--image' },
+  },
+  { action: 'iam:PassRole', on: 'Roles', needed: ['deploy', 'register', 'run'] },
+  { action: 'ecs:RunTask', on: 'Runnable', needed: ['run'] },
+  {
+    action: 'ecs:RunTask',
+    on: 'Runnable',
+    needed: ['deploy'],
+    only: { setting: 'release', words: 'a config with release tasks' },
+  },
+  { action: 'ecs:StopTask', on: 'Tasks', needed: [], optional: ['run'] },
+  {
+    action: 'ecs:StopTask',
+    on: 'Tasks',
+    needed: [],
+    optional: ['deploy'],
+    only: { setting: 'release', words: 'a config with release tasks' },
+  },
   {
     action: 'ecs:TagResource',
     on: 'TaskDefinitions',
@@ -287,13 +311,19 @@ export const PERMISSIONS: readonly Permission[] = [
     action: 'ecs:ListTasks',
     on: 'Cluster',
     needed: ['logs'],
+    optional: [...WATCHERS, 'run', 'status'],
+  },
+  {
+    action: 'ecs:DescribeTasks',
+    on: 'Tasks',
+    needed: ['logs', 'run'],
     optional: [...WATCHERS, 'status'],
   },
   {
     action: 'ecs:DescribeTasks',
     on: 'Tasks',
-    needed: ['logs'],
-    optional: [...WATCHERS, 'status'],
+    needed: ['deploy'],
+    only: { setting: 'release', words: 'a config with release tasks' },
   },
   {
     action: 'elasticloadbalancing:DescribeTargetGroups',
@@ -339,7 +369,7 @@ export const PERMISSIONS: readonly Permission[] = [
   },
   { action: 'ecs:ListClusters', on: 'Anything', needed: [], optional: ['init'] },
   { action: 'ecs:ListServices', on: 'Cluster', needed: [], optional: ['init'] },
-  { action: 'logs:GetLogEvents', on: 'Logs', needed: ['logs'], optional: WATCHERS },
+  { action: 'logs:GetLogEvents', on: 'Logs', needed: ['logs'], optional: [...WATCHERS, 'run'] },
   { action: 'logs:DescribeLogGroups', on: 'Logs', needed: [], optional: CHECKERS },
   { action: 'secretsmanager:DescribeSecret', on: 'Secrets', needed: [], optional: CHECKERS },
   { action: 'ssm:DescribeParameters', on: 'Anything', needed: [], optional: CHECKERS },
@@ -428,6 +458,10 @@ function resourcesOf(names: PolicyNames): Readonly<Record<keyof typeof RESOURCES
     // This operator compares names with `*` as patterns.
     Cluster: { Resource: '*', Condition: { ArnLike: { 'ecs:cluster': ofCluster } } },
     TaskDefinitions: { Resource: `arn:${partition}:ecs:${region}:${account}:task-definition/*` },
+    Runnable: {
+      Resource: `arn:${partition}:ecs:${region}:${account}:task-definition/*`,
+      Condition: { ArnLike: { 'ecs:cluster': ofCluster } },
+    },
     Roles: { Resource: `arn:${partition}:iam::${account}:role/*`, Condition: TO_TASKS },
     Repository: {
       Resource: single((repositories.length > 0 ? repositories : ['']).map(repositoryArn)),

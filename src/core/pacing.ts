@@ -48,6 +48,10 @@ export const INTERRUPT_POLLS = 2;
 
 /** Polls for which what was read of a service counts as current before it is moved (6 s). */
 export const FRESH_POLLS = 2;
+/** Polls for which DescribeTasks may not know a task yet that was started (30 s). */
+export const TASK_MISSING_POLLS = 10;
+/** Polls for which a one-off task waits for capacity (10 min): a container instance takes minutes. */
+export const CAPACITY_POLLS = 200;
 
 /** How the polls themselves go. */
 export interface PollState {

@@ -127,7 +127,8 @@ export interface TaskResult {
   /** Null for a container that never started, or has not stopped. */
   readonly exitCode: number | null;
   readonly stopCode: string | null;
-  readonly outcome: 'succeeded' | 'failed' | 'interrupted' | 'refused';
+  /** `unknown` where its end was not awaited, or cannot be known. */
+  readonly outcome: 'succeeded' | 'failed' | 'interrupted' | 'refused' | 'unknown';
   readonly causes: readonly Cause[];
   readonly seconds: number;
 }
@@ -147,6 +148,8 @@ export interface LogLine {
 /** What a command prints on stdout, as data; `report/` words it. */
 export type Output =
   | { readonly kind: 'text'; readonly text: string }
+  /** Lines of others, as a command has written them. */
+  | { readonly kind: 'lines'; readonly lines: readonly string[] }
   | { readonly kind: 'diff'; readonly changes: readonly Change[] }
   | {
       readonly kind: 'status';
@@ -190,7 +193,9 @@ export interface InitResult {
 
 /** Wall seconds of each phase that ran. */
 export type Seconds = Readonly<
-  Partial<Record<'build' | 'push' | 'register' | 'rollout', number>> & { total: number }
+  Partial<Record<'build' | 'push' | 'register' | 'release' | 'run' | 'rollout', number>> & {
+    total: number;
+  }
 >;
 
 /** The document that `--json` prints; its shape is fixed for scripts. */
@@ -246,6 +251,29 @@ export function overallOutcome(outcomes: readonly Outcome[]): Outcome {
     (a, b) => OUTCOMES[b].gravity - OUTCOMES[a].gravity,
   );
   return gravest;
+}
+
+/**
+ * The outcome of a command that ends with a task and an error of this code. Only an interrupt of the
+ * command itself counts as one: a task that AWS takes away has failed.
+ */
+export function outcomeOfTask({ outcome }: Pick<TaskResult, 'outcome'>, code: string): Outcome {
+  return outcome === 'interrupted' && code !== 'interrupted' ? 'failed' : outcome;
+}
+
+/** The values of a result that other steps and programs use, by the name of an output. */
+export function resultValues({
+  outcome,
+  image,
+  services,
+}: Pick<Result, 'outcome' | 'image' | 'services'>) {
+  return {
+    outcome,
+    image: image?.reference,
+    digest: image?.digest,
+    'task-definition': services[0]?.taskDefinition,
+    deployment: services[0]?.deployment,
+  };
 }
 
 /** The exit status of an outcome. */

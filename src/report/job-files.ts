@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { appendFileSync } from 'node:fs';
 import type { Cause } from '../core/diagnosis.ts';
 import { escapeJson, printable, withoutCommands } from '../core/foreign.ts';
+import { resultValues } from '../core/result.ts';
 import type { Result, ServiceResult } from '../core/result.ts';
 import { shortName } from '../core/task-definition.ts';
 import type { EventOf } from '../events.ts';
@@ -70,20 +71,17 @@ export function writeJobFiles(
 }
 
 /** The values that later steps and jobs use; each is one line. */
-function outputsOf({ outcome, image, images, services }: Result): (readonly [string, string])[] {
+function outputsOf(result: Result): (readonly [string, string])[] {
+  const { images } = result;
   const values: Readonly<
     Record<Exclude<keyof typeof OUTPUTS, 'result'>, string | null | undefined>
   > = {
-    outcome,
-    image: image?.reference,
-    digest: image?.digest,
+    ...resultValues(result),
     images:
       images &&
       escapeJson(
         JSON.stringify(Object.fromEntries(images.map(({ name, reference }) => [name, reference]))),
       ),
-    'task-definition': services[0]?.taskDefinition,
-    deployment: services[0]?.deployment,
   };
   return Object.entries(values).flatMap(([name, value]) =>
     value ? [[name, oneLine(value)] as const] : [],
@@ -107,9 +105,10 @@ function summary(
     ...ends.map((end) => inert(wordEvent(end).lines[0]?.text ?? '')),
     ...errorBlocks(result),
     ...serviceTable(result),
+    ...taskTable(result),
     ...imageLine(result),
     ...timeline(result),
-    ...services.flatMap(({ causes }) => causes).flatMap(causeBlocks),
+    ...[...services, ...(result.tasks ?? [])].flatMap(({ causes }) => causes).flatMap(causeBlocks),
   ];
   const tail = linksOf(result, environment);
   const blocks = [...head, ...diffBlocks(result), ...tail];
@@ -144,6 +143,19 @@ function serviceTable({ services }: Result): string[] {
   return [
     table(['service', 'outcome', 'deployed', 'serves now', 'before', 'tasks', 'failed'], rows),
   ];
+}
+
+/** The one-off tasks. */
+function taskTable({ tasks = [] }: Result): string[] {
+  if (tasks.length === 0) return [];
+  const rows = tasks.map(({ task, container, outcome, exitCode, seconds }) => [
+    task === null ? '–' : inert(shortName(task)),
+    inert(container),
+    outcome,
+    exitCode === null ? '–' : String(exitCode),
+    formatSeconds(seconds),
+  ]);
+  return [table(['task', 'container', 'outcome', 'exit code', 'time'], rows)];
 }
 
 const revision = (arn: string | null) => (arn === null ? '–' : inert(shortName(arn)));

@@ -31,6 +31,7 @@ const FORMATS: Formats = {
   status: ({ services, at }, sheet) => several(services, (item) => formatStatus(item, at, sheet)),
   history: ({ services }, sheet) => several(services, (item) => formatHistory(item, sheet)),
   diagnosis: ({ services }, sheet) => several(services, (item) => formatDiagnosis(item, sheet)),
+  lines: ({ lines }) => lines.map(inline).join('\n'),
   logs: ({ lines, ...style }, { chalk }) =>
     mapTexts(lines, inline)
       .map((line) => formatLine(line, style, chalk))

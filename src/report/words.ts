@@ -272,6 +272,39 @@ const WORDS: Words = {
       ...(again === undefined ? [] : [line('hint', `the same without questions: ${again}`)]),
     ],
   }),
+  'release-planned': ({ tasks }) => ({
+    lines: tasks.map(({ command, container, service }) =>
+      line('step', `Release task: ${command} in container ${container} of ${service}`),
+    ),
+  }),
+  'release-skipped': ({ command, service }) =>
+    say('detail', `${service} is unchanged: the release task ${command} does not run`),
+  'task-started': ({ task, command, container, revision, console }) => ({
+    lines: [
+      line('step', `Running ${command} in container ${container} of ${revision}`),
+      line('detail', `  task ${shortName(task)}`),
+      ...(console === null ? [] : [line('detail', `  ${console}`)]),
+    ],
+  }),
+  'task-retried': ({ reason }) =>
+    say('warning', `The task is not started yet: ${reason}; trying again`),
+  'task-progress': ({ status }) => say('detail', `  ${statusText(status)}`),
+  'task-output': ({ line: output }) => say('detail', `  | ${output}`),
+  'log-printed': () => NONE,
+  'task-interrupted': ({ task, stop, isStopped, console }) => ({
+    lines: isStopped
+      ? [line('warning', `The command is being stopped: its containers get SIGTERM`)]
+      : [
+          line('warning', `The command continues in the task ${shortName(task)}`),
+          line('hint', `stop it: ${stop}`),
+          ...(console === null ? [] : [line('hint', `see it: ${console}`)]),
+        ],
+  }),
+  'task-ended': (event) => ({ lines: taskEndLines(event) }),
+  'hook-started': ({ hook, command }) => say('step', `Running ${hook}: ${command}`),
+  'hook-output': ({ line: output }) => say('detail', `  ${output}`),
+  'hook-ended': ({ hook, status, seconds }) =>
+    status === 0 ? say('success', `${hook} succeeded in ${formatSeconds(seconds)}`) : NONE,
   'log-empty': () => say('detail', 'No log lines yet.'),
   'sandbox-started': ({ url, registry, speed, scenarios }) => ({
     lines: [
@@ -365,6 +398,38 @@ function findingLines(findings: readonly Finding[]): Line[] {
     findings.filter(({ status }) => status === wanted).length;
   const summary = `${count('ok')} passed, ${formatCount(count('warn'), 'warning')}, ${count('fail')} failed, ${count('skip')} skipped`;
   return [...lines, line('step', summary)];
+}
+
+/** What a one-off task does, by the status that ECS gives. */
+export function statusText(status: string): string {
+  const note = status === 'PROVISIONING' ? ': waiting for capacity or a network interface' : '';
+  return `${status}${note}`;
+}
+
+function taskEndLines({ command, result, logPrinted }: EventOf<'task-ended'>): Line[] {
+  const { outcome, exitCode, causes, seconds } = result;
+  const time = formatSeconds(seconds);
+  const [cause] = causes;
+  if (cause !== undefined) {
+    const evidence = cause.evidence.filter((text) => !(logPrinted && text.startsWith('| ')));
+    return [
+      line('error', `${command} failed after ${time}: ${cause.summary} [${cause.code}]`),
+      ...evidence.flatMap(indent),
+      ...hintLines(cause.hint),
+    ];
+  }
+  switch (outcome) {
+    case 'succeeded':
+      return [line('success', `${command} succeeded in ${time}`)];
+    case 'unknown':
+      return [line('detail', `How ${command} ends is not known`)];
+    case 'interrupted':
+      return exitCode === null
+        ? []
+        : [line('warning', `${command} was stopped after ${time}, with exit code ${exitCode}`)];
+    default:
+      return [];
+  }
 }
 
 function causeLines(service: string, cause: Cause): Line[] {

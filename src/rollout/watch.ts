@@ -173,7 +173,7 @@ function resultsOf(watches: readonly Watch[]): ReadonlyMap<WatchState, ServiceRe
 }
 
 /** Whether AWS has refused a call for good; anything else may pass. */
-function isRefused(error: unknown): error is EcsDeployError {
+export function isRefused(error: unknown): error is EcsDeployError {
   return error instanceof EcsDeployError && error.code !== 'aws-answer-broken' && !isPassing(error);
 }
 

@@ -34,11 +34,18 @@ export type HttpHandler = (request: IncomingMessage, response: ServerResponse) =
 /** An error as AWS sends it: exception name, message, HTTP status. */
 export interface AwsFault extends Error {
   readonly status: number;
+  /** Further members of the response. */
+  readonly members?: Readonly<Record<string, unknown>> | undefined;
 }
 
 /** Creates the error that an operation throws to respond with an AWS exception. */
-export function awsFault(name: string, message: string, status = 400): AwsFault {
-  return Object.assign(new Error(message), { name, status });
+export function awsFault(
+  name: string,
+  message: string,
+  status = 400,
+  members?: AwsFault['members'],
+): AwsFault {
+  return Object.assign(new Error(message), { name, status, members });
 }
 
 /** The exception with which IAM denies an action (docs/explanation/how-ecs-behaves.md#denied-calls). */
@@ -217,7 +224,7 @@ function sendFault(response: ServerResponse, fault: AwsFault): void {
   });
   // AWS spells the member `Message` in authorisation errors and `message` elsewhere.
   const member = fault.name === 'AccessDeniedException' ? 'Message' : 'message';
-  response.end(JSON.stringify({ __type: fault.name, [member]: fault.message }));
+  response.end(JSON.stringify({ ...fault.members, __type: fault.name, [member]: fault.message }));
 }
 
 /** Region and service of the credential scope; undefined in a call that is not signed. */

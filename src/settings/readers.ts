@@ -470,3 +470,48 @@ export const platform = choice(['linux/amd64', 'linux/arm64'], (value) => {
     ? ' (build Windows images on Windows, and deploy them with --image)'
     : '';
 });
+
+/** A command that runs once, in a task of the new revision, before any service moves. */
+export interface ReleaseTask {
+  readonly command: readonly string[];
+  readonly container?: string;
+  /** The service whose revision and place it takes; needed where the config names several. */
+  readonly service?: string;
+  /** Milliseconds. */
+  readonly timeout?: number;
+  readonly setEnv?: Named;
+  readonly cpu?: string;
+  readonly memory?: string;
+  /** File and line, with a colon and a space behind, for messages; empty elsewhere. */
+  readonly place?: string;
+}
+
+/** The readers of the keys of a release task. */
+export const RELEASE_KEYS = {
+  command,
+  container: name,
+  service: name,
+  timeout: duration,
+  setEnv: pairs,
+  cpu,
+  memory,
+} satisfies Readonly<Record<string, Reader<unknown>>>;
+
+/** Release tasks; the config file reads each key by itself, for the line of a problem. */
+export const release: Reader<readonly ReleaseTask[]> = {
+  schema: {
+    type: 'array',
+    items: {
+      type: 'object',
+      properties: Object.fromEntries(
+        Object.entries(RELEASE_KEYS).map(([key, { schema }]) => [key, schema]),
+      ),
+      required: ['command'],
+      additionalProperties: false,
+    },
+  },
+  read: (value) => {
+    if (Array.isArray(value)) return value as readonly ReleaseTask[];
+    throw invalid('a list such as [{ command: ["rails", "db:migrate"] }]', value);
+  },
+};

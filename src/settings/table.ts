@@ -19,6 +19,7 @@ import {
   port,
   reference,
   region,
+  release,
   secretReferences,
   secrets,
   tagPairs,
@@ -38,6 +39,7 @@ export type CommandName =
   | 'deploy'
   | 'rollback'
   | 'continue'
+  | 'run'
   | 'status'
   | 'diagnose'
   | 'logs'
@@ -54,6 +56,7 @@ type Group =
   | 'Image'
   | 'Task definition'
   | 'Rollout'
+  | 'Command'
   | 'Logs'
   | 'Config file'
   | 'Sandbox';
@@ -184,7 +187,7 @@ export const SETTINGS = {
     rare: true,
     flags: '--repository <name>',
     file: 'top',
-    commands: [...BUILDERS, 'init', 'help'],
+    commands: [...BUILDERS, 'run', 'init', 'help'],
     meaning: 'ECR repository, as a name or a registry/repository URI',
     example: 'hyeon9mak-dev',
   }),
@@ -389,7 +392,7 @@ export const SETTINGS = {
     reader: reference,
     group: 'Task definition',
     flags: '--image <reference>',
-    commands: [...RENDERERS, 'push'],
+    commands: [...RENDERERS, 'push', 'run'],
     meaning: 'existing image to deploy; with push: an image of the Docker daemon',
   }),
   container: setting({
@@ -397,7 +400,7 @@ export const SETTINGS = {
     group: 'Task definition',
     flags: '--container <name>',
     file: 'service',
-    commands: [...RENDERERS, 'logs', 'history', 'init'],
+    commands: [...RENDERERS, 'run', 'logs', 'history', 'init'],
     meaning: 'container to update or show, if there are several (repeatable)',
     example: 'hyeon9mak-container',
   }),
@@ -407,7 +410,7 @@ export const SETTINGS = {
     rare: true,
     flags: '--task-definition <definition>',
     file: 'service',
-    commands: ['render', 'rollout', 'deploy', 'verify'],
+    commands: ['render', 'rollout', 'deploy', 'run', 'verify'],
     meaning:
       'family, revision (42, family:42 or ARN) or JSON file (default: what the service runs)',
     example: 'hyeon9mak-task-dev',
@@ -419,7 +422,7 @@ export const SETTINGS = {
     file: 'service',
     default: {},
     merge: true,
-    commands: RENDERERS,
+    commands: [...RENDERERS, 'run'],
     meaning: 'environment variable to set in the container (repeatable)',
     example: '{ LOG_LEVEL: info }',
   }),
@@ -568,7 +571,7 @@ export const SETTINGS = {
     group: 'Rollout',
     flags: '--dry-run',
     default: false,
-    commands: ['deploy', 'rollback'],
+    commands: ['deploy', 'rollback', 'run'],
     meaning: 'show the plan without changing anything',
   }),
   skipCheck: setting({
@@ -577,7 +580,7 @@ export const SETTINGS = {
     rare: true,
     flags: '--skip-check <name>',
     default: [],
-    commands: ['push', 'render', 'register', 'deploy', 'rollout', 'rollback', 'verify'],
+    commands: ['push', 'render', 'register', 'deploy', 'rollout', 'rollback', 'run', 'verify'],
     meaning: `check to skip: ${CHECK_NAMES.join(', ')} (repeatable)`,
   }),
   force: setting({
@@ -643,13 +646,57 @@ export const SETTINGS = {
     commands: ['logs'],
     meaning: 'begin each line with its time',
   }),
+  release: setting({
+    reader: release,
+    group: 'Rollout',
+    file: 'top',
+    default: [],
+    commands: ['deploy', 'verify', 'help'],
+    meaning:
+      'commands to run once, in tasks of the new revision, before any service moves, e.g. a migration',
+    example: '[{ command: [rails, "db:migrate"], timeout: 15m }]',
+  }),
+  noRelease: setting({
+    reader: yes,
+    group: 'Rollout',
+    rare: true,
+    flags: '--no-release',
+    default: false,
+    commands: ['deploy'],
+    meaning: "don't run the release tasks of the config file",
+  }),
+  check: setting({
+    reader: text,
+    group: 'Rollout',
+    file: 'top',
+    commands: ['deploy', 'rollout'],
+    meaning: 'shell command to run after the rollout; when it fails, the rollout has failed',
+    example: 'curl -fsS https://api.example.com/health',
+  }),
+  noCheck: setting({
+    reader: yes,
+    group: 'Rollout',
+    rare: true,
+    flags: '--no-check',
+    default: false,
+    commands: ['deploy', 'rollout'],
+    meaning: "don't run the check of the config file",
+  }),
+  notify: setting({
+    reader: text,
+    group: 'Rollout',
+    file: 'top',
+    commands: MOVERS,
+    meaning: 'shell command to run at the end, whatever came out; its failure is a warning',
+    example: './scripts/notify.sh',
+  }),
   noWait: setting({
     reader: yes,
     group: 'Rollout',
     flags: '--no-wait',
     default: false,
-    commands: MOVERS,
-    meaning: "don't wait for the deployment to finish",
+    commands: [...MOVERS, 'run'],
+    meaning: "don't wait for the end",
   }),
   until: setting({
     reader: oneOf('finished', 'serving', 'paused'),
@@ -682,8 +729,8 @@ export const SETTINGS = {
     flags: '--timeout <duration>',
     file: 'top',
     default: 30 * 60_000,
-    commands: MOVERS,
-    meaning: 'time limit of the rollout, from UpdateService on (default: 30m)',
+    commands: [...MOVERS, 'run'],
+    meaning: 'time limit of the rollout or the command (default: 30m)',
     example: '30m',
   }),
   poll: setting({
@@ -693,7 +740,7 @@ export const SETTINGS = {
     flags: '--poll <duration>',
     file: 'top',
     default: 3000,
-    commands: [...MOVERS, 'logs', 'status'],
+    commands: [...MOVERS, 'run', 'logs', 'status'],
     meaning: 'polling interval (default: 3s)',
     example: '3s',
   }),
@@ -773,6 +820,30 @@ export const SETTINGS = {
     default: false,
     commands: MOVERS,
     meaning: 'on Ctrl-C, stop watching and leave the deployment running (the default)',
+  }),
+
+  // The command of a one-off task
+  cpu: setting({
+    reader: cpu,
+    group: 'Command',
+    flags: '--cpu <units>',
+    commands: ['run'],
+    meaning: 'CPU of the task, e.g. 512 or "0.5 vCPU" (default: as in the task definition)',
+  }),
+  memory: setting({
+    reader: memory,
+    group: 'Command',
+    flags: '--memory <mib>',
+    commands: ['run'],
+    meaning: 'memory of the task, e.g. 1024 or "1 GB" (default: as in the task definition)',
+  }),
+  exitCode: setting({
+    reader: yes,
+    group: 'Command',
+    flags: '--exit-code',
+    default: false,
+    commands: ['run'],
+    meaning: 'end with the exit code of the command instead of 10',
   }),
 
   // The config file

@@ -164,11 +164,12 @@ test('actions that depend on a setting are in the policy if the setting is in us
   const without = JSON.stringify(policyOf('deploy', NAMES));
   expect(without).not.toMatch(/CreateRepository|StopServiceDeployment/);
   expect(furtherActions('deploy', NAMES)).toEqual([
+    'a config with release tasks also needs ecs:RunTask and ecs:StopTask and ecs:DescribeTasks',
     'an Express service also needs ecs:UpdateExpressGatewayService and ecs:DescribeExpressGatewayService',
     '--create-repository also needs ecr:CreateRepository',
-    '--on-failure rollback also needs ecs:StopServiceDeployment',
+    '--on-failure rollback also needs ecs:ContinueServiceDeployment and ecs:StopServiceDeployment',
   ]);
-  const occasions = new Set(['createRepository', 'onFailure', 'express'] as const);
+  const occasions = new Set(['createRepository', 'onFailure', 'express', 'release'] as const);
   const everything = JSON.stringify(policyOf('deploy', { ...NAMES, occasions }));
   expect(everything).toMatch(/UpdateExpress.*CreateRepository.*StopServiceDeployment/);
   expect(furtherActions('deploy', { ...NAMES, occasions })).toEqual([]);

@@ -65,6 +65,7 @@ const PLAYS: Readonly<Record<IamCommand, Play>> = {
       expect(end.status, end.stderr).toBe(0);
     },
   },
+  run: { args: ['run', '--', 'rails', 'db:migrate'] },
   status: { args: ['status'] },
   diagnose: {
     args: ['diagnose'],
@@ -141,6 +142,7 @@ async function play(command: IamCommand, denied: readonly string[]): Promise<Pla
 
 const WRITES = new Set([
   'ecs:RegisterTaskDefinition',
+  'ecs:RunTask',
   'ecs:UpdateService',
   'ecs:StopServiceDeployment',
   'ecs:ContinueServiceDeployment',

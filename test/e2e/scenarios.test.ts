@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { CauseCode } from '../../src/core/diagnosis.ts';
 import type { Outcome } from '../../src/core/result.ts';
-import type { ScenarioName } from '../../src/sandbox/scenarios.ts';
+import type { CommandScenario, ScenarioName } from '../../src/sandbox/scenarios.ts';
 import { readResult } from '../support/cli.ts';
 import { makeWorld } from '../support/world.ts';
 
@@ -55,8 +55,13 @@ const isRefused = (status: number, says: string): End => ({ status, outcome: 're
 /** In Express Mode the application container is Main. */
 const IN_EXPRESS = { args: ['--container', 'Main'], speed: 100 } as const;
 
-/** One row per scenario of `ecsdeploy sandbox --list`: add a scenario, and its row here. */
-const ENDS: Readonly<Record<ScenarioName, End>> = {
+type DeployScenario = Exclude<ScenarioName, CommandScenario>;
+
+/**
+ * One row per scenario of `ecsdeploy sandbox --list` that concerns a deployment: add a scenario, and
+ * its row here. Those of one-off tasks are in run.test.ts.
+ */
+const ENDS: Readonly<Record<DeployScenario, End>> = {
   success: succeeds('(2 of 2 tasks)'),
   'load-balancer': succeeds('(draining '),
   'slow-drain': succeeds('(draining '),
@@ -297,8 +302,8 @@ const ENDS: Readonly<Record<ScenarioName, End>> = {
   'repository-missing': isRefused(4, 'ECR has no repository "hyeon9mak-dev"'),
 };
 
-const entries = Object.entries(ENDS) as [ScenarioName, End][];
-const isRefusal = ([, { outcome }]: [ScenarioName, End]) => outcome === 'refused';
+const entries = Object.entries(ENDS) as [DeployScenario, End][];
+const isRefusal = ([, { outcome }]: [DeployScenario, End]) => outcome === 'refused';
 
 /** Holds that a log for CI tells each thing once, and briefly. */
 function checkLog(log: string, [cause]: readonly CauseCode[]) {

@@ -6,7 +6,7 @@ import type { Change } from '../../src/core/changes.ts';
 import type { Cause } from '../../src/core/diagnosis.ts';
 import type { TargetGroupProgress } from '../../src/core/load-balancer.ts';
 import { serviceResult } from '../../src/core/result.ts';
-import type { Output, Result, ServiceResult } from '../../src/core/result.ts';
+import type { Output, Result, ServiceResult, TaskResult } from '../../src/core/result.ts';
 import { EcsDeployError } from '../../src/errors.ts';
 import type { Event, EventOf } from '../../src/events.ts';
 import { commandGuard } from '../../src/report/ci.ts';
@@ -48,6 +48,15 @@ const resultOf = (t: string, outcome: ServiceResult['outcome']): ServiceResult =
     causes: [causeOf(t)],
     changes: changesOf(t),
   });
+const taskOf = (t: string, outcome: TaskResult['outcome']): TaskResult => ({
+  task: t,
+  container: t,
+  exitCode: 1,
+  stopCode: t,
+  outcome,
+  causes: [],
+  seconds: 1,
+});
 const targetGroupOf = (t: string): TargetGroupProgress => ({
   targetGroup: t,
   targets: 2,
@@ -242,6 +251,27 @@ const SAMPLES: {
   'polls-recovered': () => [{}],
   'critical-path': (t) => [{ calls: [{ action: t, start: 0, end: 1 }], local: 1, total: 2 }],
   'watch-ended': () => [{ polls: 1, calls: 1, mostCalls: 1 }],
+  'release-planned': (t) => [{ tasks: [{ command: t, container: t, service: t }] }],
+  'release-skipped': (t) => [{ command: t, service: t }],
+  'task-started': (t) => [
+    { task: t, command: t, container: t, revision: t, console: t },
+    { task: t, command: t, container: t, revision: t, console: null },
+  ],
+  'task-retried': (t) => [{ reason: t }],
+  'task-progress': (t) => [{ task: t, status: t }],
+  'task-output': (t) => [{ line: t }],
+  'log-printed': (t) => [{ container: t }],
+  'task-interrupted': (t) =>
+    [false, true].map((isStopped) => ({ task: t, stop: t, isStopped, console: t })),
+  'task-ended': (t) => [
+    { command: t, result: taskOf(t, 'succeeded'), logPrinted: false },
+    { command: t, result: { ...taskOf(t, 'failed'), causes: [causeOf(t)] }, logPrinted: false },
+    { command: t, result: taskOf(t, 'interrupted'), logPrinted: true },
+    { command: t, result: taskOf(t, 'unknown'), logPrinted: true },
+  ],
+  'hook-started': (t) => [{ hook: 'check', command: t }],
+  'hook-output': (t) => [{ hook: 'notify', line: t }],
+  'hook-ended': (t) => [{ hook: 'check', command: t, status: 0, seconds: 1 }],
   'log-empty': () => [{}],
   'config-drafted': (t) => [{ path: t, content: t }],
   'workflow-read': (t) => [
@@ -313,6 +343,7 @@ const OUTPUTS: {
   readonly [K in Output['kind']]: (t: string) => Omit<Extract<Output, { kind: K }>, 'kind'>;
 } = {
   text: (t) => ({ text: t }),
+  lines: (t) => ({ lines: [t, t] }),
   diff: (t) => ({ changes: changesOf(t) }),
   status: (t) => ({
     at: new Date(0),
@@ -459,6 +490,7 @@ test('the files of a job have nothing of others raw, and each output is one line
       outcome: 'failed',
       image: { reference: hostile, digest: hostile, platform: null, built: true, pushed: true },
       services: [resultOf(hostile, 'rolled-back'), resultOf(hostile, 'failed')],
+      tasks: [{ ...taskOf(hostile, 'failed'), causes: [causeOf(hostile)] }],
       error: { code: 'aws-rejected', message: hostile, hint: hostile },
       seconds: { total: 1 },
     };
@@ -490,6 +522,6 @@ test('the files of a job have nothing of others raw, and each output is one line
       .replaceAll(/^(`{3,}).*\n[^]*?\n\1$/gm, '')
       .replace(/^Image `[^`\n]*`/m, '');
     expect(outside).not.toMatch(/(?<!\\)[<[`]/);
-    expect(outside.match(/^\|.*$/gm)).toHaveLength(4);
+    expect(outside.match(/^\|.*$/gm)).toHaveLength(7);
   }
 });

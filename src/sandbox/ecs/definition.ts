@@ -17,6 +17,11 @@ export interface ContainerDefinition {
   readonly secrets?: readonly { readonly name: string; readonly valueFrom: string }[];
   readonly dependsOn?: readonly { readonly containerName: string; readonly condition: string }[];
   readonly stopTimeout?: number;
+  readonly restartPolicy?: {
+    readonly enabled?: boolean;
+    readonly ignoredExitCodes?: readonly number[];
+    readonly restartAttemptPeriod?: number;
+  };
   readonly versionConsistency?: string;
   readonly [member: string]: unknown;
 }

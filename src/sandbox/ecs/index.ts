@@ -123,6 +123,7 @@ function createSimulation(
     clusters: new Map(),
     families: new Map(),
     faults,
+    tokens: new Map(),
   };
   return simulation;
 }

@@ -140,7 +140,8 @@ const FARGATE_SIZES: Readonly<Record<number, readonly [number, number, number]>>
   16384: [32 * GIB, 120 * GIB, 8 * GIB],
 };
 
-function isFargateSize(cpu: number, memory: number): boolean {
+/** Whether Fargate has tasks of these CPU units and this memory in MiB. */
+export function isFargateSize(cpu: number, memory: number): boolean {
   if (cpu === 256) return [512, 1024, 2048].includes(memory);
   const [least, most, step] = FARGATE_SIZES[cpu] ?? [1, 0, 1];
   return memory >= least && memory <= most && (memory - least) % step === 0;
