@@ -2,12 +2,14 @@ import { randomBytes } from 'node:crypto';
 import { startClock } from './clock.ts';
 import { createEcr } from './ecr.ts';
 import { createEcs } from './ecs/index.ts';
+import { createEventBridge } from './event-bridge.ts';
 import type { Fault } from './ecs/faults.ts';
 import { createLogs } from './logs.ts';
 import { createImagePuller, createRegistryClient } from './registry-client.ts';
 import { createRegistry } from './registry.ts';
 import { combine } from './scenarios.ts';
 import type { Scene } from './scenarios.ts';
+import { createSchedules } from './schedules.ts';
 import { createSecrets } from './secrets.ts';
 import { createStage } from './stage.ts';
 import type { Stage } from './stage.ts';
@@ -40,6 +42,8 @@ export interface Sandbox {
   readonly calls: readonly (ApiCall & { readonly at: number })[];
   /** Fails the next calls of an action (`ecs:ListTasks`); all of them without `times`. */
   readonly fail: (action: string, fault: AwsFault, times?: number) => void;
+  /** Carries out all further calls of an action, but closes their connections instead of responding. */
+  readonly loseAnswers: (action: string) => void;
   /** Leaves all further calls of an action without a response. */
   readonly hold: (action: string) => void;
   /** Adds a fault to those of the scenarios. */
@@ -55,6 +59,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
   const calls: (ApiCall & { readonly at: number })[] = [];
   const failures = new Map<string, { readonly fault: AwsFault; left: number }>();
   const held = new Set<string>();
+  const lost = new Set<string>();
   const scene = combine(options.scenarios ?? []);
   let stage: Stage | undefined;
   const gate = async (action: string): Promise<void> => {
@@ -70,6 +75,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
     handlers,
     account: ACCOUNT,
     gate,
+    losesAnswer: (action) => lost.has(action),
     onCall: (call) => calls.push({ ...call, at: clock.now() }),
     ...(options.port === undefined ? {} : { port: options.port }),
   });
@@ -106,9 +112,13 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
     drainSeconds: scene.drainSeconds,
   });
   handlers.push(embedded.handle, ecr.handle);
-  const { service = {}, container = {}, hasFailed = false } = scene;
+  const { service = {}, container = {}, hasFailed = false, oldRevisions = 0 } = scene;
   const secrets = createSecrets(ACCOUNT);
+  const events = createEventBridge({ account: ACCOUNT, busyTargets: scene.busyTargets });
+  const schedules = createSchedules({ account: ACCOUNT, clock });
   await buildWorld({
+    events,
+    schedules,
     ecs,
     ecr,
     logs,
@@ -118,6 +128,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
     service,
     container,
     hasFailed,
+    oldRevisions,
   });
   stage = createStage(scene, { clock, ecs, ecr: ecr.operations });
   Object.assign(services, {
@@ -126,6 +137,8 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
     logs: logs.operations,
     secretsmanager: secrets.secretsmanager,
     ssm: secrets.ssm,
+    events: events.operations,
+    scheduler: schedules,
   });
   await stage.open();
   return {
@@ -141,6 +154,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
     },
     calls,
     fail: (action, fault, times = Infinity) => void failures.set(action, { fault, left: times }),
+    loseAnswers: (action) => void lost.add(action),
     hold: (action) => void held.add(action),
     arm: ecs.arm,
     close: () => {

@@ -1,9 +1,12 @@
 import type { Ecr } from './ecr.ts';
 import type { Ecs } from './ecs/index.ts';
+import type { EventBridge } from './event-bridge.ts';
 import type { Logs } from './logs.ts';
 import { pushSeedImage } from './registry-client.ts';
 import type { RegistryClient } from './registry-client.ts';
 import type { Secrets } from './secrets.ts';
+import { createScheduledTasks } from './scheduled-tasks.ts';
+import type { Operations } from './wire.ts';
 
 /** Account id of the start world. */
 export const ACCOUNT = '111122223333';
@@ -19,6 +22,8 @@ export const FIRST_REVISION = 'hyeon9mak-task-dev:1';
 /** The region of the start world; all other regions are empty. */
 export const REGION = 'ap-northeast-2';
 
+const MONTH_SECONDS = 30 * 86_400;
+
 /** The secret of the application container. */
 const SECRET = `arn:aws:secretsmanager:${REGION}:${ACCOUNT}:secret:hyeon9mak/database-AbCdEf`;
 
@@ -28,6 +33,8 @@ export interface WorldParts {
   readonly ecr: Ecr;
   readonly logs: Logs;
   readonly secrets: Secrets;
+  readonly events: EventBridge;
+  readonly schedules: Operations;
   readonly registry: RegistryClient;
   /** `host:port` in image references. */
   readonly registryHost: string;
@@ -37,12 +44,14 @@ export interface WorldParts {
   readonly container: Readonly<Record<string, unknown>>;
   /** Whether the first deployment of the service has failed. */
   readonly hasFailed: boolean;
+  /** Revisions besides the first one, a month apart; every third one is from Terraform. */
+  readonly oldRevisions: number;
 }
 
 /**
  * Builds the start world: cluster `backend` with the service `hyeon9mak-service-dev`, two tasks of
  * `hyeon9mak-task-dev:1` with an application, a Datadog agent and a log router, and the repository
- * `hyeon9mak-dev` with a first image.
+ * `hyeon9mak-dev` with a first image. Rules and schedules start tasks of the same family.
  */
 export async function buildWorld(parts: WorldParts): Promise<void> {
   const { ecs, ecr, logs, secrets, registry, registryHost } = parts;
@@ -57,14 +66,25 @@ export async function buildWorld(parts: WorldParts): Promise<void> {
   logs.createGroup('/ecs/hyeon9mak-task-dev');
   secrets.createSecret(SECRET);
   ecs.createCluster(CLUSTER_NAME);
-  ecs.registerTaskDefinition(
-    taskDefinition(parts, `${registryHost}/${REPOSITORY_NAME}:${FIRST_TAG}`),
-  );
+  await createScheduledTasks(parts.events, parts.schedules, {
+    account: ACCOUNT,
+    region: REGION,
+    cluster: CLUSTER_NAME,
+    revision: FIRST_REVISION,
+  });
+  const definition = taskDefinition(parts, `${registryHost}/${REPOSITORY_NAME}:${FIRST_TAG}`);
+  ecs.registerTaskDefinition(definition);
+  for (let months = parts.oldRevisions; months > 0; months -= 1) {
+    const revision = parts.oldRevisions - months + 2;
+    const terraform = `arn:aws:sts::${ACCOUNT}:assumed-role/terraform/apply`;
+    const by = revision % 3 === 0 ? terraform : undefined;
+    ecs.registerTaskDefinition(definition, { secondsAgo: months * MONTH_SECONDS, by });
+  }
   await ecs.createService(
     {
       cluster: CLUSTER_NAME,
       serviceName: SERVICE_NAME,
-      taskDefinition: 'hyeon9mak-task-dev',
+      taskDefinition: FIRST_REVISION,
       desiredCount: 2,
       launchType: 'FARGATE',
       networkConfiguration: {

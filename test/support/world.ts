@@ -73,7 +73,8 @@ export interface WorldOptions {
   readonly registry?: SandboxOptions['registry'];
 }
 
-const READS = /^(ecr|ecs|logs|sts|secretsmanager|ssm):(Describe|List|Get|Batch(Get|Check))/;
+const READS =
+  /^(ecr|ecs|logs|sts|secretsmanager|ssm|events|scheduler):(Describe|List|Get|Batch(Get|Check))/;
 
 /** Creates a project, a sandbox and a stand-in for Docker, which exist until the test ends. */
 export async function makeWorld(options: WorldOptions = {}): Promise<World> {
