@@ -3,6 +3,7 @@ import type { Finding } from './core/checks.ts';
 import type { TimedCall } from './core/critical-path.ts';
 import type { Remark, ServiceResult } from './core/result.ts';
 import type { RolloutEvent, WatchedService } from './core/rollout-events.ts';
+import type { ScheduleResult } from './core/scheduled.ts';
 
 /** Bytes of one layer on its way to the registry. */
 export interface LayerProgress {
@@ -24,6 +25,8 @@ export interface ServicePlan {
   readonly changes: readonly Change[];
   /** Names of the services that it starts after. */
   readonly after: readonly string[];
+  /** Scheduled tasks of the family; empty without the setting. */
+  readonly schedules: readonly ScheduleResult[];
 }
 
 /** Everything that a step reports, as facts without wording; `report/` words it. */
@@ -113,6 +116,12 @@ export type Event =
     }
   | { readonly kind: 'registered'; readonly revision: string; readonly seconds: number }
   | { readonly kind: 'register-skipped'; readonly revision: string }
+  | {
+      readonly kind: 'pruned';
+      /** `family:revision` */
+      readonly revisions: readonly string[];
+      readonly outcome: 'deregistered' | 'deleted';
+    }
   | { readonly kind: 'register-retried'; readonly family: string }
   | {
       readonly kind: 'rollout-started';

@@ -117,7 +117,8 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
     if (path !== undefined) emit({ kind: 'critical-path', ...path });
     reporter.end();
     display?.end();
-    const { output, status, outcome, image, services, tasks, logs, checks, init, seconds } = result;
+    const { output, status, outcome, image, services, tasks, logs, checks, prune, init, seconds } =
+      result;
     const document: Result = redact({
       outcome,
       command,
@@ -126,6 +127,7 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
       ...(tasks && { tasks }),
       ...(logs && { logs }),
       ...(checks && { checks }),
+      ...(prune && { prune }),
       ...(init && { init }),
       error,
       seconds: { ...seconds, total: Math.round(performance.now() - start) / 1000 },
@@ -161,7 +163,8 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
       onResume: io.onResume,
     });
     const action = await loadCommand(invocation.command);
-    return await finish(await action(context), null);
+    const result = await action(context);
+    return await finish(result, result.error ?? null);
   } catch (thrown) {
     const error = withPolicy(toEcsDeployError(thrown, io, verbose), command);
     const { code, message, hint, status } = error;

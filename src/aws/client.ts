@@ -3,6 +3,8 @@ import { join } from 'node:path';
 import type { CloudWatchLogsClient } from '@aws-sdk/client-cloudwatch-logs';
 import type { ECRClient } from '@aws-sdk/client-ecr';
 import type { ECSClient } from '@aws-sdk/client-ecs';
+import type { EventBridgeClient } from '@aws-sdk/client-eventbridge';
+import type { SchedulerClient } from '@aws-sdk/client-scheduler';
 import type { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import type { SSMClient } from '@aws-sdk/client-ssm';
 import type { STSClient } from '@aws-sdk/client-sts';
@@ -222,6 +224,22 @@ export function ssmClient(aws: Aws, region?: string): Promise<SSMClient> {
   return open(aws, 'ssm', { region }, async (config) => {
     const { SSMClient } = await import('./sdk/ssm.ts');
     return new SSMClient(config);
+  });
+}
+
+/** An EventBridge client of the run's region. */
+export function eventsClient(aws: Aws): Promise<EventBridgeClient> {
+  return open(aws, 'events', {}, async (config) => {
+    const { EventBridgeClient } = await import('./sdk/events.ts');
+    return new EventBridgeClient(config);
+  });
+}
+
+/** A client of EventBridge Scheduler in the run's region. */
+export function schedulerClient(aws: Aws): Promise<SchedulerClient> {
+  return open(aws, 'scheduler', {}, async (config) => {
+    const { SchedulerClient } = await import('./sdk/scheduler.ts');
+    return new SchedulerClient(config);
   });
 }
 

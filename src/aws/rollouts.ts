@@ -28,7 +28,11 @@ export async function findRecord(
 }
 
 /** The latest service deployments, or `all` that ECS keeps. */
-async function listRecords(ecs: Ecs, { cluster, name }: Service, all = false) {
+async function listRecords(
+  ecs: Ecs,
+  { cluster, name }: Pick<Service, 'cluster' | 'name'>,
+  all = false,
+) {
   const { ListServiceDeploymentsCommand } = await sdk();
   const maxResults = all ? RECORDS_PER_PAGE : RECORDS_PER_CALL;
   const records: ServiceDeploymentBrief[] = [];
@@ -158,7 +162,7 @@ export async function stopRecord(
 /** The latest 20 service deployments, or `all` that ECS keeps (90 days), the newest first. */
 export async function pastRollouts(
   ecs: Ecs,
-  service: Service,
+  service: Pick<Service, 'cluster' | 'name'>,
   { all = false } = {},
 ): Promise<readonly PastRollout[]> {
   const listed = await listRecords(ecs, service, all);

@@ -16,6 +16,7 @@ import type { Observed } from '../plan/observe.ts';
 import { plan, taskPlatforms } from '../plan/plan.ts';
 import type { ImagePlan, Plan } from '../plan/plan.ts';
 import { registerDrafts } from '../rollout/register.ts';
+import { followSchedules } from '../rollout/follow-schedules.ts';
 import { rollOut } from '../rollout/move.ts';
 import { requireSettings } from '../settings/config.ts';
 import type { ConfigOf } from '../settings/config.ts';
@@ -86,7 +87,8 @@ export async function deploy(context: Context<'deploy'>): Promise<CommandResult>
         ];
   });
   const rolloutStart = performance.now();
-  const services = await rollOut(tools, config, moves);
+  const moved = await rollOut(tools, config, moves);
+  const services = await followSchedules(tools, config, moves, moved);
   const results = services.map((service, index) => ({
     ...service,
     changes: moves[index]?.changes ?? [],
@@ -165,13 +167,14 @@ function tellPlan({ emit }: Tools, planned: Plan, image: ImagePlan): void {
     kind: 'plan',
     image: image.reference,
     builds: image.kind === 'build',
-    services: planned.services.map(({ target, running, changes }) => ({
+    services: planned.services.map(({ target, running, changes, schedules }) => ({
       cluster: shortName(target.cluster),
       service: target.service,
       from: shortName(running.arn),
       to: undefined,
       changes,
       after: namesBefore(planned, target),
+      schedules,
     })),
   });
 }
@@ -188,7 +191,8 @@ function dryRun(
   return {
     outcome: 'planned',
     image: plannedImage(image),
-    services: planned.services.map(({ target, service, running, definition, changes }) => {
+    services: planned.services.map((item) => {
+      const { target, service, running, definition, changes, schedules } = item;
       const after = namesBefore(planned, target);
       return serviceResult({
         cluster: shortName(target.cluster),
@@ -202,6 +206,7 @@ function dryRun(
         running: service.running,
         changes,
         ...(after.length > 0 && { after }),
+        ...(target.schedules !== false && { schedules }),
         ...(showValues && { definition }),
       });
     }),

@@ -3,14 +3,14 @@ import type { ServiceResult } from '../core/result.ts';
 import { EcsDeployError, EXIT_STATUS } from '../errors.ts';
 import { secondsSince } from '../events.ts';
 import { shortName } from '../core/task-definition.ts';
-import type { Plan } from '../plan/plan.ts';
+import type { Plan, ServicePlan } from '../plan/plan.ts';
 import type { Move } from '../rollout/move.ts';
 import type { Config, Target } from '../settings/config.ts';
 import type { Tools } from './connect.ts';
 import type { CommandResult } from './context.ts';
 
 /** The moves of a plan, for services whose revision exists. */
-export function movesOf({ services }: Plan): Move[] {
+export function movesOf({ services }: Plan): (Move & Pick<ServicePlan, 'target'>)[] {
   return services.flatMap(({ revision, ...item }) =>
     revision === undefined
       ? []
@@ -34,13 +34,14 @@ export function tellSteps({ emit }: Pick<Tools, 'emit'>, planned: Plan, isOrdere
     kind: 'plan',
     image: undefined,
     builds: false,
-    services: stepsOf(planned).map(({ target, from, to, changes }) => ({
+    services: stepsOf(planned).map(({ target, from, to, changes, schedules }) => ({
       cluster: shortName(target.cluster),
       service: target.service,
       from: shortName(from),
       to: shortName(to),
       changes,
       after: isOrdered ? namesBefore(planned, target) : [],
+      schedules,
     })),
   });
 }

@@ -8,7 +8,13 @@ import type { JsonObject } from '../core/task-definition.ts';
 import { EcsDeployError } from '../errors.ts';
 import { enforce } from '../plan/enforce.ts';
 import type { ObservedImage } from '../plan/image.ts';
-import { observeServices, observeSource, readDefinition, withTags } from '../plan/observe.ts';
+import {
+  observeServices,
+  observeSource,
+  readDefinition,
+  withoutSchedules,
+  withTags,
+} from '../plan/observe.ts';
 import { plan } from '../plan/plan.ts';
 import { renderDefinition } from '../plan/render.ts';
 import { requireSettings } from '../settings/config.ts';
@@ -68,7 +74,7 @@ async function renderOne(context: Context<'render'>): Promise<Rendered> {
     const after = renderDefinition(withContainer(config, config), before, image);
     return { before, after, service: serviceResult({ cluster: '', service: '', outcome }) };
   }
-  const targets = [withContainer(config, target)];
+  const targets = [withoutSchedules(withContainer(config, target))];
   const services = await observeServices(tools, { targets }, (item, service) =>
     observeSource(tools, config, item, service),
   );

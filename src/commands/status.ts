@@ -2,14 +2,17 @@ import { optional } from '../aws/optional.ts';
 import { currentRecord } from '../aws/rollouts.ts';
 import { describeService } from '../aws/services.ts';
 import { allTasksOf } from '../aws/tasks.ts';
-import type { Deployment, RolloutRecord, Task } from '../core/ecs.ts';
+import type { Deployment, RolloutRecord, Service, Task } from '../core/ecs.ts';
 import { shownImage } from '../core/image.ts';
 import { serviceResult } from '../core/result.ts';
 import type { Output } from '../core/result.ts';
 import { runningByRevision, servingRevision } from '../core/status.ts';
 import type { DeploymentStatus, ServiceStatus, TaskStatus } from '../core/status.ts';
-import { shortName } from '../core/task-definition.ts';
+import { chosen, planSchedule } from '../core/scheduled.ts';
+import type { ScheduleResult } from '../core/scheduled.ts';
+import { familyOf, shortName } from '../core/task-definition.ts';
 import { allOrRefuse } from '../errors.ts';
+import { readSchedules } from '../plan/schedules.ts';
 import { requireSettings } from '../settings/config.ts';
 import type { Target } from '../settings/config.ts';
 import { connectTools } from './connect.ts';
@@ -48,7 +51,7 @@ export async function status(context: Context<'status'>): Promise<CommandResult>
     image: null,
     services: found.map((shown) => {
       const { service, cluster, taskDefinition, desired, running, serving } = shown;
-      const { deployments, tasks, events } = shown;
+      const { deployments, tasks, events, schedules } = shown;
       return serviceResult({
         service,
         cluster,
@@ -63,6 +66,7 @@ export async function status(context: Context<'status'>): Promise<CommandResult>
         deployments,
         tasks,
         events,
+        ...(schedules && { schedules }),
       });
     }),
     seconds: {},
@@ -92,8 +96,9 @@ async function readStatus(
 ): Promise<{ readonly status: ServiceStatus; readonly images: Images }> {
   const { ecs } = tools;
   const service = await describeService(ecs, target);
-  const [record, running = [], stopped = []] = await Promise.all([
+  const [record, schedules, running = [], stopped = []] = await Promise.all([
     currentRecord(tools, service),
+    target.schedules === false ? undefined : scheduledOf(tools, target, service),
     optional(tools, 'ecs:ListTasks', allTasksOf(ecs, service, 'RUNNING')),
     optional(tools, 'ecs:ListTasks', allTasksOf(ecs, service, 'STOPPED')),
   ]);
@@ -123,8 +128,18 @@ async function readStatus(
       .slice(0, EVENTS_SHOWN)
       .toReversed()
       .map(({ createdAt, message }) => ({ createdAt: createdAt?.toISOString() ?? null, message })),
+    ...(schedules && { schedules }),
   };
   return { status: shown, images };
+}
+
+async function scheduledOf(
+  tools: Tools,
+  { schedules }: Target,
+  { cluster, taskDefinition: current }: Service,
+): Promise<readonly ScheduleResult[]> {
+  const { tasks } = await readSchedules(tools, cluster, new Set([familyOf(current)]));
+  return chosen(tasks, schedules).map((task) => planSchedule(task, task.taskDefinition));
 }
 
 function deploymentStatus(

@@ -4,10 +4,12 @@ import { callerIdentity } from '../aws/identity.ts';
 import { isDenied } from '../aws/optional.ts';
 import { ok, skip } from '../core/checks.ts';
 import type { Finding } from '../core/checks.ts';
+import { shortName } from '../core/task-definition.ts';
 import { measureContext } from '../docker/context/check.ts';
 import { lookUp } from '../plan/lookups.ts';
+import type { Lookup } from '../plan/lookups.ts';
 import { failures, plan } from '../plan/plan.ts';
-import type { PlanFinding } from '../plan/plan.ts';
+import type { Plan, PlanFinding } from '../plan/plan.ts';
 import { attempt } from '../plan/read.ts';
 import { requireSettings } from '../settings/config.ts';
 import type { ConfigOf } from '../settings/config.ts';
@@ -26,7 +28,7 @@ export async function verify(context: Context<'verify'>): Promise<CommandResult>
     observeDeploy(tools, config),
   ]);
   const planned = plan(config, { ...observed, checked: true, now: serverTime(tools.aws) });
-  const looked = await lookUp(tools, planned.lookups);
+  const looked = await lookUp(tools, [...planned.lookups, ...policyLookups(config, planned)]);
   const noImage = { check: 'repository', about: 'image', ...skip(NO_IMAGE) } as const;
   const findings = [
     ...account,
@@ -43,6 +45,20 @@ export async function verify(context: Context<'verify'>): Promise<CommandResult>
     checks,
     seconds: {},
   };
+}
+
+/** What a deploy does not wait for: it reads every image of a repository. */
+function policyLookups(
+  { skipCheck }: Pick<ConfigOf<'verify'>, 'skipCheck'>,
+  { services }: Plan,
+): readonly Lookup[] {
+  if (skipCheck.includes('lifecycle-policy')) return [];
+  return services.map((subject) => ({
+    check: 'lifecycle-policy',
+    about: `service ${subject.target.service} in ${shortName(subject.target.cluster)}`,
+    by: 'late',
+    subject,
+  }));
 }
 
 const NO_IMAGE = 'neither "repository" nor --image is given';

@@ -20,6 +20,8 @@ export const CHECK_NAMES = [
   'older-commit',
   'latest-revision',
   'rollback-target',
+  'schedules',
+  'lifecycle-policy',
   'build-context',
   'emulation',
 ] as const;

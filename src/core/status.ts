@@ -2,6 +2,7 @@ import type { Cause } from './diagnosis.ts';
 import { lastGood } from './ecs.ts';
 import type { RolloutRecord, Service } from './ecs.ts';
 import type { ShownImage } from './image.ts';
+import type { ScheduleResult } from './scheduled.ts';
 
 /** A service as `status` shows it. */
 export interface ServiceStatus {
@@ -19,6 +20,8 @@ export interface ServiceStatus {
   readonly deployments: readonly DeploymentStatus[];
   readonly tasks: readonly TaskStatus[];
   readonly events: readonly EventStatus[];
+  /** With the setting `schedules` only. */
+  readonly schedules?: readonly ScheduleResult[];
 }
 
 /** A deployment as `status` shows it; times are ISO texts of the server's clock. */

@@ -24,6 +24,7 @@ import {
   skip,
 } from '../core/checks.ts';
 import type { Answer, Finding } from '../core/checks.ts';
+import { checkSchedules } from '../core/checks-schedules.ts';
 import { lastGood, primaryOf } from '../core/ecs.ts';
 import type { Deployment, Service } from '../core/ecs.ts';
 import {
@@ -35,6 +36,8 @@ import {
 } from '../core/image.ts';
 import type { TaskPlatform } from '../core/image.ts';
 import { sameDefinition } from '../core/normal-form.ts';
+import { chosen, planSchedule } from '../core/scheduled.ts';
+import type { ScheduleResult } from '../core/scheduled.ts';
 import { chooseContainers, containersOf, placeOfArn, shortName } from '../core/task-definition.ts';
 import type { JsonObject, Revision } from '../core/task-definition.ts';
 import type { Daemon } from '../docker/engine/daemon.ts';
@@ -86,6 +89,8 @@ export interface ServicePlan {
   readonly busy: Deployment | undefined;
   /** `performance.now()` before the service was read. */
   readonly readAt: number | undefined;
+  /** What a success does to the scheduled tasks of the family. */
+  readonly schedules: readonly ScheduleResult[];
 }
 
 /** A finding, with the error of its failure if that is not made from the finding itself. */
@@ -212,7 +217,7 @@ interface Part<T> {
 function planService(
   check: Check,
   config: PlanSettings,
-  { target, read, readAt }: Observed,
+  { target, read, readAt, schedules }: Observed,
   image: string | undefined,
   { checked, now = new Date(0), image: observedImage }: PlanInput,
 ): Part<ServicePlan> & { readonly lookups: readonly Lookup[] } {
@@ -246,6 +251,14 @@ function planService(
     findings.push(check('deployment-in-progress', about, () => checkInProgress(service, busy)));
   }
   if (checked) findings.push(...checkService(check, about, read.value, definition));
+  const way = wayOf(read.value);
+  const goal = goalOf(read.value, way, definition);
+  if (checked && schedules !== undefined) {
+    const subject = { ...schedules, ...target, running, definition, revision: goal };
+    findings.push(
+      ...checkSchedules(subject).map((answer) => check('schedules', about, () => answer)),
+    );
+  }
   const lookups = checked
     ? [
         ...serviceLookups(about, target, read.value, definition, findings),
@@ -259,12 +272,15 @@ function planService(
       running,
       latest,
       way: next.kind === 'render' ? 'move' : next.way,
-      ...wayOf(read.value),
+      ...way,
       definition,
       changes: diffDefinitions(running.definition, definition, { showValues }),
       containers: draft.containers,
       busy: isJoined ? undefined : deploymentInProgress(service),
       readAt,
+      schedules: chosen(schedules?.tasks ?? [], target.schedules).map((task) =>
+        planSchedule(task, goal),
+      ),
     },
     findings,
     lookups: lookups.filter((lookup) => !(skipCheck as readonly string[]).includes(lookup.check)),
@@ -311,6 +327,16 @@ function wayOf({ service, running, next }: ObservedService) {
     revision: next.revision.arn,
     previous: previous === next.revision.arn ? running.arn : previous,
   };
+}
+
+/** ARN of the revision that the service is on after a success; undefined while it is not registered. */
+function goalOf(
+  { running, next }: ObservedService,
+  { revision, previous }: ReturnType<typeof wayOf>,
+  definition: JsonObject,
+): string | undefined {
+  if (next.kind === 'revision') return next.way === 'stop' ? previous : revision;
+  return sameDefinition(definition, running.definition) ? running.arn : undefined;
 }
 
 /** The checks of a service and a definition that need no further read. */

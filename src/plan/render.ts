@@ -4,7 +4,10 @@ import { EcsDeployError } from '../errors.ts';
 import type { Target } from '../settings/config.ts';
 
 /** The settings of a target that change its definition. */
-export type TargetEdit = Omit<Target, 'cluster' | 'service' | 'taskDefinition'>;
+export type TargetEdit = Pick<
+  Target,
+  'container' | 'containerImages' | 'setEnv' | 'setSecrets' | 'unsetEnv'
+>;
 
 /**
  * Puts images, variables and secrets into the containers of a definition.

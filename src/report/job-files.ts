@@ -3,6 +3,7 @@ import { appendFileSync } from 'node:fs';
 import type { Cause } from '../core/diagnosis.ts';
 import { escapeJson, printable, withoutCommands } from '../core/foreign.ts';
 import type { Result, ServiceResult } from '../core/result.ts';
+import { scheduleLabel } from '../core/scheduled.ts';
 import { shortName } from '../core/task-definition.ts';
 import type { EventOf } from '../events.ts';
 import { isGithub } from './ci.ts';
@@ -16,7 +17,16 @@ import { wordEvent } from './words.ts';
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /** Commands that only show something: they leave outputs and summary to the command that deploys. */
-const SHOWING = new Set(['status', 'diagnose', 'history', 'logs', 'help', 'completion', 'sandbox']);
+const SHOWING = new Set([
+  'status',
+  'prune',
+  'diagnose',
+  'history',
+  'logs',
+  'help',
+  'completion',
+  'sandbox',
+]);
 
 /** The outputs of a step, with their meanings. */
 export const OUTPUTS = {
@@ -101,6 +111,7 @@ function summary(
     ...ends.map((end) => inert(wordEvent(end).lines[0]?.text ?? '')),
     ...errorBlocks(result),
     ...serviceTable(result),
+    ...scheduleTable(result),
     ...imageLine(result),
     ...timeline(result),
     ...services.flatMap(({ causes }) => causes).flatMap(causeBlocks),
@@ -141,6 +152,20 @@ function serviceTable({ services }: Result): string[] {
 }
 
 const revision = (arn: string | null) => (arn === null ? '–' : inert(shortName(arn)));
+
+/** The rules and schedules that were to follow. */
+function scheduleTable({ services }: Result): string[] {
+  const rows = services.flatMap(({ schedules = [] }) =>
+    schedules.map((item) => [
+      inert(item.name === null ? `all ${item.kind}s` : `${item.kind} ${scheduleLabel(item)}`),
+      item.outcome,
+      revision(item.from),
+      revision(item.to),
+      inert(item.reason ?? ''),
+    ]),
+  );
+  return rows.length === 0 ? [] : [table(['scheduled task', 'outcome', 'from', 'to', ''], rows)];
+}
 
 function imageLine({ image }: Result): string[] {
   if (image === null) return [];

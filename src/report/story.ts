@@ -56,6 +56,11 @@ export function makeStory(verbose: boolean): Story {
       case 'service-ended':
         // The causes have given their hints.
         return lines.filter((line) => line.level !== 'hint' || isNews(line));
+      case 'schedule':
+        // Several can fail for one reason.
+        return lines.filter(
+          (line) => (line.level !== 'debug' || verbose) && (line.level !== 'hint' || isNews(line)),
+        );
       case 'cause': {
         const [head, ...rest] = lines;
         if (head === undefined || isNews(head)) return lines;

@@ -4,6 +4,8 @@ import type { Cause } from '../core/diagnosis.ts';
 import type { Outcome, ServiceResult } from '../core/result.ts';
 import type { RolloutCounts } from '../core/rollout-events.ts';
 import { printable } from '../core/foreign.ts';
+import { scheduleLabel } from '../core/scheduled.ts';
+import type { ScheduleOutcome, ScheduleResult } from '../core/scheduled.ts';
 import { shortName } from '../core/task-definition.ts';
 import type { EcsDeployError } from '../errors.ts';
 import type { Event, EventOf, LayerProgress } from '../events.ts';
@@ -61,10 +63,11 @@ const WORDS: Words = {
       ...(image === undefined
         ? []
         : [line('step', `Image ${image}${builds ? ' (to be built)' : ''}`)]),
-      ...services.flatMap(({ cluster, service, from, to, changes, after }) => [
+      ...services.flatMap(({ cluster, service, from, to, changes, after, schedules }) => [
         line('step', `Service ${service} in ${cluster} runs ${from}${moveNote(from, to)}`),
         ...(after.length === 0 ? [] : [line('detail', `  starts after ${after.join(' and ')}`)]),
         ...formatChanges(changes).map(({ kind, text }) => line(kind, `  ${text}`)),
+        ...schedules.map((item) => line('detail', `  ${scheduleText(item)}`)),
       ]),
     ],
   }),
@@ -133,6 +136,8 @@ const WORDS: Words = {
     say('success', `${revision} is the same definition: nothing to register`),
   'register-retried': ({ family }) =>
     say('detail', `Family ${family} is being registered by someone else; retrying`),
+  pruned: ({ revisions, outcome }) =>
+    say('success', `${outcome === 'deleted' ? 'Deleted' : 'Deregistered'} ${revisions.join(', ')}`),
   'rollout-started': ({ service, deployment, from, to }) => ({
     lines: [
       line('step', from === to ? `${service}: redeploying ${to}` : `${service}: ${from} → ${to}`),
@@ -177,6 +182,12 @@ const WORDS: Words = {
   'service-event': ({ service, message }) =>
     say('detail', `${service}: ECS: ${shortenEvent(message)}`),
   cause: ({ service, cause }) => ({ lines: causeLines(service, cause) }),
+  schedule: ({ schedule, hint }) => ({
+    lines: [
+      line(SCHEDULE_LEVELS[schedule.outcome] ?? 'debug', scheduleText(schedule)),
+      ...hintLines(hint),
+    ],
+  }),
   'rolling-back': ({ service, reason }) => ({
     lines: [
       line(
@@ -289,6 +300,39 @@ function splitLine({ level, text }: Line): Line[] {
   const [first = '', ...rest] = printable(text).split('\n');
   const next = level === 'debug' ? level : 'detail';
   return [line(level, first), ...rest.map((part) => line(next, `    ${part}`))];
+}
+
+/** What changes nothing was in the plan. */
+const SCHEDULE_LEVELS: Readonly<Partial<Record<ScheduleOutcome, Level>>> = {
+  updated: 'success',
+  failed: 'warning',
+  unknown: 'warning',
+};
+
+/** What becomes of a scheduled task. */
+function scheduleText({ from, to, outcome, reason, ...item }: ScheduleResult): string {
+  const kind = item.kind === 'rule' ? 'Rule' : 'Schedule';
+  const name = `${kind} ${scheduleLabel(item)}`;
+  const [before, after] = [shortName(from ?? ''), shortName(to ?? 'the new revision')];
+  switch (outcome) {
+    case 'planned':
+      return `${name} would follow: ${before} → ${after}`;
+    case 'updated':
+      return `${name}: ${before} → ${after}`;
+    case 'unchanged':
+      return `${name} is already on ${before}`;
+    case 'follows':
+      return `${name} starts the latest revision of ${before} by itself`;
+    case 'skipped':
+      return `${name} stays on ${before}: ${reason}`;
+    case 'failed':
+      return item.name === null
+        ? `The ${item.kind}s cannot be read, and do not follow to ${after}: ${reason}`
+        : `${name} stays on ${before} and does not follow to ${after}: ${reason}`;
+    case 'unknown':
+    default:
+      return `${name} is on ${before} or on ${after}: ${reason}`;
+  }
 }
 
 function moveNote(from: string, to: string | undefined): string {

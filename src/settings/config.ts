@@ -12,7 +12,7 @@ import type { CommandName } from './table.ts';
 
 /** The settings that change the environment variables of a container. */
 type VariableKey = 'setEnv' | 'setSecrets' | 'unsetEnv';
-type TargetKey = 'taskDefinition' | 'container' | 'containerImages' | VariableKey;
+type TargetKey = 'taskDefinition' | 'container' | 'containerImages' | 'schedules' | VariableKey;
 
 /** One service to work on, with the settings that can differ between services. */
 export type Target = Pick<Settings, TargetKey> & {
@@ -187,6 +187,7 @@ function targetSettings(layers: readonly Source[], base: string): Pick<Settings,
   return {
     container: value('container'),
     containerImages: value('containerImages'),
+    schedules: value('schedules'),
     taskDefinition: named !== undefined && isDefinitionFile(named) ? resolve(base, named) : named,
     ...variablesOf(layers),
   };

@@ -1,5 +1,6 @@
 import { CHECK_NAMES } from '../core/check-names.ts';
 import {
+  age,
   agents,
   anyOf,
   cluster,
@@ -17,6 +18,7 @@ import {
   region,
   secretReferences,
   secrets,
+  someOrAll,
   tags,
   text,
   texts,
@@ -36,6 +38,7 @@ export type CommandName =
   | 'diagnose'
   | 'logs'
   | 'history'
+  | 'prune'
   | 'verify'
   | 'init'
   | 'completion'
@@ -49,6 +52,7 @@ type Group =
   | 'Task definition'
   | 'Rollout'
   | 'Logs'
+  | 'Prune'
   | 'Config file'
   | 'Sandbox';
 
@@ -536,7 +540,7 @@ export const SETTINGS = {
     flags: '--poll <duration>',
     file: 'top',
     default: 3000,
-    commands: [...MOVERS, 'logs', 'status'],
+    commands: [...MOVERS, 'logs', 'status', 'prune'],
     meaning: 'polling interval (default: 3s)',
     example: '3s',
   }),
@@ -576,8 +580,8 @@ export const SETTINGS = {
     rare: true,
     flags: '--yes',
     default: false,
-    commands: MOVERS,
-    meaning: 'continue without the question that "confirm" asks',
+    commands: [...MOVERS, 'prune'],
+    meaning: 'continue without the question that "confirm" asks; with prune: do it',
   }),
   after: setting({
     reader: names,
@@ -608,6 +612,18 @@ export const SETTINGS = {
     meaning:
       'when the service runs a newer commit of the repository: warn, refuse or deploy (default: warn)',
   }),
+  schedules: setting({
+    reader: someOrAll,
+    group: 'Rollout',
+    rare: true,
+    flags: '--schedules',
+    file: 'service',
+    default: false,
+    commands: [...MOVERS, 'verify', 'status', 'help'],
+    meaning:
+      'EventBridge rules and schedules of the family follow a successful rollout; in the config file also a list of their names',
+    example: 'true',
+  }),
   detachOnInterrupt: setting({
     reader: yes,
     group: 'Rollout',
@@ -616,6 +632,40 @@ export const SETTINGS = {
     default: false,
     commands: MOVERS,
     meaning: 'on Ctrl-C, stop watching and leave the deployment running (the default)',
+  }),
+
+  // Old revisions
+  keep: setting({
+    reader: count,
+    group: 'Prune',
+    flags: '--keep <n>',
+    default: 10,
+    commands: ['prune'],
+    meaning: 'number of newest revisions and deployments to keep (default: 10)',
+  }),
+  olderThan: setting({
+    reader: age,
+    group: 'Prune',
+    flags: '--older-than <age>',
+    default: 30 * 86_400_000,
+    commands: ['prune'],
+    meaning: 'keep revisions that are younger (default: 30d)',
+  }),
+  all: setting({
+    reader: yes,
+    group: 'Prune',
+    flags: '--all',
+    default: false,
+    commands: ['prune'],
+    meaning: 'also revisions that another user or role has registered',
+  }),
+  deleteInactive: setting({
+    reader: yes,
+    group: 'Prune',
+    flags: '--delete',
+    default: false,
+    commands: ['prune'],
+    meaning: 'also delete INACTIVE revisions for good',
   }),
 
   // The config file

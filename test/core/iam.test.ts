@@ -162,10 +162,22 @@ test('actions that depend on a setting are in the policy if the setting is in us
   expect(furtherActions('deploy', NAMES)).toEqual([
     '--create-repository also needs ecr:CreateRepository',
     '--on-failure rollback also needs ecs:StopServiceDeployment',
+    '--schedules also needs events:ListRuleNamesByTarget, events:ListTargetsByRule, events:DescribeRule, events:PutTargets, scheduler:ListSchedules, scheduler:GetSchedule, scheduler:UpdateSchedule, iam:PassRole',
   ]);
-  const occasions = new Set(['createRepository', 'onFailure'] as const);
+  const occasions = new Set(['createRepository', 'onFailure', 'schedules'] as const);
   const everything = JSON.stringify(policyOf('deploy', { ...NAMES, occasions }));
   expect(everything).toMatch(/CreateRepository.*StopServiceDeployment/);
   expect(furtherActions('deploy', { ...NAMES, occasions })).toEqual([]);
-  expect(furtherActions('status', NAMES)).toEqual([]);
+  expect(furtherActions('logs', NAMES)).toEqual([]);
+});
+
+test('the roles of rules and schedules are passed to EventBridge and its Scheduler only', () => {
+  const occasions = new Set(['schedules'] as const);
+  const { Statement } = policyOf('rollback', { ...NAMES, occasions });
+  expect(Statement.find(({ Sid }) => Sid === 'OptionalScheduleRoles')).toMatchObject({
+    Action: ['iam:PassRole'],
+    Condition: {
+      StringEquals: { 'iam:PassedToService': ['events.amazonaws.com', 'scheduler.amazonaws.com'] },
+    },
+  });
 });

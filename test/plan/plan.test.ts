@@ -23,6 +23,7 @@ const target: Target = {
   service: 'api',
   container: undefined,
   containerImages: {},
+  schedules: false,
   taskDefinition: undefined,
   setEnv: {},
   setSecrets: {},

@@ -6,6 +6,7 @@ import type { Change } from '../../src/core/changes.ts';
 import type { Cause } from '../../src/core/diagnosis.ts';
 import { serviceResult } from '../../src/core/result.ts';
 import type { Output, Result, ServiceResult } from '../../src/core/result.ts';
+import type { ScheduleResult } from '../../src/core/scheduled.ts';
 import { EcsDeployError } from '../../src/errors.ts';
 import type { Event, EventOf } from '../../src/events.ts';
 import { commandGuard } from '../../src/report/ci.ts';
@@ -38,7 +39,23 @@ const resultOf = (t: string, outcome: ServiceResult['outcome']): ServiceResult =
     deployment: t,
     causes: [causeOf(t)],
     changes: changesOf(t),
+    schedules: schedulesOf(t),
   });
+const schedulesOf = (t: string): ScheduleResult[] =>
+  (['planned', 'updated', 'unchanged', 'follows', 'skipped', 'failed', 'unknown'] as const).map(
+    (outcome) => ({
+      kind: 'rule',
+      name: t,
+      group: t,
+      target: t,
+      enabled: true,
+      expression: t,
+      from: t,
+      to: t,
+      outcome,
+      reason: t,
+    }),
+  );
 const layersOf = (t: string) => [
   { id: t, current: 1, total: 2, state: 'pushing' as const },
   { id: t, current: 1, total: 2, state: 'exists' as const },
@@ -54,7 +71,17 @@ const SAMPLES: {
     {
       image: t,
       builds: true,
-      services: [{ cluster: t, service: t, from: t, to: t, changes: changesOf(t), after: [t] }],
+      services: [
+        {
+          cluster: t,
+          service: t,
+          from: t,
+          to: t,
+          changes: changesOf(t),
+          after: [t],
+          schedules: schedulesOf(t),
+        },
+      ],
     },
   ],
   checked: (t) => [
@@ -150,6 +177,14 @@ const SAMPLES: {
   cause: (t) => [
     { service: t, cause: causeOf(t) },
     { service: t, cause: { ...causeOf(t), tasks: 0 } },
+  ],
+  schedule: (t) =>
+    schedulesOf(t).flatMap((schedule) =>
+      [t, null].map((name) => ({ service: t, schedule: { ...schedule, name }, hint: t })),
+    ),
+  pruned: (t) => [
+    { revisions: [t], outcome: 'deregistered' },
+    { revisions: [t], outcome: 'deleted' },
   ],
   'rolling-back': (t) => [{ service: t, reason: t }],
   'service-ended': (t) =>
@@ -281,6 +316,7 @@ const OUTPUTS: {
           { id: t, taskDefinition: t, lastStatus: t, health: t, since: null, stoppedReason: t },
         ],
         events: [{ createdAt: null, message: t }],
+        schedules: schedulesOf(t),
       },
     ],
   }),
@@ -303,6 +339,22 @@ const OUTPUTS: {
       causes,
       events: [t],
     })),
+  }),
+  prune: (t) => ({
+    keep: 1,
+    olderThan: 1000,
+    families: [
+      {
+        family: t,
+        revisions: (['registered-by-other', 'service'] as const).map((code) => ({
+          taskDefinition: t,
+          status: t,
+          registeredAt: null,
+          outcome: 'kept',
+          reasons: [{ code, by: t }],
+        })),
+      },
+    ],
   }),
   history: (t) => ({
     services: [
@@ -401,6 +453,7 @@ test('the files of a job have nothing of others raw, and each output is one line
       .replaceAll(/^(`{3,}).*\n[^]*?\n\1$/gm, '')
       .replace(/^Image `[^`\n]*`/m, '');
     expect(outside).not.toMatch(/(?<!\\)[<[`]/);
-    expect(outside.match(/^\|.*$/gm)).toHaveLength(4);
+    // Two services, each with seven schedules, and the heads of both tables.
+    expect(outside.match(/^\|.*$/gm)).toHaveLength(20);
   }
 });
