@@ -22,6 +22,7 @@ export interface ServicePlan {
   readonly from: string;
   /** Revision that it moves to; undefined where that is not registered yet. */
   readonly to: string | undefined;
+  readonly isExpress: boolean;
   readonly changes: readonly Change[];
   /** Names of the services that it starts after. */
   readonly after: readonly string[];

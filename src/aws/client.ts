@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { CloudWatchLogsClient } from '@aws-sdk/client-cloudwatch-logs';
 import type { ECRClient } from '@aws-sdk/client-ecr';
 import type { ECSClient } from '@aws-sdk/client-ecs';
+import type { ElasticLoadBalancingV2Client } from '@aws-sdk/client-elastic-load-balancing-v2';
 import type { EventBridgeClient } from '@aws-sdk/client-eventbridge';
 import type { SchedulerClient } from '@aws-sdk/client-scheduler';
 import type { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
@@ -208,6 +209,14 @@ export function logsClient(aws: Aws, region?: string): Promise<CloudWatchLogsCli
   return open(aws, 'logs', { region }, async (config) => {
     const { CloudWatchLogsClient } = await import('./sdk/logs.ts');
     return new CloudWatchLogsClient(config);
+  });
+}
+
+/** An Elastic Load Balancing client of the run's region. */
+export function loadBalancingClient(aws: Aws): Promise<ElasticLoadBalancingV2Client> {
+  return open(aws, 'elasticloadbalancing', {}, async (config) => {
+    const { ElasticLoadBalancingV2Client } = await import('./sdk/load-balancers.ts');
+    return new ElasticLoadBalancingV2Client(config);
   });
 }
 

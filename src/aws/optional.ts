@@ -23,6 +23,11 @@ export function isUnknown(error: unknown): error is EcsDeployError {
   );
 }
 
+/** Whether an error only means that a read of something optional failed, missing things included. */
+export function isUnread(error: unknown): error is EcsDeployError {
+  return error instanceof EcsDeployError && !/^(credentials|region)-/.test(error.code);
+}
+
 /**
  * Awaits a read that can be denied: one warning names the permission, and undefined is the answer.
  * `isIgnored` chooses the errors for which this holds.

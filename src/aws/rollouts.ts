@@ -1,5 +1,5 @@
 import type { ServiceDeployment, ServiceDeploymentBrief } from '@aws-sdk/client-ecs';
-import type { PastRollout, PauseHook, RolloutRecord, Service } from '../core/ecs.ts';
+import type { Deployment, PastRollout, PauseHook, RolloutRecord, Service } from '../core/ecs.ts';
 import { shortName } from '../core/task-definition.ts';
 import type { Emit } from '../events.ts';
 import { abort, chunks, sdk, whole } from './ecs.ts';
@@ -157,6 +157,26 @@ export async function stopRecord(
     }
   }
   return 'unknown';
+}
+
+/**
+ * ARN of the target group that the revision of a deployment uses behind a production rule; undefined
+ * where ECS does not tell.
+ */
+export async function usedGroup(
+  ecs: Ecs,
+  { arn }: Service,
+  { id }: Deployment,
+  rule: string,
+): Promise<string | undefined> {
+  const { DescribeServiceRevisionsCommand } = await sdk();
+  const revision = `${arn.replace(':service/', ':service-revision/')}/${shortName(id)}`;
+  const command = new DescribeServiceRevisionsCommand({ serviceRevisionArns: [revision] });
+  const { serviceRevisions } = await ecs.client.send(command, abort(ecs));
+  const [found] = whole(serviceRevisions, 'ecs:DescribeServiceRevisions', 'serviceRevisions');
+  const balancers = found?.resolvedConfiguration?.loadBalancers ?? [];
+  return balancers.find(({ productionListenerRule }) => productionListenerRule === rule)
+    ?.targetGroupArn;
 }
 
 /** The latest 20 service deployments, or `all` that ECS keeps (90 days), the newest first. */

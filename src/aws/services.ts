@@ -1,11 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type {
+  AdvancedConfiguration,
   Deployment as EcsDeployment,
   Service as EcsService,
   UpdateServiceCommandInput,
 } from '@aws-sdk/client-ecs';
 import { primaryOf } from '../core/ecs.ts';
-import type { Deployment, DeploymentSettings, Service } from '../core/ecs.ts';
+import type { Deployment, DeploymentSettings, Service, TrafficShift } from '../core/ecs.ts';
 import { suggest } from '../core/nearest.ts';
 import { shortName } from '../core/task-definition.ts';
 import { EcsDeployError } from '../errors.ts';
@@ -110,16 +111,24 @@ function toService(service: EcsService, action: string): Service {
       id === undefined || message === undefined ? [] : [{ id, createdAt, message }],
     ),
     controller: service.deploymentController?.type ?? 'ECS',
+    isExpress: service.resourceManagementType === 'ECS',
     launchType: service.launchType,
     capacityProviders: (service.capacityProviderStrategy ?? []).flatMap(
       ({ capacityProvider }) => capacityProvider ?? [],
     ),
     isDaemon: service.schedulingStrategy === 'DAEMON',
     loadBalancers: (service.loadBalancers ?? []).flatMap(
-      ({ targetGroupArn, containerName, containerPort }) =>
+      ({ targetGroupArn, containerName, containerPort, advancedConfiguration }) =>
         containerName === undefined || containerPort === undefined
           ? []
-          : [{ targetGroup: targetGroupArn, container: containerName, port: containerPort }],
+          : [
+              {
+                targetGroup: targetGroupArn,
+                container: containerName,
+                port: containerPort,
+                shift: toShift(advancedConfiguration),
+              },
+            ],
     ),
     registries: (service.serviceRegistries ?? []).flatMap(({ containerName, containerPort }) =>
       containerName === undefined ? [] : [{ container: containerName, port: containerPort }],
@@ -133,8 +142,20 @@ function toService(service: EcsService, action: string): Service {
     ].flatMap(({ by, portName: name }) => (name === undefined ? [] : [{ by, name }])),
     volumes: (primary?.volumeConfigurations ?? []).flatMap(({ name }) => name ?? []),
     hasNetwork: service.networkConfiguration?.awsvpcConfiguration !== undefined,
+    securityGroups: service.networkConfiguration?.awsvpcConfiguration?.securityGroups ?? [],
+    gracePeriod: service.healthCheckGracePeriodSeconds ?? 0,
     settings: toSettings(service),
     currentRollout: service.currentServiceDeployment,
+  };
+}
+
+function toShift(configuration: AdvancedConfiguration | undefined): TrafficShift | undefined {
+  const { alternateTargetGroupArn, productionListenerRule, testListenerRule } = configuration ?? {};
+  if (alternateTargetGroupArn === undefined) return undefined;
+  return {
+    alternateTargetGroup: alternateTargetGroupArn,
+    productionRule: productionListenerRule,
+    testRule: testListenerRule,
   };
 }
 
@@ -218,30 +239,53 @@ const UPDATE_ATTEMPTS = 5;
 /** Reads after the last lost answer that must all show the old state to prove that nothing moved. */
 const PROOF_READS = 4;
 
-/**
- * Moves a service to a revision. UpdateService has no client token: when an answer is lost, the
- * service is read before the call is repeated
- * (docs/explanation/how-ecs-behaves.md#retries-and-timeouts). Never throws.
- */
-export async function updateService(
+/** A call that moves a service, and how its effect is recognised. */
+export interface MoveCall {
+  /** E.g. `UpdateService`. */
+  readonly name: string;
+  /** Sends it; undefined for an answer that does not show the move. */
+  readonly send: () => Promise<MoveAnswer | undefined>;
+  /** The move in a service that is not as it was before; undefined where it is another one. */
+  readonly recognise: (now: Service) => Promise<MoveAnswer | undefined>;
+}
+
+/** Moves a service to a revision with UpdateService; see {@link moveService}. */
+export function updateService(
   ecs: Ecs,
   before: Service,
   request: MoveRequest,
 ): Promise<MoveAnswer> {
+  return moveService(ecs, before, request, {
+    name: 'UpdateService',
+    send: async () => movedTo(before, await sendUpdate(ecs, before, request), request),
+    recognise: async (now) => movedTo(before, now, request),
+  });
+}
+
+/**
+ * Moves a service. The calls have no client token: when an answer is lost, the service is read before
+ * the call is repeated (docs/explanation/how-ecs-behaves.md#retries-and-timeouts). Never throws.
+ */
+export async function moveService(
+  ecs: Ecs,
+  before: Service,
+  request: Pick<MoveRequest, 'force' | 'poll'>,
+  call: MoveCall,
+): Promise<MoveAnswer> {
   const { signal } = ecs.aws.options;
+  const unknown = (cause: unknown) => unknownMove(before, call, cause);
   let lost: unknown;
   for (let attempt = 1; ; attempt += 1) {
     try {
-      const service = await sendUpdate(ecs, before, request);
-      const moved = movedTo(before, service, request);
+      const moved = await call.send();
       if (moved !== undefined) return moved;
-      lost = brokenAnswer('ecs:UpdateService');
+      lost = brokenAnswer(`ecs:${call.name}`);
     } catch (error) {
       if (!isDefinite(error)) {
         lost = error;
       } else if (!isThrottling(error)) {
         if (lost === undefined) return notMoved(error);
-        return (await readMove(ecs, before, request, PROOF_READS, lost)) ?? notMoved(error);
+        return (await readMove(ecs, before, request, call, PROOF_READS, lost)) ?? notMoved(error);
       } else if (attempt === UPDATE_ATTEMPTS && lost === undefined) {
         return notMoved(error);
       }
@@ -250,8 +294,8 @@ export async function updateService(
     if (lost !== undefined) {
       // A forced deployment that cannot be ruled out must not be started twice.
       const reads = isLast || request.force ? PROOF_READS : 1;
-      const known = await readMove(ecs, before, request, reads, lost);
-      if (known?.kind === 'moved' || signal.aborted) return known ?? unknown(before, lost);
+      const known = await readMove(ecs, before, request, call, reads, lost);
+      if (known?.kind === 'moved' || signal.aborted) return known ?? unknown(lost);
       if (known !== undefined && (isLast || request.force)) return known;
       if (isLast) return notMoved(lost);
     }
@@ -259,7 +303,7 @@ export async function updateService(
       () => undefined,
     );
     if (signal.aborted) {
-      return lost === undefined ? notMoved(signal.reason) : unknown(before, lost);
+      return lost === undefined ? notMoved(signal.reason) : unknown(lost);
     }
   }
 }
@@ -283,11 +327,11 @@ async function sendUpdate(
   return toService(whole(service, 'ecs:UpdateService', 'service'), 'ecs:UpdateService');
 }
 
-/** The move that an answer shows; undefined where it is about anything else. */
-function movedTo(
+/** The move that a service shows; undefined where it is about anything else. */
+export function movedTo(
   before: Service,
   service: Service,
-  { taskDefinition, force }: MoveRequest,
+  { taskDefinition, force }: Pick<MoveRequest, 'taskDefinition' | 'force'>,
 ): MoveAnswer | undefined {
   const primary = primaryOf(service);
   if (service.arn !== before.arn || service.cluster !== before.cluster) return undefined;
@@ -304,7 +348,8 @@ function movedTo(
 async function readMove(
   ecs: Ecs,
   before: Service,
-  request: MoveRequest,
+  request: Pick<MoveRequest, 'poll'>,
+  call: MoveCall,
   reads: number,
   lost: unknown,
 ): Promise<MoveAnswer | undefined> {
@@ -313,25 +358,29 @@ async function readMove(
     try {
       if (read > 1) await sleep(request.poll, undefined, { signal });
       const [now] = await describeServices(ecs, before.cluster, [before.name]);
-      if (now === undefined) return unknown(before, lost);
+      if (now === undefined) return unknownMove(before, call, lost);
       const isOld =
         primaryOf(now)?.id === primaryOf(before)?.id &&
         now.taskDefinition === before.taskDefinition;
       // Another deployment may have replaced the one that was asked for.
-      if (!isOld) return movedTo(before, now, request) ?? unknown(before, lost);
+      if (!isOld) return (await call.recognise(now)) ?? unknownMove(before, call, lost);
     } catch {
-      return unknown(before, lost);
+      return unknownMove(before, call, lost);
     }
   }
   return undefined;
 }
 
-function unknown({ cluster, name }: Service, lost: unknown): MoveAnswer {
+function unknownMove(
+  { cluster, name }: Service,
+  call: Pick<MoveCall, 'name'>,
+  lost: unknown,
+): MoveAnswer {
   return {
     kind: 'unknown',
     error: new EcsDeployError({
       code: 'sight-lost',
-      message: `The answer to UpdateService of ${name} was lost (${awsErrorText(lost)}): the service may have been changed.`,
+      message: `The answer to ${call.name} of ${name} was lost (${awsErrorText(lost)}): the service may have been changed.`,
       hint: `see what runs: ecsdeploy status --cluster ${shortName(cluster)} --service ${name}`,
       cause: lost,
     }),

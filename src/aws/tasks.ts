@@ -62,6 +62,7 @@ function toTask(task: EcsTask): Task {
     since: task.stoppedAt ?? task.stoppingAt ?? task.startedAt ?? task.createdAt ?? new Date(0),
     stopCode: task.stopCode,
     stoppedReason: task.stoppedReason,
+    address: addressOf(task),
     containers: (task.containers ?? []).map(
       ({ name, exitCode, reason, runtimeId, imageDigest }) => ({
         name: whole(name, 'ecs:DescribeTasks', 'name of a container'),
@@ -72,4 +73,10 @@ function toTask(task: EcsTask): Task {
       }),
     ),
   };
+}
+
+function addressOf({ attachments = [] }: EcsTask): string | undefined {
+  return attachments
+    .flatMap(({ details = [] }) => details)
+    .find(({ name }) => name === 'privateIPv4Address')?.value;
 }

@@ -1,6 +1,7 @@
 import { serverTime } from '../aws/client.ts';
 import type { ImageResult } from '../core/result.ts';
 import { serviceResult } from '../core/result.ts';
+import { isManaged } from '../core/express.ts';
 import { likelyPlatform } from '../core/image.ts';
 import { sameDefinition } from '../core/normal-form.ts';
 import { runningByRevision, servingRevision } from '../core/status.ts';
@@ -61,6 +62,7 @@ export async function deploy(context: Context<'deploy'>): Promise<CommandResult>
     ...item,
     definition: replaceImage(item.definition, source.reference, image.reference),
     origin: item.running,
+    isManaged: item.service.isExpress && isManaged(item.service, item.definition),
   }));
   const [registrations, proven] = await allOrRefuse([
     registerDrafts(tools, drafts),
@@ -167,11 +169,12 @@ function tellPlan({ emit }: Tools, planned: Plan, image: ImagePlan): void {
     kind: 'plan',
     image: image.reference,
     builds: image.kind === 'build',
-    services: planned.services.map(({ target, running, changes, schedules }) => ({
+    services: planned.services.map(({ target, service, running, changes, schedules }) => ({
       cluster: shortName(target.cluster),
       service: target.service,
       from: shortName(running.arn),
       to: undefined,
+      isExpress: service.isExpress,
       changes,
       after: namesBefore(planned, target),
       schedules,

@@ -2,9 +2,10 @@ import { optional } from '../aws/optional.ts';
 import { describeRevision } from '../aws/revisions.ts';
 import { currentRecord, pastRollouts } from '../aws/rollouts.ts';
 import { describeService } from '../aws/services.ts';
-import { diagnoseEvent, groupCauses } from '../core/diagnosis.ts';
+import { diagnoseEvent, diagnoseTarget, groupCauses } from '../core/diagnosis.ts';
 import { primaryOf } from '../core/ecs.ts';
 import type { PastRollout, Service } from '../core/ecs.ts';
+import { countTargets, targetFailures } from '../core/load-balancer.ts';
 import { serviceResult } from '../core/result.ts';
 import type { Outcome, ServiceResult } from '../core/result.ts';
 import { deploymentState, runningByRevision, servingRevision } from '../core/status.ts';
@@ -12,6 +13,7 @@ import type { DeploymentState, Diagnosis, Subject } from '../core/status.ts';
 import { shortName } from '../core/task-definition.ts';
 import { allOrRefuse } from '../errors.ts';
 import { findCauses } from '../rollout/failed-tasks.ts';
+import { readTargets } from '../rollout/targets.ts';
 import { requireSettings } from '../settings/config.ts';
 import type { Target } from '../settings/config.ts';
 import { connectTools } from './connect.ts';
@@ -58,22 +60,33 @@ async function diagnoseService(tools: Tools, target: Target): Promise<Diagnosis>
       pausedAt: isPaused ? record.stage : undefined,
     },
   };
-  if (known.subject.state === 'succeeded') return { ...known, causes: [], events: [] };
+  if (known.subject.state === 'succeeded') {
+    return { ...known, causes: [], targetGroups: [], events: [] };
+  }
   const { definition } = await describeRevision(ecs, latest.taskDefinition);
   const events = service.events
     .filter(({ createdAt = latest.createdAt }) => createdAt >= latest.createdAt)
     .map(({ message }) => message)
     .toReversed();
-  const ofTasks = await optional(
-    tools,
-    'ecs:ListTasks',
-    findCauses(tools, service, { id: latest.deployment, definition }),
-  );
+  const isLive = known.subject.state === 'in-progress' || known.subject.state === 'incomplete';
+  const [ofTasks, ofTargets] = await Promise.all([
+    optional(
+      tools,
+      'ecs:ListTasks',
+      findCauses(tools, service, { id: latest.deployment, definition }),
+    ),
+    isLive ? readTargets(tools, service, latest.deployment) : undefined,
+  ]);
+  const { health = [], addresses } = ofTargets ?? {};
   const causes = groupCauses([
     ...(ofTasks ?? []),
+    ...targetFailures(health, addresses, service, definition).map(diagnoseTarget),
     ...events.flatMap((message) => diagnoseEvent(message, service) ?? []),
   ]);
-  return { ...known, causes, events };
+  const targetGroups = health
+    .map((group) => countTargets(group, addresses))
+    .filter(({ targets, draining }) => targets + draining > 0);
+  return { ...known, causes, targetGroups, events };
 }
 
 /** How the JSON names the state of a deployment. */

@@ -34,16 +34,14 @@ export async function help(context: Context<'help'>): Promise<CommandResult> {
   };
   const policy = policyOf(command, names);
   const text = JSON.stringify(policy, undefined, 2);
-  const hints = [
-    ...narrower(text, config.targets[0]?.taskDefinition),
-    ...furtherActions(command, names),
-  ];
+  const wide = narrower(text, config.targets[0]?.taskDefinition);
+  const hints = [...wide, ...furtherActions(command, names)];
   if (hints.length > 0) {
-    emit({
-      kind: 'warning',
-      message: 'The policy uses * for the names that the config does not give.',
-      hint: hints.join('\n'),
-    });
+    const message =
+      wide.length > 0
+        ? 'The policy uses * for the names that the config does not give.'
+        : 'Some cases need more than the policy allows.';
+    emit({ kind: 'warning', message, hint: hints.join('\n') });
   }
   return {
     outcome: 'unchanged',

@@ -1,3 +1,4 @@
+import { optional } from '../aws/optional.ts';
 import { currentRecord, pastRollouts } from '../aws/rollouts.ts';
 import { describeService } from '../aws/services.ts';
 import { pastDeployment, rollbackTarget } from '../core/history.ts';
@@ -6,6 +7,7 @@ import { serviceResult } from '../core/result.ts';
 import { runningByRevision, servingRevision } from '../core/status.ts';
 import { shortName } from '../core/task-definition.ts';
 import { allOrRefuse } from '../errors.ts';
+import { byContent } from '../plan/express-history.ts';
 import { requireSettings } from '../settings/config.ts';
 import type { Target } from '../settings/config.ts';
 import { connectTools } from './connect.ts';
@@ -41,7 +43,12 @@ async function readHistory(tools: Tools, target: Target): Promise<ServiceHistory
     past.flatMap(({ taskDefinition }) => taskDefinition ?? []),
     new Map(),
   );
-  const back = rollbackTarget(service, record, past);
+  const what = 'the contents of the revisions';
+  const seen = (await optional(tools, what, byContent(ecs, { service, past }))) ?? {
+    service,
+    past,
+  };
+  const back = rollbackTarget(seen.service, record, seen.past);
   return {
     service: service.name,
     cluster: shortName(service.cluster),

@@ -34,11 +34,12 @@ export function tellSteps({ emit }: Pick<Tools, 'emit'>, planned: Plan, isOrdere
     kind: 'plan',
     image: undefined,
     builds: false,
-    services: stepsOf(planned).map(({ target, from, to, changes, schedules }) => ({
+    services: stepsOf(planned).map(({ target, service, from, to, changes, schedules }) => ({
       cluster: shortName(target.cluster),
       service: target.service,
       from: shortName(from),
       to: shortName(to),
+      isExpress: service.isExpress,
       changes,
       after: isOrdered ? namesBefore(planned, target) : [],
       schedules,

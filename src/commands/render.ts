@@ -25,11 +25,11 @@ import type { CommandResult, Context } from './context.ts';
 /** Prints the definition that `register` takes: the service's own, with the image replaced. */
 export async function render(context: Context<'render'>): Promise<CommandResult> {
   const { config } = context;
-  const { taskDefinition, containerImages, ...edit } = config.targets[0] ?? config;
+  const edit = config.targets[0] ?? config;
+  const { taskDefinition } = edit;
   const isFile = taskDefinition !== undefined && isDefinitionFile(taskDefinition);
-  const hasImages = Object.keys(containerImages).length > 0;
   // A file alone can be the change.
-  if (!isFile && !hasImages && !hasVariables(edit)) requireSettings(config, ['image']);
+  if (!isFile && !changesTask(edit) && !changesContainer(edit)) requireSettings(config, ['image']);
   if (taskDefinition === undefined) requireSettings(config, ['cluster', 'service']);
   const { before, after, service } = await renderOne(context);
   const changes = diffDefinitions(before, after, config);
@@ -44,10 +44,21 @@ export async function render(context: Context<'render'>): Promise<CommandResult>
   };
 }
 
-type Variables = Pick<Target, 'setEnv' | 'setSecrets' | 'unsetEnv'>;
+type Edit = Omit<Target, 'cluster' | 'service' | 'schedules'>;
 
-const hasVariables = ({ setEnv, setSecrets, unsetEnv }: Variables): boolean =>
+/** Whether an edit changes the containers that it chooses, besides their image. */
+const changesContainer = ({ setEnv, setSecrets, unsetEnv, setCommand }: Edit): boolean =>
+  setCommand !== undefined ||
   [...Object.keys(setEnv), ...Object.keys(setSecrets), ...unsetEnv].length > 0;
+
+/** Whether an edit changes the task, or containers that it names itself. */
+function changesTask({ setCpu, setMemory, setTaskRole, setExecutionRole, ...edit }: Edit): boolean {
+  const { containerImages, setTags } = edit;
+  return (
+    [setCpu, setMemory, setTaskRole, setExecutionRole].some((member) => member !== undefined) ||
+    [...Object.keys(containerImages), ...Object.keys(setTags)].length > 0
+  );
+}
 
 interface Rendered {
   /** The definition that runs now; without a service, the one that was rendered from. */
@@ -111,10 +122,8 @@ function givenImage(reference: string | undefined): ObservedImage | undefined {
 }
 
 /** The target, without a container if none is changed: then the user need not choose one. */
-function withContainer<T extends Variables & Pick<Target, 'container'>>(
-  { image }: ConfigOf<'render'>,
-  target: T,
-): T {
-  const isNeeded = target.container !== undefined || image !== undefined || hasVariables(target);
+function withContainer<T extends Edit>({ image }: ConfigOf<'render'>, target: T): T {
+  const isNeeded =
+    target.container !== undefined || image !== undefined || changesContainer(target);
   return isNeeded ? target : { ...target, container: [] };
 }

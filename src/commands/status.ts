@@ -1,17 +1,25 @@
 import { optional } from '../aws/optional.ts';
 import { currentRecord } from '../aws/rollouts.ts';
 import { describeService } from '../aws/services.ts';
+import { readGroupHealth } from '../aws/target-health.ts';
 import { allTasksOf } from '../aws/tasks.ts';
-import type { Deployment, RolloutRecord, Service, Task } from '../core/ecs.ts';
+import type {
+  Deployment,
+  ExpressConfiguration,
+  RolloutRecord,
+  Service,
+  Task,
+} from '../core/ecs.ts';
 import { shownImage } from '../core/image.ts';
 import { serviceResult } from '../core/result.ts';
 import type { Output } from '../core/result.ts';
-import { runningByRevision, servingRevision } from '../core/status.ts';
-import type { DeploymentStatus, ServiceStatus, TaskStatus } from '../core/status.ts';
+import { runningByRevision, servingRevision, targetGroupStatus } from '../core/status.ts';
+import type { DeploymentStatus, ExpressStatus, ServiceStatus, TaskStatus } from '../core/status.ts';
 import { chosen, planSchedule } from '../core/scheduled.ts';
 import type { ScheduleResult } from '../core/scheduled.ts';
 import { familyOf, shortName } from '../core/task-definition.ts';
 import { allOrRefuse } from '../errors.ts';
+import { readExpress } from '../plan/observe.ts';
 import { readSchedules } from '../plan/schedules.ts';
 import { requireSettings } from '../settings/config.ts';
 import type { Target } from '../settings/config.ts';
@@ -51,7 +59,7 @@ export async function status(context: Context<'status'>): Promise<CommandResult>
     image: null,
     services: found.map((shown) => {
       const { service, cluster, taskDefinition, desired, running, serving } = shown;
-      const { deployments, tasks, events, schedules } = shown;
+      const { express, deployments, tasks, targetGroups, events, schedules } = shown;
       return serviceResult({
         service,
         cluster,
@@ -63,8 +71,10 @@ export async function status(context: Context<'status'>): Promise<CommandResult>
         serving,
         runningByRevision: shown.runningByRevision,
         failedTasks: deployments[0]?.failedTasks ?? 0,
+        express,
         deployments,
         tasks,
+        targetGroups,
         events,
         ...(schedules && { schedules }),
       });
@@ -96,11 +106,13 @@ async function readStatus(
 ): Promise<{ readonly status: ServiceStatus; readonly images: Images }> {
   const { ecs } = tools;
   const service = await describeService(ecs, target);
-  const [record, schedules, running = [], stopped = []] = await Promise.all([
+  const [record, express, schedules, running = [], stopped = [], health] = await Promise.all([
     currentRecord(tools, service),
+    readExpress(tools, service),
     target.schedules === false ? undefined : scheduledOf(tools, target, service),
     optional(tools, 'ecs:ListTasks', allTasksOf(ecs, service, 'RUNNING')),
     optional(tools, 'ecs:ListTasks', allTasksOf(ecs, service, 'STOPPED')),
+    readGroupHealth(tools, service),
   ]);
   const revisions = service.deployments.map(({ taskDefinition }) => taskDefinition);
   const images = await readImages(tools, target, revisions, known);
@@ -116,6 +128,7 @@ async function readStatus(
     taskDefinition: service.taskDefinition,
     serving: servingRevision(service, record),
     runningByRevision: runningByRevision(service),
+    express: service.isExpress ? expressStatus(express) : null,
     deployments: service.deployments.map((deployment) =>
       deploymentStatus(
         deployment,
@@ -124,6 +137,8 @@ async function readStatus(
       ),
     ),
     tasks: [...newest(running), ...newest(stopped).slice(0, STOPPED_SHOWN)].map(taskStatus),
+    targetGroups:
+      health?.map((group) => targetGroupStatus(group, [...running, ...stopped], service)) ?? null,
     events: service.events
       .slice(0, EVENTS_SHOWN)
       .toReversed()
@@ -140,6 +155,12 @@ async function scheduledOf(
 ): Promise<readonly ScheduleResult[]> {
   const { tasks } = await readSchedules(tools, cluster, new Set([familyOf(current)]));
   return chosen(tasks, schedules).map((task) => planSchedule(task, task.taskDefinition));
+}
+
+function expressStatus(configuration: ExpressConfiguration | undefined): ExpressStatus {
+  const { endpoint, taskDefinition = null } = configuration ?? {};
+  const url = endpoint?.includes('://') === false ? `https://${endpoint}/` : endpoint;
+  return { endpoint: url ?? null, taskDefinition };
 }
 
 function deploymentStatus(

@@ -417,9 +417,10 @@ export function checkPlatform(image: {
   readonly platforms: readonly string[] | undefined;
   readonly wanted: string;
   readonly isAssumed?: boolean;
+  readonly canSwitch?: boolean | undefined;
   readonly hint: string;
 }): Answer {
-  const { what, platforms, wanted, isAssumed = false, hint } = image;
+  const { what, platforms, wanted, isAssumed = false, canSwitch = false, hint } = image;
   if (platforms === undefined) return skip('the platform of the image could not be read');
   if (platforms.includes(wanted)) return ok(wanted);
   const found = `${what} for ${platforms.join(', ')}`;
@@ -428,6 +429,13 @@ export function checkPlatform(image: {
       status: 'warn',
       message: `${found}, but the task definition does not say that the tasks run there: without runtimePlatform the machines of the cluster decide.`,
       hint: 'set runtimePlatform in the task definition',
+    };
+  }
+  if (canSwitch) {
+    return {
+      status: 'warn',
+      message: `${found}, but the task definition says ${wanted}: Express Mode may start the tasks on the platform of the image, or the container fails with "exec format error".`,
+      hint,
     };
   }
   return {

@@ -21,7 +21,8 @@ export interface CriticalPath {
  */
 export function criticalPath(calls: readonly TimedCall[]): CriticalPath | undefined {
   const target =
-    calls.findLast(({ action }) => action === 'ecs:UpdateService') ?? latest(calls, Infinity);
+    calls.findLast(({ action }) => /^ecs:Update(?:Express\w+)?Service$/.test(action)) ??
+    latest(calls, Infinity);
   if (target === undefined) return undefined;
   const path = [target];
   for (

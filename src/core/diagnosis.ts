@@ -1,4 +1,6 @@
 import type { Service } from './ecs.ts';
+import { explainTarget } from './load-balancer.ts';
+import type { TargetFailure } from './load-balancer.ts';
 import { shortName } from './task-definition.ts';
 
 /** The codes that name why tasks fail; fixed for scripts. */
@@ -69,6 +71,8 @@ export interface FailedTask {
   readonly logGroups: readonly string[];
   /** The options of ecsdeploy that name its service, for commands in hints. */
   readonly flags: string;
+  /** Why its target was unhealthy, if that ended it. */
+  readonly target?: TargetFailure | undefined;
 }
 
 interface Rule {
@@ -298,11 +302,15 @@ type Words = Omit<Cause, 'evidence' | 'tasks'>;
 /** Finds why one task failed; `unknown` keeps the words of AWS as the summary. */
 export function diagnoseTask(task: FailedTask): Cause {
   const dead = deadContainer(task);
+  const target = task.target && explainTarget(task.target);
   return {
     ...wordsOf(task, dead),
-    evidence: [task.stoppedReason, ...(dead === undefined ? [] : evidenceOf(dead))].filter(
-      (text) => text !== '',
-    ),
+    ...(target && { summary: target.summary, hint: target.hint }),
+    evidence: [
+      task.stoppedReason,
+      ...(target?.evidence ?? []),
+      ...(dead === undefined ? [] : evidenceOf(dead)),
+    ].filter((text) => text !== ''),
     tasks: 1,
   };
 }
@@ -397,11 +405,26 @@ export function isLogLate(task: FailedTask): boolean {
   );
 }
 
+/** The cause of targets that fail their health check before any task was stopped for it. */
+export function diagnoseTarget(failure: TargetFailure): Cause {
+  return { code: 'load-balancer-health-check', ...explainTarget(failure), tasks: 0 };
+}
+type DiagnosedService = Pick<Service, 'cluster' | 'name'> & Partial<Pick<Service, 'isExpress'>>;
+
 /** Finds the cause that an event of the service names; undefined for events without a failure. */
 export function diagnoseEvent(
   message: string,
-  { cluster, name }: Pick<Service, 'cluster' | 'name'>,
+  { cluster, name, isExpress = false }: DiagnosedService,
 ): Cause | undefined {
+  if (isExpress && /deployment failed: .*\balarm\b/i.test(message)) {
+    return {
+      code: 'unknown',
+      summary: 'the alarm of Express Mode fired: more than 1 % of the responses were 4xx or 5xx',
+      hint: `find the requests that fail: ecsdeploy logs --cluster ${shortName(cluster)} --service ${name}; requests of bots for paths that do not exist count as well`,
+      evidence: [message],
+      tasks: 0,
+    };
+  }
   if (!/\b(?:was unable to|could not launch|failed to launch)\b/.test(message)) return undefined;
   const rule = firstRule(message, { cluster: shortName(cluster), service: name });
   return rule && { ...rule, evidence: [message], tasks: 0 };

@@ -1,4 +1,5 @@
 /** What AWS answers, as our own total types: `aws/` maps every answer to them once, and checks it. */
+import type { JsonObject } from './task-definition.ts';
 
 /** How ECS calls the state of a deployment's rollout; undefined behind a Classic Load Balancer. */
 export type RolloutState = 'IN_PROGRESS' | 'COMPLETED' | 'FAILED';
@@ -36,6 +37,16 @@ export interface LoadBalancer {
   readonly targetGroup: string | undefined;
   readonly container: string;
   readonly port: number;
+  /** How traffic is shifted between two target groups; undefined for a rolling deployment. */
+  readonly shift?: TrafficShift | undefined;
+}
+
+/** The second target group of a service, and the listener rules whose weights ECS changes. */
+export interface TrafficShift {
+  readonly alternateTargetGroup: string;
+  /** ARNs of rules, or of listeners for a Network Load Balancer. */
+  readonly productionRule: string | undefined;
+  readonly testRule: string | undefined;
 }
 
 /** A container and a port that Cloud Map (a service registry) publishes. */
@@ -84,6 +95,8 @@ export interface Service {
   readonly events: readonly ServiceEvent[];
   /** `ECS`, `CODE_DEPLOY` or `EXTERNAL`. */
   readonly controller: string;
+  /** Express Mode made it, and owns its configuration. */
+  readonly isExpress: boolean;
   /** Undefined with a capacity provider strategy. */
   readonly launchType: string | undefined;
   readonly capacityProviders: readonly string[];
@@ -96,9 +109,23 @@ export interface Service {
   readonly volumes: readonly string[];
   /** The service names subnets, which only the network mode `awsvpc` takes. */
   readonly hasNetwork: boolean;
+  /** Ids of the security groups of its tasks, where the service names them. */
+  readonly securityGroups: readonly string[];
+  /** Seconds after a task's start for which ECS ignores unhealthy targets. */
+  readonly gracePeriod: number;
   readonly settings: DeploymentSettings;
   /** ARN of the current service deployment; undefined where ECS names none. */
   readonly currentRollout: string | undefined;
+}
+
+/** The configuration of a service in Express Mode. */
+export interface ExpressConfiguration {
+  /** ARN of the revision that Express Mode was told to deploy last. */
+  readonly taskDefinition: string;
+  /** The configuration as AWS sent it, with members that the SDK does not know. */
+  readonly members: JsonObject;
+  /** Host or URL of the application; undefined where AWS gives none. */
+  readonly endpoint: string | undefined;
 }
 
 /** Status of a service that DescribeServices does not find. */
@@ -169,6 +196,8 @@ export interface Task {
   readonly since: Date;
   readonly stopCode: string | undefined;
   readonly stoppedReason: string | undefined;
+  /** Private IPv4 address of its network interface; undefined in other network modes than `awsvpc`. */
+  readonly address: string | undefined;
   readonly containers: readonly TaskContainer[];
 }
 

@@ -147,8 +147,8 @@ const RESOURCES = {
     'the roles of rules and schedules that start tasks, with the condition `iam:PassedToService`',
 } as const;
 
-/** Settings that an action depends on. */
-type Occasion = 'createRepository' | 'onFailure' | 'schedules' | 'deleteInactive';
+/** What an action depends on: a setting, or that the service is one of Express Mode. */
+type Occasion = 'createRepository' | 'onFailure' | 'express' | 'schedules' | 'deleteInactive';
 
 /** One action, and the commands that require it or use it if allowed. */
 interface Permission {
@@ -190,6 +190,7 @@ const WATCHERS: readonly IamCommand[] = ['deploy', 'rollout', 'rollback', 'diagn
 const PUSHERS: readonly IamCommand[] = ['deploy', 'push'];
 const LOOKERS: readonly IamCommand[] = ['rollout', 'diagnose'];
 const CHECKERS: readonly IamCommand[] = ['deploy', 'rollout', 'verify'];
+const BALANCED: readonly IamCommand[] = [...WATCHERS, 'status', 'verify'];
 
 /** All actions, with the commands that call them. */
 export const PERMISSIONS: readonly Permission[] = [
@@ -214,6 +215,19 @@ export const PERMISSIONS: readonly Permission[] = [
     only: { words: 'a task definition with tags' },
   },
   { action: 'ecs:UpdateService', on: 'Service', needed: ['deploy', 'rollout', 'rollback'] },
+  {
+    action: 'ecs:UpdateExpressGatewayService',
+    on: 'Service',
+    needed: ['deploy', 'rollout', 'rollback'],
+    only: { setting: 'express', words: 'an Express service' },
+  },
+  {
+    action: 'ecs:DescribeExpressGatewayService',
+    on: 'Service',
+    needed: [],
+    optional: ['deploy', 'rollout', 'rollback', 'status', 'verify'],
+    only: { setting: 'express', words: 'an Express service' },
+  },
   { action: 'ecr:GetAuthorizationToken', on: 'Anything', needed: PUSHERS },
   {
     action: 'ecr:DescribeRepositories',
@@ -264,6 +278,13 @@ export const PERMISSIONS: readonly Permission[] = [
     optional: LOOKERS,
   },
   {
+    action: 'ecs:DescribeServiceRevisions',
+    on: 'ServiceRevisions',
+    needed: [],
+    optional: ['deploy', 'verify'],
+    only: { words: 'a service that shifts traffic' },
+  },
+  {
     action: 'ecs:DescribeServiceDeployments',
     on: 'ServiceDeployments',
     needed: [],
@@ -293,6 +314,41 @@ export const PERMISSIONS: readonly Permission[] = [
     on: 'Tasks',
     needed: ['logs'],
     optional: [...WATCHERS, 'status', 'verify'],
+  },
+  {
+    action: 'elasticloadbalancing:DescribeTargetGroups',
+    on: 'Anything',
+    needed: [],
+    optional: BALANCED,
+    only: { words: 'a service behind a load balancer' },
+  },
+  {
+    action: 'elasticloadbalancing:DescribeTargetGroupAttributes',
+    on: 'Anything',
+    needed: [],
+    optional: WATCHERS,
+    only: { words: 'a service behind a load balancer' },
+  },
+  {
+    action: 'elasticloadbalancing:DescribeTargetHealth',
+    on: 'Anything',
+    needed: [],
+    optional: BALANCED,
+    only: { words: 'a service behind a load balancer' },
+  },
+  {
+    action: 'elasticloadbalancing:DescribeRules',
+    on: 'Anything',
+    needed: [],
+    optional: CHECKERS,
+    only: { words: 'a service that shifts traffic' },
+  },
+  {
+    action: 'elasticloadbalancing:DescribeListeners',
+    on: 'Anything',
+    needed: [],
+    optional: CHECKERS,
+    only: { words: 'a service that shifts traffic behind a Network Load Balancer' },
   },
   { action: 'ecs:ListClusters', on: 'Anything', needed: [], optional: ['init'] },
   { action: 'ecs:ListServices', on: 'Cluster', needed: [], optional: ['init'] },
@@ -394,16 +450,18 @@ function isCalled({ only }: Permission, occasions: ReadonlySet<Occasion>): boole
   return only?.setting === undefined || occasions.has(only.setting);
 }
 
-/** The actions that a command needs only with settings that are not in use, one sentence each. */
+const LIST = new Intl.ListFormat('en');
+
+/** The actions that a command needs only in cases that the names do not tell, a sentence for each case. */
 export function furtherActions(command: IamCommand, { occasions }: PolicyNames): readonly string[] {
-  const further = new Map<string, string[]>();
+  const actions = new Map<string, string[]>();
   for (const row of PERMISSIONS) {
-    const isOurs = [...row.needed, ...(row.optional ?? [])].includes(command);
-    if (!isOurs || row.only === undefined || isCalled(row, occasions)) continue;
-    const { words } = row.only;
-    further.set(words, [...(further.get(words) ?? []), row.action]);
+    const { action, only, needed, optional = [] } = row;
+    if (isCalled(row, occasions) || ![...needed, ...optional].includes(command)) continue;
+    const words = only?.words ?? '';
+    actions.set(words, [...(actions.get(words) ?? []), action]);
   }
-  return [...further].map(([words, actions]) => `${words} also needs ${actions.join(', ')}`);
+  return [...actions].map(([words, list]) => `${words} also needs ${LIST.format(list)}`);
 }
 
 type Place = Pick<Statement, 'Resource' | 'Condition'>;

@@ -46,6 +46,8 @@ export interface TaskPlatform {
   readonly platform: string;
   /** Neither definition nor service says it: the machines of the cluster decide. */
   readonly isAssumed: boolean;
+  /** Express Mode can start the tasks on the platform of the image instead. */
+  readonly canSwitch?: boolean;
 }
 
 /** The platform that ECS runs a definition on; without a service, as its definition alone says. */

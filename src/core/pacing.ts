@@ -37,6 +37,10 @@ export const DEADLOCK_POLLS = 5;
  * up to 6 min between attempts, and was seen to stop them one failure before the breaker trips.
  */
 export const STALLED_POLLS = 200;
+/** Polls without a change after which the load balancer is asked what it waits for (15 s). */
+export const STILL_POLLS = 5;
+/** Polls before it is asked again (30 s): the default interval of its health checks. */
+export const TARGET_POLLS = 10;
 /** Polls before a rollback is requested again whose answer was lost: the record shows it late (15 s). */
 export const LOST_STOP_POLLS = 5;
 /** Polls for which an interrupted run still waits for the answer to UpdateService (6 s). */

@@ -10,8 +10,10 @@ import type {
   DeploymentStatus,
   Diagnosis,
   EventStatus,
+  ExpressStatus,
   RevisionCounts,
   ServiceStatus,
+  TargetGroupStatus,
   TaskStatus,
 } from './status.ts';
 import type { JsonObject } from './task-definition.ts';
@@ -85,8 +87,10 @@ export interface ServiceResult {
   /** What `render` prints. A dry run has it with `--show-values` only: it holds environment values. */
   readonly definition?: JsonObject;
   /** Members of `status` only. */
+  readonly express?: ExpressStatus | null;
   readonly deployments?: readonly DeploymentStatus[];
   readonly tasks?: readonly TaskStatus[];
+  readonly targetGroups?: readonly TargetGroupStatus[] | null;
   readonly events?: readonly EventStatus[];
   /** Members of `history` only: the newest first, and the ARN of the revision that `rollback` goes to. */
   readonly history?: readonly PastDeployment[];

@@ -1,5 +1,6 @@
 import type { EcsDeployError } from '../errors.ts';
 import type { Cause } from './diagnosis.ts';
+import type { TargetGroupProgress } from './load-balancer.ts';
 import type { Outcome, ServiceResult } from './result.ts';
 import type { ScheduleResult } from './scheduled.ts';
 
@@ -87,6 +88,8 @@ export type RolloutEvent =
       readonly waitsSince: string | undefined;
       /** Seconds that it takes at most; undefined where AWS gives no limit. */
       readonly waitsAtMost: number | undefined;
+      /** What the load balancer said when nothing had moved for a while; empty until then. */
+      readonly targetGroups: readonly TargetGroupProgress[];
       /** Old tasks whose connections are draining: ECS no longer counts them as running. */
       readonly draining: number;
       readonly counts: RolloutCounts;

@@ -1,6 +1,8 @@
 import type { Cause } from './diagnosis.ts';
 import { lastGood } from './ecs.ts';
-import type { RolloutRecord, Service } from './ecs.ts';
+import type { RolloutRecord, Service, Task } from './ecs.ts';
+import { describeCheck, targetPort } from './load-balancer.ts';
+import type { GroupHealth, TargetGroupProgress } from './load-balancer.ts';
 import type { ShownImage } from './image.ts';
 import type { ScheduleResult } from './scheduled.ts';
 
@@ -17,11 +19,23 @@ export interface ServiceStatus {
   /** ARN of the revision that takes the traffic now; null while no task runs. */
   readonly serving: string | null;
   readonly runningByRevision: RevisionCounts;
+  /** Null for a service that Express Mode has not made. */
+  readonly express: ExpressStatus | null;
   readonly deployments: readonly DeploymentStatus[];
   readonly tasks: readonly TaskStatus[];
+  /** Empty without a load balancer; null where it cannot be read. */
+  readonly targetGroups: readonly TargetGroupStatus[] | null;
   readonly events: readonly EventStatus[];
   /** With the setting `schedules` only. */
   readonly schedules?: readonly ScheduleResult[];
+}
+
+/** What `status` shows of an Express service. */
+export interface ExpressStatus {
+  /** URL of the application; null where it cannot be read. */
+  readonly endpoint: string | null;
+  /** ARN of the revision that Express Mode was told to deploy last; null where it cannot be read. */
+  readonly taskDefinition: string | null;
 }
 
 /** A deployment as `status` shows it; times are ISO texts of the server's clock. */
@@ -56,6 +70,29 @@ export interface TaskStatus {
   readonly health: string;
   readonly since: string | null;
   readonly stoppedReason: string | null;
+}
+
+/** A target group as `status` shows it. */
+export interface TargetGroupStatus {
+  readonly name: string;
+  readonly arn: string;
+  /** E.g. `HTTP /health on port 8080, expects 200; every 30s, unhealthy after 2 failures`. */
+  readonly healthCheck: string;
+  /** Number of targets by their state. */
+  readonly counts: Readonly<Record<string, number>>;
+  readonly targets: readonly TargetStatus[];
+}
+
+/** A target as `status` shows it. */
+export interface TargetStatus {
+  /** Id of the task; null where the target is none of the tasks that ECS shows. */
+  readonly task: string | null;
+  /** `ADDRESS:PORT` or `INSTANCE:PORT`. */
+  readonly target: string;
+  readonly zone: string | null;
+  readonly state: string;
+  readonly reason: string | null;
+  readonly description: string | null;
 }
 
 /** An event as `status` shows it. */
@@ -105,6 +142,31 @@ export interface Subject {
   readonly pausedAt: string | undefined;
 }
 
+/** A target group with the tasks of its targets. */
+export function targetGroupStatus(
+  { group, targets }: GroupHealth,
+  tasks: readonly Task[],
+  service: Pick<Service, 'loadBalancers'>,
+): TargetGroupStatus {
+  const counts: Record<string, number> = {};
+  for (const { state } of targets) counts[state] = (counts[state] ?? 0) + 1;
+  const port = targetPort(service, group.arn);
+  return {
+    name: group.name,
+    arn: group.arn,
+    healthCheck: describeCheck(group.check, port),
+    counts,
+    targets: targets.map(({ id, port: own, zone = null, state, reason = null, description }) => ({
+      task: tasks.find(({ address }) => address === id)?.id ?? null,
+      target: own === undefined ? id : `${id}:${own}`,
+      zone,
+      state,
+      reason,
+      description: description === '' ? null : description,
+    })),
+  };
+}
+
 /** What was found out about one service. */
 export interface Diagnosis {
   readonly service: string;
@@ -117,6 +179,8 @@ export interface Diagnosis {
   readonly hasBreaker: boolean;
   readonly subject: Subject;
   readonly causes: readonly Cause[];
+  /** Of a deployment in progress: what the load balancer says of its tasks. */
+  readonly targetGroups: readonly TargetGroupProgress[];
   /** Messages of the events since the deployment started, the oldest first. */
   readonly events: readonly string[];
 }

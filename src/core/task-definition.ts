@@ -148,20 +148,48 @@ export interface Edit {
   readonly setSecrets: Readonly<Record<string, string>>;
   /** Names of variables to remove, whether plain or secret. */
   readonly unsetEnv: readonly string[];
+  /** Removes every plain variable that is not in `setEnv`. */
+  readonly replaceEnv: boolean;
+  /** Empty for the command of the image; undefined keeps the current one, like all that follow. */
+  readonly setCommand: readonly string[] | undefined;
+  readonly setCpu: string | undefined;
+  readonly setMemory: string | undefined;
+  readonly setTaskRole: string | undefined;
+  readonly setExecutionRole: string | undefined;
+  /** Tags of the revision by key; all other tags stay. */
+  readonly setTags: Readonly<Record<string, string>>;
 }
 
-/** Replaces images and variables of the named containers; everything else stays unchanged. */
+/** Replaces what an edit names, of the task and of the named containers; everything else stays. */
 export function render(definition: JsonObject, edit: Edit): JsonObject {
   return {
     ...definition,
+    ...renderTask(edit),
+    ...renderList(definition, TAGS, edit.setTags, []),
     containerDefinitions: containersOf(definition).map((container) => {
       const name = String(container['name']);
       const isChosen = edit.containers.includes(name);
       const image = own(edit.containerImages, name) ?? (isChosen ? edit.image : undefined);
       const shipped = image === undefined ? container : { ...container, image };
-      return isChosen ? renderVariables(shipped, edit) : shipped;
+      return isChosen ? renderVariables(renderCommand(shipped, edit), edit) : shipped;
     }),
   };
+}
+
+function renderTask({ setCpu, setMemory, setTaskRole, setExecutionRole }: Edit): JsonObject {
+  return {
+    ...(setCpu !== undefined && { cpu: setCpu }),
+    ...(setMemory !== undefined && { memory: setMemory }),
+    ...(setTaskRole !== undefined && { taskRoleArn: setTaskRole }),
+    ...(setExecutionRole !== undefined && { executionRoleArn: setExecutionRole }),
+  };
+}
+
+function renderCommand(container: JsonObject, { setCommand }: Edit): JsonObject {
+  if (setCommand === undefined) return container;
+  if (setCommand.length > 0) return { ...container, command: setCommand };
+  const { command: _, ...rest } = container;
+  return rest;
 }
 
 const own = (record: Readonly<Record<string, string>>, name: string): string | undefined =>
@@ -170,38 +198,46 @@ const own = (record: Readonly<Record<string, string>>, name: string): string | u
 /** Sets and removes variables; ECS rejects a variable with both a value and a secret. */
 function renderVariables(
   container: JsonObject,
-  { setEnv, setSecrets, unsetEnv }: Edit,
+  { setEnv, setSecrets, unsetEnv, replaceEnv }: Edit,
 ): JsonObject {
   const gone = [...unsetEnv, ...Object.keys({ ...setEnv, ...setSecrets })];
   return {
     ...container,
-    ...renderList(container, 'environment', 'value', setEnv, gone),
-    ...renderList(container, 'secrets', 'valueFrom', setSecrets, gone),
+    ...renderList(container, ENVIRONMENT, setEnv, replaceEnv ? 'others' : gone),
+    ...renderList(container, SECRETS, setSecrets, gone),
   };
 }
 
-interface Named {
-  readonly name: string;
+/** A list of name-value pairs, and what its members are called. */
+interface PairList {
+  readonly list: string;
+  readonly key: string;
+  readonly value: string;
 }
 
-/** Replaces entries of a list in place, removes entries, and adds new ones at the end. */
+const ENVIRONMENT: PairList = { list: 'environment', key: 'name', value: 'value' };
+const SECRETS: PairList = { list: 'secrets', key: 'name', value: 'valueFrom' };
+const TAGS: PairList = { list: 'tags', key: 'key', value: 'value' };
+
+/** Replaces entries of a list in place, removes the named ones or all others, adds new ones at the end. */
 function renderList(
-  container: JsonObject,
-  list: 'environment' | 'secrets',
-  member: 'value' | 'valueFrom',
+  owner: JsonObject,
+  { list, key, value }: PairList,
   set: Readonly<Record<string, string>>,
-  removed: readonly string[],
+  removed: readonly string[] | 'others',
 ): JsonObject {
-  const before = (container[list] ?? []) as readonly Named[];
+  const before = (owner[list] ?? []) as readonly JsonObject[];
+  const nameOf = (entry: JsonObject) => String(entry[key]);
+  const isGone = (name: string) => removed === 'others' || removed.includes(name);
   const kept = before
-    .filter(({ name }) => Object.hasOwn(set, name) || !removed.includes(name))
+    .filter((entry) => Object.hasOwn(set, nameOf(entry)) || !isGone(nameOf(entry)))
     .map((entry) => {
-      const value = own(set, entry.name);
-      return value === undefined ? entry : { ...entry, [member]: value };
+      const given = own(set, nameOf(entry));
+      return given === undefined ? entry : { ...entry, [value]: given };
     });
   const added = Object.entries(set)
-    .filter(([name]) => !before.some((entry) => entry.name === name))
-    .map(([name, value]) => ({ name, [member]: value }));
+    .filter(([name]) => !before.some((entry) => nameOf(entry) === name))
+    .map(([name, given]) => ({ [key]: name, [value]: given }));
   // Without a change the list stays as it is, even if absent or null.
   const isSame = added.length === 0 && kept.every((entry, index) => entry === before[index]);
   return isSame && kept.length === before.length ? {} : { [list]: [...kept, ...added] };

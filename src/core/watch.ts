@@ -8,6 +8,7 @@ import type { EcsDeployError } from '../errors.ts';
 import {
   causeKey,
   diagnoseEvent,
+  diagnoseTarget,
   diagnoseTask,
   groupCauses,
   hasLog,
@@ -16,9 +17,13 @@ import {
 import type { Cause, FailedTask } from './diagnosis.ts';
 import { primaryOf } from './ecs.ts';
 import type { Deployment, Service, ServiceEvent } from './ecs.ts';
+import { isThere } from './express.ts';
+import type { ExpressMove } from './express.ts';
 import { failuresOf, giveUp } from './give-up.ts';
 import type { GiveUpPolicy, RolloutHealth } from './give-up.ts';
-import { LOST_STOP_POLLS, SEARCH_POLLS } from './pacing.ts';
+import { countTargets, targetFailures, targetGroupsOf } from './load-balancer.ts';
+import type { GroupHealth, TargetGroup, TargetGroupProgress } from './load-balancer.ts';
+import { LOST_STOP_POLLS, SEARCH_POLLS, STILL_POLLS, TARGET_POLLS } from './pacing.ts';
 import { serviceResult } from './result.ts';
 import { runningByRevision, servingRevision } from './status.ts';
 import type { Outcome, ServiceResult } from './result.ts';
@@ -40,6 +45,8 @@ export interface WatchedMove {
   readonly registered: boolean;
   /** Containers whose image was replaced; empty where they are not known. */
   readonly containers: readonly string[];
+  /** Of an Express service. */
+  readonly express?: ExpressMove | undefined;
 }
 
 /** How a watch behaves, the same from its first poll to its last. */
@@ -77,15 +84,31 @@ export interface WatchState {
   readonly aliveTasks: number;
   /** Polls in which failed tasks are still read. */
   readonly searches: number;
+  /** What the last poll showed as moving, and polls in a row that showed the same. */
+  readonly moving: string;
+  readonly still: number;
+  readonly balancer: BalancerReads;
   /** Polls in a row, see {@link RolloutHealth}. */
   readonly deadlocked: number;
   readonly stalled: number;
   /** Old tasks that drain, since when, and whether any old task was told to stop. */
   readonly draining: { readonly tasks: number; readonly since: Date | undefined };
   readonly isStopping: boolean;
+  /** Ids of the tasks that events say were started: those that ECS stops again are no old ones. */
+  readonly newTasks: ReadonlySet<string>;
   readonly rollingBack: boolean;
   /** The rollback that was requested, and polls until it is requested again. */
   readonly rollback: { readonly reason: string; readonly pause: number } | undefined;
+}
+
+/** What is known of the load balancer of a service. */
+interface BalancerReads {
+  /** Its target groups; undefined until they are read. */
+  readonly groups: readonly TargetGroup[] | undefined;
+  /** The targets of the new tasks; empty unless they were read since something moved. */
+  readonly targets: readonly TargetGroupProgress[];
+  /** Polls until it can be read again; infinite where that is denied. */
+  readonly pause: number;
 }
 
 /** How a watch ends from outside. */
@@ -104,6 +127,14 @@ export type Seen =
   | { readonly kind: 'stop-answer'; readonly answer: 'stopped' | 'refused' | 'unknown' }
   | { readonly kind: 'moved-back'; readonly service: Service; readonly primary: Deployment }
   | { readonly kind: 'not-moved-back'; readonly error: EcsDeployError; readonly isLost: boolean }
+  | {
+      readonly kind: 'target-health';
+      readonly health: readonly GroupHealth[];
+      /** Of the running tasks of the judged deployment; undefined where they are not known. */
+      readonly addresses: ReadonlySet<string> | undefined;
+    }
+  /** Denied for good, or only this time. */
+  | { readonly kind: 'targets-unreadable'; readonly denied: boolean }
   | { readonly kind: 'digests'; readonly digests: readonly string[] }
   | ({ readonly kind: 'end' } & Ending);
 
@@ -112,6 +143,8 @@ export type Action =
   | { readonly kind: 'wait' }
   /** Reads the failed tasks of the judged deployment, without the known ones. */
   | { readonly kind: 'read-failed-tasks'; readonly known: ReadonlySet<string> }
+  /** Reads the targets of the service, and its target groups unless they are known. */
+  | { readonly kind: 'read-target-health'; readonly known: readonly TargetGroup[] | undefined }
   /** Asks ECS to roll back the service deployment of this ARN. */
   | { readonly kind: 'stop-deployment'; readonly record: string }
   /** Moves the service to the revision before; undefined where none is known. */
@@ -154,10 +187,14 @@ export function openWatch(
     startedTasks: 0,
     aliveTasks: 0,
     searches: 0,
+    moving: '',
+    still: 0,
+    balancer: { groups: undefined, targets: [], pause: 0 },
     deadlocked: 0,
     stalled: 0,
     draining: { tasks: 0, since: undefined },
     isStopping: false,
+    newTasks: new Set(),
     rollingBack: false,
     rollback: undefined,
   };
@@ -172,6 +209,13 @@ export function advance(state: WatchState, seen: Seen, seconds: number): Step {
       return afterTasks(state, seen.tasks, seconds);
     case 'tasks-unreadable':
       return afterNoTasks(state, seen.denied, seconds);
+    case 'target-health':
+      return afterTargets(state, seen, seconds);
+    case 'targets-unreadable': {
+      const { balancer } = state;
+      const pause = seen.denied ? Infinity : balancer.pause;
+      return decide({ ...state, balancer: { ...balancer, pause } }, [], seconds);
+    }
     case 'stop-answer':
       if (seen.answer === 'stopped') return rollBack(state);
       // ECS may be rolling back: the next polls show it.
@@ -222,12 +266,14 @@ export function isNear({ polled: { service } }: WatchState): boolean {
 
 /** The result of a service as far as its move tells. */
 export function resultOf(move: WatchedMove, outcome: Outcome): ServiceResult {
-  const { service } = move;
+  const { service, revision } = move;
+  // What Express Mode will register has no name yet.
+  const isNameless = service.taskDefinition === revision && !isThere(move);
   return serviceResult({
     cluster: shortName(service.cluster),
     service: service.name,
     outcome,
-    taskDefinition: move.revision,
+    taskDefinition: isNameless ? null : revision,
     previousTaskDefinition: move.previous ?? null,
     serving: servingRevision(service, undefined),
     runningByRevision: runningByRevision(service),
@@ -258,6 +304,7 @@ function afterPoll(state: WatchState, { service, record }: Polled, seconds: numb
     searches,
     eventCauses: fresh.flatMap(({ message }) => diagnoseEvent(message, service) ?? []),
     knownEvents: new Set([...state.knownEvents, ...fresh.map(({ id }) => id)]),
+    balancer: { ...state.balancer, pause: state.balancer.pause - 1 },
     rollback: state.rollback && { ...state.rollback, pause: state.rollback.pause - 1 },
   };
   const [next, events] = tellProgress(before, fresh);
@@ -285,13 +332,14 @@ function freshEvents({ knownEvents, ours }: WatchState, { events }: Service) {
  */
 const FAILURE_WORDS =
   /unhealthy status|failed container health|unable to|could not launch|failed to launch|deployment failed/;
+const UNHEALTHY_WORDS = / is unhealthy in \(target-group| failed container health checks/;
 const DEADLOCK_WORDS = /unable to stop or start tasks during a deployment/;
 
 /** What a poll says of failing tasks, so that tasks are read only then, and of old ones. */
 function readSigns(state: WatchState, polled: Polled, fresh: readonly ServiceEvent[]) {
   const own = judgedDeployment({ ...state, polled });
-  const sum = (pattern: RegExp) =>
-    fresh.reduce((total, { message }) => total + Number(pattern.exec(message)?.[1] ?? 0), 0);
+  const sum = (pattern: RegExp, events = fresh) =>
+    events.reduce((total, { message }) => total + Number(pattern.exec(message)?.[1] ?? 0), 0);
   const mentions = (pattern: RegExp) => fresh.some(({ message }) => pattern.test(message));
   const failed = Math.max(own?.failed ?? 0, polled.record?.breaker?.failures ?? 0);
   const started = sum(/ has started (\d+) tasks/);
@@ -300,8 +348,20 @@ function readSigns(state: WatchState, polled: Polled, fresh: readonly ServiceEve
   const isLocked = state.deadlocked > 0 || mentions(DEADLOCK_WORDS);
   const isStill = started === 0 && failed <= state.failedTasks && aliveTasks === state.aliveTasks;
   const begun = fresh.findLast(({ message }) => / has begun draining/.test(message));
-  const drained = sum(/ has begun draining connections on (\d+) tasks/);
-  const stopped = sum(/ has stopped (\d+) running tasks/);
+  const newTasks = new Set([
+    ...state.newTasks,
+    ...fresh.filter(({ message }) => / has started /.test(message)).flatMap(tasksIn),
+  ]);
+  const isOfNew = (event: ServiceEvent) => tasksIn(event).some((id) => newTasks.has(id));
+  const unhealthy = fresh.filter((event) => UNHEALTHY_WORDS.test(event.message) && isOfNew(event));
+  const drained = Math.max(
+    0,
+    sum(/ has begun draining connections on (\d+) tasks/) - unhealthy.length,
+  );
+  const stopped = sum(
+    / has stopped (\d+) running tasks/,
+    fresh.filter((event) => !isOfNew(event)),
+  );
   return {
     isFailing:
       failed > state.failedTasks ||
@@ -315,6 +375,7 @@ function readSigns(state: WatchState, polled: Polled, fresh: readonly ServiceEve
       aliveTasks,
       deadlocked: isLocked && aliveTasks === 0 && own !== undefined ? state.deadlocked + 1 : 0,
       stalled: isStill ? state.stalled + 1 : 0,
+      newTasks,
       isStopping: state.isStopping || drained > 0 || stopped > 0,
       draining: {
         tasks: Math.max(0, state.draining.tasks + drained - stopped),
@@ -324,42 +385,27 @@ function readSigns(state: WatchState, polled: Polled, fresh: readonly ServiceEve
   };
 }
 
+/** Ids of the tasks that an event names. */
+function tasksIn({ message }: ServiceEvent): string[] {
+  return [...message.matchAll(/\(task (\w+)\)/g)].flatMap(([, id]) => id ?? []);
+}
+
 function judgedDeployment({ polled: { service }, judged }: WatchState): Deployment | undefined {
   return service.deployments.find(({ id }) => id === judged.id);
 }
 
 function tellProgress(
-  state: WatchState,
+  before: WatchState,
   fresh: readonly ServiceEvent[],
 ): readonly [WatchState, readonly RolloutEvent[]] {
-  const { polled, verdict, judged, failedTasks } = state;
-  const { service, record } = polled;
+  const state = noteMovement(before);
+  const { service, record } = state.polled;
   const own = judgedDeployment(state);
-  const others = service.deployments.filter(({ id }) => id !== judged.id);
-  const counts: RolloutCounts = {
-    desired: service.desired,
-    running: own?.running ?? 0,
-    pending: own?.pending ?? 0,
-    failed: failedTasks,
-    limit: failedTasks > 0 ? record?.breaker?.threshold : undefined,
-    old: others.reduce((sum, { running }) => sum + running, 0),
-  };
-  const phase = verdict.kind === 'waiting' ? verdict.phase : verdict.kind;
-  const progress: RolloutEventOf<'rollout-progress'> = {
-    kind: 'rollout-progress',
-    service: service.name,
-    phase,
-    stage: record?.stage,
-    traffic: record?.traffic,
-    draining: state.draining.tasks,
-    ...waiting(state, phase, counts),
-    counts,
-    revisions: revisionsOf(state),
-  };
+  const progress = progressOf(state);
   const told = JSON.stringify(progress);
-  const isNews = told !== state.told && own !== undefined && phase !== 'stale';
+  const isNews = told !== state.told && own !== undefined && progress.phase !== 'stale';
   const pause = pauseNews(state);
-  const isRollbackNews = phase === 'rolling-back' && !state.rollingBack;
+  const isRollbackNews = progress.phase === 'rolling-back' && !state.rollingBack;
   const reason = record?.rollbackReason || own?.reason || '';
   const events: readonly (RolloutEvent | false | undefined)[] = [
     // An event with a cause is told as the cause.
@@ -382,6 +428,42 @@ function tellProgress(
     rollingBack: state.rollingBack || isRollbackNews,
   };
   return [next, events.filter((event) => typeof event === 'object')];
+}
+
+/** Counts the polls in which nothing moves; what the load balancer said before a movement is old. */
+function noteMovement(state: WatchState): WatchState {
+  const { phase, stage, traffic, draining, counts } = progressOf(state);
+  const moving = JSON.stringify([phase, stage, traffic, draining, counts]);
+  if (moving === state.moving) return { ...state, still: state.still + 1 };
+  return { ...state, moving, still: 0, balancer: { ...state.balancer, targets: [] } };
+}
+
+function progressOf(state: WatchState): RolloutEventOf<'rollout-progress'> {
+  const { polled, verdict, judged, failedTasks } = state;
+  const { service, record } = polled;
+  const own = judgedDeployment(state);
+  const others = service.deployments.filter(({ id }) => id !== judged.id);
+  const counts: RolloutCounts = {
+    desired: service.desired,
+    running: own?.running ?? 0,
+    pending: own?.pending ?? 0,
+    failed: failedTasks,
+    limit: failedTasks > 0 ? record?.breaker?.threshold : undefined,
+    old: others.reduce((sum, { running }) => sum + running, 0),
+  };
+  const phase = verdict.kind === 'waiting' ? verdict.phase : verdict.kind;
+  return {
+    kind: 'rollout-progress',
+    service: service.name,
+    phase,
+    stage: record?.stage,
+    traffic: record?.traffic,
+    targetGroups: state.balancer.targets,
+    draining: state.draining.tasks,
+    ...waiting(state, phase, counts),
+    counts,
+    revisions: revisionsOf(state),
+  };
 }
 
 /** The deployments that have tasks, the judged one first. */
@@ -437,12 +519,22 @@ const NOTHING: Waiting = { waitsFor: undefined, waitsSince: undefined, waitsAtMo
 /** What a rollout waits for although all new tasks run. */
 function waiting(state: WatchState, phase: string, counts: RolloutCounts): Waiting {
   const { service } = state.polled;
-  if (phase !== 'in-progress' || counts.running < counts.desired) return NOTHING;
+  if (phase !== 'in-progress') return NOTHING;
+  const { groups, targets } = state.balancer;
+  if (targets.some((group) => group.healthy < group.targets)) {
+    return { ...NOTHING, waitsFor: 'health-checks' };
+  }
+  if (counts.running < counts.desired) return NOTHING;
   const { bakeMinutes, hasAlarms } = service.settings;
   const hasBalancer = service.loadBalancers.length > 0;
   const hasChecks = hasBalancer || containersOf(state.move.definition).some(hasHealthCheck);
   if (hasBalancer && state.draining.tasks > 0) {
-    return { ...NOTHING, waitsFor: 'drain', waitsSince: state.draining.since?.toISOString() };
+    const delays = groups?.flatMap(({ deregistrationDelay }) => deregistrationDelay ?? []) ?? [];
+    return {
+      waitsFor: 'drain',
+      waitsSince: state.draining.since?.toISOString(),
+      waitsAtMost: delays.length === 0 ? undefined : Math.max(...delays),
+    };
   }
   if (counts.old > 0) {
     return { ...NOTHING, waitsFor: hasChecks && !state.isStopping ? 'health-checks' : 'old-tasks' };
@@ -479,6 +571,41 @@ function afterTasks(state: WatchState, tasks: readonly FailedTask[], seconds: nu
     known.map(diagnoseTask),
   );
   return decide(next, events, seconds);
+}
+
+/** Tells what the load balancer waits for, and names the cause where a target fails its checks. */
+function afterTargets(
+  before: WatchState,
+  { health, addresses }: Extract<Seen, { kind: 'target-health' }>,
+  seconds: number,
+): Step {
+  const { polled, move } = before;
+  const targets = health.map((group) => countTargets(group, addresses));
+  const failures = targetFailures(health, addresses, polled.service, move.definition);
+  const groups = health.map(({ group }) => group);
+  const balancer = {
+    ...before.balancer,
+    groups,
+    targets: targets.filter((item) => item.targets > 0),
+  };
+  const state = { ...before, balancer };
+  const progress = progressOf(state);
+  const told = JSON.stringify(progress);
+  const [next, causes] = addCauses({ ...state, told }, failures.map(diagnoseTarget));
+  return decide(next, [...(told === state.told ? [] : [progress]), ...causes], seconds);
+}
+
+/** Stages of a deployment in which it waits for tasks; a rolling deployment has none. */
+const TASK_STAGES: ReadonlySet<string | undefined> = new Set([undefined, 'SCALE_UP', 'CLEAN_UP']);
+
+/** Whether to ask the load balancer why nothing moves. */
+function wantsTargetHealth(state: WatchState): boolean {
+  const { polled, balancer, still, draining } = state;
+  if (still < STILL_POLLS || balancer.pause > 0) return false;
+  const { phase, stage, waitsFor } = progressOf(state);
+  if (phase !== 'in-progress' || waitsFor === 'bake' || !TASK_STAGES.has(stage)) return false;
+  const hasTargets = draining.tasks > 0 || (judgedDeployment(state)?.running ?? 0) > 0;
+  return hasTargets && targetGroupsOf(polled.service).length > 0;
 }
 
 function afterNoTasks(state: WatchState, denied: boolean, seconds: number): Step {
@@ -518,10 +645,16 @@ function decide(before: WatchState, told: readonly RolloutEvent[], seconds: numb
       : withEvents(events, requestRollback(state, rollback.reason));
   }
   const given = giveUp(healthOf(state), state.policy);
-  if (given === undefined) return [state, events, WAIT];
+  if (given === undefined) return waitOrAsk(state, events);
   return given.by === 'rollback'
     ? withEvents(events, requestRollback(state, given.reason))
     : end(state, { outcome: 'failed', reason: given.reason, seconds }, events);
+}
+
+function waitOrAsk(state: WatchState, events: readonly RolloutEvent[]): Step {
+  if (!wantsTargetHealth(state)) return [state, events, WAIT];
+  const balancer = { ...state.balancer, pause: TARGET_POLLS };
+  return [{ ...state, balancer }, events, { kind: 'read-target-health', known: balancer.groups }];
 }
 
 function healthOf(state: WatchState): RolloutHealth {

@@ -87,7 +87,10 @@ export const ACTIONS: Readonly<Record<string, (step: StepReading) => StepUse['us
   'aws-actions/amazon-ecs-render-task-definition': renderDefinition,
   'aws-actions/amazon-ecs-deploy-task-definition': deployDefinition,
   'aws-actions/amazon-ecs-deploy-express-service': ({ reading, place }) => {
-    reading.warn(place, 'ecsdeploy does not create express services');
+    reading.warn(
+      place,
+      'ecsdeploy deploys to an Express service, but does not create one: set cluster, service, and container to Main',
+    );
     return 'kept';
   },
 };
@@ -137,7 +140,6 @@ function renderDefinition(step: StepReading): StepUse['use'] {
   };
   for (const key of [
     'docker-labels',
-    'command',
     'env-files',
     'log-configuration-log-driver',
     'log-configuration-options',
@@ -146,6 +148,10 @@ function renderDefinition(step: StepReading): StepUse['use'] {
     if (given !== undefined) {
       reading.warn(given.place, `"${key}" of the render step: put it into the task definition`);
     }
+  }
+  const command = input('command');
+  if (command !== undefined) {
+    reading.warn(command.place, '"command" of the render step: put it into setCommand');
   }
   const output = unknown(`steps.${run.id}.${id}.outputs.task-definition`);
   reading.definitions.set(output, definition);

@@ -2,16 +2,23 @@ import type { Aws } from '../aws/client.ts';
 import { regionOf } from '../aws/ecs.ts';
 import type { Ecs } from '../aws/ecs.ts';
 import { awsErrorText } from '../aws/errors.ts';
+import { readTraffic } from '../aws/load-balancers.ts';
+import { isUnread, optional } from '../aws/optional.ts';
+import { usedGroup } from '../aws/rollouts.ts';
+import { readGroupHealth } from '../aws/target-health.ts';
 import { describeImage } from '../aws/images.ts';
 import { hasLogGroup } from '../aws/logs.ts';
 import { describeRevision } from '../aws/revisions.ts';
 import { repositoryOf } from '../aws/repositories.ts';
 import { missingSecrets } from '../aws/secrets.ts';
+import { checkListenerRule, checkTargetGroups } from '../core/balancer-checks.ts';
 import { checkParameters, ok, skip } from '../core/checks.ts';
 import type { Answer, Finding, LogGroup, SecretReference } from '../core/checks.ts';
+import { primaryOf } from '../core/ecs.ts';
+import type { LoadBalancer, Service } from '../core/ecs.ts';
 import { parseImageReference } from '../core/image.ts';
 import { containersOf, placeOfArn, shortName } from '../core/task-definition.ts';
-import type { Revision } from '../core/task-definition.ts';
+import type { JsonObject, Revision } from '../core/task-definition.ts';
 import { EcsDeployError } from '../errors.ts';
 import type { Emit } from '../events.ts';
 import { checkOlder } from './older.ts';
@@ -43,6 +50,17 @@ export type Lookup = {
       readonly revision: Revision | string;
       /** Containers whose images matter; all when undefined. */
       readonly containers: readonly string[] | undefined;
+    }
+  | {
+      readonly check: 'load-balancer';
+      readonly service: Service;
+      readonly definition: JsonObject;
+    }
+  | {
+      readonly check: 'listener-rule';
+      readonly service: Service;
+      /** One that shifts traffic. */
+      readonly balancer: LoadBalancer;
     }
   | { readonly check: 'image-exists'; readonly revision: Revision }
   | ({ readonly check: 'older-commit' } & OlderCommit)
@@ -90,6 +108,10 @@ function answerOf(tools: LookupTools, lookup: Lookup): Promise<Answer> {
       return findRollbackTarget(tools, lookup);
     case 'older-commit':
       return checkOlder(tools, lookup);
+    case 'load-balancer':
+      return examineBalancer(tools, lookup);
+    case 'listener-rule':
+      return compareRule(tools, lookup);
     case 'lifecycle-policy':
       return findExpiring(tools, lookup.subject);
     case 'image-exists':
@@ -202,6 +224,39 @@ async function lostImage(
     }),
   );
   return states.find((state) => state !== undefined);
+}
+
+async function examineBalancer(
+  tools: LookupTools,
+  { service, definition }: Extract<Lookup, { readonly check: 'load-balancer' }>,
+): Promise<Answer> {
+  const health = await readGroupHealth(tools, service);
+  return health === undefined ? skip(UNREAD) : checkTargetGroups(service, definition, health);
+}
+
+const UNREAD = 'the load balancer cannot be read';
+
+/** Whether the listener rule and ECS agree about where the running revision is. */
+async function compareRule(
+  tools: LookupTools,
+  { service, balancer }: Extract<Lookup, { readonly check: 'listener-rule' }>,
+): Promise<Answer> {
+  const rule = balancer.shift?.productionRule;
+  const primary = primaryOf(service);
+  if (rule === undefined || primary === undefined) return skip('there is no production rule');
+  if (primary.rolloutState !== 'COMPLETED') return skip('a deployment is in progress');
+  const what = 'the production listener rule';
+  const [used, traffic] = await Promise.all([
+    optional(
+      tools,
+      'ecs:DescribeServiceRevisions',
+      usedGroup(tools.ecs, service, primary, rule),
+      isUnread,
+    ),
+    optional(tools, what, readTraffic(tools.aws, rule), isUnread),
+  ]);
+  if (used === undefined || traffic === undefined) return skip(`${what} cannot be compared`);
+  return checkListenerRule(balancer, used, traffic);
 }
 
 /** The finding for a definition that uses no log groups or no secrets. */

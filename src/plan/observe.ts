@@ -1,9 +1,10 @@
 import type { Aws } from '../aws/client.ts';
 import type { Ecs } from '../aws/ecs.ts';
 import { isUnknown, optional } from '../aws/optional.ts';
+import { describeExpress } from '../aws/express.ts';
 import { describeRevision } from '../aws/revisions.ts';
 import { readServices } from '../aws/services.ts';
-import type { Service } from '../core/ecs.ts';
+import type { ExpressConfiguration, Service } from '../core/ecs.ts';
 import { familyOf, isDefinitionFile, placeOfArn, shortName } from '../core/task-definition.ts';
 import type { JsonObject, Revision } from '../core/task-definition.ts';
 import { allOrRefuse, EcsDeployError } from '../errors.ts';
@@ -39,6 +40,8 @@ export interface ObservedService {
   /** The latest revision of that family; undefined if it cannot be read. */
   readonly latest: Revision | undefined;
   readonly next: Next;
+  /** Undefined where it cannot be read, and for other services. */
+  readonly express?: ExpressConfiguration | undefined;
 }
 
 /** A target with what was read of it. */
@@ -90,15 +93,26 @@ export async function observeSource(
   const { ecs } = tools;
   const family = familyOf(service.taskDefinition);
   const isOther = named !== undefined && named !== family;
-  const [running, latest, definition] = await allOrRefuse([
+  const [running, latest, express, definition] = await allOrRefuse([
     describeRevision(ecs, service.taskDefinition),
     latestOf(tools, family),
+    readExpress(tools, service),
     isOther
       ? readDefinition(tools, skipCheck, /^\d+$/.test(named) ? `${family}:${named}` : named)
       : Promise.resolve(undefined),
   ]);
   const source = definition === undefined ? running.definition : withTags(definition, running);
-  return { service, running, latest, next: { kind: 'render', source } };
+  return { service, running, latest, next: { kind: 'render', source }, express };
+}
+
+/** The configuration of an Express service; undefined for others, and where it cannot be read. */
+export async function readExpress(
+  { ecs, emit }: Pick<ObserveTools, 'ecs' | 'emit'>,
+  service: Service,
+): Promise<ExpressConfiguration | undefined> {
+  if (!service.isExpress) return undefined;
+  const what = `the Express configuration of ${service.name}`;
+  return optional({ emit }, what, describeExpress(ecs, service), isUnknown);
 }
 
 /** The definition that a family, a revision, an ARN or a file names. */

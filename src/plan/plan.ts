@@ -24,9 +24,17 @@ import {
   skip,
 } from '../core/checks.ts';
 import type { Answer, Finding } from '../core/checks.ts';
+import {
+  checkExpressContainer,
+  checkExpressDrift,
+  checkManagedChanges,
+  checkManagedEnd,
+} from '../core/checks-express.ts';
 import { checkSchedules } from '../core/checks-schedules.ts';
 import { lastGood, primaryOf } from '../core/ecs.ts';
 import type { Deployment, Service } from '../core/ecs.ts';
+import { isManaged } from '../core/express.ts';
+import type { ExpressMove } from '../core/express.ts';
 import {
   INPUTS_LABEL,
   DEFAULT_PLATFORM,
@@ -35,6 +43,7 @@ import {
   platformOf,
 } from '../core/image.ts';
 import type { TaskPlatform } from '../core/image.ts';
+import { targetGroupsOf } from '../core/load-balancer.ts';
 import { sameDefinition } from '../core/normal-form.ts';
 import { chosen, planSchedule } from '../core/scheduled.ts';
 import type { ScheduleResult } from '../core/scheduled.ts';
@@ -89,6 +98,8 @@ export interface ServicePlan {
   readonly busy: Deployment | undefined;
   /** `performance.now()` before the service was read. */
   readonly readAt: number | undefined;
+  /** Of an Express service that moves. */
+  readonly express: ExpressMove | undefined;
   /** What a success does to the scheduled tasks of the family. */
   readonly schedules: readonly ScheduleResult[];
 }
@@ -178,7 +189,10 @@ function orderFindings(services: readonly Observed[]): PlanFinding[] {
 export function taskPlatforms(services: readonly Observed[]): readonly TaskPlatform[] {
   return services.flatMap(({ read }) => {
     const observed = valueOf(read);
-    return observed === undefined ? [] : [platformOf(sourceOf(observed), observed.service)];
+    if (observed === undefined) return [];
+    const { service } = observed;
+    const platform = platformOf(sourceOf(observed), service);
+    return [service.isExpress ? { ...platform, canSwitch: true } : platform];
   });
 }
 
@@ -232,7 +246,7 @@ function planService(
       check: 'service',
       about,
       ...ok(
-        `ACTIVE, runs ${shortName(running.arn)} with ${service.running} of ${service.desired} tasks`,
+        `ACTIVE${service.isExpress ? ', an Express service' : ''}, runs ${shortName(running.arn)} with ${service.running} of ${service.desired} tasks`,
       ),
     },
   ];
@@ -250,9 +264,13 @@ function planService(
     const busy = { ifBusy, isJoined, now };
     findings.push(check('deployment-in-progress', about, () => checkInProgress(service, busy)));
   }
+  const changes = diffDefinitions(running.definition, definition, { showValues });
+  const way = next.kind === 'render' ? 'move' : next.way;
   if (checked) findings.push(...checkService(check, about, read.value, definition));
-  const way = wayOf(read.value);
-  const goal = goalOf(read.value, way, definition);
+  if (service.isExpress && (checked || next.kind === 'revision'))
+    findings.push(...checkExpress(check, about, read.value, definition, changes));
+  const ends = wayOf(read.value);
+  const goal = goalOf(read.value, ends, definition);
   if (checked && schedules !== undefined) {
     const subject = { ...schedules, ...target, running, definition, revision: goal };
     findings.push(
@@ -271,10 +289,14 @@ function planService(
       service,
       running,
       latest,
-      way: next.kind === 'render' ? 'move' : next.way,
-      ...way,
+      way,
+      ...ends,
       definition,
-      changes: diffDefinitions(running.definition, definition, { showValues }),
+      changes,
+      express:
+        service.isExpress && way === 'move'
+          ? { running: running.definition, configuration: read.value.express }
+          : undefined,
       containers: draft.containers,
       busy: isJoined ? undefined : deploymentInProgress(service),
       readAt,
@@ -366,6 +388,27 @@ function checkService(
   ];
 }
 
+/** What Express Mode allows, and what it will do. */
+function checkExpress(
+  check: Check,
+  about: string,
+  { service, running, next, express }: ObservedService,
+  definition: JsonObject,
+  changes: readonly Change[],
+): PlanFinding[] {
+  if (next.kind === 'revision' && next.way !== 'move') return [];
+  const container = check('express', about, () => checkExpressContainer(definition));
+  if (next.kind === 'revision') return [container];
+  const drift = check('express', about, () => checkExpressDrift(service, express));
+  if (!isManaged(service, running.definition)) return [container, drift];
+  // To skip it would leave out what was asked for.
+  const name = { check: 'containers', about } as const;
+  const change = isManaged(service, definition)
+    ? { ...name, ...checkManagedChanges(service, changes) }
+    : check('express', about, () => checkManagedEnd(service, definition));
+  return [container, drift, change];
+}
+
 /** The look-ups for a definition; adds a skipped finding for each kind that it does not use. */
 function serviceLookups(
   about: string,
@@ -404,6 +447,13 @@ function serviceLookups(
     revision: good === running.arn ? running : good,
     containers: container,
   });
+  if (targetGroupsOf(service).length > 0) {
+    lookups.push({ check: 'load-balancer', about, by: 'late', service, definition });
+  }
+  for (const balancer of service.loadBalancers) {
+    if (balancer.shift?.productionRule === undefined) continue;
+    lookups.push({ check: 'listener-rule', about, by: 'late', service, balancer });
+  }
   return lookups;
 }
 
@@ -663,9 +713,9 @@ function checkTasks(
 ): PlanFinding[] {
   const { what, platforms, tasks, hint } = image;
   const byPlatform = new Map(tasks.map((task) => [JSON.stringify(task), task]));
-  return [...byPlatform.values()].map(({ platform: wanted, isAssumed }) =>
+  return [...byPlatform.values()].map(({ platform: wanted, isAssumed, canSwitch }) =>
     check('image-platform', 'image', () =>
-      checkPlatform({ what, platforms, wanted, isAssumed, hint: hint(wanted) }),
+      checkPlatform({ what, platforms, wanted, isAssumed, canSwitch, hint: hint(wanted) }),
     ),
   );
 }

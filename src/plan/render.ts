@@ -4,21 +4,22 @@ import { EcsDeployError } from '../errors.ts';
 import type { Target } from '../settings/config.ts';
 
 /** The settings of a target that change its definition. */
-export type TargetEdit = Pick<
-  Target,
-  'container' | 'containerImages' | 'setEnv' | 'setSecrets' | 'unsetEnv'
->;
+export type TargetEdit = Omit<Target, 'cluster' | 'service' | 'taskDefinition' | 'schedules'>;
+
+/** The most tags that a resource can have (AWS General Reference, tags). */
+const MOST_TAGS = 50;
 
 /**
- * Puts images, variables and secrets into the containers of a definition.
+ * Puts what a target sets into a definition.
  *
  * Throws `container-ambiguous`, `container-missing` and `usage`.
  */
 export function renderDefinition(
-  { container, containerImages, setEnv, setSecrets, unsetEnv }: TargetEdit,
+  { container, ...edit }: TargetEdit,
   source: JsonObject,
   image: string | undefined,
 ): JsonObject {
+  const { containerImages } = edit;
   checkContainerImages(source, Object.keys(containerImages));
   const containers = chooseContainers(source, container);
   const twice = containers.find((name) => Object.hasOwn(containerImages, name));
@@ -29,5 +30,14 @@ export function renderDefinition(
       hint: 'leave it out of --container-image ("containerImages"), or choose another with --container',
     });
   }
-  return render(source, { containers, image, containerImages, setEnv, setSecrets, unsetEnv });
+  const rendered = render(source, { ...edit, containers, image });
+  const tags = rendered['tags'];
+  if (Array.isArray(tags) && tags.length > MOST_TAGS) {
+    throw new EcsDeployError({
+      code: 'usage',
+      message: `The revision would have ${tags.length} tags, but AWS allows ${MOST_TAGS}.`,
+      hint: 'set fewer with --set-tag ("setTags"), or remove some from the task definition',
+    });
+  }
+  return rendered;
 }

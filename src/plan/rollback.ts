@@ -7,7 +7,8 @@ import { revisionBefore, rollbackTarget } from '../core/history.ts';
 import { revisionName, shortName } from '../core/task-definition.ts';
 import { allOrRefuse, EcsDeployError } from '../errors.ts';
 import type { Config } from '../settings/config.ts';
-import { checkPlace, checkService } from './observe.ts';
+import { byContent } from './express-history.ts';
+import { checkPlace, checkService, readExpress } from './observe.ts';
 import type { ObservedService, ObserveTools, Way } from './observe.ts';
 
 /** Reads a service and the revision to go back to: the named one, else the last good one before. */
@@ -20,18 +21,24 @@ export async function observeRollback(
   const service = await reading;
   checkService(service);
   checkPlace(service, to);
-  const running = await describeRevision(ecs, service.taskDefinition);
+  const [running, express] = await allOrRefuse([
+    describeRevision(ecs, service.taskDefinition),
+    readExpress(tools, service),
+  ]);
   const goTo = async (way: Way, named: string): Promise<ObservedService> => {
     const revision = named === running.arn ? running : await describeRevision(ecs, named);
-    return { service, running, latest: undefined, next: { kind: 'revision', revision, way } };
+    const next = { kind: 'revision', revision, way } as const;
+    return { service, running, latest: undefined, next, express };
   };
   if (to !== undefined) return goTo('move', revisionName(to, running.family));
   const isInProgress = primaryOf(service)?.rolloutState === 'IN_PROGRESS';
-  const [record, past] = await allOrRefuse([
+  const [record, listed] = await allOrRefuse([
     isInProgress ? currentRecord(tools, service) : Promise.resolve(undefined),
     optional(tools, 'ecs:ListServiceDeployments', pastRollouts(ecs, service, { all: true })),
   ]);
-  const target = rollbackTarget(service, record, past);
+  const seen = listed && (await byContent(ecs, { service, past: listed }));
+  const past = seen?.past;
+  const target = rollbackTarget(seen?.service ?? service, record, past);
   const command = `ecsdeploy rollback --cluster ${shortName(service.cluster)} --service ${service.name} --to`;
   if (target === undefined) {
     throw new EcsDeployError({
@@ -45,7 +52,8 @@ export async function observeRollback(
   }
   const { way, revision } = target;
   if (way === 'stay' || way === 'follow') {
-    const before = revisionBefore(past ?? [], running.arn);
+    const current = seen?.service.taskDefinition ?? running.arn;
+    const before = revisionBefore(past ?? [], current);
     tools.emit({
       kind: 'warning',
       message:

@@ -6,7 +6,7 @@ import { isDefinitionFile, revisionName, shortName } from '../core/task-definiti
 import type { Revision } from '../core/task-definition.ts';
 import { allOrRefuse, EcsDeployError } from '../errors.ts';
 import type { Config, Target } from '../settings/config.ts';
-import { checkPlace, checkService, readDefinition } from './observe.ts';
+import { checkPlace, checkService, readDefinition, readExpress } from './observe.ts';
 import type { ObservedService, ObserveTools } from './observe.ts';
 
 /**
@@ -41,8 +41,9 @@ export async function observeRollout(
     return follow(current);
   }
   const family = service.taskDefinition.slice(0, service.taskDefinition.lastIndexOf(':'));
-  const [current, revision] = await allOrRefuse([
+  const [current, express, revision] = await allOrRefuse([
     running,
+    readExpress(tools, service),
     (async () => {
       if (wanted !== undefined && isDefinitionFile(wanted)) {
         const file = await readDefinition(tools, config.skipCheck, wanted);
@@ -55,7 +56,7 @@ export async function observeRollout(
   // A named revision is deployed on purpose; the latest one may have been rolled back.
   const isNamed = wanted !== undefined && /:|^\d+$/.test(wanted);
   if (!isNamed) await checkLastRollout(tools, service, revision);
-  return { ...follow(revision), running: current };
+  return { ...follow(revision), running: current, express };
 }
 
 /** A revision as the API takes it. A family is accepted from the config only, for its latest. */

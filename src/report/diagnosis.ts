@@ -2,9 +2,11 @@ import { hasFailedTasks } from '../core/diagnosis.ts';
 import type { Cause } from '../core/diagnosis.ts';
 import type { DeploymentState, Diagnosis } from '../core/status.ts';
 import { shortName } from '../core/task-definition.ts';
-import { formatCount, formatTime, shortenEvent } from './format.ts';
+import type { TargetGroupProgress } from '../core/load-balancer.ts';
+import { formatCount, formatSeconds, formatTime, shortenEvent } from './format.ts';
 import type { Page } from './page.ts';
 import { wrap } from './width.ts';
+import { targetsText } from './words.ts';
 
 /** Events that are shown where no task tells a cause. */
 const EVENTS_SHOWN = 5;
@@ -64,6 +66,7 @@ export function formatDiagnosis(diagnosis: Diagnosis, { columns, linkOf }: Page)
           `  → show how to approve it: ecsdeploy rollout --watch ${flags}`,
         ]),
     ...servingLines(diagnosis).flatMap((line) => wrap(line, columns)),
+    ...balancerLines(diagnosis).flatMap((line) => wrap(line, columns)),
     ...consoleLines,
     ...(isRetried ? ['  ECS keeps starting tasks: the service has no circuit breaker'] : []),
     '',
@@ -85,6 +88,23 @@ function servingLines(diagnosis: Diagnosis): string[] {
   ];
 }
 
+/** What the load balancer still waits for. */
+function balancerLines({ targetGroups }: Diagnosis): string[] {
+  return targetGroups.flatMap((group) => {
+    const parts = [
+      ...(group.healthy < group.targets ? [targetsText(group)] : []),
+      ...(group.draining > 0 ? [drainText(group)] : []),
+    ];
+    return parts.length === 0 ? [] : `  target group ${group.targetGroup}: ${parts.join('; ')}`;
+  });
+}
+
+function drainText({ draining, deregistrationDelay }: TargetGroupProgress): string {
+  const limit =
+    deregistrationDelay === undefined ? '' : `, up to ${formatSeconds(deregistrationDelay)} each`;
+  return `draining ${formatCount(draining, 'old target')}${limit}`;
+}
+
 function tasksOf({ running, desired }: Diagnosis, revision: string): string {
   return desired === 0
     ? 'desired count is 0'
@@ -101,6 +121,6 @@ function formatCause({ code, summary, hint, evidence, tasks }: Cause, columns: n
         ? text.split('\n').map((line) => `  ${line}`)
         : text.split('\n').flatMap((line) => wrap(`  ${line}`, columns)),
     ),
-    `  → ${hint}`,
+    ...hint.split('\n').map((step) => `  → ${step}`),
   ];
 }

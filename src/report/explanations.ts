@@ -290,7 +290,7 @@ const CAUSE_EXPLANATIONS: Readonly<Record<CauseCode, Explanation>> = {
   ),
   'load-balancer-health-check': explain(
     'The load balancer reports the tasks as unhealthy.',
-    'check the path, port and expected status of the target group, and the security groups',
+    'fix the path, port or expected status of the target group, the security groups, or raise `healthCheckGracePeriodSeconds`; the summary says which',
   ),
   'no-capacity': explain(
     'There is no capacity for the tasks.',

@@ -110,7 +110,7 @@ export function formatTable(
     ...(isWide ? [lineOf(header)] : []),
     ...rows.flatMap(({ cells, note }) => [
       ...(isWide ? [lineOf(cells)] : paragraph(cells)),
-      ...(note === undefined ? [] : wrap(`    ${note}`, screen)),
+      ...(note?.split('\n').flatMap((line) => wrap(`    ${line}`, screen)) ?? []),
     ]),
   ];
 }

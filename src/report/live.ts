@@ -14,7 +14,7 @@ import {
 import { isActive, phaseOf } from './run-state.ts';
 import type { Phase, RunState, ServiceState } from './run-state.ts';
 import { fit, fitName, pad, widthOf } from './width.ts';
-import { waitText } from './words.ts';
+import { stageText, waitText } from './words.ts';
 
 /** Where a view is drawn. */
 export interface Screen {
@@ -338,13 +338,11 @@ function waitLine({ progress, paused, waitsSince, start }: ServiceState, pen: Pe
   const { now } = pen;
   if (progress === undefined)
     return `waiting for tasks, ${formatSeconds(secondsBetween(start, now))}`;
-  const { counts, phase, stage, traffic, waitsAtMost } = progress;
+  const { counts, phase, stage, waitsAtMost } = progress;
   const gone = formatSeconds(secondsBetween(waitsSince, now));
   if (paused !== undefined) return `paused for approval at ${clean(paused.stage)}, ${gone}`;
   if (phase === 'rolling-back') return `rolling back, ${gone}`;
-  if (stage !== undefined) {
-    return `${clean(stage)}${traffic === undefined ? '' : `, ${traffic} % of the traffic`}, ${gone}`;
-  }
+  if (stage !== undefined) return `${clean(stageText(progress))}, ${gone}`;
   const text = waitText(progress);
   if (text !== undefined) {
     return `${text}, ${gone}${waitsAtMost === undefined ? '' : ` of up to ${formatSeconds(waitsAtMost)}`}`;

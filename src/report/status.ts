@@ -1,6 +1,6 @@
-import type { DeploymentStatus, ServiceStatus, TaskStatus } from '../core/status.ts';
 import { scheduleLabel } from '../core/scheduled.ts';
 import type { ScheduleResult } from '../core/scheduled.ts';
+import type { DeploymentStatus, ServiceStatus, TargetStatus, TaskStatus } from '../core/status.ts';
 import { shortName } from '../core/task-definition.ts';
 import { formatAge, formatTable, secondsBetween, shortenEvent } from './format.ts';
 import type { Page } from './page.ts';
@@ -8,7 +8,7 @@ import { wrap } from './width.ts';
 
 /** The status of a service for people, as of a time of the server's clock. */
 export function formatStatus(status: ServiceStatus, at: Date, page: Page): string {
-  const { service, cluster, deployments, tasks, events, schedules = [], serving } = status;
+  const { service, cluster, deployments, tasks, events, schedules = [], serving, express } = status;
   const age = (iso: string | null) =>
     iso === null ? '-' : formatAge(secondsBetween(new Date(iso), at));
   const current = serving === null ? undefined : shortName(serving);
@@ -29,7 +29,7 @@ export function formatStatus(status: ServiceStatus, at: Date, page: Page): strin
   return [
     ...wrap(
       [
-        `${service} in ${cluster}: ${status.status}`,
+        `${service} in ${cluster}: ${status.status}${express === null ? '' : ', Express service'}`,
         `${status.running} of ${status.desired} running`,
         ...(status.pending === 0 ? [] : [`${status.pending} pending`]),
         ...(current === undefined ? ['no revision serves'] : [`serving ${current}`]),
@@ -37,6 +37,7 @@ export function formatStatus(status: ServiceStatus, at: Date, page: Page): strin
       page.columns,
     ),
     ...(typeof image === 'string' ? [`  image: ${image}`] : []),
+    ...expressLines(status),
     ...(link === undefined ? [] : [`  console: ${link}`]),
     '',
     ...formatTable(
@@ -55,6 +56,7 @@ export function formatStatus(status: ServiceStatus, at: Date, page: Page): strin
       page.columns,
     ),
     ...(tasks.length === 0 ? [] : ['', ...formatTable(taskHeader, taskRows, page.columns)]),
+    ...targetLines(status, page.columns),
     ...(schedules.length === 0
       ? []
       : ['', ...formatTable(SCHEDULE_HEADER, schedules.map(scheduleRow), page.columns)]),
@@ -79,6 +81,48 @@ function scheduleRow(item: ScheduleResult) {
       item.expression ?? 'on events',
     ],
   };
+}
+
+/** Where an Express service is reached, and whether Express Mode has another revision. */
+function expressLines({ express, taskDefinition, deployments }: ServiceStatus): string[] {
+  if (express === null) return [];
+  const { endpoint, taskDefinition: told } = express;
+  const isBusy = deployments.some(({ rolloutState }) => rolloutState === 'IN_PROGRESS');
+  const isOther = told !== null && told !== taskDefinition && !isBusy;
+  return [
+    ...(endpoint === null ? [] : [`  endpoint: ${endpoint}`]),
+    ...(isOther ? [`  Express Mode has ${shortName(told)}: its next update deploys that`] : []),
+  ];
+}
+
+/** Targets that are shown of those that are not healthy. */
+const TARGETS_SHOWN = 5;
+
+function targetLines({ targetGroups }: ServiceStatus, columns: number): string[] {
+  if (targetGroups === null || targetGroups.length === 0) return [];
+  const rows = targetGroups.map(({ name, healthCheck, counts, targets }) => ({
+    cells: [
+      name,
+      Object.entries(counts)
+        .map(([state, count]) => `${count} ${state}`)
+        .join(', ') || 'none',
+    ],
+    note: [healthCheck, ...problemsOf(targets)].join('\n'),
+  }));
+  return ['', ...formatTable(['TARGET GROUP', 'TARGETS'], rows, columns)];
+}
+
+function problemsOf(targets: readonly TargetStatus[]): string[] {
+  const others = targets.filter(({ state }) => state !== 'healthy');
+  const lines = others
+    .slice(0, TARGETS_SHOWN)
+    .map(({ task, target, zone, state, reason, description }) => {
+      const where = zone === null ? target : `${target}, ${zone}`;
+      const why = description ?? reason;
+      return `${task ?? 'no task'} (${where}): ${state}${why === null ? '' : `, ${why}`}`;
+    });
+  const more = others.length - TARGETS_SHOWN;
+  return [...lines, ...(more > 0 ? [`and ${more} more`] : [])];
 }
 
 /** The tag, with a commit as git shortens it. */

@@ -1,3 +1,4 @@
+import { causeKey } from '../core/diagnosis.ts';
 import type { EventOf, TimedEvent } from '../events.ts';
 import { clean } from './format.ts';
 import { isRoutine, progressText, wordEvent } from './words.ts';
@@ -27,10 +28,18 @@ interface Told {
 export function makeStory(verbose: boolean): Story {
   const progress = new Map<string, Told>();
   const said = new Set<string>();
+  const causes = new Set<string>();
   const isProgressNews = (event: EventOf<'rollout-progress'>, at: number): boolean => {
-    const { service, phase, stage, traffic, waitsFor, counts } = event;
+    const { service, phase, stage, traffic, waitsFor, targetGroups, counts } = event;
     const text = progressText(event);
-    const situation = JSON.stringify([phase, stage, traffic, waitsFor, counts.failed > 0]);
+    const situation = JSON.stringify([
+      phase,
+      stage,
+      traffic,
+      waitsFor,
+      targetGroups,
+      counts.failed > 0,
+    ]);
     const told = progress.get(service);
     if (told?.text === text) return false;
     if (told?.situation === situation && !verbose) {
@@ -62,10 +71,15 @@ export function makeStory(verbose: boolean): Story {
           (line) => (line.level !== 'debug' || verbose) && (line.level !== 'hint' || isNews(line)),
         );
       case 'cause': {
-        const [head, ...rest] = lines;
-        if (head === undefined || isNews(head)) return lines;
-        // Told again with a log that came late.
         const { service, cause } = event;
+        const [head, ...rest] = lines;
+        const name = `${service} ${causeKey(cause)}`;
+        if (head === undefined || !causes.has(name)) {
+          causes.add(name);
+          return lines;
+        }
+        // Of more tasks than before, or with a log that came late.
+        if (isNews(head)) return [head, ...rest.filter(isNews)];
         const more = {
           level: 'detail',
           text: `${clean(service)}: more about ${cause.code}:`,

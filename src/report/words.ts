@@ -1,6 +1,7 @@
 import type { Finding } from '../core/checks.ts';
 import { hasFailedTasks, isFault } from '../core/diagnosis.ts';
 import type { Cause } from '../core/diagnosis.ts';
+import type { TargetGroupProgress } from '../core/load-balancer.ts';
 import type { Outcome, ServiceResult } from '../core/result.ts';
 import type { RolloutCounts } from '../core/rollout-events.ts';
 import { printable } from '../core/foreign.ts';
@@ -63,12 +64,17 @@ const WORDS: Words = {
       ...(image === undefined
         ? []
         : [line('step', `Image ${image}${builds ? ' (to be built)' : ''}`)]),
-      ...services.flatMap(({ cluster, service, from, to, changes, after, schedules }) => [
-        line('step', `Service ${service} in ${cluster} runs ${from}${moveNote(from, to)}`),
-        ...(after.length === 0 ? [] : [line('detail', `  starts after ${after.join(' and ')}`)]),
-        ...formatChanges(changes).map(({ kind, text }) => line(kind, `  ${text}`)),
-        ...schedules.map((item) => line('detail', `  ${scheduleText(item)}`)),
-      ]),
+      ...services.flatMap(
+        ({ cluster, service, from, to, isExpress, changes, after, schedules }) => [
+          line(
+            'step',
+            `${isExpress ? 'Express service' : 'Service'} ${service} in ${cluster} runs ${from}${moveNote(from, to)}`,
+          ),
+          ...(after.length === 0 ? [] : [line('detail', `  starts after ${after.join(' and ')}`)]),
+          ...formatChanges(changes).map(({ kind, text }) => line(kind, `  ${text}`)),
+          ...schedules.map((item) => line('detail', `  ${scheduleText(item)}`)),
+        ],
+      ),
     ],
   }),
   'after-ignored': ({ service, after }) =>
@@ -515,12 +521,28 @@ type WaitsFor = NonNullable<EventOf<'rollout-progress'>['waitsFor']>;
 
 /** What a rollout waits for once all its tasks run. */
 const WAITS: Readonly<Record<WaitsFor, (event: EventOf<'rollout-progress'>) => string>> = {
-  'health-checks': () => 'waiting for health checks',
+  'health-checks': ({ targetGroups }) => balancerText(targetGroups) ?? 'waiting for health checks',
   'old-tasks': ({ counts }) => `waiting for ${formatCount(counts.old, 'old task')} to stop`,
   drain: ({ counts, draining }) =>
     `draining ${formatCount(Math.max(counts.old, draining), 'old task')}`,
   bake: () => 'bake time: ECS watches for alarms',
 };
+
+/** What the load balancer says of the new tasks: of the target group that most are missing in. */
+function balancerText(groups: readonly TargetGroupProgress[]): string | undefined {
+  const [worst] = groups.toSorted((a, b) => b.targets - b.healthy - (a.targets - a.healthy));
+  return worst && `waiting for the load balancer: ${targetsText(worst)}`;
+}
+
+/** How many targets of a group are healthy, and how soon more can be. */
+export function targetsText(group: TargetGroupProgress): string {
+  const { targets, healthy, unhealthy, interval, healthyThreshold } = group;
+  const pace =
+    unhealthy > 0
+      ? `an unhealthy one needs ${healthyThreshold} × ${interval}s`
+      : `checked every ${interval}s`;
+  return `${healthy} of ${formatCount(targets, 'target')} healthy, ${pace}`;
+}
 
 /** Starting a task for a reason, which follows its name, is no routine. */
 const ROUTINE =
@@ -541,11 +563,23 @@ export function waitText(event: EventOf<'rollout-progress'>): string | undefined
   return event.waitsFor && WAITS[event.waitsFor](event);
 }
 
+/** The stage of a deployment that shifts traffic, and what the load balancer says there. */
+export function stageText({
+  stage = '',
+  traffic,
+  waitsFor,
+  targetGroups,
+}: EventOf<'rollout-progress'>): string {
+  const balancer = waitsFor === 'health-checks' ? balancerText(targetGroups) : undefined;
+  const share = traffic === undefined ? undefined : `${traffic} % of the traffic`;
+  return [stage, share, balancer].filter((part) => part !== undefined).join(', ');
+}
+
 function phaseNote(event: EventOf<'rollout-progress'>): string {
-  const { phase, stage, traffic, waitsFor, waitsAtMost } = event;
+  const { phase, stage, waitsFor, waitsAtMost } = event;
   if (phase === 'rolling-back') return ' (rolling back)';
   if (stage !== undefined) {
-    return ` (${stage}${traffic === undefined ? '' : `, ${traffic} % of the traffic`})`;
+    return ` (${stageText(event)})`;
   }
   if (waitsFor === undefined) return '';
   const limit = waitsAtMost === undefined ? '' : `, up to ${formatSeconds(waitsAtMost)}`;

@@ -2,11 +2,14 @@ import { findImage } from '../aws/images.ts';
 import { lastLogLines, logStreamOf } from '../aws/logs.ts';
 import type { LogStream } from '../aws/logs.ts';
 import { repositoryOf } from '../aws/repositories.ts';
+import { readGroups } from '../aws/target-health.ts';
 import { tasksOf } from '../aws/tasks.ts';
 import { deadContainer, diagnoseTask, isSilentStart } from '../core/diagnosis.ts';
 import type { Cause, FailedTask, StoppedContainer } from '../core/diagnosis.ts';
 import type { Service, Task } from '../core/ecs.ts';
 import { parseImageReference, platformOf } from '../core/image.ts';
+import { failedGroup, targetPlace, unhealthyReason } from '../core/load-balancer.ts';
+import type { TargetFailure, TargetGroup } from '../core/load-balancer.ts';
 import { logPlaceOf } from '../core/log-place.ts';
 import { containersOf, shortName } from '../core/task-definition.ts';
 import type { JsonObject } from '../core/task-definition.ts';
@@ -50,14 +53,37 @@ export async function readFailedTasks(
       !task.stoppedReason.startsWith('Scaling activity initiated') &&
       !known.has(task.id),
   );
+  const ended = failed.flatMap(({ stoppedReason = '' }) => failedGroup(stoppedReason) ?? []);
+  const groups = (await readGroups(tools, [...new Set(ended)])) ?? [];
   return Promise.all(
     failed.map(async (task, index) => {
-      const described = describeTask(task, definition, service);
+      const described = {
+        ...describeTask(task, definition, service),
+        target: targetFailure(task, service, definition, groups),
+      };
       return index < TASKS_EXAMINED
         ? examine(tools, task, described, { definition, service })
         : described;
     }),
   );
+}
+
+/** Why the target of a task was unhealthy; undefined for a task that ended otherwise. */
+function targetFailure(
+  { id, stoppedReason = '' }: Task,
+  service: Service,
+  definition: JsonObject,
+  groups: readonly TargetGroup[],
+): TargetFailure | undefined {
+  const arn = failedGroup(stoppedReason);
+  if (arn === undefined) return undefined;
+  return {
+    ...targetPlace(service, arn, definition),
+    group: groups.find((group) => group.arn === arn),
+    reason: undefined,
+    description: unhealthyReason(service, arn, id),
+    zone: undefined,
+  };
 }
 
 function describeTask(task: Task, definition: JsonObject, service: Service): FailedTask {

@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { currentRecord } from '../aws/rollouts.ts';
-import { describeServices, updateService } from '../aws/services.ts';
+import { describeServices } from '../aws/services.ts';
 import type { MoveAnswer } from '../aws/services.ts';
 import { primaryOf } from '../core/ecs.ts';
 import type { Deployment, RolloutRecord, Service } from '../core/ecs.ts';
+import { isThere } from '../core/express.ts';
 import { DOUBTFUL_POLLS, INTERRUPT_POLLS } from '../core/pacing.ts';
 import type { ServiceResult } from '../core/result.ts';
 import { shortName } from '../core/task-definition.ts';
@@ -12,6 +13,7 @@ import type { Seen, WatchState } from '../core/watch.ts';
 import { EcsDeployError, refuse } from '../errors.ts';
 import { openQueue } from './queue.ts';
 import { refuseChanged } from './recheck.ts';
+import { callOf, sendMove } from './send.ts';
 import { isInterrupt, orLate, reportable, withTimeout } from './tools.ts';
 import type { Move, RolloutSettings, RolloutTools, TimeLimit } from './tools.ts';
 import { follow, perform } from './watch.ts';
@@ -118,16 +120,16 @@ async function startMove(
   settings: RolloutSettings,
   move: Move,
 ): Promise<Start> {
-  const { service, revision } = move;
+  const { service } = move;
   const before = primaryOf(service);
-  const runs = service.taskDefinition === revision && before !== undefined;
+  const runs = isThere(move) && before !== undefined;
   // A deployment that failed without a rollback leaves the service on its revision.
   const force = settings.force || (runs && before.rolloutState === 'FAILED');
   if (runs && !force) {
     return before.rolloutState === 'IN_PROGRESS' ? watch(settings, move, before) : UNCHANGED;
   }
   tools.signal.throwIfAborted();
-  const answer = await sendMove(tools, settings, move, force);
+  const answer = await send(tools, settings, move, force);
   if (answer.kind === 'unknown') return { kind: 'lost', error: answer.error };
   if (answer.kind === 'not-moved') {
     return { kind: 'refused', error: leftBehind(move, answer.error) };
@@ -138,22 +140,24 @@ async function startMove(
     service: service.name,
     deployment: primary.id,
     from: shortName(service.taskDefinition),
-    to: shortName(revision),
+    to: shortName(primary.taskDefinition),
   });
-  return watch(settings, { ...move, service: answer.service }, primary, before?.id);
+  // Express Mode registers revisions by itself.
+  const moved = { ...move, service: answer.service, revision: primary.taskDefinition };
+  return watch(settings, moved, primary, before?.id);
 }
 
-/** Sends UpdateService; its answer may come late. */
-function sendMove(
+/** Sends the call that moves the service; its answer may come late. */
+function send(
   { ecs, signal }: RolloutTools,
   { poll }: RolloutSettings,
-  { service, revision }: Move,
+  move: Move,
   force: boolean,
 ): Promise<MoveAnswer> {
-  const sent = updateService(ecs, service, { taskDefinition: revision, force, poll });
+  const sent = sendMove(ecs, move, { force, poll });
   return orLate(signal, poll * INTERRUPT_POLLS, sent, () => ({
     kind: 'unknown',
-    error: unanswered(service, 'UpdateService'),
+    error: unanswered(move.service, callOf(move.service)),
   }));
 }
 

@@ -22,6 +22,8 @@ export interface Draft {
   readonly origin: Revision | undefined;
   /** The family's latest revision as it was observed; read here only when undefined. */
   readonly latest?: Revision | undefined;
+  /** Express Mode registers it with the move: it only tells whether it is the origin. */
+  readonly isManaged?: boolean;
 }
 
 /**
@@ -65,7 +67,10 @@ function naming({ code, message, hint, cause }: EcsDeployError, left: readonly s
 
 async function registerDraft(tools: Tools, draft: Draft, left: string[]): Promise<Registration> {
   const { ecs, emit } = tools;
-  const { definition } = draft;
+  const { definition, origin, isManaged = false } = draft;
+  if (isManaged && origin !== undefined && !sameDefinition(definition, origin.definition)) {
+    return { arn: origin.arn, registered: false };
+  }
   const family = String(definition['family']);
   const existing = await equalRevision(tools, family, draft);
   if (existing !== undefined) {

@@ -3,9 +3,9 @@ import { awsErrorText, isPassing, isThrottling } from '../aws/errors.ts';
 import { optional } from '../aws/optional.ts';
 import { secondsSince } from '../events.ts';
 import { stopRecord } from '../aws/rollouts.ts';
-import { updateService } from '../aws/services.ts';
 import { tasksOf } from '../aws/tasks.ts';
 import { afterAnswer, afterFailure, NO_POLLS, pauseBefore, slower } from '../core/pacing.ts';
+import type { TargetGroup } from '../core/load-balancer.ts';
 import type { ServiceResult } from '../core/result.ts';
 import { familyOf, shortName } from '../core/task-definition.ts';
 import type { Polled } from '../core/verdict.ts';
@@ -15,6 +15,8 @@ import { EcsDeployError } from '../errors.ts';
 import { readFailedTasks } from './failed-tasks.ts';
 import { poll } from './poll.ts';
 import type { RecordReads } from './poll.ts';
+import { sendBack } from './send.ts';
+import { readTargets } from './targets.ts';
 import { orAbort, reportable } from './tools.ts';
 import type { RolloutSettings, RolloutTools, TimeLimit } from './tools.ts';
 
@@ -170,7 +172,7 @@ function resultsOf(watches: readonly Watch[]): ReadonlyMap<WatchState, ServiceRe
 }
 
 /** Whether AWS has refused a call for good; anything else may pass. */
-function isRefused(error: unknown): boolean {
+function isRefused(error: unknown): error is EcsDeployError {
   return error instanceof EcsDeployError && error.code !== 'aws-answer-broken' && !isPassing(error);
 }
 
@@ -205,6 +207,8 @@ export async function perform(
       }
     case 'move-back':
       return moveBack(tools, pause, state, task.revision);
+    case 'read-target-health':
+      return askBalancer(tools, state, task.known);
     case 'read-digests':
   }
   const reading = tasksOf(ecs, polled.service, ours.id, 'RUNNING');
@@ -217,10 +221,27 @@ export async function perform(
   return { kind: 'digests', digests };
 }
 
+/** What the load balancer says of the tasks; a failure that passes is not told. */
+async function askBalancer(
+  tools: RolloutTools,
+  { polled: { service }, judged }: WatchState,
+  known: readonly TargetGroup[] | undefined,
+): Promise<Seen> {
+  try {
+    const seen = await readTargets(tools, service, judged.id, { known, isIgnored: isRefused });
+    return seen === undefined
+      ? { kind: 'targets-unreadable', denied: true }
+      : { kind: 'target-health', ...seen };
+  } catch {
+    tools.signal.throwIfAborted();
+    return { kind: 'targets-unreadable', denied: false };
+  }
+}
+
 async function moveBack(
   { ecs }: RolloutTools,
   pause: number,
-  { polled: { service }, ours }: WatchState,
+  { polled: { service }, ours, move }: WatchState,
   revision: string | undefined,
 ): Promise<Seen> {
   if (revision === undefined) {
@@ -231,8 +252,7 @@ async function moveBack(
     });
     return { kind: 'not-moved-back', error, isLost: false };
   }
-  const request = { taskDefinition: revision, force: false, poll: pause };
-  const answer = await updateService(ecs, service, request);
+  const answer = await sendBack(ecs, move, service, { revision, poll: pause });
   if (answer.kind !== 'moved') {
     const isLost = answer.kind === 'unknown';
     return { kind: 'not-moved-back', error: reportable(answer.error), isLost };

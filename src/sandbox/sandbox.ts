@@ -4,6 +4,8 @@ import { createEcr } from './ecr.ts';
 import { createEcs } from './ecs/index.ts';
 import { createEventBridge } from './event-bridge.ts';
 import type { Fault } from './ecs/faults.ts';
+import { makeTargetGroup } from './ecs/target-group.ts';
+import { createElb } from './elb.ts';
 import { createLogs } from './logs.ts';
 import { createImagePuller, createRegistryClient } from './registry-client.ts';
 import { createRegistry } from './registry.ts';
@@ -15,7 +17,17 @@ import { createStage } from './stage.ts';
 import type { Stage } from './stage.ts';
 import { serve } from './wire.ts';
 import type { ApiCall, AwsFault, HttpHandler, Operations } from './wire.ts';
-import { ACCOUNT, buildWorld, REGION } from './world.ts';
+import {
+  ACCOUNT,
+  buildWorld,
+  GREEN_TARGET_GROUP,
+  LOAD_BALANCER,
+  PRODUCTION_RULE,
+  REGION,
+  TARGET_GROUP,
+  TEST_HOST,
+  TEST_RULE,
+} from './world.ts';
 
 export interface SandboxOptions {
   /** Simulated seconds per second of the wall clock. */
@@ -102,6 +114,9 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
     gate,
   });
   const logs = createLogs(clock, { account: ACCOUNT, region: REGION });
+  const targetGroups = new Map(
+    [TARGET_GROUP, GREEN_TARGET_GROUP].map((arn) => [arn, makeTargetGroup(arn, scene.targetGroup)]),
+  );
   const ecs = createEcs({
     account: ACCOUNT,
     region: REGION,
@@ -109,10 +124,10 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
     pullImage: createImagePuller(access),
     logs,
     faults: scene.faults ?? [],
-    drainSeconds: scene.drainSeconds,
+    targetGroups,
   });
   handlers.push(embedded.handle, ecr.handle);
-  const { service = {}, container = {}, hasFailed = false, oldRevisions = 0 } = scene;
+  const { service = {}, container = {}, hasFailed = false, oldRevisions = 0, express } = scene;
   const secrets = createSecrets(ACCOUNT);
   const events = createEventBridge({ account: ACCOUNT, busyTargets: scene.busyTargets });
   const schedules = createSchedules({ account: ACCOUNT, clock });
@@ -128,6 +143,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
     service,
     container,
     hasFailed,
+    express,
     oldRevisions,
   });
   stage = createStage(scene, { clock, ecs, ecr: ecr.operations });
@@ -137,6 +153,17 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
     logs: logs.operations,
     secretsmanager: secrets.secretsmanager,
     ssm: secrets.ssm,
+    elasticloadbalancing: createElb({
+      ecs,
+      region: REGION,
+      loadBalancer: LOAD_BALANCER,
+      targetGroups,
+      rules: [
+        { arn: PRODUCTION_RULE, hosts: [], targetGroup: scene.productionGroup },
+        { arn: TEST_RULE, hosts: [TEST_HOST] },
+      ],
+      port: 80,
+    }),
     events: events.operations,
     scheduler: schedules,
   });

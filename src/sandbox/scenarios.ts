@@ -1,8 +1,18 @@
 import { parseFault } from './ecs/faults.ts';
 import type { Fault } from './ecs/faults.ts';
+import type { TargetGroup } from './ecs/target-group.ts';
 import { accessDenied, awsFault, CUT, HTML } from './wire.ts';
 import type { AwsFault } from './wire.ts';
-import { ACCOUNT, APPLICATION, REGION } from './world.ts';
+import {
+  ACCOUNT,
+  APPLICATION,
+  GREEN_TARGET_GROUP,
+  PRODUCTION_RULE,
+  REGION,
+  TARGET_GROUP,
+  TEST_RULE,
+} from './world.ts';
+import type { ExpressWorld } from './world.ts';
 
 /** Trouble with the API: the responses to some calls are replaced. */
 export interface Trouble {
@@ -46,8 +56,10 @@ export interface Scenario {
     | 'start'
     | 'run'
     | 'health'
+    | 'load balancer'
     | 'capacity'
     | 'strategy'
+    | 'express'
     | 'schedules'
     | 'people'
     | 'API'
@@ -69,17 +81,20 @@ export interface Scenario {
   readonly acts?: readonly { readonly at: Cue; readonly act: Act }[];
   /** Seconds for which reads return the state from before UpdateService. */
   readonly staleSeconds?: number;
-  /** Seconds for which targets drain. */
-  readonly drainSeconds?: number;
+  /** The service is one of Express Mode, whose application container is Main. */
+  readonly express?: ExpressWorld;
+  /** Members of the target groups. */
+  readonly targetGroup?: Partial<TargetGroup>;
+  /** The target group that somebody made the production rule forward to. */
+  readonly productionGroup?: string;
   /** PutTargets calls whose entries fail because the rule is being changed. */
   readonly busyTargets?: number;
   /** Number of findings in the scan of every image, by severity. */
   readonly scanFindings?: Readonly<Record<string, number>>;
 }
 
-const ELB = `arn:aws:elasticloadbalancing:${REGION}:${ACCOUNT}`;
 const TARGET = {
-  targetGroupArn: `${ELB}:targetgroup/hyeon9mak-dev/0123456789abcdef`,
+  targetGroupArn: TARGET_GROUP,
   containerName: APPLICATION,
   containerPort: 8080,
 };
@@ -87,14 +102,18 @@ const BEHIND_LOAD_BALANCER = { loadBalancers: [TARGET] };
 const HEALTH_CHECK = {
   healthCheck: { command: ['CMD-SHELL', 'curl -f http://localhost:8080/health'] },
 };
+/** The start-up time that the container itself names. */
+const SLOW = {
+  healthCheck: { command: ['CMD-SHELL', 'curl -f http://localhost:8080/health'], startPeriod: 60 },
+};
 const SHIFTED = {
   loadBalancers: [
     {
       ...TARGET,
       advancedConfiguration: {
-        alternateTargetGroupArn: `${ELB}:targetgroup/hyeon9mak-green/0123456789abcdef`,
-        productionListenerRule: `${ELB}:listener-rule/app/backend/1/2/3`,
-        testListenerRule: `${ELB}:listener-rule/app/backend/1/2/4`,
+        alternateTargetGroupArn: GREEN_TARGET_GROUP,
+        productionListenerRule: PRODUCTION_RULE,
+        testListenerRule: TEST_RULE,
         roleArn: `arn:aws:iam::${ACCOUNT}:role/ecsInfrastructureRole`,
       },
     },
@@ -113,6 +132,28 @@ function breaker(enable: boolean, rollback: boolean) {
 
 function strategy(name: string, more: Readonly<Record<string, unknown>> = {}) {
   return { ...SHIFTED, ...configured({ strategy: name, ...more }) };
+}
+
+/** A service as Express Mode makes it, with short bake times. */
+const EXPRESS_SERVICE = {
+  resourceManagementType: 'ECS',
+  loadBalancers: SHIFTED.loadBalancers.map((balancer) => ({ ...balancer, containerName: 'Main' })),
+  ...configured({
+    strategy: 'CANARY',
+    canaryConfiguration: { canaryPercent: 5, canaryBakeTimeInMinutes: 1 },
+    bakeTimeInMinutes: 1,
+    alarms: { alarmNames: ['backend-express-4xx-5xx'], enable: true, rollback: true },
+  }),
+};
+
+function expressMode(
+  summary: string,
+  kind: ExpressWorld['kind'],
+  more: Partial<Scenario> & { readonly hasDrifted?: boolean } = {},
+) {
+  const { hasDrifted = false, ...members } = more;
+  const express = { kind, hasDrifted };
+  return { group: 'express', summary, service: EXPRESS_SERVICE, express, ...members } as const;
 }
 
 const LAMBDA_HOOK = {
@@ -157,7 +198,7 @@ const DEFINITIONS = {
     group: 'success',
     summary: 'old targets drain for five minutes',
     service: BEHIND_LOAD_BALANCER,
-    drainSeconds: 300,
+    targetGroup: { deregistrationDelay: 300 },
   },
   'desired-zero': {
     group: 'success',
@@ -314,6 +355,96 @@ const DEFINITIONS = {
     service: BEHIND_LOAD_BALANCER,
     acts: [{ at: 30, act: 'fail-a-check' }],
   },
+  'target-401': {
+    group: 'load balancer',
+    summary: 'the health check path asks for a login (status 401)',
+    service: BEHIND_LOAD_BALANCER,
+    faults: [{ name: 'target-401' }],
+  },
+  'target-404': {
+    group: 'load balancer',
+    summary: 'the application has no health check path (status 404)',
+    service: BEHIND_LOAD_BALANCER,
+    faults: [{ name: 'target-404' }],
+  },
+  'target-302': {
+    group: 'load balancer',
+    summary: 'the application redirects the health check (status 302)',
+    service: BEHIND_LOAD_BALANCER,
+    faults: [{ name: 'target-302' }],
+  },
+  'target-timeout': {
+    group: 'load balancer',
+    summary: 'health checks time out: a security group, or an application on 127.0.0.1',
+    service: BEHIND_LOAD_BALANCER,
+    faults: [{ name: 'target-timeout' }],
+  },
+  'target-refused': {
+    group: 'load balancer',
+    summary: 'nothing listens on the port that the health check connects to (TCP)',
+    service: BEHIND_LOAD_BALANCER,
+    targetGroup: { protocol: 'TCP', path: undefined, matcher: undefined },
+    faults: [{ name: 'target-refused' }],
+  },
+  'grace-period-loop': {
+    group: 'load balancer',
+    summary: 'the application needs 45 s to start, and ECS replaces it after 20 s, again and again',
+    service: BEHIND_LOAD_BALANCER,
+    container: SLOW,
+    faults: [{ name: 'slow-start' }],
+  },
+  'grace-period': {
+    group: 'load balancer',
+    summary: 'the application needs 45 s to start, and the grace period allows it',
+    service: { ...BEHIND_LOAD_BALANCER, healthCheckGracePeriodSeconds: 90 },
+    faults: [{ name: 'slow-start' }],
+  },
+  'default-target-group': {
+    group: 'load balancer',
+    summary:
+      'the target group has the defaults of AWS: checks every 30 s, old targets drain for 5 min',
+    service: BEHIND_LOAD_BALANCER,
+    targetGroup: { interval: 30, healthyThreshold: 5, deregistrationDelay: 300 },
+  },
+  'slow-health-checks': {
+    group: 'load balancer',
+    summary: 'the load balancer checks its targets every two minutes only',
+    service: BEHIND_LOAD_BALANCER,
+    targetGroup: { interval: 120 },
+  },
+  'zone-not-enabled': {
+    group: 'load balancer',
+    summary: 'new tasks are in an Availability Zone that the load balancer does not have',
+    service: BEHIND_LOAD_BALANCER,
+    faults: [{ name: 'zone-not-enabled' }],
+  },
+  'no-listener-rule': {
+    group: 'load balancer',
+    summary: 'no listener rule leads to the target group any more',
+    service: BEHIND_LOAD_BALANCER,
+    targetGroup: { isAttached: false },
+    faults: [{ name: 'no-listener-rule' }],
+  },
+  'listener-rule-changed': {
+    group: 'load balancer',
+    summary: 'blue/green; someone made the production rule forward to the other target group',
+    service: strategy('BLUE_GREEN'),
+    productionGroup: GREEN_TARGET_GROUP,
+  },
+  'blue-green-404': {
+    group: 'load balancer',
+    summary:
+      'blue/green; the green tasks have no health check path, and the blue tasks keep serving',
+    service: strategy('BLUE_GREEN'),
+    faults: [{ name: 'target-404' }],
+  },
+  'load-balancer-denied': {
+    group: 'load balancer',
+    summary: 'the health check fails, and the load balancer cannot be read',
+    service: BEHIND_LOAD_BALANCER,
+    faults: [{ name: 'target-404' }],
+    trouble: [denied(/^elasticloadbalancing:/)],
+  },
   'no-capacity': {
     group: 'capacity',
     summary: 'Fargate has no capacity for the task',
@@ -407,6 +538,33 @@ const DEFINITIONS = {
     service: strategy('BLUE_GREEN', { lifecycleHooks: [LAMBDA_HOOK] }),
     faults: [{ name: 'hook-failed' }],
   },
+  express: expressMode('an Express service, whose task definition Express Mode makes', 'managed'),
+  'express-provided': expressMode(
+    'an Express service with a task definition of your own, which has a sidecar',
+    'provided',
+  ),
+  'express-alarm': expressMode('the alarm of Express Mode fires: 4xx and 5xx', 'managed', {
+    faults: [{ name: 'alarm' }],
+  }),
+  'express-crash': expressMode('the application of an Express service crashes', 'provided', {
+    faults: [{ name: 'crash' }],
+  }),
+  'express-drift': expressMode('someone changed an Express service with UpdateService', 'managed', {
+    hasDrifted: true,
+  }),
+  'express-unreadable': expressMode(
+    'the caller is not allowed to read the configuration of Express Mode',
+    'managed',
+    { trouble: [denied('ecs:DescribeExpressGatewayService')] },
+  ),
+  'express-denied': expressMode(
+    'the caller is not allowed to update an Express service',
+    'managed',
+    { trouble: [denied('ecs:UpdateExpressGatewayService')] },
+  ),
+  'express-reset': expressMode('the connection of the update breaks', 'managed', {
+    trouble: [{ actions: /^ecs:UpdateExpressGatewayService$/, answer: CUT, times: 1 }],
+  }),
   'rule-busy': {
     group: 'schedules',
     summary:
@@ -474,7 +632,7 @@ const DEFINITIONS = {
     group: 'people',
     summary: "someone else's deployment is in progress, and succeeds after five minutes",
     service: BEHIND_LOAD_BALANCER,
-    drainSeconds: 300,
+    targetGroup: { deregistrationDelay: 300 },
     acts: [{ at: 'read', act: 'deploy-another' }],
   },
   'busy-crash': {
@@ -665,8 +823,10 @@ export const SCENARIO_GROUPS: Readonly<Record<Scenario['group'], string>> = {
   start: 'The task cannot be started',
   run: 'The application fails',
   health: 'Health checks fail',
+  'load balancer': 'The load balancer',
   capacity: 'There is no capacity',
   strategy: 'Bake times, alarms, traffic shifts and hooks',
+  express: 'Express Mode (deploy with --container Main)',
   schedules: 'Rules and schedules do not follow (--schedules)',
   people: 'Other people make changes',
   API: 'The API fails',
@@ -696,6 +856,7 @@ export function combine(scenarios: readonly Scene[]): Scene {
       acts: [...(scene.acts ?? []), ...(more.acts ?? [])],
       service: { ...scene.service, ...more.service },
       container: { ...scene.container, ...more.container },
+      targetGroup: { ...scene.targetGroup, ...more.targetGroup },
     }),
     {},
   );

@@ -33,7 +33,7 @@ const PROTECTION_MINUTES = 10;
 /** Calls an ECS operation in process; the result is the wire's JSON. */
 type Call = (name: string, input: Record<string, unknown>) => Promise<any>; // oxlint-disable-line typescript/no-explicit-any
 
-/** Creates the stage for a scene, whose times count from the first UpdateService. */
+/** Creates the stage for a scene, whose times count from the first update of the service. */
 export function createStage(scene: Scene, { clock, ecs, ecr }: StageParts): Stage {
   const { staleSeconds = 0, trouble = [], acts = [] } = scene;
   const left = new Map(trouble.map((item) => [item, item.times ?? Infinity]));
@@ -60,24 +60,26 @@ export function createStage(scene: Scene, { clock, ecs, ecr }: StageParts): Stag
       const old = isStale ? before.get(name) : undefined;
       return old ?? ecs.operations[name]?.(input, context);
     };
-  const update: Operation = async (input, context) => {
-    if (movedAt === undefined && staleSeconds > 0) {
-      before.set(
-        'DescribeServices',
-        await call('DescribeServices', { ...SERVICE, services: [SERVICE_NAME] }),
-      );
-      before.set('ListServiceDeployments', await call('ListServiceDeployments', SERVICE));
-    }
-    const answer = await ecs.operations['UpdateService']?.(input, context);
-    if (movedAt !== undefined) return answer;
-    movedAt = clock.now();
-    for (const { at, act } of acts) {
-      if (typeof at === 'string' || at === 0) continue;
-      // An act that is no longer possible has no effect.
-      clock.after(at, () => void perform(call, ecr, ecs, act).catch(() => undefined));
-    }
-    return answer;
-  };
+  const update =
+    (name: string): Operation =>
+    async (input, context) => {
+      if (movedAt === undefined && staleSeconds > 0) {
+        before.set(
+          'DescribeServices',
+          await call('DescribeServices', { ...SERVICE, services: [SERVICE_NAME] }),
+        );
+        before.set('ListServiceDeployments', await call('ListServiceDeployments', SERVICE));
+      }
+      const answer = await ecs.operations[name]?.(input, context);
+      if (movedAt !== undefined) return answer;
+      movedAt = clock.now();
+      for (const { at, act } of acts) {
+        if (typeof at === 'string' || at === 0) continue;
+        // An act that is no longer possible has no effect.
+        clock.after(at, () => void perform(call, ecr, ecs, act).catch(() => undefined));
+      }
+      return answer;
+    };
   const register: Operation = async (input, context) => {
     const answer = await ecs.operations['RegisterTaskDefinition']?.(input, context);
     await performOnce('register');
@@ -95,7 +97,8 @@ export function createStage(scene: Scene, { clock, ecs, ecr }: StageParts): Stag
     },
     operations: {
       ...ecs.operations,
-      UpdateService: update,
+      UpdateService: update('UpdateService'),
+      UpdateExpressGatewayService: update('UpdateExpressGatewayService'),
       RegisterTaskDefinition: register,
       DescribeServices: stale('DescribeServices'),
       ListServiceDeployments: stale('ListServiceDeployments'),

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { createServer } from 'node:http';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { readForm, writeAnswer, writeError } from './query.ts';
 
 /** One AWS API request that the sandbox received; `action` is written as in IAM (`ecs:UpdateService`). */
 export interface ApiCall {
@@ -79,7 +80,7 @@ const TARGETS: Readonly<Record<string, string>> = {
 };
 
 /**
- * Serves the parts on 127.0.0.1 (AWS JSON 1.1, EventBridge Scheduler as REST, and STS as AWS Query);
+ * Serves the parts on 127.0.0.1 (AWS JSON 1.1, EventBridge Scheduler as REST, and AWS Query);
  * resolves once it listens.
  */
 export async function serve(parts: ServerParts): Promise<{ server: Server; port: number }> {
@@ -109,7 +110,7 @@ async function answer(
   const body = await readBody(request);
   const call = targetCall(request, body) ?? schedulerCall(request, body);
   if (call === undefined) {
-    await answerSts(parts, new URLSearchParams(body).get('Action') ?? '', response);
+    await answerQuery(parts, request, new URLSearchParams(body), response);
     return;
   }
   const { service, name, input } = call;
@@ -117,6 +118,9 @@ async function answer(
   const action = `${service}:${name}`;
   try {
     await parts.gate(action);
+    // Whoever creates a resource with tags also needs the permission to tag it.
+    const isTagged = name === 'RegisterTaskDefinition' && isFilled(input['tags']);
+    if (isTagged) await parts.gate('ecs:TagResource');
     if (operation === undefined) {
       throw awsFault('UnknownOperationException', `The sandbox does not model ${action}.`);
     }
@@ -131,10 +135,7 @@ async function answer(
   } catch (error) {
     const fault = toFault(error);
     parts.onCall({ action, input, status: fault.status });
-    if (fault === CUT) response.destroy();
-    else if (fault === HTML) {
-      response.writeHead(fault.status, { 'content-type': 'text/html' }).end(fault.message);
-    } else sendFault(response, fault, service === 'scheduler');
+    if (!breakAnswer(response, fault)) sendFault(response, fault, service === 'scheduler');
   }
 }
 
@@ -181,45 +182,73 @@ function schedulerCall({ method = '', url = '' }: IncomingMessage, body: string)
   };
 }
 
-/** Handles the AWS Query operations of STS that a credential chain uses; every role can be assumed. */
-async function answerSts(
-  { account, gate, onCall }: ServerParts,
-  action: string,
+const isFilled = (list: unknown): boolean => Array.isArray(list) && list.length > 0;
+
+/** Sends no answer of AWS if the fault is of another kind; returns whether it did. */
+function breakAnswer(response: ServerResponse, fault: AwsFault): boolean {
+  if (fault === CUT) response.destroy();
+  else if (fault === HTML) {
+    response.writeHead(fault.status, { 'content-type': 'text/html' }).end(fault.message);
+  }
+  return fault === CUT || fault === HTML;
+}
+
+async function answerQuery(
+  { services, account, gate, onCall }: ServerParts,
+  request: IncomingMessage,
+  form: URLSearchParams,
   response: ServerResponse,
 ): Promise<void> {
-  const arn = `arn:aws:sts::${account}:assumed-role/sandbox/session`;
-  const expiration = new Date(Date.now() + 3_600_000).toISOString();
-  const credentials =
-    `<Credentials><AccessKeyId>ASIASANDBOX</AccessKeyId><SecretAccessKey>sandbox</SecretAccessKey>` +
-    `<SessionToken>sandbox</SessionToken><Expiration>${expiration}</Expiration></Credentials>` +
-    `<AssumedRoleUser><AssumedRoleId>AROASANDBOX:session</AssumedRoleId><Arn>${arn}</Arn></AssumedRoleUser>`;
-  const results: Readonly<Record<string, string>> = {
-    GetCallerIdentity: `<Arn>arn:aws:iam::${account}:user/sandbox</Arn><UserId>AIDASANDBOX</UserId><Account>${account}</Account>`,
-    AssumeRole: credentials,
-    AssumeRoleWithWebIdentity: credentials,
-  };
+  const name = form.get('Action') ?? '';
+  // The calls that credentials are made of are not signed.
+  const service = credentialScope(request).service ?? 'sts';
+  const operations = service === 'sts' ? stsOperations(account) : services[service];
+  const action = `${service}:${name}`;
+  const { Action: _action, Version: version, ...input } = readForm(form);
+  const send = (status: number, text: string) =>
+    void response.writeHead(status, { 'content-type': 'text/xml' }).end(text);
   try {
-    await gate(`sts:${action}`);
+    await gate(action);
+    const operation =
+      operations !== undefined && Object.hasOwn(operations, name) ? operations[name] : undefined;
+    if (operation === undefined) {
+      const message = `Could not find operation ${name} for version ${String(version)}`;
+      throw awsFault('InvalidAction', `${message}: the sandbox does not model ${action}.`);
+    }
+    const output = await operation(input, { region: credentialRegion(request) });
+    onCall({ action, input, status: 200 });
+    send(200, writeAnswer(service, name, output, randomUUID()));
   } catch (error) {
-    const { name, message, status } = toFault(error);
-    // STS names the same denial without "Exception" (docs/explanation/how-ecs-behaves.md#denied-calls).
-    const code = name.replace(/^AccessDeniedException$/, 'AccessDenied');
-    response.writeHead(status, { 'content-type': 'text/xml' });
-    response.end(
-      `<ErrorResponse><Error><Type>Sender</Type><Code>${code}</Code><Message>${message}</Message></Error></ErrorResponse>`,
-    );
-    return;
+    const fault = toFault(error);
+    onCall({ action, input, status: fault.status });
+    if (breakAnswer(response, fault)) return;
+    send(fault.status, writeError(service, fault, fault.status, randomUUID()));
   }
-  const result = results[action];
-  if (result === undefined) {
-    throw awsFault('UnknownOperationException', `The sandbox does not model sts:${action}.`);
-  }
-  onCall({ action: `sts:${action}`, input: {}, status: 200 });
-  response.writeHead(200, { 'content-type': 'text/xml' });
-  response.end(
-    `<${action}Response xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><${action}Result>${result}</${action}Result>` +
-      `<ResponseMetadata><RequestId>${randomUUID()}</RequestId></ResponseMetadata></${action}Response>`,
-  );
+}
+
+/** The operations of STS that a credential chain uses; every role can be assumed. */
+function stsOperations(account: string): Operations {
+  const assumeRole = () => ({
+    Credentials: {
+      AccessKeyId: 'ASIASANDBOX',
+      SecretAccessKey: 'sandbox',
+      SessionToken: 'sandbox',
+      Expiration: new Date(Date.now() + 3_600_000).toISOString(),
+    },
+    AssumedRoleUser: {
+      AssumedRoleId: 'AROASANDBOX:session',
+      Arn: `arn:aws:sts::${account}:assumed-role/sandbox/session`,
+    },
+  });
+  return {
+    GetCallerIdentity: () => ({
+      Arn: `arn:aws:iam::${account}:user/sandbox`,
+      UserId: 'AIDASANDBOX',
+      Account: account,
+    }),
+    AssumeRole: assumeRole,
+    AssumeRoleWithWebIdentity: assumeRole,
+  };
 }
 
 function toFault(error: unknown): AwsFault {
@@ -241,9 +270,14 @@ function sendFault(response: ServerResponse, fault: AwsFault, isRest = false): v
   response.end(JSON.stringify({ ...(!isRest && { __type: fault.name }), [member]: fault.message }));
 }
 
+/** Region and service of the credential scope; undefined in a call that is not signed. */
+function credentialScope({ headers }: IncomingMessage) {
+  const scope = /Credential=[^/]+\/\d+\/([^/]+)\/([^/]+)\//.exec(headers.authorization ?? '');
+  return { region: scope?.[1], service: scope?.[2] };
+}
+
 function credentialRegion(request: IncomingMessage): string {
-  const scope = /Credential=[^/]+\/\d+\/([^/]+)\//.exec(request.headers.authorization ?? '');
-  return scope?.[1] ?? 'us-east-1';
+  return credentialScope(request).region ?? 'us-east-1';
 }
 
 async function readBody(request: IncomingMessage): Promise<string> {

@@ -23,6 +23,16 @@ export const FIRST_REVISION = 'hyeon9mak-task-dev:1';
 export const REGION = 'ap-northeast-2';
 
 const MONTH_SECONDS = 30 * 86_400;
+const ELB = `arn:aws:elasticloadbalancing:${REGION}:${ACCOUNT}`;
+/** The load balancer, whose listener on port 80 has the rules of the services behind it. */
+export const LOAD_BALANCER = `${ELB}:loadbalancer/app/backend/1`;
+/** The target groups of the services behind it; the second one is for blue/green. */
+export const TARGET_GROUP = `${ELB}:targetgroup/hyeon9mak-dev/0123456789abcdef`;
+export const GREEN_TARGET_GROUP = `${ELB}:targetgroup/hyeon9mak-green/0123456789abcdef`;
+export const PRODUCTION_RULE = `${ELB}:listener-rule/app/backend/1/2/3`;
+export const TEST_RULE = `${ELB}:listener-rule/app/backend/1/2/4`;
+/** The host name of the test rule. */
+export const TEST_HOST = 'test.example.com';
 
 /** The secret of the application container. */
 const SECRET = `arn:aws:secretsmanager:${REGION}:${ACCOUNT}:secret:hyeon9mak/database-AbCdEf`;
@@ -46,6 +56,13 @@ export interface WorldParts {
   readonly hasFailed: boolean;
   /** Revisions besides the first one, a month apart; every third one is from Terraform. */
   readonly oldRevisions: number;
+  readonly express: ExpressWorld | undefined;
+}
+
+/** A service of Express Mode: who makes its revisions, and whether UpdateService has changed it. */
+export interface ExpressWorld {
+  readonly kind: 'managed' | 'provided';
+  readonly hasDrifted?: boolean;
 }
 
 /**
@@ -54,7 +71,7 @@ export interface WorldParts {
  * `hyeon9mak-dev` with a first image. Rules and schedules start tasks of the same family.
  */
 export async function buildWorld(parts: WorldParts): Promise<void> {
-  const { ecs, ecr, logs, secrets, registry, registryHost } = parts;
+  const { ecs, ecr, logs, secrets, registry, registryHost, express } = parts;
   ecr.createRepository(REPOSITORY_NAME);
   await pushSeedImage(registry, {
     repository: REPOSITORY_NAME,
@@ -72,8 +89,12 @@ export async function buildWorld(parts: WorldParts): Promise<void> {
     cluster: CLUSTER_NAME,
     revision: FIRST_REVISION,
   });
-  const definition = taskDefinition(parts, `${registryHost}/${REPOSITORY_NAME}:${FIRST_TAG}`);
-  ecs.registerTaskDefinition(definition);
+  const image = `${registryHost}/${REPOSITORY_NAME}:${FIRST_TAG}`;
+  const definition =
+    express === undefined ? taskDefinition(parts, image) : expressDefinition(parts, image, express);
+  const first = ecs.registerTaskDefinition(definition);
+  const isChanged = express?.hasDrifted === true;
+  const running = isChanged ? ecs.registerTaskDefinition(changedOutside(definition)) : first;
   for (let months = parts.oldRevisions; months > 0; months -= 1) {
     const revision = parts.oldRevisions - months + 2;
     const terraform = `arn:aws:sts::${ACCOUNT}:assumed-role/terraform/apply`;
@@ -84,7 +105,8 @@ export async function buildWorld(parts: WorldParts): Promise<void> {
     {
       cluster: CLUSTER_NAME,
       serviceName: SERVICE_NAME,
-      taskDefinition: FIRST_REVISION,
+      taskDefinition: running,
+      ...(isChanged && { expressRevision: first }),
       desiredCount: 2,
       launchType: 'FARGATE',
       networkConfiguration: {
@@ -105,15 +127,49 @@ export async function buildWorld(parts: WorldParts): Promise<void> {
   );
 }
 
+/** What the tasks of every start world have. */
+const TASK = {
+  family: 'hyeon9mak-task-dev',
+  networkMode: 'awsvpc',
+  requiresCompatibilities: ['FARGATE'],
+  cpu: '512',
+  memory: '1024',
+  executionRoleArn: `arn:aws:iam::${ACCOUNT}:role/ecsTaskExecutionRole`,
+  runtimePlatform: { cpuArchitecture: 'X86_64', operatingSystemFamily: 'LINUX' },
+};
+
+/** The definition that Express Mode makes, or one of the user with a sidecar. */
+function expressDefinition(
+  { container }: WorldParts,
+  image: string,
+  { kind }: ExpressWorld,
+): Record<string, unknown> {
+  const main = {
+    name: 'Main',
+    image,
+    essential: true,
+    portMappings: [{ containerPort: 8080, name: 'main-8080-tcp', protocol: 'tcp' }],
+    environment: [{ name: 'SPRING_PROFILES_ACTIVE', value: 'dev' }],
+    secrets: [{ name: 'DATABASE_PASSWORD', valueFrom: SECRET }],
+    logConfiguration: awslogs('ecs'),
+    ...container,
+  };
+  if (kind === 'managed') {
+    return { ...TASK, family: `${CLUSTER_NAME}-${SERVICE_NAME}`, containerDefinitions: [main] };
+  }
+  return { ...TASK, containerDefinitions: [main, datadogAgent()] };
+}
+
+/** The definition after somebody has set a variable with RegisterTaskDefinition and UpdateService. */
+function changedOutside(definition: Record<string, unknown>): Record<string, unknown> {
+  const [main, ...others] = definition['containerDefinitions'] as Record<string, unknown>[];
+  const environment = [{ name: 'CHANGED_BY', value: 'someone else' }];
+  return { ...definition, containerDefinitions: [{ ...main, environment }, ...others] };
+}
+
 function taskDefinition({ container }: WorldParts, image: string): Record<string, unknown> {
   return {
-    family: 'hyeon9mak-task-dev',
-    networkMode: 'awsvpc',
-    requiresCompatibilities: ['FARGATE'],
-    cpu: '512',
-    memory: '1024',
-    executionRoleArn: `arn:aws:iam::${ACCOUNT}:role/ecsTaskExecutionRole`,
-    runtimePlatform: { cpuArchitecture: 'X86_64', operatingSystemFamily: 'LINUX' },
+    ...TASK,
     tags: [{ key: 'team', value: 'backend' }],
     containerDefinitions: [
       {
@@ -129,14 +185,7 @@ function taskDefinition({ container }: WorldParts, image: string): Record<string
         logConfiguration: awslogs('app'),
         ...container,
       },
-      {
-        name: 'datadog-agent',
-        image: 'public.ecr.aws/datadog/agent:latest',
-        essential: true,
-        environment: [{ name: 'ECS_FARGATE', value: 'true' }],
-        dockerLabels: { 'com.datadoghq.ad.check_names': '["openmetrics"]' },
-        logConfiguration: awslogs('datadog'),
-      },
+      datadogAgent(),
       {
         name: 'log_router',
         image: 'public.ecr.aws/aws-observability/aws-for-fluent-bit:stable',
@@ -149,6 +198,17 @@ function taskDefinition({ container }: WorldParts, image: string): Record<string
         logConfiguration: awslogs('firelens'),
       },
     ],
+  };
+}
+
+function datadogAgent(): Record<string, unknown> {
+  return {
+    name: 'datadog-agent',
+    image: 'public.ecr.aws/datadog/agent:latest',
+    essential: true,
+    environment: [{ name: 'ECS_FARGATE', value: 'true' }],
+    dockerLabels: { 'com.datadoghq.ad.check_names': '["openmetrics"]' },
+    logConfiguration: awslogs('datadog'),
   };
 }
 

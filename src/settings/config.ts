@@ -4,6 +4,7 @@ import { isDefinitionFile } from '../core/task-definition.ts';
 import { EcsDeployError } from '../errors.ts';
 import { readConfigFile } from './config-file.ts';
 import type { ConfigFile, Section } from './config-file.ts';
+import { readEnvFile } from './env-file.ts';
 import { longFlag, readInto, SETTING_KEYS, settingOf, variableOf, waysToGive } from './lookup.ts';
 import type { KeyOf, Layer, SettingKey, Settings, Source } from './lookup.ts';
 import { readOrder, serviceOf } from './order.ts';
@@ -12,7 +13,21 @@ import type { CommandName } from './table.ts';
 
 /** The settings that change the environment variables of a container. */
 type VariableKey = 'setEnv' | 'setSecrets' | 'unsetEnv';
-type TargetKey = 'taskDefinition' | 'container' | 'containerImages' | 'schedules' | VariableKey;
+type TargetKey = (typeof PLAIN_KEYS)[number] | 'taskDefinition' | VariableKey;
+
+/** The settings of a target that are taken as the strongest source gives them. */
+const PLAIN_KEYS = [
+  'container',
+  'containerImages',
+  'replaceEnv',
+  'schedules',
+  'setCommand',
+  'setCpu',
+  'setMemory',
+  'setTaskRole',
+  'setExecutionRole',
+  'setTags',
+] as const;
 
 /** One service to work on, with the settings that can differ between services. */
 export type Target = Pick<Settings, TargetKey> & {
@@ -78,23 +93,30 @@ export function resolveConfig(sources: Sources): Config {
   const listed = listOwner?.services;
   // A path is relative to where it is written.
   const base = given.taskDefinition === undefined ? directory : sources.directory;
+  const readEnv = envReader(sources, directory, problems);
+  const settingsOf = (owners: readonly Source[]) => targetSettings(owners, base, readEnv(owners));
   const targets =
     listOwner === undefined || listed === undefined
       ? [...new Set((pick(layers, 'service') ?? []) as readonly string[])].map((service) =>
-          targetOf(layers, service, base),
+          targetOf(layers, service, settingsOf),
         )
       : inOrder(listed, selectServices(listed, [flags, variables], problems), (item) =>
           // An entry overrides the section that lists it.
-          targetOf(layers.toSpliced(layers.indexOf(listOwner), 0, item), serviceOf(item), base),
+          targetOf(
+            layers.toSpliced(layers.indexOf(listOwner), 0, item),
+            serviceOf(item),
+            settingsOf,
+          ),
         );
 
   const merged = {
     ...(Object.fromEntries(SETTING_KEYS.map((key) => [key, pick(layers, key)])) as Settings),
-    ...targetSettings(layers, base),
+    ...settingsOf(layers),
   };
   problems.push(
     ...exclusiveFlags(flags),
     ...[...layers, ...(listed ?? [])].flatMap(contradictions),
+    ...(takesVariables(sources) ? targets.flatMap(emptied) : []),
   );
   const context = resolve(
     given.context === undefined ? directory : sources.directory,
@@ -153,9 +175,15 @@ function allTargetsHaveCluster({ targets }: Pick<Config, 'targets'>): boolean {
   return targets.length > 0 && targets.every(({ cluster }) => cluster !== '');
 }
 
-function targetOf(layers: readonly Source[], service: string, base: string): Target {
+type TargetSettings = Pick<Settings, TargetKey>;
+
+function targetOf(
+  layers: readonly Source[],
+  service: string,
+  settingsOf: (layers: readonly Source[]) => TargetSettings,
+): Target {
   const cluster = (pick(layers, 'cluster') ?? '') as string;
-  return { service, cluster, ...targetSettings(layers, base) };
+  return { service, cluster, ...settingsOf(layers) };
 }
 
 /** The targets of the selected entries, with their places in the order of all. */
@@ -181,23 +209,67 @@ function inOrder(
   });
 }
 
-function targetSettings(layers: readonly Source[], base: string): Pick<Settings, TargetKey> {
-  const value = <K extends SettingKey>(key: K) => pick(layers, key) as Settings[K];
-  const named = value('taskDefinition');
+/** What the `envFile` of the strongest source that has one gives. */
+interface EnvFiles {
+  readonly source: Source | undefined;
+  readonly values: Readonly<Record<string, string>>;
+}
+
+/** Reads env files, for a command that changes variables only. */
+function envReader(
+  { command, directory: current }: Pick<Sources, 'command' | 'directory'>,
+  directory: string,
+  problems: string[],
+): (layers: readonly Source[]) => EnvFiles {
+  if (!takesVariables({ command })) return () => NO_FILES;
+  return (layers) => {
+    const source = layers.find(({ values }) => values.envFile !== undefined);
+    if (source === undefined) return NO_FILES;
+    const base = source.place === '' ? current : directory;
+    const files = (source.values.envFile as readonly string[]).map((path) =>
+      readEnvFile(resolve(base, path)),
+    );
+    const label = `${source.place}${source.nameOf('envFile')}`;
+    const found = files.flatMap((file) => file.problems.map((problem) => `${label}: ${problem}`));
+    problems.push(...found.filter((problem) => !problems.includes(problem)));
+    return { source, values: Object.assign({}, ...files.map(({ values }) => values)) };
+  };
+}
+
+const takesVariables = ({ command }: Pick<Sources, 'command'>): boolean =>
+  settingOf('envFile').commands?.includes(command) === true;
+
+/** A container that would lose all its variables: a file or a flag was probably forgotten. */
+function emptied({ service, replaceEnv, setEnv }: Target): string[] {
+  if (!replaceEnv || Object.keys(setEnv).length > 0) return [];
+  return [
+    `--replace-env: no environment variable is given for the service "${service}": use --set-env or --env-file`,
+  ];
+}
+
+const NO_FILES: EnvFiles = { source: undefined, values: {} };
+
+function targetSettings(
+  layers: readonly Source[],
+  base: string,
+  envFiles: EnvFiles,
+): TargetSettings {
+  const named = pick(layers, 'taskDefinition') as Settings['taskDefinition'];
+  const plain = Object.fromEntries(PLAIN_KEYS.map((key) => [key, pick(layers, key)]));
   return {
-    container: value('container'),
-    containerImages: value('containerImages'),
-    schedules: value('schedules'),
+    ...(plain as Pick<Settings, (typeof PLAIN_KEYS)[number]>),
     taskDefinition: named !== undefined && isDefinitionFile(named) ? resolve(base, named) : named,
-    ...variablesOf(layers),
+    ...variablesOf(layers, envFiles),
   };
 }
 
 /** What the strongest source says about each variable: a value, a secret, or its removal. */
-function variablesOf(layers: readonly Source[]): Pick<Settings, VariableKey> {
+function variablesOf(layers: readonly Source[], envFiles: EnvFiles): Pick<Settings, VariableKey> {
   const unsetting = layers.find(({ values }) => values.unsetEnv !== undefined);
   const said = new Map<string, { readonly key: VariableKey; readonly value: string }>();
   for (const layer of layers.toReversed()) {
+    const filed = layer === envFiles.source ? Object.entries(envFiles.values) : [];
+    for (const [name, value] of filed) said.set(name, { key: 'setEnv', value });
     const removed = layer === unsetting ? namesIn(layer, 'unsetEnv') : [];
     for (const name of removed) said.set(name, { key: 'unsetEnv', value: '' });
     for (const key of ['setEnv', 'setSecrets'] as const) {

@@ -234,20 +234,29 @@ export const age: Reader<number> = time(['s', 'h', 'd', 'm'], '30d, 12h or 1d12h
 
 const KEY = /^[^\s=]+$/;
 
+/** The names that a map takes. */
+interface KeyRule {
+  readonly pattern: RegExp;
+  /** What a name must be, for a message. */
+  readonly expected: string;
+}
+
+const VARIABLE: KeyRule = { pattern: KEY, expected: 'must not contain spaces or "="' };
+
 /** `NAME=VALUE` strings, or a map of the config file; `form` is how the flag is written. */
-function pairsOf(form: string, item: Reader<string>): Reader<Named> {
+function pairsOf(form: string, item: Reader<string>, rule = VARIABLE): Reader<Named> {
   return {
     many: true,
     schema: {
       type: 'object',
-      propertyNames: { pattern: KEY.source },
+      propertyNames: { pattern: rule.pattern.source },
       additionalProperties: item.schema,
     },
     read: (value) =>
       Object.fromEntries(
         entriesOf(value, form).map(([key, given]) => {
-          if (!KEY.test(key)) {
-            throw new Error(`${quote(key)} is not a valid name: it must not contain spaces or "="`);
+          if (!rule.pattern.test(key)) {
+            throw new Error(`${quote(key)} is not a valid name: it ${rule.expected}`);
           }
           try {
             return [key, item.read(given)];
@@ -288,6 +297,89 @@ export const containerImages = pairsOf('NAME=IMAGE', reference);
 
 /** ARNs of secrets or parameters, or names of parameters, by variable. */
 export const secretReferences = pairsOf('NAME=ARN', name);
+
+/** What AWS allows in the keys and values of tags, besides "=" in keys. */
+const TAG_CHARACTERS = String.raw`\p{L}\p{Z}\p{N}_.:/+\-@`;
+
+const tagValue: Reader<string> = {
+  schema: plain.schema,
+  read: (value) => {
+    const read = plain.read(value);
+    if (new RegExp(`^[${TAG_CHARACTERS}=]{0,256}$`, 'u').test(read)) return read;
+    throw invalid('at most 256 letters, digits, spaces and characters of _.:/=+-@', read);
+  },
+};
+
+/** Values of tags by key. */
+export const tagPairs = pairsOf('KEY=VALUE', tagValue, {
+  pattern: new RegExp(`^(?![aA][wW][sS]:)[${TAG_CHARACTERS}]{1,128}$`, 'u'),
+  expected:
+    'must have 1 to 128 letters, digits, spaces and characters of _.:/+-@, and not begin with "aws:"',
+});
+
+/** CPU of a task as ECS takes it: CPU units, or vCPUs. */
+export const cpu = matching('^(\\d+|(\\d+|\\d*\\.\\d+) ?[vV][cC][pP][uU])$', (value) =>
+  invalid('CPU units such as 512, or vCPUs such as "0.5 vCPU"', value),
+);
+
+/** Memory of a task as ECS takes it: MiB, or GB. */
+export const memory = matching('^(\\d+|(\\d+|\\d*\\.\\d+) ?[gG][bB])$', (value) =>
+  invalid('MiB such as 1024, or GB such as "1 GB"', value),
+);
+
+/** A word of a command; in quotes everything is taken as it is written. */
+const WORD = /(?:[^\s'"\\|&;<>()$`]|\\[^]|'[^']*'|"(?:[^"\\$`]|\\[^])*")+/y;
+
+/** The words of a text, or undefined where it asks for a shell, or a quote is not closed. */
+function splitWords(text: string): readonly string[] | undefined {
+  const found: string[] = [];
+  for (let at = 0; at < text.length;) {
+    WORD.lastIndex = at;
+    const [word] = WORD.exec(text) ?? [];
+    if (word === undefined) return undefined;
+    at += word.length + (/^\s*/.exec(text.slice(at + word.length))?.[0].length ?? 0);
+    found.push(
+      word.replaceAll(
+        /\\([^])|'([^']*)'|"((?:[^"\\]|\\[^])*)"/g,
+        (_, escaped?: string, single?: string, double = '') =>
+          escaped ?? single ?? double.replaceAll(/\\(["\\$`])/g, '$1'),
+      ),
+    );
+  }
+  return found;
+}
+
+/**
+ * The words of a command: a list, a JSON array, or one string with spaces between the words. Quotes
+ * group words; there is no shell, and nothing is expanded.
+ */
+export const command: Reader<readonly string[]> = {
+  schema: { oneOf: [text.schema, { type: 'array', items: text.schema }] },
+  read: (value) => {
+    if (Array.isArray(value)) return value.map((item) => text.read(item));
+    const given = text.read(value).trim();
+    const expected = 'words such as "npm start", or a list such as ["npm", "start"]';
+    if (given.startsWith('[')) {
+      const list: unknown = parseJson(given);
+      if (Array.isArray(list)) return list.map((item) => text.read(item));
+      throw invalid(expected, given);
+    }
+    if (given === '') throw invalid(expected, value);
+    const found = splitWords(given);
+    if (found !== undefined) return found;
+    throw new Error(
+      `${quote(given)} needs a shell, but ECS starts a command without one: write ["sh", "-c", ${JSON.stringify(given)}]`,
+    );
+  },
+};
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return undefined;
+  }
+}
 
 /** Where a build secret comes from; its value is read only when the build asks for it. */
 export interface BuildSecret {

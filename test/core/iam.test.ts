@@ -146,6 +146,10 @@ test('account, region and partition come from ARNs and URIs, else from the regio
         "arn:aws-cn:ecs:cn-north-1:444455556666:service-deployment/prod/api/*",
         "arn:aws-cn:ecs:cn-north-1:444455556666:service-deployment/prod/worker/*",
       ],
+      "OptionalServiceRevisions": [
+        "arn:aws-cn:ecs:cn-north-1:444455556666:service-revision/prod/api/*",
+        "arn:aws-cn:ecs:cn-north-1:444455556666:service-revision/prod/worker/*",
+      ],
       "OptionalTasks": "arn:aws-cn:ecs:cn-north-1:444455556666:task/prod/*",
     }
   `);
@@ -160,13 +164,14 @@ test('actions that depend on a setting are in the policy if the setting is in us
   const without = JSON.stringify(policyOf('deploy', NAMES));
   expect(without).not.toMatch(/CreateRepository|StopServiceDeployment/);
   expect(furtherActions('deploy', NAMES)).toEqual([
+    'an Express service also needs ecs:UpdateExpressGatewayService and ecs:DescribeExpressGatewayService',
     '--create-repository also needs ecr:CreateRepository',
     '--on-failure rollback also needs ecs:StopServiceDeployment',
-    '--schedules also needs events:ListRuleNamesByTarget, events:ListTargetsByRule, events:DescribeRule, events:PutTargets, scheduler:ListSchedules, scheduler:GetSchedule, scheduler:UpdateSchedule, iam:PassRole',
+    '--schedules also needs events:ListRuleNamesByTarget, events:ListTargetsByRule, events:DescribeRule, events:PutTargets, scheduler:ListSchedules, scheduler:GetSchedule, scheduler:UpdateSchedule, and iam:PassRole',
   ]);
-  const occasions = new Set(['createRepository', 'onFailure', 'schedules'] as const);
+  const occasions = new Set(['createRepository', 'onFailure', 'express', 'schedules'] as const);
   const everything = JSON.stringify(policyOf('deploy', { ...NAMES, occasions }));
-  expect(everything).toMatch(/CreateRepository.*StopServiceDeployment/);
+  expect(everything).toMatch(/UpdateExpress.*CreateRepository.*StopServiceDeployment/);
   expect(furtherActions('deploy', { ...NAMES, occasions })).toEqual([]);
   expect(furtherActions('logs', NAMES)).toEqual([]);
 });

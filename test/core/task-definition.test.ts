@@ -9,7 +9,7 @@ import {
   shortName,
   toRegistrable,
 } from '../../src/core/task-definition.ts';
-import type { JsonObject } from '../../src/core/task-definition.ts';
+import type { Edit, JsonObject } from '../../src/core/task-definition.ts';
 
 const definition: JsonObject = {
   family: 'app',
@@ -37,7 +37,14 @@ const edit = {
   setEnv: {},
   setSecrets: {},
   unsetEnv: [],
-};
+  replaceEnv: false,
+  setCommand: undefined,
+  setCpu: undefined,
+  setMemory: undefined,
+  setTaskRole: undefined,
+  setExecutionRole: undefined,
+  setTags: {},
+} satisfies Edit;
 const HIDE = { showValues: false };
 
 test('render replaces only the image of the named container', () => {
@@ -67,6 +74,69 @@ test('render sets, adds and removes environment entries of the named container',
       ],
     },
     { name: 'datadog' },
+  ]);
+});
+
+test.each<readonly [string, Partial<Edit>, JsonObject, JsonObject]>([
+  [
+    'the size and the roles of the task',
+    { setCpu: '512', setMemory: '1 GB', setTaskRole: 'app', setExecutionRole: 'ecs' },
+    { cpu: '512', memory: '1 GB', taskRoleArn: 'app', executionRoleArn: 'ecs' },
+    {},
+  ],
+  ['a command', { setCommand: ['node', 'a b'] }, {}, { command: ['node', 'a b'] }],
+  [
+    'all plain variables',
+    { replaceEnv: true, setEnv: { NEW: '1', EMPTY: 'x' } },
+    {},
+    {
+      environment: [
+        { name: 'EMPTY', value: 'x' },
+        { name: 'NEW', value: '1' },
+      ],
+    },
+  ],
+  [
+    'a tag',
+    { setTags: { team: 'b', commit: 'c' } },
+    {
+      tags: [
+        { key: 'team', value: 'b' },
+        { key: 'owner', value: 'o' },
+        { key: 'commit', value: 'c' },
+      ],
+    },
+    {},
+  ],
+])('render sets %s, and nothing else', (_, given, task, container) => {
+  const tags = [
+    { key: 'team', value: 'a' },
+    { key: 'owner', value: 'o' },
+  ];
+  const source: JsonObject = { ...definition, cpu: '256', taskRoleArn: 'old', tags };
+  const [app, ...others] = source['containerDefinitions'] as JsonObject[];
+  expect(render(source, { ...edit, image: undefined, ...given })).toEqual({
+    ...source,
+    ...task,
+    containerDefinitions: [{ ...app, ...container }, ...others],
+  });
+});
+
+test('an empty command leaves that of the image', () => {
+  const [app] = render(definition, { ...edit, setCommand: [] })['containerDefinitions'] as [object];
+  expect(app).not.toHaveProperty('command');
+});
+
+test('--replace-env keeps secrets, unless a variable of that name is set', () => {
+  const secrets = [
+    { name: 'KEPT', valueFrom: '/a' },
+    { name: 'TAKEN', valueFrom: '/b' },
+  ];
+  const [app] = definition['containerDefinitions'] as JsonObject[];
+  const source = { ...definition, containerDefinitions: [{ ...app, secrets }] };
+  const given = { ...edit, replaceEnv: true, setEnv: { TAKEN: 'x' } };
+  expect(render(source, given)['containerDefinitions']).toMatchObject([
+    { environment: [{ name: 'TAKEN', value: 'x' }], secrets: [{ name: 'KEPT', valueFrom: '/a' }] },
   ]);
 });
 

@@ -1,11 +1,14 @@
 import { describe, expect, test } from 'vitest';
 import type { FailedTask } from '../../src/core/diagnosis.ts';
+import type { TargetGroup } from '../../src/core/load-balancer.ts';
 import type { Deployment, RolloutRecord, Service, ServiceEvent } from '../../src/core/ecs.ts';
 import {
   DEADLOCK_POLLS,
   LOST_STOP_POLLS,
   SEARCH_POLLS,
   STALLED_POLLS,
+  STILL_POLLS,
+  TARGET_POLLS,
 } from '../../src/core/pacing.ts';
 import { advance, isNear, openWatch, requestRollback, resultOf } from '../../src/core/watch.ts';
 import type { Action, Seen, WatchedMove, WatchPolicy, WatchState } from '../../src/core/watch.ts';
@@ -131,6 +134,7 @@ describe('progress', () => {
       waitsFor: undefined,
       waitsSince: undefined,
       waitsAtMost: undefined,
+      targetGroups: [],
       draining: 0,
       counts,
       revisions: [
@@ -1086,6 +1090,153 @@ describe('what a rollout waits for', () => {
       { waitsFor: 'drain', waitsSince: timeOf(3).toISOString() },
       { waitsFor: undefined },
     ]);
+  });
+});
+
+describe('the load balancer', () => {
+  const targetGroup = 'arn:aws:elasticloadbalancing:r:1:targetgroup/web/0a';
+  const loadBalancers = [{ targetGroup, container: 'app', port: 80 }];
+  const behind = service([own({ running: 2 }), old({ running: 2 })], { loadBalancers });
+  const group: TargetGroup = {
+    arn: targetGroup,
+    name: 'web',
+    check: {
+      protocol: 'HTTP',
+      port: undefined,
+      path: '/health',
+      matcher: '200',
+      interval: 30,
+      timeout: 5,
+      healthyThreshold: 5,
+      unhealthyThreshold: 2,
+    },
+    deregistrationDelay: 300,
+    loadBalancers: ['arn:lb'],
+  };
+  const answer = (
+    ...states: readonly [id: string, state: string, description?: string][]
+  ): Seen => ({
+    kind: 'target-health',
+    health: [
+      {
+        group,
+        targets: states.map(([id, state, description = '']) => ({
+          id,
+          port: 80,
+          zone: undefined,
+          state,
+          reason: undefined,
+          description,
+        })),
+      },
+    ],
+    addresses: new Set(['a', 'b']),
+  });
+  const still = (count: number, seen = behind, of?: RolloutRecord) => times(count, poll(seen, of));
+  const asked = { kind: 'read-target-health', known: undefined };
+
+  test('is asked once nothing has moved for some polls, and not again before its next check', () => {
+    const seen = run(open(), ...still(STILL_POLLS));
+    expect(new Set(actionsOf(seen))).toEqual(new Set(['wait']));
+    expect(run(seen.state, poll(behind)).action).toEqual(asked);
+    const told = run(seen.state, poll(behind), answer(['a', 'initial'], ['old', 'healthy']));
+    expect(told.action).toEqual({ kind: 'wait' });
+    expect(eventsOf(told, 'rollout-progress')).toMatchObject([
+      {
+        waitsFor: 'health-checks',
+        targetGroups: [{ targetGroup: 'web', targets: 1, healthy: 0, draining: 0, interval: 30 }],
+      },
+    ]);
+    const later = run(told.state, ...still(TARGET_POLLS));
+    expect(actionsOf(later)).toEqual([
+      ...Array.from({ length: TARGET_POLLS - 1 }, () => 'wait'),
+      'read-target-health',
+    ]);
+    expect(later.action).toEqual({ ...asked, known: [group] });
+    expect(later.events).toEqual([]);
+  });
+
+  test.each<[string, Service, RolloutRecord | undefined]>([
+    ['a service has none', { ...behind, loadBalancers: [] }, undefined],
+    ['no task runs yet', { ...behind, deployments: [own({ pending: 2 }), old()] }, undefined],
+    ['ECS rolls back', behind, record('ROLLBACK_IN_PROGRESS')],
+    ['traffic is shifted', behind, record('IN_PROGRESS', { stage: 'BAKE_TIME', traffic: 100 })],
+    [
+      'alarms are watched',
+      service([own({ running: 2 })], { loadBalancers, settings: settings({ bakeMinutes: 5 }) }),
+      undefined,
+    ],
+  ])('is not asked where %s', (_, seen, of) => {
+    const end = run(open(), ...still(STILL_POLLS + 3, seen, of));
+    expect(actionsOf(end)).not.toContain('read-target-health');
+  });
+
+  test('is not asked while something moves', () => {
+    const pending = { ...behind, deployments: [own({ running: 2, pending: 1 }), old()] };
+    const moves = Array.from({ length: 20 }, (_, index) => poll(index % 2 ? behind : pending));
+    expect(actionsOf(run(open(), ...moves))).not.toContain('read-target-health');
+  });
+
+  test('names the cause of an unhealthy target before a task is stopped for it', () => {
+    const waiting = run(open(), ...still(STILL_POLLS + 1));
+    const sick = answer(['a', 'unhealthy', 'Health checks failed with these codes: [404]']);
+    const seen = run(waiting.state, sick);
+    expect(eventsOf(seen, 'cause')).toMatchObject([
+      {
+        cause: {
+          code: 'load-balancer-health-check',
+          summary: 'the target group web expects 200 on /health; the tasks answer 404',
+          tasks: 0,
+        },
+      },
+    ]);
+    // It is told once, and gives nothing up.
+    const again = run(seen.state, ...still(TARGET_POLLS), sick);
+    expect(eventsOf(again, 'cause')).toEqual([]);
+    expect(again.action).toEqual({ kind: 'wait' });
+    const ended = run(seen.state, { kind: 'end', outcome: 'timed-out', reason: '' });
+    expect(eventsOf(ended, 'service-ended')[0]?.result.causes).toHaveLength(1);
+  });
+
+  test('what it said is forgotten once something moves; its limit of a drain stays', () => {
+    const draining = event('has begun draining connections on 2 tasks.');
+    const told = run(open(), ...still(STILL_POLLS + 1), answer(['a', 'initial']));
+    const seen = run(
+      told.state,
+      poll(service([own({ running: 2 }), old()], { loadBalancers, events: [draining] })),
+    );
+    expect(eventsOf(seen, 'rollout-progress')).toMatchObject([
+      { waitsFor: 'drain', waitsAtMost: 300, targetGroups: [] },
+    ]);
+  });
+
+  test.each([
+    ['for good', true, Infinity],
+    ['once', false, TARGET_POLLS],
+  ])('cannot be read %s', (_, denied, pause) => {
+    const waiting = run(open(), ...still(STILL_POLLS + 1));
+    const seen = run(waiting.state, { kind: 'targets-unreadable', denied });
+    expect(seen.action).toEqual({ kind: 'wait' });
+    const later = run(seen.state, ...still(3 * TARGET_POLLS));
+    const first = actionsOf(later).indexOf('read-target-health') + 1;
+    expect(first).toBe(pause === Infinity ? 0 : pause);
+  });
+
+  test('a task that is stopped for its health is no old task', () => {
+    const unhealthy = event(
+      `(task abc) (port 80) is unhealthy in (target-group ${targetGroup}) due to (reason Request timed out).`,
+    );
+    const started = event('has started 2 tasks: (task abc) (task def).');
+    const begun = event('has begun draining connections on 1 tasks.');
+    const stopped = event('has stopped 1 running tasks: (task abc).');
+    const seen = run(
+      open(),
+      poll({ ...behind, events: [started] }),
+      poll({ ...behind, events: [begun, unhealthy] }),
+      poll({ ...behind, events: [stopped] }),
+    );
+    expect(seen.state.isStopping).toBe(false);
+    expect(seen.state.draining.tasks).toBe(0);
   });
 });
 

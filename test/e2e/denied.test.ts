@@ -77,7 +77,6 @@ const PLAYS: Readonly<Record<IamCommand, Play>> = {
 
 /** What the sandbox does not ask for, or only a real daemon. */
 const NOT_ASKED = new Set([
-  'ecs:TagResource',
   'ecr:BatchCheckLayerAvailability',
   // The sandbox asks for it with the call that passes the role; see the test of its own.
   'iam:PassRole',

@@ -178,6 +178,45 @@ test('a dry run shows the plan with its diff and writes nothing', async () => {
   });
 });
 
+test('a dry run shows what is set of the task, without the values of a file', async () => {
+  const files = { 'prod.env': 'TOKEN="hunter2"\nSPRING_PROFILES_ACTIVE=prod\n' };
+  const world = await makeWorld({ files });
+  const args = '--dry-run --env-file prod.env --replace-env --set-cpu 1024 --set-memory 2GB';
+  const end = await world.run([
+    'deploy',
+    ...args.split(' '),
+    "--set-command=java -jar 'a b.jar'",
+    '--set-task-role=app',
+    '--set-tag=team=web',
+    '--set-tag=commit=abc',
+  ]);
+  expect(end.status, end.stderr).toBe(0);
+  expect(stable(end.stderr, world)).toMatchInlineSnapshot(`
+    "Image REGISTRY/hyeon9mak-dev:COMMIT (to be built)
+    Service hyeon9mak-service-dev in backend runs hyeon9mak-task-dev:1
+      task definition
+        - cpu: "512"
+        + cpu: "1024"
+        - memory: "1024"
+        + memory: "2048"
+        + tags.commit: "abc"
+        - tags.team: "backend"
+        + tags.team: "web"
+        + taskRoleArn: "app"
+      container hyeon9mak-container
+        - image: "REGISTRY/hyeon9mak-dev:first"
+        + image: "REGISTRY/hyeon9mak-dev:COMMIT"
+        + command: ["java","-jar","a b.jar"]
+        - environment.JAVA_OPTS: •••
+        ~ environment.SPRING_PROFILES_ACTIVE: •••
+        + environment.TOKEN: •••
+    "
+  `);
+  const small = await world.run(['deploy', '--dry-run', '--set-cpu', '4096']);
+  expect(small.status).toBe(3);
+  expect(small.stderr).toContain('Fargate has no tasks of 4096 CPU units with 1024 MiB.');
+});
+
 test('several services from one image: one registration per family, side by side', async () => {
   const world = await makeWorld({
     files: {

@@ -104,7 +104,24 @@ try:
     ecs.describe_services(cluster='nowhere', services=['x'])
 except ecs.exceptions.ClusterNotFoundException as error:
     missing = str(error)
+elb = boto3.client('elbv2')
+groups = elb.get_paginator('describe_target_groups').paginate(PaginationConfig={'PageSize': 1}).build_full_result()['TargetGroups']
+health = elb.describe_target_health(TargetGroupArn=groups[0]['TargetGroupArn'])['TargetHealthDescriptions']
+rules = elb.describe_rules(ListenerArn=elb.describe_listeners()['Listeners'][0]['ListenerArn'])['Rules']
+try:
+    elb.describe_target_health(TargetGroupArn='arn:x')
+except elb.exceptions.TargetGroupNotFoundException as error:
+    gone = error.response['Error']['Code']
+try:
+    elb.create_target_group(Name='x')
+except Exception as error:
+    unknown = error.response['Error']['Code']
 print(json.dumps({
+    'groups': [group['TargetGroupName'] for group in groups],
+    'health': [target['TargetHealth']['State'] for target in health],
+    'zones': len(elb.describe_load_balancers()['LoadBalancers'][0]['AvailabilityZones']),
+    'fields': [rule['Conditions'][0]['Field'] for rule in rules],
+    'elb_errors': [gone, unknown],
     'desired': before['desiredCount'],
     'created': before['createdAt'].year > 2000,
     'running': [task['lastStatus'] for task in described],
@@ -115,9 +132,14 @@ print(json.dumps({
 `;
 
 test.skipIf(!HAS_BOTO)('boto3 works against the sandbox as it is', async () => {
-  const world = await makeWorld();
+  const world = await makeWorld({ scenario: 'load-balancer' });
   const { stdout } = await run('python3', ['-c', BOTO], { env: environmentOf(world) });
   expect(JSON.parse(stdout)).toEqual({
+    groups: ['hyeon9mak-dev', 'hyeon9mak-green'],
+    health: expect.arrayContaining(['healthy', 'healthy']) as string[],
+    zones: 2,
+    fields: ['path-pattern', 'host-header'],
+    elb_errors: ['TargetGroupNotFound', 'InvalidAction'],
     desired: 2,
     created: true,
     running: ['RUNNING', 'RUNNING'],

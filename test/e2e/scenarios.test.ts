@@ -42,6 +42,9 @@ const fails = (cause: CauseCode, says: string): End => ({
 });
 const isRefused = (status: number, says: string): End => ({ status, outcome: 'refused', says });
 
+/** In Express Mode the application container is Main. */
+const IN_EXPRESS = { args: ['--container', 'Main'], speed: 100 } as const;
+
 /** One row per scenario of `ecsdeploy sandbox --list`: add a scenario, and its row here. */
 const ENDS: Readonly<Record<ScenarioName, End>> = {
   success: succeeds('(2 of 2 tasks)'),
@@ -87,6 +90,59 @@ const ENDS: Readonly<Record<ScenarioName, End>> = {
   unhealthy: rollsBack('health-check', "the container's own health check fails"),
   'load-balancer-unhealthy': rollsBack('load-balancer-health-check', 'failed ELB health checks'),
   'unhealthy-once': succeeds('Health checks failed with these codes: [503]'),
+  'target-401': rollsBack('load-balancer-health-check', '/health needs a login'),
+  'target-404': rollsBack(
+    'load-balancer-health-check',
+    'the target group hyeon9mak-dev expects 200 on /health; the tasks answer 404',
+  ),
+  'target-302': rollsBack('load-balancer-health-check', 'the application redirects /health'),
+  'target-timeout': rollsBack(
+    'load-balancer-health-check',
+    'aws ec2 describe-security-groups --group-ids sg-0123456789abcdef0',
+  ),
+  'target-refused': rollsBack(
+    'load-balancer-health-check',
+    'check that the application listens on port 8080 of 0.0.0.0, not of 127.0.0.1',
+  ),
+  'grace-period-loop': rollsBack(
+    'load-balancer-health-check',
+    'hyeon9mak-service-dev --health-check-grace-period-seconds 90',
+  ),
+  'grace-period': succeeds('(2 of 2 tasks)'),
+  'default-target-group': succeeds('(draining 2 old tasks, up to 5m', { speed: 150 }),
+  'slow-health-checks': succeeds(
+    'waiting for the load balancer: 0 of 2 targets healthy, checked every 120s',
+    { speed: 60 },
+  ),
+  'zone-not-enabled': {
+    status: 9,
+    outcome: 'timed-out',
+    causes: ['load-balancer-health-check'],
+    says: 'tasks are in ap-northeast-2c, which is not enabled for the load balancer',
+    args: ['--timeout', '2s'],
+  },
+  'no-listener-rule': {
+    status: 9,
+    outcome: 'timed-out',
+    causes: ['load-balancer-health-check'],
+    says: 'no listener rule sends traffic to the target group hyeon9mak-dev',
+    args: ['--timeout', '2s'],
+  },
+  'listener-rule-changed': succeeds(
+    'The production listener rule sends 100 % to hyeon9mak-green, but the running revision is in hyeon9mak-dev',
+    { speed: 100 },
+  ),
+  'blue-green-404': {
+    ...rollsBack(
+      'load-balancer-health-check',
+      'the target group hyeon9mak-green expects 200 on /health; the tasks answer 404',
+    ),
+    speed: 100,
+  },
+  'load-balancer-denied': rollsBack(
+    'load-balancer-health-check',
+    'Continuing without the load balancer: arn:aws:iam::111122223333:user/sandbox is not authorized to call elasticloadbalancing:DescribeTargetGroups',
+  ),
   'no-capacity': rollsBack('no-capacity', 'there is no capacity'),
   'no-instances': fails('no-capacity', 'No Container Instances were found'),
   'vcpu-limit': rollsBack('no-capacity', 'ask for higher quotas'),
@@ -115,6 +171,29 @@ const ENDS: Readonly<Record<ScenarioName, End>> = {
   },
   'pause-timeout': rollsBack(undefined, 'POST_TEST_TRAFFIC_SHIFT pause hook timed out'),
   'hook-failed': rollsBack(undefined, 'function:smoke-test returned FAILED status'),
+  express: succeeds('(PRODUCTION_TRAFFIC_SHIFT, 5 % of the traffic)', IN_EXPRESS),
+  'express-provided': succeeds('(PRODUCTION_TRAFFIC_SHIFT, 5 % of the traffic)', IN_EXPRESS),
+  'express-alarm': {
+    ...rollsBack('unknown', 'more than 1 % of the responses were 4xx or 5xx'),
+    ...IN_EXPRESS,
+  },
+  'express-crash': {
+    ...rollsBack('application-exit', '| database is not reachable, giving up'),
+    ...IN_EXPRESS,
+  },
+  'express-drift': succeeds('UpdateService changed it outside of Express Mode', {
+    ...IN_EXPRESS,
+    serving: 3,
+  }),
+  'express-unreadable': succeeds(
+    'not authorized to call ecs:DescribeExpressGatewayService',
+    IN_EXPRESS,
+  ),
+  'express-denied': {
+    ...isRefused(4, 'not authorized to call ecs:UpdateExpressGatewayService'),
+    ...IN_EXPRESS,
+  },
+  'express-reset': succeeds(', 5 % of the traffic)', IN_EXPRESS),
   'rule-busy': succeeds('Rule nightly (cleanup): hyeon9mak-task-dev:1 → hyeon9mak-task-dev:2', {
     args: ['--schedules'],
   }),

@@ -253,6 +253,7 @@ test('where all is well every check says so, and nothing is written', async () =
       ok    log-groups: /ecs/hyeon9mak-task-dev
       ok    secrets: DATABASE_PASSWORD
       ok    rollback-target: rollback to hyeon9mak-task-dev:1 is possible
+      skip  older-commit: the commit of the image that runs is not known
       skip  lifecycle-policy: no repository has a lifecycle policy
     image
       ok    image-platform: linux/amd64
@@ -262,7 +263,7 @@ test('where all is well every check says so, and nothing is written', async () =
       ok    files: FOLDER/Dockerfile
       skip  emulation: no step runs a program
       ok    build-context: 4 files, 1 kB; there is a .dockerignore
-    20 passed, 0 warnings, 0 failed, 5 skipped
+    20 passed, 0 warnings, 0 failed, 6 skipped
     "
   `);
   expect(world.writes()).toEqual([]);
@@ -359,6 +360,7 @@ test('several problems are shown at once, by service', async () => {
       ok    log-groups: /ecs/hyeon9mak-task-dev
       ok    secrets: DATABASE_PASSWORD
       ok    rollback-target: rollback to hyeon9mak-task-dev:1 is possible
+      skip  lifecycle-policy: no repository has a lifecycle policy
     service other in backend
       FAIL  service: The cluster "backend" has no service "other" in ap-northeast-2.
       → services that exist: hyeon9mak-service-dev
@@ -372,7 +374,7 @@ test('several problems are shown at once, by service', async () => {
       ok    files: FOLDER/Dockerfile
       skip  emulation: no step runs a program
       ok    build-context: 4 files, 1 kB; there is a .dockerignore
-    19 passed, 0 warnings, 2 failed, 4 skipped
+    19 passed, 0 warnings, 2 failed, 5 skipped
     "
   `);
 });

@@ -181,8 +181,15 @@ function arbitraryEdit({ containerDefinitions }: Described['taskDefinition']) {
         selector: ([name]) => name,
         maxLength: 5,
       }),
+      replaceEnv: fc.boolean(),
+      setCommand: fc.option(fc.array(text, { maxLength: 3 }), { nil: undefined }),
+      setCpu: fc.constantFrom(undefined, '512'),
+      setMemory: fc.constantFrom(undefined, '4096'),
+      setTaskRole: fc.constantFrom(undefined, 'other'),
+      setExecutionRole: fc.constantFrom(undefined, 'other'),
+      setTags: fc.dictionary(fc.constantFrom('team', 'a b', '__proto__'), text),
     })
-    .map(({ image, container, others, said }) => {
+    .map(({ image, container, others, said, ...members }) => {
       const of = (kind: string) => said.filter(([, given]) => given === kind);
       const valuesOf = (kind: string) =>
         Object.fromEntries(of(kind).map(([name, , value]) => [name, value]));
@@ -197,6 +204,7 @@ function arbitraryEdit({ containerDefinitions }: Described['taskDefinition']) {
           of('secret').map(([name, , value]) => [name, value === '' ? 'parameter' : value]),
         ),
         unsetEnv: of('unset').map(([name]) => name),
+        ...members,
       };
     });
 }
@@ -213,7 +221,10 @@ function asked(container: JsonObject, edit: AskedEdit): JsonObject {
   }
   const list = (member: string, value: string, set: JsonObject, other: JsonObject) => {
     const entries = new Map(listOf(container, member).map((entry) => [entry.name, entry]));
-    for (const gone of [...edit.unsetEnv, ...Object.keys(other)]) entries.delete(gone);
+    const others = member === 'environment' && edit.replaceEnv ? [...entries.keys()] : [];
+    for (const gone of [...edit.unsetEnv, ...Object.keys(other), ...others]) {
+      if (!Object.hasOwn(set, gone)) entries.delete(gone);
+    }
     for (const [key, given] of Object.entries(set)) {
       entries.set(key, { ...entries.get(key), name: key, [value]: given });
     }
@@ -221,12 +232,35 @@ function asked(container: JsonObject, edit: AskedEdit): JsonObject {
       ? {}
       : { [member]: [...entries.values()] };
   };
+  const { command, ...rest } = container;
+  const commanded = edit.setCommand ?? (command as readonly string[] | undefined) ?? [];
   return {
-    ...container,
+    ...(edit.setCommand === undefined ? container : rest),
+    ...(commanded.length > 0 && { command: commanded }),
     ...(edit.image !== undefined && { image: edit.image }),
     ...list('environment', 'value', edit.setEnv, edit.setSecrets),
     ...list('secrets', 'valueFrom', edit.setSecrets, edit.setEnv),
   };
+}
+
+/** The members of the task that were asked for. */
+function askedOfTask(edit: AskedEdit): JsonObject {
+  const members = {
+    cpu: edit.setCpu,
+    memory: edit.setMemory,
+    taskRoleArn: edit.setTaskRole,
+    executionRoleArn: edit.setExecutionRole,
+  };
+  return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined));
+}
+
+/** The tags that were asked for: the others keep their places, new ones come last. */
+function askedTags(tags: unknown, { setTags }: AskedEdit): JsonObject[] {
+  const entries = new Map((tags as JsonObject[]).map((tag) => [String(tag['key']), tag]));
+  for (const [key, value] of Object.entries(setTags)) {
+    entries.set(key, { ...entries.get(key), key, value });
+  }
+  return [...entries.values()];
 }
 
 /** The paths of what one has and the other has not, or has otherwise; list indices left out. */
@@ -284,12 +318,15 @@ test('render, register and describe change exactly what was asked, whatever a de
       const { arn } = await registerDefinition(ecs, draft, () => undefined);
 
       const after = await describeDefinition(sandbox, arn);
-      expect(after.tags).toEqual(before.tags);
+      expect(after.tags).toEqual(askedTags(before.tags, edit));
       expect(after.taskDefinition).toEqual({
         ...before.taskDefinition,
+        ...askedOfTask(edit),
         taskDefinitionArn: arn,
         revision: Number(before.taskDefinition['revision']) + 1,
         registeredAt: expect.any(Number),
+        // They follow from the roles.
+        requiresAttributes: expect.any(Array),
         containerDefinitions: before.taskDefinition.containerDefinitions.map((container) =>
           asked(container, edit),
         ),

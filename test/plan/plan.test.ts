@@ -28,6 +28,13 @@ const target: Target = {
   setEnv: {},
   setSecrets: {},
   unsetEnv: [],
+  replaceEnv: false,
+  setCommand: undefined,
+  setCpu: undefined,
+  setMemory: undefined,
+  setTaskRole: undefined,
+  setExecutionRole: undefined,
+  setTags: {},
 };
 
 function aRevision(name: string, members: JsonObject = {}): Revision {

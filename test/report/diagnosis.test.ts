@@ -27,6 +27,7 @@ const diagnosis = (
     pausedAt: undefined,
     ...subject,
   },
+  targetGroups: [],
   causes: [{ code: 'unknown', summary: 'it fails', hint: 'fix it', evidence: ['a\nb'], tasks: 6 }],
   events: [],
   ...more,

@@ -4,6 +4,7 @@ import { Writable } from 'node:stream';
 import { expect, test } from 'vitest';
 import type { Change } from '../../src/core/changes.ts';
 import type { Cause } from '../../src/core/diagnosis.ts';
+import type { TargetGroupProgress } from '../../src/core/load-balancer.ts';
 import { serviceResult } from '../../src/core/result.ts';
 import type { Output, Result, ServiceResult } from '../../src/core/result.ts';
 import type { ScheduleResult } from '../../src/core/scheduled.ts';
@@ -56,6 +57,16 @@ const schedulesOf = (t: string): ScheduleResult[] =>
       reason: t,
     }),
   );
+const targetGroupOf = (t: string): TargetGroupProgress => ({
+  targetGroup: t,
+  targets: 2,
+  healthy: 1,
+  unhealthy: 1,
+  draining: 1,
+  deregistrationDelay: 1,
+  interval: 1,
+  healthyThreshold: 1,
+});
 const layersOf = (t: string) => [
   { id: t, current: 1, total: 2, state: 'pushing' as const },
   { id: t, current: 1, total: 2, state: 'exists' as const },
@@ -77,6 +88,7 @@ const SAMPLES: {
           service: t,
           from: t,
           to: t,
+          isExpress: true,
           changes: changesOf(t),
           after: [t],
           schedules: schedulesOf(t),
@@ -155,6 +167,7 @@ const SAMPLES: {
       waitsFor: undefined,
       waitsSince: t,
       waitsAtMost: 1,
+      targetGroups: [targetGroupOf(t)],
       draining: 0,
       counts: { desired: 1, running: 1, pending: 1, failed: 1, limit: 1, old: 1 },
       revisions: [true, false].map((isOurs) => ({
@@ -295,6 +308,7 @@ const OUTPUTS: {
         taskDefinition: t,
         serving: t,
         runningByRevision: { [t]: 1 },
+        express: { endpoint: t, taskDefinition: t },
         deployments: [
           {
             id: t,
@@ -314,6 +328,15 @@ const OUTPUTS: {
         ],
         tasks: [
           { id: t, taskDefinition: t, lastStatus: t, health: t, since: null, stoppedReason: t },
+        ],
+        targetGroups: [
+          {
+            name: t,
+            arn: t,
+            healthCheck: t,
+            counts: { [t]: 1 },
+            targets: [{ task: t, target: t, zone: t, state: t, reason: t, description: t }],
+          },
         ],
         events: [{ createdAt: null, message: t }],
         schedules: schedulesOf(t),
@@ -337,6 +360,7 @@ const OUTPUTS: {
         pausedAt: t,
       },
       causes,
+      targetGroups: [targetGroupOf(t)],
       events: [t],
     })),
   }),

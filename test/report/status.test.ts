@@ -31,6 +31,7 @@ const status: ServiceStatus = {
   taskDefinition: arn('app:2'),
   serving: arn('app:1'),
   runningByRevision: {},
+  express: null,
   deployments: [
     {
       ...deployment,
@@ -80,6 +81,32 @@ const status: ServiceStatus = {
         'CannotPullContainerError: the image r/app was not found, and this reason is so long that it takes more than one line of a screen',
     },
   ],
+  targetGroups: [
+    {
+      name: 'api',
+      arn: 'arn:aws:elasticloadbalancing:eu-west-1:1:targetgroup/api/1',
+      healthCheck: 'HTTP /health on port 8080, expects 200; every 30s, unhealthy after 2 failures',
+      counts: { healthy: 1, unhealthy: 1 },
+      targets: [
+        {
+          task: 'a'.repeat(32),
+          target: '10.0.0.1:8080',
+          zone: 'eu-west-1a',
+          state: 'healthy',
+          reason: null,
+          description: null,
+        },
+        {
+          task: null,
+          target: '10.0.0.2:8080',
+          zone: 'eu-west-1b',
+          state: 'unhealthy',
+          reason: 'Target.Timeout',
+          description: 'Request timed out',
+        },
+      ],
+    },
+  ],
   events: [{ createdAt: ago(42), message: '(service s) was unable to place a task.' }],
 };
 const none = { columns: Infinity, linkOf: () => undefined };
@@ -101,6 +128,7 @@ test('a service without tasks, without a known image and in a new console', () =
       ...status,
       serving: null,
       tasks: [],
+      targetGroups: null,
       events: [],
       deployments: old === undefined ? [] : [{ ...old, image: null, tag: null, createdAt: null }],
     },

@@ -173,6 +173,23 @@ describe('a fault', () => {
   });
 
   test.each([
+    ['target-401', 'Health checks failed with these codes: [401]'],
+    ['target-404', 'Health checks failed with these codes: [404]'],
+    ['target-302', 'Health checks failed with these codes: [302]'],
+    ['target-timeout', 'Request timed out'],
+    ['target-refused', 'Health checks failed'],
+    ['slow-start', 'Health checks failed'],
+  ] as const)('%s: the event says %s', async (name, reason) => {
+    const target = { targetGroupArn: 'arn:tg', containerName: 'web', containerPort: 8080 };
+    const world = await startWorld({ faults: [{ name }], service: { loadBalancers: [target] } });
+    const primary = await deploy(world, 'v2');
+    await serviceDeployment(world, primary, 'ROLLBACK_SUCCESSFUL');
+    expect(messages(await describeService(world), primary)).toContain(
+      `(task) (port 8080) is unhealthy in (target-group arn:tg) due to (reason ${reason}).`,
+    );
+  });
+
+  test.each([
     ['no-capacity', 'Capacity is unavailable at this time.'],
     ['no-instances', 'No Container Instances were found in your cluster.'],
     ['vcpu-limit', "You've reached the limit on the number of vCPUs"],
@@ -251,11 +268,24 @@ describe('a fault', () => {
   });
 });
 
+/** Faults that test/sandbox/elb.test.ts covers as well. */
+const TARGET_FAULTS = [
+  'target-401',
+  'target-404',
+  'target-302',
+  'target-timeout',
+  'target-refused',
+  'slow-start',
+  'zone-not-enabled',
+  'no-listener-rule',
+];
+
 test('every fault has a test', () => {
   const tested = new Set<string>([
     ...ROWS.map(({ fault }) => fault),
     'unhealthy',
     'load-balancer-unhealthy',
+    ...TARGET_FAULTS,
     'no-capacity',
     'no-instances',
     'vcpu-limit',

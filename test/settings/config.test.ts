@@ -166,7 +166,7 @@ environments:
     .ecsdeployrc:5: unknown key "dokerfile" (did you mean "dockerfile"? keys that exist: context, dockerfile, target, args, secrets, ssh, before)
     .ecsdeployrc:6: "build.args": must be KEY=VALUE, not "1"
     .ecsdeployrc:8: an entry of "services" needs the key "service"
-    .ecsdeployrc:9: unknown key "setenv" (did you mean "setEnv"? keys that exist: service, cluster, container, taskDefinition, setEnv, setSecrets, unsetEnv, containerImages, after)
+    .ecsdeployrc:9: unknown key "setenv" (did you mean "setEnv"? keys that exist: service, cluster, container, taskDefinition, setEnv, setSecrets, unsetEnv, envFile, replaceEnv, setCommand, …)
     .ecsdeployrc:11: unknown key "regoin" (did you mean "region"? keys that exist: profile, region, repository, extraTags, platform, timeout, poll, maxFailures, onFailure, confirm, …)
     --env: .ecsdeployrc does not define the environment "prd" (did you mean "prod"? environments that exist: prod)"
   `);
@@ -251,6 +251,100 @@ test('what contradicts in different sources is decided by their order', () => {
   expect(problemsOf({ '.ecsdeployrc': 'setEnv: { A: 1 }\nunsetEnv: A' })).toBe(
     '.ecsdeployrc:1: "setEnv" and "unsetEnv" both name the variable "A"',
   );
+});
+
+const ENV_FILE = `# comment
+export A=1
+ B = two words  # comment
+C=it's#not
+D='single # \\n' # comment
+E="double \\"x\\" \\\\ \\n\\$HOME
+second line"
+F=\`back'tick"\`
+G=
+
+A=again
+H=a=b`;
+
+test('an env file in dotenv format is read', () => {
+  const files = { 'prod.env': `\uFEFF${ENV_FILE.replaceAll('\n', '\r\n')}`, '.git/HEAD': '' };
+  const { targets } = resolveIn(files, { flags: { service: ['api'], envFile: ['prod.env'] } });
+  expect(targets[0]?.setEnv).toEqual({
+    A: 'again',
+    B: 'two words',
+    C: "it's#not",
+    D: 'single # \\n',
+    E: 'double "x" \\ \n\\$HOME\nsecond line',
+    F: `back'tick"`,
+    G: '',
+    H: 'a=b',
+  });
+});
+
+test('an env file is as strong as the source that names it, and relative to it', () => {
+  const files = {
+    '.ecsdeployrc':
+      'service: api\nenvFile: deploy/prod.env\nsetEnv: { A: rc, X: rc }\nsetSecrets: { S: /s }',
+    'deploy/prod.env': 'A=file\nB=file\nC=file\nS=file',
+    'sub/ci.env': 'B=ci\nX=ci',
+    '.git/HEAD': '',
+  };
+  const ofFile = resolveIn(files, { below: 'sub', flags: { setEnv: ['C=flag'] } });
+  expect(ofFile.targets[0]).toMatchObject({
+    setEnv: { A: 'rc', B: 'file', C: 'flag', X: 'rc' },
+    setSecrets: { S: '/s' },
+  });
+  const ofFlag = resolveIn(files, { below: 'sub', flags: { envFile: ['ci.env'] } });
+  expect(ofFlag.targets[0]?.setEnv).toEqual({ A: 'rc', B: 'ci', X: 'ci' });
+});
+
+test.each([
+  ['A=1\nPASSWORD hunter2\n', 'x.env:2: must be NAME=VALUE'],
+  ['A B=hunter2', 'x.env:1: must be NAME=VALUE'],
+  ['=hunter2', 'x.env:1: must be NAME=VALUE'],
+  ['\nA="hunter2\nB=2\n', 'x.env:2: the value of A must end with its closing quote'],
+  ["A='hunter2' b", 'x.env:1: the value of A must end with its closing quote'],
+])('the env file %j is refused without its values', (source, message) => {
+  const problem = problemsOf({ 'x.env': source }, { flags: { envFile: ['x.env'] } });
+  expect(problem).toMatch(/^--env-file: \/\S*\/x\.env:\d/);
+  expect(problem).toContain(message);
+  expect(problem).not.toContain('hunter2');
+});
+
+test('an env file that is missing is a problem of the commands that set variables', () => {
+  const files = { '.ecsdeployrc': 'cluster: c\nservice: api\nenvFile: gone.env' };
+  expect(problemsOf(files)).toMatch(/^\.ecsdeployrc:1: "envFile": \S*\/?gone\.env does not exist$/);
+  const folder = makeFolder(files);
+  const status = { command: 'status', flags: {}, environment: {}, directory: folder } as const;
+  expect(resolveConfig(status).targets[0]?.setEnv).toEqual({});
+});
+
+test('--replace-env without any variable is refused', () => {
+  const flags = { service: ['api'], replaceEnv: true };
+  expect(problemsOf({}, { flags })).toBe(
+    '--replace-env: no environment variable is given for the service "api": use --set-env or --env-file',
+  );
+  const given = resolveIn({}, { flags: { ...flags, setEnv: ['A=1'] } });
+  expect(given.targets[0]).toMatchObject({ replaceEnv: true, setEnv: { A: '1' } });
+});
+
+test('what each service sets of its task definition', () => {
+  const { targets } = resolveIn({
+    '.ecsdeployrc': `setTags: { team: a }
+setCpu: 256
+services:
+  - { service: api, setCommand: [node, a b], setMemory: 1 GB, setTags: { role: api } }
+  - { service: worker, setCommand: "node 'a b'", setCpu: 0.5 vCPU, replaceEnv: false }`,
+  });
+  expect(targets).toMatchObject([
+    {
+      setCommand: ['node', 'a b'],
+      setCpu: '256',
+      setMemory: '1 GB',
+      setTags: { team: 'a', role: 'api' },
+    },
+    { setCommand: ['node', 'a b'], setCpu: '0.5 vCPU', setTags: { team: 'a' }, replaceEnv: false },
+  ]);
 });
 
 test('a problem names the source of its value', () => {

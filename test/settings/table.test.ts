@@ -31,7 +31,7 @@ test('.ecsdeployrc.example is a valid config, also with every key switched on', 
   for (const text of [source, everything]) {
     const config = resolveConfig({
       command: 'deploy',
-      flags: { config: `${makeFolder({ rc: text })}/rc` },
+      flags: { config: `${makeFolder({ rc: text, 'prod.env': '' })}/rc` },
       environment: {},
       directory: process.cwd(),
     });
@@ -99,6 +99,27 @@ test.each([
   ],
   ['secrets', ['id=a,value=s3cret'], 'id=NAME,env=VARIABLE, not "id,value"'],
   ['secrets', [['a']], 'id=NAME,env=VARIABLE, not "0"'],
+  ['setCpu', '0.5', 'must be CPU units such as 512, or vCPUs such as "0.5 vCPU", not "0.5"'],
+  ['setCpu', '512m', 'must be CPU units'],
+  ['setMemory', '512 MB', 'must be MiB such as 1024, or GB such as "1 GB", not "512 MB"'],
+  ['setMemory', '-1', 'must be MiB'],
+  ['setTags', ['aws:x=1'], '"aws:x" is not a valid name: it must have 1 to 128 letters'],
+  ['setTags', ['AWS:x=1'], 'and not begin with "aws:"'],
+  ['setTags', [`${'k'.repeat(129)}=1`], 'it must have 1 to 128 letters'],
+  ['setTags', ['a=<'], '"a": must be at most 256 letters, digits, spaces'],
+  ['setTags', [`a=${'v'.repeat(257)}`], '"a": must be at most 256 letters'],
+  ['setCommand', '', 'must be words such as "npm start", or a list such as ["npm", "start"]'],
+  ['setCommand', '["npm"', 'must be words such as'],
+  ['setCommand', '[1]', 'must be a string, not 1'],
+  [
+    'setCommand',
+    'a && b',
+    '"a && b" needs a shell, but ECS starts a command without one: write ["sh", "-c", "a && b"]',
+  ],
+  ['setCommand', 'echo $HOME', 'needs a shell'],
+  ['setCommand', 'echo "$HOME"', 'needs a shell'],
+  ['setCommand', 'a `b`', 'needs a shell'],
+  ['setCommand', "it's", 'needs a shell'],
   ['ssh', ['=x'], 'must be ID or ID=SOCKET, e.g. default, not "=x"'],
 ] as const)('%s: %j is refused', (key, value, message) => {
   expect(() => settingOf(key).reader.read(value)).toThrow(message);
@@ -110,6 +131,19 @@ test.each([
   ['setEnv', ['URL=${base}/x'], { URL: '${base}/x' }],
   ['secrets', 'id=a,src=b=c', [{ id: 'a', src: 'b=c' }]],
   ['before', 'make a,b', ['make a,b']],
+  ['setCpu', '.5 vcpu', '.5 vcpu'],
+  ['setMemory', '2GB', '2GB'],
+  ['setTags', ['a b/c=x=y', 'e='], { 'a b/c': 'x=y', e: '' }],
+  ['setTags', ['team=équipe'], { team: 'équipe' }],
+  ['setCommand', ' npm  run start ', ['npm', 'run', 'start']],
+  [
+    'setCommand',
+    `a 'b $c' "d \\"e\\" \\n" f\\ g '' h"i"j`,
+    ['a', 'b $c', 'd "e" \\n', 'f g', '', 'hij'],
+  ],
+  ['setCommand', '["sh", "-c", "a && b"]', ['sh', '-c', 'a && b']],
+  ['setCommand', '[]', []],
+  ['setCommand', ['a', ''], ['a', '']],
   ['quiet', '', false],
 ] as const)('%s: %j is read', (key, value, read) => {
   expect(settingOf(key).reader.read(value)).toEqual(read);
@@ -136,7 +170,7 @@ test('every setting is read somewhere', () => {
       readFileSync(join('src', file), 'utf8').replaceAll(/\/\*[^]*?\*\/|\/\/.*$/gm, ''),
     );
   // Settings that the merge of the sources itself reads.
-  const merged = new Set<string>(['config', 'environment', 'service']);
+  const merged = new Set<string>(['config', 'environment', 'service', 'envFile']);
   const unread = SETTING_KEYS.filter((key) => {
     const reads = new RegExp(`\\.${key}\\b|[{,]\\s*${key}\\s*[,:}=]`);
     return !merged.has(key) && !sources.some((source) => reads.test(source));

@@ -15,6 +15,7 @@ export function progress(more: Partial<RolloutCounts & Progress> = {}): Progress
     waitsFor: undefined,
     waitsSince: undefined,
     waitsAtMost: undefined,
+    targetGroups: [],
     draining: 0,
     counts: { desired, running, pending, failed, limit, old },
     revisions: [

@@ -1,6 +1,7 @@
 import type { Operation } from '../wire.ts';
 import { awsFault } from '../wire.ts';
 import { beginDeployment, requestRollback } from './deployments.ts';
+import { expressView, updateExpress } from './express.ts';
 import { continueDeployment } from './hooks.ts';
 import { makeService, updateService } from './services.ts';
 import { createClusterIn } from './start-world.ts';
@@ -167,6 +168,14 @@ export const ECS_OPERATIONS: Readonly<Record<string, EcsOperation>> = {
     const service = updateService(simulation, input);
     return { service: serviceView(simulation, service, false) };
   },
+
+  DescribeExpressGatewayService: (simulation, input) => ({
+    service: expressView(simulation, input),
+  }),
+
+  UpdateExpressGatewayService: (simulation, input) => ({
+    service: updateExpress(simulation, input),
+  }),
 
   DeleteService: (simulation, input) => {
     const service = findService(simulation, input);

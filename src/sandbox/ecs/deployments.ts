@@ -47,6 +47,7 @@ export function makeDeployment(
     number,
     definition,
     settings,
+    targetGroup: settings.loadBalancers[0]?.targetGroupArn,
     ...unstarted(simulation, settings.desiredCount),
     rolloutState: 'IN_PROGRESS',
     rolloutStateReason: `ECS deployment ecs-svc/${number} in progress.`,
@@ -86,6 +87,7 @@ export function beginDeployment(
   const sources = service.deployments
     .filter((source) => source !== deployment)
     .map((source) => revisionCounts(simulation, service, source));
+  deployment.targetGroup = nextTargetGroup(service, deployment);
   makePrimary(service, deployment);
   service.steady = false;
   addRevision(simulation, service, deployment);
@@ -98,6 +100,14 @@ export function beginDeployment(
     record.startedAt = simulation.now();
     moveRecord(simulation, record, 'IN_PROGRESS');
   });
+}
+
+/** Blue and green take turns: a deployment that shifts traffic gets the group that does not serve. */
+function nextTargetGroup({ lastCompleted }: Service, { settings }: Deployment): string | undefined {
+  const [balancer] = settings.loadBalancers;
+  const other = balancer?.advancedConfiguration?.alternateTargetGroupArn;
+  const isTaken = lastCompleted?.targetGroup === balancer?.targetGroupArn;
+  return other !== undefined && isTaken ? other : balancer?.targetGroupArn;
 }
 
 function chooseCourse(service: Service, record: ServiceDeployment): void {
@@ -314,11 +324,13 @@ function rollBack(
       ...candidate.settings,
       desiredCount,
     });
+    restored.targetGroup = candidate.targetGroup;
     addRevision(simulation, service, restored);
   } else {
     Object.assign(candidate, unstarted(simulation, desiredCount));
   }
   makePrimary(service, restored);
+  if (service.express?.told === record.target) service.express = { told: restored };
   setRolloutState(
     simulation,
     restored,

@@ -1,4 +1,5 @@
 import type { ContainerDefinition, TaskDefinition } from './definition.ts';
+import type { TargetCourse } from './target-group.ts';
 
 /** The affected task, for the text of a fault. */
 export interface Victim {
@@ -27,8 +28,10 @@ export type Strike =
       readonly reason?: string;
       readonly log: readonly string[];
     }
-  /** The health check of the containers or of the load balancer never succeeds. */
-  | { readonly at: 'container-health' | 'target-health' }
+  /** The health check of the containers never succeeds. */
+  | { readonly at: 'container-health' }
+  /** The health check of the load balancer fails until the application is ready. */
+  | ({ readonly at: 'target-health' } & TargetCourse)
   /** The task is interrupted `seconds` after its start. */
   | {
       readonly at: 'interruption';
@@ -55,6 +58,23 @@ const APPLICATION_CRASH = [
   '    at TCPConnectWrap.afterConnect [as oncomplete] (node:net:1611:16)',
   'database is not reachable, giving up',
 ];
+
+type TargetStrike = Extract<Strike, { readonly at: 'target-health' }>;
+
+function failsChecks(
+  reason: string,
+  description: string,
+  readyAfter = Number.POSITIVE_INFINITY,
+): TargetStrike {
+  return { at: 'target-health', readyAfter, failure: { reason, description } };
+}
+
+function answers(code: number): TargetStrike {
+  return failsChecks(
+    'Target.ResponseCodeMismatch',
+    `Health checks failed with these codes: [${code}]`,
+  );
+}
 
 const DEFINITIONS = {
   crash: {
@@ -86,8 +106,26 @@ const DEFINITIONS = {
   unhealthy: {
     strike: { at: 'container-health' },
   },
-  'load-balancer-unhealthy': {
-    strike: { at: 'target-health' },
+  'load-balancer-unhealthy': { strike: answers(502) },
+  'target-401': { strike: answers(401) },
+  'target-404': { strike: answers(404) },
+  'target-302': { strike: answers(302) },
+  'target-timeout': { strike: failsChecks('Target.Timeout', 'Request timed out') },
+  'target-refused': { strike: failsChecks('Target.FailedHealthChecks', 'Health checks failed') },
+  'slow-start': {
+    strike: failsChecks('Target.FailedHealthChecks', 'Health checks failed', 45),
+  },
+  'zone-not-enabled': {
+    strike: failsChecks(
+      'Target.NotInUse',
+      'Target is in an Availability Zone that is not enabled for the load balancer',
+    ),
+  },
+  'no-listener-rule': {
+    strike: failsChecks(
+      'Target.NotInUse',
+      'Target group is not configured to receive traffic from the load balancer',
+    ),
   },
   'no-capacity': {
     strike: {

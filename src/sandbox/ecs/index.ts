@@ -7,6 +7,10 @@ import { ECS_OPERATIONS } from './api.ts';
 import type { ArmedFault, Fault } from './faults.ts';
 import { armFault } from './faults.ts';
 import { reconcile } from './scheduler.ts';
+import { makeTargetGroup } from './target-group.ts';
+import type { TargetGroup } from './target-group.ts';
+import { targetsIn, trafficThrough } from './targets.ts';
+import type { Target } from './targets.ts';
 import { createClusterIn, createOldService } from './start-world.ts';
 import type { Simulation } from './state.ts';
 import { announce } from './events.ts';
@@ -25,8 +29,8 @@ export interface EcsOptions {
   readonly faults: readonly Fault[];
   /** Whether a rollback's deployment reuses the old deployment's id (the default) or gets a new one. */
   readonly rollbackId?: 'reused' | 'new';
-  /** Simulated seconds for which a target drains. */
-  readonly drainSeconds?: number | undefined;
+  /** Target groups, by ARN; those of others have the settings of the start world. */
+  readonly targetGroups?: ReadonlyMap<string, TargetGroup>;
 }
 
 /** A simulated ECS: its API operations, and functions that build the start world. */
@@ -40,6 +44,10 @@ export interface Ecs {
   readonly createService: (input: Input, hasFailed?: boolean) => Promise<void>;
   /** Adds a fault to those in effect. */
   readonly arm: (fault: Fault) => void;
+  /** The targets in a target group of the start world's region. */
+  readonly targetsIn: (targetGroup: string) => readonly Target[];
+  /** Percentage of the traffic that each target group gets through a listener rule. */
+  readonly trafficThrough: (rule: string) => ReadonlyMap<string, number>;
   /** Adds an event to a service. */
   readonly announce: (service: Input, message: string) => void;
 }
@@ -73,13 +81,18 @@ export function createEcs(options: EcsOptions): Ecs {
     arm: (fault) => {
       faults.push(armFault(fault));
     },
+    targetsIn: (arn) =>
+      home.enter(() =>
+        allServices(home).flatMap((service) => targetsIn(home, service, home.targetGroup(arn))),
+      ),
+    trafficThrough: (rule) => home.enter(() => trafficThrough(allServices(home), rule)),
     announce: (service, message) =>
       home.enter(() => announce(home, findService(home, service), message)),
   };
 }
 
 function createSimulation(
-  { account, clock, pullImage, logs, rollbackId = 'reused', drainSeconds }: EcsOptions,
+  { account, clock, pullImage, logs, rollbackId = 'reused', targetGroups }: EcsOptions,
   region: string,
   faults: readonly ArmedFault[],
 ): Simulation {
@@ -92,7 +105,7 @@ function createSimulation(
     pullImage,
     logs,
     rollbackId,
-    drainSeconds,
+    targetGroup: (arn) => targetGroups?.get(arn) ?? makeTargetGroup(arn),
     clusters: new Map(),
     families: new Map(),
     faults,

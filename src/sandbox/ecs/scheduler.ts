@@ -49,13 +49,24 @@ function forgetStoppedTasks(simulation: Simulation, service: Service): void {
 }
 
 function registerTargets(simulation: Simulation, service: Service): void {
-  const [target] = service.settings.loadBalancers;
-  if (target === undefined) return;
-  const fresh = service.tasks.filter((task) => !task.registered && task.lastStatus === 'RUNNING');
-  if (fresh.length === 0) return;
+  const fresh = service.tasks.filter(
+    ({ registered, lastStatus, deployment }) =>
+      !registered && lastStatus === 'RUNNING' && deployment.targetGroup !== undefined,
+  );
   for (const task of fresh) task.registered = true;
-  const group = `(target-group ${target.targetGroupArn ?? ''})`;
-  announce(simulation, service, `registered ${fresh.length} targets in ${group}`);
+  for (const [group, count] of countGroups(fresh)) {
+    announce(simulation, service, `registered ${count} targets in (target-group ${group})`);
+  }
+}
+
+/** Number of tasks by the target group in which they are registered. */
+function countGroups(tasks: readonly Task[]): ReadonlyMap<string, number> {
+  const counts = new Map<string, number>();
+  for (const { deployment } of tasks) {
+    const group = deployment.targetGroup ?? '';
+    counts.set(group, (counts.get(group) ?? 0) + 1);
+  }
+  return counts;
 }
 
 function countFailures(simulation: Simulation, service: Service): void {
@@ -302,8 +313,9 @@ function stopTasks(
     announce(simulation, service, saying);
     return;
   }
-  const group = `(target-group ${service.settings.loadBalancers[0]?.targetGroupArn ?? ''})`;
-  announce(simulation, service, `deregistered ${running.length} targets in ${group}`);
+  for (const [group, count] of countGroups(running)) {
+    announce(simulation, service, `deregistered ${count} targets in (target-group ${group})`);
+  }
   announce(simulation, service, `has begun draining connections on ${running.length} tasks.`);
   simulation.after(drain, () => announce(simulation, service, saying));
 }

@@ -58,6 +58,7 @@ export function makeService(simulation: Simulation, cluster: Cluster, input: Inp
     revisions: new Map(),
     steady: true,
   };
+  if (settings['resourceManagementType'] === 'ECS') service.express = { told: primaryOf(service) };
   cluster.services.set(name, service);
   return service;
 }

@@ -5,6 +5,7 @@ import {
   makeServiceDeployment,
   tripBreaker,
 } from './deployments.ts';
+import { toldBefore } from './express.ts';
 import { makeService } from './services.ts';
 import type { Cluster, Simulation } from './state.ts';
 import { announce } from './events.ts';
@@ -25,7 +26,8 @@ export function createClusterIn(simulation: Simulation, name: string): Cluster {
 
 /**
  * Creates a service with running tasks whose only deployment was completed a day ago, or failed,
- * so that there is nothing to roll back to.
+ * so that there is nothing to roll back to. `expressRevision` names the revision that Express Mode
+ * was told last, where the service has been changed outside of it.
  */
 export async function createOldService(
   simulation: Simulation,
@@ -36,7 +38,11 @@ export async function createOldService(
   simulation.enter(() => {
     const begun = secondsAgo(simulation, DAY_SECONDS);
     const done = secondsAgo(simulation, DAY_SECONDS - ROLLOUT_SECONDS);
-    const service = makeService(begun, findCluster(simulation, input['cluster']), input);
+    const { expressRevision, ...members } = input;
+    const service = makeService(begun, findCluster(simulation, input['cluster']), members);
+    if (expressRevision !== undefined) {
+      service.express = { told: toldBefore(begun, service, expressRevision) };
+    }
     const deployment = primaryOf(service);
     addRevision(begun, service, deployment);
     const record = {

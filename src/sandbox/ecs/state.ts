@@ -3,6 +3,7 @@ import type { LogStore } from '../logs.ts';
 import type { Agenda } from './agenda.ts';
 import type { ContainerDefinition, Tag, TaskDefinition } from './definition.ts';
 import type { ArmedFault } from './faults.ts';
+import type { TargetCourse, TargetGroup } from './target-group.ts';
 
 // The state of the simulated control plane. Members that change during a simulation are mutable;
 // views.ts creates the API responses from it.
@@ -69,6 +70,7 @@ interface LoadBalancer {
   readonly containerName?: string;
   readonly containerPort?: number;
   readonly advancedConfiguration?: {
+    readonly alternateTargetGroupArn?: string;
     readonly productionListenerRule?: string;
     readonly testListenerRule?: string;
     readonly [member: string]: unknown;
@@ -122,6 +124,8 @@ export interface Service {
   lastCompleted?: Deployment;
   /** Whether the current steady state has been announced. */
   steady: boolean;
+  /** Of an Express service: the deployment that Express Mode started last. */
+  express?: { readonly told: Deployment };
 }
 
 interface ServiceEvent {
@@ -137,6 +141,8 @@ export interface Deployment {
   readonly definition: TaskDefinition;
   /** The service settings at the start of the deployment. */
   readonly settings: ServiceSettings;
+  /** ARN of the target group in which its tasks are registered. */
+  targetGroup: string | undefined;
   createdAt: number;
   updatedAt: number;
   /** Counts down once a completed deployment is superseded. */
@@ -295,6 +301,8 @@ export interface Task {
   unhealthy?: { readonly stoppedReason: string; readonly event: string };
   /** Whether the registration of its targets has been announced. */
   registered: boolean;
+  /** How its application answers the health checks of a load balancer. */
+  target: TargetCourse;
   /** Whether the task has failed and the scheduler has not counted the failure yet. */
   uncounted: boolean;
   /** End of its scale-in protection. */
@@ -320,8 +328,8 @@ export interface Simulation extends Agenda {
   readonly logs: LogStore;
   /** Whether a rollback's deployment reuses the old deployment's id or gets a new one. */
   readonly rollbackId: 'reused' | 'new';
-  /** Simulated seconds for which a target drains; the default if undefined. */
-  readonly drainSeconds: number | undefined;
+  /** The target group of an ARN; one with default settings if nobody has made it. */
+  readonly targetGroup: (arn: string) => TargetGroup;
   readonly clusters: Map<string, Cluster>;
   /** Revisions of each family, oldest first. */
   readonly families: Map<string, TaskDefinition[]>;

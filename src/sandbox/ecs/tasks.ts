@@ -4,7 +4,9 @@ import { courseOf, lacksLogGroup, pinned, pullFailure, write } from './container
 import type { Victim } from './faults.ts';
 import { logGroupMissing, strikeAt } from './faults.ts';
 import type { Container, Deployment, Service, Simulation, Task, TaskStatus } from './state.ts';
-import { ecsArn, newTaskId } from './lookups.ts';
+import { ecsArn, newTaskId, primaryOf } from './lookups.ts';
+import { timesOf } from './target-group.ts';
+import type { TargetCourse } from './target-group.ts';
 import { applicationContainer, architectureOf } from './task-definitions.ts';
 
 /** Duration of the stages of a task's life, in simulated seconds. */
@@ -17,8 +19,6 @@ const SECONDS = {
   startUp: 2,
   /** Time after which a task without load balancer and health check counts as healthy. */
   settling: 40,
-  targetChecks: 20,
-  drain: 9,
   deactivating: 1,
   stopping: 9,
   deprovisioning: 12,
@@ -105,13 +105,17 @@ export function stopTask(
 /** Simulated seconds for which the targets of a service drain before their task is stopped. */
 export function drainSeconds(simulation: Simulation, service: Service): number {
   if (!isBehindLoadBalancer(service)) return SECONDS.deactivating;
-  return simulation.drainSeconds ?? SECONDS.drain;
+  const { targetGroup = '' } = primaryOf(service);
+  return simulation.targetGroup(targetGroup).deregistrationDelay;
 }
 
 /** Whether a service's tasks are targets of a load balancer. */
 export function isBehindLoadBalancer(service: Service): boolean {
   return service.settings.loadBalancers.length > 0;
 }
+
+/** An application that answers health checks from its start. */
+const WELL: TargetCourse = { readyAfter: 0, failure: { reason: '', description: '' } };
 
 function newTask(simulation: Simulation, service: Service, deployment: Deployment): Task {
   const id = newTaskId();
@@ -126,6 +130,7 @@ function newTask(simulation: Simulation, service: Service, deployment: Deploymen
     version: 1,
     healthy: false,
     registered: false,
+    target: WELL,
     uncounted: false,
     containers: deployment.definition.body.containerDefinitions.map((definition, index) => ({
       definition,
@@ -312,16 +317,12 @@ function runContainer(
 }
 
 function checkHealth(simulation: Simulation, service: Service, task: Task): void {
-  const { definition } = task.deployment;
+  const { definition, targetGroup } = task.deployment;
   const checked = task.containers.filter((container) => container.definition.healthCheck);
-  const [target] = service.settings.loadBalancers;
   const sickContainer =
     checked.length > 0 && strikeAt(simulation.faults, definition, 'container-health')
       ? checked[0]
       : undefined;
-  const sickTarget =
-    target && strikeAt(simulation.faults, definition, 'target-health') ? target : undefined;
-
   for (const container of checked) {
     const sick = container === sickContainer;
     later(simulation, task, secondsToVerdict(container, sick), () => {
@@ -334,23 +335,12 @@ function checkHealth(simulation: Simulation, service: Service, task: Task): void
       };
     });
   }
-  if (sickTarget !== undefined) {
-    const grace = service.settings.healthCheckGracePeriodSeconds ?? 0;
-    const group = `(target-group ${sickTarget.targetGroupArn ?? ''})`;
-    later(simulation, task, Math.max(grace, SECONDS.targetChecks), () => {
-      task.unhealthy = {
-        stoppedReason: `Task failed ELB health checks in ${group}`,
-        event:
-          `(task ${task.id}) (port ${sickTarget.containerPort ?? 0}) is unhealthy in ${group} ` +
-          'due to (reason Health checks failed with these codes: [502]).',
-      };
-    });
-  }
-  if (sickContainer !== undefined || sickTarget !== undefined) return;
-  const unchecked = checked.length === 0 && target === undefined;
+  const target = checkTarget(simulation, service, task);
+  if (sickContainer !== undefined || target.never) return;
+  const unchecked = checked.length === 0 && targetGroup === undefined;
   const seconds = Math.max(
     unchecked ? SECONDS.settling : 0,
-    target === undefined ? 0 : SECONDS.targetChecks,
+    target.seconds,
     ...checked.map((container) => secondsToVerdict(container, false)),
   );
   later(simulation, task, seconds, () => {
@@ -359,6 +349,40 @@ function checkHealth(simulation: Simulation, service: Service, task: Task): void
     const breaker = service.settings.deploymentConfiguration.deploymentCircuitBreaker;
     if (breaker.resetOnHealthyTask !== false) task.deployment.failedTasks = 0;
   });
+}
+
+/**
+ * Seconds until the load balancer finds the target of a task healthy. If it is found unhealthy when
+ * the grace period is over, ECS replaces the task before.
+ */
+function checkTarget(
+  simulation: Simulation,
+  service: Service,
+  task: Task,
+): { readonly seconds: number; readonly never: boolean } {
+  const { definition, targetGroup } = task.deployment;
+  if (targetGroup === undefined) return { seconds: 0, never: false };
+  const strike = strikeAt(simulation.faults, definition, 'target-health');
+  if (strike !== undefined) task.target = strike;
+  const { reason, description } = task.target.failure;
+  if (reason === 'Target.NotInUse') return { seconds: Infinity, never: true };
+  const { healthy, unhealthy } = timesOf(
+    simulation.targetGroup(targetGroup),
+    task.target.readyAfter,
+  );
+  const killed = Math.max(service.settings.healthCheckGracePeriodSeconds ?? 0, unhealthy);
+  if (killed >= healthy) return { seconds: healthy, never: false };
+  const group = `(target-group ${targetGroup})`;
+  const port = service.settings.loadBalancers[0]?.containerPort ?? 0;
+  later(simulation, task, killed, () => {
+    task.unhealthy = {
+      stoppedReason: `Task failed ELB health checks in ${group}`,
+      event:
+        `(task ${task.id}) (port ${port}) is unhealthy in ${group} ` +
+        `due to (reason ${description}).`,
+    };
+  });
+  return { seconds: Infinity, never: true };
 }
 
 function secondsToVerdict({ definition: { healthCheck } }: Container, sick: boolean): number {

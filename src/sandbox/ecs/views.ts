@@ -108,7 +108,7 @@ export function taskView(service: Service, task: Task): unknown {
   return {
     attachments: attachmentsOf(task),
     attributes: [{ name: 'ecs.cpu-architecture', value: architecture(body.runtimePlatform) }],
-    availabilityZone: `${service.arn.split(':')[3]}a`,
+    availabilityZone: zoneOf(service, task),
     clusterArn: service.cluster.arn,
     connectivity: task.connectivityAt === undefined ? undefined : 'CONNECTED',
     connectivityAt: task.connectivityAt,
@@ -183,7 +183,14 @@ function attachmentId({ id }: Task): string {
   return `${id.slice(0, 8)}-${id.slice(8, 12)}-4000-8000-${id.slice(20)}`;
 }
 
-function addressOf({ id }: Task): string {
+/** The Availability Zone of a task: one that the load balancer lacks, or one that it has. */
+export function zoneOf({ arn }: Pick<Service, 'arn'>, { target }: Task): string {
+  const isElsewhere = /Availability Zone/.test(target.failure.description);
+  return `${arn.split(':')[3]}${isElsewhere ? 'c' : 'a'}`;
+}
+
+/** The private address of a task. */
+export function addressOf({ id }: Task): string {
   const byte = (start: number): number => Number.parseInt(id.slice(start, start + 2), 16);
   return `10.0.${byte(0)}.${Math.max(4, byte(2))}`;
 }
@@ -318,6 +325,7 @@ export function serviceRevisionView(service: Service, revision: ServiceRevision)
     taskDefinition: definition.arn,
     ...computeOf(settings),
     loadBalancers: settings.loadBalancers,
+    resolvedConfiguration: resolvedConfiguration(revision.deployment),
     networkConfiguration: settings.networkConfiguration,
     containerImages: definition.body.containerDefinitions.map(({ name, image }) => ({
       containerName: name,
@@ -327,6 +335,14 @@ export function serviceRevisionView(service: Service, revision: ServiceRevision)
     guardDutyEnabled: false,
     createdAt: revision.createdAt,
   };
+}
+
+/** The target group that a revision uses now, and the rule that leads there. */
+function resolvedConfiguration({ settings, targetGroup }: Deployment): unknown {
+  const [balancer] = settings.loadBalancers;
+  const productionListenerRule = balancer?.advancedConfiguration?.productionListenerRule;
+  if (productionListenerRule === undefined) return undefined;
+  return { loadBalancers: [{ targetGroupArn: targetGroup, productionListenerRule }] };
 }
 
 function totalCounts(service: Service): { readonly running: number; readonly pending: number } {

@@ -1,0 +1,77 @@
+import type { Service } from '../core/ecs.ts';
+import { targetGroupsOf } from '../core/load-balancer.ts';
+import type { GroupHealth, TargetGroup } from '../core/load-balancer.ts';
+import type { EcsDeployError } from '../errors.ts';
+import type { Emit } from '../events.ts';
+import type { Ecs } from './ecs.ts';
+import { readDeregistrationDelay, readTargetGroups, readTargetHealth } from './load-balancers.ts';
+import { isUnread, optional } from './optional.ts';
+
+interface Tools {
+  readonly ecs: Ecs;
+  readonly emit: Emit;
+}
+
+/** Chooses the errors that are a warning; the others are thrown. */
+type IsIgnored = (error: unknown) => error is EcsDeployError;
+
+/**
+ * Target groups by ARN, without their deregistration delays; undefined where they cannot be read,
+ * which is one warning.
+ */
+export async function readGroups(
+  tools: Tools,
+  arns: readonly string[],
+  isIgnored: IsIgnored = isUnread,
+): Promise<readonly TargetGroup[] | undefined> {
+  if (arns.length === 0) return [];
+  const reading = readTargetGroups(tools.ecs.aws, arns);
+  return optional(tools, 'the load balancer', reading, isIgnored);
+}
+
+/** Target groups with their deregistration delays, as far as these can be read. */
+export function readDelays(
+  tools: Tools,
+  groups: readonly TargetGroup[],
+  isIgnored: IsIgnored = isUnread,
+): Promise<readonly TargetGroup[]> {
+  const what = 'the deregistration delay of the load balancer';
+  return Promise.all(
+    groups.map(async (group) => {
+      const reading = readDeregistrationDelay(tools.ecs.aws, group.arn);
+      return { ...group, deregistrationDelay: await optional(tools, what, reading, isIgnored) };
+    }),
+  );
+}
+
+/** How target groups are read. */
+export interface GroupReads {
+  /** They are not read again. */
+  readonly known?: readonly TargetGroup[] | undefined;
+  readonly isIgnored?: IsIgnored;
+}
+
+/**
+ * The target groups of a service with their targets, without deregistration delays: none without a
+ * load balancer, undefined where they cannot be read, which is one warning.
+ */
+export async function readGroupHealth(
+  tools: Tools,
+  service: Service,
+  { known, isIgnored = isUnread }: GroupReads = {},
+): Promise<readonly GroupHealth[] | undefined> {
+  const groups = known ?? (await readGroups(tools, targetGroupsOf(service), isIgnored));
+  if (groups === undefined) return undefined;
+  const read = await Promise.all(
+    groups.map(async (group) => ({
+      group,
+      targets: await optional(
+        tools,
+        'target health',
+        readTargetHealth(tools.ecs.aws, group.arn),
+        isIgnored,
+      ),
+    })),
+  );
+  return read.flatMap(({ group, targets }) => (targets === undefined ? [] : { group, targets }));
+}

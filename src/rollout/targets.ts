@@ -1,0 +1,45 @@
+import { optional } from '../aws/optional.ts';
+import { readDelays, readGroupHealth, readGroups } from '../aws/target-health.ts';
+import type { GroupReads } from '../aws/target-health.ts';
+import { tasksOf } from '../aws/tasks.ts';
+import type { Service } from '../core/ecs.ts';
+import { targetGroupsOf } from '../core/load-balancer.ts';
+import type { GroupHealth } from '../core/load-balancer.ts';
+import type { RolloutTools } from './tools.ts';
+
+/** What the load balancer of a service says, and which of its targets are of one deployment. */
+export interface Targets {
+  readonly health: readonly GroupHealth[];
+  /** Of the running tasks of the deployment; undefined where they are not known. */
+  readonly addresses: ReadonlySet<string> | undefined;
+}
+
+/** Reads the targets of a service; undefined where they cannot be read, which is one warning. */
+export async function readTargets(
+  tools: RolloutTools,
+  service: Service,
+  deployment: string,
+  reads: GroupReads = {},
+): Promise<Targets | undefined> {
+  const { isIgnored } = reads;
+  const known = reads.known ?? (await readGroups(tools, targetGroupsOf(service), isIgnored));
+  if (known === undefined) return undefined;
+  const running = tasksOf(tools.ecs, service, deployment, 'RUNNING');
+  const [groups, health, tasks] = await Promise.all([
+    reads.known ?? readDelays(tools, known, isIgnored),
+    readGroupHealth(tools, service, { ...reads, known }),
+    optional(tools, 'ecs:ListTasks', running, isIgnored),
+  ]);
+  const addresses = tasks
+    ?.filter(({ lastStatus }) => lastStatus === 'RUNNING')
+    .map(({ address }) => address);
+  return {
+    health: (health ?? []).map(({ group, targets }) => ({
+      group: groups.find(({ arn }) => arn === group.arn) ?? group,
+      targets,
+    })),
+    addresses: addresses?.every((address) => address !== undefined)
+      ? new Set(addresses)
+      : undefined,
+  };
+}

@@ -1,0 +1,154 @@
+import { describe, expect, test } from 'vitest';
+import { UpdateServiceCommand } from '@aws-sdk/client-ecs';
+import { readResult } from '../support/cli.ts';
+import { makeWorld } from '../support/world.ts';
+import type { World, WorldOptions } from '../support/world.ts';
+
+const ELB = 'elasticloadbalancing:';
+const asked = ({ sandbox }: World) =>
+  sandbox.calls.map(({ action }) => action).filter((action) => action.startsWith(ELB));
+
+/** A world whose service moves to a revision that never becomes healthy. */
+async function stuck(options: WorldOptions = {}): Promise<World> {
+  const world = await makeWorld({ scenario: 'zone-not-enabled', speed: 300, ...options });
+  const end = await world.run(['deploy', '-q', '--skip-check', 'load-balancer', '--timeout', '1s']);
+  expect(end.status, end.stderr).toBe(9);
+  return world;
+}
+
+describe('a rollout that hangs because of its load balancer', () => {
+  test('status shows each target that is not healthy, with its task and its reason', async () => {
+    const world = await stuck();
+    const end = await world.run(['status']);
+    expect(end.stdout).toMatch(/^TARGET GROUP +TARGETS\nhyeon9mak-dev +2 healthy, 2 unused$/m);
+    expect(end.stdout).toContain('    HTTP /health on port 8080, expects 200; every 10s');
+    expect(end.stdout).toMatch(
+      /^ {4}[0-9a-f]{32} \(10\.0\.\d+\.\d+:8080, ap-northeast-2c\): unused, Target is in an Availability Zone/m,
+    );
+    const [service] = readResult(await world.run(['status', '--json'])).services;
+    expect(service?.targetGroups).toMatchObject([
+      { name: 'hyeon9mak-dev', counts: { healthy: 2, unused: 2 } },
+    ]);
+    const tasks = service?.tasks?.map(({ id }) => id) ?? [];
+    for (const { task } of service?.targetGroups?.[0]?.targets ?? []) {
+      expect(tasks).toContain(task);
+    }
+  });
+
+  test('diagnose and verify name the cause and what to do', async () => {
+    const world = await stuck();
+    const diagnosed = await world.run(['diagnose']);
+    expect(diagnosed.stdout).toContain(
+      '  target group hyeon9mak-dev: 0 of 2 targets healthy, checked every 10s\n',
+    );
+    expect(diagnosed.stdout).toContain(
+      'tasks are in ap-northeast-2c, which is not enabled for the load balancer of the target group hyeon9mak-dev [load-balancer-health-check]\n',
+    );
+    expect(diagnosed.stdout).toContain('  → see the zones of the load balancer: aws elbv2 ');
+    expect(readResult(await world.run(['diagnose', '--json'])).services[0]?.causes).toMatchObject([
+      { code: 'load-balancer-health-check', tasks: 0 },
+    ]);
+    const verified = await world.run(['verify']);
+    expect(verified.status).toBe(0);
+    expect(verified.stderr).toContain(
+      '  warn  load-balancer: Some targets are not healthy now: tasks are in ap-northeast-2c',
+    );
+  });
+
+  test('without the permission there is one warning, and the rest is told', async () => {
+    const world = await stuck({ denied: [/^elasticloadbalancing:/] });
+    for (const command of ['status', 'diagnose', 'verify']) {
+      const end = await world.run([command]);
+      expect(end.status, end.stderr).toBe(0);
+      expect(end.stderr.match(/Warning: /g)).toHaveLength(1);
+      expect(end.stderr).toContain(
+        'is not authorized to call elasticloadbalancing:DescribeTargetGroups',
+      );
+      expect(end.stderr).toContain('"Action": "elasticloadbalancing:DescribeTargetGroups"');
+    }
+    const { services } = readResult(await world.run(['status', '--json']));
+    expect(services[0]?.targetGroups).toBeNull();
+  });
+
+  test.each(['DescribeTargetHealth', 'DescribeTargetGroupAttributes'])(
+    'without %s the rest of it is told',
+    async (name) => {
+      const world = await stuck({ denied: [ELB + name] });
+      const end = await world.run(['diagnose']);
+      expect(end.status, end.stderr).toBe(0);
+      expect(end.stderr.match(/Warning: /g)).toHaveLength(1);
+      expect(end.stderr).toContain(`is not authorized to call ${ELB}${name}`);
+    },
+  );
+});
+
+test('a deploy without the permissions works, and names each of them once', async () => {
+  const denied = [/^elasticloadbalancing:/, 'ecs:DescribeServiceRevisions'];
+  const world = await makeWorld({ scenario: 'blue-green', speed: 300, denied });
+  const end = await world.run(['deploy', '--json', '--set-env', 'A=b']);
+  expect(end.status, end.stderr).toBe(0);
+  for (const action of [
+    `${ELB}DescribeTargetGroups`,
+    `${ELB}DescribeRules`,
+    'ecs:DescribeServiceRevisions',
+  ]) {
+    expect(end.stderr.split(`is not authorized to call ${action}`)).toHaveLength(2);
+  }
+});
+
+test('a rollout that is not held up does not ask the load balancer', async () => {
+  const world = await makeWorld({ scenario: 'load-balancer', speed: 300 });
+  const args = ['deploy', '--json', '--skip-check', 'load-balancer', '--poll', '100ms'];
+  const end = await world.run(args);
+  expect(end.status, end.stderr).toBe(0);
+  expect(asked(world)).toEqual([]);
+});
+
+test('a service without a load balancer never asks one', async () => {
+  const world = await makeWorld();
+  await world.run(['deploy', '-q']);
+  for (const command of ['status', 'diagnose', 'verify']) await world.run([command]);
+  expect(asked(world)).toEqual([]);
+});
+
+describe('verify', () => {
+  const finding = async (world: World, name: string) => {
+    const { checks = [] } = readResult(await world.run(['verify', '--json']));
+    return checks.find(({ check }) => check === name);
+  };
+
+  test.each<[WorldOptions['scenario'], string, string, string]>([
+    ['load-balancer', 'load-balancer', 'ok', 'ECS gives a task 20s to pass'],
+    ['grace-period-loop', 'load-balancer', 'warn', 'A container has 60s to start (startPeriod)'],
+    ['grace-period', 'load-balancer', 'ok', 'ECS gives a task 90s to pass'],
+    ['no-listener-rule', 'load-balancer', 'warn', 'No load balancer sends traffic to the target'],
+    ['blue-green', 'listener-rule', 'ok', 'all traffic goes to hyeon9mak-dev'],
+    ['listener-rule-changed', 'listener-rule', 'warn', 'sends 100 % to hyeon9mak-green'],
+  ])('%s: %s is %s: %s', async (scenario, check, status, message) => {
+    const world = await makeWorld({ ...(scenario && { scenario }) });
+    expect(await finding(world, check)).toMatchObject({
+      status,
+      message: expect.stringContaining(message) as string,
+    });
+  });
+
+  test('a target group that was deleted is a warning', async () => {
+    const world = await makeWorld({ scenario: 'load-balancer' });
+    await world.ecs.send(
+      new UpdateServiceCommand({
+        cluster: 'backend',
+        service: 'hyeon9mak-service-dev',
+        loadBalancers: [
+          {
+            targetGroupArn: 'arn:aws:elasticloadbalancing:ap-northeast-2:1:targetgroup/gone/0a',
+            containerName: 'hyeon9mak-container',
+            containerPort: 8080,
+          },
+        ],
+      }),
+    );
+    const end = await world.run(['status']);
+    expect(end.status, end.stderr).toBe(0);
+    expect(end.stderr).toContain('Continuing without the load balancer: AWS rejected');
+  });
+});
