@@ -103,6 +103,11 @@ const COMMANDS: { readonly [C in CommandName]: CommandRow<C> } = {
     examples: ['ecsdeploy history', 'ecsdeploy history --json'],
     load: async () => (await import('./commands/history.ts')).history,
   },
+  prune: {
+    summary: 'show old revisions that nothing needs, and deregister them with --yes',
+    examples: ['ecsdeploy prune', 'ecsdeploy prune --keep 20 --older-than 90d --yes'],
+    load: async () => (await import('./commands/prune.ts')).prune,
+  },
   verify: {
     summary: 'run all checks of a deploy without changing anything',
     examples: ['ecsdeploy verify', 'ecsdeploy verify --env prod --image REGISTRY/REPOSITORY:TAG'],

@@ -3,6 +3,7 @@ import type { Finding } from './core/checks.ts';
 import type { TimedCall } from './core/critical-path.ts';
 import type { Remark, ServiceResult, TaskResult } from './core/result.ts';
 import type { RolloutEvent, WatchedService } from './core/rollout-events.ts';
+import type { ScheduleResult } from './core/scheduled.ts';
 import type { RolloutTime, TrafficPhase } from './core/stages.ts';
 
 /** Bytes of one layer on its way to the registry. */
@@ -32,6 +33,8 @@ export interface ServicePlan {
   readonly time?: RolloutTime | undefined;
   /** Lifecycle stages at which it pauses for approval. */
   readonly pauses?: readonly string[];
+  /** Scheduled tasks of the family; empty without the setting. */
+  readonly schedules: readonly ScheduleResult[];
 }
 
 /** How a rollback goes back to a revision. */
@@ -141,6 +144,12 @@ type Fact =
     }
   | { readonly kind: 'registered'; readonly revision: string; readonly seconds: number }
   | { readonly kind: 'register-skipped'; readonly revision: string }
+  | {
+      readonly kind: 'pruned';
+      /** `family:revision` */
+      readonly revisions: readonly string[];
+      readonly outcome: 'deregistered' | 'deleted';
+    }
   | { readonly kind: 'register-retried'; readonly family: string }
   | {
       readonly kind: 'rollout-started';

@@ -123,8 +123,20 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
   const finish = async (result: CommandResult, error: Result['error']): Promise<number> => {
     const path = criticalPath(calls);
     if (path !== undefined) emit({ kind: 'critical-path', ...path });
-    const { output, status, outcome, image, images, services, tasks, logs, checks, init, seconds } =
-      result;
+    const {
+      output,
+      status,
+      outcome,
+      image,
+      images,
+      services,
+      tasks,
+      logs,
+      checks,
+      prune,
+      init,
+      seconds,
+    } = result;
     const document: Result = redact({
       outcome,
       command,
@@ -134,6 +146,7 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
       ...(tasks && { tasks }),
       ...(logs && { logs }),
       ...(checks && { checks }),
+      ...(prune && { prune }),
       ...(init && { init }),
       error,
       seconds: { ...seconds, total: Math.round(performance.now() - start) / 1000 },

@@ -19,6 +19,7 @@ import { plan, runningImages, taskPlatforms, usersOf } from '../plan/plan.ts';
 import type { ImagePlan, NamedImage, Plan, PlanInput, ServicePlan } from '../plan/plan.ts';
 import { planReleases, tellReleases } from '../plan/release.ts';
 import { registerDrafts } from '../rollout/register.ts';
+import { followSchedules } from '../rollout/follow-schedules.ts';
 import { rollOut } from '../rollout/move.ts';
 import type { Move } from '../rollout/move.ts';
 import type { OneOffEnd } from '../rollout/one-off.ts';
@@ -127,12 +128,14 @@ export async function deploy(context: Context<'deploy'>): Promise<CommandResult>
   }));
   await warned;
   const result = rolloutResult(config, results, rolloutStart);
-  return checkRollout(context, tools, 'deploy', {
+  const checked = await checkRollout(context, tools, 'deploy', {
     ...result,
     ...tasks,
     ...imagesOf(images),
     seconds: { ...seconds, register, ...release, ...result.seconds },
   });
+  // They follow what has proven itself.
+  return { ...checked, services: await followSchedules(tools, config, moves, checked.services) };
 }
 
 /** How a deploy ends whose release task failed: no service was changed. */
@@ -287,7 +290,7 @@ function tellPlan({ emit }: Tools, planned: Plan): void {
         builds: image.kind === 'build',
       })),
     }),
-    services: planned.services.map(({ target, service, running, changes }) => ({
+    services: planned.services.map(({ target, service, running, changes, schedules }) => ({
       cluster: shortName(target.cluster),
       service: target.service,
       from: shortName(running.arn),
@@ -296,6 +299,7 @@ function tellPlan({ emit }: Tools, planned: Plan): void {
       changes,
       after: namesBefore(planned, target),
       ...waitsOf(service),
+      schedules,
     })),
   });
 }
@@ -304,7 +308,8 @@ function dryRun({ showValues }: ConfigOf<'deploy'>, planned: Plan): CommandResul
   return {
     outcome: 'planned',
     ...imagesOf(planned.images.map(plannedImage)),
-    services: planned.services.map(({ target, service, running, definition, changes }) => {
+    services: planned.services.map((item) => {
+      const { target, service, running, definition, changes, schedules } = item;
       const after = namesBefore(planned, target);
       return serviceResult({
         cluster: shortName(target.cluster),
@@ -318,6 +323,7 @@ function dryRun({ showValues }: ConfigOf<'deploy'>, planned: Plan): CommandResul
         running: service.running,
         changes,
         ...(after.length > 0 && { after }),
+        ...(target.schedules !== false && { schedules }),
         ...(showValues && { definition }),
       });
     }),

@@ -4,10 +4,12 @@ import { callerIdentity } from '../aws/identity.ts';
 import { isDenied } from '../aws/optional.ts';
 import { ok, skip } from '../core/checks.ts';
 import type { Finding } from '../core/checks.ts';
+import { shortName } from '../core/task-definition.ts';
 import { measureContext } from '../docker/context/check.ts';
 import { lookUp } from '../plan/lookups.ts';
+import type { Lookup } from '../plan/lookups.ts';
 import { failures, plan } from '../plan/plan.ts';
-import type { PlanFinding } from '../plan/plan.ts';
+import type { Plan, PlanFinding } from '../plan/plan.ts';
 import { planReleases } from '../plan/release.ts';
 import { attempt } from '../plan/read.ts';
 import { requireSettings } from '../settings/config.ts';
@@ -29,7 +31,7 @@ export async function verify(context: Context<'verify'>): Promise<CommandResult>
   ]);
   const planned = plan(config, { ...observed, checked: true, now: serverTime(tools.aws) });
   const [looked, releases] = await Promise.all([
-    lookUp(tools, planned.lookups),
+    lookUp(tools, [...planned.lookups, ...policyLookups(config, planned)]),
     planReleases(tools, config, planned.services),
   ]);
   const noImage = { check: 'repository', about: 'image', ...skip(NO_IMAGE) } as const;
@@ -57,6 +59,19 @@ const RUN_TASK: PlanFinding = {
   about: 'release tasks',
   ...skip('whether ecs:RunTask is allowed shows only the call itself'),
 };
+/** What a deploy does not wait for: it reads every image of a repository. */
+function policyLookups(
+  { skipCheck }: Pick<ConfigOf<'verify'>, 'skipCheck'>,
+  { services }: Plan,
+): readonly Lookup[] {
+  if (skipCheck.includes('lifecycle-policy')) return [];
+  return services.map((subject) => ({
+    check: 'lifecycle-policy',
+    about: `service ${subject.target.service} in ${shortName(subject.target.cluster)}`,
+    by: 'late',
+    subject,
+  }));
+}
 
 const NO_IMAGE = 'neither "repository" nor --image is given';
 

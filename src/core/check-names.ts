@@ -24,6 +24,8 @@ export const CHECK_NAMES = [
   'rollback-target',
   'load-balancer',
   'listener-rule',
+  'schedules',
+  'lifecycle-policy',
   'build-context',
   'emulation',
 ] as const;

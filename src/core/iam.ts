@@ -12,16 +12,28 @@ export interface Statement {
   >;
 }
 
-/** Roles can be passed only to ECS tasks, not to other services. */
-const TO_TASKS = { StringEquals: { 'iam:PassedToService': 'ecs-tasks.amazonaws.com' } };
+/** Roles can be passed only to these services. */
+const passedTo = (...services: readonly string[]) => ({
+  StringEquals: {
+    'iam:PassedToService': single(services.map((service) => `${service}.amazonaws.com`)),
+  },
+});
 
-/** The policy statement that allows an action, as JSON on one line. */
-function allowStatement(action: string, resource: string): string {
+/** Roles of tasks. */
+const TO_TASKS = passedTo('ecs-tasks');
+/** Roles that start the tasks of rules and schedules. */
+const TO_SCHEDULES = passedTo('events', 'scheduler');
+
+/** The policy statement that allows an action, as JSON on one line; `call` is what needs it. */
+function allowStatement(action: string, resource: string, call: string): string {
+  const [service = ''] = call.split(':');
   const statement: Statement = {
     Effect: 'Allow',
     Action: action,
     Resource: resource,
-    ...(action === 'iam:PassRole' && { Condition: TO_TASKS }),
+    ...(action === 'iam:PassRole' && {
+      Condition: passedTo(service === 'ecs' ? 'ecs-tasks' : service),
+    }),
   };
   return JSON.stringify(statement, undefined, 1).replaceAll(/\n\s*/g, ' ');
 }
@@ -72,10 +84,11 @@ const OWNERS: Readonly<Record<string, string>> = {
   'vpc endpoint policy': 'change the policy of the VPC endpoint that the call uses',
 };
 
-/** What to do about a denied action, one step per line. */
-export function wayOutOf({ user, action, resource, policy, policyArn, explicit }: Denial): string {
+/** What to do about a denied action, one step per line; `call` is the API call that needed it. */
+export function wayOutOf(denial: Denial, call = 'ecs:RegisterTaskDefinition'): string {
+  const { user, action, resource, policy, policyArn, explicit } = denial;
   const kind = policy?.toLowerCase() ?? '';
-  const statement = allowStatement(action, resource);
+  const statement = allowStatement(action, resource, call);
   if (explicit) {
     const named = policyArn === undefined ? '' : ` (${policyArn})`;
     const owner =
@@ -108,6 +121,7 @@ export const IAM_COMMANDS = [
   'diagnose',
   'logs',
   'history',
+  'prune',
   'verify',
   'init',
 ] as const;
@@ -118,6 +132,7 @@ export type IamCommand = (typeof IAM_COMMANDS)[number];
 /** The resources of actions, and their names in docs/reference/iam.md. */
 const RESOURCES = {
   Anything: '`*` (IAM supports no narrower resource)',
+  Region: '`*`: everything in the region that can need a revision',
   Service: 'the service',
   ServiceDeployments: 'its service deployments',
   ServiceRevisions: 'its service revisions',
@@ -129,10 +144,21 @@ const RESOURCES = {
   Repository: 'the repository',
   Logs: 'the log groups',
   Secrets: 'the secrets of the task definition',
+  Rules: 'the EventBridge rules',
+  Schedules: 'the schedules of EventBridge Scheduler',
+  ScheduleRoles:
+    'the roles of rules and schedules that start tasks, with the condition `iam:PassedToService`',
 } as const;
 
 /** What an action depends on: a setting, or that the service is one of Express Mode. */
-type Occasion = 'createRepository' | 'onFailure' | 'express' | 'release' | 'image';
+type Occasion =
+  | 'createRepository'
+  | 'onFailure'
+  | 'express'
+  | 'release'
+  | 'image'
+  | 'schedules'
+  | 'deleteInactive';
 
 /** One action, and the commands that require it or use it if allowed. */
 interface Permission {
@@ -145,6 +171,30 @@ interface Permission {
   /** The only case in which it is called: the setting, and its description. */
   readonly only?: { readonly setting?: Occasion; readonly words: string };
 }
+
+/** Everywhere in the region a revision can be in use; without one of these reads nothing is pruned. */
+const PRUNE_READS: readonly string[] = [
+  'ecs:DescribeServices',
+  'ecs:DescribeServiceRevisions',
+  'ecs:DescribeTasks',
+  'ecs:ListClusters',
+  'ecs:ListServiceDeployments',
+  'ecs:ListServices',
+  'ecs:ListTaskDefinitions',
+  'ecs:ListTasks',
+  'events:ListEventBuses',
+  'scheduler:ListSchedules',
+];
+
+const SCHEDULE_READERS: readonly IamCommand[] = [
+  'deploy',
+  'rollout',
+  'rollback',
+  'verify',
+  'status',
+];
+const SCHEDULE_MOVERS: readonly IamCommand[] = ['deploy', 'rollout', 'rollback'];
+const BY_SCHEDULES = { setting: 'schedules', words: '--schedules' } as const;
 
 const WATCHERS: readonly IamCommand[] = ['deploy', 'rollout', 'rollback', 'continue', 'diagnose'];
 const PUSHERS: readonly IamCommand[] = ['deploy', 'push'];
@@ -174,7 +224,17 @@ export const PERMISSIONS: readonly Permission[] = [
   {
     action: 'ecs:DescribeTaskDefinition',
     on: 'Anything',
-    needed: ['deploy', 'render', 'rollout', 'rollback', 'continue', 'run', 'diagnose', 'logs'],
+    needed: [
+      'deploy',
+      'render',
+      'rollout',
+      'rollback',
+      'continue',
+      'run',
+      'diagnose',
+      'logs',
+      'prune',
+    ],
     optional: ['push', 'register', 'status', 'history', 'verify', 'init'],
   },
   { action: 'ecs:RegisterTaskDefinition', on: 'Anything', needed: ['deploy', 'register'] },
@@ -256,6 +316,7 @@ export const PERMISSIONS: readonly Permission[] = [
     needed: [],
     optional: [...PUSHERS, 'rollback', 'rollout', 'verify'],
   },
+  { action: 'ecr:GetLifecyclePolicy', on: 'Repository', needed: [], optional: ['verify'] },
   {
     action: 'ecs:ListServiceDeployments',
     on: 'Service',
@@ -311,13 +372,13 @@ export const PERMISSIONS: readonly Permission[] = [
     action: 'ecs:ListTasks',
     on: 'Cluster',
     needed: ['logs'],
-    optional: [...WATCHERS, 'run', 'status'],
+    optional: [...WATCHERS, 'run', 'status', 'verify'],
   },
   {
     action: 'ecs:DescribeTasks',
     on: 'Tasks',
     needed: ['logs', 'run'],
-    optional: [...WATCHERS, 'status'],
+    optional: [...WATCHERS, 'status', 'verify'],
   },
   {
     action: 'ecs:DescribeTasks',
@@ -373,6 +434,57 @@ export const PERMISSIONS: readonly Permission[] = [
   { action: 'logs:DescribeLogGroups', on: 'Logs', needed: [], optional: CHECKERS },
   { action: 'secretsmanager:DescribeSecret', on: 'Secrets', needed: [], optional: CHECKERS },
   { action: 'ssm:DescribeParameters', on: 'Anything', needed: [], optional: CHECKERS },
+  ...PRUNE_READS.map((action) => ({ action, on: 'Region', needed: ['prune'] }) as const),
+  ...['ListRuleNamesByTarget', 'ListTargetsByRule', 'DescribeRule'].flatMap((name) => {
+    const row = { action: `events:${name}`, on: 'Rules' } as const;
+    return [
+      { ...row, needed: ['prune'] as const },
+      { ...row, needed: [], optional: SCHEDULE_READERS, only: BY_SCHEDULES },
+    ];
+  }),
+  {
+    action: 'events:PutTargets',
+    on: 'Rules',
+    needed: [],
+    optional: SCHEDULE_MOVERS,
+    only: BY_SCHEDULES,
+  },
+  {
+    action: 'scheduler:ListSchedules',
+    on: 'Anything',
+    needed: [],
+    optional: SCHEDULE_READERS,
+    only: BY_SCHEDULES,
+  },
+  { action: 'scheduler:GetSchedule', on: 'Schedules', needed: ['prune'] },
+  {
+    action: 'scheduler:GetSchedule',
+    on: 'Schedules',
+    needed: [],
+    optional: SCHEDULE_READERS,
+    only: BY_SCHEDULES,
+  },
+  {
+    action: 'scheduler:UpdateSchedule',
+    on: 'Schedules',
+    needed: [],
+    optional: SCHEDULE_MOVERS,
+    only: BY_SCHEDULES,
+  },
+  {
+    action: 'iam:PassRole',
+    on: 'ScheduleRoles',
+    needed: [],
+    optional: SCHEDULE_MOVERS,
+    only: BY_SCHEDULES,
+  },
+  { action: 'ecs:DeregisterTaskDefinition', on: 'Anything', needed: ['prune'] },
+  {
+    action: 'ecs:DeleteTaskDefinitions',
+    on: 'TaskDefinitions',
+    needed: ['prune'],
+    only: { setting: 'deleteInactive', words: '--delete' },
+  },
 ];
 
 /** The names that a policy is limited to, if the config has them. */
@@ -416,6 +528,8 @@ function isCalled({ only }: Permission, occasions: ReadonlySet<Occasion>): boole
   return only?.setting === undefined || occasions.has(only.setting);
 }
 
+const LIST = new Intl.ListFormat('en');
+
 /** The actions that a command needs only in cases that the names do not tell, a sentence for each case. */
 export function furtherActions(command: IamCommand, { occasions }: PolicyNames): readonly string[] {
   const actions = new Map<string, string[]>();
@@ -425,7 +539,7 @@ export function furtherActions(command: IamCommand, { occasions }: PolicyNames):
     const words = only?.words ?? '';
     actions.set(words, [...(actions.get(words) ?? []), action]);
   }
-  return [...actions].map(([words, list]) => `${words} also needs ${list.join(' and ')}`);
+  return [...actions].map(([words, list]) => `${words} also needs ${LIST.format(list)}`);
 }
 
 type Place = Pick<Statement, 'Resource' | 'Condition'>;
@@ -451,6 +565,7 @@ function resourcesOf(names: PolicyNames): Readonly<Record<keyof typeof RESOURCES
   const { Resource: ofCluster } = ecs((cluster) => `cluster/${cluster}`);
   return {
     Anything: { Resource: '*' },
+    Region: { Resource: '*' },
     Service: ecs((cluster, service) => `service/${cluster}/${service}`),
     ServiceDeployments: ecs((cluster, service) => `service-deployment/${cluster}/${service}/*`),
     ServiceRevisions: ecs((cluster, service) => `service-revision/${cluster}/${service}/*`),
@@ -468,6 +583,9 @@ function resourcesOf(names: PolicyNames): Readonly<Record<keyof typeof RESOURCES
     },
     Logs: { Resource: `arn:${partition}:logs:${region}:${account}:log-group:*` },
     Secrets: { Resource: `arn:${partition}:secretsmanager:*:${account}:secret:*` },
+    Rules: { Resource: `arn:${partition}:events:${region}:${account}:rule/*` },
+    Schedules: { Resource: `arn:${partition}:scheduler:${region}:${account}:schedule/*` },
+    ScheduleRoles: { Resource: `arn:${partition}:iam::${account}:role/*`, Condition: TO_SCHEDULES },
   };
 }
 

@@ -4,6 +4,8 @@ import type { Change } from './changes.ts';
 import type { Finding } from './checks.ts';
 import type { Cause } from './diagnosis.ts';
 import type { PastDeployment, ServiceHistory } from './history.ts';
+import type { PrunedFamily } from './prune.ts';
+import type { ScheduleResult } from './scheduled.ts';
 import type { Pause } from './stages.ts';
 import type {
   DeploymentStatus,
@@ -84,6 +86,8 @@ export interface ServiceResult {
   readonly changes?: readonly Change[];
   /** Names of the services that it comes after, where it comes after any. */
   readonly after?: readonly string[];
+  /** With the setting `schedules` only: the scheduled tasks of the family, and what became of them. */
+  readonly schedules?: readonly ScheduleResult[];
   /** What `render` prints. A dry run has it with `--show-values` only: it holds environment values. */
   readonly definition?: JsonObject;
   /** Members of `status` only. */
@@ -160,6 +164,13 @@ export type Output =
   | { readonly kind: 'history'; readonly services: readonly ServiceHistory[] }
   | { readonly kind: 'diagnosis'; readonly services: readonly Diagnosis[] }
   | {
+      readonly kind: 'prune';
+      readonly families: readonly PrunedFamily[];
+      readonly keep: number;
+      /** Milliseconds. */
+      readonly olderThan: number;
+    }
+  | {
       readonly kind: 'logs';
       readonly lines: readonly LogLine[];
       /** Whether each line names its container, and its time. */
@@ -213,6 +224,8 @@ export interface Result {
   readonly logs?: readonly LogLine[];
   /** What `verify` found. */
   readonly checks?: readonly Finding[];
+  /** What `prune` keeps, and what it did or would do with the rest. */
+  readonly prune?: readonly PrunedFamily[];
   /** What `init` wrote, or would write. */
   readonly init?: InitResult;
   readonly error: {

@@ -32,6 +32,7 @@ import {
   checkManagedChanges,
   checkManagedEnd,
 } from '../core/checks-express.ts';
+import { checkSchedules } from '../core/checks-schedules.ts';
 import { lastGood, primaryOf } from '../core/ecs.ts';
 import type { Deployment, RolloutRecord, Service } from '../core/ecs.ts';
 import { isManaged } from '../core/express.ts';
@@ -48,6 +49,8 @@ import {
 import type { TaskPlatform } from '../core/image.ts';
 import { targetGroupsOf } from '../core/load-balancer.ts';
 import { sameDefinition } from '../core/normal-form.ts';
+import { chosen, planSchedule } from '../core/scheduled.ts';
+import type { ScheduleResult } from '../core/scheduled.ts';
 import { chooseContainers, containersOf, placeOfArn, shortName } from '../core/task-definition.ts';
 import type { JsonObject, Revision } from '../core/task-definition.ts';
 import type { Daemon } from '../docker/engine/daemon.ts';
@@ -104,6 +107,8 @@ export interface ServicePlan {
   readonly readAt: number | undefined;
   /** Of an Express service that moves. */
   readonly express: ExpressMove | undefined;
+  /** What a success does to the scheduled tasks of the family. */
+  readonly schedules: readonly ScheduleResult[];
 }
 
 /** A finding, with the error of its failure if that is not made from the finding itself. */
@@ -270,7 +275,7 @@ interface Part<T> {
 function planService(
   check: Check,
   config: PlanSettings,
-  { target, read, readAt }: Observed,
+  { target, read, readAt, schedules }: Observed,
   image: string | undefined,
   { checked, now = new Date(0), images }: PlanInput,
 ): Part<ServicePlan> & { readonly lookups: readonly Lookup[] } {
@@ -312,6 +317,14 @@ function planService(
   if (checked) findings.push(...checkService(check, about, read.value, definition));
   if (service.isExpress && (checked || next.kind === 'revision'))
     findings.push(...checkExpress(check, about, read.value, definition, changes));
+  const ends = wayOf(read.value);
+  const goal = goalOf(read.value, ends, definition);
+  if (checked && schedules !== undefined) {
+    const subject = { ...schedules, ...target, running, definition, revision: goal };
+    findings.push(
+      ...checkSchedules(subject).map((answer) => check('schedules', about, () => answer)),
+    );
+  }
   const lookups = checked
     ? [
         ...serviceLookups(about, target, read.value, definition, findings),
@@ -327,7 +340,7 @@ function planService(
       way,
       record: next.kind === 'render' ? undefined : next.record,
       answer: next.kind === 'render' ? undefined : next.answer,
-      ...wayOf(read.value),
+      ...ends,
       definition,
       changes,
       express:
@@ -337,6 +350,9 @@ function planService(
       containers: draft.containers,
       busy: isJoined ? undefined : deploymentInProgress(service),
       readAt,
+      schedules: chosen(schedules?.tasks ?? [], target.schedules).map((task) =>
+        planSchedule(task, goal),
+      ),
     },
     findings,
     lookups: lookups.filter((lookup) => !(skipCheck as readonly string[]).includes(lookup.check)),
@@ -383,6 +399,16 @@ function wayOf({ service, running, next }: ObservedService) {
     revision: next.revision.arn,
     previous: previous === next.revision.arn ? running.arn : previous,
   };
+}
+
+/** ARN of the revision that the service is on after a success; undefined while it is not registered. */
+function goalOf(
+  { running, next }: ObservedService,
+  { revision, previous }: ReturnType<typeof wayOf>,
+  definition: JsonObject,
+): string | undefined {
+  if (next.kind === 'revision') return next.way === 'stop' ? previous : revision;
+  return sameDefinition(definition, running.definition) ? running.arn : undefined;
 }
 
 /** The checks of a service and a definition that need no further read. */

@@ -4,6 +4,7 @@ import type { Cause } from '../core/diagnosis.ts';
 import { escapeJson, printable, withoutCommands } from '../core/foreign.ts';
 import { resultValues } from '../core/result.ts';
 import type { Result, ServiceResult } from '../core/result.ts';
+import { scheduleLabel } from '../core/scheduled.ts';
 import { shortName } from '../core/task-definition.ts';
 import type { EventOf } from '../events.ts';
 import { isGithub } from './ci.ts';
@@ -17,7 +18,16 @@ import { wordEvent } from './words.ts';
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /** Commands that only show something: they leave outputs and summary to the command that deploys. */
-const SHOWING = new Set(['status', 'diagnose', 'history', 'logs', 'help', 'completion', 'sandbox']);
+const SHOWING = new Set([
+  'status',
+  'prune',
+  'diagnose',
+  'history',
+  'logs',
+  'help',
+  'completion',
+  'sandbox',
+]);
 
 /** The outputs of a step, with their meanings. */
 export const OUTPUTS = {
@@ -106,6 +116,7 @@ function summary(
     ...errorBlocks(result),
     ...serviceTable(result),
     ...taskTable(result),
+    ...scheduleTable(result),
     ...imageLine(result),
     ...timeline(result),
     ...[...services, ...(result.tasks ?? [])].flatMap(({ causes }) => causes).flatMap(causeBlocks),
@@ -159,6 +170,20 @@ function taskTable({ tasks = [] }: Result): string[] {
 }
 
 const revision = (arn: string | null) => (arn === null ? '–' : inert(shortName(arn)));
+
+/** The rules and schedules that were to follow. */
+function scheduleTable({ services }: Result): string[] {
+  const rows = services.flatMap(({ schedules = [] }) =>
+    schedules.map((item) => [
+      inert(item.name === null ? `all ${item.kind}s` : `${item.kind} ${scheduleLabel(item)}`),
+      item.outcome,
+      revision(item.from),
+      revision(item.to),
+      inert(item.reason ?? ''),
+    ]),
+  );
+  return rows.length === 0 ? [] : [table(['scheduled task', 'outcome', 'from', 'to', ''], rows)];
+}
 
 function imageLine({ image, images }: Result): string[] {
   const all = image === null ? (images ?? []) : [{ ...image, name: '' }];

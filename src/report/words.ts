@@ -5,6 +5,8 @@ import type { TargetGroupProgress } from '../core/load-balancer.ts';
 import type { Outcome, ServiceResult } from '../core/result.ts';
 import type { RolloutCounts } from '../core/rollout-events.ts';
 import { printable } from '../core/foreign.ts';
+import { scheduleLabel } from '../core/scheduled.ts';
+import type { ScheduleOutcome, ScheduleResult } from '../core/scheduled.ts';
 import { shortName } from '../core/task-definition.ts';
 import type { EcsDeployError } from '../errors.ts';
 import type { Event, EventOf, LayerProgress } from '../events.ts';
@@ -72,7 +74,19 @@ const WORDS: Words = {
         line('step', `Image ${item.name}: ${item.reference}${buildNote(item.builds)}`),
       ),
       ...services.flatMap(
-        ({ cluster, service, from, to, isExpress, changes, after, how, time, pauses }) => [
+        ({
+          cluster,
+          service,
+          from,
+          to,
+          isExpress,
+          changes,
+          after,
+          schedules,
+          how,
+          time,
+          pauses,
+        }) => [
           line(
             'step',
             `${isExpress ? 'Express service' : 'Service'} ${service} in ${cluster} runs ${from}${moveNote(from, to)}`,
@@ -83,6 +97,7 @@ const WORDS: Words = {
             (text) => line('detail', `  ${text}`),
           ),
           ...formatChanges(changes).map(({ kind, text }) => line(kind, `  ${text}`)),
+          ...schedules.map((item) => line('detail', `  ${scheduleText(item)}`)),
         ],
       ),
     ],
@@ -152,6 +167,8 @@ const WORDS: Words = {
     say('success', `${revision} is the same definition: nothing to register`),
   'register-retried': ({ family }) =>
     say('detail', `Family ${family} is being registered by someone else; retrying`),
+  pruned: ({ revisions, outcome }) =>
+    say('success', `${outcome === 'deleted' ? 'Deleted' : 'Deregistered'} ${revisions.join(', ')}`),
   'rollout-started': ({ service, deployment, from, to }) => ({
     lines: [
       line('step', from === to ? `${service}: redeploying ${to}` : `${service}: ${from} → ${to}`),
@@ -216,6 +233,12 @@ const WORDS: Words = {
   'service-event': ({ service, message }) =>
     say('detail', `${service}: ECS: ${shortenEvent(message)}`),
   cause: ({ service, cause }) => ({ lines: causeLines(service, cause) }),
+  schedule: ({ schedule, hint }) => ({
+    lines: [
+      line(SCHEDULE_LEVELS[schedule.outcome] ?? 'debug', scheduleText(schedule)),
+      ...hintLines(hint),
+    ],
+  }),
   'rolling-back': ({ service, reason }) => ({
     lines: [
       line(
@@ -370,6 +393,39 @@ function splitLine({ level, text }: Line): Line[] {
   const [first = '', ...rest] = printable(text).split('\n');
   const next = level === 'debug' ? level : 'detail';
   return [line(level, first), ...rest.map((part) => line(next, `    ${part}`))];
+}
+
+/** What changes nothing was in the plan. */
+const SCHEDULE_LEVELS: Readonly<Partial<Record<ScheduleOutcome, Level>>> = {
+  updated: 'success',
+  failed: 'warning',
+  unknown: 'warning',
+};
+
+/** What becomes of a scheduled task. */
+function scheduleText({ from, to, outcome, reason, ...item }: ScheduleResult): string {
+  const kind = item.kind === 'rule' ? 'Rule' : 'Schedule';
+  const name = `${kind} ${scheduleLabel(item)}`;
+  const [before, after] = [shortName(from ?? ''), shortName(to ?? 'the new revision')];
+  switch (outcome) {
+    case 'planned':
+      return `${name} would follow: ${before} → ${after}`;
+    case 'updated':
+      return `${name}: ${before} → ${after}`;
+    case 'unchanged':
+      return `${name} is already on ${before}`;
+    case 'follows':
+      return `${name} starts the latest revision of ${before} by itself`;
+    case 'skipped':
+      return `${name} stays on ${before}: ${reason}`;
+    case 'failed':
+      return item.name === null
+        ? `The ${item.kind}s cannot be read, and do not follow to ${after}: ${reason}`
+        : `${name} stays on ${before} and does not follow to ${after}: ${reason}`;
+    case 'unknown':
+    default:
+      return `${name} is on ${before} or on ${after}: ${reason}`;
+  }
 }
 
 function moveNote(from: string, to: string | undefined): string {

@@ -68,6 +68,7 @@ export interface Scenario {
     | 'strategy'
     | 'express'
     | 'command'
+    | 'schedules'
     | 'people'
     | 'API'
     | 'before';
@@ -76,6 +77,8 @@ export interface Scenario {
   readonly service?: Readonly<Record<string, unknown>>;
   /** Whether the first deployment of the service has failed, so that there is no rollback candidate. */
   readonly hasFailed?: boolean;
+  /** Revisions of its family besides the first one, a month apart; every third is from Terraform. */
+  readonly oldRevisions?: number;
   /** Additional members of its application container. */
   readonly container?: Readonly<Record<string, unknown>>;
   readonly trouble?: readonly Trouble[];
@@ -96,6 +99,8 @@ export interface Scenario {
   readonly weightLag?: number;
   /** Stages take no time beside their hooks and bake times. */
   readonly quickStages?: boolean;
+  /** PutTargets calls whose entries fail because the rule is being changed. */
+  readonly busyTargets?: number;
   /** Number of findings in the scan of every image, by severity. */
   readonly scanFindings?: Readonly<Record<string, number>>;
 }
@@ -813,6 +818,33 @@ const DEFINITIONS = {
       },
     ],
   },
+  'rule-busy': {
+    group: 'schedules',
+    summary:
+      'someone changes the rules at the same time: PutTargets succeeds, but its entries fail',
+    busyTargets: 2,
+  },
+  'rule-role-denied': {
+    group: 'schedules',
+    summary: 'the caller is not allowed to pass the role of the rules',
+    trouble: [
+      {
+        actions: /^events:PutTargets$/,
+        answer: accessDenied('iam:PassRole', ACCOUNT, `arn:aws:iam::${ACCOUNT}:role/ecsEventsRole`),
+      },
+    ],
+  },
+  'schedule-conflict': {
+    group: 'schedules',
+    summary: 'someone changes the schedules at the same time',
+    trouble: [
+      {
+        actions: /^scheduler:UpdateSchedule$/,
+        answer: awsFault('ConflictException', 'Schedule is being modified.', 409),
+        times: 2,
+      },
+    ],
+  },
   'run-denied': {
     group: 'command',
     summary: 'the caller is not allowed to call RunTask',
@@ -829,6 +861,27 @@ const DEFINITIONS = {
         times: 12,
       },
     ],
+  },
+  'schedule-throttled': {
+    group: 'schedules',
+    summary: 'EventBridge Scheduler limits the rate of calls',
+    trouble: [
+      {
+        actions: /^scheduler:/,
+        answer: awsFault('ThrottlingException', 'Rate exceeded', 429),
+        times: 3,
+      },
+    ],
+  },
+  'schedules-denied': {
+    group: 'schedules',
+    summary: 'the caller is not allowed to read rules and schedules',
+    trouble: [denied(/^(events|scheduler):/)],
+  },
+  'scheduler-unreachable': {
+    group: 'schedules',
+    summary: 'EventBridge Scheduler cannot be reached after the deployment',
+    trouble: [{ actions: /^scheduler:/, answer: CUT, after: 10 }],
   },
   superseded: {
     group: 'people',
@@ -950,6 +1003,11 @@ const DEFINITIONS = {
       'logs:GetLogEvents',
     ].map(denied),
   },
+  'old-revisions': {
+    group: 'before',
+    summary: 'the family has revisions of two years: ecsdeploy prune',
+    oldRevisions: 24,
+  },
   'image-vulnerable': {
     group: 'before',
     summary: 'image scans report critical findings',
@@ -1051,6 +1109,7 @@ export const SCENARIO_GROUPS: Readonly<Record<Scenario['group'], string>> = {
   strategy: 'Bake times, alarms, traffic shifts and hooks',
   express: 'Express Mode (deploy with --container Main)',
   command: 'One-off tasks (run, release)',
+  schedules: 'Rules and schedules do not follow (--schedules)',
   people: 'Other people make changes',
   API: 'The API fails',
 };

@@ -32,6 +32,7 @@ const PLAIN_KEYS = [
   'container',
   'containerImages',
   'replaceEnv',
+  'schedules',
   'setCommand',
   'setCpu',
   'setMemory',

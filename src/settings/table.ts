@@ -1,5 +1,6 @@
 import { CHECK_NAMES } from '../core/check-names.ts';
 import {
+  age,
   agents,
   anyOf,
   caches,
@@ -22,6 +23,7 @@ import {
   release,
   secretReferences,
   secrets,
+  someOrAll,
   tagPairs,
   tags,
   text,
@@ -44,6 +46,7 @@ export type CommandName =
   | 'diagnose'
   | 'logs'
   | 'history'
+  | 'prune'
   | 'verify'
   | 'init'
   | 'completion'
@@ -58,6 +61,7 @@ type Group =
   | 'Rollout'
   | 'Command'
   | 'Logs'
+  | 'Prune'
   | 'Config file'
   | 'Sandbox';
 
@@ -740,7 +744,7 @@ export const SETTINGS = {
     flags: '--poll <duration>',
     file: 'top',
     default: 3000,
-    commands: [...MOVERS, 'run', 'logs', 'status'],
+    commands: [...MOVERS, 'run', 'logs', 'status', 'prune'],
     meaning: 'polling interval (default: 3s)',
     example: '3s',
   }),
@@ -780,8 +784,8 @@ export const SETTINGS = {
     rare: true,
     flags: '--yes',
     default: false,
-    commands: MOVERS,
-    meaning: 'continue without the question that "confirm" asks',
+    commands: [...MOVERS, 'prune'],
+    meaning: 'continue without the question that "confirm" asks; with prune: do it',
   }),
   after: setting({
     reader: names,
@@ -811,6 +815,18 @@ export const SETTINGS = {
     commands: ['deploy', 'verify'],
     meaning:
       'when the service runs a newer commit of the repository: warn, refuse or deploy (default: warn)',
+  }),
+  schedules: setting({
+    reader: someOrAll,
+    group: 'Rollout',
+    rare: true,
+    flags: '--schedules',
+    file: 'service',
+    default: false,
+    commands: [...MOVERS, 'verify', 'status', 'help'],
+    meaning:
+      'EventBridge rules and schedules of the family follow a successful rollout; in the config file also a list of their names',
+    example: 'true',
   }),
   detachOnInterrupt: setting({
     reader: yes,
@@ -844,6 +860,40 @@ export const SETTINGS = {
     default: false,
     commands: ['run'],
     meaning: 'end with the exit code of the command instead of 10',
+  }),
+
+  // Old revisions
+  keep: setting({
+    reader: count,
+    group: 'Prune',
+    flags: '--keep <n>',
+    default: 10,
+    commands: ['prune'],
+    meaning: 'number of newest revisions and deployments to keep (default: 10)',
+  }),
+  olderThan: setting({
+    reader: age,
+    group: 'Prune',
+    flags: '--older-than <age>',
+    default: 30 * 86_400_000,
+    commands: ['prune'],
+    meaning: 'keep revisions that are younger (default: 30d)',
+  }),
+  all: setting({
+    reader: yes,
+    group: 'Prune',
+    flags: '--all',
+    default: false,
+    commands: ['prune'],
+    meaning: 'also revisions that another user or role has registered',
+  }),
+  deleteInactive: setting({
+    reader: yes,
+    group: 'Prune',
+    flags: '--delete',
+    default: false,
+    commands: ['prune'],
+    meaning: 'also delete INACTIVE revisions for good',
   }),
 
   // The config file

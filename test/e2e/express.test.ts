@@ -216,10 +216,13 @@ test.each(
   expect(end.stderr).toContain(`{ "Effect": "Allow", "Action": "${action}", "Resource": "*" }`);
 });
 
-const CONFIG_LINES = 'cluster: backend\nservice: hyeon9mak-service-dev\nrepository: hyeon9mak-dev\n';
+const CONFIG_LINES =
+  'cluster: backend\nservice: hyeon9mak-service-dev\nrepository: hyeon9mak-dev\n';
 
 test('a release task is refused where only the move makes the new revision', async () => {
-  const files = { '.ecsdeployrc': `${CONFIG_LINES}release: [{ command: [rails, "db:migrate"] }]\n` };
+  const files = {
+    '.ecsdeployrc': `${CONFIG_LINES}release: [{ command: [rails, "db:migrate"] }]\n`,
+  };
   const world = await makeWorld({ scenario: 'express', files });
   const end = await deploy(world);
   expect(end.status, end.stderr).toBe(3);
@@ -230,7 +233,9 @@ test('a release task is refused where only the move makes the new revision', asy
 });
 
 test('a release task runs in the registered definition of an Express service', async () => {
-  const files = { '.ecsdeployrc': `${CONFIG_LINES}release: [{ command: [rails, "db:migrate"] }]\n` };
+  const files = {
+    '.ecsdeployrc': `${CONFIG_LINES}release: [{ command: [rails, "db:migrate"] }]\n`,
+  };
   const world = await makeWorld({ scenario: 'express-provided', files });
   const end = await deploy(world);
   expect(end.status, end.stderr).toBe(0);

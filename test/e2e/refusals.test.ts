@@ -65,10 +65,10 @@ test('no config and no flags', async () => {
 test('an unknown key', async () => {
   expect(await refusal({ args: DEPLOY, files: { '.ecsdeployrc': `${CONFIG}clutser: x\n` } }))
     .toMatchInlineSnapshot(`
-    "Error: FOLDER/.ecsdeployrc:6: unknown key "clutser" (did you mean "cluster"? keys that exist: profile, region, repository, extraTags, platform, timeout, poll, maxFailures, onFailure, build, …)
-      → see .ecsdeployrc.example, which comes with ecsdeploy
-    status 2"
-  `);
+      "Error: FOLDER/.ecsdeployrc:6: unknown key "clutser" (did you mean "cluster"? keys that exist: profile, region, repository, extraTags, platform, timeout, poll, maxFailures, onFailure, confirm, …)
+        → see .ecsdeployrc.example, which comes with ecsdeploy
+      status 2"
+    `);
 });
 
 test('an unknown flag', async () => {
@@ -92,7 +92,7 @@ test('an unknown command', async () => {
 test('no command', async () => {
   expect(await refusal({ args: [] })).toMatchInlineSnapshot(`
     "Error: No command was given.
-      → commands: deploy, push, render, register, rollout, rollback, run, continue, status, diagnose, logs, history, verify, init, completion, sandbox, help
+      → commands: deploy, push, render, register, rollout, rollback, run, continue, status, diagnose, logs, history, prune, verify, init, completion, sandbox, help
       → see ecsdeploy --help
     status 2"
   `);
@@ -543,7 +543,7 @@ test('TLS to Docker without its files', async () => {
 
 test('a check that is not there', async () => {
   expect(await refusal({ args: ['push', '--skip-check', 'imge-platform'] })).toMatchInlineSnapshot(`
-    "Error: --skip-check: must be one of member-names, definition, image-platform, image-exists, image-scan, container-port, port-names, port-mappings, network-mode, launch-type, volumes, task-size, execution-role, log-groups, secrets, deployment-in-progress, deployment-percent, latest-revision, rollback-target, load-balancer, listener-rule, build-context, emulation, not "imge-platform" (did you mean "image-platform"?)
+    "Error: --skip-check: must be one of member-names, definition, image-platform, image-exists, image-scan, container-port, port-names, port-mappings, express, network-mode, launch-type, volumes, task-size, execution-role, log-groups, secrets, deployment-in-progress, deployment-percent, older-commit, latest-revision, rollback-target, load-balancer, listener-rule, schedules, lifecycle-policy, build-context, emulation, not "imge-platform" (did you mean "image-platform"?)
       → see ecsdeploy push --help
     status 2"
   `);

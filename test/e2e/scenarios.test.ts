@@ -238,6 +238,24 @@ const ENDS: Readonly<Record<DeployScenario, End>> = {
     ...IN_EXPRESS,
   },
   'express-reset': succeeds(', 5 % of the traffic', IN_EXPRESS),
+  'rule-busy': succeeds('Rule nightly (cleanup): hyeon9mak-task-dev:1 → hyeon9mak-task-dev:2', {
+    args: ['--schedules'],
+  }),
+  'rule-role-denied': succeeds('"iam:PassedToService": "events.amazonaws.com"', {
+    args: ['--schedules'],
+  }),
+  'schedule-conflict': succeeds('Schedule weekly: hyeon9mak-task-dev:1 → hyeon9mak-task-dev:2', {
+    args: ['--schedules'],
+  }),
+  'schedule-throttled': succeeds('Schedule weekly: hyeon9mak-task-dev:1 → hyeon9mak-task-dev:2', {
+    args: ['--schedules'],
+  }),
+  'schedules-denied': succeeds('The rules cannot be read, and do not follow to', {
+    args: ['--schedules'],
+  }),
+  'scheduler-unreachable': succeeds('The schedules cannot be read, and do not follow to', {
+    args: ['--schedules'],
+  }),
   superseded: {
     status: 8,
     outcome: 'superseded',
@@ -278,6 +296,7 @@ const ENDS: Readonly<Record<DeployScenario, End>> = {
     says: 'continue watching: ecsdeploy rollout hyeon9mak-task-dev:2 --watch',
   },
   'reads-denied': rollsBack(undefined, 'Continuing without service deployments'),
+  'old-revisions': succeeds('runs hyeon9mak-task-dev:26', { serving: 26 }),
   'image-vulnerable': succeeds(
     'The scan of REGISTRY/hyeon9mak-dev:first found 2 CRITICAL and 5 HIGH.',
     {

@@ -114,7 +114,7 @@ test('under GitHub Actions there are groups, annotations, outputs and a summary'
   `);
   const summary = stable(readFileSync(join(files, 'summary'), 'utf8'), world);
   expect(summary).toMatchInlineSnapshot(`
-    "### ecsdeploy deploy: rolled-back after 14s
+    "### ecsdeploy deploy: rolled-back after TIME
 
     hyeon9mak-task-dev:2 failed on hyeon9mak-service-dev, which is back on hyeon9mak-task-dev:1: container hyeon9mak-container ended with exit code 1 \\[application-exit\\]
 

@@ -7,6 +7,7 @@ import type { Cause } from '../../src/core/diagnosis.ts';
 import type { TargetGroupProgress } from '../../src/core/load-balancer.ts';
 import { serviceResult } from '../../src/core/result.ts';
 import type { Output, Result, ServiceResult, TaskResult } from '../../src/core/result.ts';
+import type { ScheduleResult } from '../../src/core/scheduled.ts';
 import { EcsDeployError } from '../../src/errors.ts';
 import type { Event, EventOf } from '../../src/events.ts';
 import { commandGuard } from '../../src/report/ci.ts';
@@ -47,6 +48,7 @@ const resultOf = (t: string, outcome: ServiceResult['outcome']): ServiceResult =
     deployment: t,
     causes: [causeOf(t)],
     changes: changesOf(t),
+    schedules: schedulesOf(t),
   });
 const taskOf = (t: string, outcome: TaskResult['outcome']): TaskResult => ({
   task: t,
@@ -57,6 +59,21 @@ const taskOf = (t: string, outcome: TaskResult['outcome']): TaskResult => ({
   causes: [],
   seconds: 1,
 });
+const schedulesOf = (t: string): ScheduleResult[] =>
+  (['planned', 'updated', 'unchanged', 'follows', 'skipped', 'failed', 'unknown'] as const).map(
+    (outcome) => ({
+      kind: 'rule',
+      name: t,
+      group: t,
+      target: t,
+      enabled: true,
+      expression: t,
+      from: t,
+      to: t,
+      outcome,
+      reason: t,
+    }),
+  );
 const targetGroupOf = (t: string): TargetGroupProgress => ({
   targetGroup: t,
   targets: 2,
@@ -92,6 +109,7 @@ const SAMPLES: {
           isExpress: true,
           changes: changesOf(t),
           after: [t],
+          schedules: schedulesOf(t),
         },
       ],
     },
@@ -226,6 +244,14 @@ const SAMPLES: {
   cause: (t) => [
     { service: t, cause: causeOf(t) },
     { service: t, cause: { ...causeOf(t), tasks: 0 } },
+  ],
+  schedule: (t) =>
+    schedulesOf(t).flatMap((schedule) =>
+      [t, null].map((name) => ({ service: t, schedule: { ...schedule, name }, hint: t })),
+    ),
+  pruned: (t) => [
+    { revisions: [t], outcome: 'deregistered' },
+    { revisions: [t], outcome: 'deleted' },
   ],
   'rolling-back': (t) => [{ service: t, reason: t }],
   'service-ended': (t) =>
@@ -400,6 +426,7 @@ const OUTPUTS: {
           },
         ],
         events: [{ createdAt: null, message: t }],
+        schedules: schedulesOf(t),
       },
     ],
   }),
@@ -423,6 +450,22 @@ const OUTPUTS: {
       targetGroups: [targetGroupOf(t)],
       events: [t],
     })),
+  }),
+  prune: (t) => ({
+    keep: 1,
+    olderThan: 1000,
+    families: [
+      {
+        family: t,
+        revisions: (['registered-by-other', 'service'] as const).map((code) => ({
+          taskDefinition: t,
+          status: t,
+          registeredAt: null,
+          outcome: 'kept',
+          reasons: [{ code, by: t }],
+        })),
+      },
+    ],
   }),
   history: (t) => ({
     services: [
@@ -522,6 +565,7 @@ test('the files of a job have nothing of others raw, and each output is one line
       .replaceAll(/^(`{3,}).*\n[^]*?\n\1$/gm, '')
       .replace(/^Image `[^`\n]*`/m, '');
     expect(outside).not.toMatch(/(?<!\\)[<[`]/);
-    expect(outside.match(/^\|.*$/gm)).toHaveLength(7);
+    // Two services, each with seven schedules, a task, and the heads of the tables.
+    expect(outside.match(/^\|.*$/gm)).toHaveLength(23);
   }
 });

@@ -65,13 +65,13 @@ export const ECS_OPERATIONS: Readonly<Record<string, EcsOperation>> = {
 
   RegisterTaskDefinition: (simulation, input) => {
     const definition = registerTaskDefinition(simulation, input);
-    const taskDefinition = describeTaskDefinition(simulation, definition);
+    const taskDefinition = describeTaskDefinition(definition);
     return { taskDefinition, tags: definition.tags };
   },
 
   DescribeTaskDefinition: (simulation, input) => {
     const definition = knownDefinition(simulation, input);
-    const taskDefinition = describeTaskDefinition(simulation, definition);
+    const taskDefinition = describeTaskDefinition(definition);
     return { taskDefinition, tags: includesTags(input) ? definition.tags : undefined };
   },
 
@@ -82,7 +82,32 @@ export const ECS_OPERATIONS: Readonly<Record<string, EcsOperation>> = {
     const definition = knownDefinition(simulation, input);
     definition.status = 'INACTIVE';
     definition.deregisteredAt ??= simulation.now();
-    return { taskDefinition: describeTaskDefinition(simulation, definition) };
+    return { taskDefinition: describeTaskDefinition(definition) };
+  },
+
+  DeleteTaskDefinitions: (simulation, input) => {
+    const identifiers: readonly string[] = input['taskDefinitions'] ?? [];
+    if (identifiers.length > 10) throw invalid('A maximum of 10 task definitions can be deleted.');
+    const lookup = (identifier: string) => findTaskDefinition(simulation, identifier);
+    const isGone = (identifier: string) => lookup(identifier)?.status !== 'ACTIVE';
+    const deleted = found(identifiers.filter(isGone), lookup);
+    for (const definition of deleted) {
+      definition.status = 'DELETE_IN_PROGRESS';
+      definition.deleteRequestedAt ??= simulation.now();
+    }
+    return {
+      taskDefinitions: deleted.map(describeTaskDefinition),
+      failures: [
+        ...(missing(simulation, identifiers, lookup, 'task-definition') as object[]),
+        ...identifiers
+          .filter((identifier) => !isGone(identifier))
+          .map((arn) => ({
+            arn,
+            reason:
+              'The specified task definition is still in ACTIVE status. Please deregister the target and try again.',
+          })),
+      ],
+    };
   },
 
   ListTaskDefinitions: (simulation, input) => {
