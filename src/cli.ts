@@ -69,6 +69,15 @@ const COMMANDS: { readonly [C in CommandName]: CommandRow<C> } = {
     examples: ['ecsdeploy rollback', 'ecsdeploy rollback --dry-run', 'ecsdeploy rollback --to 41'],
     load: async () => (await import('./commands/rollback.ts')).rollback,
   },
+  run: {
+    summary: 'run a command once, in a task like those of the service, and print its log',
+    argument: ['[command...]', 'command and its arguments, after --'],
+    examples: [
+      'ecsdeploy run -- rails db:migrate',
+      'ecsdeploy run --container app --memory 2048 -- sh -c "bin/import && bin/report"',
+    ],
+    load: async () => (await import('./commands/run.ts')).run,
+  },
   continue: {
     summary: 'let a deployment continue that waits at a pause hook, or refuse it',
     examples: ['ecsdeploy continue', 'ecsdeploy continue --rollback'],
@@ -93,6 +102,11 @@ const COMMANDS: { readonly [C in CommandName]: CommandRow<C> } = {
     summary: 'list the past deployments, what serves now, and where a rollback would go',
     examples: ['ecsdeploy history', 'ecsdeploy history --json'],
     load: async () => (await import('./commands/history.ts')).history,
+  },
+  prune: {
+    summary: 'show old revisions that nothing needs, and deregister them with --yes',
+    examples: ['ecsdeploy prune', 'ecsdeploy prune --keep 20 --older-than 90d --yes'],
+    load: async () => (await import('./commands/prune.ts')).prune,
   },
   verify: {
     summary: 'run all checks of a deploy without changing anything',
@@ -198,6 +212,7 @@ export async function parseCommandLine(
     addOptions(command, (commands) => commands?.includes(name) === true, false);
     command.action(async () => {
       const [argument, ...rest] = command.args;
+      const takesWords = name === 'sandbox' || name === 'run';
       if (name === 'sandbox') checkSandboxed(argument, argv);
       if (name === 'help' && argument !== 'iam') return writeHelp(program, argument, output);
       const flags = readFlags(command);
@@ -205,8 +220,8 @@ export async function parseCommandLine(
       invocation = {
         command: name,
         flags,
-        argument: name === 'sandbox' ? undefined : argument,
-        rest: name === 'sandbox' ? command.args : rest,
+        argument: takesWords ? undefined : argument,
+        rest: takesWords ? command.args : rest,
       };
     });
   }
@@ -372,6 +387,13 @@ function usageError(cause: CommanderError, argv: readonly string[]): EcsDeployEr
   const owners = SETTING_KEYS.filter((key) => longFlag(key) === option).flatMap(
     (key) => settingOf(key).commands ?? [],
   );
+  if (command === 'run' && said.startsWith('unknown option') && !argv.includes('--')) {
+    const words = argv.slice(argv.indexOf('run') + 1).join(' ');
+    return usage(
+      said,
+      `if it belongs to the command, write -- before that: ecsdeploy run -- ${words}`,
+    );
+  }
   const inner = argv.slice(argv.indexOf('sandbox') + 1).find((word) => names.includes(word));
   if (command === 'sandbox' && option !== undefined) checkSandboxed(inner, argv);
   return usage(

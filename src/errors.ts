@@ -72,6 +72,7 @@ export const ERROR_STATUS = {
   'build-failed': EXIT_STATUS.docker,
   'push-failed': EXIT_STATUS.docker,
   'digest-mismatch': EXIT_STATUS.docker,
+  'rollout-check-failed': EXIT_STATUS.failed,
   'sight-lost': EXIT_STATUS.sightLost,
   'command-failed': EXIT_STATUS.commandFailed,
   interrupted: EXIT_STATUS.interrupted,

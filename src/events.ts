@@ -1,8 +1,9 @@
 import type { Change } from './core/changes.ts';
 import type { Finding } from './core/checks.ts';
 import type { TimedCall } from './core/critical-path.ts';
-import type { Remark, ServiceResult } from './core/result.ts';
+import type { Remark, ServiceResult, TaskResult } from './core/result.ts';
 import type { RolloutEvent, WatchedService } from './core/rollout-events.ts';
+import type { ScheduleResult } from './core/scheduled.ts';
 import type { RolloutTime, TrafficPhase } from './core/stages.ts';
 
 /** Bytes of one layer on its way to the registry. */
@@ -32,6 +33,8 @@ export interface ServicePlan {
   readonly time?: RolloutTime | undefined;
   /** Lifecycle stages at which it pauses for approval. */
   readonly pauses?: readonly string[];
+  /** Scheduled tasks of the family; empty without the setting. */
+  readonly schedules: readonly ScheduleResult[];
 }
 
 /** How a rollback goes back to a revision. */
@@ -142,6 +145,12 @@ type Fact =
     }
   | { readonly kind: 'registered'; readonly revision: string; readonly seconds: number }
   | { readonly kind: 'register-skipped'; readonly revision: string }
+  | {
+      readonly kind: 'pruned';
+      /** `family:revision` */
+      readonly revisions: readonly string[];
+      readonly outcome: 'deregistered' | 'deleted';
+    }
   | { readonly kind: 'register-retried'; readonly family: string }
   | {
       readonly kind: 'rollout-started';
@@ -159,6 +168,53 @@ type Fact =
     }
   | { readonly kind: 'rollout-continued'; readonly service: string; readonly hook: string }
   | RolloutEvent
+  | {
+      readonly kind: 'release-planned';
+      /** In the order in which they will run. */
+      readonly tasks: readonly {
+        readonly command: string;
+        readonly container: string;
+        readonly service: string;
+      }[];
+    }
+  | { readonly kind: 'release-skipped'; readonly command: string; readonly service: string }
+  | {
+      readonly kind: 'task-started';
+      /** ARN */
+      readonly task: string;
+      readonly command: string;
+      readonly container: string;
+      /** `family:revision` */
+      readonly revision: string;
+      /** Its page in the AWS console; null where none is known. */
+      readonly console: string | null;
+    }
+  | { readonly kind: 'task-retried'; readonly reason: string }
+  | {
+      readonly kind: 'task-progress';
+      readonly task: string;
+      /** As ECS calls it, e.g. `PROVISIONING`. */
+      readonly status: string;
+    }
+  | { readonly kind: 'task-output'; readonly line: string }
+  /** Log lines of the command go to stdout from now on. */
+  | { readonly kind: 'log-printed'; readonly container: string }
+  | {
+      readonly kind: 'task-interrupted';
+      readonly task: string;
+      /** The command line that stops it. */
+      readonly stop: string;
+      /** Whether it is being stopped; otherwise the command continues. */
+      readonly isStopped: boolean;
+      readonly console: string | null;
+    }
+  | {
+      readonly kind: 'task-ended';
+      readonly command: string;
+      readonly result: TaskResult;
+      /** Whether its log lines are on stdout. */
+      readonly logPrinted: boolean;
+    }
   | { readonly kind: 'polls-failing'; readonly message: string }
   | { readonly kind: 'polls-recovered' }
   | {
@@ -167,6 +223,21 @@ type Fact =
       /** API calls of all polls together, and of the poll that made most. */
       readonly calls: number;
       readonly mostCalls: number;
+    }
+  | {
+      readonly kind: 'hook-started';
+      /** The key of the config file. */
+      readonly hook: 'check' | 'notify';
+      readonly command: string;
+    }
+  | { readonly kind: 'hook-output'; readonly hook: 'check' | 'notify'; readonly line: string }
+  | {
+      readonly kind: 'hook-ended';
+      readonly hook: 'check' | 'notify';
+      readonly command: string;
+      /** Exit status; null after a signal. */
+      readonly status: number | null;
+      readonly seconds: number;
     }
   | { readonly kind: 'log-empty' }
   | { readonly kind: 'config-drafted'; readonly path: string; readonly content: string }

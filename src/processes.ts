@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { env as ownVariables, kill, platform } from 'node:process';
+import { kill, platform } from 'node:process';
 
 /** Whether this process runs on Windows. */
 export const isWindows = platform === 'win32';
@@ -19,8 +19,8 @@ export interface ProcessRequest {
   /** When absent, `command` is a line for the shell. */
   readonly args?: readonly string[];
   readonly directory: string;
-  /** Environment variables beside those of this process. */
-  readonly env?: Readonly<Record<string, string>>;
+  /** Variables of the process; those of this one when absent. */
+  readonly environment?: Readonly<Record<string, string | undefined>>;
   /** Written to its stdin; nothing when absent. */
   readonly input?: string;
   readonly signal?: AbortSignal;
@@ -34,10 +34,10 @@ const GRACE = 3000;
 
 /** Runs a process without a terminal until it ends; rejects if it cannot start or is aborted. */
 export function runProcess(request: ProcessRequest): Promise<ProcessEnd> {
-  const { command, args, directory, env, input, signal, onLine } = request;
+  const { command, args, directory, environment, input, signal, onLine } = request;
   const child = spawn(command, args ?? [], {
     cwd: directory,
-    ...(env && { env: { ...ownVariables, ...env } }),
+    ...(environment && { env: environment }),
     shell: args === undefined,
     stdio: 'pipe',
     // The shell and its children form a process group, so that a signal reaches all of them.

@@ -14,11 +14,12 @@ import type { Output, Result, ServiceResult } from './core/result.ts';
 import { EcsDeployError, EXIT_STATUS } from './errors.ts';
 import type { Emit, Event, EventOf } from './events.ts';
 import { commandGuard } from './report/ci.ts';
-import { consoleLink, functionLogLink, hasConsole } from './report/console-link.ts';
+import { consoleLink, functionLogLink, hasConsole, taskLink } from './report/console-link.ts';
 import type { Display } from './report/display.ts';
 import { writeJobFiles } from './report/job-files.ts';
 import type { Page } from './report/page.ts';
 import { isColoured, openReporter } from './report/reporter.ts';
+import { settingOf } from './settings/lookup.ts';
 
 /** Everything of the process that a run uses. */
 export interface Io {
@@ -74,8 +75,11 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
   });
   const withLinks = (event: Event): Event => {
     if (event.kind === 'service-ended') return { ...event, result: withConsole(event.result) };
-    const isLinked = event.kind === 'rollout-hook' && hasConsole(environment);
-    return isLinked ? { ...event, link: functionLogLink(event.target) } : event;
+    if (event.kind === 'rollout-hook' && hasConsole(environment)) {
+      return { ...event, link: functionLogLink(event.target) };
+    }
+    if (event.kind !== 'task-started' && event.kind !== 'task-interrupted') return event;
+    return { ...event, console: (hasConsole(environment) && taskLink(event.task)) || null };
   };
   let display: Display | undefined;
   const ends: EventOf<'service-ended'>[] = [];
@@ -115,13 +119,24 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
     display.show(output);
     return isRead;
   };
+  let notify: ((document: Result) => Promise<void>) | undefined;
   const finish = async (result: CommandResult, error: Result['error']): Promise<number> => {
     const path = criticalPath(calls);
     if (path !== undefined) emit({ kind: 'critical-path', ...path });
-    reporter.end();
-    display?.end();
-    const { output, status, outcome, image, images, services, tasks, logs, checks, init, seconds } =
-      result;
+    const {
+      output,
+      status,
+      outcome,
+      image,
+      images,
+      services,
+      tasks,
+      logs,
+      checks,
+      prune,
+      init,
+      seconds,
+    } = result;
     const document: Result = redact({
       outcome,
       command,
@@ -131,10 +146,14 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
       ...(tasks && { tasks }),
       ...(logs && { logs }),
       ...(checks && { checks }),
+      ...(prune && { prune }),
       ...(init && { init }),
       error,
       seconds: { ...seconds, total: Math.round(performance.now() - start) / 1000 },
     });
+    if (outcome !== 'planned') await notify?.(document);
+    reporter.end();
+    display?.end();
     if (json) stdout.write(`${escapeJson(JSON.stringify(document, undefined, 2))}\n`);
     else if (output !== undefined) await print(output);
     try {
@@ -165,8 +184,13 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
       environment,
       onResume: io.onResume,
     });
+    if (config.notify !== undefined && settingOf('notify').commands?.includes(invocation.command)) {
+      const { notifier } = await import('./commands/notify.ts');
+      notify = notifier(context, config.notify);
+    }
     const action = await loadCommand(invocation.command);
-    return await finish(await action(context), null);
+    const result = await action(context);
+    return await finish(result, result.error ?? null);
   } catch (thrown) {
     const error = withPolicy(toEcsDeployError(thrown, io, verbose), command);
     const { code, message, hint, status } = error;

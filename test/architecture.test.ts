@@ -16,6 +16,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'aws',
     'docker',
     'settings',
+    'processes',
     'events',
     'core',
     'errors',

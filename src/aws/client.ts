@@ -4,6 +4,8 @@ import type { CloudWatchLogsClient } from '@aws-sdk/client-cloudwatch-logs';
 import type { ECRClient } from '@aws-sdk/client-ecr';
 import type { ECSClient } from '@aws-sdk/client-ecs';
 import type { ElasticLoadBalancingV2Client } from '@aws-sdk/client-elastic-load-balancing-v2';
+import type { EventBridgeClient } from '@aws-sdk/client-eventbridge';
+import type { SchedulerClient } from '@aws-sdk/client-scheduler';
 import type { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import type { SSMClient } from '@aws-sdk/client-ssm';
 import type { STSClient } from '@aws-sdk/client-sts';
@@ -231,6 +233,22 @@ export function ssmClient(aws: Aws, region?: string): Promise<SSMClient> {
   return open(aws, 'ssm', { region }, async (config) => {
     const { SSMClient } = await import('./sdk/ssm.ts');
     return new SSMClient(config);
+  });
+}
+
+/** An EventBridge client of the run's region. */
+export function eventsClient(aws: Aws): Promise<EventBridgeClient> {
+  return open(aws, 'events', {}, async (config) => {
+    const { EventBridgeClient } = await import('./sdk/events.ts');
+    return new EventBridgeClient(config);
+  });
+}
+
+/** A client of EventBridge Scheduler in the run's region. */
+export function schedulerClient(aws: Aws): Promise<SchedulerClient> {
+  return open(aws, 'scheduler', {}, async (config) => {
+    const { SchedulerClient } = await import('./sdk/scheduler.ts');
+    return new SchedulerClient(config);
   });
 }
 

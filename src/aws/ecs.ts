@@ -23,7 +23,7 @@ export async function openEcs(aws: Aws): Promise<Ecs> {
 export const sdk = () => import('@aws-sdk/client-ecs');
 
 /** What makes a call end with the run. */
-export function abort({ aws }: Ecs): { abortSignal: AbortSignal } {
+export function abort({ aws }: Pick<Ecs, 'aws'>): { abortSignal: AbortSignal } {
   return { abortSignal: aws.options.signal };
 }
 

@@ -223,7 +223,11 @@ export function brokenAnswer(action: string): EcsDeployError {
 }
 
 /** The error for a denial of IAM, also for one that came through the registry. */
-export function permissionDenied(denial: Denial, cause: unknown, who = 'This identity') {
+export function permissionDenied(
+  denial: Denial,
+  cause: unknown,
+  { who = 'This identity', call }: { readonly who?: string; readonly call?: string } = {},
+) {
   const { user = who, action, resource, policy, explicit } = denial;
   const why = explicit
     ? `: the ${policy ?? 'policy'} denies it explicitly`
@@ -233,7 +237,7 @@ export function permissionDenied(denial: Denial, cause: unknown, who = 'This ide
   return new EcsDeployError({
     code: 'permission-denied',
     message: `${user} is not authorized to call ${action}${resource === '*' ? '' : ` on ${resource}`}${why}.`,
-    hint: wayOutOf(denial),
+    hint: wayOutOf(denial, call),
     cause,
   });
 }
@@ -250,7 +254,7 @@ function denied(message: string, action: string, call: Call, cause: Error): EcsD
     });
   }
   const denial = parseDenial(message) ?? { ...unknown, action, resource: '*' };
-  const error = permissionDenied(denial, cause, who);
+  const error = permissionDenied(denial, cause, { who, call: action });
   if (!denial.action.startsWith('sts:AssumeRole')) return error;
   // Without the role there are no credentials, and no call can be made at all.
   return new EcsDeployError({

@@ -5,7 +5,8 @@ import { shortName } from '../core/task-definition.ts';
 import type { JsonObject } from '../core/task-definition.ts';
 import { abort, sdk, whole } from './ecs.ts';
 import type { Ecs } from './ecs.ts';
-import { captureBody, describeRevision, replaceBody } from './revisions.ts';
+import { captureBody, replaceBody } from './raw.ts';
+import { describeRevision } from './revisions.ts';
 import { movedTo, moveService } from './services.ts';
 import type { MoveAnswer } from './services.ts';
 

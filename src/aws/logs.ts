@@ -91,6 +91,23 @@ export async function readLog(
   }
 }
 
+/** All events that follow a token, or all of the stream, and the token of those that come later. */
+export async function readLogFrom(
+  aws: Aws,
+  stream: LogStream,
+  token: string | undefined,
+  startTime?: number,
+): Promise<Pick<LogPage, 'events' | 'next'>> {
+  const events: LogEvent[] = [];
+  for (let next = token; ;) {
+    const page = await readLog(aws, stream, { startFromHead: true, nextToken: next, startTime });
+    events.push(...page.events);
+    // At the end of the stream, the token stays the same.
+    if (page.next === next || page.events.length === 0) return { events, next: page.next };
+    next = page.next;
+  }
+}
+
 /** Whether a log group exists. */
 export function hasLogGroup(aws: Aws, group: string, region: string | undefined): Promise<boolean> {
   return share(aws, `log group ${group} ${region}`, () => findLogGroup(aws, group, region));

@@ -1,4 +1,3 @@
-import { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { suggest } from '../core/nearest.ts';
 import { familyOf, shortName, toRegistrable } from '../core/task-definition.ts';
@@ -7,6 +6,7 @@ import { EcsDeployError } from '../errors.ts';
 import { abort, checkAccount, checkRegion, namesOf, sdk, where, whole } from './ecs.ts';
 import type { Ecs } from './ecs.ts';
 import { awsErrorText, isThrottling } from './errors.ts';
+import { captureBody, replaceBody } from './raw.ts';
 import { share } from './share.ts';
 
 /**
@@ -101,41 +101,4 @@ export async function registerDefinition(
       });
     }
   }
-}
-
-interface Wire {
-  body?: unknown;
-}
-type AnyCommand = { middlewareStack: { add: (middleware: never, options: never) => void } };
-type Handler = (args: { request: Wire }) => Promise<{ response: Wire }>;
-
-function addMiddleware(
-  command: AnyCommand,
-  step: string,
-  priority: string,
-  wrap: (next: Handler) => Handler,
-): void {
-  command.middlewareStack.add(wrap as never, { step, priority } as never);
-}
-
-/** Keeps the text of the command's answer, for members that the SDK's schema lacks. */
-export function captureBody(command: AnyCommand): () => string {
-  let text = '';
-  addMiddleware(command, 'deserialize', 'low', (next) => async (args) => {
-    const result = await next(args);
-    const parts: Buffer[] = [];
-    for await (const part of result.response.body as AsyncIterable<Buffer>) parts.push(part);
-    text = Buffer.concat(parts).toString('utf8');
-    result.response.body = Readable.from([Buffer.from(text)]);
-    return result;
-  });
-  return () => text;
-}
-
-/** Sends this text instead of what the SDK's schema made of the input. */
-export function replaceBody(command: AnyCommand, body: string): void {
-  addMiddleware(command, 'build', 'high', (next) => (args) => {
-    args.request.body = body;
-    return next(args);
-  });
 }

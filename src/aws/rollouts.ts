@@ -30,7 +30,11 @@ export async function findRecord(
 }
 
 /** The latest service deployments, or `all` that ECS keeps. */
-async function listRecords(ecs: Ecs, { cluster, name }: Service, all = false) {
+async function listRecords(
+  ecs: Ecs,
+  { cluster, name }: Pick<Service, 'cluster' | 'name'>,
+  all = false,
+) {
   const { ListServiceDeploymentsCommand } = await sdk();
   const maxResults = all ? RECORDS_PER_PAGE : RECORDS_PER_CALL;
   const records: ServiceDeploymentBrief[] = [];
@@ -253,7 +257,7 @@ async function hasEnded(ecs: Ecs, record: string, hook: string): Promise<boolean
 /** The latest 20 service deployments, or `all` that ECS keeps (90 days), the newest first. */
 export async function pastRollouts(
   ecs: Ecs,
-  service: Service,
+  service: Pick<Service, 'cluster' | 'name'>,
   { all = false } = {},
 ): Promise<readonly PastRollout[]> {
   const listed = await listRecords(ecs, service, all);

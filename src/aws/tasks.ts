@@ -50,7 +50,8 @@ export async function allTasksOf(
   );
 }
 
-function toTask(task: EcsTask): Task {
+/** A task of an answer. */
+export function toTask(task: EcsTask): Task {
   const arn = whole(task.taskArn, 'ecs:DescribeTasks', 'taskArn');
   return {
     arn,
@@ -58,14 +59,16 @@ function toTask(task: EcsTask): Task {
     startedBy: task.startedBy,
     taskDefinition: whole(task.taskDefinitionArn, 'ecs:DescribeTasks', 'taskDefinitionArn'),
     lastStatus: task.lastStatus ?? 'UNKNOWN',
+    desiredStatus: task.desiredStatus ?? 'UNKNOWN',
     health: task.healthStatus ?? 'UNKNOWN',
     since: task.stoppedAt ?? task.stoppingAt ?? task.startedAt ?? task.createdAt ?? new Date(0),
     stopCode: task.stopCode,
     stoppedReason: task.stoppedReason,
     address: addressOf(task),
     containers: (task.containers ?? []).map(
-      ({ name, exitCode, reason, runtimeId, imageDigest }) => ({
+      ({ name, lastStatus, exitCode, reason, runtimeId, imageDigest }) => ({
         name: whole(name, 'ecs:DescribeTasks', 'name of a container'),
+        lastStatus: lastStatus ?? 'UNKNOWN',
         exitCode,
         reason,
         runtimeId,

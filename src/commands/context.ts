@@ -38,6 +38,8 @@ export interface Context<C extends CommandName = CommandName> {
 /** How a command ended, for the exit status, `--json` and stdout. */
 export type CommandResult = Omit<Result, 'command' | 'seconds' | 'error'> & {
   readonly seconds: Omit<Result['seconds'], 'total'>;
+  /** Told already, and named by the result. */
+  readonly error?: Result['error'];
   /** Written to stdout without `--json`; nothing when undefined. */
   readonly output?: Output | undefined;
   /** Exit status, if it differs from that of the outcome. */

@@ -20,10 +20,7 @@ export async function continueDeployments(context: Context<'continue'>): Promise
   const services = await observeServices(tools, config, (_, service) =>
     observeContinue(tools, config, service),
   );
-  const planned = plan(
-    { ...config, skipCheck: [] },
-    { services, images: [], checked: false },
-  );
+  const planned = plan({ ...config, skipCheck: [] }, { services, images: [], checked: false });
   enforce(tools, planned.findings);
   if (planned.services.every(({ answer }) => answer === undefined)) {
     refuse(notPaused(planned.services, config.hook));

@@ -1,6 +1,6 @@
 import { serverTime } from '../aws/client.ts';
 import { diffDefinitions } from '../core/changes.ts';
-import { imagesOf, serviceResult } from '../core/result.ts';
+import { imagesOf, outcomeOfTask, serviceResult } from '../core/result.ts';
 import type { ImageResult, NamedImageResult } from '../core/result.ts';
 import { isManaged } from '../core/express.ts';
 import { likelyPlatform, pinnedName } from '../core/image.ts';
@@ -8,6 +8,7 @@ import { sameDefinition } from '../core/normal-form.ts';
 import { runningByRevision, servingRevision } from '../core/status.ts';
 import { shortName, withImage } from '../core/task-definition.ts';
 import { allOrRefuse } from '../errors.ts';
+import type { EcsDeployError } from '../errors.ts';
 import { secondsSince } from '../events.ts';
 import { enforce } from '../plan/enforce.ts';
 import { observeBuild, observeGiven, shareReads } from '../plan/image.ts';
@@ -17,12 +18,19 @@ import { observeServices, observeSource } from '../plan/observe.ts';
 import type { Observed } from '../plan/observe.ts';
 import { plan, runningImages, taskPlatforms, usersOf } from '../plan/plan.ts';
 import type { ImagePlan, NamedImage, Plan, PlanInput, ServicePlan } from '../plan/plan.ts';
+import { planReleases, tellReleases } from '../plan/release.ts';
 import { registerDrafts } from '../rollout/register.ts';
 import type { Draft } from '../rollout/register.ts';
+import { followSchedules } from '../rollout/follow-schedules.ts';
 import { rollOut } from '../rollout/move.ts';
+import type { Move } from '../rollout/move.ts';
+import type { OneOffEnd } from '../rollout/one-off.ts';
+import { runReleases } from '../rollout/release.ts';
 import { requireSettings } from '../settings/config.ts';
 import type { ConfigOf } from '../settings/config.ts';
+import { askStop } from './ask-stop.ts';
 import { prepareOnceIdle } from './busy.ts';
+import { checkRollout } from './check.ts';
 import { confirmMoves, requireTerminal } from './confirm.ts';
 import { connectTools } from './connect.ts';
 import type { Tools } from './connect.ts';
@@ -44,15 +52,17 @@ async function deployImage(context: Context<'deploy'>): Promise<CommandResult> {
   checkOrder(context, config);
   requireTerminal(context, config);
   const prepared = await prepareOnceIdle(tools, config, () => prepare(tools, config));
-  const { observed, planned, checks } = prepared;
+  const { observed, planned, releases, checks } = prepared;
   if (planned.images.length === 0) throw new Error('there is no image');
   if (config.dryRun) {
     const rest = await Promise.all([checks['before-move'], checks.late]);
     enforce(tools, rest.flat());
     tellPlan(tools, planned);
+    tellReleases(tools, releases);
     return dryRun(config, planned);
   }
   tellPlan(tools, planned);
+  tellReleases(tools, releases);
   await confirmMoves(context, config, 'Deploy');
   // These can only warn, so nothing waits for them.
   const warned = checks.late.then((findings) => enforce(tools, findings)).catch(() => undefined);
@@ -92,6 +102,25 @@ async function deployImage(context: Context<'deploy'>): Promise<CommandResult> {
           },
         ];
   });
+  const releaseStart = performance.now();
+  const { ends, failed } = await runReleases(
+    { ...tools, onLines: () => undefined, isPrinted: false, askStop: askStop(context) },
+    config,
+    releases.plans,
+    moves,
+  );
+  const tasks = ends.length === 0 ? {} : { tasks: ends.map((end) => end.result) };
+  const release = ends.length === 0 ? {} : { release: secondsSince(releaseStart) };
+  if (failed?.error !== undefined) {
+    await warned;
+    return {
+      ...notReleased(tools, failed, failed.error, made),
+      ...tasks,
+      ...imagesOf(images),
+      services: moves.map(untouched),
+      seconds: { ...seconds, register, ...release },
+    };
+  }
   const rolloutStart = performance.now();
   const services = await rollOut(tools, config, moves);
   const results = services.map((service, index) => ({
@@ -100,11 +129,50 @@ async function deployImage(context: Context<'deploy'>): Promise<CommandResult> {
   }));
   await warned;
   const result = rolloutResult(config, results, rolloutStart);
-  return {
+  const checked = await checkRollout(context, tools, 'deploy', {
     ...result,
+    ...tasks,
     ...imagesOf(images),
-    seconds: { ...seconds, register, ...result.seconds },
+    seconds: { ...seconds, register, ...release, ...result.seconds },
+  });
+  // They follow what has proven itself.
+  return { ...checked, services: await followSchedules(tools, config, moves, checked.services) };
+}
+
+/** How a deploy ends whose release task failed: no service was changed. */
+function notReleased(
+  { emit }: Tools,
+  { result }: OneOffEnd,
+  { code, message, hint, status }: EcsDeployError,
+  made: readonly string[],
+): Pick<CommandResult, 'outcome' | 'status' | 'error'> {
+  const left = made.length === 0 ? '' : ` ${made.join(', ')} was registered.`;
+  emit({
+    kind: 'warning',
+    message: `No service was changed.${left}`,
+    hint: 'once the cause is fixed, run ecsdeploy deploy again: it runs the release tasks again',
+  });
+  return {
+    outcome: outcomeOfTask(result, code),
+    status,
+    error: { code, message: `${message} No service was changed.${left}`, hint: hint ?? null },
   };
+}
+
+/** The result of a service that did not move, because a release task failed. */
+function untouched({ service, target, running, registered, changes }: ServicePlan & Move) {
+  return serviceResult({
+    cluster: shortName(target.cluster),
+    service: target.service,
+    outcome: 'skipped',
+    previousTaskDefinition: running.arn,
+    serving: servingRevision(service, undefined),
+    runningByRevision: runningByRevision(service),
+    registered,
+    desired: service.desired,
+    running: service.running,
+    changes,
+  });
 }
 
 /** Builds and pushes the images; what runs now can give layers to them. */
@@ -129,8 +197,13 @@ async function prepare(tools: Tools, config: ConfigOf<'deploy'>) {
   const observed = await observeDeploy(tools, config);
   const planned = plan(config, { ...observed, checked: true, now: serverTime(tools.aws) });
   const checks = startLookups(tools, planned);
-  enforce(tools, [...planned.findings, ...(await checks['before-write'])]);
-  return { observed, planned, checks };
+  const releases = await planReleases(
+    tools,
+    config.noRelease ? { ...config, release: [] } : config,
+    planned.services,
+  );
+  enforce(tools, [...planned.findings, ...releases.findings, ...(await checks['before-write'])]);
+  return { observed, planned, releases, checks };
 }
 
 /** The definition with the image that was pushed, whose digest was not known to the plan. */
@@ -239,7 +312,7 @@ function tellPlan({ emit }: Tools, planned: Plan): void {
         builds: image.kind === 'build',
       })),
     }),
-    services: planned.services.map(({ target, service, running, changes }) => ({
+    services: planned.services.map(({ target, service, running, changes, schedules }) => ({
       cluster: shortName(target.cluster),
       service: target.service,
       from: shortName(running.arn),
@@ -248,6 +321,7 @@ function tellPlan({ emit }: Tools, planned: Plan): void {
       changes,
       after: namesBefore(planned, target),
       ...waitsOf(service),
+      schedules,
     })),
   });
 }
@@ -256,7 +330,8 @@ function dryRun({ showValues }: ConfigOf<'deploy'>, planned: Plan): CommandResul
   return {
     outcome: 'planned',
     ...imagesOf(planned.images.map(plannedImage)),
-    services: planned.services.map(({ target, service, running, definition, changes }) => {
+    services: planned.services.map((item) => {
+      const { target, service, running, definition, changes, schedules } = item;
       const after = namesBefore(planned, target);
       return serviceResult({
         cluster: shortName(target.cluster),
@@ -270,6 +345,7 @@ function dryRun({ showValues }: ConfigOf<'deploy'>, planned: Plan): CommandResul
         running: service.running,
         changes,
         ...(after.length > 0 && { after }),
+        ...(target.schedules !== false && { schedules }),
         ...(showValues && { definition }),
       });
     }),

@@ -2,12 +2,7 @@ import { optional } from '../aws/optional.ts';
 import { describeRevision } from '../aws/revisions.ts';
 import { currentRecord, pastRollouts } from '../aws/rollouts.ts';
 import { describeService } from '../aws/services.ts';
-import {
-  diagnoseEvent,
-  diagnoseReason,
-  diagnoseTarget,
-  groupCauses,
-} from '../core/diagnosis.ts';
+import { diagnoseEvent, diagnoseReason, diagnoseTarget, groupCauses } from '../core/diagnosis.ts';
 import { primaryOf } from '../core/ecs.ts';
 import type { PastRollout, Service } from '../core/ecs.ts';
 import { countTargets, targetFailures } from '../core/load-balancer.ts';

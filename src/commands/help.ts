@@ -27,6 +27,10 @@ export async function help(context: Context<'help'>): Promise<CommandResult> {
     occasions: new Set([
       ...(config.createRepository ? (['createRepository'] as const) : []),
       ...(config.onFailure === 'rollback' ? (['onFailure'] as const) : []),
+      ...(config.release.length > 0 ? (['release'] as const) : []),
+      ...(config.targets.some(({ schedules }) => schedules !== false)
+        ? (['schedules'] as const)
+        : []),
     ]),
   };
   const policy = policyOf(command, names);

@@ -1,5 +1,5 @@
 import type { Ecs } from '../aws/ecs.ts';
-import { logStreamOf, readLog } from '../aws/logs.ts';
+import { logStreamOf, readLog, readLogFrom } from '../aws/logs.ts';
 import type { LogPage, LogStream } from '../aws/logs.ts';
 import { describeRevision } from '../aws/revisions.ts';
 import { describeService } from '../aws/services.ts';
@@ -271,22 +271,15 @@ async function readOn(
   reading: Reading,
   startTime: number | undefined,
 ): Promise<readonly LogLine[]> {
-  const lines: LogLine[] = [];
-  for (;;) {
-    const { next } = reading;
-    const page = await readLog(ecs.aws, reading.stream, {
-      startFromHead: true,
-      nextToken: next,
-      startTime,
-    });
-    reading.next = page.next;
-    lines.push(...linesOf(reading, page));
-    // At the end of the stream, the token stays the same.
-    if (page.next === next || page.events.length === 0) return lines;
-  }
+  const page = await readLogFrom(ecs.aws, reading.stream, reading.next, startTime);
+  reading.next = page.next;
+  return linesOf(reading, page);
 }
 
-function linesOf({ task, container, isStopped }: Reading, { events }: LogPage): LogLine[] {
+function linesOf(
+  { task, container, isStopped }: Reading,
+  { events }: Pick<LogPage, 'events'>,
+): LogLine[] {
   return events.map(({ timestamp, message }) => ({
     task,
     container,

@@ -6,14 +6,14 @@ import { rollbackWay, rolloutTime, trafficPhase } from '../core/stages.ts';
 import { secondsSince } from '../events.ts';
 import type { RollbackHow, ServicePlan } from '../events.ts';
 import { shortName } from '../core/task-definition.ts';
-import type { Plan } from '../plan/plan.ts';
+import type { Plan, ServicePlan as Planned } from '../plan/plan.ts';
 import type { Move } from '../rollout/move.ts';
 import type { Config, Target } from '../settings/config.ts';
 import type { Tools } from './connect.ts';
 import type { CommandResult } from './context.ts';
 
 /** The moves of a plan, for services whose revision exists. */
-export function movesOf({ services }: Plan): Move[] {
+export function movesOf({ services }: Plan): (Move & Pick<Planned, 'target'>)[] {
   return services.flatMap(({ revision, ...item }) =>
     revision === undefined
       ? []
@@ -42,17 +42,20 @@ export function tellSteps(
     kind: 'plan',
     image: undefined,
     builds: false,
-    services: stepsOf(planned).map(({ target, service, way, record, from, to, changes }) => ({
-      cluster: shortName(target.cluster),
-      service: target.service,
-      from: shortName(from),
-      to: shortName(to),
-      isExpress: service.isExpress,
-      changes,
-      after: isOrdered ? namesBefore(planned, target) : [],
-      ...waitsOf(service),
-      how: isBack ? howOf(way, record) : undefined,
-    })),
+    services: stepsOf(planned).map(
+      ({ target, service, way, record, from, to, changes, schedules }) => ({
+        cluster: shortName(target.cluster),
+        service: target.service,
+        from: shortName(from),
+        to: shortName(to),
+        isExpress: service.isExpress,
+        changes,
+        after: isOrdered ? namesBefore(planned, target) : [],
+        ...waitsOf(service),
+        how: isBack ? howOf(way, record) : undefined,
+        schedules,
+      }),
+    ),
   });
 }
 

@@ -9,7 +9,13 @@ import { EcsDeployError } from '../errors.ts';
 import { enforce } from '../plan/enforce.ts';
 import { resolveName } from '../plan/image.ts';
 import type { ObservedImage } from '../plan/image.ts';
-import { observeServices, observeSource, readDefinition, withTags } from '../plan/observe.ts';
+import {
+  observeServices,
+  observeSource,
+  readDefinition,
+  withoutSchedules,
+  withTags,
+} from '../plan/observe.ts';
 import { plan } from '../plan/plan.ts';
 import { renderDefinition } from '../plan/render.ts';
 import { requireSettings } from '../settings/config.ts';
@@ -40,7 +46,7 @@ export async function render(context: Context<'render'>): Promise<CommandResult>
   };
 }
 
-type Edit = Omit<Target, 'cluster' | 'service' | 'imageName'>;
+type Edit = Omit<Target, 'cluster' | 'service' | 'imageName' | 'schedules'>;
 
 /** Whether an edit changes the containers that it chooses, besides their image. */
 const changesContainer = ({ setEnv, setSecrets, unsetEnv, setCommand }: Edit): boolean =>
@@ -85,7 +91,7 @@ async function renderOne(context: Context<'render'>): Promise<Rendered> {
     return { before, after, service: serviceResult({ cluster: '', service: '', outcome }) };
   }
   const { image, containerImages } = await naming;
-  const targets = [{ ...withContainer(config, target), containerImages }];
+  const targets = [withoutSchedules({ ...withContainer(config, target), containerImages })];
   const services = await observeServices(tools, { targets }, (item, service) =>
     observeSource(tools, config, item, service),
   );

@@ -9,6 +9,7 @@ import { observeServices } from '../plan/observe.ts';
 import { plan } from '../plan/plan.ts';
 import type { Plan } from '../plan/plan.ts';
 import { observeRollback } from '../plan/rollback.ts';
+import { followSchedules } from '../rollout/follow-schedules.ts';
 import { rollOut } from '../rollout/move.ts';
 import { requireSettings } from '../settings/config.ts';
 import { prepareOnceIdle } from './busy.ts';
@@ -43,7 +44,8 @@ export async function rollback(context: Context<'rollback'>): Promise<CommandRes
   const start = performance.now();
   // Nothing that fails must wait for another service to go back.
   const moves = movesOf(planned).map((move) => ({ ...move, order: undefined }));
-  return rolloutResult(config, await rollOut(tools, { ...config, force: false }, moves), start);
+  const moved = await rollOut(tools, { ...config, force: false }, moves);
+  return rolloutResult(config, await followSchedules(tools, config, moves, moved), start);
 }
 
 function dryRun(tools: Tools, planned: Plan): CommandResult {
@@ -51,7 +53,7 @@ function dryRun(tools: Tools, planned: Plan): CommandResult {
   return {
     outcome: 'planned',
     image: null,
-    services: stepsOf(planned).map(({ target, service, record, from, to, changes }) =>
+    services: stepsOf(planned).map(({ target, service, record, from, to, changes, schedules }) =>
       serviceResult({
         cluster: shortName(target.cluster),
         service: target.service,
@@ -64,6 +66,7 @@ function dryRun(tools: Tools, planned: Plan): CommandResult {
         desired: service.desired,
         running: service.running,
         changes,
+        ...(target.schedules !== false && { schedules }),
       }),
     ),
     seconds: {},

@@ -2,13 +2,15 @@ import { serverTime } from '../aws/client.ts';
 import { allOrRefuse, EcsDeployError, refuse } from '../errors.ts';
 import { enforce } from '../plan/enforce.ts';
 import { lookUp } from '../plan/lookups.ts';
-import { observeServices } from '../plan/observe.ts';
+import { observeServices, withoutSchedules } from '../plan/observe.ts';
 import { plan } from '../plan/plan.ts';
 import { observeRollout } from '../plan/rollout.ts';
+import { followSchedules } from '../rollout/follow-schedules.ts';
 import { rollOut } from '../rollout/move.ts';
 import { requireSettings } from '../settings/config.ts';
 import type { ConfigOf } from '../settings/config.ts';
 import { prepareOnceIdle } from './busy.ts';
+import { checkRollout } from './check.ts';
 import { confirmMoves, requireTerminal } from './confirm.ts';
 import { connectTools } from './connect.ts';
 import type { CommandResult, Context } from './context.ts';
@@ -22,8 +24,10 @@ export async function rollout(context: Context<'rollout'>): Promise<CommandResul
   checkOrder(context, config);
   requireTerminal(context, config);
   const [tools, named] = await allOrRefuse([connectTools(context), namedRevision(context)]);
+  // Who only watches moves no schedules either.
+  const targets = config.watch ? config.targets.map(withoutSchedules) : config.targets;
   const { planned } = await prepareOnceIdle(tools, config, async () => {
-    const services = await observeServices(tools, config, (target, service) =>
+    const services = await observeServices(tools, { targets }, (target, service) =>
       observeRollout(tools, config, target, named, service),
     );
     const now = serverTime(tools.aws);
@@ -35,7 +39,11 @@ export async function rollout(context: Context<'rollout'>): Promise<CommandResul
   if (config.confirm && !config.watch) tellSteps(tools, planned, true);
   await confirmMoves(context, config, 'Deploy');
   const start = performance.now();
-  return rolloutResult(config, await rollOut(tools, config, movesOf(planned)), start);
+  const moves = movesOf(planned);
+  const moved = await rollOut(tools, config, moves);
+  const result = rolloutResult(config, moved, start);
+  const ended = config.watch ? result : await checkRollout(context, tools, 'rollout', result);
+  return { ...ended, services: await followSchedules(tools, config, moves, ended.services) };
 }
 
 /** Flags that contradict `--watch`, which changes nothing and waits. */

@@ -3,16 +3,25 @@ import { currentRecord } from '../aws/rollouts.ts';
 import { describeService } from '../aws/services.ts';
 import { readGroupHealth } from '../aws/target-health.ts';
 import { allTasksOf } from '../aws/tasks.ts';
-import type { Deployment, ExpressConfiguration, RolloutRecord, Task } from '../core/ecs.ts';
+import type {
+  Deployment,
+  ExpressConfiguration,
+  RolloutRecord,
+  Service,
+  Task,
+} from '../core/ecs.ts';
 import { shownImage } from '../core/image.ts';
 import { serviceResult } from '../core/result.ts';
 import type { Output } from '../core/result.ts';
 import { openHooks, pauseOf } from '../core/stages.ts';
 import { runningByRevision, servingRevision, targetGroupStatus } from '../core/status.ts';
 import type { DeploymentStatus, ExpressStatus, ServiceStatus, TaskStatus } from '../core/status.ts';
-import { shortName } from '../core/task-definition.ts';
+import { chosen, planSchedule } from '../core/scheduled.ts';
+import type { ScheduleResult } from '../core/scheduled.ts';
+import { familyOf, shortName } from '../core/task-definition.ts';
 import { allOrRefuse } from '../errors.ts';
 import { readExpress } from '../plan/observe.ts';
+import { readSchedules } from '../plan/schedules.ts';
 import { requireSettings } from '../settings/config.ts';
 import type { Target } from '../settings/config.ts';
 import { connectTools } from './connect.ts';
@@ -51,7 +60,7 @@ export async function status(context: Context<'status'>): Promise<CommandResult>
     image: null,
     services: found.map((shown) => {
       const { service, cluster, taskDefinition, desired, running, serving } = shown;
-      const { express, deployments, tasks, targetGroups, events } = shown;
+      const { express, deployments, tasks, targetGroups, events, schedules } = shown;
       return serviceResult({
         service,
         cluster,
@@ -69,6 +78,7 @@ export async function status(context: Context<'status'>): Promise<CommandResult>
         tasks,
         targetGroups,
         events,
+        ...(schedules && { schedules }),
       });
     }),
     seconds: {},
@@ -98,9 +108,10 @@ async function readStatus(
 ): Promise<{ readonly status: ServiceStatus; readonly images: Images }> {
   const { ecs } = tools;
   const service = await describeService(ecs, target);
-  const [record, express, running = [], stopped = [], health] = await Promise.all([
+  const [record, express, schedules, running = [], stopped = [], health] = await Promise.all([
     currentRecord(tools, service),
     readExpress(tools, service),
+    target.schedules === false ? undefined : scheduledOf(tools, target, service),
     optional(tools, 'ecs:ListTasks', allTasksOf(ecs, service, 'RUNNING')),
     optional(tools, 'ecs:ListTasks', allTasksOf(ecs, service, 'STOPPED')),
     readGroupHealth(tools, service),
@@ -135,8 +146,18 @@ async function readStatus(
       .slice(0, EVENTS_SHOWN)
       .toReversed()
       .map(({ createdAt, message }) => ({ createdAt: createdAt?.toISOString() ?? null, message })),
+    ...(schedules && { schedules }),
   };
   return { status: shown, images };
+}
+
+async function scheduledOf(
+  tools: Tools,
+  { schedules }: Target,
+  { cluster, taskDefinition: current }: Service,
+): Promise<readonly ScheduleResult[]> {
+  const { tasks } = await readSchedules(tools, cluster, new Set([familyOf(current)]));
+  return chosen(tasks, schedules).map((task) => planSchedule(task, task.taskDefinition));
 }
 
 function expressStatus(configuration: ExpressConfiguration | undefined): ExpressStatus {

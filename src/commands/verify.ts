@@ -4,11 +4,14 @@ import { callerIdentity } from '../aws/identity.ts';
 import { isDenied } from '../aws/optional.ts';
 import { ok, skip } from '../core/checks.ts';
 import type { Finding } from '../core/checks.ts';
+import { shortName } from '../core/task-definition.ts';
 import { measureContext } from '../docker/context/check.ts';
 import { withCheckout } from '../plan/checkout.ts';
 import { lookUp } from '../plan/lookups.ts';
+import type { Lookup } from '../plan/lookups.ts';
 import { failures, plan } from '../plan/plan.ts';
-import type { PlanFinding } from '../plan/plan.ts';
+import type { Plan, PlanFinding } from '../plan/plan.ts';
+import { planReleases } from '../plan/release.ts';
 import { attempt } from '../plan/read.ts';
 import { requireSettings } from '../settings/config.ts';
 import type { ConfigOf } from '../settings/config.ts';
@@ -36,12 +39,17 @@ async function verifyFrom(context: Context<'verify'>): Promise<CommandResult> {
     observeDeploy(tools, config),
   ]);
   const planned = plan(config, { ...observed, checked: true, now: serverTime(tools.aws) });
-  const looked = await lookUp(tools, planned.lookups);
+  const [looked, releases] = await Promise.all([
+    lookUp(tools, [...planned.lookups, ...policyLookups(config, planned)]),
+    planReleases(tools, config, planned.services),
+  ]);
   const noImage = { check: 'repository', about: 'image', ...skip(NO_IMAGE) } as const;
   const findings = [
     ...account,
     ...planned.findings,
     ...looked,
+    ...releases.findings,
+    ...(releases.plans.length > 0 ? [RUN_TASK] : []),
     ...(observed.images.length === 0 ? [noImage] : []),
   ];
   const checks = await Promise.all(findings.map((item) => toFinding(item, config)));
@@ -53,6 +61,25 @@ async function verifyFrom(context: Context<'verify'>): Promise<CommandResult> {
     checks,
     seconds: {},
   };
+}
+
+const RUN_TASK: PlanFinding = {
+  check: 'release',
+  about: 'release tasks',
+  ...skip('whether ecs:RunTask is allowed shows only the call itself'),
+};
+/** What a deploy does not wait for: it reads every image of a repository. */
+function policyLookups(
+  { skipCheck }: Pick<ConfigOf<'verify'>, 'skipCheck'>,
+  { services }: Plan,
+): readonly Lookup[] {
+  if (skipCheck.includes('lifecycle-policy')) return [];
+  return services.map((subject) => ({
+    check: 'lifecycle-policy',
+    about: `service ${subject.target.service} in ${shortName(subject.target.cluster)}`,
+    by: 'late',
+    subject,
+  }));
 }
 
 const NO_IMAGE = 'neither "repository" nor --image is given';

@@ -25,6 +25,8 @@ export const CHECK_NAMES = [
   'rollback-target',
   'load-balancer',
   'listener-rule',
+  'schedules',
+  'lifecycle-policy',
   'build-context',
   'emulation',
 ] as const;
@@ -41,5 +43,6 @@ export type CheckName =
   | 'order'
   | 'repository'
   | 'image-tag'
+  | 'release'
   | 'docker'
   | 'files';

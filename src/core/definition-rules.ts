@@ -31,7 +31,14 @@ const CONDITIONS = ['START', 'COMPLETE', 'SUCCESS', 'HEALTHY'];
 const FARGATE_DRIVERS = ['awslogs', 'splunk', 'awsfirelens'];
 const DRIVERS = [
   ...FARGATE_DRIVERS,
-  ...['json-file', 'syslog', 'journald', 'gelf', 'fluentd', 'local', 'logentries', 'none'],
+  'json-file',
+  'syslog',
+  'journald',
+  'gelf',
+  'fluentd',
+  'local',
+  'logentries',
+  'none',
 ];
 const AWSLOGS_OPTION =
   /^(?:awslogs-(?:group|region|stream-prefix|create-group|datetime-format|multiline-pattern|endpoint|stream)|mode|max-buffer-size)$/;
@@ -102,7 +109,7 @@ function definitionRows(definition: JsonObject, containers: readonly JsonObject[
   );
   const onFargate = isForFargate(definition);
   return [
-    [!NAME.test(String(family ?? '')), 'family', 'Family contains invalid characters.'],
+    [!NAME.test(textOf(family)), 'family', 'Family contains invalid characters.'],
     [containers.length === 0, 'containerDefinitions', 'Container list cannot be empty.'],
     [
       containers.length > MOST_CONTAINERS,
@@ -122,7 +129,7 @@ function definitionRows(definition: JsonObject, containers: readonly JsonObject[
     [
       isOutside(networkMode, NETWORK_MODES),
       'networkMode',
-      `Invalid networkMode '${String(networkMode)}'. Must be one of [${NETWORK_MODES.join(',')}]`,
+      `Invalid networkMode '${textOf(networkMode)}'. Must be one of [${NETWORK_MODES.join(',')}]`,
       'enum',
     ],
     [
@@ -134,13 +141,13 @@ function definitionRows(definition: JsonObject, containers: readonly JsonObject[
     [
       isOutside(cpuArchitecture, ARCHITECTURES),
       'runtimePlatform.cpuArchitecture',
-      `Invalid cpuArchitecture '${String(cpuArchitecture)}'. Must be one of [${ARCHITECTURES.join(',')}]`,
+      `Invalid cpuArchitecture '${textOf(cpuArchitecture)}'. Must be one of [${ARCHITECTURES.join(',')}]`,
       'enum',
     ],
     [
-      isSet(operatingSystemFamily) && !SYSTEMS.test(String(operatingSystemFamily)),
+      isSet(operatingSystemFamily) && !SYSTEMS.test(textOf(operatingSystemFamily)),
       'runtimePlatform.operatingSystemFamily',
-      `Invalid operatingSystemFamily '${String(operatingSystemFamily)}'.`,
+      `Invalid operatingSystemFamily '${textOf(operatingSystemFamily)}'.`,
       'enum',
     ],
     [
@@ -173,11 +180,11 @@ function definitionRows(definition: JsonObject, containers: readonly JsonObject[
 
 function tagRules(tags: unknown): readonly BrokenRule[] {
   if (!Array.isArray(tags)) return [];
-  const keys = (tags as readonly JsonObject[]).map(({ key }) => String(key ?? ''));
+  const keys = (tags as readonly JsonObject[]).map(({ key }) => textOf(key));
   const twice = keys.find((key, index) => keys.indexOf(key) !== index);
   const reserved = keys.find((key) => /^aws:/i.test(key));
   const odd = (tags as readonly JsonObject[]).find(
-    ({ key, value }) => !/^.{1,128}$/s.test(String(key ?? '')) || String(value ?? '').length > 256,
+    ({ key, value }) => !/^.{1,128}$/s.test(textOf(key)) || textOf(value).length > 256,
   );
   return broken('', [
     [tags.length === 0, 'tags', 'Tags can not be empty.'],
@@ -200,11 +207,11 @@ function volumeRows(
   const { name, efsVolumeConfiguration, host, dockerVolumeConfiguration } = volume;
   const onFargate = isForFargate(definition);
   return [
-    [!NAME.test(String(name ?? '')), 'name', `Volume name '${String(name)}' is invalid.`],
+    [!NAME.test(textOf(name)), 'name', `Volume name '${textOf(name)}' is invalid.`],
     [
       before.some((other) => other['name'] === name),
       'name',
-      `Volume name '${String(name)}' is used more than once.`,
+      `Volume name '${textOf(name)}' is used more than once.`,
     ],
     [
       isSet(efsVolumeConfiguration) && !partOf(volume, 'efsVolumeConfiguration')['fileSystemId'],
@@ -233,31 +240,31 @@ function containerRows(
   const memory = numberOf(container, 'memory');
   const reservation = numberOf(container, 'memoryReservation');
   const taskMemory = units(definition['memory']);
-  const setting = `Invalid setting for container '${String(name)}'.`;
+  const setting = `Invalid setting for container '${textOf(name)}'.`;
   const startTimeout = numberOf(container, 'startTimeout');
-  const volumes = listOf(definition, 'volumes').map((volume) => volume['name']);
+  const volumes = new Set(listOf(definition, 'volumes').map((volume) => volume['name']));
   const mount = listOf(container, 'mountPoints').find(
-    ({ sourceVolume }) => isSet(sourceVolume) && !volumes.includes(sourceVolume),
+    ({ sourceVolume }) => isSet(sourceVolume) && !volumes.has(sourceVolume),
   );
-  const siblings = containersOf(definition).map((sibling) => sibling['name']);
+  const siblings = new Set(containersOf(definition).map((sibling) => sibling['name']));
   const origin = listOf(container, 'volumesFrom').find(
-    ({ sourceContainer }) => !siblings.includes(sourceContainer),
+    ({ sourceContainer }) => !siblings.has(sourceContainer),
   );
   return [
     [!name, 'name', 'Container.name should not be null or empty.'],
     [
-      Boolean(name) && !NAME.test(String(name)),
+      Boolean(name) && !NAME.test(textOf(name)),
       'name',
       'Container.name contains invalid characters.',
     ],
     [
       Boolean(name) && before.some((other) => other['name'] === name),
       'name',
-      `Container names must be unique: ${String(name)}.`,
+      `Container names must be unique: ${textOf(name)}.`,
     ],
     [!image, 'image', 'Container.image should not be null or empty.'],
     [
-      Boolean(image) && !isImage(String(image)),
+      Boolean(image) && !isImage(textOf(image)),
       'image',
       'Container.image contains invalid characters.',
     ],
@@ -288,11 +295,11 @@ function containerRows(
       `${setting} 'startTimeout' must be at least 2.`,
       'believed',
     ],
-    [mount !== undefined, 'mountPoints', `Unknown volume '${String(mount?.['sourceVolume'])}'.`],
+    [mount !== undefined, 'mountPoints', `Unknown volume '${textOf(mount?.['sourceVolume'])}'.`],
     [
       origin !== undefined,
       'volumesFrom',
-      `Unknown container '${String(origin?.['sourceContainer'])}' in volumesFrom.`,
+      `Unknown container '${textOf(origin?.['sourceContainer'])}' in volumesFrom.`,
     ],
   ];
 }
@@ -312,7 +319,7 @@ function portRules(
   const shares = networkMode === 'awsvpc' || networkMode === 'host';
   const hostPort = ({ hostPort: port, containerPort, protocol = 'tcp' }: JsonObject) => {
     const taken = shares ? containerPort : port;
-    return taken ? `${String(taken)}/${String(protocol)}` : undefined;
+    return taken ? `${textOf(taken)}/${textOf(protocol)}` : undefined;
   };
   return mappings.flatMap((mapping, index) => {
     const { containerPort, containerPortRange, protocol, name } = mapping;
@@ -326,17 +333,17 @@ function portRules(
       [
         isOutsideRange(containerPort, 1, 65_535),
         'containerPort',
-        `Invalid containerPort ${String(containerPort)}. Must be between 1 and 65535.`,
+        `Invalid containerPort ${textOf(containerPort)}. Must be between 1 and 65535.`,
       ],
       [
         isOutsideRange(mapping['hostPort'], 0, 65_535),
         'hostPort',
-        `Invalid hostPort ${String(mapping['hostPort'])}. Must be between 0 and 65535.`,
+        `Invalid hostPort ${textOf(mapping['hostPort'])}. Must be between 0 and 65535.`,
       ],
       [
         isOutside(protocol, ['tcp', 'udp']),
         'protocol',
-        `Invalid protocol '${String(protocol)}'. Must be one of [tcp,udp]`,
+        `Invalid protocol '${textOf(protocol)}'. Must be one of [tcp,udp]`,
         'enum',
       ],
       [name === '', 'name', 'Port mapping name should not be empty.'],
@@ -404,7 +411,7 @@ function networkRules(
       [
         onFargate && ulimit !== undefined,
         'ulimits',
-        `${without} the ulimit ${String(ulimit?.['name'])}; only nofile.`,
+        `${without} the ulimit ${textOf(ulimit?.['name'])}; only nofile.`,
       ],
       [
         onFargate && stop > 120,
@@ -421,7 +428,7 @@ function dependencyRules(
   containers: readonly JsonObject[],
 ): readonly BrokenRule[] {
   return listOf(container, 'dependsOn').flatMap(({ containerName, condition }, index) => {
-    const name = String(containerName);
+    const name = textOf(containerName);
     const dependency = containers.find((item) => item['name'] === containerName);
     const ends = condition === 'COMPLETE' || condition === 'SUCCESS';
     return broken(`${path}dependsOn[${index}].`, [
@@ -431,14 +438,14 @@ function dependencyRules(
         `Cannot depend on container + '${name}' because it does not exist`,
       ],
       [
-        dependency !== undefined && dependsOn(name, String(container['name']), containers),
+        dependency !== undefined && dependsOn(name, textOf(container['name']), containers),
         'containerName',
-        `Container dependencies contain a cycle: ${String(container['name'])} and ${name}.`,
+        `Container dependencies contain a cycle: ${textOf(container['name'])} and ${name}.`,
       ],
       [
         isOutside(condition, CONDITIONS) || !isSet(condition),
         'condition',
-        `Invalid condition '${String(condition)}'. Must be one of [${CONDITIONS.join(',')}]`,
+        `Invalid condition '${textOf(condition)}'. Must be one of [${CONDITIONS.join(',')}]`,
         'enum',
       ],
       [
@@ -449,7 +456,7 @@ function dependencyRules(
       [
         ends && dependency !== undefined && dependency['essential'] !== false,
         'condition',
-        `A dependency container with ${String(condition)} condition must not be essential: ${name}.`,
+        `A dependency container with ${textOf(condition)} condition must not be essential: ${name}.`,
       ],
     ]);
   });
@@ -462,7 +469,7 @@ function dependsOn(name: string, other: string, containers: readonly JsonObject[
     if (current === other) return true;
     const container = containers.find((item) => item['name'] === current);
     for (const next of listOf(container ?? {}, 'dependsOn')) {
-      reached.add(String(next['containerName']));
+      reached.add(textOf(next['containerName']));
     }
   }
   return false;
@@ -509,9 +516,9 @@ function logRows(
   const hasGroup = Boolean(options['awslogs-group']) && Boolean(options['awslogs-region']);
   return [
     [
-      isSet(container['logConfiguration']) && !known.includes(String(driver)),
+      isSet(container['logConfiguration']) && !known.includes(textOf(driver)),
       'logConfiguration.logDriver',
-      `${String(driver)} is not a valid log driver. Must be one of [${known.join(',')}]`,
+      `${textOf(driver)} is not a valid log driver. Must be one of [${known.join(',')}]`,
     ],
     [
       isAwslogs && !hasGroup,
@@ -540,9 +547,9 @@ function logRows(
     ],
     [
       isSet(container['firelensConfiguration']) &&
-        !['fluentd', 'fluentbit'].includes(String(router['type'])),
+        !['fluentd', 'fluentbit'].includes(textOf(router['type'])),
       'firelensConfiguration.type',
-      `Invalid firelensConfiguration type '${String(router['type'])}'. Must be one of [fluentd,fluentbit]`,
+      `Invalid firelensConfiguration type '${textOf(router['type'])}'. Must be one of [fluentd,fluentbit]`,
       'enum',
     ],
   ];
@@ -556,7 +563,7 @@ function valueRules(path: string, container: JsonObject): readonly BrokenRule[] 
   const shared = variables.find(({ name }) => names.includes(name));
   const file = listOf(container, 'environmentFiles').find(({ type }) => type !== 's3');
   const limit = listOf(container, 'ulimits').find(
-    ({ name }) => !ULIMITS.split(' ').includes(String(name)),
+    ({ name }) => !ULIMITS.split(' ').includes(textOf(name)),
   );
   return broken(path, [
     [
@@ -572,34 +579,41 @@ function valueRules(path: string, container: JsonObject): readonly BrokenRule[] 
     [
       twice !== undefined,
       'secrets',
-      `Duplicate secret names found: ${String(twice)}. Each secret name must be unique.`,
+      `Duplicate secret names found: ${textOf(twice)}. Each secret name must be unique.`,
     ],
     [
       shared !== undefined,
       'secrets',
       'The secret name must be unique and not shared with any new or existing environment ' +
-        `variables set on the container, such as '${String(shared?.['name'])}'.`,
+        `variables set on the container, such as '${textOf(shared?.['name'])}'.`,
     ],
     [
       file !== undefined,
       'environmentFiles',
-      `Invalid environmentFiles type '${String(file?.['type'])}'. Must be one of [s3]`,
+      `Invalid environmentFiles type '${textOf(file?.['type'])}'. Must be one of [s3]`,
       'enum',
     ],
     [
       limit !== undefined,
       'ulimits',
-      `Invalid ulimit name '${String(limit?.['name'])}'. Must be one of [${ULIMITS.replaceAll(' ', ',')}]`,
+      `Invalid ulimit name '${textOf(limit?.['name'])}'. Must be one of [${ULIMITS.replaceAll(' ', ',')}]`,
       'enum',
     ],
   ]);
+}
+
+/** A string, a number or a boolean as text; anything else, and nothing, is empty. */
+function textOf(value: unknown): string {
+  return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean'
+    ? String(value)
+    : '';
 }
 
 const isSet = (value: unknown): boolean => value !== undefined && value !== null;
 const isFilled = (value: unknown): boolean =>
   Array.isArray(value) ? value.length > 0 : Boolean(value);
 const isOutside = (value: unknown, known: readonly string[]): boolean =>
-  isSet(value) && !known.includes(String(value));
+  isSet(value) && !known.includes(textOf(value));
 const isOutsideRange = (value: unknown, from: number, to: number): boolean =>
   isSet(value) && !(Number(value) >= from && Number(value) <= to);
 
@@ -621,7 +635,7 @@ function listOf(owner: JsonObject, member: string): readonly JsonObject[] {
 
 function namesOf(owner: JsonObject, member: string): readonly string[] {
   const list = owner[member];
-  return Array.isArray(list) ? list.map(String) : [];
+  return Array.isArray(list) ? list.map(textOf) : [];
 }
 
 function numberOf(owner: JsonObject, member: string): number | undefined {
@@ -635,7 +649,7 @@ function sumOf(owners: readonly JsonObject[], member: string): number {
 
 /** `"1024"`, `"1 vCPU"` or `"2GB"` in units; undefined where it is none of them. */
 function units(value: unknown): number | undefined {
-  const [, amount, unit] = /^([\d.]+)\s*(vcpu|gb)?$/i.exec(String(value ?? '')) ?? [];
+  const [, amount, unit] = /^([\d.]+)\s*(vcpu|gb)?$/i.exec(textOf(value)) ?? [];
   if (amount === undefined) return undefined;
   return Number(amount) * (unit === undefined ? 1 : 1024);
 }

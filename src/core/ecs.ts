@@ -207,6 +207,8 @@ export type PastRollout = Pick<RolloutRecord, 'deployment' | 'status' | 'reason'
 /** A container of a task. */
 export interface TaskContainer {
   readonly name: string;
+  /** `PENDING`, `RUNNING` or `STOPPED`. */
+  readonly lastStatus: string;
   readonly exitCode: number | undefined;
   readonly reason: string | undefined;
   readonly runtimeId: string | undefined;
@@ -222,6 +224,8 @@ export interface Task {
   /** ARN of its revision. */
   readonly taskDefinition: string;
   readonly lastStatus: string;
+  /** `RUNNING`, or `STOPPED` once it is being stopped. */
+  readonly desiredStatus: string;
   /** `HEALTHY`, `UNHEALTHY` or `UNKNOWN`. */
   readonly health: string;
   /** When it came into its present state. */
@@ -236,6 +240,17 @@ export interface Task {
 /** The service's PRIMARY deployment. */
 export function primaryOf({ deployments }: Pick<Service, 'deployments'>): Deployment | undefined {
   return deployments.find(({ status }) => status === 'PRIMARY');
+}
+
+/** Whether deploying a revision starts a new deployment; `force` asks for one in any case. */
+export function isNews(
+  service: Pick<Service, 'deployments' | 'taskDefinition'>,
+  revision: string,
+  force: boolean,
+): boolean {
+  const primary = primaryOf(service);
+  const runs = service.taskDefinition === revision && primary !== undefined;
+  return force || !runs || primary.rolloutState === 'FAILED';
 }
 
 /** ARN of the revision that was deployed last with success: a deployment at work may itself fail. */

@@ -12,16 +12,28 @@ export interface Statement {
   >;
 }
 
-/** Roles can be passed only to ECS tasks, not to other services. */
-const TO_TASKS = { StringEquals: { 'iam:PassedToService': 'ecs-tasks.amazonaws.com' } };
+/** Roles can be passed only to these services. */
+const passedTo = (...services: readonly string[]) => ({
+  StringEquals: {
+    'iam:PassedToService': single(services.map((service) => `${service}.amazonaws.com`)),
+  },
+});
 
-/** The policy statement that allows an action, as JSON on one line. */
-function allowStatement(action: string, resource: string): string {
+/** Roles of tasks. */
+const TO_TASKS = passedTo('ecs-tasks');
+/** Roles that start the tasks of rules and schedules. */
+const TO_SCHEDULES = passedTo('events', 'scheduler');
+
+/** The policy statement that allows an action, as JSON on one line; `call` is what needs it. */
+function allowStatement(action: string, resource: string, call: string): string {
+  const [service = ''] = call.split(':');
   const statement: Statement = {
     Effect: 'Allow',
     Action: action,
     Resource: resource,
-    ...(action === 'iam:PassRole' && { Condition: TO_TASKS }),
+    ...(action === 'iam:PassRole' && {
+      Condition: passedTo(service === 'ecs' ? 'ecs-tasks' : service),
+    }),
   };
   return JSON.stringify(statement, undefined, 1).replaceAll(/\n\s*/g, ' ');
 }
@@ -72,10 +84,11 @@ const OWNERS: Readonly<Record<string, string>> = {
   'vpc endpoint policy': 'change the policy of the VPC endpoint that the call uses',
 };
 
-/** What to do about a denied action, one step per line. */
-export function wayOutOf({ user, action, resource, policy, policyArn, explicit }: Denial): string {
+/** What to do about a denied action, one step per line; `call` is the API call that needed it. */
+export function wayOutOf(denial: Denial, call = 'ecs:RegisterTaskDefinition'): string {
+  const { user, action, resource, policy, policyArn, explicit } = denial;
   const kind = policy?.toLowerCase() ?? '';
-  const statement = allowStatement(action, resource);
+  const statement = allowStatement(action, resource, call);
   if (explicit) {
     const named = policyArn === undefined ? '' : ` (${policyArn})`;
     const owner =
@@ -103,10 +116,12 @@ export const IAM_COMMANDS = [
   'rollout',
   'rollback',
   'continue',
+  'run',
   'status',
   'diagnose',
   'logs',
   'history',
+  'prune',
   'verify',
   'init',
 ] as const;
@@ -117,20 +132,33 @@ export type IamCommand = (typeof IAM_COMMANDS)[number];
 /** The resources of actions, and their names in docs/reference/iam.md. */
 const RESOURCES = {
   Anything: '`*` (IAM supports no narrower resource)',
+  Region: '`*`: everything in the region that can need a revision',
   Service: 'the service',
   ServiceDeployments: 'its service deployments',
   ServiceRevisions: 'its service revisions',
   Tasks: 'the tasks of the cluster',
   Cluster: '`*`, with the condition `ecs:cluster`',
   TaskDefinitions: 'the task definitions',
+  Runnable: 'the task definitions, with the condition `ecs:cluster`',
   Roles: 'its task role and execution role, with the condition `iam:PassedToService`',
   Repository: 'the repository',
   Logs: 'the log groups',
   Secrets: 'the secrets of the task definition',
+  Rules: 'the EventBridge rules',
+  Schedules: 'the schedules of EventBridge Scheduler',
+  ScheduleRoles:
+    'the roles of rules and schedules that start tasks, with the condition `iam:PassedToService`',
 } as const;
 
 /** What an action depends on: a setting, or that the service is one of Express Mode. */
-type Occasion = 'createRepository' | 'onFailure' | 'express';
+type Occasion =
+  | 'createRepository'
+  | 'onFailure'
+  | 'express'
+  | 'release'
+  | 'image'
+  | 'schedules'
+  | 'deleteInactive';
 
 /** One action, and the commands that require it or use it if allowed. */
 interface Permission {
@@ -143,6 +171,30 @@ interface Permission {
   /** The only case in which it is called: the setting, and its description. */
   readonly only?: { readonly setting?: Occasion; readonly words: string };
 }
+
+/** Everywhere in the region a revision can be in use; without one of these reads nothing is pruned. */
+const PRUNE_READS: readonly string[] = [
+  'ecs:DescribeServices',
+  'ecs:DescribeServiceRevisions',
+  'ecs:DescribeTasks',
+  'ecs:ListClusters',
+  'ecs:ListServiceDeployments',
+  'ecs:ListServices',
+  'ecs:ListTaskDefinitions',
+  'ecs:ListTasks',
+  'events:ListEventBuses',
+  'scheduler:ListSchedules',
+];
+
+const SCHEDULE_READERS: readonly IamCommand[] = [
+  'deploy',
+  'rollout',
+  'rollback',
+  'verify',
+  'status',
+];
+const SCHEDULE_MOVERS: readonly IamCommand[] = ['deploy', 'rollout', 'rollback'];
+const BY_SCHEDULES = { setting: 'schedules', words: '--schedules' } as const;
 
 const WATCHERS: readonly IamCommand[] = ['deploy', 'rollout', 'rollback', 'continue', 'diagnose'];
 const PUSHERS: readonly IamCommand[] = ['deploy', 'push'];
@@ -161,6 +213,7 @@ export const PERMISSIONS: readonly Permission[] = [
       'rollout',
       'rollback',
       'continue',
+      'run',
       'status',
       'diagnose',
       'logs',
@@ -171,11 +224,42 @@ export const PERMISSIONS: readonly Permission[] = [
   {
     action: 'ecs:DescribeTaskDefinition',
     on: 'Anything',
-    needed: ['deploy', 'render', 'rollout', 'rollback', 'continue', 'diagnose', 'logs'],
+    needed: [
+      'deploy',
+      'render',
+      'rollout',
+      'rollback',
+      'continue',
+      'run',
+      'diagnose',
+      'logs',
+      'prune',
+    ],
     optional: ['push', 'register', 'status', 'history', 'verify', 'init'],
   },
   { action: 'ecs:RegisterTaskDefinition', on: 'Anything', needed: ['deploy', 'register'] },
-  { action: 'iam:PassRole', on: 'Roles', needed: ['deploy', 'register'] },
+  {
+    action: 'ecs:RegisterTaskDefinition',
+    on: 'Anything',
+    needed: ['run'],
+    only: { setting: 'image', words: '--image' },
+  },
+  { action: 'iam:PassRole', on: 'Roles', needed: ['deploy', 'register', 'run'] },
+  { action: 'ecs:RunTask', on: 'Runnable', needed: ['run'] },
+  {
+    action: 'ecs:RunTask',
+    on: 'Runnable',
+    needed: ['deploy'],
+    only: { setting: 'release', words: 'a config with release tasks' },
+  },
+  { action: 'ecs:StopTask', on: 'Tasks', needed: [], optional: ['run'] },
+  {
+    action: 'ecs:StopTask',
+    on: 'Tasks',
+    needed: [],
+    optional: ['deploy'],
+    only: { setting: 'release', words: 'a config with release tasks' },
+  },
   {
     action: 'ecs:TagResource',
     on: 'TaskDefinitions',
@@ -232,6 +316,7 @@ export const PERMISSIONS: readonly Permission[] = [
     needed: [],
     optional: [...PUSHERS, 'rollback', 'rollout', 'verify'],
   },
+  { action: 'ecr:GetLifecyclePolicy', on: 'Repository', needed: [], optional: ['verify'] },
   {
     action: 'ecs:ListServiceDeployments',
     on: 'Service',
@@ -287,13 +372,19 @@ export const PERMISSIONS: readonly Permission[] = [
     action: 'ecs:ListTasks',
     on: 'Cluster',
     needed: ['logs'],
-    optional: [...WATCHERS, 'status'],
+    optional: [...WATCHERS, 'run', 'status', 'verify'],
   },
   {
     action: 'ecs:DescribeTasks',
     on: 'Tasks',
-    needed: ['logs'],
-    optional: [...WATCHERS, 'status'],
+    needed: ['logs', 'run'],
+    optional: [...WATCHERS, 'status', 'verify'],
+  },
+  {
+    action: 'ecs:DescribeTasks',
+    on: 'Tasks',
+    needed: ['deploy'],
+    only: { setting: 'release', words: 'a config with release tasks' },
   },
   {
     action: 'elasticloadbalancing:DescribeTargetGroups',
@@ -320,22 +411,80 @@ export const PERMISSIONS: readonly Permission[] = [
     action: 'elasticloadbalancing:DescribeRules',
     on: 'Anything',
     needed: [],
-    optional: CHECKERS,
+    optional: BALANCED,
     only: { words: 'a service that shifts traffic' },
   },
   {
     action: 'elasticloadbalancing:DescribeListeners',
     on: 'Anything',
     needed: [],
-    optional: CHECKERS,
-    only: { words: 'a service that shifts traffic behind a Network Load Balancer' },
+    optional: BALANCED,
+    only: { words: 'a service that shifts traffic' },
+  },
+  {
+    action: 'elasticloadbalancing:DescribeLoadBalancers',
+    on: 'Anything',
+    needed: [],
+    optional: WATCHERS,
+    only: { words: 'a service that shifts traffic' },
   },
   { action: 'ecs:ListClusters', on: 'Anything', needed: [], optional: ['init'] },
   { action: 'ecs:ListServices', on: 'Cluster', needed: [], optional: ['init'] },
-  { action: 'logs:GetLogEvents', on: 'Logs', needed: ['logs'], optional: WATCHERS },
+  { action: 'logs:GetLogEvents', on: 'Logs', needed: ['logs'], optional: [...WATCHERS, 'run'] },
   { action: 'logs:DescribeLogGroups', on: 'Logs', needed: [], optional: CHECKERS },
   { action: 'secretsmanager:DescribeSecret', on: 'Secrets', needed: [], optional: CHECKERS },
   { action: 'ssm:DescribeParameters', on: 'Anything', needed: [], optional: CHECKERS },
+  ...PRUNE_READS.map((action) => ({ action, on: 'Region', needed: ['prune'] }) as const),
+  ...['ListRuleNamesByTarget', 'ListTargetsByRule', 'DescribeRule'].flatMap((name) => {
+    const row = { action: `events:${name}`, on: 'Rules' } as const;
+    return [
+      { ...row, needed: ['prune'] as const },
+      { ...row, needed: [], optional: SCHEDULE_READERS, only: BY_SCHEDULES },
+    ];
+  }),
+  {
+    action: 'events:PutTargets',
+    on: 'Rules',
+    needed: [],
+    optional: SCHEDULE_MOVERS,
+    only: BY_SCHEDULES,
+  },
+  {
+    action: 'scheduler:ListSchedules',
+    on: 'Anything',
+    needed: [],
+    optional: SCHEDULE_READERS,
+    only: BY_SCHEDULES,
+  },
+  { action: 'scheduler:GetSchedule', on: 'Schedules', needed: ['prune'] },
+  {
+    action: 'scheduler:GetSchedule',
+    on: 'Schedules',
+    needed: [],
+    optional: SCHEDULE_READERS,
+    only: BY_SCHEDULES,
+  },
+  {
+    action: 'scheduler:UpdateSchedule',
+    on: 'Schedules',
+    needed: [],
+    optional: SCHEDULE_MOVERS,
+    only: BY_SCHEDULES,
+  },
+  {
+    action: 'iam:PassRole',
+    on: 'ScheduleRoles',
+    needed: [],
+    optional: SCHEDULE_MOVERS,
+    only: BY_SCHEDULES,
+  },
+  { action: 'ecs:DeregisterTaskDefinition', on: 'Anything', needed: ['prune'] },
+  {
+    action: 'ecs:DeleteTaskDefinitions',
+    on: 'TaskDefinitions',
+    needed: ['prune'],
+    only: { setting: 'deleteInactive', words: '--delete' },
+  },
 ];
 
 /** The names that a policy is limited to, if the config has them. */
@@ -379,6 +528,8 @@ function isCalled({ only }: Permission, occasions: ReadonlySet<Occasion>): boole
   return only?.setting === undefined || occasions.has(only.setting);
 }
 
+const LIST = new Intl.ListFormat('en');
+
 /** The actions that a command needs only in cases that the names do not tell, a sentence for each case. */
 export function furtherActions(command: IamCommand, { occasions }: PolicyNames): readonly string[] {
   const actions = new Map<string, string[]>();
@@ -388,7 +539,7 @@ export function furtherActions(command: IamCommand, { occasions }: PolicyNames):
     const words = only?.words ?? '';
     actions.set(words, [...(actions.get(words) ?? []), action]);
   }
-  return [...actions].map(([words, list]) => `${words} also needs ${list.join(' and ')}`);
+  return [...actions].map(([words, list]) => `${words} also needs ${LIST.format(list)}`);
 }
 
 type Place = Pick<Statement, 'Resource' | 'Condition'>;
@@ -414,6 +565,7 @@ function resourcesOf(names: PolicyNames): Readonly<Record<keyof typeof RESOURCES
   const { Resource: ofCluster } = ecs((cluster) => `cluster/${cluster}`);
   return {
     Anything: { Resource: '*' },
+    Region: { Resource: '*' },
     Service: ecs((cluster, service) => `service/${cluster}/${service}`),
     ServiceDeployments: ecs((cluster, service) => `service-deployment/${cluster}/${service}/*`),
     ServiceRevisions: ecs((cluster, service) => `service-revision/${cluster}/${service}/*`),
@@ -421,12 +573,19 @@ function resourcesOf(names: PolicyNames): Readonly<Record<keyof typeof RESOURCES
     // This operator compares names with `*` as patterns.
     Cluster: { Resource: '*', Condition: { ArnLike: { 'ecs:cluster': ofCluster } } },
     TaskDefinitions: { Resource: `arn:${partition}:ecs:${region}:${account}:task-definition/*` },
+    Runnable: {
+      Resource: `arn:${partition}:ecs:${region}:${account}:task-definition/*`,
+      Condition: { ArnLike: { 'ecs:cluster': ofCluster } },
+    },
     Roles: { Resource: `arn:${partition}:iam::${account}:role/*`, Condition: TO_TASKS },
     Repository: {
       Resource: single((repositories.length > 0 ? repositories : ['']).map(repositoryArn)),
     },
     Logs: { Resource: `arn:${partition}:logs:${region}:${account}:log-group:*` },
     Secrets: { Resource: `arn:${partition}:secretsmanager:*:${account}:secret:*` },
+    Rules: { Resource: `arn:${partition}:events:${region}:${account}:rule/*` },
+    Schedules: { Resource: `arn:${partition}:scheduler:${region}:${account}:schedule/*` },
+    ScheduleRoles: { Resource: `arn:${partition}:iam::${account}:role/*`, Condition: TO_SCHEDULES },
   };
 }
 

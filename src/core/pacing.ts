@@ -48,6 +48,16 @@ export const INTERRUPT_POLLS = 2;
 
 /** Polls for which what was read of a service counts as current before it is moved (6 s). */
 export const FRESH_POLLS = 2;
+/** Polls for which DescribeTasks may not know a task yet that was started (30 s). */
+export const TASK_MISSING_POLLS = 10;
+/** Polls for which a one-off task waits for capacity (10 min): a container instance takes minutes. */
+export const CAPACITY_POLLS = 200;
+
+/** Polls after which schedules that have not followed are given up, however slowly AWS answers (10 min). */
+export const SCHEDULE_POLLS = 200;
+
+/** Parts of a poll's pause between two calls of `prune` (1 s): ECS takes one deregistration a second. */
+export const PRUNE_PARTS = 3;
 
 /** How the polls themselves go. */
 export interface PollState {

@@ -4,6 +4,8 @@ import type { Change } from './changes.ts';
 import type { Finding } from './checks.ts';
 import type { Cause } from './diagnosis.ts';
 import type { PastDeployment, ServiceHistory } from './history.ts';
+import type { PrunedFamily } from './prune.ts';
+import type { ScheduleResult } from './scheduled.ts';
 import type { Pause } from './stages.ts';
 import type {
   DeploymentStatus,
@@ -84,6 +86,8 @@ export interface ServiceResult {
   readonly changes?: readonly Change[];
   /** Names of the services that it comes after, where it comes after any. */
   readonly after?: readonly string[];
+  /** With the setting `schedules` only: the scheduled tasks of the family, and what became of them. */
+  readonly schedules?: readonly ScheduleResult[];
   /** What `render` prints. A dry run has it with `--show-values` only: it holds environment values. */
   readonly definition?: JsonObject;
   /** Members of `status` only. */
@@ -127,7 +131,8 @@ export interface TaskResult {
   /** Null for a container that never started, or has not stopped. */
   readonly exitCode: number | null;
   readonly stopCode: string | null;
-  readonly outcome: 'succeeded' | 'failed' | 'interrupted' | 'refused';
+  /** `unknown` where its end was not awaited, or cannot be known. */
+  readonly outcome: 'succeeded' | 'failed' | 'interrupted' | 'refused' | 'unknown';
   readonly causes: readonly Cause[];
   readonly seconds: number;
 }
@@ -147,6 +152,8 @@ export interface LogLine {
 /** What a command prints on stdout, as data; `report/` words it. */
 export type Output =
   | { readonly kind: 'text'; readonly text: string }
+  /** Lines of others, as a command has written them. */
+  | { readonly kind: 'lines'; readonly lines: readonly string[] }
   | { readonly kind: 'diff'; readonly changes: readonly Change[] }
   | {
       readonly kind: 'status';
@@ -156,6 +163,13 @@ export type Output =
     }
   | { readonly kind: 'history'; readonly services: readonly ServiceHistory[] }
   | { readonly kind: 'diagnosis'; readonly services: readonly Diagnosis[] }
+  | {
+      readonly kind: 'prune';
+      readonly families: readonly PrunedFamily[];
+      readonly keep: number;
+      /** Milliseconds. */
+      readonly olderThan: number;
+    }
   | {
       readonly kind: 'logs';
       readonly lines: readonly LogLine[];
@@ -190,7 +204,9 @@ export interface InitResult {
 
 /** Wall seconds of each phase that ran. */
 export type Seconds = Readonly<
-  Partial<Record<'build' | 'push' | 'register' | 'rollout', number>> & { total: number }
+  Partial<Record<'build' | 'push' | 'register' | 'release' | 'run' | 'rollout', number>> & {
+    total: number;
+  }
 >;
 
 /** The document that `--json` prints; its shape is fixed for scripts. */
@@ -208,6 +224,8 @@ export interface Result {
   readonly logs?: readonly LogLine[];
   /** What `verify` found. */
   readonly checks?: readonly Finding[];
+  /** What `prune` keeps, and what it did or would do with the rest. */
+  readonly prune?: readonly PrunedFamily[];
   /** What `init` wrote, or would write. */
   readonly init?: InitResult;
   readonly error: {
@@ -246,6 +264,29 @@ export function overallOutcome(outcomes: readonly Outcome[]): Outcome {
     (a, b) => OUTCOMES[b].gravity - OUTCOMES[a].gravity,
   );
   return gravest;
+}
+
+/**
+ * The outcome of a command that ends with a task and an error of this code. Only an interrupt of the
+ * command itself counts as one: a task that AWS takes away has failed.
+ */
+export function outcomeOfTask({ outcome }: Pick<TaskResult, 'outcome'>, code: string): Outcome {
+  return outcome === 'interrupted' && code !== 'interrupted' ? 'failed' : outcome;
+}
+
+/** The values of a result that other steps and programs use, by the name of an output. */
+export function resultValues({
+  outcome,
+  image,
+  services,
+}: Pick<Result, 'outcome' | 'image' | 'services'>) {
+  return {
+    outcome,
+    image: image?.reference,
+    digest: image?.digest,
+    'task-definition': services[0]?.taskDefinition,
+    deployment: services[0]?.deployment,
+  };
 }
 
 /** The exit status of an outcome. */

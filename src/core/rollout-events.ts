@@ -3,6 +3,7 @@ import type { Cause } from './diagnosis.ts';
 import type { TestHeader } from './ecs.ts';
 import type { TargetGroupProgress } from './load-balancer.ts';
 import type { Outcome, ServiceResult } from './result.ts';
+import type { ScheduleResult } from './scheduled.ts';
 import type { OpenHook } from './stages.ts';
 
 /** Counts of one deployment, as ECS gives them. */
@@ -136,7 +137,9 @@ export type RolloutEvent =
   | {
       readonly kind: 'rollout-testable';
       readonly service: string;
-      /** Headers that lead to the new tasks with Service Connect. */
+      /** Where the load balancer sends test traffic; undefined where it is not known. */
+      readonly url?: string | undefined;
+      /** Headers that lead to the new tasks, with Service Connect or by the rule of the listener. */
       readonly headers: readonly TestHeader[];
     }
   | {
@@ -147,6 +150,13 @@ export type RolloutEvent =
       readonly createdAt: string | undefined;
     }
   | { readonly kind: 'cause'; readonly service: string; readonly cause: Cause }
+  | {
+      /** What became of a scheduled task after the rollout. */
+      readonly kind: 'schedule';
+      readonly service: string;
+      readonly schedule: ScheduleResult;
+      readonly hint: string | undefined;
+    }
   | { readonly kind: 'rolling-back'; readonly service: string; readonly reason: string }
   | {
       readonly kind: 'service-ended';

@@ -4,6 +4,7 @@ import type { RolloutRecord, Service, Task } from './ecs.ts';
 import { describeCheck, targetPort } from './load-balancer.ts';
 import type { GroupHealth, TargetGroupProgress } from './load-balancer.ts';
 import type { ShownImage } from './image.ts';
+import type { ScheduleResult } from './scheduled.ts';
 import type { OpenHook, Pause } from './stages.ts';
 
 /** A service as `status` shows it. */
@@ -28,6 +29,8 @@ export interface ServiceStatus {
   /** Empty without a load balancer; null where it cannot be read. */
   readonly targetGroups: readonly TargetGroupStatus[] | null;
   readonly events: readonly EventStatus[];
+  /** With the setting `schedules` only. */
+  readonly schedules?: readonly ScheduleResult[];
 }
 
 /** What `status` shows of an Express service. */

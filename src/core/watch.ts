@@ -24,6 +24,7 @@ import type {
   Service,
   ServiceEvent,
   StageHook,
+  TestHeader,
 } from './ecs.ts';
 import { isThere } from './express.ts';
 import type { ExpressMove } from './express.ts';
@@ -161,6 +162,13 @@ export type Seen =
     }
   /** Denied for good, or only this time. */
   | { readonly kind: 'targets-unreadable'; readonly denied: boolean }
+  | {
+      readonly kind: 'test-address';
+      /** Undefined where it cannot be read. */
+      readonly address:
+        | { readonly url: string; readonly headers: readonly TestHeader[] }
+        | undefined;
+    }
   | { readonly kind: 'digests'; readonly digests: readonly string[] }
   | ({ readonly kind: 'end' } & Ending);
 
@@ -171,6 +179,8 @@ export type Action =
   | { readonly kind: 'read-failed-tasks'; readonly known: ReadonlySet<string> }
   /** Reads the targets of the service, and its target groups unless they are known. */
   | { readonly kind: 'read-target-health'; readonly known: readonly TargetGroup[] | undefined }
+  /** Reads the address behind the listener rule of this ARN. */
+  | { readonly kind: 'read-test-address'; readonly rule: string }
   /** Asks ECS to roll back the service deployment of this ARN, through its pause hook if it has one. */
   | { readonly kind: 'stop-deployment'; readonly record: string; readonly hook: string | undefined }
   /** Moves the service to the revision before; undefined where none is known. */
@@ -245,6 +255,8 @@ export function advance(state: WatchState, seen: Seen, seconds: number): Step {
       const pause = seen.denied ? Infinity : balancer.pause;
       return decide({ ...state, balancer: { ...balancer, pause } }, [], seconds);
     }
+    case 'test-address':
+      return afterTestAddress(state, seen);
     case 'stop-answer':
       if (seen.answer === 'stopped') return rollBack(state);
       // ECS may be rolling back: the next polls show it.
@@ -594,12 +606,32 @@ function hookNews({ polled, knownHooks, policy }: WatchState): readonly RolloutE
 const hookState = ({ id, status }: StageHook) => `${id} ${status}`;
 
 /** Told once, when test traffic reaches the new tasks. */
-function testableNews({ polled, isTestableTold }: WatchState): RolloutEvent | undefined {
-  const { service, record } = polled;
-  if (isTestableTold || record?.status !== 'IN_PROGRESS') return undefined;
-  if (service.testHeaders.length === 0 || trafficPhase(record) !== 'not-shifted') return undefined;
-  if (!isAfter(record.stage, 'TEST_TRAFFIC_SHIFT')) return undefined;
+function testableNews(state: WatchState): RolloutEvent | undefined {
+  const { service } = state.polled;
+  // With a rule, the headers are told with its address.
+  if (testRuleOf(state) !== undefined || !isTestable(state)) return undefined;
+  if (service.testHeaders.length === 0) return undefined;
   return { kind: 'rollout-testable', service: service.name, headers: service.testHeaders };
+}
+
+/** Whether test traffic reaches the new tasks, and that was not told yet. */
+function isTestable({ polled: { record }, isTestableTold }: WatchState): boolean {
+  if (isTestableTold || record?.status !== 'IN_PROGRESS') return false;
+  return trafficPhase(record) === 'not-shifted' && isAfter(record.stage, 'TEST_TRAFFIC_SHIFT');
+}
+
+function testRuleOf({ polled: { service } }: WatchState): string | undefined {
+  return service.loadBalancers.find(({ shift }) => shift?.testRule !== undefined)?.shift?.testRule;
+}
+
+function afterTestAddress(
+  state: WatchState,
+  { address }: Extract<Seen, { kind: 'test-address' }>,
+): Step {
+  const { name: service, testHeaders } = state.polled.service;
+  const headers = [...testHeaders, ...(address?.headers ?? [])];
+  if (address === undefined && headers.length === 0) return [state, [], WAIT];
+  return [state, [{ kind: 'rollout-testable', service, url: address?.url, headers }], WAIT];
 }
 
 type Waiting = Pick<RolloutEventOf<'rollout-progress'>, 'waitsFor' | 'waitsSince' | 'waitsAtMost'>;
@@ -766,6 +798,10 @@ function decide(before: WatchState, told: readonly RolloutEvent[], seconds: numb
 }
 
 function waitOrAsk(state: WatchState, events: readonly RolloutEvent[]): Step {
+  const rule = isTestable(state) ? testRuleOf(state) : undefined;
+  if (rule !== undefined) {
+    return [{ ...state, isTestableTold: true }, events, { kind: 'read-test-address', rule }];
+  }
   if (!wantsTargetHealth(state)) return [state, events, WAIT];
   const balancer = { ...state.balancer, pause: TARGET_POLLS };
   return [{ ...state, balancer }, events, { kind: 'read-target-health', known: balancer.groups }];

@@ -469,7 +469,7 @@ async function makeRepository(
 
 /** Runs the commands of `build.before`, one after the other; throws `before-failed`. */
 export async function runBefore(
-  { emit, signal }: Pick<ImageTools, 'emit' | 'signal'>,
+  { emit, signal, environment }: Pick<ImageTools, 'emit' | 'signal' | 'environment'>,
   {
     before,
     directory,
@@ -482,7 +482,7 @@ export async function runBefore(
     const { status, tail } = await runProcess({
       command,
       directory,
-      env,
+      environment: { ...environment, ...env },
       signal,
       onLine: (line) => emit({ kind: 'before-output', line: withoutColours(line) }),
     });

@@ -23,6 +23,8 @@ import { EcsDeployError } from '../errors.ts';
 import type { Emit } from '../events.ts';
 import { checkOlder } from './older.ts';
 import type { OlderCommit } from './older.ts';
+import { findExpiring } from './lifecycle.ts';
+import type { LifecycleSubject } from './lifecycle.ts';
 
 /** A check that needs a read of its own, as data: what to look up, and by when. */
 export type Lookup = {
@@ -62,6 +64,7 @@ export type Lookup = {
     }
   | { readonly check: 'image-exists'; readonly revision: Revision }
   | ({ readonly check: 'older-commit' } & OlderCommit)
+  | { readonly check: 'lifecycle-policy'; readonly subject: LifecycleSubject }
 );
 
 /** The parts of a run that a look-up uses. */
@@ -109,6 +112,8 @@ function answerOf(tools: LookupTools, lookup: Lookup): Promise<Answer> {
       return examineBalancer(tools, lookup);
     case 'listener-rule':
       return compareRule(tools, lookup);
+    case 'lifecycle-policy':
+      return findExpiring(tools, lookup.subject);
     case 'image-exists':
     default:
       return findImages(tools, lookup.revision);

@@ -14,6 +14,8 @@ import type { Config, Target } from '../settings/config.ts';
 import { readDefinitionFile } from './definition-file.ts';
 import { attempt } from './read.ts';
 import type { Read } from './read.ts';
+import { observeSchedules } from './schedules.ts';
+import type { ObservedSchedules } from './schedules.ts';
 
 /** The parts of a run that observing uses. */
 export interface ObserveTools {
@@ -57,9 +59,16 @@ export interface Observed {
   readonly read: Read<ObservedService>;
   /** `performance.now()` before it was read. */
   readonly readAt?: number;
+  /** Undefined without the setting `schedules`. */
+  readonly schedules?: ObservedSchedules | undefined;
 }
 
-/** Reads every service of the config with `observeOne`. */
+/** A target for a command that moves no schedules. */
+export function withoutSchedules<T extends Target>(target: T): T {
+  return { ...target, schedules: false };
+}
+
+/** Reads every service of the config with `observeOne`, and its schedules where they are to follow. */
 export function observeServices(
   tools: ObserveTools,
   { targets }: Pick<Config, 'targets'>,
@@ -68,11 +77,15 @@ export function observeServices(
   const readAt = performance.now();
   const readService = readServices(tools.ecs, targets);
   return Promise.all(
-    targets.map(async (target) => ({
-      target,
-      read: await attempt(observeOne(target, readService(target))),
-      readAt,
-    })),
+    targets.map(async (target) => {
+      const read = await attempt(observeOne(target, readService(target)));
+      if (target.schedules === false || 'error' in read) return { target, read, readAt };
+      const { service, running, next } = read.value;
+      const definition = next.kind === 'render' ? next.source : next.revision.definition;
+      const families = new Set([String(definition['family'])]);
+      const schedules = await observeSchedules(tools, service, running, families);
+      return { target, read, readAt, schedules };
+    }),
   );
 }
 

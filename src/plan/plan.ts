@@ -32,6 +32,7 @@ import {
   checkManagedChanges,
   checkManagedEnd,
 } from '../core/checks-express.ts';
+import { checkSchedules } from '../core/checks-schedules.ts';
 import { lastGood, primaryOf } from '../core/ecs.ts';
 import type { Deployment, RolloutRecord, Service } from '../core/ecs.ts';
 import { isManaged } from '../core/express.ts';
@@ -49,6 +50,8 @@ import {
 import type { TaskPlatform } from '../core/image.ts';
 import { targetGroupsOf } from '../core/load-balancer.ts';
 import { sameDefinition } from '../core/normal-form.ts';
+import { chosen, planSchedule } from '../core/scheduled.ts';
+import type { ScheduleResult } from '../core/scheduled.ts';
 import { overridesOf } from '../core/start.ts';
 import type { Overrides } from '../core/start.ts';
 import { chooseContainers, containersOf, placeOfArn, shortName } from '../core/task-definition.ts';
@@ -107,6 +110,8 @@ export interface ServicePlan {
   readonly readAt: number | undefined;
   /** Of an Express service that moves. */
   readonly express: ExpressMove | undefined;
+  /** What a success does to the scheduled tasks of the family. */
+  readonly schedules: readonly ScheduleResult[];
 }
 
 /** What the containers that get the image start in place of what the image says. */
@@ -306,7 +311,7 @@ interface Part<T> {
 function planService(
   check: Check,
   config: PlanSettings,
-  { target, read, readAt }: Observed,
+  { target, read, readAt, schedules }: Observed,
   names: ImageNames,
   { checked, now = new Date(0), images }: PlanInput,
 ): Part<ServicePlan> & { readonly lookups: readonly Lookup[] } {
@@ -348,6 +353,14 @@ function planService(
   if (checked) findings.push(...checkService(check, about, read.value, definition));
   if (service.isExpress && (checked || next.kind === 'revision'))
     findings.push(...checkExpress(check, about, read.value, definition, changes));
+  const ends = wayOf(read.value);
+  const goal = goalOf(read.value, ends, definition);
+  if (checked && schedules !== undefined) {
+    const subject = { ...schedules, ...target, running, definition, revision: goal };
+    findings.push(
+      ...checkSchedules(subject).map((answer) => check('schedules', about, () => answer)),
+    );
+  }
   const lookups = checked
     ? [
         ...serviceLookups(about, target, read.value, definition, findings),
@@ -363,7 +376,7 @@ function planService(
       way,
       record: next.kind === 'render' ? undefined : next.record,
       answer: next.kind === 'render' ? undefined : next.answer,
-      ...wayOf(read.value),
+      ...ends,
       definition,
       changes,
       express:
@@ -373,6 +386,9 @@ function planService(
       containers: draft.containers,
       busy: isJoined ? undefined : deploymentInProgress(service),
       readAt,
+      schedules: chosen(schedules?.tasks ?? [], target.schedules).map((task) =>
+        planSchedule(task, goal),
+      ),
     },
     findings,
     lookups: lookups.filter((lookup) => !(skipCheck as readonly string[]).includes(lookup.check)),
@@ -422,6 +438,16 @@ function wayOf({ service, running, next }: ObservedService) {
     revision: next.revision.arn,
     previous: previous === next.revision.arn ? running.arn : previous,
   };
+}
+
+/** ARN of the revision that the service is on after a success; undefined while it is not registered. */
+function goalOf(
+  { running, next }: ObservedService,
+  { revision, previous }: ReturnType<typeof wayOf>,
+  definition: JsonObject,
+): string | undefined {
+  if (next.kind === 'revision') return next.way === 'stop' ? previous : revision;
+  return sameDefinition(definition, running.definition) ? running.arn : undefined;
 }
 
 /** The checks of a service and a definition that need no further read. */

@@ -4,7 +4,10 @@ import { EcsDeployError } from '../errors.ts';
 import type { Target } from '../settings/config.ts';
 
 /** The settings of a target that change its definition. */
-export type TargetEdit = Omit<Target, 'cluster' | 'service' | 'taskDefinition' | 'imageName'>;
+export type TargetEdit = Omit<
+  Target,
+  'cluster' | 'service' | 'taskDefinition' | 'imageName' | 'schedules'
+>;
 
 /** The most tags that a resource can have (AWS General Reference, tags). */
 const MOST_TAGS = 50;

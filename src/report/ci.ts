@@ -73,8 +73,16 @@ const TITLES: Readonly<Partial<Record<Event['kind'], string>>> = {
   'before-started': 'Before the build',
   'build-started': 'Build',
   'push-started': 'Push',
+  'task-started': 'Command',
 };
-const ENDS = new Set<Event['kind']>(['built', 'pushed', 'error', 'interrupted']);
+const ENDS = new Set<Event['kind']>([
+  'built',
+  'pushed',
+  'error',
+  'interrupted',
+  'task-interrupted',
+  'task-ended',
+]);
 /** Events that can come from anywhere while several images are built. */
 const ANYWHERE = new Set<Event['kind']>(['warning', 'api-call']);
 

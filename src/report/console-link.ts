@@ -20,6 +20,16 @@ export function consoleLink({
     : `https://${region}.${host}/ecs/v2/clusters/${cluster}/services/${service}/health?region=${region}`;
 }
 
+/** The page of a task in the AWS console; undefined in a partition without a known one. */
+export function taskLink(arn: string): string | undefined {
+  const [, partition = '', , region = ''] = arn.split(':');
+  const [cluster = '', id = ''] = arn.split('/').slice(-2);
+  const host = HOSTS[partition];
+  return host === undefined
+    ? undefined
+    : `https://${region}.${host}/ecs/v2/clusters/${cluster}/tasks/${id}/configuration?region=${region}`;
+}
+
 /** The log group of a Lambda function in the AWS console; undefined in a partition without a known one. */
 export function functionLogLink(arn: string): string | undefined {
   const [, partition = '', , region = '', , , name = ''] = arn.split(':');

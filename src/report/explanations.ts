@@ -244,6 +244,10 @@ const ERROR_EXPLANATIONS: Readonly<Record<ErrorCode, Explanation>> = {
     'AWS could no longer be reached; the deployment continues.',
     'continue watching: `ecsdeploy rollout --watch`',
   ),
+  'rollout-check-failed': explain(
+    'The rollout succeeded, but the `check` of the config file failed after it.',
+    'read its output; `--on-failure rollback` takes such a rollout back',
+  ),
   'command-failed': explain(
     'The command of `run` or of a `release` task failed, or could not run to its end. No service was changed.',
     'read the last lines of its log, fix the cause and run it again',

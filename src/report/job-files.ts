@@ -2,7 +2,9 @@ import { randomBytes } from 'node:crypto';
 import { appendFileSync } from 'node:fs';
 import type { Cause } from '../core/diagnosis.ts';
 import { escapeJson, printable, withoutCommands } from '../core/foreign.ts';
+import { resultValues } from '../core/result.ts';
 import type { Result, ServiceResult } from '../core/result.ts';
+import { scheduleLabel } from '../core/scheduled.ts';
 import { shortName } from '../core/task-definition.ts';
 import type { EventOf } from '../events.ts';
 import { isGithub } from './ci.ts';
@@ -16,7 +18,16 @@ import { wordEvent } from './words.ts';
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /** Commands that only show something: they leave outputs and summary to the command that deploys. */
-const SHOWING = new Set(['status', 'diagnose', 'history', 'logs', 'help', 'completion', 'sandbox']);
+const SHOWING = new Set([
+  'status',
+  'prune',
+  'diagnose',
+  'history',
+  'logs',
+  'help',
+  'completion',
+  'sandbox',
+]);
 
 /** The outputs of a step, with their meanings. */
 export const OUTPUTS = {
@@ -70,20 +81,17 @@ export function writeJobFiles(
 }
 
 /** The values that later steps and jobs use; each is one line. */
-function outputsOf({ outcome, image, images, services }: Result): (readonly [string, string])[] {
+function outputsOf(result: Result): (readonly [string, string])[] {
+  const { images } = result;
   const values: Readonly<
     Record<Exclude<keyof typeof OUTPUTS, 'result'>, string | null | undefined>
   > = {
-    outcome,
-    image: image?.reference,
-    digest: image?.digest,
+    ...resultValues(result),
     images:
       images &&
       escapeJson(
         JSON.stringify(Object.fromEntries(images.map(({ name, reference }) => [name, reference]))),
       ),
-    'task-definition': services[0]?.taskDefinition,
-    deployment: services[0]?.deployment,
   };
   return Object.entries(values).flatMap(([name, value]) =>
     value ? [[name, oneLine(value)] as const] : [],
@@ -107,9 +115,11 @@ function summary(
     ...ends.map((end) => inert(wordEvent(end).lines[0]?.text ?? '')),
     ...errorBlocks(result),
     ...serviceTable(result),
+    ...taskTable(result),
+    ...scheduleTable(result),
     ...imageLine(result),
     ...timeline(result),
-    ...services.flatMap(({ causes }) => causes).flatMap(causeBlocks),
+    ...[...services, ...(result.tasks ?? [])].flatMap(({ causes }) => causes).flatMap(causeBlocks),
   ];
   const tail = linksOf(result, environment);
   const blocks = [...head, ...diffBlocks(result), ...tail];
@@ -146,7 +156,34 @@ function serviceTable({ services }: Result): string[] {
   ];
 }
 
+/** The one-off tasks. */
+function taskTable({ tasks = [] }: Result): string[] {
+  if (tasks.length === 0) return [];
+  const rows = tasks.map(({ task, container, outcome, exitCode, seconds }) => [
+    task === null ? '–' : inert(shortName(task)),
+    inert(container),
+    outcome,
+    exitCode === null ? '–' : String(exitCode),
+    formatSeconds(seconds),
+  ]);
+  return [table(['task', 'container', 'outcome', 'exit code', 'time'], rows)];
+}
+
 const revision = (arn: string | null) => (arn === null ? '–' : inert(shortName(arn)));
+
+/** The rules and schedules that were to follow. */
+function scheduleTable({ services }: Result): string[] {
+  const rows = services.flatMap(({ schedules = [] }) =>
+    schedules.map((item) => [
+      inert(item.name === null ? `all ${item.kind}s` : `${item.kind} ${scheduleLabel(item)}`),
+      item.outcome,
+      revision(item.from),
+      revision(item.to),
+      inert(item.reason ?? ''),
+    ]),
+  );
+  return rows.length === 0 ? [] : [table(['scheduled task', 'outcome', 'from', 'to', ''], rows)];
+}
 
 function imageLine({ image, images }: Result): string[] {
   const all = image === null ? (images ?? []) : [{ ...image, name: '' }];

@@ -15,7 +15,7 @@ import { isActive, phaseOf } from './run-state.ts';
 import type { Phase, RunState, ServiceState } from './run-state.ts';
 import { alarmsText, expiryText, hookText, ladderOf } from './stages.ts';
 import { fit, fitName, pad, widthOf } from './width.ts';
-import { stageNote, waitText } from './words.ts';
+import { stageNote, statusText, waitText } from './words.ts';
 
 /** Where a view is drawn. */
 export interface Screen {
@@ -99,6 +99,15 @@ const VIEWS: Readonly<
   push: pushRows,
   register: () => [],
   wait: rolloutRows,
+  release: (state, phase, pen) => [
+    {
+      text: headline(pen, { before: 'Run ', name: state.subject }, clocksOf(state, phase, pen.now)),
+      weight: WEIGHT.head,
+    },
+    ...(state.taskStatus === ''
+      ? []
+      : [{ text: pen.chalk.dim(`  ${statusText(state.taskStatus)}`), weight: WEIGHT.wait }]),
+  ],
   rollout: rolloutRows,
 };
 

@@ -6,6 +6,7 @@ import { diffStyles, formatChanges } from './diff.ts';
 import { formatHistory } from './history.ts';
 import { formatLine } from './logs.ts';
 import type { Page } from './page.ts';
+import { formatPrune } from './prune.ts';
 import { formatStatus } from './status.ts';
 
 type OutputOf<K extends Output['kind']> = Extract<Output, { readonly kind: K }>;
@@ -31,6 +32,9 @@ const FORMATS: Formats = {
   status: ({ services, at }, sheet) => several(services, (item) => formatStatus(item, at, sheet)),
   history: ({ services }, sheet) => several(services, (item) => formatHistory(item, sheet)),
   diagnosis: ({ services }, sheet) => several(services, (item) => formatDiagnosis(item, sheet)),
+  lines: ({ lines }) => lines.map(inline).join('\n'),
+  prune: ({ families, ...limits }, { columns }) =>
+    several(families, (item) => formatPrune(item, limits, columns)),
   logs: ({ lines, ...style }, { chalk }) =>
     mapTexts(lines, inline)
       .map((line) => formatLine(line, style, chalk))

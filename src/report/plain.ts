@@ -46,6 +46,7 @@ const TROUBLES = new Set<Event['kind']>([
   'checked',
   'error',
   'interrupted',
+  'task-interrupted',
   'rolling-back',
   'service-skipped',
   'left-deployed',
@@ -53,6 +54,7 @@ const TROUBLES = new Set<Event['kind']>([
 
 function isTrouble(event: Event): boolean {
   if (event.kind === 'service-ended') return !GOOD.has(event.result.outcome);
+  if (event.kind === 'task-ended') return event.result.outcome !== 'succeeded';
   if (event.kind === 'rollout-paused') return !event.isAwaited;
   if (event.kind === 'cause') return hasFailedTasks(event.cause);
   return TROUBLES.has(event.kind);
@@ -74,6 +76,7 @@ const TIMED = new Set<Event['kind']>([
   'register-retried',
   'service-waiting',
   'service-skipped',
+  'pruned',
   'rollout-started',
   'rollout-unchanged',
   'rollout-progress',
@@ -83,10 +86,18 @@ const TIMED = new Set<Event['kind']>([
   'rollout-testable',
   'service-event',
   'cause',
+  'schedule',
   'rolling-back',
   'polls-failing',
   'polls-recovered',
   'service-ended',
+  'hook-started',
+  'hook-ended',
+  'task-started',
+  'task-retried',
+  'task-progress',
+  'task-interrupted',
+  'task-ended',
 ]);
 
 /** Milliseconds without a line after which a line says that the run is alive: CI ends silent jobs. */
@@ -185,6 +196,8 @@ function aliveText(state: RunState, now: Date): string | undefined {
       const whole = total === undefined ? '' : ` of ${formatBytes(total)}`;
       return `Still pushing after ${gone}: ${formatBytes(current)}${whole}`;
     }
+    case 'release':
+      return `Still running ${state.subject} after ${gone}`;
     case 'wait':
     case 'rollout': {
       const does = phase.name === 'wait' ? 'waiting' : 'watching';

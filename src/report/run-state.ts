@@ -3,7 +3,7 @@ import type { EventOf, LayerProgress, TimedEvent } from '../events.ts';
 import { clean } from './format.ts';
 
 /** A part of a run, in the order in which they come. */
-export type PhaseName = 'wait' | 'before' | 'build' | 'push' | 'register' | 'rollout';
+export type PhaseName = 'wait' | 'before' | 'build' | 'push' | 'register' | 'release' | 'rollout';
 
 /** A part of a run that has begun. */
 export interface Phase {
@@ -67,6 +67,8 @@ export interface RunState {
   readonly phases: readonly Phase[];
   /** What the first line of the phase names: a command, or a platform. */
   readonly subject: string;
+  /** Status of the one-off task that runs, as ECS calls it; empty before the first. */
+  readonly taskStatus: string;
   readonly output: readonly OutputLine[];
   readonly steps: readonly BuildStep[];
   /** Steps of the build that are known. */
@@ -87,6 +89,7 @@ export const NOTHING_YET: RunState = {
   start: undefined,
   phases: [],
   subject: '',
+  taskStatus: '',
   output: [],
   steps: [],
   known: 0,
@@ -120,6 +123,10 @@ export function reduce(before: RunState, event: TimedEvent): RunState {
       return addStep(state, event);
     case 'build-output':
       return addOutput(state, { step: event.step, text: event.line });
+    case 'task-started':
+      return { ...begin(state, 'release', at), subject: clean(event.command), taskStatus: '' };
+    case 'task-progress':
+      return { ...state, taskStatus: clean(event.status) };
     case 'push-started':
       return begin(state, 'push', at);
     case 'push-progress':
@@ -127,6 +134,9 @@ export function reduce(before: RunState, event: TimedEvent): RunState {
     case 'built':
     case 'pushed':
     case 'interrupted':
+    case 'task-interrupted':
+    // What is written to stdout must not land inside of a frame.
+    case 'log-printed':
     case 'error':
       return endPhase(state, at);
     case 'registered':

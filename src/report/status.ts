@@ -1,3 +1,5 @@
+import { scheduleLabel } from '../core/scheduled.ts';
+import type { ScheduleResult } from '../core/scheduled.ts';
 import type { DeploymentStatus, ServiceStatus, TargetStatus, TaskStatus } from '../core/status.ts';
 import { shortName } from '../core/task-definition.ts';
 import { formatAge, formatTable, secondsBetween, shortenEvent, shortImage } from './format.ts';
@@ -7,7 +9,7 @@ import { wrap } from './width.ts';
 
 /** The status of a service for people, as of a time of the server's clock. */
 export function formatStatus(status: ServiceStatus, at: Date, page: Page): string {
-  const { service, cluster, deployments, tasks, events, serving, express } = status;
+  const { service, cluster, deployments, tasks, events, schedules = [], serving, express } = status;
   const age = (iso: string | null) =>
     iso === null ? '-' : formatAge(secondsBetween(new Date(iso), at));
   const current = serving === null ? undefined : shortName(serving);
@@ -57,12 +59,30 @@ export function formatStatus(status: ServiceStatus, at: Date, page: Page): strin
     ...stageLines(status, page.columns),
     ...(tasks.length === 0 ? [] : ['', ...formatTable(taskHeader, taskRows, page.columns)]),
     ...targetLines(status, page.columns),
+    ...(schedules.length === 0
+      ? []
+      : ['', ...formatTable(SCHEDULE_HEADER, schedules.map(scheduleRow), page.columns)]),
     ...(events.length === 0 ? [] : ['', 'EVENTS']),
     ...events.flatMap(({ createdAt, message }) => {
       const [first = '', ...rest] = wrap(shortenEvent(message), page.columns - 6);
       return [`${age(createdAt).padEnd(4)}  ${first}`, ...rest.map((line) => `      ${line}`)];
     }),
   ].join('\n');
+}
+
+const SCHEDULE_HEADER = ['SCHEDULED TASK', 'KIND', 'REVISION', 'STATE', 'WHEN'];
+
+function scheduleRow(item: ScheduleResult) {
+  const name = shortName(item.from ?? '');
+  return {
+    cells: [
+      scheduleLabel(item),
+      item.kind,
+      item.outcome === 'follows' ? `latest of ${name}` : name,
+      item.enabled ? 'ENABLED' : 'DISABLED',
+      item.expression ?? 'on events',
+    ],
+  };
 }
 
 /** Where an Express service is reached, and whether Express Mode has another revision. */

@@ -59,6 +59,7 @@ export function makeStory(verbose: boolean): Story {
       case 'service-event':
         return verbose || !isRoutine(event.message) ? lines.filter(isNews) : [];
       case 'register-retried':
+      case 'task-retried':
         return lines.filter(isNews);
       case 'wait-ended':
         progress.delete(event.result.service);
@@ -66,6 +67,14 @@ export function makeStory(verbose: boolean): Story {
       case 'service-ended':
         // The causes have given their hints.
         return lines.filter((line) => line.level !== 'hint' || isNews(line));
+      case 'task-ended':
+        // Its log has been told line by line.
+        return lines.filter((line) => line.level !== 'detail' || isNews(line));
+      case 'schedule':
+        // Several can fail for one reason.
+        return lines.filter(
+          (line) => (line.level !== 'debug' || verbose) && (line.level !== 'hint' || isNews(line)),
+        );
       case 'cause': {
         const { service, cause } = event;
         const [head, ...rest] = lines;

@@ -20,6 +20,7 @@ const PASSING = new Set<Event['kind']>([
   'context-sent',
   'push-started',
   'rollout-progress',
+  'task-progress',
 ]);
 
 /** Milliseconds between two frames. */

@@ -6,6 +6,8 @@ import type { TargetGroupProgress } from '../core/load-balancer.ts';
 import type { Outcome, ServiceResult } from '../core/result.ts';
 import type { RolloutCounts } from '../core/rollout-events.ts';
 import { printable } from '../core/foreign.ts';
+import { scheduleLabel } from '../core/scheduled.ts';
+import type { ScheduleOutcome, ScheduleResult } from '../core/scheduled.ts';
 import { shortName } from '../core/task-definition.ts';
 import type { EcsDeployError } from '../errors.ts';
 import type { Event, EventOf, LayerProgress } from '../events.ts';
@@ -77,7 +79,19 @@ const WORDS: Words = {
         line('step', `Image ${item.name}: ${item.reference}${buildNote(item.builds)}`),
       ),
       ...services.flatMap(
-        ({ cluster, service, from, to, isExpress, changes, after, how, time, pauses }) => [
+        ({
+          cluster,
+          service,
+          from,
+          to,
+          isExpress,
+          changes,
+          after,
+          schedules,
+          how,
+          time,
+          pauses,
+        }) => [
           line(
             'step',
             `${isExpress ? 'Express service' : 'Service'} ${service} in ${cluster} runs ${from}${moveNote(from, to)}`,
@@ -96,6 +110,7 @@ const WORDS: Words = {
                 ),
               ]
             : []),
+          ...schedules.map((item) => line('detail', `  ${scheduleText(item)}`)),
         ],
       ),
     ],
@@ -167,6 +182,8 @@ const WORDS: Words = {
     say('success', `${revision} is the same definition: nothing to register`),
   'register-retried': ({ family }) =>
     say('detail', `Family ${family} is being registered by someone else; retrying`),
+  pruned: ({ revisions, outcome }) =>
+    say('success', `${outcome === 'deleted' ? 'Deleted' : 'Deregistered'} ${revisions.join(', ')}`),
   'rollout-started': ({ service, deployment, from, to }) => ({
     lines: [
       line('step', from === to ? `${service}: redeploying ${to}` : `${service}: ${from} → ${to}`),
@@ -217,17 +234,26 @@ const WORDS: Words = {
     const log = `aws logs tail /aws/lambda/${hook.function} --region ${region}`;
     return { lines: [line('warning', text), line('hint', `its log: ${link ?? log}`)] };
   },
-  'rollout-testable': ({ service, headers }) => ({
-    lines: headers.map(({ name, value }) =>
-      line(
-        'detail',
-        `${service}: test traffic reaches the new tasks with the header ${name}${value === undefined ? '' : `: ${value}`}`,
+  'rollout-testable': ({ service, url, headers }) => {
+    const needed = headers.map(
+      ({ name, value }) => `with the header ${name}${value === undefined ? '' : `: ${value}`}`,
+    );
+    const ways = url === undefined ? needed : [['at', url, ...needed].join(' ')];
+    return {
+      lines: ways.map((way) =>
+        line('detail', `${service}: test traffic reaches the new tasks ${way}`),
       ),
-    ),
-  }),
+    };
+  },
   'service-event': ({ service, message }) =>
     say('detail', `${service}: ECS: ${shortenEvent(message)}`),
   cause: ({ service, cause }) => ({ lines: causeLines(service, cause) }),
+  schedule: ({ schedule, hint }) => ({
+    lines: [
+      line(SCHEDULE_LEVELS[schedule.outcome] ?? 'debug', scheduleText(schedule)),
+      ...hintLines(hint),
+    ],
+  }),
   'rolling-back': ({ service, reason }) => ({
     lines: [
       line(
@@ -284,6 +310,39 @@ const WORDS: Words = {
       ...(again === undefined ? [] : [line('hint', `the same without questions: ${again}`)]),
     ],
   }),
+  'release-planned': ({ tasks }) => ({
+    lines: tasks.map(({ command, container, service }) =>
+      line('step', `Release task: ${command} in container ${container} of ${service}`),
+    ),
+  }),
+  'release-skipped': ({ command, service }) =>
+    say('detail', `${service} is unchanged: the release task ${command} does not run`),
+  'task-started': ({ task, command, container, revision, console }) => ({
+    lines: [
+      line('step', `Running ${command} in container ${container} of ${revision}`),
+      line('detail', `  task ${shortName(task)}`),
+      ...(console === null ? [] : [line('detail', `  ${console}`)]),
+    ],
+  }),
+  'task-retried': ({ reason }) =>
+    say('warning', `The task is not started yet: ${reason}; trying again`),
+  'task-progress': ({ status }) => say('detail', `  ${statusText(status)}`),
+  'task-output': ({ line: output }) => say('detail', `  | ${output}`),
+  'log-printed': () => NONE,
+  'task-interrupted': ({ task, stop, isStopped, console }) => ({
+    lines: isStopped
+      ? [line('warning', `The command is being stopped: its containers get SIGTERM`)]
+      : [
+          line('warning', `The command continues in the task ${shortName(task)}`),
+          line('hint', `stop it: ${stop}`),
+          ...(console === null ? [] : [line('hint', `see it: ${console}`)]),
+        ],
+  }),
+  'task-ended': (event) => ({ lines: taskEndLines(event) }),
+  'hook-started': ({ hook, command }) => say('step', `Running ${hook}: ${command}`),
+  'hook-output': ({ line: output }) => say('detail', `  ${output}`),
+  'hook-ended': ({ hook, status, seconds }) =>
+    status === 0 ? say('success', `${hook} succeeded in ${formatSeconds(seconds)}`) : NONE,
   'log-empty': () => say('detail', 'No log lines yet.'),
   'sandbox-started': ({ url, registry, speed, scenarios }) => ({
     lines: [
@@ -351,6 +410,39 @@ function splitLine({ level, text }: Line): Line[] {
   return [line(level, first), ...rest.map((part) => line(next, `    ${part}`))];
 }
 
+/** What changes nothing was in the plan. */
+const SCHEDULE_LEVELS: Readonly<Partial<Record<ScheduleOutcome, Level>>> = {
+  updated: 'success',
+  failed: 'warning',
+  unknown: 'warning',
+};
+
+/** What becomes of a scheduled task. */
+function scheduleText({ from, to, outcome, reason, ...item }: ScheduleResult): string {
+  const kind = item.kind === 'rule' ? 'Rule' : 'Schedule';
+  const name = `${kind} ${scheduleLabel(item)}`;
+  const [before, after] = [shortName(from ?? ''), shortName(to ?? 'the new revision')];
+  switch (outcome) {
+    case 'planned':
+      return `${name} would follow: ${before} → ${after}`;
+    case 'updated':
+      return `${name}: ${before} → ${after}`;
+    case 'unchanged':
+      return `${name} is already on ${before}`;
+    case 'follows':
+      return `${name} starts the latest revision of ${before} by itself`;
+    case 'skipped':
+      return `${name} stays on ${before}: ${reason}`;
+    case 'failed':
+      return item.name === null
+        ? `The ${item.kind}s cannot be read, and do not follow to ${after}: ${reason}`
+        : `${name} stays on ${before} and does not follow to ${after}: ${reason}`;
+    case 'unknown':
+    default:
+      return `${name} is on ${before} or on ${after}: ${reason}`;
+  }
+}
+
 function moveNote(from: string, to: string | undefined): string {
   if (to === undefined) return '';
   return to === from ? ' and stays on it' : ` and would move to ${to}`;
@@ -377,6 +469,38 @@ function findingLines(findings: readonly Finding[]): Line[] {
     findings.filter(({ status }) => status === wanted).length;
   const summary = `${count('ok')} passed, ${formatCount(count('warn'), 'warning')}, ${count('fail')} failed, ${count('skip')} skipped`;
   return [...lines, line('step', summary)];
+}
+
+/** What a one-off task does, by the status that ECS gives. */
+export function statusText(status: string): string {
+  const note = status === 'PROVISIONING' ? ': waiting for capacity or a network interface' : '';
+  return `${status}${note}`;
+}
+
+function taskEndLines({ command, result, logPrinted }: EventOf<'task-ended'>): Line[] {
+  const { outcome, exitCode, causes, seconds } = result;
+  const time = formatSeconds(seconds);
+  const [cause] = causes;
+  if (cause !== undefined) {
+    const evidence = cause.evidence.filter((text) => !(logPrinted && text.startsWith('| ')));
+    return [
+      line('error', `${command} failed after ${time}: ${cause.summary} [${cause.code}]`),
+      ...evidence.flatMap(indent),
+      ...hintLines(cause.hint),
+    ];
+  }
+  switch (outcome) {
+    case 'succeeded':
+      return [line('success', `${command} succeeded in ${time}`)];
+    case 'unknown':
+      return [line('detail', `How ${command} ends is not known`)];
+    case 'interrupted':
+      return exitCode === null
+        ? []
+        : [line('warning', `${command} was stopped after ${time}, with exit code ${exitCode}`)];
+    default:
+      return [];
+  }
 }
 
 function causeLines(service: string, cause: Cause): Line[] {

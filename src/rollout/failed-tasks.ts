@@ -86,7 +86,8 @@ function targetFailure(
   };
 }
 
-function describeTask(task: Task, definition: JsonObject, service: Service): FailedTask {
+/** A failed task as it is diagnosed, without log lines. */
+export function describeTask(task: Task, definition: JsonObject, service: Service): FailedTask {
   const groups = containersOf(definition).flatMap(
     (container) => logStreamOf(container, task.id, task.id)?.group ?? [],
   );

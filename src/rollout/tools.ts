@@ -54,18 +54,23 @@ export interface TimeLimit {
 /** The longest delay of a timer, about 24 days. */
 const LONGEST_TIMER = 2 ** 31 - 1;
 
+const OUT_OF_TIME = new EcsDeployError({
+  code: 'aws-unreachable',
+  message: 'AWS did not answer within the time limit (--timeout).',
+  hint: 'check the network, or raise --timeout',
+});
+
 /** Tools whose signal, and whose calls, also end with the time limit of `timeout` milliseconds. */
-export function withTimeout(tools: RolloutTools, timeout: number): RolloutTools {
+export function withTimeout(
+  tools: RolloutTools,
+  timeout: number,
+  over = OUT_OF_TIME,
+): RolloutTools {
   const { ecs } = tools;
   const controller = new AbortController();
   const { signal } = controller;
   // As many calls listen to it as to the signal of the run.
   setMaxListeners(0, signal);
-  const over = new EcsDeployError({
-    code: 'aws-unreachable',
-    message: 'AWS did not answer within the time limit (--timeout).',
-    hint: 'check the network, or raise --timeout',
-  });
   setTimeout(() => controller.abort(over), Math.min(timeout, LONGEST_TIMER)).unref();
   const interrupt = () => controller.abort(tools.signal.reason);
   if (tools.signal.aborted) interrupt();

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { readRuleAddress } from '../aws/load-balancers.ts';
 import { awsErrorText, isPassing, isThrottling } from '../aws/errors.ts';
 import { optional } from '../aws/optional.ts';
 import { secondsSince } from '../events.ts';
@@ -172,7 +173,7 @@ function resultsOf(watches: readonly Watch[]): ReadonlyMap<WatchState, ServiceRe
 }
 
 /** Whether AWS has refused a call for good; anything else may pass. */
-function isRefused(error: unknown): error is EcsDeployError {
+export function isRefused(error: unknown): error is EcsDeployError {
   return error instanceof EcsDeployError && error.code !== 'aws-answer-broken' && !isPassing(error);
 }
 
@@ -209,6 +210,8 @@ export async function perform(
       return moveBack(tools, pause, state, task.revision);
     case 'read-target-health':
       return askBalancer(tools, state, task.known);
+    case 'read-test-address':
+      return { kind: 'test-address', address: await readTestAddress(tools, task.rule) };
     case 'read-digests':
   }
   const reading = tasksOf(ecs, polled.service, ours.id, 'RUNNING');
@@ -219,6 +222,17 @@ export async function perform(
     .filter(({ name }) => move.containers.includes(name))
     .flatMap(({ imageDigest }) => imageDigest ?? []);
   return { kind: 'digests', digests };
+}
+
+/** The address behind a rule for test traffic; undefined where it cannot be read. */
+async function readTestAddress({ ecs, emit, signal }: RolloutTools, rule: string) {
+  try {
+    const reading = readRuleAddress(ecs.aws, rule);
+    return await optional({ emit }, 'the address of the test traffic', reading, isRefused);
+  } catch {
+    signal.throwIfAborted();
+    return undefined;
+  }
 }
 
 /** What the load balancer says of the tasks; a failure that passes is not told. */

@@ -40,6 +40,8 @@ interface RepositoryState {
   exclusions: readonly string[];
   /** Time at which each digest was first seen, in epoch seconds. */
   readonly pushedAt: Map<string, number>;
+  /** JSON text of the lifecycle policy, which is never carried out. */
+  policy?: string;
   /** Digests of archived images. */
   readonly archived: Set<string>;
 }
@@ -120,6 +122,11 @@ export function createEcr(options: EcrOptions): Ecr {
       const known = found.get(manifest.digest);
       found.set(manifest.digest, { manifest, tags: [...(known?.tags ?? []), tag] });
     }
+    // An image that has lost its last tag is still there.
+    for (const digest of repository.pushedAt.keys()) {
+      const manifest = await registry.getManifest(repository.name, digest);
+      if (manifest !== undefined && !found.has(digest)) found.set(digest, { manifest, tags: [] });
+    }
     return found;
   };
   const detail = (repository: RepositoryState, { manifest, tags }: ImageDetail) => {
@@ -129,7 +136,7 @@ export function createEcr(options: EcrOptions): Ecr {
       registryId: account,
       repositoryName: repository.name,
       imageDigest: manifest.digest,
-      imageTags: tags,
+      ...(tags.length > 0 && { imageTags: tags }),
       imageSizeInBytes: sizeOf(manifest),
       imagePushedAt: pushedAt,
       imageManifestMediaType: manifest.mediaType,
@@ -297,6 +304,21 @@ export function createEcr(options: EcrOptions): Ecr {
         });
       const imageId = { imageDigest: digest, ...(imageTag === undefined ? {} : { imageTag }) };
       return { image: { registryId: account, repositoryName, imageId, imageManifest } };
+    },
+    PutLifecyclePolicy: ({ repositoryName, lifecyclePolicyText }) => {
+      const repository = find(repositoryName);
+      repository.policy = String(lifecyclePolicyText);
+      return { registryId: account, repositoryName, lifecyclePolicyText };
+    },
+    GetLifecyclePolicy: ({ repositoryName }) => {
+      const { policy } = find(repositoryName);
+      if (policy === undefined) {
+        throw awsFault(
+          'LifecyclePolicyNotFoundException',
+          `Lifecycle policy does not exist for the repository with name '${String(repositoryName)}' in the registry with id '${account}'`,
+        );
+      }
+      return { registryId: account, repositoryName, lifecyclePolicyText: policy };
     },
     ListTagsForResource: ({ resourceArn }) => {
       find(String(resourceArn).split(':repository/')[1]);

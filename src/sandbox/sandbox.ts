@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { startClock } from './clock.ts';
 import { createEcr } from './ecr.ts';
 import { createEcs } from './ecs/index.ts';
+import { createEventBridge } from './event-bridge.ts';
 import type { Fault } from './ecs/faults.ts';
 import { makeTargetGroup } from './ecs/target-group.ts';
 import { createElb } from './elb.ts';
@@ -10,6 +11,7 @@ import { createImagePuller, createRegistryClient } from './registry-client.ts';
 import { createRegistry } from './registry.ts';
 import { combine } from './scenarios.ts';
 import type { Scene } from './scenarios.ts';
+import { createSchedules } from './schedules.ts';
 import { createSecrets } from './secrets.ts';
 import { createStage } from './stage.ts';
 import type { Stage } from './stage.ts';
@@ -52,6 +54,8 @@ export interface Sandbox {
   readonly calls: readonly (ApiCall & { readonly at: number })[];
   /** Fails the next calls of an action (`ecs:ListTasks`); all of them without `times`. */
   readonly fail: (action: string, fault: AwsFault, times?: number) => void;
+  /** Carries out all further calls of an action, but closes their connections instead of responding. */
+  readonly loseAnswers: (action: string) => void;
   /** Leaves all further calls of an action without a response. */
   readonly hold: (action: string) => void;
   /** Adds a fault to those of the scenarios. */
@@ -67,6 +71,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
   const calls: (ApiCall & { readonly at: number })[] = [];
   const failures = new Map<string, { readonly fault: AwsFault; left: number }>();
   const held = new Set<string>();
+  const lost = new Set<string>();
   const scene = combine(options.scenarios ?? []);
   let stage: Stage | undefined;
   const gate = async (action: string): Promise<void> => {
@@ -82,6 +87,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
     handlers,
     account: ACCOUNT,
     gate,
+    losesAnswer: (action) => lost.has(action),
     onCall: (call) => calls.push({ ...call, at: clock.now() }),
     ...(options.port === undefined ? {} : { port: options.port }),
   });
@@ -123,9 +129,13 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
     quickStages: scene.quickStages,
   });
   handlers.push(embedded.handle, ecr.handle);
-  const { service = {}, container = {}, hasFailed = false, express } = scene;
+  const { service = {}, container = {}, hasFailed = false, oldRevisions = 0, express } = scene;
   const secrets = createSecrets(ACCOUNT);
+  const events = createEventBridge({ account: ACCOUNT, busyTargets: scene.busyTargets });
+  const schedules = createSchedules({ account: ACCOUNT, clock });
   await buildWorld({
+    events,
+    schedules,
     ecs,
     ecr,
     logs,
@@ -136,6 +146,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
     container,
     hasFailed,
     express,
+    oldRevisions,
   });
   stage = createStage(scene, { clock, ecs, ecr: ecr.operations });
   Object.assign(services, {
@@ -155,6 +166,8 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
       ],
       port: 80,
     }),
+    events: events.operations,
+    scheduler: schedules,
   });
   await stage.open();
   return {
@@ -170,6 +183,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
     },
     calls,
     fail: (action, fault, times = Infinity) => void failures.set(action, { fault, left: times }),
+    loseAnswers: (action) => void lost.add(action),
     hold: (action) => void held.add(action),
     arm: ecs.arm,
     close: () => {

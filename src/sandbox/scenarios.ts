@@ -19,7 +19,10 @@ export interface Trouble {
   /** Affected actions, e.g. `/^ecs:Describe/`. */
   readonly actions: RegExp;
   readonly answer: AwsFault | ((action: string) => AwsFault);
-  /** Begins this many seconds after the first UpdateService; at the start of the sandbox if undefined. */
+  /**
+   * Begins this many seconds after the first RunTask or UpdateService; at the start of the sandbox if
+   * undefined.
+   */
   readonly after?: number;
   /** Duration in seconds; unlimited if undefined. */
   readonly seconds?: number;
@@ -64,6 +67,8 @@ export interface Scenario {
     | 'capacity'
     | 'strategy'
     | 'express'
+    | 'command'
+    | 'schedules'
     | 'people'
     | 'API'
     | 'before';
@@ -72,6 +77,8 @@ export interface Scenario {
   readonly service?: Readonly<Record<string, unknown>>;
   /** Whether the first deployment of the service has failed, so that there is no rollback candidate. */
   readonly hasFailed?: boolean;
+  /** Revisions of its family besides the first one, a month apart; every third is from Terraform. */
+  readonly oldRevisions?: number;
   /** Additional members of its application container. */
   readonly container?: Readonly<Record<string, unknown>>;
   readonly trouble?: readonly Trouble[];
@@ -92,6 +99,8 @@ export interface Scenario {
   readonly weightLag?: number;
   /** Stages take no time beside their hooks and bake times. */
   readonly quickStages?: boolean;
+  /** PutTargets calls whose entries fail because the rule is being changed. */
+  readonly busyTargets?: number;
   /** Number of findings in the scan of every image, by severity. */
   readonly scanFindings?: Readonly<Record<string, number>>;
 }
@@ -685,6 +694,195 @@ const DEFINITIONS = {
     service: hooked(LAMBDA_HOOK),
     faults: [{ name: 'hook-unparsable' }],
   },
+  'command-fails': {
+    group: 'command',
+    summary: 'the command of a one-off task fails with exit code 1',
+    faults: [{ name: 'command-fails' }],
+  },
+  'command-host-lookup': {
+    group: 'command',
+    summary: 'the command does not find a host name of Service Connect',
+    faults: [{ name: 'command-host-lookup' }],
+  },
+  'command-out-of-memory': {
+    group: 'command',
+    summary: 'the command is killed because it exceeds its memory',
+    faults: [{ name: 'command-out-of-memory' }],
+  },
+  'command-hangs': {
+    group: 'command',
+    summary: 'the command never ends',
+    faults: [{ name: 'command-hangs' }],
+  },
+  'command-spot': {
+    group: 'command',
+    summary: 'Fargate Spot interrupts the task during the command',
+    faults: [{ name: 'command-spot' }],
+  },
+  'command-stopped': {
+    group: 'command',
+    summary: 'someone stops the task during the command',
+    faults: [{ name: 'command-stopped' }],
+  },
+  'command-restarted': {
+    group: 'command',
+    summary: 'the container has a restart policy: ECS would run the command again',
+    container: { restartPolicy: { enabled: true } },
+  },
+  'command-not-essential': {
+    group: 'command',
+    summary: 'the container of the command is not essential: the task runs on after its end',
+    container: { essential: false },
+  },
+  'command-log-elsewhere': {
+    group: 'command',
+    summary: 'the log of the container is not in CloudWatch Logs',
+    container: {
+      logConfiguration: {
+        logDriver: 'splunk',
+        options: { 'splunk-url': 'https://splunk.example.com' },
+      },
+    },
+  },
+  'sidecar-exits': {
+    group: 'command',
+    summary: 'an essential sidecar ends first, and the task with it',
+    faults: [{ name: 'sidecar-exits' }],
+  },
+  'run-on-spot': {
+    group: 'command',
+    summary: 'the service runs on capacity providers, not on a launch type',
+    service: {
+      launchType: undefined,
+      capacityProviderStrategy: [{ capacityProvider: 'FARGATE_SPOT', weight: 1 }],
+    },
+  },
+  'capacity-late': {
+    group: 'command',
+    summary: 'RunTask finds no capacity twice, then starts the task',
+    faults: [{ name: 'capacity-late' }],
+  },
+  'resources-missing': {
+    group: 'command',
+    summary: 'no container instance has room for the task',
+    faults: [{ name: 'resources-missing' }],
+  },
+  'agent-disconnected': {
+    group: 'command',
+    summary: 'the agent of the only container instance is disconnected for a moment',
+    faults: [{ name: 'agent-disconnected' }],
+  },
+  'attribute-missing': {
+    group: 'command',
+    summary: 'no container instance has the attributes that the task needs',
+    faults: [{ name: 'attribute-missing' }],
+  },
+  'empty-answer': {
+    group: 'command',
+    summary: 'RunTask answers with neither tasks nor failures once',
+    faults: [{ name: 'empty-answer' }],
+  },
+  'empty-answers': {
+    group: 'command',
+    summary: 'RunTask always answers with neither tasks nor failures',
+    faults: [{ name: 'empty-answers' }],
+  },
+  'task-late': {
+    group: 'command',
+    summary: 'DescribeTasks does not find the task for fifteen seconds',
+    faults: [{ name: 'task-late' }],
+  },
+  'task-unknown': {
+    group: 'command',
+    summary: 'DescribeTasks never finds the task',
+    faults: [{ name: 'task-unknown' }],
+  },
+  'capacity-awaited': {
+    group: 'command',
+    summary: 'the task waits two minutes for a container instance',
+    faults: [{ name: 'capacity-awaited' }],
+  },
+  'capacity-never': {
+    group: 'command',
+    summary: 'the task waits for a container instance that never comes',
+    faults: [{ name: 'capacity-never' }],
+  },
+  'run-throttled': {
+    group: 'command',
+    summary: 'AWS throttles RunTask twice',
+    trouble: [
+      {
+        actions: /^ecs:RunTask$/,
+        answer: awsFault('ThrottlingException', 'Rate exceeded'),
+        times: 2,
+      },
+    ],
+  },
+  'rule-busy': {
+    group: 'schedules',
+    summary:
+      'someone changes the rules at the same time: PutTargets succeeds, but its entries fail',
+    busyTargets: 2,
+  },
+  'rule-role-denied': {
+    group: 'schedules',
+    summary: 'the caller is not allowed to pass the role of the rules',
+    trouble: [
+      {
+        actions: /^events:PutTargets$/,
+        answer: accessDenied('iam:PassRole', ACCOUNT, `arn:aws:iam::${ACCOUNT}:role/ecsEventsRole`),
+      },
+    ],
+  },
+  'schedule-conflict': {
+    group: 'schedules',
+    summary: 'someone changes the schedules at the same time',
+    trouble: [
+      {
+        actions: /^scheduler:UpdateSchedule$/,
+        answer: awsFault('ConflictException', 'Schedule is being modified.', 409),
+        times: 2,
+      },
+    ],
+  },
+  'run-denied': {
+    group: 'command',
+    summary: 'the caller is not allowed to call RunTask',
+    trouble: [denied('ecs:RunTask')],
+  },
+  'task-reads-fail': {
+    group: 'command',
+    summary: 'ECS responds with status 500 while the task is followed',
+    trouble: [
+      {
+        actions: /^ecs:DescribeTasks$/,
+        answer: awsFault('ServerException', 'Service Unavailable', 500),
+        after: 0,
+        times: 12,
+      },
+    ],
+  },
+  'schedule-throttled': {
+    group: 'schedules',
+    summary: 'EventBridge Scheduler limits the rate of calls',
+    trouble: [
+      {
+        actions: /^scheduler:/,
+        answer: awsFault('ThrottlingException', 'Rate exceeded', 429),
+        times: 3,
+      },
+    ],
+  },
+  'schedules-denied': {
+    group: 'schedules',
+    summary: 'the caller is not allowed to read rules and schedules',
+    trouble: [denied(/^(events|scheduler):/)],
+  },
+  'scheduler-unreachable': {
+    group: 'schedules',
+    summary: 'EventBridge Scheduler cannot be reached after the deployment',
+    trouble: [{ actions: /^scheduler:/, answer: CUT, after: 10 }],
+  },
   superseded: {
     group: 'people',
     summary: 'someone else deploys another revision during the rollout',
@@ -805,6 +1003,11 @@ const DEFINITIONS = {
       'logs:GetLogEvents',
     ].map(denied),
   },
+  'old-revisions': {
+    group: 'before',
+    summary: 'the family has revisions of two years: ecsdeploy prune',
+    oldRevisions: 24,
+  },
   'image-vulnerable': {
     group: 'before',
     summary: 'image scans report critical findings',
@@ -885,6 +1088,11 @@ const DEFINITIONS = {
 
 export type ScenarioName = keyof typeof DEFINITIONS;
 
+/** Scenarios that only concern one-off tasks. */
+export type CommandScenario = {
+  [K in ScenarioName]: (typeof DEFINITIONS)[K]['group'] extends 'command' ? K : never;
+}[ScenarioName];
+
 /** All scenarios by name (`ecsdeploy sandbox --scenario NAME`). */
 export const SCENARIOS: Readonly<Record<ScenarioName, Scenario>> = DEFINITIONS;
 
@@ -900,6 +1108,8 @@ export const SCENARIO_GROUPS: Readonly<Record<Scenario['group'], string>> = {
   capacity: 'There is no capacity',
   strategy: 'Bake times, alarms, traffic shifts and hooks',
   express: 'Express Mode (deploy with --container Main)',
+  command: 'One-off tasks (run, release)',
+  schedules: 'Rules and schedules do not follow (--schedules)',
   people: 'Other people make changes',
   API: 'The API fails',
 };

@@ -46,6 +46,7 @@ export function createStage(scene: Scene, parts: StageParts): Stage {
   const before = new Map<string, unknown>();
   let movedAt: number | undefined;
   const done = new Set<Cue>();
+  let begunAt: number | undefined;
   const call: Call = async (name, input) => ecs.operations[name]?.(input, { region: REGION });
   const performOnce = async (cue: 0 | 'read' | 'register') => {
     if (done.has(cue)) return;
@@ -54,8 +55,8 @@ export function createStage(scene: Scene, parts: StageParts): Stage {
   };
   const isOn = ({ after, seconds = Infinity }: Trouble) => {
     if (after === undefined) return true;
-    if (movedAt === undefined) return false;
-    const age = clock.now() - movedAt;
+    if (begunAt === undefined) return false;
+    const age = clock.now() - begunAt;
     return age >= after && age < after + seconds;
   };
   const stale =
@@ -65,6 +66,13 @@ export function createStage(scene: Scene, parts: StageParts): Stage {
       const isStale = movedAt !== undefined && clock.now() < movedAt + staleSeconds;
       const old = isStale ? before.get(name) : undefined;
       return old ?? ecs.operations[name]?.(input, context);
+    };
+  const begin =
+    (name: string): Operation =>
+    async (input, context) => {
+      const answer = await ecs.operations[name]?.(input, context);
+      begunAt ??= clock.now();
+      return answer;
     };
   const update =
     (name: string): Operation =>
@@ -76,7 +84,7 @@ export function createStage(scene: Scene, parts: StageParts): Stage {
         );
         before.set('ListServiceDeployments', await call('ListServiceDeployments', SERVICE));
       }
-      const answer = await ecs.operations[name]?.(input, context);
+      const answer = await begin(name)(input, context);
       if (movedAt !== undefined) return answer;
       movedAt = clock.now();
       for (const { at, act } of acts) {
@@ -103,6 +111,7 @@ export function createStage(scene: Scene, parts: StageParts): Stage {
     },
     operations: {
       ...ecs.operations,
+      RunTask: begin('RunTask'),
       UpdateService: update('UpdateService'),
       UpdateExpressGatewayService: update('UpdateExpressGatewayService'),
       RegisterTaskDefinition: register,

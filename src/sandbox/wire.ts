@@ -34,11 +34,18 @@ export type HttpHandler = (request: IncomingMessage, response: ServerResponse) =
 /** An error as AWS sends it: exception name, message, HTTP status. */
 export interface AwsFault extends Error {
   readonly status: number;
+  /** Further members of the response. */
+  readonly members?: Readonly<Record<string, unknown>> | undefined;
 }
 
 /** Creates the error that an operation throws to respond with an AWS exception. */
-export function awsFault(name: string, message: string, status = 400): AwsFault {
-  return Object.assign(new Error(message), { name, status });
+export function awsFault(
+  name: string,
+  message: string,
+  status = 400,
+  members?: AwsFault['members'],
+): AwsFault {
+  return Object.assign(new Error(message), { name, status, members });
 }
 
 /** The exception with which IAM denies an action (docs/explanation/how-ecs-behaves.md#denied-calls). */
@@ -62,6 +69,8 @@ export interface ServerParts {
   readonly services: Readonly<Record<string, Operations>>;
   readonly handlers: readonly HttpHandler[];
   readonly gate: Gate;
+  /** Whether the response to an action that was carried out is lost. */
+  readonly losesAnswer?: (action: string) => boolean;
   readonly onCall: (call: ApiCall) => void;
   /** Account id that STS returns. */
   readonly account: string;
@@ -74,9 +83,13 @@ const TARGETS: Readonly<Record<string, string>> = {
   Logs_20140328: 'logs',
   secretsmanager: 'secretsmanager',
   AmazonSSM: 'ssm',
+  AWSEvents: 'events',
 };
 
-/** Serves the parts on 127.0.0.1 (AWS JSON 1.1 and AWS Query); resolves once it listens. */
+/**
+ * Serves the parts on 127.0.0.1 (AWS JSON 1.1, EventBridge Scheduler as REST, and AWS Query);
+ * resolves once it listens.
+ */
 export async function serve(parts: ServerParts): Promise<{ server: Server; port: number }> {
   const server = createServer((request, response) => {
     answer(parts, request, response).catch((error: unknown) => {
@@ -102,16 +115,14 @@ async function answer(
     if (await handler(request, response)) return;
   }
   const body = await readBody(request);
-  const target = request.headers['x-amz-target'];
-  if (typeof target !== 'string') {
+  const call = targetCall(request, body) ?? schedulerCall(request, body);
+  if (call === undefined) {
     await answerQuery(parts, request, new URLSearchParams(body), response);
     return;
   }
-  const [prefix = '', name = ''] = target.split('.');
-  const service = TARGETS[prefix];
-  const operation = service === undefined ? undefined : parts.services[service]?.[name];
-  const action = `${service ?? prefix}:${name}`;
-  const input = body === '' ? {} : (JSON.parse(body) as Record<string, unknown>);
+  const { service, name, input } = call;
+  const operation = parts.services[service]?.[name];
+  const action = `${service}:${name}`;
   try {
     await parts.gate(action);
     // Whoever creates a resource with tags also needs the permission to tag it.
@@ -122,6 +133,7 @@ async function answer(
     }
     const output = (await operation(input, { region: credentialRegion(request) })) ?? {};
     parts.onCall({ action, input, status: 200 });
+    if (parts.losesAnswer?.(action)) throw CUT;
     response.writeHead(200, {
       'content-type': 'application/x-amz-json-1.1',
       'x-amzn-requestid': randomUUID(),
@@ -130,8 +142,51 @@ async function answer(
   } catch (error) {
     const fault = toFault(error);
     parts.onCall({ action, input, status: fault.status });
-    if (!breakAnswer(response, fault)) sendFault(response, fault);
+    if (!breakAnswer(response, fault)) sendFault(response, fault, service === 'scheduler');
   }
+}
+
+/** An operation as a request names it. */
+interface Call {
+  readonly service: string;
+  readonly name: string;
+  readonly input: Record<string, unknown>;
+}
+
+const parse = (body: string) => (body === '' ? {} : (JSON.parse(body) as Record<string, unknown>));
+
+/** A call of the JSON protocol, which names the operation in a header. */
+function targetCall({ headers }: IncomingMessage, body: string): Call | undefined {
+  const target = headers['x-amz-target'];
+  if (typeof target !== 'string') return undefined;
+  const [prefix = '', name = ''] = target.split('.');
+  return { service: TARGETS[prefix] ?? prefix, name, input: parse(body) };
+}
+
+/** Operations of EventBridge Scheduler on one schedule, by method. */
+const SCHEDULE_METHODS: Readonly<Record<string, string>> = {
+  GET: 'GetSchedule',
+  PUT: 'UpdateSchedule',
+  POST: 'CreateSchedule',
+  DELETE: 'DeleteSchedule',
+};
+
+/** A call of EventBridge Scheduler: method and path name the operation. */
+function schedulerCall({ method = '', url = '' }: IncomingMessage, body: string): Call | undefined {
+  const { pathname, searchParams } = new URL(url, 'http://sandbox');
+  const [, schedule] = /^\/schedules(?:\/([^/]+))?$/.exec(pathname) ?? [];
+  if (!pathname.startsWith('/schedules')) return undefined;
+  const name = schedule === undefined ? 'ListSchedules' : (SCHEDULE_METHODS[method] ?? method);
+  const query = [...searchParams].map(([key, value]) => [
+    key.charAt(0).toUpperCase() + key.slice(1),
+    value,
+  ]);
+  const named = schedule === undefined ? {} : { Name: decodeURIComponent(schedule) };
+  return {
+    service: 'scheduler',
+    name,
+    input: { ...parse(body), ...(Object.fromEntries(query) as Record<string, string>), ...named },
+  };
 }
 
 const isFilled = (list: unknown): boolean => Array.isArray(list) && list.length > 0;
@@ -210,14 +265,17 @@ function toFault(error: unknown): AwsFault {
   return awsFault('ServerException', `The sandbox failed: ${String(error)}`, 500);
 }
 
-function sendFault(response: ServerResponse, fault: AwsFault): void {
+/** Sends an exception; REST protocols name it in a header only. */
+function sendFault(response: ServerResponse, fault: AwsFault, isRest = false): void {
   response.writeHead(fault.status, {
     'content-type': 'application/x-amz-json-1.1',
     'x-amzn-requestid': randomUUID(),
+    ...(isRest && { 'x-amzn-errortype': fault.name }),
   });
-  // AWS spells the member `Message` in authorisation errors and `message` elsewhere.
-  const member = fault.name === 'AccessDeniedException' ? 'Message' : 'message';
-  response.end(JSON.stringify({ __type: fault.name, [member]: fault.message }));
+  // AWS spells the member `Message` in authorisation errors and REST protocols, `message` elsewhere.
+  const member = isRest || fault.name === 'AccessDeniedException' ? 'Message' : 'message';
+  const type = isRest ? {} : { __type: fault.name };
+  response.end(JSON.stringify({ ...fault.members, ...type, [member]: fault.message }));
 }
 
 /** Region and service of the credential scope; undefined in a call that is not signed. */

@@ -1,9 +1,12 @@
 import type { Ecr } from './ecr.ts';
 import type { Ecs } from './ecs/index.ts';
+import type { EventBridge } from './event-bridge.ts';
 import type { Logs } from './logs.ts';
 import { pushSeedImage } from './registry-client.ts';
 import type { RegistryClient } from './registry-client.ts';
 import type { Secrets } from './secrets.ts';
+import { createScheduledTasks } from './scheduled-tasks.ts';
+import type { Operations } from './wire.ts';
 
 /** Account id of the start world. */
 export const ACCOUNT = '111122223333';
@@ -19,6 +22,7 @@ export const FIRST_REVISION = 'hyeon9mak-task-dev:1';
 /** The region of the start world; all other regions are empty. */
 export const REGION = 'ap-northeast-2';
 
+const MONTH_SECONDS = 30 * 86_400;
 const ELB = `arn:aws:elasticloadbalancing:${REGION}:${ACCOUNT}`;
 /** The load balancer, whose listener on port 80 has the rules of the services behind it. */
 export const LOAD_BALANCER = `${ELB}:loadbalancer/app/backend/1`;
@@ -39,6 +43,8 @@ export interface WorldParts {
   readonly ecr: Ecr;
   readonly logs: Logs;
   readonly secrets: Secrets;
+  readonly events: EventBridge;
+  readonly schedules: Operations;
   readonly registry: RegistryClient;
   /** `host:port` in image references. */
   readonly registryHost: string;
@@ -48,6 +54,8 @@ export interface WorldParts {
   readonly container: Readonly<Record<string, unknown>>;
   /** Whether the first deployment of the service has failed. */
   readonly hasFailed: boolean;
+  /** Revisions besides the first one, a month apart; every third one is from Terraform. */
+  readonly oldRevisions: number;
   readonly express: ExpressWorld | undefined;
 }
 
@@ -60,7 +68,7 @@ export interface ExpressWorld {
 /**
  * Builds the start world: cluster `backend` with the service `hyeon9mak-service-dev`, two tasks of
  * `hyeon9mak-task-dev:1` with an application, a Datadog agent and a log router, and the repository
- * `hyeon9mak-dev` with a first image.
+ * `hyeon9mak-dev` with a first image. Rules and schedules start tasks of the same family.
  */
 export async function buildWorld(parts: WorldParts): Promise<void> {
   const { ecs, ecr, logs, secrets, registry, registryHost, express } = parts;
@@ -75,12 +83,24 @@ export async function buildWorld(parts: WorldParts): Promise<void> {
   logs.createGroup('/ecs/hyeon9mak-task-dev');
   secrets.createSecret(SECRET);
   ecs.createCluster(CLUSTER_NAME);
+  await createScheduledTasks(parts.events, parts.schedules, {
+    account: ACCOUNT,
+    region: REGION,
+    cluster: CLUSTER_NAME,
+    revision: FIRST_REVISION,
+  });
   const image = `${registryHost}/${REPOSITORY_NAME}:${FIRST_TAG}`;
   const definition =
     express === undefined ? taskDefinition(parts, image) : expressDefinition(parts, image, express);
   const first = ecs.registerTaskDefinition(definition);
   const isChanged = express?.hasDrifted === true;
   const running = isChanged ? ecs.registerTaskDefinition(changedOutside(definition)) : first;
+  for (let months = parts.oldRevisions; months > 0; months -= 1) {
+    const revision = parts.oldRevisions - months + 2;
+    const terraform = `arn:aws:sts::${ACCOUNT}:assumed-role/terraform/apply`;
+    const by = revision % 3 === 0 ? terraform : undefined;
+    ecs.registerTaskDefinition(definition, { secondsAgo: months * MONTH_SECONDS, by });
+  }
   await ecs.createService(
     {
       cluster: CLUSTER_NAME,

@@ -7,6 +7,8 @@ import { EcsDeployError } from '../errors.ts';
 import { readInto, SETTING_KEYS, settingOf } from './lookup.ts';
 import type { SettingKey, Source } from './lookup.ts';
 import { readOrder } from './order.ts';
+import { RELEASE_KEYS } from './readers.ts';
+import type { ReleaseTask } from './readers.ts';
 
 /** The top level of a file, or one of its environments. */
 export interface Section extends Source {
@@ -163,6 +165,8 @@ function readSection(
       images = readImages(value, place, reading);
     } else if (key === 'image') {
       imageName = readName(value, place, reading);
+    } else if (key === 'release') {
+      values.release = readRelease(value, place, reading);
     } else if (key === 'environments') {
       if (!isMap(value)) {
         problems.push(`${place}: "environments" must hold one section for each name`);
@@ -254,6 +258,41 @@ function readServices(
   });
   readOrder(entries, problems);
   return entries;
+}
+
+function readRelease(
+  node: Node | null,
+  place: string,
+  reading: Reading,
+): readonly ReleaseTask[] | undefined {
+  const { at, problems } = reading;
+  if (isNull(node)) return undefined;
+  if (!isSeq(node)) {
+    problems.push(
+      `${place}: "release" must be a list such as [{ command: ["rails", "db:migrate"] }]`,
+    );
+    return undefined;
+  }
+  return node.items.flatMap((item) => {
+    if (!isMap(item)) {
+      problems.push(`${at(item as Node)}: an entry of "release" must hold keys and values`);
+      return [];
+    }
+    const task: Record<string, unknown> = { place: `${at(item)}: ` };
+    for (const { key, value, place: line } of entries(item, Object.keys(RELEASE_KEYS), reading)) {
+      if (isNull(value)) continue;
+      try {
+        task[key] = RELEASE_KEYS[key as keyof typeof RELEASE_KEYS].read(value?.toJSON());
+      } catch (error) {
+        problems.push(`${line}: "${key}" of a release task: ${(error as Error).message}`);
+      }
+    }
+    const hasCommand = item.items.some((pair) => keyOf(pair) === 'command');
+    if (!hasCommand) {
+      problems.push(`${at(item)}: an entry of "release" needs the key "command"`);
+    }
+    return [task as unknown as ReleaseTask];
+  });
 }
 
 /** Reads the values of settings, and returns the name under `image`. */

@@ -20,6 +20,7 @@ import {
 import type { KeyOf, Layer, SettingKey, Settings, Source } from './lookup.ts';
 import { readOrder, serviceOf } from './order.ts';
 import type { Order } from './order.ts';
+import type { ReleaseTask } from './readers.ts';
 import type { CommandName } from './table.ts';
 
 /** The settings that change the environment variables of a container. */
@@ -31,6 +32,7 @@ const PLAIN_KEYS = [
   'container',
   'containerImages',
   'replaceEnv',
+  'schedules',
   'setCommand',
   'setCpu',
   'setMemory',
@@ -65,6 +67,8 @@ export interface Config
   readonly targets: readonly Target[];
   /** The images to build, in the order of the config; with --service, those of these services. */
   readonly images: readonly ImageTarget[];
+  /** What flags and variables give of settings that services have of their own. */
+  readonly given: Partial<Pick<Settings, 'setEnv' | 'taskDefinition'>>;
 }
 
 /** The settings that a command can read: those that it takes, and what limits every call. */
@@ -135,7 +139,9 @@ export function resolveConfig(sources: Sources): Config {
     ...(Object.fromEntries(SETTING_KEYS.map((key) => [key, pick(layers, key)])) as Settings),
     ...settingsOf(layers),
   };
+  const known = listed?.map(serviceOf) ?? targets.map(({ service }) => service);
   problems.push(
+    ...merged.release.flatMap((task) => releaseProblems(task, known)),
     ...exclusiveFlags(flags),
     ...[...layers, ...(listed ?? [])].flatMap(contradictions),
     ...(takesVariables(sources) ? targets.flatMap(emptied) : []),
@@ -155,6 +161,13 @@ export function resolveConfig(sources: Sources): Config {
           all || name === undefined || targets.some(({ imageName }) => imageName === name),
       )
       .map(([name, owners]) => ({ name, ...imageSettings(owners, given, folders) })),
+    given: {
+      setEnv: {
+        ...(variables.values.setEnv as Settings['setEnv']),
+        ...(flags.values.setEnv as Settings['setEnv']),
+      },
+      taskDefinition: given.taskDefinition as Settings['taskDefinition'],
+    },
   };
   problems.push(...imageConflicts(config.images, [flags, variables], sources.command));
   if (problems.length > 0) {
@@ -340,6 +353,25 @@ function contradictions(source: Source): string[] {
       return [`${place}${nameOf(other)} and ${nameOf(key)} both name the variable "${name}"`];
     }),
   );
+}
+
+/** What is wrong with the service of a release task. */
+function releaseProblems(
+  { service, place = '' }: ReleaseTask,
+  known: readonly string[],
+): readonly string[] {
+  if (service === undefined) {
+    return known.length < 2
+      ? []
+      : [
+          `${place}a release task needs the key "service", because there are ${known.length} services`,
+        ];
+  }
+  // Where the config names none, the command line may.
+  if (known.length === 0 || known.includes(service)) return [];
+  return [
+    `${place}the service "${service}" of a release task is not in the config file (${suggest(service, known, 'services')})`,
+  ];
 }
 
 /** Flags of which the first makes the second meaningless. */

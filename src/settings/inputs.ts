@@ -1,6 +1,5 @@
 import { longFlag, SETTING_KEYS, settingOf, variableOf } from './lookup.ts';
 import type { SettingKey } from './lookup.ts';
-import { yes } from './readers.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -31,9 +30,9 @@ export function readInputs(environment: Environment): ActionRun {
     if (name === undefined || flag === undefined || variable === undefined) continue;
     const value = input(name);
     if (value === '') continue;
-    const { reader } = settingOf(key);
-    if (reader === yes) {
-      // A switch that is off is no flag; anything else than true and false is refused as a variable.
+    const { reader, flags: notation = '' } = settingOf(key);
+    if (!notation.includes('<')) {
+      // A switch that is off is no flag; anything else than true is read, or refused, as a variable.
       if (value === 'true') flags.push(flag);
       else variables[variable] = value;
       continue;

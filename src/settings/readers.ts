@@ -162,6 +162,17 @@ export const commit: Reader<string> = {
   read: (value) => (value === true || value === 'true' ? 'HEAD' : name.read(value)),
 };
 
+/** `true` for all, `false` for none, or names. */
+export const someOrAll: Reader<boolean | readonly string[]> = {
+  schema: { anyOf: [yes.schema, names.schema] },
+  read: (value) => {
+    if (typeof value === 'boolean' || ['1', 'true', '0', 'false', ''].includes(String(value))) {
+      return yes.read(value);
+    }
+    return names.read(value);
+  },
+};
+
 function integer(expected: string, maximum?: number): Reader<number> {
   const schema = { type: 'integer', minimum: 1, ...(maximum !== undefined && { maximum }) };
   return {
@@ -187,29 +198,45 @@ export const count = integer('a positive integer');
 /** A TCP port. */
 export const port = integer('an integer from 1 to 65535', 65_535);
 
-const UNITS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 } as const;
+const UNITS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 
-const durationText = matching('^(\\d+(ms|s|m|h))+$', (value) =>
-  /^\d+$/.test(value)
-    ? new Error(`${quote(value)} needs a unit: write ${value}s or ${value}m`)
-    : invalid('a duration such as 500ms, 90s, 30m or 1h30m', value),
-);
+/** A text of numbers with these units, as milliseconds. */
+function time(units: readonly (keyof typeof UNITS)[], examples: string): Reader<number> {
+  const unit = `(${units.join('|')})`;
+  const written = matching(`^(\\d+${unit})+$`, (value) =>
+    /^\d+$/.test(value)
+      ? new Error(`${quote(value)} needs a unit: write ${value}${units[1]} or ${value}${units[2]}`)
+      : invalid(`a duration such as ${examples}`, value),
+  );
+  return {
+    schema: written.schema,
+    read: (value) => {
+      const read = written.read(typeof value === 'number' ? String(value) : value);
+      let total = 0;
+      for (const [, amount, name] of read.matchAll(new RegExp(`(\\d+)${unit}`, 'g'))) {
+        total += Number(amount) * UNITS[name as keyof typeof UNITS];
+      }
+      if (total === 0) throw new Error(`must be greater than 0, not ${quote(read)}`);
+      return total;
+    },
+  };
+}
+
+const waitable = time(['ms', 's', 'm', 'h'], '500ms, 90s, 30m or 1h30m');
 
 /** Milliseconds of `500ms`, `90s`, `30m`, `1h30m`. */
 export const duration: Reader<number> = {
-  schema: durationText.schema,
+  schema: waitable.schema,
   read: (value) => {
-    const read = durationText.read(typeof value === 'number' ? String(value) : value);
-    let total = 0;
-    for (const [, amount, unit] of read.matchAll(/(\d+)(ms|s|m|h)/g)) {
-      total += Number(amount) * UNITS[unit as keyof typeof UNITS];
-    }
-    if (total === 0) throw new Error(`must be greater than 0, not ${quote(read)}`);
+    const read = waitable.read(value);
     // A longer timer of Node.js would fire at once.
-    if (total >= 2 ** 31) throw new Error(`must be at most 24 days, not ${quote(read)}`);
-    return total;
+    if (read >= 2 ** 31) throw new Error(`must be at most 24 days, not ${quote(value)}`);
+    return read;
   },
 };
+
+/** Milliseconds of an age, such as `30d`, `12h` or `1d12h`; nothing waits for it. */
+export const age: Reader<number> = time(['s', 'h', 'd', 'm'], '30d, 12h or 1d12h');
 
 const KEY = /^[^\s=]+$/;
 
@@ -511,3 +538,48 @@ export const platform = choice(['linux/amd64', 'linux/arm64'], (value) => {
     ? ' (build Windows images on Windows, and deploy them with --image)'
     : '';
 });
+
+/** A command that runs once, in a task of the new revision, before any service moves. */
+export interface ReleaseTask {
+  readonly command: readonly string[];
+  readonly container?: string;
+  /** The service whose revision and place it takes; needed where the config names several. */
+  readonly service?: string;
+  /** Milliseconds. */
+  readonly timeout?: number;
+  readonly setEnv?: Named;
+  readonly cpu?: string;
+  readonly memory?: string;
+  /** File and line, with a colon and a space behind, for messages; empty elsewhere. */
+  readonly place?: string;
+}
+
+/** The readers of the keys of a release task. */
+export const RELEASE_KEYS = {
+  command,
+  container: name,
+  service: name,
+  timeout: duration,
+  setEnv: pairs,
+  cpu,
+  memory,
+} satisfies Readonly<Record<string, Reader<unknown>>>;
+
+/** Release tasks; the config file reads each key by itself, for the line of a problem. */
+export const release: Reader<readonly ReleaseTask[]> = {
+  schema: {
+    type: 'array',
+    items: {
+      type: 'object',
+      properties: Object.fromEntries(
+        Object.entries(RELEASE_KEYS).map(([key, { schema }]) => [key, schema]),
+      ),
+      required: ['command'],
+      additionalProperties: false,
+    },
+  },
+  read: (value) => {
+    if (Array.isArray(value)) return value as readonly ReleaseTask[];
+    throw invalid('a list such as [{ command: ["rails", "db:migrate"] }]', value);
+  },
+};

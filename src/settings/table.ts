@@ -1,5 +1,6 @@
 import { CHECK_NAMES } from '../core/check-names.ts';
 import {
+  age,
   agents,
   anyOf,
   caches,
@@ -21,8 +22,10 @@ import {
   port,
   reference,
   region,
+  release,
   secretReferences,
   secrets,
+  someOrAll,
   tagPairs,
   size,
   tags,
@@ -42,10 +45,12 @@ export type CommandName =
   | 'deploy'
   | 'rollback'
   | 'continue'
+  | 'run'
   | 'status'
   | 'diagnose'
   | 'logs'
   | 'history'
+  | 'prune'
   | 'verify'
   | 'init'
   | 'completion'
@@ -58,7 +63,9 @@ type Group =
   | 'Image'
   | 'Task definition'
   | 'Rollout'
+  | 'Command'
   | 'Logs'
+  | 'Prune'
   | 'Config file'
   | 'Sandbox';
 
@@ -188,7 +195,7 @@ export const SETTINGS = {
     rare: true,
     flags: '--repository <name>',
     file: 'top',
-    commands: [...BUILDERS, 'init', 'help'],
+    commands: [...BUILDERS, 'run', 'init', 'help'],
     meaning: 'ECR repository, as a name or a registry/repository URI',
     example: 'hyeon9mak-dev',
   }),
@@ -465,7 +472,7 @@ export const SETTINGS = {
     reader: reference,
     group: 'Task definition',
     flags: '--image <reference>',
-    commands: [...RENDERERS, 'push'],
+    commands: [...RENDERERS, 'push', 'run'],
     meaning: 'existing image to deploy; with push: an image of the Docker daemon',
   }),
   container: setting({
@@ -473,7 +480,7 @@ export const SETTINGS = {
     group: 'Task definition',
     flags: '--container <name>',
     file: 'service',
-    commands: [...RENDERERS, 'logs', 'history', 'init'],
+    commands: [...RENDERERS, 'run', 'logs', 'history', 'init'],
     meaning: 'container to update or show, if there are several (repeatable)',
     example: 'hyeon9mak-container',
   }),
@@ -483,7 +490,7 @@ export const SETTINGS = {
     rare: true,
     flags: '--task-definition <definition>',
     file: 'service',
-    commands: ['render', 'rollout', 'deploy', 'verify'],
+    commands: ['render', 'rollout', 'deploy', 'run', 'verify'],
     meaning:
       'family, revision (42, family:42 or ARN) or JSON file (default: what the service runs)',
     example: 'hyeon9mak-task-dev',
@@ -495,7 +502,7 @@ export const SETTINGS = {
     file: 'service',
     default: {},
     merge: true,
-    commands: RENDERERS,
+    commands: [...RENDERERS, 'run'],
     meaning: 'environment variable to set in the container (repeatable)',
     example: '{ LOG_LEVEL: info }',
   }),
@@ -656,7 +663,7 @@ export const SETTINGS = {
     group: 'Rollout',
     flags: '--dry-run',
     default: false,
-    commands: ['deploy', 'rollback'],
+    commands: ['deploy', 'rollback', 'run'],
     meaning: 'show the plan without changing anything',
   }),
   skipCheck: setting({
@@ -665,7 +672,7 @@ export const SETTINGS = {
     rare: true,
     flags: '--skip-check <name>',
     default: [],
-    commands: ['push', 'render', 'register', 'deploy', 'rollout', 'rollback', 'verify'],
+    commands: ['push', 'render', 'register', 'deploy', 'rollout', 'rollback', 'run', 'verify'],
     meaning: `check to skip: ${CHECK_NAMES.join(', ')} (repeatable)`,
   }),
   force: setting({
@@ -731,13 +738,57 @@ export const SETTINGS = {
     commands: ['logs'],
     meaning: 'begin each line with its time',
   }),
+  release: setting({
+    reader: release,
+    group: 'Rollout',
+    file: 'top',
+    default: [],
+    commands: ['deploy', 'verify', 'help'],
+    meaning:
+      'commands to run once, in tasks of the new revision, before any service moves, e.g. a migration',
+    example: '[{ command: [rails, "db:migrate"], timeout: 15m }]',
+  }),
+  noRelease: setting({
+    reader: yes,
+    group: 'Rollout',
+    rare: true,
+    flags: '--no-release',
+    default: false,
+    commands: ['deploy'],
+    meaning: "don't run the release tasks of the config file",
+  }),
+  check: setting({
+    reader: text,
+    group: 'Rollout',
+    file: 'top',
+    commands: ['deploy', 'rollout'],
+    meaning: 'shell command to run after the rollout; when it fails, the rollout has failed',
+    example: 'curl -fsS https://api.example.com/health',
+  }),
+  noCheck: setting({
+    reader: yes,
+    group: 'Rollout',
+    rare: true,
+    flags: '--no-check',
+    default: false,
+    commands: ['deploy', 'rollout'],
+    meaning: "don't run the check of the config file",
+  }),
+  notify: setting({
+    reader: text,
+    group: 'Rollout',
+    file: 'top',
+    commands: MOVERS,
+    meaning: 'shell command to run at the end, whatever came out; its failure is a warning',
+    example: './scripts/notify.sh',
+  }),
   noWait: setting({
     reader: yes,
     group: 'Rollout',
     flags: '--no-wait',
     default: false,
-    commands: MOVERS,
-    meaning: "don't wait for the deployment to finish",
+    commands: [...MOVERS, 'run'],
+    meaning: "don't wait for the end",
   }),
   until: setting({
     reader: oneOf('finished', 'serving', 'paused'),
@@ -770,8 +821,8 @@ export const SETTINGS = {
     flags: '--timeout <duration>',
     file: 'top',
     default: 30 * 60_000,
-    commands: MOVERS,
-    meaning: 'time limit of the rollout, from UpdateService on (default: 30m)',
+    commands: [...MOVERS, 'run'],
+    meaning: 'time limit of the rollout or the command (default: 30m)',
     example: '30m',
   }),
   poll: setting({
@@ -781,7 +832,7 @@ export const SETTINGS = {
     flags: '--poll <duration>',
     file: 'top',
     default: 3000,
-    commands: [...MOVERS, 'logs', 'status'],
+    commands: [...MOVERS, 'run', 'logs', 'status', 'prune'],
     meaning: 'polling interval (default: 3s)',
     example: '3s',
   }),
@@ -821,8 +872,8 @@ export const SETTINGS = {
     rare: true,
     flags: '--yes',
     default: false,
-    commands: MOVERS,
-    meaning: 'continue without the question that "confirm" asks',
+    commands: [...MOVERS, 'prune'],
+    meaning: 'continue without the question that "confirm" asks; with prune: do it',
   }),
   after: setting({
     reader: names,
@@ -853,6 +904,18 @@ export const SETTINGS = {
     meaning:
       'when the service runs a newer commit of the repository: warn, refuse or deploy (default: warn)',
   }),
+  schedules: setting({
+    reader: someOrAll,
+    group: 'Rollout',
+    rare: true,
+    flags: '--schedules',
+    file: 'service',
+    default: false,
+    commands: [...MOVERS, 'verify', 'status', 'help'],
+    meaning:
+      'EventBridge rules and schedules of the family follow a successful rollout; in the config file also a list of their names',
+    example: 'true',
+  }),
   detachOnInterrupt: setting({
     reader: yes,
     group: 'Rollout',
@@ -861,6 +924,64 @@ export const SETTINGS = {
     default: false,
     commands: MOVERS,
     meaning: 'on Ctrl-C, stop watching and leave the deployment running (the default)',
+  }),
+
+  // The command of a one-off task
+  cpu: setting({
+    reader: cpu,
+    group: 'Command',
+    flags: '--cpu <units>',
+    commands: ['run'],
+    meaning: 'CPU of the task, e.g. 512 or "0.5 vCPU" (default: as in the task definition)',
+  }),
+  memory: setting({
+    reader: memory,
+    group: 'Command',
+    flags: '--memory <mib>',
+    commands: ['run'],
+    meaning: 'memory of the task, e.g. 1024 or "1 GB" (default: as in the task definition)',
+  }),
+  exitCode: setting({
+    reader: yes,
+    group: 'Command',
+    flags: '--exit-code',
+    default: false,
+    commands: ['run'],
+    meaning: 'end with the exit code of the command instead of 10',
+  }),
+
+  // Old revisions
+  keep: setting({
+    reader: count,
+    group: 'Prune',
+    flags: '--keep <n>',
+    default: 10,
+    commands: ['prune'],
+    meaning: 'number of newest revisions and deployments to keep (default: 10)',
+  }),
+  olderThan: setting({
+    reader: age,
+    group: 'Prune',
+    flags: '--older-than <age>',
+    default: 30 * 86_400_000,
+    commands: ['prune'],
+    meaning: 'keep revisions that are younger (default: 30d)',
+  }),
+  all: setting({
+    reader: yes,
+    group: 'Prune',
+    flags: '--all',
+    default: false,
+    commands: ['prune'],
+    meaning: 'also revisions that another user or role has registered',
+  }),
+  deleteInactive: setting({
+    reader: yes,
+    group: 'Prune',
+    flags: '--delete',
+    default: false,
+    commands: ['prune'],
+    meaning: 'also delete INACTIVE revisions for good',
   }),
 
   // The config file

@@ -3,6 +3,8 @@ import { join } from 'node:path';
 import { CloudWatchLogsClient, GetLogEventsCommand } from '@aws-sdk/client-cloudwatch-logs';
 import { DescribeRepositoriesCommand, ECRClient } from '@aws-sdk/client-ecr';
 import { DescribeClustersCommand, ECSClient } from '@aws-sdk/client-ecs';
+import { DescribeRuleCommand, EventBridgeClient } from '@aws-sdk/client-eventbridge';
+import { ListSchedulesCommand, SchedulerClient } from '@aws-sdk/client-scheduler';
 import { DescribeSecretCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { DescribeParametersCommand, SSMClient } from '@aws-sdk/client-ssm';
 import { GetCallerIdentityCommand, STSClient } from '@aws-sdk/client-sts';
@@ -11,7 +13,9 @@ import {
   connect,
   ecrClient,
   ecsClient,
+  eventsClient,
   logsClient,
+  schedulerClient,
   secretsManagerClient,
   ssmClient,
   stsClient,
@@ -39,6 +43,12 @@ const SERVICES: Readonly<Record<string, Service>> = {
     sdks: CloudWatchLogsClient,
     call: new GetLogEventsCommand({ logStreamName: 's', logGroupName: 'g' }),
   },
+  eventbridge: {
+    ours: eventsClient,
+    sdks: EventBridgeClient,
+    call: new DescribeRuleCommand({ Name: 'r' }),
+  },
+  scheduler: { ours: schedulerClient, sdks: SchedulerClient, call: new ListSchedulesCommand({}) },
   sts: { ours: stsClient, sdks: STSClient, call: new GetCallerIdentityCommand({}) },
   ssm: { ours: ssmClient, sdks: SSMClient, call: new DescribeParametersCommand({}) },
   secrets_manager: {

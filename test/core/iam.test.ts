@@ -164,13 +164,32 @@ test('actions that depend on a setting are in the policy if the setting is in us
   const without = JSON.stringify(policyOf('deploy', NAMES));
   expect(without).not.toMatch(/CreateRepository|StopServiceDeployment/);
   expect(furtherActions('deploy', NAMES)).toEqual([
+    'a config with release tasks also needs ecs:RunTask, ecs:StopTask, and ecs:DescribeTasks',
     'an Express service also needs ecs:UpdateExpressGatewayService and ecs:DescribeExpressGatewayService',
     '--create-repository also needs ecr:CreateRepository',
-    '--on-failure rollback also needs ecs:StopServiceDeployment',
+    '--on-failure rollback also needs ecs:ContinueServiceDeployment and ecs:StopServiceDeployment',
+    '--schedules also needs events:ListRuleNamesByTarget, events:ListTargetsByRule, events:DescribeRule, events:PutTargets, scheduler:ListSchedules, scheduler:GetSchedule, scheduler:UpdateSchedule, and iam:PassRole',
   ]);
-  const occasions = new Set(['createRepository', 'onFailure', 'express'] as const);
+  const occasions = new Set([
+    'createRepository',
+    'onFailure',
+    'express',
+    'release',
+    'schedules',
+  ] as const);
   const everything = JSON.stringify(policyOf('deploy', { ...NAMES, occasions }));
   expect(everything).toMatch(/UpdateExpress.*CreateRepository.*StopServiceDeployment/);
   expect(furtherActions('deploy', { ...NAMES, occasions })).toEqual([]);
   expect(furtherActions('logs', NAMES)).toEqual([]);
+});
+
+test('the roles of rules and schedules are passed to EventBridge and its Scheduler only', () => {
+  const occasions = new Set(['schedules'] as const);
+  const { Statement } = policyOf('rollback', { ...NAMES, occasions });
+  expect(Statement.find(({ Sid }) => Sid === 'OptionalScheduleRoles')).toMatchObject({
+    Action: ['iam:PassRole'],
+    Condition: {
+      StringEquals: { 'iam:PassedToService': ['events.amazonaws.com', 'scheduler.amazonaws.com'] },
+    },
+  });
 });

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { checkRolloutTime } from '../../src/core/checks-strategy.ts';
 import { diagnoseReason } from '../../src/core/diagnosis.ts';
-import type { RolloutRecord } from '../../src/core/ecs.ts';
+import type { RolloutRecord, Service } from '../../src/core/ecs.ts';
 import {
   hasAllTraffic,
   isAfter,
@@ -361,6 +361,24 @@ describe('the progress of a stage', () => {
     expect(eventsOf(told, 'rollout-testable')).toEqual([
       { kind: 'rollout-testable', service: 'api', headers: connected.testHeaders },
     ]);
+  });
+});
+
+test('the address of the test rule is read once, at the test stage, and told with its headers', () => {
+  const shift = { alternateTargetGroup: 'h', productionRule: 'p', testRule: 'r' };
+  const balanced: Service = {
+    ...inProgress,
+    loadBalancers: [{ targetGroup: 'g', container: 'app', port: 80, shift }],
+  };
+  expect(run(open(), seen(at('SCALE_UP', 0), balanced)).action).toEqual({ kind: 'wait' });
+  const asked = run(open(), seen(at('POST_TEST_TRAFFIC_SHIFT', 0), balanced));
+  expect(asked.action).toEqual({ kind: 'read-test-address', rule: 'r' });
+  const address = { url: 'http://lb:8443/', headers: [{ name: 'x-test', value: '1' }] };
+  const [state, events, action] = advance(asked.state, { kind: 'test-address', address }, 7);
+  expect(events).toEqual([{ kind: 'rollout-testable', service: 'api', ...address }]);
+  expect(action).toEqual({ kind: 'wait' });
+  expect(run(state, seen(at('POST_TEST_TRAFFIC_SHIFT', 0), balanced)).action).toEqual({
+    kind: 'wait',
   });
 });
 

@@ -67,6 +67,7 @@ const PLAYS: Readonly<Record<IamCommand, Play>> = {
       expect(end.status, end.stderr).toBe(0);
     },
   },
+  run: { args: ['run', '--', 'rails', 'db:migrate'] },
   status: { args: ['status'] },
   diagnose: {
     args: ['diagnose'],
@@ -75,6 +76,7 @@ const PLAYS: Readonly<Record<IamCommand, Play>> = {
   },
   logs: { args: ['logs'] },
   history: { args: ['history'] },
+  prune: { args: ['prune', '--yes'], options: { scenario: 'old-revisions' } },
   verify: {
     args: ['verify'],
     before: async (world) => {
@@ -143,9 +145,11 @@ async function play(command: IamCommand, denied: readonly string[]): Promise<Pla
 
 const WRITES = new Set([
   'ecs:RegisterTaskDefinition',
+  'ecs:RunTask',
   'ecs:UpdateService',
   'ecs:StopServiceDeployment',
   'ecs:ContinueServiceDeployment',
+  'ecs:DeregisterTaskDefinition',
 ]);
 const written = ({ answered }: Played) => answered.filter((action) => WRITES.has(action));
 
@@ -200,6 +204,36 @@ describe.each(IAM_COMMANDS)('%s', (command) => {
         (name) => !end.stderr.includes(`is not authorized to call ${name}`),
       );
       expect(unsaid).toEqual([]);
+    },
+  );
+});
+
+describe('rollout --schedules', () => {
+  const rows = PERMISSIONS.filter(
+    ({ only, optional }) => only?.setting === 'schedules' && optional?.includes('rollout') === true,
+  );
+  const actions = rows.map(({ action }) => action);
+  const follow = async (denied: readonly string[]) => {
+    const world = await makeWorld();
+    const stdin = await renderNext(world);
+    expect((await world.run(['register'], { stdin })).status).toBe(0);
+    for (const action of denied) world.sandbox.fail(action, accessDenied(action, '111122223333'));
+    const end = await world.run(['rollout', '--schedules']);
+    expect(end.status, end.stderr).toBe(0);
+    return end;
+  };
+
+  test('works with its policy', async () => {
+    const policy = [...actionsOf('rollout', 'needed'), ...actionsOf('rollout', 'optional')];
+    const end = await follow(ALL.filter((action) => ![...policy, ...actions].includes(action)));
+    expect(end.stderr).not.toContain('is not authorized');
+  });
+
+  test.each(actions.filter((action) => !NOT_ASKED.has(action)))(
+    'goes on without %s, and says so',
+    async (action) => {
+      const end = await follow([action]);
+      expect(end.stderr).toContain(`is not authorized to call ${action}`);
     },
   );
 });

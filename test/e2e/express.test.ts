@@ -215,3 +215,48 @@ test.each(
   expect(end.stderr).toContain(`is not authorized to call ${action}`);
   expect(end.stderr).toContain(`{ "Effect": "Allow", "Action": "${action}", "Resource": "*" }`);
 });
+
+const CONFIG_LINES =
+  'cluster: backend\nservice: hyeon9mak-service-dev\nrepository: hyeon9mak-dev\n';
+
+test('a release task is refused where only the move makes the new revision', async () => {
+  const files = {
+    '.ecsdeployrc': `${CONFIG_LINES}release: [{ command: [rails, "db:migrate"] }]\n`,
+  };
+  const world = await makeWorld({ scenario: 'express', files });
+  const end = await deploy(world);
+  expect(end.status, end.stderr).toBe(3);
+  expect(end.stderr).toContain('rails db:migrate cannot run before "hyeon9mak-service-dev" moves');
+  expect(world.writes()).toEqual([]);
+  const without = await deploy(world, '--no-release');
+  expect(without.status, without.stderr).toBe(0);
+});
+
+test('a release task runs in the registered definition of an Express service', async () => {
+  const files = {
+    '.ecsdeployrc': `${CONFIG_LINES}release: [{ command: [rails, "db:migrate"] }]\n`,
+  };
+  const world = await makeWorld({ scenario: 'express-provided', files });
+  const end = await deploy(world);
+  expect(end.status, end.stderr).toBe(0);
+  expect(world.writes().filter((action) => /^ecs:(Register|Run|Update)/.test(action))).toEqual([
+    'ecs:RegisterTaskDefinition',
+    'ecs:RunTask',
+    'ecs:UpdateExpressGatewayService',
+  ]);
+});
+
+test('after a check that failed, an Express service goes back through Express Mode', async () => {
+  const files = { '.ecsdeployrc': `${CONFIG_LINES}check: 'exit 1'\n` };
+  const world = await makeWorld({ scenario: 'express', files });
+  const before = (await running(world)).containerDefinitions?.[0];
+  const end = await deploy(world, '--on-failure', 'rollback', '--set-env', 'LEVEL=debug');
+  expect(end.status, end.stderr).toBe(7);
+  expect(steps(world)).toEqual([
+    'ecs:UpdateExpressGatewayService',
+    'ecs:UpdateExpressGatewayService',
+  ]);
+  const after = (await running(world)).containerDefinitions?.[0];
+  expect(after?.environment).toEqual(before?.environment);
+  expect(after?.image).toBe(before?.image);
+});

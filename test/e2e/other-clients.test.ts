@@ -13,15 +13,20 @@ function environmentOf({ sandbox }: World) {
   return { ...process.env, ...sandbox.environment, AWS_PAGER: '' };
 }
 
-test.skipIf(!HAS_CLI)('the AWS CLI works against the sandbox as it is', async () => {
-  const world = await makeWorld();
-  await world.run(['deploy', '-q', '--tag', 'v2']);
-  const aws = async (...args: string[]) => {
+/** Runs the AWS CLI in a world, and reads what it prints. */
+const cliIn =
+  (world: World) =>
+  async (...args: string[]) => {
     const { stdout } = await run('aws', [...args, '--output', 'json'], {
       env: environmentOf(world),
     });
     return stdout === '' ? undefined : (JSON.parse(stdout) as Record<string, never>);
   };
+
+test.skipIf(!HAS_CLI)('the AWS CLI works against the sandbox as it is', async () => {
+  const world = await makeWorld();
+  await world.run(['deploy', '-q', '--tag', 'v2']);
+  const aws = cliIn(world);
   const service = ['--cluster', 'backend', '--service', 'hyeon9mak-service-dev'];
   const services = ['--cluster', 'backend', '--services', 'hyeon9mak-service-dev'];
   expect(await aws('ecs', 'describe-services', ...services)).toMatchObject({
@@ -59,6 +64,31 @@ test.skipIf(!HAS_CLI)('the AWS CLI works against the sandbox as it is', async ()
     imageDetails: expect.arrayContaining([expect.objectContaining({ imageTags: ['v2'] })]),
   });
   expect(await aws('sts', 'get-caller-identity')).toMatchObject({ Account: '111122223333' });
+});
+
+test.skipIf(!HAS_CLI)('the AWS CLI shows rules and schedules, also after a deploy', async () => {
+  const world = await makeWorld();
+  const deploy = ['deploy', '-q', '--tag', 'v2', '--schedules'];
+  expect((await world.run(deploy)).status).toBe(0);
+  const aws = cliIn(world);
+  const [rule, schedule] = await Promise.all([
+    aws('events', 'list-targets-by-rule', '--rule', 'nightly'),
+    aws('scheduler', 'get-schedule', '--name', 'weekly'),
+  ]);
+  const TaskDefinitionArn = expect.stringMatching(/:2$/) as string;
+  expect(rule).toMatchObject({
+    Targets: [
+      { Id: 'report', EcsParameters: { TaskDefinitionArn } },
+      { Id: 'cleanup', EcsParameters: { TaskDefinitionArn } },
+      { Id: 'announce' },
+    ],
+  });
+  expect(schedule).toMatchObject({
+    State: 'ENABLED',
+    ScheduleExpressionTimezone: 'Asia/Seoul',
+    StartDate: expect.anything() as unknown,
+    Target: { EcsParameters: { TaskDefinitionArn } },
+  });
 });
 
 const BOTO = `

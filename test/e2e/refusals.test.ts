@@ -92,7 +92,7 @@ test('an unknown command', async () => {
 test('no command', async () => {
   expect(await refusal({ args: [] })).toMatchInlineSnapshot(`
     "Error: No command was given.
-      → commands: deploy, push, render, register, rollout, rollback, status, diagnose, logs, history, verify, init, completion, sandbox, help
+      → commands: deploy, push, render, register, rollout, rollback, run, continue, status, diagnose, logs, history, prune, verify, init, completion, sandbox, help
       → see ecsdeploy --help
     status 2"
   `);
@@ -543,7 +543,7 @@ test('TLS to Docker without its files', async () => {
 
 test('a check that is not there', async () => {
   expect(await refusal({ args: ['push', '--skip-check', 'imge-platform'] })).toMatchInlineSnapshot(`
-    "Error: --skip-check: must be one of member-names, definition, image-platform, image-exists, image-scan, container-port, port-names, port-mappings, network-mode, launch-type, volumes, task-size, execution-role, log-groups, secrets, deployment-in-progress, deployment-percent, latest-revision, rollback-target, load-balancer, listener-rule, build-context, emulation, not "imge-platform" (did you mean "image-platform"?)
+    "Error: --skip-check: must be one of member-names, definition, image-platform, image-exists, image-scan, container-port, port-names, port-mappings, express, network-mode, launch-type, volumes, task-size, execution-role, log-groups, secrets, deployment-in-progress, deployment-percent, older-commit, latest-revision, rollback-target, load-balancer, listener-rule, schedules, lifecycle-policy, build-context, emulation, not "imge-platform" (did you mean "image-platform"?)
       → see ecsdeploy push --help
     status 2"
   `);
@@ -699,7 +699,7 @@ test('an environment variable for a choice', async () => {
 test('a flag of another command', async () => {
   expect(await refusal({ args: ['status', '--image', 'x:1'] })).toMatchInlineSnapshot(`
     "Error: Unknown option '--image'.
-      → --image is an option of render, deploy, verify, push
+      → --image is an option of render, deploy, verify, push, run
       → see ecsdeploy status --help
     status 2"
   `);
@@ -749,7 +749,7 @@ test('help on what is not there', async () => {
 test('help iam of what is not there', async () => {
   expect(await refusal({ args: ['help', 'iam', 'sandbox'] })).toMatchInlineSnapshot(`
     "Error: help iam has no policy for "sandbox".
-      → commands that exist: deploy, push, render, register, rollout, rollback, status, diagnose, logs, history, …
+      → commands that exist: deploy, push, render, register, rollout, rollback, continue, run, status, diagnose, …
     status 2"
   `);
 });

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { CauseCode } from '../../src/core/diagnosis.ts';
 import type { Outcome } from '../../src/core/result.ts';
-import type { ScenarioName } from '../../src/sandbox/scenarios.ts';
+import type { CommandScenario, ScenarioName } from '../../src/sandbox/scenarios.ts';
 import { readResult } from '../support/cli.ts';
 import { makeWorld } from '../support/world.ts';
 
@@ -55,8 +55,13 @@ const isRefused = (status: number, says: string): End => ({ status, outcome: 're
 /** In Express Mode the application container is Main. */
 const IN_EXPRESS = { args: ['--container', 'Main'], speed: 100 } as const;
 
-/** One row per scenario of `ecsdeploy sandbox --list`: add a scenario, and its row here. */
-const ENDS: Readonly<Record<ScenarioName, End>> = {
+type DeployScenario = Exclude<ScenarioName, CommandScenario>;
+
+/**
+ * One row per scenario of `ecsdeploy sandbox --list` that concerns a deployment: add a scenario, and
+ * its row here. Those of one-off tasks are in run.test.ts.
+ */
+const ENDS: Readonly<Record<DeployScenario, End>> = {
   success: succeeds('(2 of 2 tasks)'),
   'load-balancer': succeeds('(draining '),
   'slow-drain': succeeds('(draining '),
@@ -233,6 +238,24 @@ const ENDS: Readonly<Record<ScenarioName, End>> = {
     ...IN_EXPRESS,
   },
   'express-reset': succeeds(', 5 % of the traffic', IN_EXPRESS),
+  'rule-busy': succeeds('Rule nightly (cleanup): hyeon9mak-task-dev:1 → hyeon9mak-task-dev:2', {
+    args: ['--schedules'],
+  }),
+  'rule-role-denied': succeeds('"iam:PassedToService": "events.amazonaws.com"', {
+    args: ['--schedules'],
+  }),
+  'schedule-conflict': succeeds('Schedule weekly: hyeon9mak-task-dev:1 → hyeon9mak-task-dev:2', {
+    args: ['--schedules'],
+  }),
+  'schedule-throttled': succeeds('Schedule weekly: hyeon9mak-task-dev:1 → hyeon9mak-task-dev:2', {
+    args: ['--schedules'],
+  }),
+  'schedules-denied': succeeds('The rules cannot be read, and do not follow to', {
+    args: ['--schedules'],
+  }),
+  'scheduler-unreachable': succeeds('The schedules cannot be read, and do not follow to', {
+    args: ['--schedules'],
+  }),
   superseded: {
     status: 8,
     outcome: 'superseded',
@@ -273,6 +296,7 @@ const ENDS: Readonly<Record<ScenarioName, End>> = {
     says: 'continue watching: ecsdeploy rollout hyeon9mak-task-dev:2 --watch',
   },
   'reads-denied': rollsBack(undefined, 'Continuing without service deployments'),
+  'old-revisions': succeeds('runs hyeon9mak-task-dev:26', { serving: 26 }),
   'image-vulnerable': succeeds(
     'The scan of REGISTRY/hyeon9mak-dev:first found 2 CRITICAL and 5 HIGH.',
     {
@@ -297,8 +321,8 @@ const ENDS: Readonly<Record<ScenarioName, End>> = {
   'repository-missing': isRefused(4, 'ECR has no repository "hyeon9mak-dev"'),
 };
 
-const entries = Object.entries(ENDS) as [ScenarioName, End][];
-const isRefusal = ([, { outcome }]: [ScenarioName, End]) => outcome === 'refused';
+const entries = Object.entries(ENDS) as [DeployScenario, End][];
+const isRefusal = ([, { outcome }]: [DeployScenario, End]) => outcome === 'refused';
 
 /** Holds that a log for CI tells each thing once, and briefly. */
 function checkLog(log: string, [cause]: readonly CauseCode[]) {

@@ -3,7 +3,11 @@ import { rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { UpdateImageStorageClassCommand } from '@aws-sdk/client-ecr';
+import {
+  DescribeImagesCommand,
+  PutLifecyclePolicyCommand,
+  UpdateImageStorageClassCommand,
+} from '@aws-sdk/client-ecr';
 import {
   DeregisterTaskDefinitionCommand,
   DescribeTaskDefinitionCommand,
@@ -251,6 +255,7 @@ test('where all is well every check says so, and nothing is written', async () =
       ok    secrets: DATABASE_PASSWORD
       ok    rollback-target: rollback to hyeon9mak-task-dev:1 is possible
       skip  older-commit: the commit of the image that runs is not known
+      skip  lifecycle-policy: no repository has a lifecycle policy
     image
       ok    image-platform: linux/amd64
       ok    repository: REGISTRY/hyeon9mak-dev:COMMIT will be built
@@ -357,6 +362,7 @@ test('several problems are shown at once, by service', async () => {
       ok    log-groups: /ecs/hyeon9mak-task-dev
       ok    secrets: DATABASE_PASSWORD
       ok    rollback-target: rollback to hyeon9mak-task-dev:1 is possible
+      skip  lifecycle-policy: no repository has a lifecycle policy
     service other in backend
       FAIL  service: The cluster "backend" has no service "other" in ap-northeast-2.
       → services that exist: hyeon9mak-service-dev
@@ -453,4 +459,47 @@ test('a network that lets only ECS and ECR through: a deploy goes on with warnin
   const end = await world.run(['deploy'], { environment });
   expect(end.status, end.stderr).toBe(0);
   expect(end.stderr).toMatch(/Warning: .*Cannot reach AWS for secretsmanager:/);
+});
+
+/** Gives the repository of the start world a lifecycle policy of one rule. */
+async function putPolicy({ ecr }: World, selection: object): Promise<void> {
+  const rules = [{ rulePriority: 1, selection, action: { type: 'expire' } }];
+  const lifecyclePolicyText = JSON.stringify({ rules });
+  const repositoryName = 'hyeon9mak-dev';
+  await ecr.send(new PutLifecyclePolicyCommand({ repositoryName, lifecyclePolicyText }));
+}
+
+test('a lifecycle policy that takes the running image away is a warning', async () => {
+  const world = await makeWorld();
+  await putPolicy(world, { tagStatus: 'any', countType: 'imageCountMoreThan', countNumber: 5 });
+  const before = await verify(world);
+  expect(before.found['lifecycle-policy']).toMatchObject({
+    status: 'ok',
+    message: 'the policy of hyeon9mak-dev keeps the images',
+  });
+  await putPolicy(world, { tagStatus: 'any', countType: 'imageCountMoreThan', countNumber: 1 });
+  const { found, end } = await verify(world);
+  expect(end.status, end.stderr).toBe(0);
+  const { message = '', hint } = found['lifecycle-policy'] ?? {};
+  expect(stable(message, world)).toBe(
+    'Rule 1 of the lifecycle policy of hyeon9mak-dev expires REGISTRY/hyeon9mak-dev:first after the next push, but hyeon9mak-task-dev:1 needs it.',
+  );
+  expect(hint).toContain('aws ecr get-lifecycle-policy --repository-name hyeon9mak-dev');
+});
+
+test('a tag that names another image by now leaves the running one to a rule for untagged images', async () => {
+  const world = await makeWorld();
+  const repositoryName = 'hyeon9mak-dev';
+  await world.ecr.send(new DescribeImagesCommand({ repositoryName }));
+  const selection = { countType: 'sinceImagePushed', countUnit: 'days', countNumber: 1 };
+  await putPolicy(world, { tagStatus: 'untagged', ...selection });
+  expect((await verify(world)).found['lifecycle-policy']?.status).toBe('ok');
+  expect((await world.run(['push', '-q', '--tag', 'first', '--rebuild'])).status).toBe(0);
+  const { found } = await verify(world);
+  expect(found['lifecycle-policy']).toMatchObject({
+    status: 'warn',
+    message: expect.stringMatching(
+      /expires \S+:first on \d{4}-\d\d-\d\d, but hyeon9mak-task-dev:1 needs it/,
+    ) as string,
+  });
 });

@@ -6,7 +6,8 @@ import type { Change } from '../../src/core/changes.ts';
 import type { Cause } from '../../src/core/diagnosis.ts';
 import type { TargetGroupProgress } from '../../src/core/load-balancer.ts';
 import { serviceResult } from '../../src/core/result.ts';
-import type { Output, Result, ServiceResult } from '../../src/core/result.ts';
+import type { Output, Result, ServiceResult, TaskResult } from '../../src/core/result.ts';
+import type { ScheduleResult } from '../../src/core/scheduled.ts';
 import { EcsDeployError } from '../../src/errors.ts';
 import type { Event, EventOf } from '../../src/events.ts';
 import { commandGuard } from '../../src/report/ci.ts';
@@ -47,7 +48,32 @@ const resultOf = (t: string, outcome: ServiceResult['outcome']): ServiceResult =
     deployment: t,
     causes: [causeOf(t)],
     changes: changesOf(t),
+    schedules: schedulesOf(t),
   });
+const taskOf = (t: string, outcome: TaskResult['outcome']): TaskResult => ({
+  task: t,
+  container: t,
+  exitCode: 1,
+  stopCode: t,
+  outcome,
+  causes: [],
+  seconds: 1,
+});
+const schedulesOf = (t: string): ScheduleResult[] =>
+  (['planned', 'updated', 'unchanged', 'follows', 'skipped', 'failed', 'unknown'] as const).map(
+    (outcome) => ({
+      kind: 'rule',
+      name: t,
+      group: t,
+      target: t,
+      enabled: true,
+      expression: t,
+      from: t,
+      to: t,
+      outcome,
+      reason: t,
+    }),
+  );
 const targetGroupOf = (t: string): TargetGroupProgress => ({
   targetGroup: t,
   targets: 2,
@@ -83,6 +109,7 @@ const SAMPLES: {
           isExpress: true,
           changes: changesOf(t),
           after: [t],
+          schedules: schedulesOf(t),
         },
       ],
     },
@@ -207,6 +234,7 @@ const SAMPLES: {
   'rollout-testable': (t) => [
     {
       service: t,
+      url: t,
       headers: [
         { name: t, value: t },
         { name: t, value: undefined },
@@ -217,6 +245,14 @@ const SAMPLES: {
   cause: (t) => [
     { service: t, cause: causeOf(t) },
     { service: t, cause: { ...causeOf(t), tasks: 0 } },
+  ],
+  schedule: (t) =>
+    schedulesOf(t).flatMap((schedule) =>
+      [t, null].map((name) => ({ service: t, schedule: { ...schedule, name }, hint: t })),
+    ),
+  pruned: (t) => [
+    { revisions: [t], outcome: 'deregistered' },
+    { revisions: [t], outcome: 'deleted' },
   ],
   'rolling-back': (t) => [{ service: t, reason: t }],
   'service-ended': (t) =>
@@ -242,6 +278,27 @@ const SAMPLES: {
   'polls-recovered': () => [{}],
   'critical-path': (t) => [{ calls: [{ action: t, start: 0, end: 1 }], local: 1, total: 2 }],
   'watch-ended': () => [{ polls: 1, calls: 1, mostCalls: 1 }],
+  'release-planned': (t) => [{ tasks: [{ command: t, container: t, service: t }] }],
+  'release-skipped': (t) => [{ command: t, service: t }],
+  'task-started': (t) => [
+    { task: t, command: t, container: t, revision: t, console: t },
+    { task: t, command: t, container: t, revision: t, console: null },
+  ],
+  'task-retried': (t) => [{ reason: t }],
+  'task-progress': (t) => [{ task: t, status: t }],
+  'task-output': (t) => [{ line: t }],
+  'log-printed': (t) => [{ container: t }],
+  'task-interrupted': (t) =>
+    [false, true].map((isStopped) => ({ task: t, stop: t, isStopped, console: t })),
+  'task-ended': (t) => [
+    { command: t, result: taskOf(t, 'succeeded'), logPrinted: false },
+    { command: t, result: { ...taskOf(t, 'failed'), causes: [causeOf(t)] }, logPrinted: false },
+    { command: t, result: taskOf(t, 'interrupted'), logPrinted: true },
+    { command: t, result: taskOf(t, 'unknown'), logPrinted: true },
+  ],
+  'hook-started': (t) => [{ hook: 'check', command: t }],
+  'hook-output': (t) => [{ hook: 'notify', line: t }],
+  'hook-ended': (t) => [{ hook: 'check', command: t, status: 0, seconds: 1 }],
   'log-empty': () => [{}],
   'config-drafted': (t) => [{ path: t, content: t }],
   'workflow-read': (t) => [
@@ -313,6 +370,7 @@ const OUTPUTS: {
   readonly [K in Output['kind']]: (t: string) => Omit<Extract<Output, { kind: K }>, 'kind'>;
 } = {
   text: (t) => ({ text: t }),
+  lines: (t) => ({ lines: [t, t] }),
   diff: (t) => ({ changes: changesOf(t) }),
   status: (t) => ({
     at: new Date(0),
@@ -369,6 +427,7 @@ const OUTPUTS: {
           },
         ],
         events: [{ createdAt: null, message: t }],
+        schedules: schedulesOf(t),
       },
     ],
   }),
@@ -392,6 +451,22 @@ const OUTPUTS: {
       targetGroups: [targetGroupOf(t)],
       events: [t],
     })),
+  }),
+  prune: (t) => ({
+    keep: 1,
+    olderThan: 1000,
+    families: [
+      {
+        family: t,
+        revisions: (['registered-by-other', 'service'] as const).map((code) => ({
+          taskDefinition: t,
+          status: t,
+          registeredAt: null,
+          outcome: 'kept',
+          reasons: [{ code, by: t }],
+        })),
+      },
+    ],
   }),
   history: (t) => ({
     services: [
@@ -459,6 +534,7 @@ test('the files of a job have nothing of others raw, and each output is one line
       outcome: 'failed',
       image: { reference: hostile, digest: hostile, platform: null, built: true, pushed: true },
       services: [resultOf(hostile, 'rolled-back'), resultOf(hostile, 'failed')],
+      tasks: [{ ...taskOf(hostile, 'failed'), causes: [causeOf(hostile)] }],
       error: { code: 'aws-rejected', message: hostile, hint: hostile },
       seconds: { total: 1 },
     };
@@ -490,6 +566,7 @@ test('the files of a job have nothing of others raw, and each output is one line
       .replaceAll(/^(`{3,}).*\n[^]*?\n\1$/gm, '')
       .replace(/^Image `[^`\n]*`/m, '');
     expect(outside).not.toMatch(/(?<!\\)[<[`]/);
-    expect(outside.match(/^\|.*$/gm)).toHaveLength(4);
+    // Two services, each with seven schedules, a task, and the heads of the tables.
+    expect(outside.match(/^\|.*$/gm)).toHaveLength(23);
   }
 });

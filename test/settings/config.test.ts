@@ -160,14 +160,14 @@ environments:
   ).toMatchInlineSnapshot(`
     "--poll: "3" needs a unit: write 3s or 3m
     ECSDEPLOY_MAX_FAILURES: must be a positive integer, not "many"
-    .ecsdeployrc:1: unknown key "clutser" (did you mean "cluster"? keys that exist: profile, region, repository, extraTags, platform, pin, timeout, poll, maxFailures, onFailure, …)
+    .ecsdeployrc:1: unknown key "clutser" (did you mean "cluster"? keys that exist: profile, region, repository, extraTags, platform, pin, release, check, notify, timeout, …)
     .ecsdeployrc:2: "platform": must be one of linux/amd64, linux/arm64, not "linux/386"
     .ecsdeployrc:3: "timeout": "30" needs a unit: write 30s or 30m
     .ecsdeployrc:5: unknown key "dokerfile" (did you mean "dockerfile"? keys that exist: context, dockerfile, target, args, labels, network, addHosts, shmSize, ulimits, secrets, …)
     .ecsdeployrc:6: "build.args": must be KEY=VALUE, not "1"
     .ecsdeployrc:8: an entry of "services" needs the key "service"
     .ecsdeployrc:9: unknown key "setenv" (did you mean "setEnv"? keys that exist: service, cluster, container, taskDefinition, setEnv, setSecrets, unsetEnv, envFile, replaceEnv, setCommand, …)
-    .ecsdeployrc:11: unknown key "regoin" (did you mean "region"? keys that exist: profile, region, repository, extraTags, platform, pin, timeout, poll, maxFailures, onFailure, …)
+    .ecsdeployrc:11: unknown key "regoin" (did you mean "region"? keys that exist: profile, region, repository, extraTags, platform, pin, release, check, notify, timeout, …)
     --env: .ecsdeployrc does not define the environment "prd" (did you mean "prod"? environments that exist: prod)"
   `);
 });

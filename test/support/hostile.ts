@@ -105,7 +105,7 @@ const RAW =
   /[\u0000-\u0008\u000B-\u001F\u007F-\u009F\u00AD\u061C\u115F\u1160\u200B-\u200F\u2028-\u202E\u2060-\u206F\u3164\uFEFF\uFFA0\u{E0000}-\u{E0FFF}]|\p{Cs}/u;
 /** The commands that ecsdeploy writes itself. */
 const OUR_COMMANDS =
-  /^::(?:group::(?:Before the build|Build|Push)|endgroup::|(?:error|warning) title=ecsdeploy::.*)$/;
+  /^::(?:group::(?:Before the build|Build|Push|Command)|endgroup::|(?:error|warning) title=ecsdeploy::.*)$/;
 
 /** Where a text was written. */
 export interface Place {

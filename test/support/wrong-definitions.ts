@@ -6,7 +6,7 @@ const LOG = {
 };
 
 /** A container that ECS takes. */
-export const CONTAINER: JsonObject = { name: 'app', image: 'shop:1', logConfiguration: LOG };
+const CONTAINER: JsonObject = { name: 'app', image: 'shop:1', logConfiguration: LOG };
 
 const ROUTER = {
   name: 'router',
@@ -26,7 +26,7 @@ export const FARGATE: JsonObject = {
 };
 
 /** One for EC2 without a memory of the task. */
-export const EC2: JsonObject = {
+const EC2: JsonObject = {
   family: 'app',
   containerDefinitions: [{ name: 'app', image: 'shop:1', memory: 128 }],
 };

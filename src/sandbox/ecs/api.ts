@@ -3,10 +3,11 @@ import { awsFault } from '../wire.ts';
 import { beginDeployment, requestRollback } from './deployments.ts';
 import { expressView, updateExpress } from './express.ts';
 import { continueDeployment } from './hooks.ts';
+import { runTask } from './run-task.ts';
 import { makeService, updateService } from './services.ts';
 import { createClusterIn } from './start-world.ts';
 import type { Tag } from './definition.ts';
-import type { Service, ServiceDeployment, Simulation, Task } from './state.ts';
+import type { Cluster, Service, ServiceDeployment, Simulation, Task } from './state.ts';
 import {
   allServices,
   ecsArn,
@@ -64,13 +65,13 @@ export const ECS_OPERATIONS: Readonly<Record<string, EcsOperation>> = {
 
   RegisterTaskDefinition: (simulation, input) => {
     const definition = registerTaskDefinition(simulation, input);
-    const taskDefinition = describeTaskDefinition(simulation, definition);
+    const taskDefinition = describeTaskDefinition(definition);
     return { taskDefinition, tags: definition.tags };
   },
 
   DescribeTaskDefinition: (simulation, input) => {
     const definition = knownDefinition(simulation, input);
-    const taskDefinition = describeTaskDefinition(simulation, definition);
+    const taskDefinition = describeTaskDefinition(definition);
     return { taskDefinition, tags: includesTags(input) ? definition.tags : undefined };
   },
 
@@ -81,7 +82,32 @@ export const ECS_OPERATIONS: Readonly<Record<string, EcsOperation>> = {
     const definition = knownDefinition(simulation, input);
     definition.status = 'INACTIVE';
     definition.deregisteredAt ??= simulation.now();
-    return { taskDefinition: describeTaskDefinition(simulation, definition) };
+    return { taskDefinition: describeTaskDefinition(definition) };
+  },
+
+  DeleteTaskDefinitions: (simulation, input) => {
+    const identifiers: readonly string[] = input['taskDefinitions'] ?? [];
+    if (identifiers.length > 10) throw invalid('A maximum of 10 task definitions can be deleted.');
+    const lookup = (identifier: string) => findTaskDefinition(simulation, identifier);
+    const isGone = (identifier: string) => lookup(identifier)?.status !== 'ACTIVE';
+    const deleted = found(identifiers.filter(isGone), lookup);
+    for (const definition of deleted) {
+      definition.status = 'DELETE_IN_PROGRESS';
+      definition.deleteRequestedAt ??= simulation.now();
+    }
+    return {
+      taskDefinitions: deleted.map(describeTaskDefinition),
+      failures: [
+        ...(missing(simulation, identifiers, lookup, 'task-definition') as object[]),
+        ...identifiers
+          .filter((identifier) => !isGone(identifier))
+          .map((arn) => ({
+            arn,
+            reason:
+              'The specified task definition is still in ACTIVE status. Please deregister the target and try again.',
+          })),
+      ],
+    };
   },
 
   ListTaskDefinitions: (simulation, input) => {
@@ -168,7 +194,7 @@ export const ECS_OPERATIONS: Readonly<Record<string, EcsOperation>> = {
     const { cluster } = input;
     const services =
       serviceName === undefined
-        ? [...findCluster(simulation, cluster).services.values()]
+        ? keepersOf(findCluster(simulation, cluster))
         : [findService(simulation, { cluster, service: serviceName })];
     const tasks = services
       .filter(({ settings }) => launchType === undefined || settings.launchType === launchType)
@@ -176,7 +202,9 @@ export const ECS_OPERATIONS: Readonly<Record<string, EcsOperation>> = {
       .filter((task) => task.desiredStatus === desiredStatus)
       .filter(({ deployment }) => family === undefined || deployment.definition.family === family)
       .filter(
-        ({ deployment }) => startedBy === undefined || `ecs-svc/${deployment.number}` === startedBy,
+        ({ deployment, oneOff }) =>
+          startedBy === undefined ||
+          startedBy === (oneOff === undefined ? `ecs-svc/${deployment.number}` : oneOff.startedBy),
       );
     const { items, nextToken } = page(tasks, input);
     return { taskArns: items.map(({ arn }) => arn), nextToken };
@@ -187,16 +215,28 @@ export const ECS_OPERATIONS: Readonly<Record<string, EcsOperation>> = {
     const identifiers: readonly string[] = input['tasks'] ?? [];
     if (identifiers.length === 0) throw invalid('Tasks cannot be empty.');
     if (identifiers.length > 100) throw invalid('Tasks cannot contain more than 100 elements.');
-    const lookup = (identifier: string) => findTask([...cluster.services.values()], identifier);
+    const now = simulation.now();
+    const lookup = (identifier: string) => {
+      const named = findTask(keepersOf(cluster), identifier);
+      return named !== undefined && (named[1].oneOff?.visibleAt ?? 0) <= now ? named : undefined;
+    };
     return {
       tasks: found(identifiers, lookup).map(([service, task]) => taskView(service, task)),
       failures: missing(simulation, identifiers, lookup, `task/${cluster.name}`),
     };
   },
 
+  RunTask: (simulation, input) => {
+    const { services, failures } = runTask(simulation, input);
+    const tasks = services.flatMap((service) =>
+      service.tasks.map((task) => taskView(service, task)),
+    );
+    return { tasks, failures };
+  },
+
   StopTask: (simulation, input) => {
     const cluster = findCluster(simulation, input['cluster']);
-    const [service, task] = findTask([...cluster.services.values()], input['task']) ?? [];
+    const [service, task] = findTask(keepersOf(cluster), input['task']) ?? [];
     if (service === undefined || task === undefined) {
       throw invalid('The referenced task was not found.');
     }
@@ -304,6 +344,11 @@ function knownDefinition(simulation: Simulation, input: Input) {
     throw awsFault('ClientException', 'Unable to describe task definition.');
   }
   return definition;
+}
+
+/** What holds the tasks of a cluster: its services, and one keeper for each one-off task. */
+function keepersOf({ services, runs }: Cluster): readonly Service[] {
+  return [...services.values(), ...runs];
 }
 
 function findTask(

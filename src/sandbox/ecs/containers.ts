@@ -1,6 +1,7 @@
 import type { PulledImage } from '../images.ts';
 import type { Strike } from './faults.ts';
-import type { Container, Simulation, Task } from './state.ts';
+import type { ContainerDefinition } from './definition.ts';
+import type { Container, ContainerOverride, Simulation, Task } from './state.ts';
 import { architectureOf } from './task-definitions.ts';
 
 /** A successful pull. */
@@ -40,9 +41,7 @@ export function courseOf(
   image: Found,
   strike: Extract<Strike, { readonly at: 'run' }> | undefined,
 ): Course {
-  const overrides = [...(definition.entryPoint ?? []), ...(definition.command ?? [])];
-  const program =
-    definition.entryPoint?.length || image.program.length === 0 ? overrides : image.program;
+  const program = programOf(task, definition, image);
   if (image.architecture !== architectureOf(task.deployment.definition)) {
     return {
       log: [`exec ${program[0] ?? '/'}: exec format error`],
@@ -58,12 +57,50 @@ export function courseOf(
   return { log: [starting, port === undefined ? 'Ready' : `Listening on port ${port}`] };
 }
 
+/** The words that a container runs. */
+function programOf(task: Task, definition: ContainerDefinition, image: Found): readonly string[] {
+  const override = overrideOf(task, definition.name)?.command;
+  const own = [...(definition.entryPoint ?? []), ...(override ?? definition.command ?? [])];
+  if (definition.entryPoint?.length || image.program.length === 0) return own;
+  return override === undefined ? image.program : [...image.program, ...override];
+}
+
+/** Seconds that a command of a one-off task takes. */
+const COMMAND_SECONDS = 4;
+
+/** The course of a container whose command RunTask replaces: it ends by itself. */
+export function courseOfCommand(
+  task: Task,
+  { definition }: Container,
+  image: Found,
+  strike: Extract<Strike, { readonly at: 'command' }> | undefined,
+): Course {
+  const words = programOf(task, definition, image);
+  const running = `Running ${words.join(' ')}`;
+  if (strike !== undefined) {
+    const { seconds, exitCode: code, reason, log } = strike;
+    return { log: [running, ...log], exit: { seconds, code, ...(reason && { reason }) } };
+  }
+  // Nothing is run, but a script can say how it ends.
+  const code = Number(/\bexit (\d{1,3})$/.exec(words.at(-1) ?? '')?.[1] ?? 0);
+  return {
+    log: [running, code === 0 ? 'Done' : 'Failed'],
+    exit: { seconds: COMMAND_SECONDS, code },
+  };
+}
+
+/** What RunTask changes of a container. */
+export function overrideOf({ oneOff }: Task, container: string): ContainerOverride | undefined {
+  return oneOff?.overrides.containerOverrides?.find(({ name }) => name === container);
+}
+
 /** Writes a line of container output to the log stream of the container, if it has one. */
 export function write(
   simulation: Simulation,
   task: Task,
   container: Container,
   line: string,
+  time = simulation.now(),
 ): void {
   const options = awslogsOptions(simulation, container);
   const group = options?.['awslogs-group'];
@@ -73,7 +110,7 @@ export function write(
     prefix === undefined
       ? container.runtimeId
       : `${prefix}/${container.definition.name}/${task.id}`;
-  simulation.logs.append(group, stream, line, simulation.now());
+  simulation.logs.append(group, stream, line, time);
 }
 
 /** Whether a container's log group is missing and the container does not create it. */

@@ -17,6 +17,11 @@ export interface ContainerDefinition {
   readonly secrets?: readonly { readonly name: string; readonly valueFrom: string }[];
   readonly dependsOn?: readonly { readonly containerName: string; readonly condition: string }[];
   readonly stopTimeout?: number;
+  readonly restartPolicy?: {
+    readonly enabled?: boolean;
+    readonly ignoredExitCodes?: readonly number[];
+    readonly restartAttemptPeriod?: number;
+  };
   readonly versionConsistency?: string;
   readonly [member: string]: unknown;
 }
@@ -71,10 +76,13 @@ export interface TaskDefinition {
   readonly body: TaskDefinitionBody;
   readonly tags: readonly Tag[];
   readonly registeredAt: number;
+  /** ARN of who registered it. */
+  readonly registeredBy: string;
   /** Part of the start world: its tasks are exempt from faults. */
   readonly original: boolean;
-  status: 'ACTIVE' | 'INACTIVE';
+  status: 'ACTIVE' | 'INACTIVE' | 'DELETE_IN_PROGRESS';
   deregisteredAt?: number;
+  deleteRequestedAt?: number;
 }
 
 export interface Tag {

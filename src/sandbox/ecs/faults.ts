@@ -12,8 +12,34 @@ export interface Victim {
 
 /** The stage of a task's life at which a fault takes effect, and the effect. */
 export type Strike =
-  /** No task is created; `reason` is the reason in the service event. */
-  | { readonly at: 'placement'; readonly reason: string }
+  /**
+   * No task is created; `reason` is the reason in the service event. RunTask answers with a failure of
+   * that reason, or throws `exception`.
+   */
+  | { readonly at: 'placement'; readonly reason: string; readonly exception?: string }
+  /** RunTask starts no task, and answers with a failure of each reason. */
+  | { readonly at: 'acceptance'; readonly reasons: readonly string[] }
+  /** DescribeTasks does not find a one-off task for `seconds`. */
+  | { readonly at: 'visibility'; readonly seconds: number }
+  /** A one-off task waits `seconds` for capacity. */
+  | { readonly at: 'provisioning'; readonly seconds: number }
+  /** The command of a one-off task exits `seconds` after its start. */
+  | {
+      readonly at: 'command';
+      readonly seconds: number;
+      readonly exitCode: number;
+      readonly reason?: string;
+      readonly log: readonly string[];
+    }
+  /** The last container of a one-off task exits `seconds` after its start. */
+  | { readonly at: 'sidecar'; readonly seconds: number; readonly exitCode: number }
+  /** A one-off task is stopped from outside `seconds` after its start. */
+  | {
+      readonly at: 'removal';
+      readonly seconds: number;
+      readonly stopCode: string;
+      readonly reason: string;
+    }
   /** The task stops before it runs, `seconds` after the beginning of the stage. */
   | {
       readonly at: 'initialisation' | 'pull' | 'start';
@@ -61,6 +87,12 @@ const APPLICATION_CRASH = [
   'database is not reachable, giving up',
 ];
 
+const MIGRATION_FAILURE = [
+  '== 20260101120000 AddEmailToUsers: migrating',
+  'PG::UndefinedTable: ERROR:  relation "users" does not exist',
+  'rake aborted!',
+];
+
 type TargetStrike = Extract<Strike, { readonly at: 'target-health' }>;
 
 function failsChecks(
@@ -79,6 +111,86 @@ function answers(code: number): TargetStrike {
 }
 
 const DEFINITIONS = {
+  'command-fails': {
+    strike: { at: 'command', seconds: 4, exitCode: 1, log: MIGRATION_FAILURE },
+  },
+  'command-host-lookup': {
+    strike: {
+      at: 'command',
+      seconds: 2,
+      exitCode: 1,
+      log: ['could not translate host name "users.internal" to address: Name or service not known'],
+    },
+  },
+  'command-out-of-memory': {
+    strike: {
+      at: 'command',
+      seconds: 4,
+      exitCode: 137,
+      reason: 'OutOfMemoryError: Container killed due to memory usage',
+      log: ['Loading all rows into memory'],
+    },
+  },
+  'command-hangs': {
+    strike: { at: 'command', seconds: 86_400, exitCode: 0, log: ['Waiting for the lock', ''] },
+  },
+  'command-spot': {
+    strike: {
+      at: 'removal',
+      seconds: 2,
+      stopCode: 'SpotInterruption',
+      reason: 'Your Spot Task was interrupted.',
+    },
+  },
+  'command-stopped': {
+    strike: {
+      at: 'removal',
+      seconds: 2,
+      stopCode: 'UserInitiated',
+      reason: 'Task stopped by user',
+    },
+  },
+  'sidecar-exits': {
+    strike: { at: 'sidecar', seconds: 2, exitCode: 1 },
+  },
+  'capacity-late': {
+    strike: {
+      at: 'acceptance',
+      reasons: [
+        'Capacity is unavailable at this time. Please try again later or in a different availability zone',
+      ],
+    },
+    tasks: 2,
+  },
+  'resources-missing': {
+    strike: { at: 'acceptance', reasons: ['RESOURCE:MEMORY', 'RESOURCE:MEMORY', 'RESOURCE:CPU'] },
+  },
+  'agent-disconnected': {
+    strike: { at: 'acceptance', reasons: ['AGENT'] },
+    tasks: 1,
+  },
+  'attribute-missing': {
+    strike: { at: 'acceptance', reasons: ['ATTRIBUTE', 'ATTRIBUTE'] },
+  },
+  'empty-answer': {
+    strike: { at: 'acceptance', reasons: [] },
+    tasks: 1,
+  },
+  'empty-answers': {
+    strike: { at: 'acceptance', reasons: [] },
+  },
+  'task-late': {
+    strike: { at: 'visibility', seconds: 15 },
+  },
+  'task-unknown': {
+    strike: { at: 'visibility', seconds: 86_400 },
+  },
+  'capacity-awaited': {
+    strike: { at: 'provisioning', seconds: 120 },
+  },
+  'capacity-never': {
+    strike: { at: 'provisioning', seconds: 86_400 },
+  },
   crash: {
     strike: { at: 'run', seconds: 3, exitCode: 1, log: APPLICATION_CRASH },
   },
@@ -219,6 +331,7 @@ const DEFINITIONS = {
   'no-instances': {
     strike: {
       at: 'placement',
+      exception: 'InvalidParameterException',
       reason:
         'No Container Instances were found in your cluster. For more information, see the Troubleshooting ' +
         'section of the Amazon ECS Developer Guide.',
@@ -227,6 +340,7 @@ const DEFINITIONS = {
   'vcpu-limit': {
     strike: {
       at: 'placement',
+      exception: 'ClientException',
       reason: "You've reached the limit on the number of vCPUs you can run concurrently.",
     },
   },
@@ -386,7 +500,14 @@ export function strikeAt<At extends Strike['at']>(
   definition: TaskDefinition,
   at: At,
 ): Extract<Strike, { readonly at: At }> | undefined {
-  if (definition.original) return undefined;
+  return definition.original ? undefined : strikeOneOff(faults, at);
+}
+
+/** The same for a one-off task, which can run a revision of the start world. */
+export function strikeOneOff<At extends Strike['at']>(
+  faults: readonly ArmedFault[],
+  at: At,
+): Extract<Strike, { readonly at: At }> | undefined {
   const fault = faults.find(({ strike, tasksLeft }) => strike.at === at && tasksLeft > 0);
   if (fault === undefined) return undefined;
   fault.tasksLeft -= 1;

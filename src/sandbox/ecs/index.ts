@@ -16,6 +16,7 @@ import type { Simulation } from './state.ts';
 import { announce } from './events.ts';
 import { allServices, findService } from './lookups.ts';
 import { registerTaskDefinition } from './task-definitions.ts';
+import type { Past } from './task-definitions.ts';
 
 /** What the simulated ECS needs. */
 export interface EcsOptions {
@@ -42,7 +43,7 @@ export interface Ecs {
   /** Creates an empty cluster. */
   readonly createCluster: (name: string) => void;
   /** Registers a revision that is exempt from faults (RegisterTaskDefinition's JSON); returns its ARN. */
-  readonly registerTaskDefinition: (input: Input) => string;
+  readonly registerTaskDefinition: (input: Input, past?: Past) => string;
   /** Creates a service (CreateService's JSON) whose deployment completed or failed a day ago. */
   readonly createService: (input: Input, hasFailed?: boolean) => Promise<void>;
   /** Adds a fault to those in effect. */
@@ -78,8 +79,8 @@ export function createEcs(options: EcsOptions): Ecs {
       ]),
     ),
     createCluster: (name) => void createClusterIn(home, name),
-    registerTaskDefinition: (input) =>
-      home.enter(() => registerTaskDefinition(home, input, true).arn),
+    registerTaskDefinition: (input, past = {}) =>
+      home.enter(() => registerTaskDefinition(home, input, past).arn),
     createService: (input, hasFailed = false) => createOldService(home, input, hasFailed),
     arm: (fault) => {
       faults.push(armFault(fault));
@@ -123,6 +124,7 @@ function createSimulation(
     clusters: new Map(),
     families: new Map(),
     faults,
+    tokens: new Map(),
   };
   return simulation;
 }

@@ -19,7 +19,7 @@ const ROLLOUT_SECONDS = 94;
 /** Creates an empty cluster. */
 export function createClusterIn(simulation: Simulation, name: string): Cluster {
   const arn = ecsArn(simulation, `cluster/${name}`);
-  const cluster: Cluster = { name, arn, services: new Map() };
+  const cluster: Cluster = { name, arn, services: new Map(), runs: [] };
   simulation.clusters.set(name, cluster);
   return cluster;
 }

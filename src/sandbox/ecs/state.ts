@@ -13,6 +13,8 @@ export interface Cluster {
   readonly name: string;
   readonly arn: string;
   readonly services: Map<string, Service>;
+  /** One-off tasks, each as a service of its own that nobody maintains; newest last. */
+  runs: readonly Service[];
 }
 
 /** `deploymentConfiguration` of a service, including defaults. */
@@ -279,10 +281,38 @@ export type TaskStatus =
 
 export type HealthStatus = 'UNKNOWN' | 'HEALTHY' | 'UNHEALTHY';
 
+/** What RunTask gives to a task that belongs to no service. */
+export interface OneOff {
+  readonly group: string;
+  readonly startedBy: string | undefined;
+  readonly tags: readonly Tag[];
+  /** As RunTask got them. */
+  readonly overrides: TaskOverrides;
+  /** DescribeTasks finds the task from this time on. */
+  readonly visibleAt: number;
+}
+
+/** `overrides` of RunTask; unknown members are kept and returned. */
+export interface TaskOverrides {
+  readonly cpu?: string;
+  readonly memory?: string;
+  readonly containerOverrides?: readonly ContainerOverride[];
+  readonly [member: string]: unknown;
+}
+
+/** Changes to one container of a task. */
+export interface ContainerOverride {
+  readonly name?: string;
+  readonly command?: readonly string[];
+  readonly [member: string]: unknown;
+}
+
 export interface Task {
   readonly id: string;
   readonly arn: string;
   readonly deployment: Deployment;
+  /** Undefined for a task of a service. */
+  readonly oneOff: OneOff | undefined;
   readonly containers: readonly Container[];
   readonly createdAt: number;
   lastStatus: TaskStatus;
@@ -340,4 +370,6 @@ export interface Simulation extends Agenda {
   /** Revisions of each family, oldest first. */
   readonly families: Map<string, TaskDefinition[]>;
   readonly faults: readonly ArmedFault[];
+  /** Answers to RunTask by client token, with the JSON of the request. */
+  readonly tokens: Map<string, { readonly request: string; readonly tasks: readonly Service[] }>;
 }

@@ -4,11 +4,17 @@ import type { ContainerDefinition, Tag, TaskDefinition, TaskDefinitionBody } fro
 import type { Simulation } from './state.ts';
 import { ecsArn, lastSegment } from './lookups.ts';
 
+/** A registration before the sandbox started; by its own user if undefined. */
+export interface Past {
+  readonly secondsAgo?: number;
+  readonly by?: string | undefined;
+}
+
 /** Registers a new revision from the request's JSON; keeps unknown members; throws ClientException. */
 export function registerTaskDefinition(
   simulation: Simulation,
   input: Readonly<Record<string, unknown>>,
-  original = false,
+  past?: Past,
 ): TaskDefinition {
   const { tags, ...rest } = input;
   const body = normalise(validate(rest as unknown as TaskDefinitionBody, tags));
@@ -20,8 +26,9 @@ export function registerTaskDefinition(
     revision,
     body,
     tags: (tags ?? []) as readonly Tag[],
-    registeredAt: simulation.now(),
-    original,
+    registeredAt: simulation.now() - (past?.secondsAgo ?? 0),
+    registeredBy: past?.by ?? `arn:aws:iam::${simulation.account}:user/sandbox`,
+    original: past !== undefined,
     status: 'ACTIVE',
   };
   simulation.families.set(body.family, [...revisions, definition]);
@@ -51,10 +58,7 @@ export function applicationContainer({ body }: TaskDefinition): ContainerDefinit
 }
 
 /** The JSON of a revision as DescribeTaskDefinition returns it. */
-export function describeTaskDefinition(
-  simulation: Simulation,
-  definition: TaskDefinition,
-): unknown {
+export function describeTaskDefinition(definition: TaskDefinition): unknown {
   return {
     ...definition.body,
     taskDefinitionArn: definition.arn,
@@ -63,7 +67,8 @@ export function describeTaskDefinition(
     requiresAttributes: requiredAttributes(definition.body),
     registeredAt: definition.registeredAt,
     deregisteredAt: definition.deregisteredAt,
-    registeredBy: `arn:aws:iam::${simulation.account}:user/sandbox`,
+    deleteRequestedAt: definition.deleteRequestedAt,
+    registeredBy: definition.registeredBy,
   };
 }
 
@@ -140,7 +145,8 @@ const FARGATE_SIZES: Readonly<Record<number, readonly [number, number, number]>>
   16384: [32 * GIB, 120 * GIB, 8 * GIB],
 };
 
-function isFargateSize(cpu: number, memory: number): boolean {
+/** Whether Fargate has tasks of these CPU units and this memory in MiB. */
+export function isFargateSize(cpu: number, memory: number): boolean {
   if (cpu === 256) return [512, 1024, 2048].includes(memory);
   const [least, most, step] = FARGATE_SIZES[cpu] ?? [1, 0, 1];
   return memory >= least && memory <= most && (memory - least) % step === 0;

@@ -1,9 +1,25 @@
 import { randomUUID } from 'node:crypto';
 import type { Course, Found, Pulled } from './containers.ts';
-import { courseOf, lacksLogGroup, pinned, pullFailure, write } from './containers.ts';
+import {
+  courseOf,
+  courseOfCommand,
+  lacksLogGroup,
+  overrideOf,
+  pinned,
+  pullFailure,
+  write,
+} from './containers.ts';
 import type { Victim } from './faults.ts';
-import { logGroupMissing, strikeAt } from './faults.ts';
-import type { Container, Deployment, Service, Simulation, Task, TaskStatus } from './state.ts';
+import { logGroupMissing, strikeAt, strikeOneOff } from './faults.ts';
+import type {
+  Container,
+  Deployment,
+  OneOff,
+  Service,
+  Simulation,
+  Task,
+  TaskStatus,
+} from './state.ts';
 import { ecsArn, newTaskId, primaryOf } from './lookups.ts';
 import { timesOf } from './target-group.ts';
 import type { TargetCourse } from './target-group.ts';
@@ -19,6 +35,10 @@ const SECONDS = {
   startUp: 2,
   /** Time after which a task without load balancer and health check counts as healthy. */
   settling: 40,
+  /** Time that the last log line of a command needs to arrive. */
+  lateLog: 2,
+  /** Time for which a container must have run before its restart policy starts it again. */
+  restart: 300,
   deactivating: 1,
   stopping: 9,
   deprovisioning: 12,
@@ -27,10 +47,16 @@ const SECONDS = {
 const SIGTERM_EXIT = 143;
 
 /** Starts a task of a deployment and schedules the stages of its life. */
-export function startTask(simulation: Simulation, service: Service, deployment: Deployment): Task {
-  const task = newTask(simulation, service, deployment);
+export function startTask(
+  simulation: Simulation,
+  service: Service,
+  deployment: Deployment,
+  oneOff?: OneOff,
+): Task {
+  const task = newTask(simulation, service, deployment, oneOff);
   service.tasks = [...service.tasks, task];
-  later(simulation, task, SECONDS.provisioning, () => {
+  const wait = oneOff && strikeOneOff(simulation.faults, 'provisioning');
+  later(simulation, task, wait?.seconds ?? SECONDS.provisioning, () => {
     move(task, 'PENDING');
     task.connectivityAt = simulation.now();
     later(simulation, task, SECONDS.pending, () => {
@@ -117,13 +143,19 @@ export function isBehindLoadBalancer(service: Service): boolean {
 /** An application that answers health checks from its start. */
 const WELL: TargetCourse = { readyAfter: 0, failure: { reason: '', description: '' } };
 
-function newTask(simulation: Simulation, service: Service, deployment: Deployment): Task {
+function newTask(
+  simulation: Simulation,
+  service: Service,
+  deployment: Deployment,
+  oneOff?: OneOff,
+): Task {
   const id = newTaskId();
   const path = `${service.cluster.name}/${id}`;
   return {
     id,
     arn: ecsArn(simulation, `task/${path}`),
     deployment,
+    oneOff,
     createdAt: simulation.now(),
     lastStatus: 'PROVISIONING',
     desiredStatus: 'RUNNING',
@@ -158,7 +190,8 @@ function deprovision(simulation: Simulation, task: Task): void {
   const application = applicationContainer(task.deployment.definition);
   for (const container of task.containers) {
     if (container.lastStatus === 'RUNNING') {
-      container.exitCode = container.definition === application ? SIGTERM_EXIT : 0;
+      const isEnded = container.definition === application || task.oneOff !== undefined;
+      container.exitCode = isEnded ? SIGTERM_EXIT : 0;
     }
     container.lastStatus = 'STOPPED';
   }
@@ -192,7 +225,10 @@ function strikeBeforeRun(
   stage: 'initialisation' | 'pull' | 'start',
 ): boolean {
   const { definition } = task.deployment;
-  const strike = strikeAt(simulation.faults, definition, stage);
+  const strike =
+    task.oneOff === undefined
+      ? strikeAt(simulation.faults, definition, stage)
+      : strikeOneOff(simulation.faults, stage);
   const container = applicationContainer(definition);
   if (strike === undefined || container === undefined) return false;
   const { account, region } = simulation;
@@ -262,6 +298,10 @@ function start(
   if (strikeBeforeRun(simulation, task, 'start')) return;
   move(task, 'RUNNING');
   task.startedAt = simulation.now();
+  if (task.oneOff !== undefined) {
+    runOnce(simulation, task, images);
+    return;
+  }
   const application = applicationContainer(deployment.definition);
   const crash = strikeAt(simulation.faults, deployment.definition, 'run');
   for (const [index, container] of task.containers.entries()) {
@@ -277,6 +317,32 @@ function start(
     later(simulation, task, seconds, () => stopTask(simulation, task, { stopCode, stoppedReason }));
   }
   checkHealth(simulation, service, task);
+}
+
+/** Runs the containers of a one-off task: those with a command of their own end by themselves. */
+function runOnce(simulation: Simulation, task: Task, images: readonly Found[]): void {
+  const { faults } = simulation;
+  const sidecar = strikeOneOff(faults, 'sidecar');
+  for (const [index, container] of task.containers.entries()) {
+    const image = images[index];
+    if (image === undefined) continue;
+    container.lastStatus = 'RUNNING';
+    const { name } = container.definition;
+    const isLast = index === task.containers.length - 1;
+    const course = courseOf(task, container, image, undefined);
+    if (overrideOf(task, name)?.command !== undefined && course.exit === undefined) {
+      const strike = strikeOneOff(faults, 'command');
+      const command = courseOfCommand(task, container, image, strike);
+      runContainer(simulation, task, container, command);
+    } else if (isLast && sidecar !== undefined) {
+      const { seconds, exitCode: code } = sidecar;
+      runContainer(simulation, task, container, { ...course, exit: { seconds, code } });
+    } else runContainer(simulation, task, container, course);
+  }
+  const removal = strikeOneOff(faults, 'removal');
+  if (removal === undefined) return;
+  const { seconds, stopCode, reason: stoppedReason } = removal;
+  later(simulation, task, seconds, () => stopTask(simulation, task, { stopCode, stoppedReason }));
 }
 
 /** Records the digests that the first task resolved, for all later tasks of the deployment. */
@@ -297,14 +363,28 @@ function runContainer(
   simulation: Simulation,
   task: Task,
   container: Container,
-  { log, exit }: Course,
+  course: Course,
 ): void {
-  const stepSeconds = (exit?.seconds ?? SECONDS.startUp) / Math.max(1, log.length);
+  const { log, exit } = course;
+  const seconds = Math.min(exit?.seconds ?? SECONDS.startUp, SECONDS.startUp * log.length);
+  const stepSeconds = seconds / Math.max(1, log.length);
+  // Of a one-off task, the last line arrives after its end.
+  const isLate = (index: number) =>
+    task.oneOff !== undefined && exit !== undefined && index === log.length - 1;
   for (const [index, line] of log.entries()) {
+    if (isLate(index)) continue;
     later(simulation, task, index * stepSeconds, () => write(simulation, task, container, line));
   }
   if (exit === undefined) return;
   later(simulation, task, exit.seconds, () => {
+    const [end, last] = [simulation.now(), log.at(-1)];
+    if (last !== undefined && isLate(log.length - 1)) {
+      simulation.after(SECONDS.lateLog, () => write(simulation, task, container, last, end));
+    }
+    if (isRestarted(container, exit)) {
+      runContainer(simulation, task, container, course);
+      return;
+    }
     Object.assign(container, { lastStatus: 'STOPPED', exitCode: exit.code });
     if (exit.reason !== undefined) container.reason = exit.reason;
     if (container.definition.essential === false) return;
@@ -314,6 +394,17 @@ function runContainer(
       stoppedReason: 'Essential container in task exited',
     });
   });
+}
+
+/** Whether ECS starts a container again that has ended. */
+function isRestarted(
+  { definition: { restartPolicy } }: Container,
+  { seconds, code }: NonNullable<Course['exit']>,
+): boolean {
+  if (restartPolicy?.enabled !== true || restartPolicy.ignoredExitCodes?.includes(code)) {
+    return false;
+  }
+  return seconds >= (restartPolicy.restartAttemptPeriod ?? SECONDS.restart);
 }
 
 function checkHealth(simulation: Simulation, service: Service, task: Task): void {

@@ -1,4 +1,5 @@
 import { breakerThreshold, revisionCounts } from './deployments.ts';
+import { overrideOf } from './containers.ts';
 import type {
   Cluster,
   Container,
@@ -103,9 +104,15 @@ function deploymentView(service: Service, deployment: Deployment): unknown {
   };
 }
 
-/** A task as DescribeTasks and StopTask return it. */
+/** A task as RunTask, DescribeTasks and StopTask return it. */
 export function taskView(service: Service, task: Task): unknown {
   const { definition } = task.deployment;
+  const { group, startedBy, tags, overrides } = task.oneOff ?? {
+    group: `service:${service.name}`,
+    startedBy: `ecs-svc/${task.deployment.number}`,
+    tags: [],
+    overrides: {},
+  };
   const { body } = definition;
   const checked = task.containers.filter((container) => container.definition.healthCheck);
   return {
@@ -116,26 +123,31 @@ export function taskView(service: Service, task: Task): unknown {
     connectivity: task.connectivityAt === undefined ? undefined : 'CONNECTED',
     connectivityAt: task.connectivityAt,
     containers: task.containers.map((container) => containerView(task, container)),
-    cpu: body.cpu,
-    memory: body.memory,
+    cpu: overrides.cpu ?? body.cpu,
+    memory: overrides.memory ?? body.memory,
     createdAt: task.createdAt,
     desiredStatus: task.desiredStatus,
     enableExecuteCommand: false,
     executionStoppedAt: task.executionStoppedAt,
-    group: `service:${service.name}`,
+    group,
     healthStatus: worstHealth(checked),
     lastStatus: task.lastStatus,
     ...computeOf(task.deployment.settings),
-    overrides: { containerOverrides: body.containerDefinitions.map(({ name }) => ({ name })) },
+    overrides: {
+      ...overrides,
+      containerOverrides: body.containerDefinitions.map(
+        ({ name }) => overrideOf(task, name) ?? { name },
+      ),
+    },
     pullStartedAt: task.pullStartedAt,
     pullStoppedAt: task.pullStoppedAt,
     startedAt: task.startedAt,
-    startedBy: `ecs-svc/${task.deployment.number}`,
+    startedBy,
     stopCode: task.stopCode,
     stoppedAt: task.stoppedAt,
     stoppedReason: task.stoppedReason,
     stoppingAt: task.stoppingAt,
-    tags: [],
+    tags,
     taskArn: task.arn,
     taskDefinitionArn: definition.arn,
     version: task.version,

@@ -1,0 +1,8 @@
+export {
+  DescribeRuleCommand,
+  EventBridgeClient,
+  ListEventBusesCommand,
+  ListRuleNamesByTargetCommand,
+  ListTargetsByRuleCommand,
+  PutTargetsCommand,
+} from '@aws-sdk/client-eventbridge';

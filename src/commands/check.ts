@@ -1,0 +1,119 @@
+import { describeServices } from '../aws/services.ts';
+import { describeRevision } from '../aws/revisions.ts';
+import { overallOutcome } from '../core/result.ts';
+import type { ServiceResult } from '../core/result.ts';
+import { EcsDeployError, EXIT_STATUS } from '../errors.ts';
+import { readExpress } from '../plan/observe.ts';
+import { rollOut } from '../rollout/move.ts';
+import type { Move } from '../rollout/move.ts';
+import type { RolloutSettings } from '../rollout/move.ts';
+import { reportable } from '../rollout/tools.ts';
+import type { Config } from '../settings/config.ts';
+import type { Tools } from './connect.ts';
+import type { CommandResult, Context } from './context.ts';
+import { runHook } from './hooks.ts';
+
+type CheckSettings = RolloutSettings & Pick<Config, 'check' | 'noCheck'>;
+
+/**
+ * Runs the `check` of the config file after a rollout that has succeeded. Its failure is that of the
+ * rollout: with `--on-failure rollback` the services go back.
+ */
+export async function checkRollout(
+  context: Omit<Context, 'config'> & { readonly config: Context['config'] & CheckSettings },
+  tools: Tools,
+  command: string,
+  result: CommandResult,
+): Promise<CommandResult> {
+  const { config, emit, signal } = context;
+  const { check, noCheck, timeout, onFailure } = config;
+  if (check === undefined || noCheck || result.outcome !== 'succeeded') return result;
+  const limit = AbortSignal.timeout(timeout);
+  const document = { ...result, command, error: null, seconds: { ...result.seconds, total: 0 } };
+  const failure = await runHook(context, {
+    name: 'check',
+    command: check,
+    result: document,
+    signal: AbortSignal.any([signal, limit]),
+  }).catch((error: unknown) => {
+    if (signal.aborted) return 'interrupted' as const;
+    if (limit.aborted) return { how: 'did not end within --timeout', tail: [] };
+    return { how: `could not be run (${reportable(error).message})`, tail: [] };
+  });
+  if (failure === undefined) return result;
+  if (failure === 'interrupted') return interrupted(result);
+  const error = new EcsDeployError({
+    code: 'rollout-check-failed',
+    message: `The check "${check}" ${failure.how}: the rollout has failed.${failure.tail.map((line) => `\n  | ${line}`).join('')}`,
+    hint:
+      onFailure === 'rollback'
+        ? 'fix what it found, and deploy again'
+        : 'roll back: ecsdeploy rollback; to do so by itself: --on-failure rollback',
+  });
+  emit({ kind: 'error', error });
+  const services =
+    onFailure === 'rollback'
+      ? await goBack(tools, config, result.services)
+      : result.services.map((service) => failed(service));
+  const outcome = overallOutcome(services.map((service) => service.outcome));
+  const { code, message, hint = null } = error;
+  return { ...result, outcome, services, error: { code, message, hint } };
+}
+
+function failed(service: ServiceResult): ServiceResult {
+  return service.outcome === 'succeeded' ? { ...service, outcome: 'failed' } : service;
+}
+
+function interrupted(result: CommandResult): CommandResult {
+  const message = 'Interrupted during the check. The rollout has succeeded.';
+  return {
+    ...result,
+    outcome: 'interrupted',
+    status: EXIT_STATUS.interrupted,
+    error: { code: 'interrupted', message, hint: null },
+  };
+}
+
+/** Moves every service that was moved back to its revision before. */
+async function goBack(
+  tools: Tools,
+  config: RolloutSettings,
+  results: readonly ServiceResult[],
+): Promise<readonly ServiceResult[]> {
+  const planned = await Promise.all(results.map((result) => moveBack(tools, result)));
+  const moves = planned.filter((move) => move !== undefined);
+  const settings = { ...config, onFailure: 'exit', force: false, noWait: false } as const;
+  const ends = moves.length === 0 ? [] : await rollOut(tools, settings, moves);
+  return results.map((result, index) => {
+    const move = planned[index];
+    const end = move && ends[moves.indexOf(move)];
+    if (end?.outcome !== 'succeeded') return failed(result);
+    const { serving, runningByRevision, running, desired } = end;
+    return { ...result, outcome: 'rolled-back', serving, runningByRevision, running, desired };
+  });
+}
+
+async function moveBack(
+  { ecs, emit }: Tools,
+  { outcome, cluster, service: name, taskDefinition, previousTaskDefinition }: ServiceResult,
+): Promise<Move | undefined> {
+  if (outcome !== 'succeeded' || previousTaskDefinition === null) return undefined;
+  const [service] = await describeServices(ecs, cluster, [name]);
+  if (service === undefined || service.taskDefinition !== taskDefinition) return undefined;
+  emit({ kind: 'rolling-back', service: name, reason: 'the check failed' });
+  const [{ definition }, { definition: running }, configuration] = await Promise.all([
+    describeRevision(ecs, previousTaskDefinition),
+    describeRevision(ecs, service.taskDefinition),
+    readExpress({ ecs, emit }, service),
+  ]);
+  return {
+    service,
+    revision: previousTaskDefinition,
+    definition,
+    previous: taskDefinition ?? undefined,
+    registered: false,
+    containers: [],
+    way: 'move',
+    ...(service.isExpress && { express: { running, configuration } }),
+  };
+}

@@ -1,0 +1,60 @@
+import { readServices } from '../aws/services.ts';
+import type { Service } from '../core/ecs.ts';
+import type { PrunedFamily } from '../core/prune.ts';
+import { outcomeOfError } from '../core/result.ts';
+import { familyOf } from '../core/task-definition.ts';
+import { allOrRefuse, EcsDeployError, refuse } from '../errors.ts';
+import { observePrune } from '../plan/prune.ts';
+import { pruneRevisions } from '../rollout/prune.ts';
+import { requireSettings } from '../settings/config.ts';
+import type { ConfigOf } from '../settings/config.ts';
+import { connectTools } from './connect.ts';
+import type { CommandResult, Context } from './context.ts';
+
+/**
+ * Shows which old revisions of the services' families nothing needs any more; `--yes` deregisters
+ * them. Changes no service.
+ */
+export async function prune(context: Context<'prune'>): Promise<CommandResult> {
+  const { config, emit } = context;
+  requireSettings(config, ['cluster', 'service']);
+  const tools = await connectTools(context);
+  const read = readServices(tools.ecs, config.targets);
+  const services = await allOrRefuse(config.targets.map(read));
+  refuse(services.flatMap(withoutRevision));
+  const families = [...new Set(services.map(({ taskDefinition }) => familyOf(taskDefinition)))];
+  const planned = await observePrune(tools, config, families);
+  const hasWork = planned.some(({ revisions }) =>
+    revisions.some(({ outcome }) => outcome === 'planned'),
+  );
+  if (!config.yes || !hasWork) {
+    return { ...resultOf(config, planned), outcome: hasWork ? 'planned' : 'unchanged' };
+  }
+  const { families: pruned, error } = await pruneRevisions(tools, config, planned);
+  const result = resultOf(config, pruned);
+  if (error === undefined) return { ...result, outcome: 'succeeded' };
+  const { code, message, hint, status } = error;
+  emit(code === 'interrupted' ? { kind: 'interrupted', message, hint } : { kind: 'error', error });
+  const shown = { code, message, hint: hint ?? null };
+  return { ...result, outcome: outcomeOfError(status), status, error: shown };
+}
+
+/** A service of another controller can name its revisions in task sets only. */
+function withoutRevision({ name, taskDefinition, controller }: Service): EcsDeployError[] {
+  if (taskDefinition !== '') return [];
+  return [
+    new EcsDeployError({
+      code: 'deployment-controller',
+      message: `The service "${name}" is deployed by ${controller} and names no task definition, so its family is not known.`,
+      hint: 'choose other services with --service NAME',
+    }),
+  ];
+}
+
+function resultOf(
+  { keep, olderThan }: Pick<ConfigOf<'prune'>, 'keep' | 'olderThan'>,
+  prune: readonly PrunedFamily[],
+): Omit<CommandResult, 'outcome'> {
+  const output = { kind: 'prune', families: prune, keep, olderThan } as const;
+  return { image: null, services: [], prune, seconds: {}, output };
+}

@@ -1,0 +1,97 @@
+import { skip } from '../core/checks.ts';
+import type { Answer } from '../core/checks.ts';
+import { isManaged } from '../core/express.ts';
+import { commandText } from '../core/one-off.ts';
+import { shortName } from '../core/task-definition.ts';
+import type { Emit } from '../events.ts';
+import type { Config } from '../settings/config.ts';
+import type { ReleaseTask } from '../settings/readers.ts';
+import { observeLaunch, planCommand } from './one-off.ts';
+import type { CommandPlan } from './one-off.ts';
+import type { ObserveTools } from './observe.ts';
+import { failures } from './plan.ts';
+import type { PlanFinding, ServicePlan } from './plan.ts';
+import { attempt } from './read.ts';
+
+/** A release task with the service that it belongs to. */
+export interface ReleasePlan extends CommandPlan {
+  /** ARN */
+  readonly service: string;
+  /** Milliseconds. */
+  readonly timeout: number;
+}
+
+/** The release tasks of a deploy, and what was found about them. */
+export interface Releases {
+  readonly plans: readonly ReleasePlan[];
+  readonly findings: readonly PlanFinding[];
+}
+
+type ReleaseSettings = Pick<Config, 'release' | 'timeout'>;
+
+/** Reads where the release tasks run, and plans them; those of services that are left out do not run. */
+export async function planReleases(
+  tools: ObserveTools,
+  { release, timeout }: ReleaseSettings,
+  services: readonly ServicePlan[],
+): Promise<Releases> {
+  const parts = await Promise.all(
+    release.map(async (task, index): Promise<Releases> => {
+      const { command: words, service: named } = task;
+      const about = `release task ${index + 1}`;
+      const found = services.find(({ target }) => named === undefined || target.service === named);
+      if (found === undefined) {
+        const message = `${commandText(words)} does not run: ${named} is not deployed`;
+        return { plans: [], findings: [{ check: 'release', about, ...skip(message) }] };
+      }
+      if (found.service.isExpress && isManaged(found.service, found.definition)) {
+        return { plans: [], findings: [{ check: 'release', about, ...noRevision(task, found) }] };
+      }
+      const launch = await attempt(observeLaunch(tools, found.service));
+      if ('error' in launch) {
+        return { plans: [], findings: failures('release', about, launch.error) };
+      }
+      const { plan, findings } = planCommand(
+        about,
+        {
+          words,
+          container: task.container === undefined ? found.target.container : [task.container],
+          setEnv: task.setEnv ?? {},
+          cpu: task.cpu,
+          memory: task.memory,
+        },
+        launch.value,
+        found.definition,
+      );
+      const service = found.service.arn;
+      const plans =
+        plan === undefined ? [] : [{ ...plan, service, timeout: task.timeout ?? timeout }];
+      return { plans, findings };
+    }),
+  );
+  return {
+    plans: parts.flatMap(({ plans }) => plans),
+    findings: parts.flatMap(({ findings }) => findings),
+  };
+}
+
+/** A service whose new revision exists only once it moves. */
+function noRevision({ command }: ReleaseTask, { service, target }: ServicePlan): Answer {
+  const words = commandText(command);
+  return {
+    status: 'fail',
+    message: `${words} cannot run before "${target.service}" moves: Express Mode makes the new revision with the move.`,
+    hint: `run it by itself before: ecsdeploy run --cluster ${shortName(service.cluster)} --service ${target.service} --image IMAGE -- ${words}\nthen deploy without it: --no-release`,
+  };
+}
+
+/** Tells the release tasks of a plan. */
+export function tellReleases({ emit }: { readonly emit: Emit }, { plans }: Releases): void {
+  if (plans.length === 0) return;
+  const tasks = plans.map(({ command: { words, container }, service }) => ({
+    command: commandText(words),
+    container,
+    service: shortName(service),
+  }));
+  emit({ kind: 'release-planned', tasks });
+}

@@ -1,0 +1,187 @@
+import { awsFault } from '../wire.ts';
+import type { Tag, TaskDefinition } from './definition.ts';
+import { makeDeployment } from './deployments.ts';
+import { strikeOneOff } from './faults.ts';
+import { ecsArn, findCluster } from './lookups.ts';
+import type { OneOff, Service, ServiceSettings, Simulation, TaskOverrides } from './state.ts';
+import { findTaskDefinition, isFargateSize } from './task-definitions.ts';
+import { startTask } from './tasks.ts';
+
+/** What RunTask reads of its input. */
+interface Input {
+  readonly cluster?: string;
+  readonly taskDefinition?: string;
+  readonly count?: number;
+  readonly launchType?: string;
+  readonly capacityProviderStrategy?: readonly unknown[];
+  readonly networkConfiguration?: ServiceSettings['networkConfiguration'];
+  readonly platformVersion?: string;
+  readonly placementStrategy?: readonly unknown[];
+  readonly propagateTags?: string;
+  readonly overrides?: TaskOverrides;
+  readonly group?: string;
+  readonly startedBy?: string;
+  readonly clientToken?: string;
+  readonly tags?: readonly Tag[];
+  readonly volumeConfigurations?: readonly { readonly name: string }[];
+}
+
+/** The answer of RunTask: started tasks, each in a keeper of its own, and why others were not started. */
+export interface Started {
+  readonly services: readonly Service[];
+  readonly failures: readonly { readonly arn?: string; readonly reason: string }[];
+}
+
+const invalid = (message: string): Error => awsFault('InvalidParameterException', message);
+
+/** Starts one-off tasks; a client token that was used answers with its tasks again. */
+export function runTask(simulation: Simulation, raw: Readonly<Record<string, unknown>>): Started {
+  const { clientToken, ...rest } = raw as Input;
+  const input: Input = rest;
+  const request = JSON.stringify(input);
+  const known = clientToken === undefined ? undefined : simulation.tokens.get(clientToken);
+  if (known?.request === request) return { services: known.tasks, failures: [] };
+  if (known !== undefined) {
+    const resourceIds = known.tasks.flatMap(({ tasks }) => tasks.map(({ arn }) => arn));
+    const message = 'The client token was already used with other parameters.';
+    throw awsFault('ConflictException', message, 400, { resourceIds });
+  }
+  const definition = check(simulation, input);
+  const failures = refusals(simulation);
+  if (failures !== undefined) return { services: [], failures };
+  const services = Array.from({ length: input.count ?? 1 }, () =>
+    startOne(simulation, definition, input),
+  );
+  if (clientToken !== undefined) simulation.tokens.set(clientToken, { request, tasks: services });
+  return { services, failures: [] };
+}
+
+/** Failures that scenarios ask for; undefined where tasks are started. */
+function refusals({ faults, account, region }: Simulation): Started['failures'] | undefined {
+  const placement = strikeOneOff(faults, 'placement');
+  if (placement?.exception !== undefined) throw awsFault(placement.exception, placement.reason);
+  const reasons = placement ? [placement.reason] : strikeOneOff(faults, 'acceptance')?.reasons;
+  return reasons?.map((reason, index) => ({
+    // A reason in capitals is about one container instance.
+    ...(/^[A-Z]+(?::|$)/.test(reason) && {
+      arn: `arn:aws:ecs:${region}:${account}:container-instance/backend/${index}`,
+    }),
+    reason,
+  }));
+}
+
+function startOne(simulation: Simulation, definition: TaskDefinition, input: Input): Service {
+  const cluster = findCluster(simulation, input.cluster);
+  const { launchType, capacityProviderStrategy, networkConfiguration, platformVersion } = input;
+  const settings: ServiceSettings = {
+    desiredCount: 0,
+    deploymentConfiguration: {
+      deploymentCircuitBreaker: { enable: false, rollback: false },
+      maximumPercent: 200,
+      minimumHealthyPercent: 100,
+    },
+    loadBalancers: [],
+    ...(launchType && { launchType }),
+    ...(capacityProviderStrategy && { capacityProviderStrategy }),
+    ...(networkConfiguration && { networkConfiguration }),
+    ...(platformVersion && { platformVersion }),
+  };
+  const deployment = makeDeployment(simulation, definition, settings);
+  const keeper: Service = {
+    name: '',
+    arn: ecsArn(simulation, `service/${cluster.name}/`),
+    cluster,
+    createdAt: simulation.now(),
+    tags: [],
+    settings,
+    status: 'ACTIVE',
+    deployments: [deployment],
+    tasks: [],
+    events: [],
+    said: new Map(),
+    serviceDeployments: [],
+    revisions: new Map(),
+    steady: true,
+  };
+  const late = strikeOneOff(simulation.faults, 'visibility')?.seconds ?? 0;
+  const oneOff: OneOff = {
+    group: input.group ?? `family:${definition.family}`,
+    startedBy: input.startedBy,
+    tags: input.tags ?? [],
+    overrides: input.overrides ?? {},
+    visibleAt: simulation.now() + late,
+  };
+  cluster.runs = [...cluster.runs, keeper];
+  startTask(simulation, keeper, deployment, oneOff);
+  return keeper;
+}
+
+const LONGEST_OVERRIDES = 8192;
+
+/** The revision to run; throws what RunTask refuses. */
+function check(simulation: Simulation, input: Input): TaskDefinition {
+  const { launchType, capacityProviderStrategy, overrides = {}, startedBy, count = 1 } = input;
+  findCluster(simulation, input.cluster);
+  const definition = findTaskDefinition(simulation, input.taskDefinition);
+  if (definition === undefined) throw awsFault('ClientException', 'TaskDefinition not found.');
+  if (definition.status !== 'ACTIVE') throw invalid('TaskDefinition is inactive');
+  if (!Number.isInteger(count) || count < 1 || count > 10) {
+    throw invalid('Count should be between 1 and 10.');
+  }
+  if (launchType && capacityProviderStrategy) {
+    throw invalid(
+      'Specifying both a launch type and capacity provider strategy is not supported. Remove one and try again.',
+    );
+  }
+  if (startedBy !== undefined && !/^[\w/-]{1,128}$/.test(startedBy)) {
+    throw invalid('Invalid value for startedBy.');
+  }
+  if (input.propagateTags !== undefined && input.propagateTags !== 'TASK_DEFINITION') {
+    throw invalid('Invalid value for propagateTags');
+  }
+  checkPlace(definition, input);
+  checkOverrides(definition, overrides);
+  return definition;
+}
+
+function checkPlace({ body }: TaskDefinition, input: Input): void {
+  const { launchType, platformVersion, placementStrategy, networkConfiguration } = input;
+  const network = networkConfiguration?.awsvpcConfiguration;
+  if (body.networkMode === 'awsvpc' && !network) {
+    throw invalid("Network Configuration must be provided when networkMode 'awsvpc' is specified.");
+  }
+  if (body.networkMode !== 'awsvpc' && network) {
+    throw invalid(
+      'Network Configuration is not valid for the given networkMode of this task definition.',
+    );
+  }
+  if (launchType && !body.compatibilities?.includes(launchType)) {
+    throw invalid(`Task definition does not support launch_type ${launchType}.`);
+  }
+  if (launchType === 'EC2' && platformVersion !== undefined) {
+    throw invalid('The platform version must be null when specifying an EC2 launch type.');
+  }
+  if (launchType === 'FARGATE' && placementStrategy?.length) {
+    throw invalid('Placement strategies are not supported with FARGATE launch type.');
+  }
+  const configured = new Set(input.volumeConfigurations?.map(({ name }) => name));
+  const open = (body.volumes ?? []).filter(({ configuredAtLaunch }) => configuredAtLaunch);
+  for (const { name = '' } of open) {
+    if (!configured.has(name)) throw invalid(`The volume ${name} requires a volumeConfiguration.`);
+  }
+}
+
+function checkOverrides({ body }: TaskDefinition, overrides: TaskOverrides): void {
+  if (JSON.stringify(overrides).length > LONGEST_OVERRIDES) {
+    throw invalid(`Container Overrides length must be at most ${LONGEST_OVERRIDES}`);
+  }
+  for (const { name = '' } of overrides.containerOverrides ?? []) {
+    if (body.containerDefinitions.some((container) => container.name === name)) continue;
+    throw invalid(`Override for container named ${name} is not a container in the TaskDefinition.`);
+  }
+  const { cpu = body.cpu, memory = body.memory } = overrides;
+  const isFargate = body.requiresCompatibilities?.includes('FARGATE') === true;
+  if (isFargate && !isFargateSize(Number(cpu), Number(memory))) {
+    throw invalid('No Fargate configuration exists for given values.');
+  }
+}

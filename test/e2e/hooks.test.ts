@@ -1,0 +1,130 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import type { Result } from '../../src/core/result.ts';
+import { readResult } from '../support/cli.ts';
+import { CONFIG, makeWorld } from '../support/world.ts';
+import type { WorldOptions } from '../support/world.ts';
+
+const makeProject = (more: string, options: WorldOptions = {}) =>
+  makeWorld({ ...options, files: { '.ecsdeployrc': `${CONFIG}${more}` } });
+
+describe('check', () => {
+  test('runs after the rollout, in the folder of the config file, with its result', async () => {
+    const world = await makeProject(
+      'check: \'echo "$DEPLOY_OUTCOME $DEPLOY_DEPLOYMENT" > seen; cp "$DEPLOY_RESULT_FILE" result\'\n',
+    );
+    const end = await world.run(['deploy', '--json']);
+    expect(end.status, end.stderr).toBe(0);
+    expect(end.stderr).toMatch(
+      /runs hyeon9mak-task-dev:2 [^]*Running check: [^]*check succeeded in/,
+    );
+    const { services } = readResult(end);
+    const read = (name: string) => readFileSync(join(world.folder, name), 'utf8');
+    expect(read('seen')).toBe(`succeeded ${services[0]?.deployment}\n`);
+    expect(JSON.parse(read('result'))).toMatchObject({
+      command: 'deploy',
+      services: [{ desired: 2 }],
+    });
+  });
+
+  test('its failure is one of the rollout', async () => {
+    const world = await makeProject("check: 'echo the API answers 500; exit 22'\n");
+    const end = await world.run(['deploy', '--json']);
+    expect(end.status, end.stderr).toBe(6);
+    expect(readResult(end)).toMatchObject({
+      outcome: 'failed',
+      services: [{ outcome: 'failed' }],
+      error: { code: 'rollout-check-failed' },
+    });
+    expect(end.stderr).toContain('ended with status 22: the rollout has failed.\n');
+    expect(end.stderr).toContain('| the API answers 500');
+    expect((await world.service()).taskDefinition).toMatch(/:2$/);
+  });
+
+  test('with --on-failure rollback, the service goes back', async () => {
+    const world = await makeProject("check: 'exit 1'\n");
+    const end = await world.run(['deploy', '--json', '--on-failure', 'rollback']);
+    expect(end.status, end.stderr).toBe(7);
+    expect(readResult(end)).toMatchObject({
+      outcome: 'rolled-back',
+      services: [{ outcome: 'rolled-back', serving: expect.stringMatching(/:1$/) as string }],
+    });
+    expect((await world.service()).taskDefinition).toMatch(/:1$/);
+  });
+
+  test.each([
+    ['--no-check', ['--no-check'], 0],
+    ['nothing is deployed', ['--dry-run'], 0],
+    ['nobody waits for the rollout', ['--no-wait'], 0],
+  ] as const)('does not run: %s', async (_, args, status) => {
+    const world = await makeProject("check: 'exit 1'\n");
+    const end = await world.run(['deploy', ...args]);
+    expect(end.status, end.stderr).toBe(status);
+    expect(end.stderr).not.toContain('Running check');
+  });
+
+  test('does not run after a rollout that failed', async () => {
+    const world = await makeProject("check: 'exit 1'\n", { scenario: 'crash' });
+    const end = await world.run(['deploy']);
+    expect(end.status, end.stderr).toBe(7);
+    expect(end.stderr).not.toContain('Running check');
+  });
+
+  test('Ctrl-C ends it, and says that the rollout has succeeded', async () => {
+    const world = await makeProject("check: 'echo probing; sleep 60'\n");
+    const end = await world.run(['deploy', '--json'], {
+      onStderr: (text, { kill }) => {
+        if (text.includes('  probing')) kill('SIGINT');
+      },
+    });
+    expect(end.status, end.stderr).toBe(130);
+    expect(readResult(end)).toMatchObject({
+      outcome: 'interrupted',
+      services: [{ outcome: 'succeeded' }],
+    });
+  });
+});
+
+describe('notify', () => {
+  const NOTIFY =
+    'notify: \'echo "$DEPLOY_COMMAND $DEPLOY_OUTCOME $DEPLOY_ERROR" > told; cp "$DEPLOY_RESULT_FILE" result\'\n';
+  const told = (folder: string) => ({
+    line: readFileSync(join(folder, 'told'), 'utf8').trim(),
+    result: JSON.parse(readFileSync(join(folder, 'result'), 'utf8')) as Result,
+  });
+
+  test.each([
+    ['success', 0, 'deploy succeeded', 'succeeded'],
+    ['crash', 7, 'deploy rolled-back', 'rolled-back'],
+    [
+      'service-deleted',
+      3,
+      'deploy refused The service "hyeon9mak-service-dev" is DRAINING',
+      'refused',
+    ],
+  ] as const)('%s: whatever came out is told', async (scenario, status, line, outcome) => {
+    const world = await makeProject(NOTIFY, { scenario });
+    const end = await world.run(['deploy', '--json']);
+    expect(end.status, end.stderr).toBe(status);
+    const { line: seen, result } = told(world.folder);
+    expect(seen).toContain(line);
+    expect(result.outcome).toBe(outcome);
+    expect(readResult(end).outcome).toBe(outcome);
+  });
+
+  test('its failure is a warning, and changes nothing', async () => {
+    const world = await makeProject("notify: 'echo no network; exit 7'\n");
+    const end = await world.run(['deploy']);
+    expect(end.status, end.stderr).toBe(0);
+    expect(end.stderr).toContain(
+      'Warning: notify "echo no network; exit 7" ended with status 7.\n',
+    );
+  });
+
+  test('other commands do not run it', async () => {
+    const world = await makeProject("notify: 'exit 7'\n");
+    const end = await world.run(['status']);
+    expect(end.stderr).toBe('');
+  });
+});
