@@ -256,7 +256,7 @@ export function advance(state: WatchState, seen: Seen, seconds: number): Step {
       return decide({ ...state, balancer: { ...balancer, pause } }, [], seconds);
     }
     case 'test-address':
-      return afterTestAddress(state, seen);
+      return afterTestAddress(state, seen, seconds);
     case 'stop-answer':
       if (seen.answer === 'stopped') return rollBack(state);
       // ECS may be rolling back: the next polls show it.
@@ -627,11 +627,13 @@ function testRuleOf({ polled: { service } }: WatchState): string | undefined {
 function afterTestAddress(
   state: WatchState,
   { address }: Extract<Seen, { kind: 'test-address' }>,
+  seconds: number,
 ): Step {
   const { name: service, testHeaders } = state.polled.service;
   const headers = [...testHeaders, ...(address?.headers ?? [])];
-  if (address === undefined && headers.length === 0) return [state, [], WAIT];
-  return [state, [{ kind: 'rollout-testable', service, url: address?.url, headers }], WAIT];
+  const isKnown = address !== undefined || headers.length > 0;
+  const testable = { kind: 'rollout-testable', service, url: address?.url, headers } as const;
+  return decide(state, isKnown ? [testable] : [], seconds);
 }
 
 type Waiting = Pick<RolloutEventOf<'rollout-progress'>, 'waitsFor' | 'waitsSince' | 'waitsAtMost'>;
@@ -780,6 +782,11 @@ function decide(before: WatchState, told: readonly RolloutEvent[], seconds: numb
   const events = [...told, ...causes];
   const { verdict, rollback } = state;
   if (verdict.kind !== 'waiting') return conclude(state, verdict, events, seconds);
+  // A pause at which the watch ends is there for the test.
+  const rule = isTestable(state) ? testRuleOf(state) : undefined;
+  if (rule !== undefined) {
+    return [{ ...state, isTestableTold: true }, events, { kind: 'read-test-address', rule }];
+  }
   if (isReached(state, verdict)) {
     return state.policy.until === 'paused'
       ? end(state, { outcome: 'paused', reason: '', seconds }, events)
@@ -798,10 +805,6 @@ function decide(before: WatchState, told: readonly RolloutEvent[], seconds: numb
 }
 
 function waitOrAsk(state: WatchState, events: readonly RolloutEvent[]): Step {
-  const rule = isTestable(state) ? testRuleOf(state) : undefined;
-  if (rule !== undefined) {
-    return [{ ...state, isTestableTold: true }, events, { kind: 'read-test-address', rule }];
-  }
   if (!wantsTargetHealth(state)) return [state, events, WAIT];
   const balancer = { ...state.balancer, pause: TARGET_POLLS };
   return [{ ...state, balancer }, events, { kind: 'read-target-health', known: balancer.groups }];
