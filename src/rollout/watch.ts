@@ -224,11 +224,13 @@ export async function perform(
   return { kind: 'digests', digests };
 }
 
-/** The address behind a rule for test traffic; undefined where it cannot be read. */
-async function readTestAddress({ ecs, emit, signal }: RolloutTools, rule: string) {
+/**
+ * The address behind a rule for test traffic; undefined where it cannot be read. The check of listener
+ * rules has warned of a missing permission before.
+ */
+async function readTestAddress({ ecs, signal }: RolloutTools, rule: string) {
   try {
-    const reading = readRuleAddress(ecs.aws, rule);
-    return await optional({ emit }, 'the address of the test traffic', reading, isRefused);
+    return await readRuleAddress(ecs.aws, rule);
   } catch {
     signal.throwIfAborted();
     return undefined;

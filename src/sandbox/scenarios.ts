@@ -405,7 +405,7 @@ const DEFINITIONS = {
   },
   'grace-period-loop': {
     group: 'load balancer',
-    summary: 'the application needs 45 s to start, and ECS replaces it after 20 s, again and again',
+    summary: 'the application needs 45 s to start, but ECS replaces it after 20 s',
     service: BEHIND_LOAD_BALANCER,
     container: SLOW,
     faults: [{ name: 'slow-start' }],
@@ -418,8 +418,7 @@ const DEFINITIONS = {
   },
   'default-target-group': {
     group: 'load balancer',
-    summary:
-      'the target group has the defaults of AWS: checks every 30 s, old targets drain for 5 min',
+    summary: 'the target group has the AWS defaults: checks every 30 s, drains for 5 min',
     service: BEHIND_LOAD_BALANCER,
     targetGroup: { interval: 30, healthyThreshold: 5, deregistrationDelay: 300 },
   },
@@ -450,8 +449,7 @@ const DEFINITIONS = {
   },
   'blue-green-404': {
     group: 'load balancer',
-    summary:
-      'blue/green; the green tasks have no health check path, and the blue tasks keep serving',
+    summary: 'blue/green; the green tasks have no health check path, the blue ones serve on',
     service: strategy('BLUE_GREEN'),
     faults: [{ name: 'target-404' }],
   },
@@ -820,8 +818,7 @@ const DEFINITIONS = {
   },
   'rule-busy': {
     group: 'schedules',
-    summary:
-      'someone changes the rules at the same time: PutTargets succeeds, but its entries fail',
+    summary: 'someone changes the rules too: PutTargets succeeds, but its entries fail',
     busyTargets: 2,
   },
   'rule-role-denied': {

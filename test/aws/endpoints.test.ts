@@ -144,6 +144,8 @@ const PUBLIC = {
   cloudwatch_logs: 'https://logs.eu-west-1.amazonaws.com',
   sts: 'https://sts.eu-west-1.amazonaws.com',
   ssm: 'https://ssm.eu-west-1.amazonaws.com',
+  eventbridge: 'https://events.eu-west-1.amazonaws.com',
+  scheduler: 'https://scheduler.eu-west-1.amazonaws.com',
   secrets_manager: 'https://secretsmanager.eu-west-1.amazonaws.com',
 };
 
@@ -219,6 +221,8 @@ test.each<[string, Record<string, string>, string | undefined, Record<string, st
       cloudwatch_logs: 'https://logs-fips.eu-west-1.api.aws',
       sts: 'https://sts-fips.eu-west-1.api.aws',
       ssm: 'https://ssm-fips.eu-west-1.api.aws',
+      eventbridge: 'https://events-fips.eu-west-1.api.aws',
+      scheduler: 'https://scheduler-fips.eu-west-1.api.aws',
       secrets_manager: 'https://secretsmanager-fips.eu-west-1.amazonaws.com',
     },
   ],

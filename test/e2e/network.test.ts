@@ -67,7 +67,11 @@ describe.skipIf(!HAS_OPENSSL)('with a proxy as the only way out and a CA of its 
         `http://${registryHost}`,
       ]);
       const verify = await hostsOf('verify');
-      expect(verify.toSorted()).toEqual(tunnels('api.ecr', 'ecs', 'logs', 'secretsmanager'));
+      // The labels of the image that runs are in the registry.
+      expect(verify.toSorted()).toEqual([
+        ...tunnels('api.ecr', 'ecs', 'logs', 'secretsmanager'),
+        `http://${registryHost}`,
+      ]);
       expect((await hostsOf('logs')).toSorted()).toEqual(tunnels('ecs', 'logs'));
       expect(await hostsOf('status')).toEqual(tunnels('ecs'));
       // Verify asks STS, as does every run whose profile assumes a role.

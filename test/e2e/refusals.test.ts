@@ -65,7 +65,7 @@ test('no config and no flags', async () => {
 test('an unknown key', async () => {
   expect(await refusal({ args: DEPLOY, files: { '.ecsdeployrc': `${CONFIG}clutser: x\n` } }))
     .toMatchInlineSnapshot(`
-      "Error: FOLDER/.ecsdeployrc:6: unknown key "clutser" (did you mean "cluster"? keys that exist: profile, region, repository, extraTags, platform, pin, timeout, poll, maxFailures, onFailure, …)
+      "Error: FOLDER/.ecsdeployrc:6: unknown key "clutser" (did you mean "cluster"? keys that exist: profile, region, repository, extraTags, platform, pin, release, check, notify, timeout, …)
         → see .ecsdeployrc.example, which comes with ecsdeploy
       status 2"
     `);
@@ -543,7 +543,7 @@ test('TLS to Docker without its files', async () => {
 
 test('a check that is not there', async () => {
   expect(await refusal({ args: ['push', '--skip-check', 'imge-platform'] })).toMatchInlineSnapshot(`
-    "Error: --skip-check: must be one of member-names, definition, image-platform, image-exists, image-scan, container-port, port-names, port-mappings, express, network-mode, launch-type, volumes, task-size, execution-role, log-groups, secrets, deployment-in-progress, deployment-percent, older-commit, latest-revision, rollback-target, load-balancer, listener-rule, schedules, lifecycle-policy, build-context, emulation, not "imge-platform" (did you mean "image-platform"?)
+    "Error: --skip-check: must be one of member-names, definition, image-platform, image-program, image-exists, image-scan, container-port, port-names, port-mappings, express, network-mode, launch-type, volumes, task-size, execution-role, log-groups, secrets, deployment-in-progress, deployment-percent, older-commit, rollout-time, latest-revision, rollback-target, load-balancer, listener-rule, schedules, lifecycle-policy, build-context, emulation, not "imge-platform" (did you mean "image-platform"?)
       → see ecsdeploy push --help
     status 2"
   `);
@@ -620,7 +620,7 @@ test('many mistakes in one config file', async () => {
   ).toMatchInlineSnapshot(`
     "Error: FOLDER/.ecsdeployrc:6: "timeout": "30" needs a unit: write 30s or 30m
     FOLDER/.ecsdeployrc:7: "platform": must be one of linux/amd64, linux/arm64, not "linux/x86_64" (did you mean "linux/amd64"?)
-    FOLDER/.ecsdeployrc:8: unknown key "dokerfile" (did you mean "dockerfile"? keys that exist: context, dockerfile, target, args, secrets, ssh, before)
+    FOLDER/.ecsdeployrc:8: unknown key "dokerfile" (did you mean "dockerfile"? keys that exist: context, dockerfile, target, args, labels, network, addHosts, shmSize, ulimits, secrets, …)
     FOLDER/.ecsdeployrc:9: "maxFailures": must be a positive integer, not "none"
     FOLDER/.ecsdeployrc:10: "setEnv": must be KEY=VALUE, not "A"
       → see .ecsdeployrc.example, which comes with ecsdeploy

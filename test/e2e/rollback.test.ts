@@ -121,6 +121,7 @@ describe('--dry-run', () => {
     expect(end.status, end.stderr).toBe(0);
     expect(end.stderr).toMatchInlineSnapshot(`
       "Service hyeon9mak-service-dev in backend runs hyeon9mak-task-dev:3 and would move to hyeon9mak-task-dev:2
+        with a new deployment
         container hyeon9mak-container
           ~ environment.STEP: •••
       "

@@ -241,8 +241,8 @@ describe('what is run', () => {
     const image = `${world.sandbox.registryHost}/hyeon9mak-dev:first`;
     const end = await world.run(['run', '--image', image, '--json', '--', 'true']);
     expect(end.status, end.stderr).toBe(0);
-    // The service runs that image.
-    expect(world.writes()).toEqual(['ecs:RunTask']);
+    // The service runs that image, but its definition does not name the digest.
+    expect(world.writes()).toEqual(['ecs:RegisterTaskDefinition', 'ecs:RunTask']);
     const missing = await world.run(['run', '--image', `${image}2`, '--json', '--', 'true']);
     expect(missing.status).toBe(3);
     expect(world.writes()).toEqual([]);

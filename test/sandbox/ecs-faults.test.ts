@@ -280,12 +280,34 @@ const TARGET_FAULTS = [
   'no-listener-rule',
 ];
 
+/** Faults of one-off tasks, which run-task.test.ts and the tests of `run` have. */
+const COMMAND_FAULTS: readonly FaultName[] = [
+  'agent-disconnected',
+  'attribute-missing',
+  'capacity-awaited',
+  'capacity-late',
+  'capacity-never',
+  'command-fails',
+  'command-hangs',
+  'command-host-lookup',
+  'command-out-of-memory',
+  'command-spot',
+  'command-stopped',
+  'empty-answer',
+  'empty-answers',
+  'resources-missing',
+  'sidecar-exits',
+  'task-late',
+  'task-unknown',
+];
+
 test('every fault has a test', () => {
   const tested = new Set<string>([
     ...ROWS.map(({ fault }) => fault),
     'unhealthy',
     'load-balancer-unhealthy',
     ...TARGET_FAULTS,
+    ...COMMAND_FAULTS,
     'no-capacity',
     'no-instances',
     'vcpu-limit',
