@@ -21,7 +21,8 @@ function plant(value: unknown): unknown {
   const planted = Object.entries(value).map(([key, member]: [string, unknown]) => {
     if (typeof member === 'string' && TEXTS.test(key)) return [key, `${member} ${PLANTED}`];
     if (key === 'tags' && Array.isArray(member))
-      return [key, [...member, { key: 'note', value: PLANTED }]];
+      // AWS takes up to 256 characters.
+      return [key, [...member, { key: 'note', value: PLANTED.slice(0, 256) }]];
     if (key === 'environment' && Array.isArray(member))
       return [key, [...member, { name: `NOTE_${MARKER}\u001B[2J`, value: PLANTED }]];
     return [key, plant(member)];

@@ -184,7 +184,7 @@ const ENDS: Readonly<Record<DeployScenario, End>> = {
   },
   'weights-lag': serves('has all production traffic of hyeon9mak-service-dev'),
   'quick-stages': serves('has all production traffic of hyeon9mak-service-dev'),
-  'vpc-lattice': serves('the deployment continues (BAKE_TIME)'),
+  'vpc-lattice': serves('has all production traffic of hyeon9mak-service-dev'),
   'invalid-network': rollsBack('unknown', 'a target group is not in the listener rules'),
   paused: {
     status: 9,
