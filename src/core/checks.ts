@@ -60,7 +60,7 @@ export function checkDefinition(definition: JsonObject, origin: JsonObject): Ans
         : 'ECS may refuse the task definition:',
       ...told.map(({ path, text }) => `  ${path}: ${text}`),
     ].join('\n'),
-    hint: `change ${told.length === 1 ? 'that member' : 'those members'} of the task definition${status === 'fail' ? '; if ECS accepts it: --skip-check definition' : ''}`,
+    hint: `change ${told.length === 1 ? 'that member' : 'those members'} of the task definition`,
   };
 }
 

@@ -460,7 +460,12 @@ function checkService(
   const onFargate = isFargate(service, definition);
   return [
     check('deployment-percent', about, () => checkCapacity(service)),
-    check('definition', about, () => checkDefinition(definition, running.definition)),
+    // ECS has registered a revision that exists.
+    check('definition', about, () =>
+      next.kind === 'render'
+        ? checkDefinition(definition, running.definition)
+        : skip('the revision exists'),
+    ),
     check('container-port', about, () => checkContainerPorts(service, definition)),
     check('port-names', about, () => checkPortNames(service, definition)),
     check('network-mode', about, () => checkNetworkMode(service, definition)),

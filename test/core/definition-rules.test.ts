@@ -33,7 +33,7 @@ test('the check names each member, and what ECS has registered before is no prob
   const answer = checkDefinition({ ...wrong, ipcMode: 'task' }, FARGATE);
   expect(answer).toMatchInlineSnapshot(`
     {
-      "hint": "change those members of the task definition; if ECS accepts it: --skip-check definition",
+      "hint": "change those members of the task definition",
       "message": "ECS refuses the task definition:
       ipcMode: Tasks using the Fargate launch type do not support ipcMode.
       containerDefinitions[0].privileged: Tasks using the Fargate launch type do not support privileged.",
