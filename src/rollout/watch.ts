@@ -224,13 +224,11 @@ export async function perform(
   return { kind: 'digests', digests };
 }
 
-/**
- * The address behind a rule for test traffic; undefined where it cannot be read. The check of listener
- * rules has warned of a missing permission before.
- */
-async function readTestAddress({ ecs, signal }: RolloutTools, rule: string) {
+/** The address behind a rule for test traffic; undefined where it cannot be read. */
+async function readTestAddress({ ecs, emit, signal }: RolloutTools, rule: string) {
   try {
-    return await readRuleAddress(ecs.aws, rule);
+    const reading = readRuleAddress(ecs.aws, rule);
+    return await optional({ emit }, 'the address of the test traffic', reading, isRefused);
   } catch {
     signal.throwIfAborted();
     return undefined;
