@@ -50,7 +50,7 @@ test('a managed definition is changed through Express Mode, and nothing is regis
     { name: 'SPRING_PROFILES_ACTIVE', value: 'dev' },
     { name: 'LEVEL', value: 'debug' },
   ];
-  const image = result.image?.reference;
+  const image = `${result.image?.reference}@${result.image?.digest}`;
   expect(sent(world)).toEqual({
     serviceArn: expect.any(String),
     memory: '2048',
