@@ -192,7 +192,9 @@ describe('continue', () => {
   };
 
   test('is refused where no deployment is in progress', async () => {
-    await expectRefused(await makeWorld(), 'No deployment of "hyeon9mak-service-dev" is in');
+    const world = await makeWorld();
+    await expectRefused(world, 'No deployment of "hyeon9mak-service-dev" is in');
+    expect(world.writes()).toEqual([]);
   });
 
   test('is refused where the deployment does not wait', async () => {

@@ -293,7 +293,8 @@ test('what ECS refuses to register, with its exceptions', async () => {
 test.each(Object.entries(RIGHT_DEFINITIONS))('%s can be registered', async (_, definition) => {
   const world = await startWorld();
   const input = definition as unknown as RegisterTaskDefinitionCommandInput;
-  await world.client.send(new RegisterTaskDefinitionCommand(input));
+  const { taskDefinition } = await world.client.send(new RegisterTaskDefinitionCommand(input));
+  expect(taskDefinition?.status).toBe('ACTIVE');
 });
 
 describe('revisions', () => {

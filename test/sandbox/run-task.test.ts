@@ -63,8 +63,9 @@ test('its last log line arrives after its end', async () => {
   const id = tasks?.[0]?.taskArn?.split('/').at(-1);
   await stopped(world, tasks?.[0]?.taskArn);
   const read = world.logs.operations['GetLogEvents'];
+  if (read === undefined) throw new Error('the logs cannot be read');
   const input = { logGroupName: LOG_GROUP, logStreamName: `ecs/web/${id}`, startFromHead: true };
-  const { events } = (await read?.(input, { region: 'ap-northeast-2' })) as {
+  const { events } = (await read(input, { region: 'ap-northeast-2' })) as {
     events: readonly { message: string }[];
   };
   expect(events.map(({ message }) => message)).toEqual([
