@@ -5,8 +5,7 @@ import type { ServiceResult } from '../core/result.ts';
 import { EcsDeployError, EXIT_STATUS } from '../errors.ts';
 import { readExpress } from '../plan/observe.ts';
 import { rollOut } from '../rollout/move.ts';
-import type { Move } from '../rollout/move.ts';
-import type { RolloutSettings } from '../rollout/move.ts';
+import type { Move, RolloutSettings } from '../rollout/move.ts';
 import { reportable } from '../rollout/tools.ts';
 import type { Config } from '../settings/config.ts';
 import type { Tools } from './connect.ts';
@@ -48,20 +47,24 @@ export async function checkRollout(
     hint:
       onFailure === 'rollback'
         ? 'fix what it found, and deploy again'
-        : 'roll back: ecsdeploy rollback; to do so by itself: --on-failure rollback',
+        : 'roll back: ecsdeploy rollback; to roll back automatically: --on-failure rollback',
   });
   emit({ kind: 'error', error });
   const services =
     onFailure === 'rollback'
-      ? await goBack(tools, config, result.services)
-      : result.services.map((service) => failed(service));
+      ? await rollBackAll(tools, config, result.services)
+      : result.services.map((service) => withoutSuccess(service));
   const outcome = overallOutcome(services.map((service) => service.outcome));
   const { code, message, hint = null } = error;
   return { ...result, outcome, services, error: { code, message, hint } };
 }
 
-function failed(service: ServiceResult): ServiceResult {
-  return service.outcome === 'succeeded' ? { ...service, outcome: 'failed' } : service;
+/** The result of a service whose rollout has succeeded, but not its check. */
+function withoutSuccess(
+  service: ServiceResult,
+  outcome: 'failed' | 'interrupted' = 'failed',
+): ServiceResult {
+  return service.outcome === 'succeeded' ? { ...service, outcome } : service;
 }
 
 function interrupted(result: CommandResult): CommandResult {
@@ -74,8 +77,28 @@ function interrupted(result: CommandResult): CommandResult {
   };
 }
 
-/** Moves every service that was moved back to its revision before. */
-async function goBack(
+/** Rolls back every service that was moved. Never throws: the services have been changed. */
+async function rollBackAll(
+  tools: Tools,
+  config: RolloutSettings,
+  results: readonly ServiceResult[],
+): Promise<readonly ServiceResult[]> {
+  return rollBackMoved(tools, config, results).catch((cause: unknown) => {
+    const isInterrupted = tools.signal.aborted;
+    const why = isInterrupted ? 'it was interrupted' : reportable(cause).message;
+    const error = new EcsDeployError({
+      code: 'rollout-check-failed',
+      message: `The services were not rolled back: ${why}`.replace(/\.?$/, '.'),
+      hint: 'roll back: ecsdeploy rollback',
+      cause,
+    });
+    tools.emit({ kind: 'error', error });
+    const outcome = isInterrupted ? 'interrupted' : 'failed';
+    return results.map((result) => withoutSuccess(result, outcome));
+  });
+}
+
+async function rollBackMoved(
   tools: Tools,
   config: RolloutSettings,
   results: readonly ServiceResult[],
@@ -87,7 +110,7 @@ async function goBack(
   return results.map((result, index) => {
     const move = planned[index];
     const end = move && ends[moves.indexOf(move)];
-    if (end?.outcome !== 'succeeded') return failed(result);
+    if (end?.outcome !== 'succeeded') return withoutSuccess(result);
     const { serving, runningByRevision, running, desired } = end;
     return { ...result, outcome: 'rolled-back', serving, runningByRevision, running, desired };
   });

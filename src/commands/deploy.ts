@@ -1,14 +1,13 @@
 import { serverTime } from '../aws/client.ts';
 import { diffDefinitions } from '../core/changes.ts';
-import { imagesOf, outcomeOfTask, serviceResult } from '../core/result.ts';
+import { imagesOf, outcomeOfError, outcomeOfTask, serviceResult } from '../core/result.ts';
 import type { ImageResult, NamedImageResult } from '../core/result.ts';
 import { isManaged } from '../core/express.ts';
 import { likelyPlatform, pinnedName } from '../core/image.ts';
 import { sameDefinition } from '../core/normal-form.ts';
 import { runningByRevision, servingRevision } from '../core/status.ts';
 import { shortName, withImage } from '../core/task-definition.ts';
-import { allOrRefuse } from '../errors.ts';
-import type { EcsDeployError } from '../errors.ts';
+import { allOrRefuse, EcsDeployError } from '../errors.ts';
 import { secondsSince } from '../events.ts';
 import { enforce } from '../plan/enforce.ts';
 import { observeBuild, observeGiven, shareReads } from '../plan/image.ts';
@@ -111,18 +110,34 @@ async function deployImage(context: Context<'deploy'>): Promise<CommandResult> {
   );
   const tasks = ends.length === 0 ? {} : { tasks: ends.map((end) => end.result) };
   const release = ends.length === 0 ? {} : { release: secondsSince(releaseStart) };
+  const stayed = () => ({
+    ...tasks,
+    ...imagesOf(images),
+    services: moves.map(untouched),
+    seconds: { ...seconds, register, ...release },
+  });
   if (failed?.error !== undefined) {
     await warned;
-    return {
-      ...notReleased(tools, failed, failed.error, made),
-      ...tasks,
-      ...imagesOf(images),
-      services: moves.map(untouched),
-      seconds: { ...seconds, register, ...release },
-    };
+    return { ...notReleased(tools, failed, failed.error, made), ...stayed() };
   }
   const rolloutStart = performance.now();
-  const services = await rollOut(tools, config, moves);
+  const services = await rollOut(tools, config, moves).catch((error: unknown) => {
+    // No service has moved, but the release tasks have run: the result names them.
+    if (ends.length > 0 && error instanceof EcsDeployError && error.code !== 'interrupted') {
+      return error;
+    }
+    throw error;
+  });
+  if (services instanceof EcsDeployError) {
+    tools.emit({ kind: 'error', error: services });
+    const { code, message, hint = null, status } = services;
+    return {
+      outcome: outcomeOfError(status),
+      status,
+      error: { code, message, hint },
+      ...stayed(),
+    };
+  }
   const results = services.map((service, index) => ({
     ...service,
     changes: moves[index]?.changes ?? [],
@@ -159,7 +174,7 @@ function notReleased(
   };
 }
 
-/** The result of a service that did not move, because a release task failed. */
+/** The result of a service that did not move, because a release task failed or AWS refused. */
 function untouched({ service, target, running, registered, changes }: ServicePlan & Move) {
   return serviceResult({
     cluster: shortName(target.cluster),

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { Result } from '../../src/core/result.ts';
+import { awsFault, CUT } from '../../src/sandbox/wire.ts';
 import { readResult } from '../support/cli.ts';
 import { CONFIG, makeWorld } from '../support/world.ts';
 import type { WorldOptions } from '../support/world.ts';
@@ -51,6 +52,34 @@ describe('check', () => {
       services: [{ outcome: 'rolled-back', serving: expect.stringMatching(/:1$/) as string }],
     });
     expect((await world.service()).taskDefinition).toMatch(/:1$/);
+  });
+
+  test.each([
+    ['refused', awsFault('InvalidParameterException', 'not now')],
+    ['not answered', CUT],
+  ])('a rollback that is %s is no refusal: the service was changed', async (_, fault) => {
+    const world = await makeProject("check: 'exit 1'\n");
+    const end = await world.run(['deploy', '--json', '--on-failure', 'rollback'], {
+      onStderr: (text) => {
+        if (text.includes('Running check')) world.sandbox.fail('ecs:UpdateService', fault, 99);
+      },
+    });
+    expect(end.status, end.stderr).toBe(6);
+    expect(readResult(end)).toMatchObject({ outcome: 'failed', services: [{ outcome: 'failed' }] });
+    expect((await world.service()).taskDefinition).toMatch(/:2$/);
+  });
+
+  test('an interrupt of the check, and of the rollback after it, never says that nothing changed', async () => {
+    for (const word of ['Running check', 'is being rolled back']) {
+      const world = await makeProject("check: 'exit 1'\n");
+      const end = await world.run(['deploy', '--json', '--on-failure', 'rollback'], {
+        onStderr: (text, running) => {
+          if (text.includes(word)) running.kill('SIGINT');
+        },
+      });
+      expect(end.status, end.stderr).toBe(130);
+      expect(end.stdout + end.stderr).not.toMatch(/No service was changed/);
+    }
   });
 
   test.each([

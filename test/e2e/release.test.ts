@@ -1,5 +1,6 @@
 import { DescribeTasksCommand } from '@aws-sdk/client-ecs';
 import { describe, expect, test } from 'vitest';
+import { accessDenied } from '../../src/sandbox/wire.ts';
 import { readResult } from '../support/cli.ts';
 import type { CliOptions } from '../support/cli.ts';
 import { addService, CONFIG, makeWorld } from '../support/world.ts';
@@ -191,4 +192,19 @@ test('tasks that cannot be followed are not started', async () => {
   const end = await deploy(world);
   expect(end.status, end.stderr).toBe(4);
   expect(end.writes).toEqual([]);
+});
+
+test('a service that AWS refuses to move keeps the tasks that have run in the result', async () => {
+  const world = await makeProject();
+  world.sandbox.fail('ecs:UpdateService', accessDenied('ecs:UpdateService', '111122223333'), 9);
+  const { status, stderr, result, writes } = await deploy(world);
+  expect(status, stderr).toBe(4);
+  expect(writes).toContain('ecs:RunTask');
+  expect(result).toMatchObject({
+    outcome: 'refused',
+    tasks: [{ outcome: 'succeeded' }],
+    services: [{ outcome: 'skipped' }],
+    error: { code: 'permission-denied' },
+  });
+  expect(stderr.match(/^Error/gm)).toHaveLength(1);
 });
