@@ -202,6 +202,19 @@ const LOOKERS: readonly IamCommand[] = ['rollout', 'diagnose'];
 const CHECKERS: readonly IamCommand[] = ['deploy', 'rollout', 'verify'];
 const BALANCED: readonly IamCommand[] = [...WATCHERS, 'status', 'verify'];
 
+/** A read of Elastic Load Balancing, which has no permissions for single resources. */
+const loadBalancing =
+  (words: string) =>
+  (name: string, optional: readonly IamCommand[]): Permission => ({
+    action: `elasticloadbalancing:${name}`,
+    on: 'Anything',
+    needed: [],
+    optional,
+    only: { words },
+  });
+const balanced = loadBalancing('a service behind a load balancer');
+const shifting = loadBalancing('a service that shifts traffic');
+
 /** All actions, with the commands that call them. */
 export const PERMISSIONS: readonly Permission[] = [
   {
@@ -386,48 +399,12 @@ export const PERMISSIONS: readonly Permission[] = [
     needed: ['deploy'],
     only: { setting: 'release', words: 'a config with release tasks' },
   },
-  {
-    action: 'elasticloadbalancing:DescribeTargetGroups',
-    on: 'Anything',
-    needed: [],
-    optional: BALANCED,
-    only: { words: 'a service behind a load balancer' },
-  },
-  {
-    action: 'elasticloadbalancing:DescribeTargetGroupAttributes',
-    on: 'Anything',
-    needed: [],
-    optional: WATCHERS,
-    only: { words: 'a service behind a load balancer' },
-  },
-  {
-    action: 'elasticloadbalancing:DescribeTargetHealth',
-    on: 'Anything',
-    needed: [],
-    optional: BALANCED,
-    only: { words: 'a service behind a load balancer' },
-  },
-  {
-    action: 'elasticloadbalancing:DescribeRules',
-    on: 'Anything',
-    needed: [],
-    optional: BALANCED,
-    only: { words: 'a service that shifts traffic' },
-  },
-  {
-    action: 'elasticloadbalancing:DescribeListeners',
-    on: 'Anything',
-    needed: [],
-    optional: BALANCED,
-    only: { words: 'a service that shifts traffic' },
-  },
-  {
-    action: 'elasticloadbalancing:DescribeLoadBalancers',
-    on: 'Anything',
-    needed: [],
-    optional: WATCHERS,
-    only: { words: 'a service that shifts traffic' },
-  },
+  balanced('DescribeTargetGroups', BALANCED),
+  balanced('DescribeTargetGroupAttributes', WATCHERS),
+  balanced('DescribeTargetHealth', BALANCED),
+  shifting('DescribeRules', BALANCED),
+  shifting('DescribeListeners', BALANCED),
+  shifting('DescribeLoadBalancers', WATCHERS),
   { action: 'ecs:ListClusters', on: 'Anything', needed: [], optional: ['init'] },
   { action: 'ecs:ListServices', on: 'Cluster', needed: [], optional: ['init'] },
   { action: 'logs:GetLogEvents', on: 'Logs', needed: ['logs'], optional: [...WATCHERS, 'run'] },
