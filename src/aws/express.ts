@@ -50,7 +50,7 @@ export interface ExpressRequest {
   /** ARN of a revision that someone else than Express Mode registered; undefined for the other kind. */
   readonly taskDefinition: string | undefined;
   readonly definition: JsonObject;
-  /** What is sent besides the ARN of the service. */
+  /** The members of the request besides the ARN of the service. */
   readonly members: JsonObject;
   /** Milliseconds, as for UpdateService. */
   readonly poll: number;

@@ -39,7 +39,7 @@ export async function registrationOf(ecs: Ecs, taskDefinition: string): Promise<
   return { at: whole(registeredAt, action, 'registeredAt'), by: registeredBy };
 }
 
-/** Makes a revision INACTIVE: what runs of it goes on, and no new task of it starts. */
+/** Makes a revision INACTIVE: its running tasks keep running, and ECS starts no new ones. */
 export async function deregisterRevision(ecs: Ecs, taskDefinition: string): Promise<void> {
   const { DeregisterTaskDefinitionCommand } = await sdk();
   const answer = await ecs.client.send(

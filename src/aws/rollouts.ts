@@ -238,7 +238,7 @@ export async function answerHook(
   }
 }
 
-/** Whether ECS refuses an answer because the hook, or its whole deployment, no longer waits for one. */
+/** Whether ECS refuses an answer because the hook or its deployment is not waiting for one. */
 export function isAnswered(error: unknown): boolean {
   const text = awsErrorText(error);
   return /hookId is either completed|deployment in terminal states/.test(text);

@@ -9,7 +9,7 @@ export function share<T>(owner: object, key: string, read: () => Promise<T>): Pr
   const reads = underWay.get(owner) ?? new Map<string, Promise<unknown>>();
   underWay.set(owner, reads);
   const known = reads.get(key);
-  // A key stands for one kind of read, so that the type is that of the first one.
+  // Each key names the kind of read, so the types match.
   if (known !== undefined) return known as Promise<T>;
   const made = read().finally(() => reads.delete(key));
   reads.set(key, made);

@@ -12,7 +12,7 @@ type BusySettings = Pick<RolloutSettings, 'poll' | 'timeout' | 'maxFailures'> & 
 
 /**
  * Prepares a run; with `--if-busy wait` again, each time that deployments of others have ended, until
- * none is in progress. One that cannot succeed any more is not awaited: it would hold up its own fix.
+ * none is in progress. A deployment that can no longer succeed is not awaited: it would block its own fix.
  */
 export async function prepareOnceIdle<T extends { readonly planned: Plan }>(
   tools: Tools,
@@ -21,16 +21,16 @@ export async function prepareOnceIdle<T extends { readonly planned: Plan }>(
 ): Promise<T> {
   const waits = settings.ifBusy === 'wait' && settings.dryRun !== true;
   let start: number | undefined;
-  const hopeless = new Set<string>();
+  const failing = new Set<string>();
   for (;;) {
     const prepared = await prepare();
     const busy = prepared.planned.services.flatMap((item): BusyService[] =>
-      item.busy === undefined || hopeless.has(item.busy.id)
+      item.busy === undefined || failing.has(item.busy.id)
         ? []
         : [{ service: item.service, definition: item.running.definition, busy: item.busy }],
     );
     if (!waits || busy.length === 0) return prepared;
     start ??= performance.now();
-    for (const id of await awaitDeployments(tools, settings, busy, start)) hopeless.add(id);
+    for (const id of await awaitDeployments(tools, settings, busy, start)) failing.add(id);
   }
 }

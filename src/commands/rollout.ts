@@ -24,7 +24,7 @@ export async function rollout(context: Context<'rollout'>): Promise<CommandResul
   checkOrder(context, config);
   requireTerminal(context, config);
   const [tools, named] = await allOrRefuse([connectTools(context), namedRevision(context)]);
-  // Who only watches moves no schedules either.
+  // `--watch` changes no schedules.
   const targets = config.watch ? config.targets.map(withoutSchedules) : config.targets;
   const { planned } = await prepareOnceIdle(tools, config, async () => {
     const services = await observeServices(tools, { targets }, (target, service) =>

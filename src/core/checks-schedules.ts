@@ -12,7 +12,7 @@ export interface ScheduleSubject {
   readonly tasks: readonly ScheduledTask[];
   /** Both rules and schedules could be read. */
   readonly isWhole: boolean;
-  /** Revisions that they name, by their ARNs; undefined for one that was deleted. */
+  /** Revisions by the ARNs that the schedules name; undefined for a deleted revision. */
   readonly revisions: ReadonlyMap<string, Revision | undefined>;
   /** The revision that the service runs. */
   readonly running: Revision;
@@ -38,7 +38,7 @@ export function checkSchedules(subject: ScheduleSubject): readonly Answer[] {
   const parts = [
     ...list('planned', 'would follow'),
     ...list('unchanged', 'already there'),
-    ...list('follows', 'on the latest revision by itself'),
+    ...list('follows', 'on the latest revision'),
   ];
   return [
     ...(parts.length > 0 ? [ok(parts.join('; '))] : []),

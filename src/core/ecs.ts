@@ -151,7 +151,7 @@ export interface StageHook {
   readonly target: string | undefined;
   /** `AWAITING_ACTION`, `IN_PROGRESS`, `SUCCEEDED`, `FAILED` or `TIMED_OUT`. */
   readonly status: string;
-  /** ISO time at which ECS decides by itself; undefined where ECS gives none. */
+  /** ISO time at which the hook times out; undefined where ECS gives none. */
   readonly expiresAt: string | undefined;
   /** What ECS does then: `CONTINUE` or `ROLLBACK`. */
   readonly timeoutAction: string | undefined;
@@ -242,7 +242,7 @@ export function primaryOf({ deployments }: Pick<Service, 'deployments'>): Deploy
   return deployments.find(({ status }) => status === 'PRIMARY');
 }
 
-/** Whether deploying a revision starts a new deployment; `force` asks for one in any case. */
+/** Whether deploying a revision starts a new deployment; with `force` it always does. */
 export function isNews(
   service: Pick<Service, 'deployments' | 'taskDefinition'>,
   revision: string,

@@ -304,7 +304,7 @@ function isOutOfMemory({ reason = '' }: TaskContainer): boolean {
   return /OutOfMemory/.test(reason);
 }
 
-/** Whether a task goes on although its command has ended: then somebody has to stop it. */
+/** Whether a task keeps running after its command has ended: then it must be stopped. */
 export function outlives(
   { desiredStatus }: Pick<Task, 'desiredStatus'>,
   name: string,

@@ -48,7 +48,7 @@ export const INTERRUPT_POLLS = 2;
 
 /** Polls for which what was read of a service counts as current before it is moved (6 s). */
 export const FRESH_POLLS = 2;
-/** Polls for which DescribeTasks may not know a task yet that was started (30 s). */
+/** Polls for which DescribeTasks can miss a task that was just started (30 s). */
 export const TASK_MISSING_POLLS = 10;
 /** Polls for which a one-off task waits for capacity (10 min): a container instance takes minutes. */
 export const CAPACITY_POLLS = 200;

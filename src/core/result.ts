@@ -252,7 +252,7 @@ const OUTCOMES = {
   succeeded: { status: EXIT_STATUS.succeeded, gravity: 3 },
   planned: { status: EXIT_STATUS.succeeded, gravity: 2 },
   unchanged: { status: EXIT_STATUS.succeeded, gravity: 1 },
-  // What it comes after decides.
+  // The outcome of its predecessor decides.
   skipped: { status: EXIT_STATUS.refused, gravity: 0 },
 } as const satisfies Readonly<
   Record<Outcome, { readonly status: ExitStatus; readonly gravity: number }>

@@ -112,7 +112,7 @@ export type RolloutEvent =
       readonly hook: string;
       /** ARN of the service deployment. */
       readonly record: string;
-      /** ISO time at which ECS decides by itself, and what it does then. */
+      /** ISO time at which the hook times out, and what it does then. */
       readonly expiresAt: string | undefined;
       readonly timeoutAction: string | undefined;
       /** Hooks that wait now, this one included: with several, `continue` needs to know which. */

@@ -100,7 +100,7 @@ export function scheduleLabel({
 
 /**
  * The result of a scheduled task as far as its document tells; `planned` where it has to be changed
- * to name `to`, the ARN of a revision, or undefined for one that is not registered yet.
+ * to name `to`: the ARN of a revision, or undefined before the revision is registered.
  */
 export function planSchedule(task: ScheduledTask, to: string | undefined): ScheduleResult {
   const { kind, name, group, target, taskDefinition: from, isEnabled: enabled } = task;

@@ -70,7 +70,7 @@ export interface Pause {
   readonly hook: string;
   /** Lifecycle stage of the service deployment, e.g. `POST_TEST_TRAFFIC_SHIFT`. */
   readonly stage: string;
-  /** ISO time at which ECS decides by itself; null where ECS gives none. */
+  /** ISO time at which the hook times out; null where ECS gives none. */
   readonly expiresAt: string | null;
 }
 
@@ -80,7 +80,7 @@ export interface OpenHook {
   /** Name of its Lambda function; undefined for a pause. */
   readonly function: string | undefined;
   readonly status: string;
-  /** ISO time at which ECS decides by itself, and what it does then. */
+  /** ISO time at which the hook times out, and what it does then. */
   readonly expiresAt: string | undefined;
   readonly timeoutAction: string | undefined;
 }

@@ -577,7 +577,7 @@ function hookNews({ polled, knownHooks, policy }: WatchState): readonly RolloutE
   return (
     record.hooks
       .filter((hook) => knownHooks?.has(hookState(hook)) !== true)
-      // What ended before the watch began is no news.
+      // Hooks that ended before the watch began are not told.
       .filter(({ status }) => knownHooks !== undefined || status !== 'SUCCEEDED')
       .flatMap((hook): RolloutEvent[] => {
         const { id, target, status, expiresAt, timeoutAction } = hook;
@@ -782,7 +782,7 @@ function decide(before: WatchState, told: readonly RolloutEvent[], seconds: numb
   const events = [...told, ...causes];
   const { verdict, rollback } = state;
   if (verdict.kind !== 'waiting') return conclude(state, verdict, events, seconds);
-  // A pause at which the watch ends is there for the test.
+  // Before the watch ends at a pause, the address for the test is told.
   const rule = isTestable(state) ? testRuleOf(state) : undefined;
   if (rule !== undefined) {
     return [{ ...state, isTestableTold: true }, events, { kind: 'read-test-address', rule }];

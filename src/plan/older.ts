@@ -45,7 +45,7 @@ function commitOfStored(
 const shaOf = (text: string | undefined) =>
   text !== undefined && /^[0-9a-f]{40}(?:[0-9a-f]{24})?$/.test(text) ? text : undefined;
 
-/** Compares the commits with git. Where it does not know one of them, nothing can be said. */
+/** Compares the commits with git; an unknown commit decides nothing. */
 export async function checkOlder(
   tools: Tools,
   { service, image, platform, commit, ifOlder, directory }: OlderCommit,

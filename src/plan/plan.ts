@@ -395,7 +395,7 @@ function planService(
   };
 }
 
-/** Whether a deployment in progress is the one that is wanted, so that it is only followed. */
+/** Whether the deployment in progress already deploys the definition, so that none is started. */
 function joins(
   { force = false }: PlanSettings,
   { service, running, next }: ObservedService,
@@ -567,7 +567,7 @@ function olderLookups(
     {
       check: 'older-commit',
       about,
-      // A warning holds up nothing.
+      // A warning must not delay the deployment.
       by: ifOlder === 'refuse' ? 'before-write' : 'late',
       service: service.name,
       image: String(own['image']),

@@ -81,7 +81,7 @@ function noRevision({ command }: ReleaseTask, { service, target }: ServicePlan):
   return {
     status: 'fail',
     message: `${words} cannot run before "${target.service}" moves: Express Mode makes the new revision with the move.`,
-    hint: `run it by itself before: ecsdeploy run --cluster ${shortName(service.cluster)} --service ${target.service} --image IMAGE -- ${words}\nthen deploy without it: --no-release`,
+    hint: `run it separately first: ecsdeploy run --cluster ${shortName(service.cluster)} --service ${target.service} --image IMAGE -- ${words}\nthen deploy without it: --no-release`,
   };
 }
 

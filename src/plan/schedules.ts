@@ -17,7 +17,7 @@ export interface ObservedSchedules {
   readonly tasks: readonly ScheduledTask[];
   /** Whether both rules and schedules could be read. */
   readonly isWhole: boolean;
-  /** The revisions that they name, by their ARNs; undefined for one that was deleted. */
+  /** Revisions by the ARNs that the schedules name; undefined for a deleted revision. */
   readonly revisions: ReadonlyMap<string, Revision | undefined>;
 }
 

@@ -246,7 +246,7 @@ const ERROR_EXPLANATIONS: Readonly<Record<ErrorCode, Explanation>> = {
   ),
   'rollout-check-failed': explain(
     'The rollout succeeded, but the `check` of the config file failed after it.',
-    'read its output; `--on-failure rollback` takes such a rollout back',
+    'read its output; `--on-failure rollback` rolls back automatically',
   ),
   'command-failed': explain(
     'The command of `run` or of a `release` task failed, or could not run to its end. No service was changed.',

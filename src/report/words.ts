@@ -430,7 +430,7 @@ function scheduleText({ from, to, outcome, reason, ...item }: ScheduleResult): s
     case 'unchanged':
       return `${name} is already on ${before}`;
     case 'follows':
-      return `${name} starts the latest revision of ${before} by itself`;
+      return `${name} starts the latest revision of ${before}`;
     case 'skipped':
       return `${name} stays on ${before}: ${reason}`;
     case 'failed':

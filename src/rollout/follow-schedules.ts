@@ -136,7 +136,7 @@ async function move(
       const failed = [{ outcome: 'failed', reason: message }, hint] as const;
       const isSent = error !== tools.signal.reason;
       if (isSent && isDefinite(error) && !isBusy) return failed;
-      // What was sent may have been written, and what is busy may be different by now.
+      // A sent write may have succeeded, and a busy schedule may have changed.
       const now = await readAgain(tools, task).catch(() => 'unread' as const);
       if (now === 'unread' && isSent) return [{ outcome: 'unknown', reason: message }, hint];
       if (now === 'unread' || now === undefined) return failed;

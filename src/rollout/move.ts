@@ -64,7 +64,7 @@ export async function rollOut(
         states.push(start.state);
       } else queue.end(move, tell(tools, limit, move, start));
     }
-    // What is unchanged makes others ready at once.
+    // An unchanged service makes others ready at once.
     return [...states, ...(await startReady())];
   };
   await follow(tools, settings, await startReady(), limit, async (ended) => {

@@ -215,7 +215,7 @@ function notStarted(
 }
 
 /** What the polls of a task have shown. */
-interface Sight {
+interface TaskPolls {
   readonly task: Task | undefined;
   /** Polls in a row that did not find the task, and in which it waited for capacity. */
   readonly missing: number;
@@ -235,14 +235,14 @@ async function follow(
   setMaxListeners(0, signal, limit);
   let isStopped = false;
   let polls: PollState = NO_POLLS;
-  let sight: Sight = { task: undefined, missing: 0, provisioning: 0 };
+  let seen: TaskPolls = { task: undefined, missing: 0, provisioning: 0 };
   const log = openLog(tools, {
     container: containerOf(definition, command.container),
     task: shortName(arn),
     runtimeId: () =>
-      sight.task?.containers.find(({ name }) => name === command.container)?.runtimeId,
+      seen.task?.containers.find(({ name }) => name === command.container)?.runtimeId,
   });
-  const end = (ending: Ending): Followed => ({ arn, task: sight.task, ending });
+  const end = (ending: Ending): Followed => ({ arn, task: seen.task, ending });
   const stop = (reason: string) => stopIt(tools, service.cluster, arn, reason);
   for (;;) {
     try {
@@ -251,11 +251,11 @@ async function follow(
       const [task] = await orAbort(signal, reading);
       if (polls.isTold) emit({ kind: 'polls-recovered' });
       polls = afterAnswer(polls, false);
-      sight = look(tools, sight, task);
-      if (sight.missing > TASK_MISSING_POLLS) {
+      seen = afterPoll(tools, seen, task);
+      if (seen.missing > TASK_MISSING_POLLS) {
         return end(lost(arn, 'ECS no longer finds its task'));
       }
-      if (sight.provisioning > CAPACITY_POLLS) {
+      if (seen.provisioning > CAPACITY_POLLS) {
         await stop('no capacity');
         return end({ outcome: 'failed', cause: NEVER_PLACED });
       }
@@ -297,8 +297,8 @@ async function follow(
 /** Statuses that are told: the end is told as such. */
 const ON_THE_WAY = new Set(['PROVISIONING', 'PENDING', 'ACTIVATING', 'RUNNING']);
 
-/** The sight after a poll; a change of the task's status is told. */
-function look({ emit }: OneOffTools, before: Sight, task: Task | undefined): Sight {
+/** What is known after a poll; a change of the task's status is told. */
+function afterPoll({ emit }: OneOffTools, before: TaskPolls, task: Task | undefined): TaskPolls {
   if (task === undefined) return { ...before, missing: before.missing + 1 };
   const { arn, lastStatus } = task;
   if (ON_THE_WAY.has(lastStatus) && lastStatus !== before.task?.lastStatus) {

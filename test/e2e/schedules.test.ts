@@ -280,7 +280,7 @@ test('verify warns of what cannot run, of roles, and of what stays behind', asyn
   const found = (readResult(end).checks ?? []).filter(({ check }) => check === 'schedules');
   expect(found.map(({ status, message }) => `${status} ${message}`)).toMatchInlineSnapshot(`
     [
-      "ok would follow: nightly (report), nightly (cleanup), weekly, jobs/archive, old (now on hyeon9mak-task-dev:2); on the latest revision by itself: hourly (sync), minutely",
+      "ok would follow: nightly (report), nightly (cleanup), weekly, jobs/archive, old (now on hyeon9mak-task-dev:2); on the latest revision: hourly (sync), minutely",
       "warn ManagedRestart (restart) stays on hyeon9mak-task-dev:1: the rule is managed by restart.amazonaws.com.",
       "warn export stays on hyeon9mak-task-dev:1: its universal target has the revision in its input.",
       "warn old names hyeon9mak-task-dev:2, which is INACTIVE: its tasks do not start.",
