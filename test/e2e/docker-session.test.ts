@@ -43,6 +43,8 @@ async function proxyWithoutSession(): Promise<string> {
       outgoing.writeHead(answer.statusCode ?? 500, answer.headers);
       answer.pipe(outgoing);
     });
+    // As every proxy does: otherwise the daemon waits for ever for a reader.
+    outgoing.on('close', () => forward.destroy());
     incoming.pipe(forward);
   });
   await new Promise<void>((resolve) => {
