@@ -209,7 +209,9 @@ export async function parseCommandLine(
     const { summary, argument } = COMMANDS[name];
     const command = program.command(name).description(summary).allowExcessArguments(false);
     if (argument !== undefined) command.argument(...argument);
-    addOptions(command, (commands) => commands?.includes(name) === true, false);
+    // Only the command that is named needs its options.
+    if (argv.includes(name))
+      addOptions(command, (commands) => commands?.includes(name) === true, false);
     command.action(async () => {
       const [argument, ...rest] = command.args;
       const takesWords = name === 'sandbox' || name === 'run';

@@ -1,6 +1,5 @@
 import { fileURLToPath } from 'node:url';
 import { EcsDeployError, EXIT_STATUS } from './errors.ts';
-import { run } from './run.ts';
 
 declare const ECSDEPLOY_VERSION: string;
 declare const ECSDEPLOY_BUGS: string | undefined;
@@ -27,28 +26,47 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') lost = error.message;
 });
 
-const status = await run(process.argv.slice(2), {
-  environment: process.env,
-  get directory() {
-    try {
-      return process.cwd();
-    } catch (cause) {
-      const message = 'The current folder does not exist any more.';
-      const hint = 'change to a folder that exists, and run it again';
-      throw new EcsDeployError({ code: 'usage', message, hint, cause });
-    }
-  },
-  stdin: process.stdin,
-  stdout: process.stdout,
-  stderr: process.stderr,
-  signal: controller.signal,
-  interrupt: () => interrupt('SIGINT'),
-  onResume: (act) => void process.on('SIGCONT', act),
-  version: ECSDEPLOY_VERSION,
-  docs: fileURLToPath(new URL('../docs', import.meta.url)),
-  bugs: typeof ECSDEPLOY_BUGS === 'undefined' ? undefined : ECSDEPLOY_BUGS,
-  versions: { node: process.versions.node, platform: process.platform, arch: process.arch },
-});
+/** What needs nothing of the rest: the version, and the completion script that a shell waits for. */
+async function textOf([word, shell = '', ...rest]: readonly string[]): Promise<string | undefined> {
+  if (rest.length > 0) return undefined;
+  if (word === '--version' && shell === '') return ECSDEPLOY_VERSION;
+  if (word !== 'completion') return undefined;
+  return (await import('./commands/completion-scripts.ts')).scriptOf(shell);
+}
+
+/** Runs a command line; the exit status. */
+async function start(argv: readonly string[]): Promise<number> {
+  const text = await textOf(argv);
+  if (text !== undefined) {
+    process.stdout.write(`${text}\n`);
+    return EXIT_STATUS.succeeded;
+  }
+  const { run } = await import('./run.ts');
+  return run(argv, {
+    environment: process.env,
+    get directory() {
+      try {
+        return process.cwd();
+      } catch (cause) {
+        const message = 'The current folder does not exist any more.';
+        const hint = 'change to a folder that exists, and run it again';
+        throw new EcsDeployError({ code: 'usage', message, hint, cause });
+      }
+    },
+    stdin: process.stdin,
+    stdout: process.stdout,
+    stderr: process.stderr,
+    signal: controller.signal,
+    interrupt: () => interrupt('SIGINT'),
+    onResume: (act) => void process.on('SIGCONT', act),
+    version: ECSDEPLOY_VERSION,
+    docs: fileURLToPath(new URL('../docs', import.meta.url)),
+    bugs: typeof ECSDEPLOY_BUGS === 'undefined' ? undefined : ECSDEPLOY_BUGS,
+    versions: { node: process.versions.node, platform: process.platform, arch: process.arch },
+  });
+}
+
+const status = await start(process.argv.slice(2));
 // Connections that are kept alive must not hold the process, but all output must be written first.
 process.stdout.write('', () => {
   setImmediate(() => {

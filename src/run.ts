@@ -1,7 +1,4 @@
 import { setMaxListeners } from 'node:events';
-import { createInterface } from 'node:readline/promises';
-import { Writable } from 'node:stream';
-import { buffer as readAll } from 'node:stream/consumers';
 import { commandSummaries, loadCommand, parseCommandLine } from './cli.ts';
 import type { Invocation } from './cli.ts';
 import type { CommandResult, Context } from './commands/context.ts';
@@ -16,9 +13,8 @@ import type { Emit, Event, EventOf } from './events.ts';
 import { commandGuard } from './report/ci.ts';
 import { consoleLink, functionLogLink, hasConsole, taskLink } from './report/console-link.ts';
 import type { Display } from './report/display.ts';
-import { writeJobFiles } from './report/job-files.ts';
 import type { Page } from './report/page.ts';
-import { isColoured, openReporter } from './report/reporter.ts';
+import type { Reporter } from './report/plain.ts';
 import { settingOf } from './settings/lookup.ts';
 
 /** Everything of the process that a run uses. */
@@ -61,12 +57,8 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
   let json = words.includes('--json');
   let verbose = words.some((word) => word === '--verbose' || word === '-v');
   let command = '';
-  let reporter = await openReporter({
-    progress: asksForJsonLines(words, environment) ? 'json' : 'plain',
-    verbose: false,
-    stream: stderr,
-    environment,
-  });
+  // Opened once there is something to report: help needs none of its words.
+  let reporter: Reporter | undefined;
   const redact = redactor(environment);
   const linkOf: Page['linkOf'] = hasConsole(environment) ? consoleLink : () => undefined;
   const withConsole = (service: ServiceResult) => ({
@@ -92,7 +84,7 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
       const end = performance.now() - start;
       calls.push({ action: shown.action, start: end - shown.milliseconds, end });
     }
-    reporter.report({ ...shown, at: new Date() });
+    reporter?.report({ ...shown, at: new Date() });
   };
   let isRead = true;
   const noteLoss = () => {
@@ -101,6 +93,7 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
   stdout.once('error', noteLoss);
   const loadFormat = async () => {
     const { openFormat } = await import('./report/output.ts');
+    const { isColoured } = await import('./report/reporter.ts');
     const format = await openFormat(isColoured(stdout, environment), linkOf);
     return (output: Output, columns: number) =>
       commandGuard(environment)(format(redact(output), columns));
@@ -152,11 +145,12 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
       seconds: { ...seconds, total: Math.round(performance.now() - start) / 1000 },
     });
     if (outcome !== 'planned') await notify?.(document);
-    reporter.end();
+    reporter?.end();
     display?.end();
     if (json) stdout.write(`${escapeJson(JSON.stringify(document, undefined, 2))}\n`);
     else if (output !== undefined) await print(output);
     try {
+      const { writeJobFiles } = await import('./report/job-files.ts');
       writeJobFiles(document, ends, environment);
     } catch (cause) {
       // The result stands without its summary.
@@ -177,6 +171,7 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
     const context = await makeContext(invocation, io, emit, { print, show });
     const { config } = context;
     ({ json, verbose } = config);
+    const { openReporter } = await import('./report/reporter.ts');
     reporter = await openReporter({
       progress: config.quiet ? 'quiet' : config.progress,
       verbose,
@@ -192,6 +187,13 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
     const result = await action(context);
     return await finish(result, result.error ?? null);
   } catch (thrown) {
+    const { openReporter } = await import('./report/reporter.ts');
+    reporter ??= await openReporter({
+      progress: asksForJsonLines(words, environment) ? 'json' : 'plain',
+      verbose: false,
+      stream: stderr,
+      environment,
+    });
     const error = withPolicy(toEcsDeployError(thrown, io, verbose), command);
     const { code, message, hint, status } = error;
     emit(
@@ -252,7 +254,7 @@ async function makeContext(
     directory,
     ...write,
     readStdin: async () => {
-      if (!stdin.isTTY) return readAll(stdin);
+      if (!stdin.isTTY) return (await import('node:stream/consumers')).buffer(stdin);
       throw new EcsDeployError({
         code: 'usage',
         message: `${invocation.command} reads stdin, but nothing is piped into it.`,
@@ -271,6 +273,9 @@ async function prompt(
   question: string,
   echo: 'hidden' | 'shown',
 ): Promise<string> {
+  // Most runs ask nothing, and these take a tenth of the time to start.
+  const { createInterface } = await import('node:readline/promises');
+  const { Writable } = await import('node:stream');
   // readline's echo of a secret goes nowhere.
   const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() });
   const output = echo === 'hidden' ? nowhere : stderr;

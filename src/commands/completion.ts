@@ -2,54 +2,21 @@ import { EcsDeployError } from '../errors.ts';
 import { SETTING_KEYS, settingOf } from '../settings/lookup.ts';
 import type { SettingKey } from '../settings/lookup.ts';
 import type { CommandName } from '../settings/table.ts';
+import { scriptOf, SHELLS } from './completion-scripts.ts';
 import { helpPages } from './help-pages.ts';
 import type { CommandResult, Context } from './context.ts';
 
-/** Each script asks `ecsdeploy completion -- WORDS`, and shows file names where there is no answer. */
-const SCRIPTS = {
-  bash: `# ecsdeploy completion for bash; add to ~/.bashrc: source <(ecsdeploy completion bash)
-_ecsdeploy() {
-  local line
-  COMPREPLY=()
-  while IFS= read -r line; do
-    COMPREPLY+=("\${line%%$'\\t'*}")
-  done < <("\${COMP_WORDS[0]}" completion -- "\${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null)
-}
-complete -o default -F _ecsdeploy ecsdeploy`,
-  zsh: `#compdef ecsdeploy
-# ecsdeploy completion for zsh; add to ~/.zshrc after compinit: source <(ecsdeploy completion zsh)
-_ecsdeploy() {
-  local line value
-  local -a values
-  while IFS= read -r line; do
-    value="\${line%%$'\\t'*}"
-    values+=("\${value//:/\\\\:}:\${line#*$'\\t'}")
-  done < <(ecsdeploy completion -- "\${(@)words[2,CURRENT]}" 2>/dev/null)
-  if (( $#values )); then _describe ecsdeploy values; else _files; fi
-}
-compdef _ecsdeploy ecsdeploy`,
-  fish: `# ecsdeploy completion for fish; save as ~/.config/fish/completions/ecsdeploy.fish
-function __ecsdeploy_complete
-  set -l words (commandline -opc) (commandline -ct)
-  ecsdeploy completion -- $words[2..-1] 2>/dev/null
-end
-complete -c ecsdeploy -f -a '(__ecsdeploy_complete)'
-complete -c ecsdeploy -n 'not __ecsdeploy_complete | string length -q' -F`,
-} as const;
-
-const SHELLS = Object.keys(SCRIPTS) as readonly (keyof typeof SCRIPTS)[];
-
 /** Prints the completion script of a shell. */
 export async function completion({ argument }: Context<'completion'>): Promise<CommandResult> {
-  const shell = SHELLS.find((name) => name === argument);
-  if (shell === undefined) {
+  const text = argument === undefined ? undefined : scriptOf(argument);
+  if (text === undefined) {
     throw new EcsDeployError({
       code: 'usage',
       message: argument === undefined ? 'No shell was given.' : `Unknown shell "${argument}".`,
       hint: `shells: ${SHELLS.join(', ')}, e.g. source <(ecsdeploy completion bash)`,
     });
   }
-  const output = { kind: 'text', text: SCRIPTS[shell] } as const;
+  const output = { kind: 'text', text } as const;
   return { outcome: 'unchanged', image: null, services: [], seconds: {}, output };
 }
 
