@@ -12,6 +12,7 @@ import {
   ECSClient,
   ListServiceDeploymentsCommand,
   RegisterTaskDefinitionCommand,
+  waitUntilServicesStable,
 } from '@aws-sdk/client-ecs';
 import { BIN, METER, readWorld } from './bench-tools.js';
 
@@ -322,6 +323,11 @@ async function services(bench) {
 async function lag(bench) {
   const world = await openWorld(bench, 1);
   const names = await addServices(world, Math.max(bench.runs, 12), 1);
+  // A service without tasks would have none to replace.
+  await waitUntilServicesStable(
+    { client: world.ecs, maxWaitTime: 300, minDelay: 3, maxDelay: 3 },
+    { cluster: CLUSTER, services: names.slice(-10) },
+  );
   const cwd = tmpdir();
   const ends = await Promise.all(
     names.map(async (name, index) => {

@@ -7,11 +7,12 @@
  * How many times quicker the first polls come: most mistakes show in the first seconds, and a service
  * without tasks is complete at once.
  */
-const FIRST_QUICKNESS = [12, 6, 3, 3, 3];
-/** Polls that come quicker because only ECS's own completion is outstanding: that can take minutes. */
-const NEAR_POLLS = 10;
-/** How many times quicker. */
-const NEAR_QUICKNESS = 3;
+const FIRST_QUICKNESS = [12, 3];
+/**
+ * How many times quicker the polls come while only ECS's own completion is outstanding, which takes
+ * 8 to 10 s and can take minutes (docs/explanation/how-ecs-behaves.md#how-a-rollout-goes).
+ */
+const NEAR_QUICKNESS = [1, 1, 2, 3, 3, 3, 3, 3, 3];
 /** Doublings of the pause while polls fail or are throttled: 24 s, and the end is not missed by more. */
 const MOST_DOUBLINGS = 3;
 /** Failed polls in a row before the watch ends (at least 10 min): credentials and networks come back. */
@@ -20,8 +21,8 @@ const LOST_POLLS = 200;
 const TOLD_POLLS = 100;
 /** The last poll that searches for the record of a service deployment: ECS lists it late (60 s). */
 export const RECORD_POLLS = 20;
-/** Every so many polls the record of a deployment is read that only progresses (30 s). */
-export const RECORD_EVERY = 10;
+/** Every so many polls the record of a deployment is read that only progresses (60 s). */
+export const RECORD_EVERY = 20;
 /** Polls for which a read that contradicts the answer of UpdateService counts as stale (60 s). */
 export const STALE_POLLS = 20;
 /** Polls for a state that the next read usually explains (15 s). */
@@ -88,8 +89,7 @@ export const NO_POLLS: PollState = {
 
 /** Milliseconds before the next poll. */
 export function pauseBefore(poll: number, { polls, near, doublings }: PollState): number {
-  const isNear = near > 0 && near <= NEAR_POLLS;
-  const quickness = FIRST_QUICKNESS[polls] ?? (isNear ? NEAR_QUICKNESS : 1);
+  const quickness = FIRST_QUICKNESS[polls] ?? NEAR_QUICKNESS[near - 1] ?? 1;
   return (poll / quickness) * 2 ** doublings;
 }
 
