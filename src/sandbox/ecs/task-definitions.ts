@@ -84,8 +84,7 @@ function validate(body: TaskDefinitionBody, tags: unknown): TaskDefinitionBody {
   const rule = brokenRules({ ...body, tags }).find(({ isCertain }) => isCertain);
   if (rule !== undefined) throw awsFault(rule.exception, rule.text);
   for (const role of [body.executionRoleArn, body.taskRoleArn]) {
-    const isWrong = role?.startsWith('arn:') && !/^arn:[\w-]+:iam::\d{12}:role\/.+/.test(role);
-    if (role === '' || isWrong) {
+    if (role?.startsWith('arn:') && !/^arn:[\w-]+:iam::\d{12}:role\/.+/.test(role)) {
       throw clientFault('Role is not valid');
     }
   }
