@@ -5,16 +5,19 @@ import { DEPLOY_PARTS, openDeployBench } from './bench-deploy.js';
 import { IMAGE_PARTS } from './bench-image.js';
 import { openBench } from './bench-tools.js';
 
-const HELP = `npm run bench [-- image] [--runs N] [--only PART]...
+const HELP = `npm run bench [-- image] [--runs N] [--only PART]... [--fabfuel DIR] [--actions DIR]
 
 Without an argument, measures ecsdeploy deploy with an existing image in the sandbox, without Docker: start-up,
-round trips, many services, the end of a rollout, and a long watch. Takes about 5 minutes.
+round trips, many services, the end of a rollout, and a long watch. Takes about 6 minutes.
 Parts: ${Object.keys(DEPLOY_PARTS).join(', ')}.
 
 image measures ecsdeploy push with the Docker daemon of DOCKER_HOST in the sandbox. Takes minutes and some GB of
 disk and memory; removes the files, images and build cache that it creates. For cancel, the worst run counts.
 Parts: ${Object.keys(IMAGE_PARTS).join(', ')}.
 
+--fabfuel DIR: a checkout of fabfuel/ecs-deploy, to measure it beside ecsdeploy.
+--actions DIR: a folder with checkouts of aws-actions/amazon-ecs-render-task-definition and
+amazon-ecs-deploy-task-definition, likewise.
 --runs N: runs per measurement (default: 3); the median counts.
 `;
 
@@ -22,6 +25,8 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     runs: { type: 'string', default: '3' },
+    fabfuel: { type: 'string' },
+    actions: { type: 'string' },
     only: { type: 'string', multiple: true },
     help: { type: 'boolean', short: 'h', default: false },
   },
@@ -50,7 +55,7 @@ const bench = isImage
       say(`Cannot use the Docker daemon: ${error.message}`);
       process.exit(1);
     })
-  : openDeployBench(runs, say);
+  : openDeployBench(runs, say, values);
 try {
   const docker = isImage ? `Docker ${bench.version}, ` : '';
   say(`${docker}Node ${process.versions.node}, median of ${runs}`);
