@@ -29,6 +29,7 @@ import {
   serviceDeploymentView,
   serviceRevisionView,
   serviceView,
+  taskSetViews,
   taskView,
 } from './views.ts';
 
@@ -187,6 +188,17 @@ export const ECS_OPERATIONS: Readonly<Record<string, EcsOperation>> = {
     const cause = { stopCode: 'ServiceSchedulerInitiated', stoppedReason: 'Service was deleted' };
     for (const task of service.tasks) stopTask(simulation, task, cause);
     return { service: serviceView(simulation, service, false) };
+  },
+
+  DescribeTaskSets: (simulation, input) => {
+    const views = taskSetViews(simulation, findService(simulation, input));
+    const identifiers: readonly string[] = input['taskSets'] ?? views.map(({ id }) => id);
+    const lookup = (identifier: string) =>
+      views.find(({ id, taskSetArn }) => id === identifier || taskSetArn === identifier);
+    return {
+      taskSets: found(identifiers, lookup),
+      failures: missing(simulation, identifiers, lookup, 'task-set'),
+    };
   },
 
   ListTasks: (simulation, input) => {

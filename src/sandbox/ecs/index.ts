@@ -52,6 +52,8 @@ export interface Ecs {
   readonly targetsIn: (targetGroup: string) => readonly Target[];
   /** Percentage of the traffic that each target group gets through a listener rule. */
   readonly trafficThrough: (rule: string) => ReadonlyMap<string, number>;
+  /** The start world's region, for services that act on ECS. */
+  readonly home: Simulation;
   /** Adds an event to a service. */
   readonly announce: (service: Input, message: string) => void;
 }
@@ -89,6 +91,7 @@ export function createEcs(options: EcsOptions): Ecs {
       home.enter(() =>
         allServices(home).flatMap((service) => targetsIn(home, service, home.targetGroup(arn))),
       ),
+    home,
     trafficThrough: (rule) => home.enter(() => trafficThrough(allServices(home), rule)),
     announce: (service, message) =>
       home.enter(() => announce(home, findService(home, service), message)),
@@ -111,6 +114,7 @@ function createSimulation(
 ): Simulation {
   const simulation: Simulation = {
     ...createAgenda(clock, () => {
+      for (const observe of simulation.observers) observe();
       for (const service of allServices(simulation)) reconcile(simulation, service);
     }),
     account,
@@ -125,6 +129,7 @@ function createSimulation(
     families: new Map(),
     faults,
     tokens: new Map(),
+    observers: [],
   };
   return simulation;
 }

@@ -61,10 +61,18 @@ export function keptTasks(service: Service, deployment: Deployment): Task[] {
 
 /** Whether the PRIMARY deployment has exactly the desired number of tasks, all healthy. */
 export function isReady(service: Service): boolean {
-  const kept = keptTasks(service, primaryOf(service));
+  return hasHealthyTasks(service, primaryOf(service), service.settings.desiredCount);
+}
+
+/** Whether a deployment has exactly as many tasks as desired, all healthy. */
+export function hasHealthyTasks(
+  service: Service,
+  deployment: Deployment,
+  desiredCount: number,
+): boolean {
+  const kept = keptTasks(service, deployment);
   return (
-    kept.length === service.settings.desiredCount &&
-    kept.every(({ healthy, unhealthy }) => healthy && !unhealthy)
+    kept.length === desiredCount && kept.every(({ healthy, unhealthy }) => healthy && !unhealthy)
   );
 }
 
@@ -81,7 +89,9 @@ export function countsOf(
 /** Desired count of a deployment; for a superseded or failed one, the number of its remaining tasks. */
 export function desiredCountOf(service: Service, deployment: Deployment): number {
   const isHeld = deployment === primaryOf(service) || deployment.rolloutState === 'COMPLETED';
-  return isHeld ? deployment.desiredCount : keptTasks(service, deployment).length;
+  return isHeld || deployment.taskSet !== undefined
+    ? deployment.desiredCount
+    : keptTasks(service, deployment).length;
 }
 
 /** Whether a hook is still in progress or waits for an answer. */

@@ -102,6 +102,7 @@ function startOne(simulation: Simulation, definition: TaskDefinition, input: Inp
     serviceDeployments: [],
     revisions: new Map(),
     steady: true,
+    routes: [],
   };
   const late = strikeOneOff(simulation.faults, 'visibility')?.seconds ?? 0;
   const oneOff: OneOff = {

@@ -10,6 +10,7 @@ import { advanceLifecycle, hasBaked, presentStep } from './lifecycle.ts';
 import type { Deployment, Service, ServiceDeployment, Simulation, Task } from './state.ts';
 import { announce, announceOnce } from './events.ts';
 import { currentServiceDeployment, isReady, keptTasks, primaryOf, wakeAfter } from './lookups.ts';
+import { isCodeDeployService, noteStability } from './task-sets.ts';
 import { drainSeconds, isBehindLoadBalancer, startTask, stopTask } from './tasks.ts';
 
 /** Simulated seconds between a task that failed after it had run and its replacement. */
@@ -27,6 +28,10 @@ export function reconcile(simulation: Simulation, service: Service): void {
   forgetStoppedTasks(simulation, service);
   registerTargets(simulation, service);
   countFailures(simulation, service);
+  if (isCodeDeployService(service)) {
+    maintainTaskSets(simulation, service);
+    return;
+  }
   checkBreaker(simulation, service);
   advanceLifecycle(simulation, service);
   maintainOldDeployments(simulation, service);
@@ -151,6 +156,26 @@ function startPrimaryTasks(simulation: Simulation, service: Service): void {
   announceDeadlock(simulation, service, primary);
 }
 
+/** Starts and stops the tasks of each task set, whatever the others have. */
+function maintainTaskSets(simulation: Simulation, service: Service): void {
+  for (const taskSet of service.deployments) {
+    const { desiredCount } = taskSet;
+    const wanted = isResolved(taskSet) ? desiredCount : Math.min(1, desiredCount);
+    startTasks(simulation, service, taskSet, wanted);
+    const surplus = keptTasks(service, taskSet).slice(desiredCount);
+    stopTasks(simulation, service, surplus, scalingReason(taskSet));
+  }
+  replaceUnhealthyTasks(simulation, service);
+  const [primary, ...others] = service.deployments;
+  const left = others.filter(
+    (taskSet) =>
+      taskSet.taskSet?.status !== 'DRAINING' ||
+      service.tasks.some((task) => task.deployment === taskSet && occupies(task)),
+  );
+  service.deployments = [primary, ...left];
+  noteStability(simulation, service);
+}
+
 /** Whether a deployment can start more than one task: the first task resolves the image tags. */
 function isResolved({ digests, definition, launchFailures }: Deployment): boolean {
   return (
@@ -193,6 +218,7 @@ function room(service: Service): number {
 }
 
 function upperLimit(service: Service): number {
+  if (isCodeDeployService(service)) return Number.POSITIVE_INFINITY;
   const record = currentServiceDeployment(service);
   // A deployment that does not roll starts all new tasks beside the old ones.
   if (record?.lifecycle !== undefined && record.rollback === undefined) {

@@ -10,6 +10,7 @@ import type {
 } from './state.ts';
 import { ecsArn, findService, primaryOf } from './lookups.ts';
 import { checkStrategy } from './strategies.ts';
+import { isCodeDeployService, makePrimaryTaskSet, scaleTaskSets } from './task-sets.ts';
 import { findTaskDefinition } from './task-definitions.ts';
 
 type Input = Readonly<Record<string, unknown>>;
@@ -57,7 +58,9 @@ export function makeService(simulation: Simulation, cluster: Cluster, input: Inp
     serviceDeployments: [],
     revisions: new Map(),
     steady: true,
+    routes: [],
   };
+  if (isCodeDeployService(service)) makePrimaryTaskSet(simulation, service, primaryOf(service));
   if (settings['resourceManagementType'] === 'ECS') service.express = { told: primaryOf(service) };
   cluster.services.set(name, service);
   return service;
@@ -92,13 +95,7 @@ export function updateService(simulation: Simulation, input: Input): Service {
   }
   const primary = primaryOf(service);
   const names = taskDefinition !== undefined;
-  if (names && service.settings.deploymentController?.type === 'CODE_DEPLOY') {
-    throw awsFault(
-      'InvalidParameterException',
-      'Unable to update task definition on services with a CODE_DEPLOY deployment controller. ' +
-        'Use AWS CodeDeploy to trigger a new deployment.',
-    );
-  }
+  if (isCodeDeployService(service)) refuseDeployment(input);
   const settings = mergeSettings(service.settings, rest);
   const definition = names ? deployableDefinition(simulation, taskDefinition) : primary.definition;
   checkSettings(settings, definition);
@@ -115,7 +112,9 @@ export function updateService(simulation: Simulation, input: Input): Service {
     );
   }
   service.settings = settings;
-  if (deploys) {
+  if (isCodeDeployService(service)) {
+    scaleTaskSets(service);
+  } else if (deploys) {
     beginDeployment(simulation, service, makeDeployment(simulation, definition, settings));
   } else {
     primary.desiredCount = settings.desiredCount;
@@ -123,7 +122,24 @@ export function updateService(simulation: Simulation, input: Input): Service {
   return service;
 }
 
-function deployableDefinition(simulation: Simulation, identifier: unknown): TaskDefinition {
+/** Throws for an UpdateService that only CodeDeploy can carry out. */
+function refuseDeployment(input: Input): void {
+  const refuse = (what: string) =>
+    awsFault(
+      'InvalidParameterException',
+      `${what} on services with a CODE_DEPLOY deployment controller. Use AWS CodeDeploy to trigger a new deployment.`,
+    );
+  if (input['taskDefinition'] !== undefined) throw refuse('Unable to update task definition');
+  if (input['networkConfiguration'] !== undefined) {
+    throw refuse('Unable to update network parameters');
+  }
+  if (input['platformVersion'] !== undefined) throw refuse('Unable to update platform version');
+  if (input['loadBalancers'] !== undefined) throw refuse('Unable to update load balancers');
+  if (input['forceNewDeployment'] === true) throw refuse('Cannot force a new deployment');
+}
+
+/** An ACTIVE revision; throws the ClientException of ECS for any other. */
+export function deployableDefinition(simulation: Simulation, identifier: unknown): TaskDefinition {
   const definition = findTaskDefinition(simulation, identifier);
   if (definition === undefined) throw awsFault('ClientException', 'TaskDefinition not found.');
   if (definition.status !== 'ACTIVE') {
@@ -143,7 +159,8 @@ function mergeSettings(settings: ServiceSettings, changes: Input): ServiceSettin
   };
 }
 
-function checkSettings(settings: ServiceSettings, { body }: TaskDefinition): void {
+/** Throws the InvalidParameterException of ECS for settings that do not fit a revision. */
+export function checkSettings(settings: ServiceSettings, { body }: TaskDefinition): void {
   const fault = (message: string): Error => awsFault('InvalidParameterException', message);
   if (settings.desiredCount < 0) throw fault('desiredCount cannot be a negative number.');
   checkStrategy(settings);

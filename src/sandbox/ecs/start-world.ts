@@ -7,10 +7,11 @@ import {
 } from './deployments.ts';
 import { toldBefore } from './express.ts';
 import { makeService } from './services.ts';
-import type { Cluster, Simulation } from './state.ts';
+import type { Cluster, Deployment, Service, Simulation } from './state.ts';
 import { announce } from './events.ts';
 import { ecsArn, findCluster, primaryOf } from './lookups.ts';
 import { architectureOf, findTaskDefinition } from './task-definitions.ts';
+import { isCodeDeployService, noteStability } from './task-sets.ts';
 import { makeRunningTask } from './tasks.ts';
 
 const DAY_SECONDS = 86_400;
@@ -44,6 +45,11 @@ export async function createOldService(
       service.express = { told: toldBefore(begun, service, expressRevision) };
     }
     const deployment = primaryOf(service);
+    if (isCodeDeployService(service)) {
+      runTasks(begun, service, deployment, images);
+      noteStability(done, service);
+      return;
+    }
     addRevision(begun, service, deployment);
     const record = {
       ...makeServiceDeployment(begun, service, deployment, []),
@@ -54,14 +60,23 @@ export async function createOldService(
       tripBreaker(done, service, deployment, record);
       return;
     }
-    for (let count = 0; count < service.settings.desiredCount; count += 1) {
-      makeRunningTask(begun, service, deployment, images);
-    }
-    const tasks = service.tasks.map(({ id }) => `(task ${id})`).join(' ');
-    announce(begun, service, `has started ${service.tasks.length} tasks: ${tasks}.`);
+    runTasks(begun, service, deployment, images);
     completeDeployment(done, service, deployment, record);
     announce(done, service, 'has reached a steady state.');
   });
+}
+
+function runTasks(
+  simulation: Simulation,
+  service: Service,
+  deployment: Deployment,
+  images: readonly Found[],
+): void {
+  for (let count = 0; count < service.settings.desiredCount; count += 1) {
+    makeRunningTask(simulation, service, deployment, images);
+  }
+  const tasks = service.tasks.map(({ id }) => `(task ${id})`).join(' ');
+  announce(simulation, service, `has started ${service.tasks.length} tasks: ${tasks}.`);
 }
 
 async function pullAll(simulation: Simulation, identifier: unknown): Promise<readonly Found[]> {

@@ -126,8 +126,16 @@ export interface Service {
   lastCompleted?: Deployment;
   /** Whether the current steady state has been announced. */
   steady: boolean;
+  /** Of a CodeDeploy service: how its listeners divide their traffic; empty until CodeDeploy has set them. */
+  routes: readonly Route[];
   /** Of an Express service: the deployment that Express Mode started last. */
   express?: { readonly told: Deployment };
+}
+
+/** A listener, and the percentage of its traffic that each target group gets. */
+export interface Route {
+  readonly listener: string;
+  readonly weights: ReadonlyMap<string, number>;
 }
 
 interface ServiceEvent {
@@ -165,6 +173,17 @@ export interface Deployment {
   rolloutStateReason: string;
   /** Digest by container name; undefined until the first task has resolved the tags. */
   digests: ReadonlyMap<string, string> | undefined;
+  /** Of a CodeDeploy service, whose deployments are task sets. */
+  taskSet?: TaskSet;
+}
+
+/** What a task set has besides. */
+export interface TaskSet {
+  /** Id of the CodeDeploy deployment that created it; undefined for the task set of CreateService. */
+  externalId: string | undefined;
+  status: 'PRIMARY' | 'ACTIVE' | 'DRAINING';
+  stabilityStatus: 'STABILIZING' | 'STEADY_STATE';
+  stabilityStatusAt: number;
 }
 
 export type ServiceDeploymentStatus =
@@ -372,4 +391,6 @@ export interface Simulation extends Agenda {
   readonly faults: readonly ArmedFault[];
   /** Answers to RunTask by client token, with the JSON of the request. */
   readonly tokens: Map<string, { readonly request: string; readonly tasks: readonly Service[] }>;
+  /** Called before the scheduler whenever the state can have changed: services that act on ECS. */
+  readonly observers: (() => void)[];
 }

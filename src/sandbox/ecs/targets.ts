@@ -71,6 +71,11 @@ const CHECKING: TargetFailure = {
   description: 'Initial health checks in progress',
 };
 
+/** The beginning of the ARNs of a listener's rules. */
+function ruleOf(listener: string): string {
+  return `${listener.replace(':listener/', ':listener-rule/')}/`;
+}
+
 /**
  * Percentage of the traffic that each target group of a service gets through a production or test
  * rule; empty for a rule of others.
@@ -80,6 +85,8 @@ export function trafficThrough(
   rule: string,
 ): ReadonlyMap<string, number> {
   for (const service of services) {
+    const route = service.routes.find(({ listener }) => rule.startsWith(ruleOf(listener)));
+    if (route !== undefined) return route.weights;
     const { advancedConfiguration } = service.settings.loadBalancers[0] ?? {};
     const isTest = advancedConfiguration?.testListenerRule === rule;
     if (!isTest && advancedConfiguration?.productionListenerRule !== rule) continue;

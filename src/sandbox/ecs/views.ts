@@ -15,7 +15,8 @@ import type {
   Simulation,
   Task,
 } from './state.ts';
-import { countsOf, desiredCountOf, primaryOf, revisionArn } from './lookups.ts';
+import { countsOf, desiredCountOf, ecsArn, primaryOf, revisionArn } from './lookups.ts';
+import { isCodeDeployService } from './task-sets.ts';
 
 // API responses, created from the state. Undefined members are not sent.
 
@@ -68,15 +69,19 @@ export function serviceView(simulation: Simulation, service: Service, withTags: 
     runningCount: running,
     pendingCount: pending,
     taskDefinition: primaryOf(service).definition.arn,
-    deployments: service.deployments.map((deployment) => deploymentView(service, deployment)),
+    ...(isCodeDeployService(service)
+      ? { deployments: [], taskSets: taskSetViews(simulation, service) }
+      : {
+          deployments: service.deployments.map((deployment) => deploymentView(service, deployment)),
+        }),
     roleArn: `arn:aws:iam::${simulation.account}:role/aws-service-role/ecs.amazonaws.com/AWSServiceRoleForECS`,
     events: service.events,
     createdAt: service.createdAt,
     createdBy: `arn:aws:iam::${simulation.account}:user/sandbox`,
     currentServiceDeployment: current?.arn,
-    currentServiceRevisions: service.deployments.map((deployment) =>
-      revisionCounts(simulation, service, deployment),
-    ),
+    currentServiceRevisions: isCodeDeployService(service)
+      ? undefined
+      : service.deployments.map((deployment) => revisionCounts(simulation, service, deployment)),
     tags: withTags ? service.tags : undefined,
   };
 }
@@ -102,6 +107,42 @@ function deploymentView(service: Service, deployment: Deployment): unknown {
     rolloutState: deployment.rolloutState,
     rolloutStateReason: deployment.rolloutStateReason,
   };
+}
+
+/** The task sets of a CodeDeploy service as DescribeServices and DescribeTaskSets return them. */
+export function taskSetViews(simulation: Simulation, service: Service): readonly TaskSetView[] {
+  return service.deployments.flatMap((deployment) => {
+    const { taskSet, settings, number } = deployment;
+    if (taskSet === undefined) return [];
+    const { externalId, ...status } = taskSet;
+    const { running, pending } = countsOf(service, deployment);
+    const id = `ecs-svc/${number}`;
+    return {
+      id,
+      taskSetArn: ecsArn(simulation, `task-set/${service.cluster.name}/${service.name}/${id}`),
+      serviceArn: service.arn,
+      clusterArn: service.cluster.arn,
+      ...(externalId !== undefined && { startedBy: 'CODE_DEPLOY', externalId }),
+      ...status,
+      taskDefinition: deployment.definition.arn,
+      computedDesiredCount: deployment.desiredCount,
+      pendingCount: pending,
+      runningCount: running,
+      createdAt: deployment.createdAt,
+      updatedAt: deployment.updatedAt,
+      ...computeOf(settings),
+      networkConfiguration: settings.networkConfiguration,
+      loadBalancers: settings.loadBalancers,
+      serviceRegistries: settings.serviceRegistries ?? [],
+      scale: { value: taskSet.status === 'DRAINING' ? 0 : 100, unit: 'PERCENT' },
+      tags: [],
+    };
+  });
+}
+
+interface TaskSetView {
+  readonly id: string;
+  readonly taskSetArn: string;
 }
 
 /** A task as RunTask, DescribeTasks and StopTask return it. */

@@ -1,0 +1,101 @@
+import { makeDeployment } from './deployments.ts';
+import type { TaskDefinition } from './definition.ts';
+import type { Deployment, Service, ServiceSettings, Simulation, TaskSet } from './state.ts';
+import { announce } from './events.ts';
+import { hasHealthyTasks, primaryOf, wakeAfter } from './lookups.ts';
+
+// The task sets of a service that CodeDeploy deploys: each is a deployment that keeps its own tasks.
+
+/** Whether CodeDeploy deploys the service. */
+export function isCodeDeployService({ settings }: Service): boolean {
+  return settings.deploymentController?.type === 'CODE_DEPLOY';
+}
+
+/** Makes a task set with the tasks that the service desires, beside those that it has. */
+export function createTaskSet(
+  simulation: Simulation,
+  service: Service,
+  definition: TaskDefinition,
+  settings: ServiceSettings,
+  externalId: string,
+): Deployment {
+  const created = makeDeployment(simulation, definition, settings);
+  created.taskSet = newTaskSet(simulation, 'ACTIVE', externalId);
+  service.deployments = [...service.deployments, created];
+  wakeAfter(simulation, created.startAfter - simulation.now());
+  return created;
+}
+
+/** Makes a task set the one that the service runs (UpdateServicePrimaryTaskSet). */
+export function makePrimaryTaskSet(
+  simulation: Simulation,
+  service: Service,
+  primary: Deployment,
+): void {
+  for (const { taskSet } of service.deployments) {
+    if (taskSet?.status === 'PRIMARY') taskSet.status = 'ACTIVE';
+  }
+  primary.taskSet ??= newTaskSet(simulation, 'PRIMARY', undefined);
+  primary.taskSet.status = 'PRIMARY';
+  primary.updatedAt = simulation.now();
+  primary.desiredCount = service.settings.desiredCount;
+  service.deployments = [primary, ...service.deployments.filter((other) => other !== primary)];
+  service.settings = { ...primary.settings, ...ofService(service.settings) };
+}
+
+/** The settings that do not change with the PRIMARY task set. */
+function ofService({
+  desiredCount,
+  deploymentConfiguration,
+  healthCheckGracePeriodSeconds,
+}: ServiceSettings): Partial<ServiceSettings> & Pick<ServiceSettings, 'desiredCount'> {
+  return {
+    desiredCount,
+    deploymentConfiguration,
+    ...(healthCheckGracePeriodSeconds !== undefined && { healthCheckGracePeriodSeconds }),
+  };
+}
+
+/** Stops the tasks of a task set, and removes it once they have ended (DeleteTaskSet). */
+export function removeTaskSet(simulation: Simulation, deployment: Deployment): void {
+  if (deployment.taskSet !== undefined) deployment.taskSet.status = 'DRAINING';
+  deployment.desiredCount = 0;
+  deployment.updatedAt = simulation.now();
+}
+
+/** Gives all task sets the desired count of the service. */
+export function scaleTaskSets({ deployments, settings }: Service): void {
+  for (const deployment of deployments) {
+    if (deployment.taskSet?.status === 'DRAINING') continue;
+    deployment.desiredCount = settings.desiredCount;
+  }
+}
+
+/** Records whether each task set has all of its tasks, and announces when the PRIMARY one has. */
+export function noteStability(simulation: Simulation, service: Service): void {
+  for (const deployment of service.deployments) {
+    const { taskSet, desiredCount } = deployment;
+    if (taskSet === undefined) continue;
+    const isSteady = hasHealthyTasks(service, deployment, desiredCount);
+    const status = isSteady ? 'STEADY_STATE' : 'STABILIZING';
+    if (status === taskSet.stabilityStatus) continue;
+    taskSet.stabilityStatus = status;
+    taskSet.stabilityStatusAt = simulation.now();
+    if (!isSteady || deployment !== primaryOf(service)) continue;
+    announce(simulation, service, 'has reached a steady state.');
+    service.said.clear();
+  }
+}
+
+function newTaskSet(
+  simulation: Simulation,
+  status: TaskSet['status'],
+  externalId: string | undefined,
+): TaskSet {
+  return {
+    externalId,
+    status,
+    stabilityStatus: 'STABILIZING',
+    stabilityStatusAt: simulation.now(),
+  };
+}
