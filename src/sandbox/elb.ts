@@ -4,7 +4,13 @@ import type { Target } from './ecs/targets.ts';
 import { awsFault } from './wire.ts';
 import type { Operation, Operations } from './wire.ts';
 
-/** A listener rule. */
+/** A listener. */
+export interface Listener {
+  readonly arn: string;
+  readonly port: number;
+}
+
+/** A listener rule, whose ARN names its listener. */
 export interface ListenerRule {
   readonly arn: string;
   /** Host names that it answers; all when empty. */
@@ -20,25 +26,25 @@ export interface ElbParts {
   /** ARN of the load balancer. */
   readonly loadBalancer: string;
   readonly targetGroups: ReadonlyMap<string, TargetGroup>;
+  readonly listeners: readonly Listener[];
   readonly rules: readonly ListenerRule[];
-  /** Port of the listener of the rules. */
-  readonly port: number;
 }
 
 type Input = Parameters<Operation>[0];
 
-/** The reads of Elastic Load Balancing (ELBv2): one load balancer with one listener. */
+/** The reads of Elastic Load Balancing (ELBv2): one load balancer. */
 export function createElb(parts: ElbParts): Operations {
-  const { ecs, region, loadBalancer, targetGroups, rules, port } = parts;
-  const listener = `${loadBalancer.replace(':loadbalancer/', ':listener/')}/2`;
+  const { ecs, region, loadBalancer, targetGroups, rules } = parts;
   const group = (arn: unknown): TargetGroup => {
     const found = targetGroups.get(String(arn));
     if (found === undefined) throw notFound('TargetGroup', 'target groups');
     return found;
   };
-  const listeners = [
-    { ListenerArn: listener, LoadBalancerArn: loadBalancer, Port: port, Protocol: 'HTTP' },
-  ];
+  const listener = (arn: string): Listener => {
+    const found = parts.listeners.find((item) => item.arn === arn);
+    if (found === undefined) throw notFound('Listener', 'listeners');
+    return found;
+  };
   const operations: Operations = {
     DescribeTargetGroups: ({ TargetGroupArns, ...input }) => {
       const found = TargetGroupArns?.map(group) ?? [...targetGroups.values()];
@@ -64,16 +70,27 @@ export function createElb(parts: ElbParts): Operations {
       return { LoadBalancers: items, NextMarker };
     },
     DescribeListeners: ({ ListenerArns, LoadBalancerArn, ...input }) => {
-      const isOther = ListenerArns?.some((arn: string) => arn !== listener);
-      if (isOther || (LoadBalancerArn ?? loadBalancer) !== loadBalancer) {
+      if ((LoadBalancerArn ?? loadBalancer) !== loadBalancer) {
         throw notFound('Listener', 'listeners');
       }
-      const { items, NextMarker } = page(listeners, input);
-      return { Listeners: items, NextMarker };
+      const found = ListenerArns?.map(listener) ?? parts.listeners;
+      const { items, NextMarker } = page<Listener>(found, input);
+      return {
+        Listeners: items.map(({ arn, port }) => ({
+          ListenerArn: arn,
+          LoadBalancerArn: loadBalancer,
+          Port: port,
+          Protocol: 'HTTP',
+        })),
+        NextMarker,
+      };
     },
     DescribeRules: ({ RuleArns, ListenerArn, ...input }) => {
-      if ((ListenerArn ?? listener) !== listener) throw notFound('Listener', 'listeners');
-      const found = (RuleArns ?? rules.map(({ arn }) => arn)).map((arn: string) => {
+      if (ListenerArn !== undefined) listener(ListenerArn);
+      const arns = rules
+        .map(({ arn }) => arn)
+        .filter((arn) => ListenerArn === undefined || listenerOf(arn) === ListenerArn);
+      const found = (RuleArns ?? arns).map((arn: string) => {
         const rule = rules.find((item) => item.arn === arn);
         if (rule === undefined) throw notFound('Rule', 'rules');
         return ruleView(rule, ecs.trafficThrough(arn));
@@ -90,6 +107,11 @@ export function createElb(parts: ElbParts): Operations {
         context.region === region ? operation(input, context) : inEmptyRegion(name, input),
     ]),
   );
+}
+
+/** The ARN of a rule's listener. */
+function listenerOf(rule: string): string {
+  return rule.replace(/:listener-rule\/(.*)\/[^/]+$/, ':listener/$1');
 }
 
 function inEmptyRegion(name: string, input: Input): unknown {

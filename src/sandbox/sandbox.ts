@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { startClock } from './clock.ts';
+import { createCodeDeploy } from './code-deploy/index.ts';
 import { createEcr } from './ecr.ts';
 import { createEcs } from './ecs/index.ts';
 import { createEventBridge } from './event-bridge.ts';
@@ -20,12 +21,17 @@ import type { ApiCall, AwsFault, HttpHandler, Operations } from './wire.ts';
 import {
   ACCOUNT,
   buildWorld,
+  CLUSTER_NAME,
   GREEN_TARGET_GROUP,
+  LISTENER,
   LOAD_BALANCER,
   PRODUCTION_RULE,
   REGION,
+  SERVICE_NAME,
   TARGET_GROUP,
   TEST_HOST,
+  TEST_LISTENER,
+  TEST_LISTENER_RULE,
   TEST_RULE,
 } from './world.ts';
 
@@ -71,8 +77,9 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
   const calls: (ApiCall & { readonly at: number })[] = [];
   const failures = new Map<string, { readonly fault: AwsFault; left: number }>();
   const held = new Set<string>();
-  const lost = new Set<string>();
   const scene = combine(options.scenarios ?? []);
+  const lost = new Set(scene.lostAnswers);
+  const hasTestListener = scene.codeDeploy?.hasTestTraffic === true;
   let stage: Stage | undefined;
   const gate = async (action: string): Promise<void> => {
     stage?.gate(action);
@@ -130,6 +137,10 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
   });
   handlers.push(embedded.handle, ecr.handle);
   const { service = {}, container = {}, hasFailed = false, oldRevisions = 0, express } = scene;
+  const codeDeploy = createCodeDeploy(ecs, {
+    ...scene.codeDeploy,
+    liveTargetGroup: scene.productionGroup,
+  });
   const secrets = createSecrets(ACCOUNT);
   const events = createEventBridge({ account: ACCOUNT, busyTargets: scene.busyTargets });
   const schedules = createSchedules({ account: ACCOUNT, clock });
@@ -148,9 +159,25 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
     express,
     oldRevisions,
   });
-  stage = createStage(scene, { clock, ecs, ecr: ecr.operations });
+  if (scene.codeDeploy !== undefined) {
+    codeDeploy.createGroup({
+      ...scene.codeDeploy,
+      cluster: CLUSTER_NAME,
+      service: SERVICE_NAME,
+      listener: LISTENER,
+      testListener: hasTestListener ? TEST_LISTENER : undefined,
+      targetGroups: [TARGET_GROUP, GREEN_TARGET_GROUP],
+    });
+  }
+  stage = createStage(scene, {
+    clock,
+    ecs,
+    ecr: ecr.operations,
+    codeDeploy: codeDeploy.operations,
+  });
   Object.assign(services, {
     ecs: stage.operations,
+    codedeploy: stage.codeDeploy,
     ecr: ecr.operations,
     logs: logs.operations,
     secretsmanager: secrets.secretsmanager,
@@ -160,11 +187,15 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
       region: REGION,
       loadBalancer: LOAD_BALANCER,
       targetGroups,
+      listeners: [
+        { arn: LISTENER, port: 80 },
+        ...(hasTestListener ? [{ arn: TEST_LISTENER, port: 8080 }] : []),
+      ],
       rules: [
         { arn: PRODUCTION_RULE, hosts: [], targetGroup: scene.productionGroup },
         { arn: TEST_RULE, hosts: [TEST_HOST] },
+        ...(hasTestListener ? [{ arn: TEST_LISTENER_RULE, hosts: [] }] : []),
       ],
-      port: 80,
     }),
     events: events.operations,
     scheduler: schedules,

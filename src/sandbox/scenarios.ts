@@ -1,3 +1,7 @@
+import { HOOK_EVENTS } from './code-deploy/app-spec.ts';
+import type { HookEvent } from './code-deploy/app-spec.ts';
+import type { CodeDeployWorld } from './code-deploy/start-world.ts';
+import type { CodeDeployScene } from './code-deploy/state.ts';
 import { parseFault } from './ecs/faults.ts';
 import type { Fault } from './ecs/faults.ts';
 import type { TargetGroup } from './ecs/target-group.ts';
@@ -20,7 +24,7 @@ export interface Trouble {
   readonly actions: RegExp;
   readonly answer: AwsFault | ((action: string) => AwsFault);
   /**
-   * Begins this many seconds after the first RunTask or UpdateService; at the start of the sandbox if
+   * Begins this many seconds after the first RunTask, UpdateService or CreateDeployment; at the start of the sandbox if
    * undefined.
    */
   readonly after?: number;
@@ -38,6 +42,8 @@ export type Act =
   | 'deploy-the-same'
   | 'stop-an-old-task'
   | 'stop-the-deployment'
+  | 'stop-code-deploy'
+  | 'stop-code-deploy-and-roll-back'
   | 'approve-the-deployment'
   | 'refuse-the-deployment'
   /** Deploys until as many deployments as ECS allows have tasks that scale-in protection keeps. */
@@ -67,6 +73,7 @@ export interface Scenario {
     | 'capacity'
     | 'strategy'
     | 'express'
+    | 'codedeploy'
     | 'command'
     | 'schedules'
     | 'people'
@@ -83,7 +90,7 @@ export interface Scenario {
   readonly container?: Readonly<Record<string, unknown>>;
   readonly trouble?: readonly Trouble[];
   /**
-   * Actions `at` seconds after the first UpdateService; with 0, when the sandbox starts; with `read`
+   * Actions `at` seconds after the first UpdateService or CreateDeployment; with 0, when the sandbox starts; with `read`
    * before the first DescribeServices, and with `register` after the first RegisterTaskDefinition.
    */
   readonly acts?: readonly { readonly at: Cue; readonly act: Act }[];
@@ -91,6 +98,13 @@ export interface Scenario {
   readonly staleSeconds?: number;
   /** The service is one of Express Mode, whose application container is Main. */
   readonly express?: ExpressWorld;
+  /** CodeDeploy deploys the service; the names are those of the convention unless others are given. */
+  readonly codeDeploy?: CodeDeployScene &
+    Omit<CodeDeployWorld, 'cluster' | 'service' | 'listener' | 'testListener' | 'targetGroups'> & {
+      readonly hasTestTraffic?: boolean;
+    };
+  /** Actions that are carried out, but whose connections close instead of responding. */
+  readonly lostAnswers?: readonly string[];
   /** Members of the target groups. */
   readonly targetGroup?: Partial<TargetGroup>;
   /** The target group that somebody made the production rule forward to. */
@@ -167,6 +181,77 @@ function expressMode(
   const express = { kind, hasDrifted };
   return { group: 'express', summary, service: EXPRESS_SERVICE, express, ...members } as const;
 }
+
+type CodeDeployPart = NonNullable<Scenario['codeDeploy']>;
+
+/** A service that CodeDeploy deploys. */
+function codeDeployed(
+  summary: string,
+  codeDeploy: CodeDeployPart = {},
+  faults: readonly Fault['name'][] = [],
+  more: Partial<Scenario> = {},
+) {
+  const service = { deploymentController: { type: 'CODE_DEPLOY' }, ...BEHIND_LOAD_BALANCER };
+  return {
+    summary,
+    service,
+    codeDeploy,
+    faults: faults.map((name) => ({ name })),
+    ...more,
+    group: 'codedeploy',
+  } as const;
+}
+
+/** The waits of a deployment group, in minutes. */
+function blueGreen({
+  readyMinutes,
+  terminationMinutes = 5,
+}: {
+  readonly readyMinutes?: number;
+  readonly terminationMinutes?: number;
+}) {
+  return {
+    blueGreenDeploymentConfiguration: {
+      deploymentReadyOption:
+        readyMinutes === undefined
+          ? { actionOnTimeout: 'CONTINUE_DEPLOYMENT', waitTimeInMinutes: 0 }
+          : { actionOnTimeout: 'STOP_DEPLOYMENT', waitTimeInMinutes: readyMinutes },
+      terminateBlueInstancesOnDeploymentSuccess: {
+        action: 'TERMINATE',
+        terminationWaitTimeInMinutes: terminationMinutes,
+      },
+    },
+  };
+}
+
+/** What rolls a deployment back; nothing without events. */
+function rollbackAt(...events: readonly string[]) {
+  return { autoRollbackConfiguration: { enabled: events.length > 0, events } };
+}
+
+/** A Lambda function at each lifecycle event that can have one. */
+const HOOKS = Object.fromEntries(
+  HOOK_EVENTS.map((event) => [
+    event,
+    `arn:aws:lambda:${REGION}:${ACCOUNT}:function:${event.toLowerCase()}`,
+  ]),
+);
+
+function hookFails(event: HookEvent) {
+  return codeDeployed(`the Lambda hook at ${event} fails`, {
+    hasTestTraffic: true,
+    hooks: HOOKS,
+    hook: { event, outcome: 'fails' },
+  });
+}
+
+const ALARM = {
+  alarmAfter: 30,
+  settings: {
+    ...rollbackAt('DEPLOYMENT_FAILURE', 'DEPLOYMENT_STOP_ON_ALARM'),
+    alarmConfiguration: { enabled: true, alarms: [{ name: 'backend-5xx' }] },
+  },
+};
 
 const LAMBDA_HOOK = {
   targetType: 'AWS_LAMBDA',
@@ -692,6 +777,159 @@ const DEFINITIONS = {
     service: hooked(LAMBDA_HOOK),
     faults: [{ name: 'hook-unparsable' }],
   },
+  codedeploy: codeDeployed('the deployment succeeds, and the old tasks stay five minutes'),
+  'codedeploy-canary': codeDeployed(
+    'ten percent of the traffic shifts first, the rest five minutes later',
+    { settings: { deploymentConfigName: 'CodeDeployDefault.ECSCanary10Percent5Minutes' } },
+  ),
+  'codedeploy-linear': codeDeployed('ten percent of the traffic shifts every minute', {
+    settings: { deploymentConfigName: 'CodeDeployDefault.ECSLinear10PercentEvery1Minutes' },
+  }),
+  'codedeploy-hooks': codeDeployed('test traffic, and a Lambda hook at each lifecycle event', {
+    hasTestTraffic: true,
+    hooks: HOOKS,
+  }),
+  'codedeploy-ready': codeDeployed(
+    'the deployment waits before production traffic shifts: ecsdeploy continue',
+    { settings: blueGreen({ readyMinutes: 60 }) },
+  ),
+  'codedeploy-ready-timeout': codeDeployed('no one continues within a minute, and it is stopped', {
+    settings: blueGreen({ readyMinutes: 1 }),
+  }),
+  'codedeploy-hour': codeDeployed('the old tasks stay an hour', {
+    settings: blueGreen({ terminationMinutes: 60 }),
+  }),
+  'codedeploy-image-gone': codeDeployed('the image is deleted: Install waits an hour', {}, [
+    'image-gone',
+  ]),
+  'codedeploy-wrong-cpu': codeDeployed('the image is for another CPU: Install waits an hour', {}, [
+    'wrong-architecture',
+  ]),
+  'codedeploy-crash': codeDeployed('the application crashes: Install waits an hour', {}, ['crash']),
+  'codedeploy-unhealthy': codeDeployed(
+    'the load balancer finds the new tasks unhealthy: Install waits an hour',
+    {},
+    ['load-balancer-unhealthy'],
+  ),
+  'codedeploy-no-rollback': codeDeployed(
+    'the application crashes, and nothing is rolled back',
+    { settings: rollbackAt() },
+    ['crash'],
+  ),
+  'codedeploy-before-install': hookFails('BeforeInstall'),
+  'codedeploy-after-install': hookFails('AfterInstall'),
+  'codedeploy-after-test': hookFails('AfterAllowTestTraffic'),
+  'codedeploy-before-traffic': hookFails('BeforeAllowTraffic'),
+  'codedeploy-after-traffic': hookFails('AfterAllowTraffic'),
+  'codedeploy-hook-hangs': codeDeployed('a Lambda hook gives no answer within an hour', {
+    hooks: HOOKS,
+    hook: { event: 'AfterInstall', outcome: 'hangs' },
+  }),
+  'codedeploy-alarm': codeDeployed('an alarm stops the deployment, and it is rolled back', ALARM),
+  'codedeploy-alarm-no-rollback': codeDeployed('an alarm stops the deployment, and that is all', {
+    ...ALARM,
+    settings: { ...ALARM.settings, ...rollbackAt() },
+  }),
+  'codedeploy-rollback-fails': codeDeployed('an alarm stops it, and the rollback fails', {
+    ...ALARM,
+    rollbackFails: true,
+  }),
+  'codedeploy-rollback-late': codeDeployed('the rollback is named a minute later', {
+    ...ALARM,
+    rollbackLag: 60,
+  }),
+  'codedeploy-stopped': codeDeployed('someone stops the deployment without a rollback', {}, [], {
+    acts: [{ at: 60, act: 'stop-code-deploy' }],
+  }),
+  'codedeploy-stopped-rollback': codeDeployed('someone stops it and rolls it back', {}, [], {
+    acts: [{ at: 60, act: 'stop-code-deploy-and-roll-back' }],
+  }),
+  'codedeploy-superseded': codeDeployed('someone stops it and deploys another revision', {}, [], {
+    acts: [
+      { at: 20, act: 'stop-code-deploy' },
+      { at: 25, act: 'deploy-another' },
+    ],
+  }),
+  'codedeploy-busy': codeDeployed("someone else's deployment is in progress", {}, [], {
+    acts: [{ at: 'read', act: 'deploy-another' }],
+  }),
+  'codedeploy-busy-ready': codeDeployed(
+    "someone else's deployment waits before production traffic shifts",
+    { settings: blueGreen({ readyMinutes: 60 }) },
+    [],
+    { acts: [{ at: 'read', act: 'deploy-another' }] },
+  ),
+  'codedeploy-other-names': codeDeployed(
+    'application and group have other names than the console gives them',
+    { application: 'shop', group: 'production' },
+  ),
+  'codedeploy-search': codeDeployed('they can only be found among 120 applications', {
+    application: 'shop',
+    group: 'production',
+    isNew: true,
+    others: 120,
+  }),
+  'codedeploy-group-missing': codeDeployed('no deployment group has the service', {
+    isNew: true,
+    lacksGroup: true,
+    others: 3,
+  }),
+  'codedeploy-first': codeDeployed('the first deployment: there is no AppSpec yet', {
+    isNew: true,
+  }),
+  'codedeploy-appspec-in-s3': codeDeployed('the AppSpec of the last deployment is in S3', {
+    bucket: 'deployments',
+  }),
+  'codedeploy-appspec-hash': codeDeployed('deployments show the hash of their AppSpec only', {
+    hidesContent: true,
+    hooks: HOOKS,
+  }),
+  'codedeploy-listener-changed': codeDeployed(
+    'someone made the listener forward to the other target group',
+    {},
+    [],
+    { productionGroup: GREEN_TARGET_GROUP },
+  ),
+  'codedeploy-role-denied': codeDeployed('the service role is not allowed to make task sets', {
+    installError: {
+      code: 'IAM_ROLE_PERMISSIONS',
+      message: `The provided role doesn't have sufficient permissions: arn:aws:iam::${ACCOUNT}:role/ecsCodeDeployRole is not authorized to perform: ecs:CreateTaskSet`,
+    },
+  }),
+  'codedeploy-denied': codeDeployed('the caller is not allowed to deploy', {}, [], {
+    trouble: [denied('codedeploy:CreateDeployment')],
+  }),
+  'codedeploy-revision-denied': codeDeployed(
+    'the caller is not allowed to register AppSpecs',
+    {},
+    [],
+    { trouble: [denied('codedeploy:RegisterApplicationRevision')] },
+  ),
+  'codedeploy-reset': codeDeployed('the connection of CreateDeployment breaks', {}, [], {
+    trouble: [{ actions: /^codedeploy:CreateDeployment$/, answer: CUT, times: 1 }],
+  }),
+  'codedeploy-lost-answer': codeDeployed(
+    'the answer of a CreateDeployment that is carried out is lost',
+    {},
+    [],
+    { lostAnswers: ['codedeploy:CreateDeployment'] },
+  ),
+  'codedeploy-throttled': codeDeployed('the rate of calls is limited', {}, [], {
+    trouble: [
+      {
+        actions: /^codedeploy:/,
+        answer: awsFault('ThrottlingException', 'Rate exceeded'),
+        after: 5,
+        times: 9,
+      },
+    ],
+  }),
+  'codedeploy-reads-denied': codeDeployed('the caller cannot read lifecycle events', {}, [], {
+    trouble: [denied(/^codedeploy:.*DeploymentTargets?$/)],
+  }),
+  'codedeploy-token-expired': codeDeployed('the credentials expire during the deployment', {}, [], {
+    trouble: [{ actions: /^(ecs|codedeploy):/, answer: EXPIRED, after: 10 }],
+  }),
   'command-fails': {
     group: 'command',
     summary: 'the command of a one-off task fails with exit code 1',
@@ -1090,6 +1328,11 @@ export type CommandScenario = {
   [K in ScenarioName]: (typeof DEFINITIONS)[K]['group'] extends 'command' ? K : never;
 }[ScenarioName];
 
+/** Scenarios of a service that CodeDeploy deploys. */
+export type CodeDeployScenario = {
+  [K in ScenarioName]: (typeof DEFINITIONS)[K]['group'] extends 'codedeploy' ? K : never;
+}[ScenarioName];
+
 /** All scenarios by name (`ecsdeploy sandbox --scenario NAME`). */
 export const SCENARIOS: Readonly<Record<ScenarioName, Scenario>> = DEFINITIONS;
 
@@ -1105,6 +1348,7 @@ export const SCENARIO_GROUPS: Readonly<Record<Scenario['group'], string>> = {
   capacity: 'There is no capacity',
   strategy: 'Bake times, alarms, traffic shifts and hooks',
   express: 'Express Mode (deploy with --container Main)',
+  codedeploy: 'CodeDeploy',
   command: 'One-off tasks (run, release)',
   schedules: 'Rules and schedules do not follow (--schedules)',
   people: 'Other people make changes',
@@ -1135,6 +1379,9 @@ export function combine(scenarios: readonly Scene[]): Scene {
       acts: [...(scene.acts ?? []), ...(more.acts ?? [])],
       service: { ...scene.service, ...more.service },
       container: { ...scene.container, ...more.container },
+      ...((scene.codeDeploy ?? more.codeDeploy) && {
+        codeDeploy: { ...scene.codeDeploy, ...more.codeDeploy },
+      }),
       targetGroup: { ...scene.targetGroup, ...more.targetGroup },
     }),
     {},

@@ -17,6 +17,8 @@ export interface Stage {
   readonly gate: (action: string) => void;
   /** The ECS operations, with stale reads and the acts of others. */
   readonly operations: Operations;
+  /** The operations of CodeDeploy, with the same. */
+  readonly codeDeploy: Operations;
   /** Performs the acts that precede the first call. */
   readonly open: () => Promise<void>;
 }
@@ -25,6 +27,7 @@ interface StageParts {
   readonly clock: Clock;
   readonly ecs: Ecs;
   readonly ecr: Operations;
+  readonly codeDeploy: Operations;
 }
 
 const SERVICE = { cluster: CLUSTER_NAME, service: SERVICE_NAME };
@@ -40,7 +43,7 @@ type Call = (name: string, input: Record<string, unknown>) => Promise<any>; // o
 
 /** Creates the stage for a scene, whose times count from the first update of the service. */
 export function createStage(scene: Scene, parts: StageParts): Stage {
-  const { clock, ecs } = parts;
+  const { clock, ecs, codeDeploy } = parts;
   const { staleSeconds = 0, trouble = [], acts = [] } = scene;
   const left = new Map(trouble.map((item) => [item, item.times ?? Infinity]));
   const before = new Map<string, unknown>();
@@ -74,6 +77,15 @@ export function createStage(scene: Scene, parts: StageParts): Stage {
       begunAt ??= clock.now();
       return answer;
     };
+  const scheduleActs = () => {
+    if (movedAt !== undefined) return;
+    movedAt = clock.now();
+    for (const { at, act } of acts) {
+      if (typeof at === 'string' || at === 0) continue;
+      // An act that is no longer possible has no effect.
+      clock.after(at, () => void perform(call, parts, act).catch(() => undefined));
+    }
+  };
   const update =
     (name: string): Operation =>
     async (input, context) => {
@@ -85,15 +97,15 @@ export function createStage(scene: Scene, parts: StageParts): Stage {
         before.set('ListServiceDeployments', await call('ListServiceDeployments', SERVICE));
       }
       const answer = await begin(name)(input, context);
-      if (movedAt !== undefined) return answer;
-      movedAt = clock.now();
-      for (const { at, act } of acts) {
-        if (typeof at === 'string' || at === 0) continue;
-        // An act that is no longer possible has no effect.
-        clock.after(at, () => void perform(call, parts, act).catch(() => undefined));
-      }
+      scheduleActs();
       return answer;
     };
+  const deploy: Operation = async (input, context) => {
+    const answer = await codeDeploy['CreateDeployment']?.(input, context);
+    begunAt ??= clock.now();
+    scheduleActs();
+    return answer;
+  };
   const register: Operation = async (input, context) => {
     const answer = await ecs.operations['RegisterTaskDefinition']?.(input, context);
     await performOnce('register');
@@ -118,11 +130,13 @@ export function createStage(scene: Scene, parts: StageParts): Stage {
       DescribeServices: stale('DescribeServices'),
       ListServiceDeployments: stale('ListServiceDeployments'),
     },
+    codeDeploy: { ...codeDeploy, CreateDeployment: deploy },
     open: () => performOnce(0),
   };
 }
 
-async function perform(call: Call, { clock, ecr, ecs }: StageParts, act: Act): Promise<void> {
+async function perform(call: Call, parts: StageParts, act: Act): Promise<void> {
+  const { clock, ecr, ecs, codeDeploy } = parts;
   if (typeof act === 'object') {
     await call('UpdateService', { ...SERVICE, ...act });
     return;
@@ -147,6 +161,36 @@ async function perform(call: Call, { clock, ecr, ecs }: StageParts, act: Act): P
       protectionEnabled: true,
       expiresInMinutes,
     });
+  const codeDeployed: Call = async (name, input) => codeDeploy[name]?.(input, { region: REGION });
+  const deploymentOfCodeDeploy = async () => {
+    const { deployments } = await codeDeployed('ListDeployments', {
+      includeOnlyStatuses: ['Created', 'Queued', 'InProgress', 'Ready'],
+    });
+    return deployments[0];
+  };
+  const move = async (taskDefinition: string) => {
+    const { services } = await call('DescribeServices', { ...SERVICE, services: [SERVICE_NAME] });
+    if (services[0].deploymentController.type !== 'CODE_DEPLOY') {
+      await call('UpdateService', { ...SERVICE, taskDefinition });
+      return;
+    }
+    const { deployments } = await codeDeployed('ListDeployments', {});
+    const { deploymentInfo } = await codeDeployed('GetDeployment', {
+      deploymentId: deployments[0],
+    });
+    const { applicationName, deploymentGroupName, revision } = deploymentInfo;
+    const { content } = revision.appSpecContent;
+    await codeDeployed('CreateDeployment', {
+      applicationName,
+      deploymentGroupName,
+      revision: {
+        revisionType: 'AppSpecContent',
+        appSpecContent: {
+          content: String(content).replace(/arn:aws:ecs:[^"\s]+/, taskDefinition),
+        },
+      },
+    });
+  };
   switch (act) {
     case 'deploy-another': {
       const { taskDefinition } = await call('DescribeTaskDefinition', {
@@ -159,7 +203,7 @@ async function perform(call: Call, { clock, ecr, ecs }: StageParts, act: Act): P
           environment: [{ name: 'DEPLOYED_BY', value: 'someone else' }],
         })),
       });
-      await call('UpdateService', { ...SERVICE, taskDefinition: other.taskDefinitionArn });
+      await move(other.taskDefinitionArn);
       return;
     }
     case 'deploy-the-old':
@@ -181,6 +225,13 @@ async function perform(call: Call, { clock, ecr, ecs }: StageParts, act: Act): P
       await call('StopServiceDeployment', { serviceDeploymentArn, stopType: 'ROLLBACK' });
       return;
     }
+    case 'stop-code-deploy':
+    case 'stop-code-deploy-and-roll-back':
+      await codeDeployed('StopDeployment', {
+        deploymentId: await deploymentOfCodeDeploy(),
+        autoRollbackEnabled: act === 'stop-code-deploy-and-roll-back',
+      });
+      return;
     case 'approve-the-deployment':
     case 'refuse-the-deployment': {
       const { services } = await call('DescribeServices', { ...SERVICE, services: [SERVICE_NAME] });

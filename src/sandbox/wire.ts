@@ -84,6 +84,7 @@ const TARGETS: Readonly<Record<string, string>> = {
   secretsmanager: 'secretsmanager',
   AmazonSSM: 'ssm',
   AWSEvents: 'events',
+  CodeDeploy_20141006: 'codedeploy',
 };
 
 /**
@@ -125,9 +126,7 @@ async function answer(
   const action = `${service}:${name}`;
   try {
     await parts.gate(action);
-    // Whoever creates a resource with tags also needs the permission to tag it.
-    const isTagged = name === 'RegisterTaskDefinition' && isFilled(input['tags']);
-    if (isTagged) await parts.gate('ecs:TagResource');
+    for (const implied of impliedActions(call)) await parts.gate(implied);
     if (operation === undefined) {
       throw awsFault('UnknownOperationException', `The sandbox does not model ${action}.`);
     }
@@ -187,6 +186,18 @@ function schedulerCall({ method = '', url = '' }: IncomingMessage, body: string)
     name,
     input: { ...parse(body), ...(Object.fromEntries(query) as Record<string, string>), ...named },
   };
+}
+
+/** Permissions that a call needs besides its own. */
+function impliedActions({ service, name, input }: Call): readonly string[] {
+  // Whoever creates a resource with tags also needs the permission to tag it.
+  if (name === 'RegisterTaskDefinition' && isFilled(input['tags'])) return ['ecs:TagResource'];
+  if (`${service}:${name}` !== 'codedeploy:CreateDeployment') return [];
+  return [
+    'codedeploy:GetDeploymentConfig',
+    'codedeploy:GetApplicationRevision',
+    'codedeploy:RegisterApplicationRevision',
+  ];
 }
 
 const isFilled = (list: unknown): boolean => Array.isArray(list) && list.length > 0;

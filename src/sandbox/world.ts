@@ -26,11 +26,15 @@ const MONTH_SECONDS = 30 * 86_400;
 const ELB = `arn:aws:elasticloadbalancing:${REGION}:${ACCOUNT}`;
 /** The load balancer, whose listener on port 80 has the rules of the services behind it. */
 export const LOAD_BALANCER = `${ELB}:loadbalancer/app/backend/1`;
+/** Its listener on port 80, which has the rules, and one on port 8080 for the test traffic of CodeDeploy. */
+export const LISTENER = `${ELB}:listener/app/backend/1/2`;
+export const TEST_LISTENER = `${ELB}:listener/app/backend/1/3`;
 /** The target groups of the services behind it; the second one is for blue/green. */
 export const TARGET_GROUP = `${ELB}:targetgroup/hyeon9mak-dev/0123456789abcdef`;
 export const GREEN_TARGET_GROUP = `${ELB}:targetgroup/hyeon9mak-green/0123456789abcdef`;
 export const PRODUCTION_RULE = `${ELB}:listener-rule/app/backend/1/2/3`;
 export const TEST_RULE = `${ELB}:listener-rule/app/backend/1/2/4`;
+export const TEST_LISTENER_RULE = `${ELB}:listener-rule/app/backend/1/3/1`;
 /** The host name of the test rule. */
 export const TEST_HOST = 'test.example.com';
 

@@ -1,7 +1,11 @@
 import { expect, test } from 'vitest';
 import type { CauseCode } from '../../src/core/diagnosis.ts';
 import type { Outcome } from '../../src/core/result.ts';
-import type { CommandScenario, ScenarioName } from '../../src/sandbox/scenarios.ts';
+import type {
+  CodeDeployScenario,
+  CommandScenario,
+  ScenarioName,
+} from '../../src/sandbox/scenarios.ts';
 import { readResult } from '../support/cli.ts';
 import { makeWorld } from '../support/world.ts';
 
@@ -55,7 +59,7 @@ const isRefused = (status: number, says: string): End => ({ status, outcome: 're
 /** In Express Mode the application container is Main. */
 const IN_EXPRESS = { args: ['--container', 'Main'], speed: 100 } as const;
 
-type DeployScenario = Exclude<ScenarioName, CommandScenario>;
+type DeployScenario = Exclude<ScenarioName, CommandScenario | CodeDeployScenario>;
 
 /**
  * One row per scenario of `ecsdeploy sandbox --list` that concerns a deployment: add a scenario, and
