@@ -245,9 +245,11 @@ function hookFails(event: HookEvent) {
   });
 }
 
+/** An alarm while ten percent of the traffic has shifted. */
 const ALARM = {
-  alarmAfter: 30,
+  alarmAfter: 60,
   settings: {
+    deploymentConfigName: 'CodeDeployDefault.ECSCanary10Percent5Minutes',
     ...rollbackAt('DEPLOYMENT_FAILURE', 'DEPLOYMENT_STOP_ON_ALARM'),
     alarmConfiguration: { enabled: true, alarms: [{ name: 'backend-5xx' }] },
   },
@@ -357,7 +359,7 @@ const DEFINITIONS = {
   },
   stall: {
     group: 'image',
-    summary: 'the image is deleted, and ECS stops trying after two attempts without an outcome',
+    summary: 'the image is deleted, and ECS gives up after two attempts without an outcome',
     faults: [{ name: 'image-gone' }, { name: 'stall' }],
   },
   'secret-denied': {
@@ -825,10 +827,18 @@ const DEFINITIONS = {
     hooks: HOOKS,
     hook: { event: 'AfterInstall', outcome: 'hangs' },
   }),
+  'codedeploy-hook-missing': codeDeployed('the function of a Lambda hook does not exist', {
+    hooks: HOOKS,
+    hook: { event: 'BeforeAllowTraffic', outcome: 'missing' },
+  }),
   'codedeploy-alarm': codeDeployed('an alarm stops the deployment, and it is rolled back', ALARM),
   'codedeploy-alarm-no-rollback': codeDeployed('an alarm stops the deployment, and that is all', {
     ...ALARM,
     settings: { ...ALARM.settings, ...rollbackAt() },
+  }),
+  'codedeploy-late-alarm': codeDeployed('an alarm stops it while the old tasks stay', {
+    ...ALARM,
+    settings: { ...ALARM.settings, deploymentConfigName: 'CodeDeployDefault.ECSAllAtOnce' },
   }),
   'codedeploy-rollback-fails': codeDeployed('an alarm stops it, and the rollback fails', {
     ...ALARM,
@@ -839,10 +849,10 @@ const DEFINITIONS = {
     rollbackLag: 60,
   }),
   'codedeploy-stopped': codeDeployed('someone stops the deployment without a rollback', {}, [], {
-    acts: [{ at: 60, act: 'stop-code-deploy' }],
+    acts: [{ at: 30, act: 'stop-code-deploy' }],
   }),
   'codedeploy-stopped-rollback': codeDeployed('someone stops it and rolls it back', {}, [], {
-    acts: [{ at: 60, act: 'stop-code-deploy-and-roll-back' }],
+    acts: [{ at: 30, act: 'stop-code-deploy-and-roll-back' }],
   }),
   'codedeploy-superseded': codeDeployed('someone stops it and deploys another revision', {}, [], {
     acts: [

@@ -200,7 +200,7 @@ export const CODE_DEPLOY_OPERATIONS: Readonly<Record<string, CodeDeployOperation
   StopDeployment: (state, input) => {
     const deployment = findActive(state, input);
     stop(state, deployment, input['autoRollbackEnabled']);
-    return { status: 'Succeeded', statusMessage: 'The deployment was stopped.' };
+    return { status: 'Pending', statusMessage: 'Stopping deployment' };
   },
 
   ContinueDeployment: (state, input) => {

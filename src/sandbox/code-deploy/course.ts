@@ -1,6 +1,7 @@
 import type { ServiceSettings } from '../ecs/state.ts';
 import { hasHealthyTasks } from '../ecs/lookups.ts';
 import { checkSettings, deployableDefinition } from '../ecs/services.ts';
+import { findTaskDefinition } from '../ecs/task-definitions.ts';
 import { createTaskSet, makePrimaryTaskSet, removeTaskSet } from '../ecs/task-sets.ts';
 import { readAppSpec } from './app-spec.ts';
 import type { AppSpec } from './app-spec.ts';
@@ -11,7 +12,8 @@ import type { CodeDeployment, CodeDeployState, Course, LifecycleEvent } from './
 
 /** Durations in simulated seconds. */
 const SECONDS = {
-  created: 2,
+  created: 1,
+  queued: 1,
   event: 1,
   /** Time in which a lifecycle event must end. */
   eventLimit: 3600,
@@ -76,6 +78,8 @@ export function* rollBack(state: CodeDeployState, deployment: CodeDeployment): C
 
 function* start({ simulation }: CodeDeployState, deployment: CodeDeployment): Course {
   yield { seconds: SECONDS.created };
+  deployment.status = 'Queued';
+  yield { seconds: SECONDS.queued };
   deployment.status = 'InProgress';
   deployment.startedAt = simulation.now();
   deployment.targetStatus = 'InProgress';
@@ -95,33 +99,32 @@ function* runEvent(
   begin(state, event);
   deployment.targetUpdatedAt = state.simulation.now();
   yield { seconds: SECONDS.event };
-  const target = appSpec.hooks.get(event.name);
-  if (target !== undefined) yield* runHook(state, deployment, event, target);
+  yield* runHook(state, deployment, event, appSpec);
   yield* WORK[event.name]?.(state, deployment, appSpec) ?? [];
   end(state, event, 'Succeeded');
   deployment.targetUpdatedAt = state.simulation.now();
 }
 
+/** Calls the function of a hook, which answers by itself unless someone answers for it before. */
 function* runHook(
-  { scene }: CodeDeployState,
+  { scene, simulation }: CodeDeployState,
   deployment: CodeDeployment,
   event: LifecycleEvent,
-  target: string,
+  { hooks, taskDefinition }: AppSpec,
 ): Course {
+  const target = hooks.get(event.name);
+  if (target === undefined) return;
+  const isOld = findTaskDefinition(simulation, taskDefinition)?.original === true;
+  const outcome = scene.hook?.event === event.name && !isOld ? scene.hook.outcome : undefined;
+  const failed = (why: string) => hookFailed(event, `The Lambda function ${target} ${why}.`);
+  if (outcome === 'missing') throw failed('does not exist');
   const hook: NonNullable<LifecycleEvent['hook']> = { id: `${deployment.id}-${event.name}` };
   event.hook = hook;
-  const isOld = deployment.green?.definition.original === true;
-  const outcome = scene.hook?.event === event.name && !isOld ? scene.hook.outcome : undefined;
-  if (outcome === 'missing')
-    throw hookFailed(event, `The Lambda function ${target} does not exist.`);
-  const seconds = outcome === 'hangs' ? SECONDS.eventLimit : SECONDS.hook;
-  yield { until: () => hook.answer !== undefined, seconds };
-  if (hook.answer === undefined && outcome === 'hangs') {
-    throw hookFailed(event, `The Lambda function ${target} did not answer within an hour.`);
-  }
+  const isAnswered = () => hook.answer !== undefined;
+  yield { until: isAnswered, seconds: outcome === 'hangs' ? SECONDS.eventLimit : SECONDS.hook };
+  if (outcome === 'hangs' && !isAnswered()) throw failed('did not answer within an hour');
   const answer = hook.answer ?? (outcome === 'fails' ? 'Failed' : 'Succeeded');
-  if (answer !== 'Succeeded')
-    throw hookFailed(event, `The Lambda function ${target} answered Failed.`);
+  if (answer !== 'Succeeded') throw failed('answered Failed');
 }
 
 function hookFailed({ name }: LifecycleEvent, message: string): Error {

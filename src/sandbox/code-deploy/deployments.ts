@@ -6,6 +6,7 @@ import { failure, isFailure } from './failure.ts';
 import type { DeploymentFailure } from './failure.ts';
 import type { CodeDeployment, CodeDeployState, Course, Group, Revision } from './state.ts';
 
+const STOP_SECONDS = 2;
 /** Seconds between the end of a deployment and the start of its rollback. */
 const ROLLBACK_SECONDS = 1;
 /** Seconds for which a deployment does not show its rollback. */
@@ -133,16 +134,19 @@ function scheduleRollback(state: CodeDeployState, failed: CodeDeployment): void 
   });
 }
 
-/** Stops a deployment for its user. */
+/** Stops a deployment for its user, soon. */
 export function stop(
   state: CodeDeployState,
   deployment: CodeDeployment,
   rollsBack: boolean | undefined,
 ): void {
-  const why = failure('MANUAL_STOP', 'The deployment was stopped by a user.', {
-    status: 'Stopped',
+  state.simulation.after(STOP_SECONDS, () => {
+    if (deployment.run === undefined) return;
+    const why = failure('MANUAL_STOP', 'The deployment was stopped by a user.', {
+      status: 'Stopped',
+    });
+    fail(state, deployment, why, rollsBack);
   });
-  fail(state, deployment, why, rollsBack);
 }
 
 /** Whether a deployment has not ended. */

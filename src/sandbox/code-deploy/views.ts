@@ -110,9 +110,6 @@ export function targetIdOf({ service }: CodeDeployment): string {
 /** The target of a deployment as GetDeploymentTarget returns it. */
 export function targetView({ simulation }: CodeDeployState, deployment: CodeDeployment): unknown {
   const { service, blue, green } = deployment;
-  const taskSets = [blue, green].filter(
-    (taskSet) => taskSet !== undefined && service.deployments.includes(taskSet),
-  ) as readonly Deployment[];
   return {
     deploymentTargetType: 'ECSTarget',
     ecsTarget: {
@@ -122,7 +119,9 @@ export function targetView({ simulation }: CodeDeployState, deployment: CodeDepl
       lastUpdatedAt: deployment.targetUpdatedAt,
       lifecycleEvents: deployment.events.map(eventView),
       status: deployment.targetStatus,
-      taskSetsInfo: taskSets.map((taskSet) => taskSetView(deployment, taskSet)),
+      taskSetsInfo: [blue, ...(green ? [green] : [])].map((taskSet) =>
+        taskSetView(deployment, taskSet),
+      ),
     },
   };
 }

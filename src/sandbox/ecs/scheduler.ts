@@ -162,10 +162,12 @@ function maintainTaskSets(simulation: Simulation, service: Service): void {
     const { desiredCount } = taskSet;
     const wanted = isResolved(taskSet) ? desiredCount : Math.min(1, desiredCount);
     startTasks(simulation, service, taskSet, wanted);
-    const surplus = keptTasks(service, taskSet).slice(desiredCount);
-    stopTasks(simulation, service, surplus, scalingReason(taskSet));
   }
   replaceUnhealthyTasks(simulation, service);
+  for (const taskSet of service.deployments) {
+    const surplus = keptTasks(service, taskSet).slice(taskSet.desiredCount);
+    stopTasks(simulation, service, surplus, scalingReason(taskSet));
+  }
   const [primary, ...others] = service.deployments;
   const left = others.filter(
     (taskSet) =>

@@ -10,7 +10,12 @@ import type {
 } from './state.ts';
 import { ecsArn, findService, primaryOf } from './lookups.ts';
 import { checkStrategy } from './strategies.ts';
-import { isCodeDeployService, makePrimaryTaskSet, scaleTaskSets } from './task-sets.ts';
+import {
+  isCodeDeployService,
+  leaveTaskSets,
+  makePrimaryTaskSet,
+  scaleTaskSets,
+} from './task-sets.ts';
 import { findTaskDefinition } from './task-definitions.ts';
 
 type Input = Readonly<Record<string, unknown>>;
@@ -95,11 +100,13 @@ export function updateService(simulation: Simulation, input: Input): Service {
   }
   const primary = primaryOf(service);
   const names = taskDefinition !== undefined;
-  if (isCodeDeployService(service)) refuseDeployment(input);
+  const leavesCodeDeploy = isCodeDeployService(service) && controllerOf(input) === 'ECS';
+  if (isCodeDeployService(service) && !leavesCodeDeploy) refuseDeployment(input);
   const settings = mergeSettings(service.settings, rest);
   const definition = names ? deployableDefinition(simulation, taskDefinition) : primary.definition;
   checkSettings(settings, definition);
   const deploys =
+    leavesCodeDeploy ||
     forceNewDeployment === true ||
     definition !== primary.definition ||
     DEPLOYING_MEMBERS.some(
@@ -111,6 +118,7 @@ export function updateService(simulation: Simulation, input: Input): Service {
       `${MOST_DEPLOYMENTS} active deployments exist, unable to create new deployment.`,
     );
   }
+  if (leavesCodeDeploy) leaveTaskSets(service);
   service.settings = settings;
   if (isCodeDeployService(service)) {
     scaleTaskSets(service);
@@ -120,6 +128,10 @@ export function updateService(simulation: Simulation, input: Input): Service {
     primary.desiredCount = settings.desiredCount;
   }
   return service;
+}
+
+function controllerOf({ deploymentController }: Input): unknown {
+  return (deploymentController as { type?: string } | undefined)?.type;
 }
 
 /** Throws for an UpdateService that only CodeDeploy can carry out. */

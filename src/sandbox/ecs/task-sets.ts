@@ -1,3 +1,4 @@
+import { awsFault } from '../wire.ts';
 import { makeDeployment } from './deployments.ts';
 import type { TaskDefinition } from './definition.ts';
 import type { Deployment, Service, ServiceSettings, Simulation, TaskSet } from './state.ts';
@@ -61,6 +62,21 @@ export function removeTaskSet(simulation: Simulation, deployment: Deployment): v
   if (deployment.taskSet !== undefined) deployment.taskSet.status = 'DRAINING';
   deployment.desiredCount = 0;
   deployment.updatedAt = simulation.now();
+}
+
+/** Makes the only task set a deployment, which ECS replaces from now on. */
+export function leaveTaskSets(service: Service): void {
+  const primary = primaryOf(service);
+  if (service.deployments.length > 1) {
+    throw awsFault(
+      'InvalidParameterException',
+      'Unable to update the deployment controller while a deployment is in progress.',
+    );
+  }
+  delete primary.taskSet;
+  primary.rolloutState = 'COMPLETED';
+  service.lastCompleted = primary;
+  service.routes = [];
 }
 
 /** Gives all task sets the desired count of the service. */
