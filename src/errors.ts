@@ -47,6 +47,8 @@ export const ERROR_STATUS = {
   'check-failed': EXIT_STATUS.refused,
   'service-inactive': EXIT_STATUS.refused,
   'deployment-controller': EXIT_STATUS.refused,
+  'deployment-group-missing': EXIT_STATUS.refused,
+  'app-spec-unreadable': EXIT_STATUS.refused,
   'not-confirmed': EXIT_STATUS.refused,
   'commit-older': EXIT_STATUS.refused,
   'service-busy': EXIT_STATUS.refused,

@@ -1,4 +1,5 @@
 import type { Change } from './core/changes.ts';
+import type { CodeDeployNames } from './core/code-deploy.ts';
 import type { Finding } from './core/checks.ts';
 import type { TimedCall } from './core/critical-path.ts';
 import type { Remark, ServiceResult, TaskResult } from './core/result.ts';
@@ -33,6 +34,8 @@ export interface ServicePlan {
   readonly time?: RolloutTime | undefined;
   /** Lifecycle stages at which it pauses for approval. */
   readonly pauses?: readonly string[];
+  /** What deploys it, of a service of CodeDeploy. */
+  readonly codeDeploy?: CodeDeployNames;
   /** Scheduled tasks of the family; empty without the setting. */
   readonly schedules: readonly ScheduleResult[];
 }

@@ -46,7 +46,7 @@ const ONLY_IN: readonly (readonly [RegExp, readonly string[]])[] = [
   [/^dockerode$|^@bufbuild\/|^re2js$/, ['docker']],
   [/^(chalk|fast-string-width)$/, ['report']],
   [/^commander$/, ['cli']],
-  [/^yaml$/, ['settings', 'init', 'sandbox']],
+  [/^yaml$/, ['core', 'settings', 'init', 'sandbox']],
   [/^@clack\/|^@actions\//, ['init']],
   [/^jsonc-parser$/, ['plan']],
   [/^tar-stream$/, ['docker', 'sandbox']],

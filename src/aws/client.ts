@@ -1,6 +1,7 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import type { CloudWatchLogsClient } from '@aws-sdk/client-cloudwatch-logs';
+import type { CodeDeployClient } from '@aws-sdk/client-codedeploy';
 import type { ECRClient } from '@aws-sdk/client-ecr';
 import type { ECSClient } from '@aws-sdk/client-ecs';
 import type { ElasticLoadBalancingV2Client } from '@aws-sdk/client-elastic-load-balancing-v2';
@@ -233,6 +234,14 @@ export function ssmClient(aws: Aws, region?: string): Promise<SSMClient> {
   return open(aws, 'ssm', { region }, async (config) => {
     const { SSMClient } = await import('./sdk/ssm.ts');
     return new SSMClient(config);
+  });
+}
+
+/** A CodeDeploy client of the run's region; `maxAttempts` as for {@link ecsClient}. */
+export function codeDeployClient(aws: Aws, maxAttempts = 4): Promise<CodeDeployClient> {
+  return open(aws, 'codedeploy', { maxAttempts }, async (config) => {
+    const { CodeDeployClient } = await import('./sdk/codedeploy.ts');
+    return new CodeDeployClient(config);
   });
 }
 

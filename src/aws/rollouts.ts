@@ -1,5 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ServiceDeployment, ServiceDeploymentBrief } from '@aws-sdk/client-ecs';
+import { activeRecord } from '../core/code-deploy-record.ts';
+import { READY_WAIT } from '../core/code-deploy.ts';
 import { waitingHooks } from '../core/ecs.ts';
 import type { Deployment, PastRollout, RolloutRecord, Service } from '../core/ecs.ts';
 import { shortName } from '../core/task-definition.ts';
@@ -83,8 +85,10 @@ export async function describeRecords(
 /** The record of the service's current deployment; undefined where there is none, or it is denied. */
 export async function currentRecord(
   { ecs, emit }: { readonly ecs: Ecs; readonly emit: Emit },
-  { currentRollout }: Service,
+  service: Service,
 ): Promise<RolloutRecord | undefined> {
+  const { currentRollout } = service;
+  if (service.codeDeploy !== undefined) return activeRecord(service);
   if (currentRollout === undefined) return undefined;
   const read = describeRecords(ecs, [currentRollout]);
   return (await optional({ emit }, 'ecs:DescribeServiceDeployments', read))?.[0];
@@ -195,7 +199,7 @@ export async function usedGroup(
 
 /** What to answer to a pause hook. */
 export interface HookAnswer {
-  /** ARN of the service deployment. */
+  /** ARN of the service deployment, or id of the deployment of CodeDeploy. */
   readonly record: string;
   readonly hook: string;
   readonly action: 'CONTINUE' | 'ROLLBACK';
@@ -210,25 +214,57 @@ const ANSWER_ATTEMPTS = 4;
  *
  * `poll` milliseconds pass between the attempts.
  */
-export async function answerHook(
+export function answerHook(
   ecs: Ecs,
   { record, hook, action }: HookAnswer,
   poll: number,
 ): Promise<'answered' | 'unknown'> {
-  const { ContinueServiceDeploymentCommand } = await sdk();
+  if (hook === READY_WAIT) {
+    const codeDeploy = import('./code-deploy.ts');
+    return repeatAnswer(ecs, poll, {
+      send: async () => (await codeDeploy).sendContinue(ecs.aws, record),
+      hasEnded: async () =>
+        (await (await codeDeploy).readDeployment(ecs.aws, record))?.status !== 'Ready',
+    });
+  }
   const input = { serviceDeploymentArn: record, hookId: hook, action };
+  return repeatAnswer(ecs, poll, {
+    send: async () => {
+      const { ContinueServiceDeploymentCommand } = await sdk();
+      const answer = await ecs.once.send(new ContinueServiceDeploymentCommand(input));
+      whole(answer.serviceDeploymentArn, 'ecs:ContinueServiceDeployment', 'serviceDeploymentArn');
+    },
+    hasEnded: async () => {
+      const [found] = await describeRecords(ecs, [record]);
+      return found !== undefined && waitingHooks(found).every(({ id }) => id !== hook);
+    },
+  });
+}
+
+/** An answer to a wait, and whether a read shows that nothing waits for it any more. */
+interface WaitAnswer {
+  readonly send: () => Promise<void>;
+  readonly hasEnded: () => Promise<boolean>;
+}
+
+async function repeatAnswer(
+  ecs: Ecs,
+  poll: number,
+  { send, hasEnded }: WaitAnswer,
+): Promise<'answered' | 'unknown'> {
   const { signal } = ecs.aws.options;
+  // A read that fails shows nothing.
+  const isOver = () => hasEnded().catch(() => false);
   let isLost = false;
   for (let attempt = 1; ; attempt += 1) {
     try {
-      const answer = await ecs.once.send(new ContinueServiceDeploymentCommand(input));
-      whole(answer.serviceDeploymentArn, 'ecs:ContinueServiceDeployment', 'serviceDeploymentArn');
+      await send();
       return 'answered';
     } catch (error) {
       const isFinal = isDefinite(error) && !isThrottling(error);
       isLost ||= !isDefinite(error);
       if (!isLost && (isFinal || attempt === ANSWER_ATTEMPTS)) throw error;
-      if (isLost && (isAnswered(error) || (await hasEnded(ecs, record, hook)))) return 'answered';
+      if (isLost && (isAnswered(error) || (await isOver()))) return 'answered';
       if (isFinal || attempt === ANSWER_ATTEMPTS) return 'unknown';
       await sleep(poll / 3, undefined, { signal }).catch(() => undefined);
       if (!signal.aborted) continue;
@@ -238,28 +274,28 @@ export async function answerHook(
   }
 }
 
-/** Whether ECS refuses an answer because the hook or its deployment is not waiting for one. */
+/** Whether AWS refuses an answer because the hook or its deployment is not waiting for one. */
 export function isAnswered(error: unknown): boolean {
-  const text = awsErrorText(error);
-  return /hookId is either completed|deployment in terminal states/.test(text);
+  return (
+    /hookId is either completed|deployment in terminal states/.test(awsErrorText(error)) ||
+    /^Deployment(IsNotInReadyState|AlreadyCompleted)Exception$/.test(awsErrorName(error))
+  );
 }
 
-/** Whether a read shows that a hook no longer waits; false where none succeeds. */
-async function hasEnded(ecs: Ecs, record: string, hook: string): Promise<boolean> {
-  try {
-    const [found] = await describeRecords(ecs, [record]);
-    return found !== undefined && waitingHooks(found).every(({ id }) => id !== hook);
-  } catch {
-    return false;
-  }
-}
-
-/** The latest 20 service deployments, or `all` that ECS keeps (90 days), the newest first. */
+/**
+ * The latest 20 service deployments, or `all` that ECS keeps (90 days), the newest first; with
+ * CodeDeploy, those of the deployment group.
+ */
 export async function pastRollouts(
   ecs: Ecs,
-  service: Pick<Service, 'cluster' | 'name'>,
+  service: Pick<Service, 'cluster' | 'name'> & Partial<Pick<Service, 'codeDeploy' | 'deployments'>>,
   { all = false } = {},
 ): Promise<readonly PastRollout[]> {
+  const { codeDeploy, deployments = [] } = service;
+  if (codeDeploy !== undefined) {
+    const { pastDeployments } = await import('./code-deploy.ts');
+    return pastDeployments(ecs.aws, { deployments }, codeDeploy.group, { all });
+  }
   const listed = await listRecords(ecs, service, all);
   const arns = [...new Set(listed.flatMap((item) => item.targetServiceRevisionArn ?? []))];
   const { DescribeServiceRevisionsCommand } = await sdk();

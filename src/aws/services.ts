@@ -3,9 +3,10 @@ import type {
   AdvancedConfiguration,
   Deployment as EcsDeployment,
   Service as EcsService,
+  TaskSet,
   UpdateServiceCommandInput,
 } from '@aws-sdk/client-ecs';
-import { primaryOf } from '../core/ecs.ts';
+import { CODE_DEPLOY, primaryOf } from '../core/ecs.ts';
 import type { Deployment, DeploymentSettings, Service, TrafficShift } from '../core/ecs.ts';
 import { suggest } from '../core/nearest.ts';
 import { shortName } from '../core/task-definition.ts';
@@ -94,15 +95,27 @@ export function readServices(
 function toService(service: EcsService, action: string): Service {
   const primary = service.deployments?.find((item) => item.status === 'PRIMARY');
   const { enabled = true, services = [] } = primary?.serviceConnectConfiguration ?? {};
-  const deployments = (service.deployments ?? []).map((item) =>
-    toDeployment(whole(item, action, 'deployment'), action),
-  );
+  const controller = service.deploymentController?.type ?? 'ECS';
+  const taskSets = controller === CODE_DEPLOY ? (service.taskSets ?? []) : [];
+  const deployments =
+    controller === CODE_DEPLOY
+      ? taskSets.map((item) => fromTaskSet(whole(item, action, 'task set'), action))
+      : (service.deployments ?? []).map((item) =>
+          toDeployment(whole(item, action, 'deployment'), action),
+        );
+  // Those of the service can be of its creation.
+  const current = taskSets.find(({ status }) => status === 'PRIMARY');
+  const { launchType, networkConfiguration, capacityProviderStrategy } = current ?? service;
   return {
     arn: whole(service.serviceArn, action, 'serviceArn'),
     name: whole(service.serviceName, action, 'serviceName'),
     cluster: whole(service.clusterArn, action, 'clusterArn'),
     status: whole(service.status, action, 'status'),
-    taskDefinition: service.taskDefinition ?? primaryOf({ deployments })?.taskDefinition ?? '',
+    taskDefinition:
+      current?.taskDefinition ??
+      service.taskDefinition ??
+      primaryOf({ deployments })?.taskDefinition ??
+      '',
     desired: service.desiredCount ?? 0,
     running: service.runningCount ?? 0,
     pending: service.pendingCount ?? 0,
@@ -110,14 +123,14 @@ function toService(service: EcsService, action: string): Service {
     events: (service.events ?? []).flatMap(({ id, createdAt, message }) =>
       id === undefined || message === undefined ? [] : [{ id, createdAt, message }],
     ),
-    controller: service.deploymentController?.type ?? 'ECS',
+    controller,
     isExpress: service.resourceManagementType === 'ECS',
-    launchType: service.launchType,
-    capacityProviders: (service.capacityProviderStrategy ?? []).flatMap(
+    launchType,
+    capacityProviders: (capacityProviderStrategy ?? []).flatMap(
       ({ capacityProvider }) => capacityProvider ?? [],
     ),
     isDaemon: service.schedulingStrategy === 'DAEMON',
-    loadBalancers: (service.loadBalancers ?? []).flatMap(
+    loadBalancers: (current?.loadBalancers ?? service.loadBalancers ?? []).flatMap(
       ({ targetGroupArn, containerName, containerPort, advancedConfiguration }) =>
         containerName === undefined || containerPort === undefined
           ? []
@@ -126,7 +139,7 @@ function toService(service: EcsService, action: string): Service {
                 targetGroup: targetGroupArn,
                 container: containerName,
                 port: containerPort,
-                shift: toShift(advancedConfiguration),
+                shift: toShift(advancedConfiguration) ?? shiftBetween(taskSets, targetGroupArn),
               },
             ],
     ),
@@ -147,8 +160,8 @@ function toService(service: EcsService, action: string): Service {
       }),
     ),
     volumes: (primary?.volumeConfigurations ?? []).flatMap(({ name }) => name ?? []),
-    hasNetwork: service.networkConfiguration?.awsvpcConfiguration !== undefined,
-    securityGroups: service.networkConfiguration?.awsvpcConfiguration?.securityGroups ?? [],
+    hasNetwork: networkConfiguration?.awsvpcConfiguration !== undefined,
+    securityGroups: networkConfiguration?.awsvpcConfiguration?.securityGroups ?? [],
     gracePeriod: service.healthCheckGracePeriodSeconds ?? 0,
     settings: toSettings(service),
     currentRollout: service.currentServiceDeployment,
@@ -165,16 +178,35 @@ function toShift(configuration: AdvancedConfiguration | undefined): TrafficShift
   };
 }
 
+/** While CodeDeploy deploys, the task sets are in two target groups. */
+function shiftBetween(
+  taskSets: readonly TaskSet[],
+  current: string | undefined,
+): TrafficShift | undefined {
+  const other = taskSets
+    .flatMap(({ loadBalancers = [] }) => loadBalancers)
+    .find(({ targetGroupArn }) => targetGroupArn !== current)?.targetGroupArn;
+  if (other === undefined) return undefined;
+  return { alternateTargetGroup: other, productionRule: undefined, testRule: undefined };
+}
+
 /** ECS leaves out what has its default: 100 % and 200 %, a rolling deployment. */
-function toSettings({ deploymentConfiguration = {} }: EcsService): DeploymentSettings {
+function toSettings({
+  deploymentController,
+  deploymentConfiguration = {},
+}: EcsService): DeploymentSettings {
   const { minimumHealthyPercent, maximumPercent, strategy, bakeTimeInMinutes, alarms } =
     deploymentConfiguration;
   const hooks = deploymentConfiguration.lifecycleHooks ?? [];
-  const { enable, rollback } = deploymentConfiguration.deploymentCircuitBreaker ?? {};
+  const isCodeDeploy = deploymentController?.type === CODE_DEPLOY;
+  // What CodeDeploy deploys has a setting for the circuit breaker, but none.
+  const { enable, rollback } = isCodeDeploy
+    ? {}
+    : (deploymentConfiguration.deploymentCircuitBreaker ?? {});
   return {
     minimumHealthyPercent: minimumHealthyPercent ?? 100,
     maximumPercent: maximumPercent ?? 200,
-    strategy: strategy ?? 'ROLLING',
+    strategy: isCodeDeploy ? CODE_DEPLOY : (strategy ?? 'ROLLING'),
     bakeMinutes: bakeTimeInMinutes ?? 0,
     shift: shiftOf(deploymentConfiguration),
     pauses: hooks.flatMap(({ targetType, lifecycleStages = [] }) =>
@@ -212,6 +244,26 @@ function toDeployment(item: EcsDeployment, action: string): Deployment {
     running: item.runningCount ?? 0,
     pending: item.pendingCount ?? 0,
     failed: item.failedTasks ?? 0,
+    createdAt: item.createdAt ?? new Date(0),
+  };
+}
+
+/** A task set as a deployment: ECS counts no failed tasks of it, and knows no rollout state. */
+function fromTaskSet(item: TaskSet, action: string): Deployment {
+  const taskSet = whole(item.id, action, 'id of a task set');
+  const status = whole(item.status, action, 'status of a task set');
+  return {
+    id: item.externalId?.startsWith('d-') ? item.externalId : taskSet,
+    taskSet,
+    status,
+    taskDefinition: whole(item.taskDefinition, action, 'taskDefinition of a task set'),
+    // What has the production traffic has been deployed.
+    rolloutState: status === 'PRIMARY' ? 'COMPLETED' : undefined,
+    reason: '',
+    desired: item.computedDesiredCount ?? 0,
+    running: item.runningCount ?? 0,
+    pending: item.pendingCount ?? 0,
+    failed: 0,
     createdAt: item.createdAt ?? new Date(0),
   };
 }

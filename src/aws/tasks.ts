@@ -17,8 +17,9 @@ export async function tasksOf(
   desiredStatus: 'RUNNING' | 'STOPPED',
 ): Promise<readonly Task[]> {
   const tasks = await allTasksOf(ecs, service, desiredStatus);
+  const { taskSet = deployment } = service.deployments.find(({ id }) => id === deployment) ?? {};
   // `startedBy` would have to be the only filter of ListTasks, so it is compared here.
-  return tasks.filter(({ startedBy }) => startedBy === deployment);
+  return tasks.filter(({ startedBy }) => startedBy === taskSet);
 }
 
 /** All tasks of a service, running or stopped (ECS shows stopped ones for an hour). */

@@ -1,3 +1,4 @@
+import { activeDeployment } from './code-deploy-record.ts';
 import { ok } from './checks.ts';
 import type { Answer } from './checks.ts';
 import { formatSeconds } from './duration.ts';
@@ -10,6 +11,10 @@ export type IfBusy = 'supersede' | 'wait' | 'refuse';
 
 /** The deployment in progress of a service; undefined where there is none. */
 export function deploymentInProgress(service: Service): Deployment | undefined {
+  const { active } = service.codeDeploy ?? {};
+  if (active !== undefined) {
+    return activeDeployment(active.deployment, service, active.taskDefinition);
+  }
   const primary = primaryOf(service);
   return primary?.rolloutState === 'IN_PROGRESS' ? primary : undefined;
 }
@@ -66,7 +71,11 @@ export function changeOf(before: Service, now: Service, time: Date): string | un
  * Seconds since a deployment was created, on the server's clock: at `now`, or at the latest time that
  * the service shows, since a local AWS can run ahead of its own clock.
  */
-function ageOf({ createdAt }: Deployment, { events, deployments }: Service, now: Date): number {
+export function ageOf(
+  { createdAt }: Pick<Deployment, 'createdAt'>,
+  { events, deployments }: Service,
+  now: Date,
+): number {
   const seen = [...events, ...deployments].map((item) => item.createdAt?.getTime() ?? 0);
   return Math.max(0, Math.max(now.getTime(), ...seen) - createdAt.getTime()) / 1000;
 }

@@ -10,6 +10,8 @@ export const CHECK_NAMES = [
   'port-names',
   'port-mappings',
   'express',
+  'code-deploy',
+  'app-spec',
   'network-mode',
   'launch-type',
   'volumes',

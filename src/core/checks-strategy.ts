@@ -1,5 +1,6 @@
 import { ok, skip } from './checks.ts';
 import type { Answer } from './checks.ts';
+import { CODE_DEPLOY } from './ecs.ts';
 import type { Service } from './ecs.ts';
 import { rolloutTime } from './stages.ts';
 
@@ -11,20 +12,28 @@ export interface WatchLimits {
   readonly noWait?: boolean | undefined;
 }
 
+/** Where the watch of a service ends without `--until`: CodeDeploy commonly keeps the old task set for an hour. */
+export function usualEnd({ controller }: Pick<Service, 'controller'>): 'finished' | 'serving' {
+  return controller === CODE_DEPLOY ? 'serving' : 'finished';
+}
+
 /** Whether the waits of the deployment strategy fit into --timeout. */
 export function checkRolloutTime(
-  { name, settings }: Pick<Service, 'name' | 'settings'>,
-  { timeout, until = 'finished', noWait = false }: WatchLimits,
+  service: Pick<Service, 'name' | 'settings' | 'controller'>,
+  { timeout, until = usualEnd(service), noWait = false }: WatchLimits,
 ): Answer {
+  const { name, settings } = service;
   const time = rolloutTime(settings);
   if (time === undefined) return skip('the strategy has no waits');
-  const { waits, minutesEach, bakeMinutes } = time;
+  const { waits, minutesEach, bakeMinutes, terminationMinutes = 0 } = time;
   const parts = [
     ...(waits === 0 ? [] : [`${waits} x ${minutesEach} min between steps of traffic`]),
     ...(bakeMinutes === 0 ? [] : [`${bakeMinutes} min bake time`]),
+    ...(terminationMinutes === 0 ? [] : [`${terminationMinutes} min until the old tasks stop`]),
   ];
   const shown = `${settings.strategy}: ${parts.join(', ')}`;
-  const watched = until === 'serving' ? time.minutes - bakeMinutes : time.minutes;
+  const watched =
+    until === 'serving' ? time.minutes - bakeMinutes : time.minutes + terminationMinutes;
   // Before a pause, none of them may have begun.
   if (noWait || until === 'paused' || watched * 60_000 < timeout) return ok(shown);
   const others = until === 'finished' && waits * minutesEach * 60_000 < timeout;

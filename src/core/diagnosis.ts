@@ -321,6 +321,30 @@ const REASONS: readonly Rule[] = [
     summary: 'ECS cannot shift traffic: a target group is not in the listener rules of the service',
     hint: 'put both target groups, targetGroupArn and alternateTargetGroupArn, into the forward action of productionListenerRule or testListenerRule',
   },
+  {
+    pattern: /^HOOK_EXECUTION_FAILURE\b.*; (\w+)(?:: |$)/s,
+    code: 'unknown',
+    summary: 'the Lambda hook at $1 failed',
+    hint: 'read why in its log: aws logs tail /aws/lambda/FUNCTION; it answers with codedeploy:PutLifecycleEventHookExecutionStatus within an hour',
+  },
+  {
+    pattern: /^ELASTIC_LOAD_BALANCING_INVALID\b/,
+    code: 'unknown',
+    summary: 'the production listener does not forward to the target group of the running tasks',
+    hint: 'let it forward to the target group of the PRIMARY task set; infrastructure code that resets the listener is a common reason',
+  },
+  {
+    pattern: /^IAM_ROLE_(?:PERMISSIONS|MISSING)\b/,
+    code: 'unknown',
+    summary: 'the service role of the deployment group lacks a permission',
+    hint: 'attach the managed policy AWSCodeDeployRoleForECS to it',
+  },
+  {
+    pattern: /^ALARM_ACTIVE\b/,
+    code: 'unknown',
+    summary: 'an alarm of the deployment group stopped the deployment',
+    hint: 'see which: aws cloudwatch describe-alarms --state-value ALARM',
+  },
 ];
 
 /** What exit codes mean by themselves (docs/explanation/how-ecs-behaves.md#exit-codes). */

@@ -1,13 +1,16 @@
 /** What AWS answers, as our own total types: `aws/` maps every answer to them once, and checks it. */
+import type { CodeDeployRead, CodeDeployUse } from './code-deploy.ts';
 import type { JsonObject } from './task-definition.ts';
 
 /** How ECS calls the state of a deployment's rollout; undefined behind a Classic Load Balancer. */
 export type RolloutState = 'IN_PROGRESS' | 'COMPLETED' | 'FAILED';
 
-/** One deployment of a service, as DescribeServices lists it. */
+/** One deployment of a service, as DescribeServices lists it. With CodeDeploy, it is a task set. */
 export interface Deployment {
-  /** `ecs-svc/…` */
+  /** `ecs-svc/…`; `d-…` where CodeDeploy has made its task set. */
   readonly id: string;
+  /** `ecs-svc/…` with which the tasks of a task set are started. */
+  readonly taskSet?: string | undefined;
   /** `PRIMARY`, `ACTIVE` or `INACTIVE`. */
   readonly status: string;
   /** ARN of the revision. */
@@ -78,6 +81,8 @@ export interface DeploymentSettings {
   readonly bakeMinutes: number;
   /** Waits between steps of production traffic, in LINEAR and CANARY: how many, and how long each is. */
   readonly shift: { readonly waits: number; readonly minutes: number };
+  /** For how long CodeDeploy keeps the old task set; undefined where it keeps it, and elsewhere. */
+  readonly terminationMinutes?: number | undefined;
   /** Lifecycle stages with a pause hook. */
   readonly pauses: readonly string[];
   /** CloudWatch alarms can fail the deployment. */
@@ -128,7 +133,12 @@ export interface Service {
   readonly settings: DeploymentSettings;
   /** ARN of the current service deployment; undefined where ECS names none. */
   readonly currentRollout: string | undefined;
+  /** How CodeDeploy deploys it, where that was read. */
+  readonly codeDeploy?: CodeDeployUse | undefined;
 }
+
+/** The controller of a service that CodeDeploy deploys. */
+export const CODE_DEPLOY = 'CODE_DEPLOY';
 
 /** The configuration of a service in Express Mode. */
 export interface ExpressConfiguration {
@@ -157,10 +167,11 @@ export interface StageHook {
   readonly timeoutAction: string | undefined;
 }
 
-/** A service deployment: ECS's own record of one rollout. */
+/** A service deployment: ECS's own record of one rollout, or a deployment of CodeDeploy. */
 export interface RolloutRecord {
+  /** `d-…` of a deployment of CodeDeploy. */
   readonly arn: string;
-  /** `ecs-svc/…` of the deployment that it belongs to. */
+  /** `ecs-svc/…` or `d-…` of the deployment that it belongs to. */
   readonly deployment: string;
   /** E.g. `IN_PROGRESS`, `SUCCESSFUL`, `ROLLBACK_SUCCESSFUL`. */
   readonly status: string;
@@ -169,7 +180,7 @@ export interface RolloutRecord {
   readonly createdAt: Date;
   /** Server time of the last change, e.g. of the stage; undefined where ECS gives none. */
   readonly updatedAt: Date | undefined;
-  /** E.g. `BAKE_TIME`; undefined for a rolling deployment. */
+  /** E.g. `BAKE_TIME` or, with CodeDeploy, `Install`; undefined for a rolling deployment. */
   readonly stage: string | undefined;
   /** Percentage of the production traffic that the new tasks get, where it is shifted. */
   readonly traffic: number | undefined;
@@ -186,6 +197,8 @@ export interface RolloutRecord {
   readonly hooks: readonly StageHook[];
   /** Why ECS rolls back; empty where it does not. */
   readonly rollbackReason: string;
+  /** What CodeDeploy tells of it. */
+  readonly codeDeploy?: CodeDeployRead | undefined;
 }
 
 /** The hooks at which a deployment in progress waits for `continue`. */

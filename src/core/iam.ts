@@ -146,6 +146,9 @@ const RESOURCES = {
   Secrets: 'the secrets of the task definition',
   Rules: 'the EventBridge rules',
   Schedules: 'the schedules of EventBridge Scheduler',
+  DeploymentGroups: 'the deployment group of CodeDeploy',
+  Applications: 'the application of CodeDeploy',
+  DeploymentConfigs: 'the deployment configurations of CodeDeploy',
   ScheduleRoles:
     'the roles of rules and schedules that start tasks, with the condition `iam:PassedToService`',
 } as const;
@@ -155,6 +158,7 @@ type Occasion =
   | 'createRepository'
   | 'onFailure'
   | 'express'
+  | 'codeDeploy'
   | 'release'
   | 'image'
   | 'schedules'
@@ -195,6 +199,24 @@ const SCHEDULE_READERS: readonly IamCommand[] = [
 ];
 const SCHEDULE_MOVERS: readonly IamCommand[] = ['deploy', 'rollout', 'rollback'];
 const BY_SCHEDULES = { setting: 'schedules', words: '--schedules' } as const;
+
+/** Commands that read what CodeDeploy knows of a service before they act on it. */
+const CODE_DEPLOY_MOVERS: readonly IamCommand[] = ['deploy', 'rollout', 'rollback', 'continue'];
+const CODE_DEPLOY_LOOKERS: readonly IamCommand[] = ['verify', 'status', 'diagnose', 'history'];
+const BY_CODE_DEPLOY = {
+  setting: 'codeDeploy',
+  words: 'a service that CodeDeploy deploys',
+} as const;
+
+/** An action on CodeDeploy; one that moves it is not called by what only looks. */
+const codeDeploy = (
+  name: string,
+  on: 'DeploymentGroups' | 'Applications' | 'DeploymentConfigs' | 'Anything',
+  needed: readonly IamCommand[] = CODE_DEPLOY_MOVERS,
+  optional: readonly IamCommand[] = CODE_DEPLOY_LOOKERS,
+): Permission => ({ action: `codedeploy:${name}`, on, needed, optional, only: BY_CODE_DEPLOY });
+
+const STARTERS: readonly IamCommand[] = ['deploy', 'rollout', 'rollback'];
 
 const WATCHERS: readonly IamCommand[] = ['deploy', 'rollout', 'rollback', 'continue', 'diagnose'];
 const PUSHERS: readonly IamCommand[] = ['deploy', 'push'];
@@ -411,6 +433,34 @@ export const PERMISSIONS: readonly Permission[] = [
   { action: 'logs:DescribeLogGroups', on: 'Logs', needed: [], optional: CHECKERS },
   { action: 'secretsmanager:DescribeSecret', on: 'Secrets', needed: [], optional: CHECKERS },
   { action: 'ssm:DescribeParameters', on: 'Anything', needed: [], optional: CHECKERS },
+  codeDeploy('GetDeploymentGroup', 'DeploymentGroups'),
+  codeDeploy('GetDeployment', 'DeploymentGroups'),
+  codeDeploy(
+    'BatchGetDeployments',
+    'DeploymentGroups',
+    ['rollback', 'history'],
+    ['deploy', 'rollout', 'continue', 'diagnose'],
+  ),
+  codeDeploy('GetDeploymentTarget', 'DeploymentGroups'),
+  codeDeploy('ListDeployments', 'DeploymentGroups'),
+  codeDeploy('GetApplicationRevision', 'Applications'),
+  codeDeploy('CreateDeployment', 'DeploymentGroups', STARTERS, []),
+  // CreateDeployment registers the AppSpec that it is given.
+  codeDeploy('RegisterApplicationRevision', 'Applications', STARTERS, []),
+  codeDeploy('GetDeploymentConfig', 'DeploymentConfigs', STARTERS, [
+    'continue',
+    ...CODE_DEPLOY_LOOKERS,
+  ]),
+  codeDeploy('ContinueDeployment', 'DeploymentGroups', ['continue'], []),
+  codeDeploy('StopDeployment', 'DeploymentGroups', ['rollback', 'continue'], ['deploy', 'rollout']),
+  ...[
+    'ListApplications',
+    'BatchGetApplications',
+    'ListDeploymentGroups',
+    'BatchGetDeploymentGroups',
+  ].map((name) =>
+    codeDeploy(name, 'Anything', [], [...CODE_DEPLOY_MOVERS, ...CODE_DEPLOY_LOOKERS]),
+  ),
   ...PRUNE_READS.map((action) => ({ action, on: 'Region', needed: ['prune'] }) as const),
   ...['ListRuleNamesByTarget', 'ListTargetsByRule', 'DescribeRule'].flatMap((name) => {
     const row = { action: `events:${name}`, on: 'Rules' } as const;
@@ -468,7 +518,11 @@ export const PERMISSIONS: readonly Permission[] = [
 export interface PolicyNames {
   readonly region: string | undefined;
   /** Names or ARNs. */
-  readonly targets: readonly { readonly cluster: string; readonly service: string }[];
+  readonly targets: readonly {
+    readonly cluster: string;
+    readonly service: string;
+    readonly codeDeploy?: { readonly application: string; readonly group: string } | undefined;
+  }[];
   /** Names or URIs. */
   readonly repositories: readonly string[];
   /** Settings in use that need additional actions. */
@@ -519,6 +573,7 @@ export function furtherActions(command: IamCommand, { occasions }: PolicyNames):
   return [...actions].map(([words, list]) => `${words} also needs ${LIST.format(list)}`);
 }
 
+type GroupNames = NonNullable<PolicyNames['targets'][number]['codeDeploy']>;
 type Place = Pick<Statement, 'Resource' | 'Condition'>;
 
 function resourcesOf(names: PolicyNames): Readonly<Record<keyof typeof RESOURCES, Place>> {
@@ -538,6 +593,12 @@ function resourcesOf(names: PolicyNames): Readonly<Record<keyof typeof RESOURCES
     const image = parseImageReference(named);
     const ecr = ecrRegistry(image.registry ?? '') ?? { region, account };
     return `arn:${partitionOf(ecr.region)}:ecr:${ecr.region}:${ecr.account}:repository/${image.repository || '*'}`;
+  };
+  const groups = names.targets.flatMap(({ codeDeploy: group }) => group ?? []);
+  const codeDeployPlace = (kind: string, nameOf: (group: GroupNames) => string): Place => {
+    const known = groups.length > 0 ? groups : [{ application: '*', group: '*' }];
+    const prefix = `arn:${partition}:codedeploy:${region}:${account}:${kind}`;
+    return { Resource: single(known.map((group) => `${prefix}:${nameOf(group)}`)) };
   };
   const { Resource: ofCluster } = ecs((cluster) => `cluster/${cluster}`);
   return {
@@ -561,6 +622,12 @@ function resourcesOf(names: PolicyNames): Readonly<Record<keyof typeof RESOURCES
     Logs: { Resource: `arn:${partition}:logs:${region}:${account}:log-group:*` },
     Secrets: { Resource: `arn:${partition}:secretsmanager:*:${account}:secret:*` },
     Rules: { Resource: `arn:${partition}:events:${region}:${account}:rule/*` },
+    DeploymentGroups: codeDeployPlace(
+      'deploymentgroup',
+      ({ application, group }) => `${application}/${group}`,
+    ),
+    Applications: codeDeployPlace('application', ({ application }) => application),
+    DeploymentConfigs: codeDeployPlace('deploymentconfig', () => '*'),
     Schedules: { Resource: `arn:${partition}:scheduler:${region}:${account}:schedule/*` },
     ScheduleRoles: { Resource: `arn:${partition}:iam::${account}:role/*`, Condition: TO_SCHEDULES },
   };

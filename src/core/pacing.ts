@@ -31,6 +31,8 @@ export const DOUBTFUL_POLLS = 5;
 export const SETTLED_POLLS = 2;
 /** Polls in which failed tasks are read after a sign of one: the API shows them late (15 s). */
 export const SEARCH_POLLS = 5;
+/** Still polls after which failed tasks are searched again that nothing gives a sign of (30 s). */
+export const SLOW_POLLS = 10;
 /** Polls in which ECS must say that it can neither start nor stop a task (15 s). */
 export const DEADLOCK_POLLS = 5;
 /**

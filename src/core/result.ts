@@ -1,6 +1,7 @@
 import { EXIT_STATUS } from '../errors.ts';
 import type { ExitStatus } from '../errors.ts';
 import type { Change } from './changes.ts';
+import type { CodeDeployNames } from './code-deploy.ts';
 import type { Finding } from './checks.ts';
 import type { Cause } from './diagnosis.ts';
 import type { PastDeployment, ServiceHistory } from './history.ts';
@@ -92,6 +93,7 @@ export interface ServiceResult {
   readonly definition?: JsonObject;
   /** Members of `status` only. */
   readonly express?: ExpressStatus | null;
+  readonly codeDeploy?: CodeDeployNames;
   readonly deployments?: readonly DeploymentStatus[];
   readonly tasks?: readonly TaskStatus[];
   readonly targetGroups?: readonly TargetGroupStatus[] | null;

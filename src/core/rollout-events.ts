@@ -87,7 +87,14 @@ export type RolloutEvent =
       /** Percentage of the test traffic that they get. */
       readonly testTraffic: number | undefined;
       /** What ECS waits for although all new tasks run. */
-      readonly waitsFor: 'health-checks' | 'old-tasks' | 'drain' | 'bake' | 'next-step' | undefined;
+      readonly waitsFor:
+        | 'health-checks'
+        | 'old-tasks'
+        | 'drain'
+        | 'bake'
+        | 'next-step'
+        | 'termination'
+        | undefined;
       /** ISO time of AWS at which that began; undefined where AWS gives none. */
       readonly waitsSince: string | undefined;
       /** Seconds that it takes at most; undefined where AWS gives no limit. */
@@ -170,6 +177,8 @@ export type RolloutEvent =
       readonly detached: boolean;
       /** Pause hooks that wait. */
       readonly waiting?: number | undefined;
+      /** ISO time until which CodeDeploy keeps the old tasks, so that a rollback is instant. */
+      readonly oldTasksUntil?: string | undefined;
       /** Stage at which the deployment continues after `--until serving`; undefined at any other end. */
       readonly continuesAt?: string | undefined;
     };

@@ -1,3 +1,4 @@
+import { isServing } from './code-deploy.ts';
 import { primaryOf, waitingHooks } from './ecs.ts';
 import type { DeploymentSettings, RolloutRecord, StageHook } from './ecs.ts';
 import type { OurDeployment, Polled } from './verdict.ts';
@@ -60,7 +61,8 @@ export type RollbackWay =
 export function rollbackWay(record: RolloutRecord | undefined): RollbackWay {
   if (record === undefined) return { by: 'deployment' };
   const [hook] = waitingHooks(record);
-  if (hook !== undefined) return { by: 'hook', hook };
+  // CodeDeploy has no answer that refuses: it is stopped.
+  if (hook !== undefined && record.codeDeploy === undefined) return { by: 'hook', hook };
   return { by: trafficPhase(record) === 'cleaning-up' ? 'deployment' : 'stop' };
 }
 
@@ -121,6 +123,7 @@ export function withoutHooks(record: RolloutRecord, answered: ReadonlySet<string
  */
 export function hasAllTraffic(ours: OurDeployment, { service, record }: Polled): boolean {
   if (record?.status !== 'IN_PROGRESS' || record.deployment !== ours.id) return false;
+  if (record.codeDeploy !== undefined) return isServing(record.codeDeploy);
   const primary = primaryOf(service);
   if (primary?.id !== ours.id || service.taskDefinition !== ours.taskDefinition) return false;
   if (primary.rolloutState === 'FAILED') return false;
@@ -136,15 +139,22 @@ export interface RolloutTime {
   /** Bake time after the last step. */
   readonly bakeMinutes: number;
   readonly minutes: number;
+  /** For how long CodeDeploy keeps the old tasks after that. */
+  readonly terminationMinutes?: number;
 }
 
 /** The time that a rollout takes at least; undefined where nothing makes it wait. */
 export function rolloutTime({
   shift: { waits, minutes: minutesEach },
   bakeMinutes,
-}: Pick<DeploymentSettings, 'shift' | 'bakeMinutes'>): RolloutTime | undefined {
+  terminationMinutes = 0,
+}: Pick<DeploymentSettings, 'shift' | 'bakeMinutes' | 'terminationMinutes'>):
+  | RolloutTime
+  | undefined {
   const minutes = waits * minutesEach + bakeMinutes;
-  return minutes === 0 ? undefined : { waits, minutesEach, bakeMinutes, minutes };
+  if (minutes + terminationMinutes === 0) return undefined;
+  const time = { waits, minutesEach, bakeMinutes, minutes };
+  return terminationMinutes === 0 ? time : { ...time, terminationMinutes };
 }
 
 /** The name of a Lambda function in its ARN. */

@@ -1,5 +1,6 @@
+import type { CodeDeployNames } from './code-deploy.ts';
 import type { Cause } from './diagnosis.ts';
-import { lastGood } from './ecs.ts';
+import { CODE_DEPLOY, lastGood } from './ecs.ts';
 import type { RolloutRecord, Service, Task } from './ecs.ts';
 import { describeCheck, targetPort } from './load-balancer.ts';
 import type { GroupHealth, TargetGroupProgress } from './load-balancer.ts';
@@ -22,6 +23,8 @@ export interface ServiceStatus {
   readonly runningByRevision: RevisionCounts;
   /** Null for a service that Express Mode has not made. */
   readonly express: ExpressStatus | null;
+  /** Undefined for a service that CodeDeploy does not deploy, and where it cannot be read. */
+  readonly codeDeploy?: CodeDeployNames | undefined;
   /** The pause hook at which the deployment waits; null where none does. */
   readonly paused: Pause | null;
   readonly deployments: readonly DeploymentStatus[];
@@ -131,6 +134,7 @@ const ENDS: ReadonlyMap<string, DeploymentState> = new Map([
   ['ROLLBACK_IN_PROGRESS', 'rolling-back'],
   ['ROLLBACK_FAILED', 'rollback-failed'],
   ['STOPPED', 'stopped'],
+  ['FAILED', 'failed'],
 ]);
 
 /** The state of a service deployment with this status of ECS. */
@@ -209,6 +213,10 @@ export function servingRevision(
     const isShifted = record.traffic >= 50;
     const one = alive.find(({ id }) => (id === record.deployment) === isShifted);
     if (one !== undefined) return one.taskDefinition;
+  }
+  // The PRIMARY task set has the traffic, however many tasks the others run.
+  if (service.controller === CODE_DEPLOY) {
+    return alive.find(({ status }) => status === 'PRIMARY')?.taskDefinition ?? null;
   }
   // A deployment can succeed before ECS lists it as completed.
   const done = alive.find(({ id }) => record?.status === 'SUCCESSFUL' && id === record.deployment);

@@ -16,7 +16,10 @@ import {
   isLogLate,
 } from './diagnosis.ts';
 import type { Cause, FailedTask } from './diagnosis.ts';
-import { primaryOf, waitingHooks } from './ecs.ts';
+import { codeDeployWait, INSTALL } from './code-deploy.ts';
+import { terminationEnd } from './code-deploy-record.ts';
+import { judgeCodeDeploy } from './code-deploy-verdict.ts';
+import { CODE_DEPLOY, primaryOf, waitingHooks } from './ecs.ts';
 import type {
   Deployment,
   DeploymentSettings,
@@ -32,7 +35,7 @@ import { failuresOf, giveUp } from './give-up.ts';
 import type { GiveUpPolicy, RolloutHealth } from './give-up.ts';
 import { countTargets, targetFailures, targetGroupsOf } from './load-balancer.ts';
 import type { GroupHealth, TargetGroup, TargetGroupProgress } from './load-balancer.ts';
-import { LOST_STOP_POLLS, SEARCH_POLLS, STILL_POLLS, TARGET_POLLS } from './pacing.ts';
+import { LOST_STOP_POLLS, SEARCH_POLLS, SLOW_POLLS, STILL_POLLS, TARGET_POLLS } from './pacing.ts';
 import { serviceResult } from './result.ts';
 import {
   functionName,
@@ -339,14 +342,14 @@ function afterPoll(state: WatchState, { service, record }: Polled, seconds: numb
   };
   // A verdict that waits for details is not judged again.
   const [verdict, memory] =
-    state.verdict.kind === 'waiting'
-      ? judge(state.judged, polled, state.memory)
-      : [state.verdict, state.memory];
+    state.verdict.kind === 'waiting' ? judgeOf(state, polled) : [state.verdict, state.memory];
   const fresh = freshEvents(state, service);
   const signs = readSigns(state, polled, fresh);
   const isBad = endsBadly(verdict) && !endsBadly(state.verdict);
   const searches =
-    (signs.isFailing || isBad) && !state.policy.rollbackAsked ? SEARCH_POLLS : state.searches;
+    (signs.isFailing || isBad || isSlow(state, polled)) && !state.policy.rollbackAsked
+      ? SEARCH_POLLS
+      : state.searches;
   const before: WatchState = {
     ...state,
     ...signs.counts,
@@ -368,9 +371,32 @@ function afterPoll(state: WatchState, { service, record }: Polled, seconds: numb
   return [next, events, { kind: 'read-failed-tasks', known: next.knownTasks }];
 }
 
+function judgeOf(
+  { judged, ours, memory, policy, rollback, rollingBack }: WatchState,
+  polled: Polled,
+): ReturnType<typeof judge> {
+  if (polled.service.controller !== CODE_DEPLOY) return judge(judged, polled, memory);
+  return judgeCodeDeploy(judged, polled, memory, {
+    rollback: policy.rollbackAsked || rollback !== undefined || rollingBack,
+    isBack: judged !== ours,
+  });
+}
+
 /** Why ECS ends or rolls back a deployment; empty while it does not. */
 function reasonFor(verdict: Verdict, record: RolloutRecord | undefined): string {
+  // That of a rollback that fails would hide why there was one.
+  if (record?.codeDeploy !== undefined) return record.rollbackReason;
   return 'reason' in verdict ? verdict.reason : (record?.rollbackReason ?? '');
+}
+
+/**
+ * Whether tasks are missing in Install while nothing moves. ECS counts no failed tasks of a task set,
+ * and CodeDeploy waits an hour without a word.
+ */
+function isSlow({ still, judged }: WatchState, { service, record }: Polled): boolean {
+  if (record?.stage !== INSTALL || still % SLOW_POLLS !== 1) return false;
+  const own = service.deployments.find(({ id }) => id === judged.id);
+  return (own?.running ?? 0) < service.desired;
 }
 
 function endsBadly({ kind }: Verdict): boolean {
@@ -464,7 +490,10 @@ function tellProgress(
   const own = judgedDeployment(state);
   const progress = progressOf(state);
   const told = JSON.stringify(progress);
-  const isNews = told !== state.told && own !== undefined && progress.phase !== 'stale';
+  // CodeDeploy tells of its deployment before it has a task set, and while it is taken back.
+  const isKnown =
+    record?.codeDeploy === undefined ? own !== undefined : state.verdict.kind === 'waiting';
+  const isNews = told !== state.told && isKnown && progress.phase !== 'stale';
   const testable = testableNews(state);
   const isRollbackNews = progress.phase === 'rolling-back' && !state.rollingBack;
   const reason = record?.rollbackReason || own?.reason || '';
@@ -643,6 +672,10 @@ const NOTHING: Waiting = { waitsFor: undefined, waitsSince: undefined, waitsAtMo
 /** What a rollout waits for although all new tasks run. */
 function waiting(state: WatchState, phase: string, counts: RolloutCounts): Waiting {
   const { service, record } = state.polled;
+  if (record?.codeDeploy !== undefined) {
+    const { waitsFor, since, seconds } = codeDeployWait(record.codeDeploy, service.settings.shift);
+    return { waitsFor, waitsSince: since?.toISOString(), waitsAtMost: seconds };
+  }
   if (record?.stage !== undefined && record.stage !== 'CLEAN_UP') {
     return stageWait(record, service.settings, state.stage.since?.toISOString());
   }
@@ -739,7 +772,12 @@ function afterTargets(
 }
 
 /** Stages of a deployment in which it waits for tasks; a rolling deployment has none. */
-const TASK_STAGES: ReadonlySet<string | undefined> = new Set([undefined, 'SCALE_UP', 'CLEAN_UP']);
+const TASK_STAGES: ReadonlySet<string | undefined> = new Set([
+  undefined,
+  'SCALE_UP',
+  'CLEAN_UP',
+  INSTALL,
+]);
 
 /** Whether to ask the load balancer why nothing moves. */
 function wantsTargetHealth(state: WatchState): boolean {
@@ -799,9 +837,12 @@ function decide(before: WatchState, told: readonly RolloutEvent[], seconds: numb
   }
   const given = giveUp(healthOf(state), state.policy);
   if (given === undefined) return waitOrAsk(state, events);
-  return given.by === 'rollback'
-    ? withEvents(events, requestRollback(state, given.reason))
-    : end(state, { outcome: 'failed', reason: given.reason, seconds }, events);
+  if (given.by === 'rollback') return withEvents(events, requestRollback(state, given.reason));
+  const reason =
+    state.polled.record?.codeDeploy === undefined
+      ? given.reason
+      : `${given.reason}, but CodeDeploy waits for them up to an hour`;
+  return end(state, { outcome: 'failed', reason, seconds }, events);
 }
 
 function waitOrAsk(state: WatchState, events: readonly RolloutEvent[]): Step {
@@ -937,6 +978,8 @@ function end(
     waiting: polled.record && waitingHooks(polled.record).length,
     continuesAt:
       outcome === 'succeeded' && verdict.kind === 'waiting' ? polled.record?.stage : undefined,
+    oldTasksUntil:
+      polled.record?.codeDeploy && terminationEnd(polled.record.codeDeploy)?.toISOString(),
   };
   return [state, [...events, ended], { kind: 'end', result }];
 }

@@ -168,12 +168,16 @@ test('actions that depend on a setting are in the policy if the setting is in us
     'an Express service also needs ecs:UpdateExpressGatewayService and ecs:DescribeExpressGatewayService',
     '--create-repository also needs ecr:CreateRepository',
     '--on-failure rollback also needs ecs:ContinueServiceDeployment and ecs:StopServiceDeployment',
+    expect.stringMatching(
+      /^a service that CodeDeploy deploys also needs .*codedeploy:CreateDeployment/,
+    ),
     '--schedules also needs events:ListRuleNamesByTarget, events:ListTargetsByRule, events:DescribeRule, events:PutTargets, scheduler:ListSchedules, scheduler:GetSchedule, scheduler:UpdateSchedule, and iam:PassRole',
   ]);
   const occasions = new Set([
     'createRepository',
     'onFailure',
     'express',
+    'codeDeploy',
     'release',
     'schedules',
   ] as const);
@@ -181,6 +185,17 @@ test('actions that depend on a setting are in the policy if the setting is in us
   expect(everything).toMatch(/UpdateExpress.*CreateRepository.*StopServiceDeployment/);
   expect(furtherActions('deploy', { ...NAMES, occasions })).toEqual([]);
   expect(furtherActions('logs', NAMES)).toEqual([]);
+});
+
+test('the group of CodeDeploy that the config names is the only one in the policy', () => {
+  const occasions = new Set(['codeDeploy'] as const);
+  const codeDeploy = { application: 'shop', group: 'production' };
+  const targets = [{ cluster: 'backend', service: 'api', codeDeploy }];
+  const { Statement } = policyOf('rollout', { ...NAMES, targets, occasions });
+  const placeOf = (sid: string) => Statement.find(({ Sid }) => Sid === sid)?.Resource;
+  expect(placeOf('NeededDeploymentGroups')).toMatch(/:deploymentgroup:shop\/production$/);
+  expect(placeOf('NeededApplications')).toMatch(/:application:shop$/);
+  expect(placeOf('NeededDeploymentConfigs')).toMatch(/:deploymentconfig:\*$/);
 });
 
 test('the roles of rules and schedules are passed to EventBridge and its Scheduler only', () => {

@@ -129,7 +129,7 @@ describe('how a deployment in progress is rolled back', () => {
 describe('the time that a rollout takes at least', () => {
   const linear = settings({ strategy: 'LINEAR', shift: { waits: 9, minutes: 6 }, bakeMinutes: 10 });
   const check = (limits: Parameters<typeof checkRolloutTime>[1], of = linear) =>
-    checkRolloutTime({ name: 'api', settings: of }, limits);
+    checkRolloutTime({ name: 'api', controller: 'ECS', settings: of }, limits);
 
   test('is the waits between the steps and the bake time', () => {
     expect(rolloutTime(linear)).toEqual({ waits: 9, minutesEach: 6, bakeMinutes: 10, minutes: 64 });
