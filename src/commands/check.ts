@@ -3,16 +3,17 @@ import { describeRevision } from '../aws/revisions.ts';
 import { overallOutcome } from '../core/result.ts';
 import type { ServiceResult } from '../core/result.ts';
 import { EcsDeployError, EXIT_STATUS } from '../errors.ts';
-import { readExpress } from '../plan/observe.ts';
+import { readController, readExpress } from '../plan/observe.ts';
 import { rollOut } from '../rollout/move.ts';
 import type { Move, RolloutSettings } from '../rollout/move.ts';
 import { reportable } from '../rollout/tools.ts';
-import type { Config } from '../settings/config.ts';
+import type { Config, Target } from '../settings/config.ts';
 import type { Tools } from './connect.ts';
 import type { CommandResult, Context } from './context.ts';
 import { runHook } from './hooks.ts';
 
-type CheckSettings = RolloutSettings & Pick<Config, 'check' | 'noCheck'>;
+type BackSettings = RolloutSettings & Pick<Config, 'targets'>;
+type CheckSettings = BackSettings & Pick<Config, 'check' | 'noCheck'>;
 
 /**
  * Runs the `check` of the config file after a rollout that has succeeded. Its failure is that of the
@@ -80,7 +81,7 @@ function interrupted(result: CommandResult): CommandResult {
 /** Rolls back every service that was moved. Never throws: the services have been changed. */
 async function rollBackAll(
   tools: Tools,
-  config: RolloutSettings,
+  config: BackSettings,
   results: readonly ServiceResult[],
 ): Promise<readonly ServiceResult[]> {
   return rollBackMoved(tools, config, results).catch((cause: unknown) => {
@@ -100,10 +101,12 @@ async function rollBackAll(
 
 async function rollBackMoved(
   tools: Tools,
-  config: RolloutSettings,
+  config: BackSettings,
   results: readonly ServiceResult[],
 ): Promise<readonly ServiceResult[]> {
-  const planned = await Promise.all(results.map((result) => moveBack(tools, result)));
+  const planned = await Promise.all(
+    results.map((result) => moveBack(tools, result, config.targets)),
+  );
   const moves = planned.filter((move) => move !== undefined);
   const settings = { ...config, onFailure: 'exit', force: false, noWait: false } as const;
   const ends = moves.length === 0 ? [] : await rollOut(tools, settings, moves);
@@ -117,12 +120,15 @@ async function rollBackMoved(
 }
 
 async function moveBack(
-  { ecs, emit }: Tools,
+  { aws, ecs, emit }: Tools,
   { outcome, cluster, service: name, taskDefinition, previousTaskDefinition }: ServiceResult,
+  targets: readonly Target[],
 ): Promise<Move | undefined> {
   if (outcome !== 'succeeded' || previousTaskDefinition === null) return undefined;
-  const [service] = await describeServices(ecs, cluster, [name]);
-  if (service === undefined || service.taskDefinition !== taskDefinition) return undefined;
+  const [found] = await describeServices(ecs, cluster, [name]);
+  if (found === undefined || found.taskDefinition !== taskDefinition) return undefined;
+  const target = targets.find((item) => item.service === name) ?? { codeDeploy: undefined };
+  const service = await readController({ aws, emit }, target, Promise.resolve(found));
   emit({ kind: 'rolling-back', service: name, reason: 'the check failed' });
   const [{ definition }, { definition: running }, configuration] = await Promise.all([
     describeRevision(ecs, previousTaskDefinition),
@@ -136,7 +142,8 @@ async function moveBack(
     previous: taskDefinition ?? undefined,
     registered: false,
     containers: [],
-    way: 'move',
+    // The old tasks of CodeDeploy still run: they get the traffic back at once.
+    way: service.codeDeploy?.active === undefined ? 'move' : 'stop',
     ...(service.isExpress && { express: { running, configuration } }),
   };
 }

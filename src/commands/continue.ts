@@ -1,7 +1,7 @@
 import { refuse } from '../errors.ts';
 import { notPaused, observeContinue } from '../plan/continue.ts';
 import { enforce } from '../plan/enforce.ts';
-import { observeServices } from '../plan/observe.ts';
+import { observeServices, readController } from '../plan/observe.ts';
 import { plan } from '../plan/plan.ts';
 import { rollOut } from '../rollout/move.ts';
 import { requireSettings } from '../settings/config.ts';
@@ -17,8 +17,8 @@ export async function continueDeployments(context: Context<'continue'>): Promise
   const { config } = context;
   requireSettings(config, ['cluster', 'service']);
   const tools = await connectTools(context);
-  const services = await observeServices(tools, config, (_, service) =>
-    observeContinue(tools, config, service),
+  const services = await observeServices(tools, config, (target, service) =>
+    observeContinue(tools, config, readController(tools, target, service)),
   );
   const planned = plan({ ...config, skipCheck: [] }, { services, images: [], checked: false });
   enforce(tools, planned.findings);

@@ -13,7 +13,7 @@ import { enforce } from '../plan/enforce.ts';
 import { observeBuild, observeGiven, shareReads } from '../plan/image.ts';
 import type { GivenImage, ObservedImage } from '../plan/image.ts';
 import { lookUp } from '../plan/lookups.ts';
-import { observeServices, observeSource } from '../plan/observe.ts';
+import { observeServices, observeSource, readController } from '../plan/observe.ts';
 import type { Observed } from '../plan/observe.ts';
 import { plan, runningImages, taskPlatforms, usersOf } from '../plan/plan.ts';
 import type { ImagePlan, NamedImage, Plan, PlanInput, ServicePlan } from '../plan/plan.ts';
@@ -251,7 +251,7 @@ export async function observeDeploy(
   readonly containerImages: readonly GivenImage[];
 }> {
   const observing = observeServices(tools, config, (target, service) =>
-    observeSource(tools, config, target, service),
+    observeSource(tools, config, target, readController(tools, target, service)),
   );
   const sidecars = config.targets.flatMap(({ containerImages }) => Object.values(containerImages));
   const [services, images, containerImages] = await Promise.all([

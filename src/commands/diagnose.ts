@@ -1,7 +1,6 @@
 import { optional } from '../aws/optional.ts';
 import { describeRevision } from '../aws/revisions.ts';
 import { currentRecord, pastRollouts } from '../aws/rollouts.ts';
-import { describeService } from '../aws/services.ts';
 import { diagnoseEvent, diagnoseReason, diagnoseTarget, groupCauses } from '../core/diagnosis.ts';
 import { primaryOf } from '../core/ecs.ts';
 import type { PastRollout, Service } from '../core/ecs.ts';
@@ -15,6 +14,7 @@ import { shortName } from '../core/task-definition.ts';
 import { allOrRefuse } from '../errors.ts';
 import { findCauses } from '../rollout/failed-tasks.ts';
 import { readTargets } from '../rollout/targets.ts';
+import { readShown } from '../plan/observe.ts';
 import { requireSettings } from '../settings/config.ts';
 import type { Target } from '../settings/config.ts';
 import { connectTools } from './connect.ts';
@@ -38,7 +38,7 @@ export async function diagnose(context: Context<'diagnose'>): Promise<CommandRes
 
 async function diagnoseService(tools: Tools, target: Target): Promise<Diagnosis> {
   const { ecs } = tools;
-  const service = await describeService(ecs, target);
+  const service = await readShown(tools, target);
   const [record, past] = await Promise.all([
     currentRecord(tools, service),
     optional(tools, 'ecs:ListServiceDeployments', pastRollouts(ecs, service)),

@@ -31,6 +31,9 @@ export async function help(context: Context<'help'>): Promise<CommandResult> {
       ...(config.targets.some(({ schedules }) => schedules !== false)
         ? (['schedules'] as const)
         : []),
+      ...(config.targets.some(({ codeDeploy }) => codeDeploy !== undefined)
+        ? (['codeDeploy'] as const)
+        : []),
     ]),
   };
   const policy = policyOf(command, names);

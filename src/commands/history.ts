@@ -1,6 +1,5 @@
 import { optional } from '../aws/optional.ts';
 import { currentRecord, pastRollouts } from '../aws/rollouts.ts';
-import { describeService } from '../aws/services.ts';
 import { pastDeployment, rollbackTarget } from '../core/history.ts';
 import type { ServiceHistory } from '../core/history.ts';
 import { serviceResult } from '../core/result.ts';
@@ -8,6 +7,7 @@ import { runningByRevision, servingRevision } from '../core/status.ts';
 import { shortName } from '../core/task-definition.ts';
 import { allOrRefuse } from '../errors.ts';
 import { byContent } from '../plan/express-history.ts';
+import { readShown } from '../plan/observe.ts';
 import { requireSettings } from '../settings/config.ts';
 import type { Target } from '../settings/config.ts';
 import { connectTools } from './connect.ts';
@@ -32,7 +32,7 @@ export async function history(context: Context<'history'>): Promise<CommandResul
 
 async function readHistory(tools: Tools, target: Target): Promise<ServiceHistory> {
   const { ecs } = tools;
-  const service = await describeService(ecs, target);
+  const service = await readShown(tools, target);
   const [record, past] = await allOrRefuse([
     currentRecord(tools, service),
     pastRollouts(ecs, service, { all: true }),

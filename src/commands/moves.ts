@@ -2,6 +2,7 @@ import type { RolloutRecord, Service } from '../core/ecs.ts';
 import { overallOutcome } from '../core/result.ts';
 import type { ServiceResult } from '../core/result.ts';
 import { EcsDeployError, EXIT_STATUS } from '../errors.ts';
+import { namesOf } from '../core/code-deploy.ts';
 import { rollbackWay, rolloutTime, trafficPhase } from '../core/stages.ts';
 import { secondsSince } from '../events.ts';
 import type { RollbackHow, ServicePlan } from '../events.ts';
@@ -96,8 +97,15 @@ export function checkOrder(
 }
 
 /** What makes the rollout of a service wait, for its plan. */
-export function waitsOf({ settings }: Service): Pick<ServicePlan, 'time' | 'pauses'> {
-  return { time: rolloutTime(settings), pauses: settings.pauses };
+export function waitsOf({
+  settings,
+  codeDeploy,
+}: Service): Pick<ServicePlan, 'time' | 'pauses' | 'codeDeploy'> {
+  return {
+    time: rolloutTime(settings),
+    pauses: settings.pauses,
+    ...(codeDeploy && { codeDeploy: namesOf(codeDeploy) }),
+  };
 }
 
 /** The result of a command that ends with a rollout. */

@@ -46,7 +46,7 @@ export async function render(context: Context<'render'>): Promise<CommandResult>
   };
 }
 
-type Edit = Omit<Target, 'cluster' | 'service' | 'imageName' | 'schedules'>;
+type Edit = Omit<Target, 'cluster' | 'service' | 'imageName' | 'schedules' | 'codeDeploy'>;
 
 /** Whether an edit changes the containers that it chooses, besides their image. */
 const changesContainer = ({ setEnv, setSecrets, unsetEnv, setCommand }: Edit): boolean =>

@@ -5,7 +5,7 @@ import { runningByRevision, servingRevision } from '../core/status.ts';
 import { shortName } from '../core/task-definition.ts';
 import { enforce } from '../plan/enforce.ts';
 import { lookUp } from '../plan/lookups.ts';
-import { observeServices } from '../plan/observe.ts';
+import { observeServices, readController } from '../plan/observe.ts';
 import { plan } from '../plan/plan.ts';
 import type { Plan } from '../plan/plan.ts';
 import { observeRollback } from '../plan/rollback.ts';
@@ -29,8 +29,8 @@ export async function rollback(context: Context<'rollback'>): Promise<CommandRes
   requireTerminal(context, config);
   const tools = await connectTools(context);
   const { planned } = await prepareOnceIdle(tools, config, async () => {
-    const services = await observeServices(tools, config, (_, service) =>
-      observeRollback(tools, config, service),
+    const services = await observeServices(tools, config, (target, service) =>
+      observeRollback(tools, config, readController(tools, target, service)),
     );
     const now = serverTime(tools.aws);
     const made = plan(config, { services, images: [], checked: false, now });

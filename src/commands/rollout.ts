@@ -2,7 +2,7 @@ import { serverTime } from '../aws/client.ts';
 import { allOrRefuse, EcsDeployError, refuse } from '../errors.ts';
 import { enforce } from '../plan/enforce.ts';
 import { lookUp } from '../plan/lookups.ts';
-import { observeServices, withoutSchedules } from '../plan/observe.ts';
+import { observeServices, readController, withoutSchedules } from '../plan/observe.ts';
 import { plan } from '../plan/plan.ts';
 import { observeRollout } from '../plan/rollout.ts';
 import { followSchedules } from '../rollout/follow-schedules.ts';
@@ -28,7 +28,7 @@ export async function rollout(context: Context<'rollout'>): Promise<CommandResul
   const targets = config.watch ? config.targets.map(withoutSchedules) : config.targets;
   const { planned } = await prepareOnceIdle(tools, config, async () => {
     const services = await observeServices(tools, { targets }, (target, service) =>
-      observeRollout(tools, config, target, named, service),
+      observeRollout(tools, config, target, named, readController(tools, target, service)),
     );
     const now = serverTime(tools.aws);
     const made = plan(config, { services, images: [], checked: !config.watch, now });
@@ -36,7 +36,9 @@ export async function rollout(context: Context<'rollout'>): Promise<CommandResul
     enforce(tools, await lookUp(tools, made.lookups));
     return { planned: made };
   });
-  if (config.confirm && !config.watch) tellSteps(tools, planned, true);
+  // How long CodeDeploy waits is said before it starts.
+  const isLong = planned.services.some(({ service }) => service.codeDeploy !== undefined);
+  if ((config.confirm || isLong) && !config.watch) tellSteps(tools, planned, true);
   await confirmMoves(context, config, 'Deploy');
   const start = performance.now();
   const moves = movesOf(planned);

@@ -1,6 +1,5 @@
 import { optional } from '../aws/optional.ts';
 import { currentRecord } from '../aws/rollouts.ts';
-import { describeService } from '../aws/services.ts';
 import { readGroupHealth } from '../aws/target-health.ts';
 import { allTasksOf } from '../aws/tasks.ts';
 import type {
@@ -11,6 +10,8 @@ import type {
   Task,
 } from '../core/ecs.ts';
 import { shownImage } from '../core/image.ts';
+import { deploymentInProgress } from '../core/busy.ts';
+import { namesOf } from '../core/code-deploy.ts';
 import { serviceResult } from '../core/result.ts';
 import type { Output } from '../core/result.ts';
 import { openHooks, pauseOf } from '../core/stages.ts';
@@ -20,7 +21,7 @@ import { chosen, planSchedule } from '../core/scheduled.ts';
 import type { ScheduleResult } from '../core/scheduled.ts';
 import { familyOf, shortName } from '../core/task-definition.ts';
 import { allOrRefuse } from '../errors.ts';
-import { readExpress } from '../plan/observe.ts';
+import { readExpress, readShown } from '../plan/observe.ts';
 import { readSchedules } from '../plan/schedules.ts';
 import { requireSettings } from '../settings/config.ts';
 import type { Target } from '../settings/config.ts';
@@ -60,7 +61,7 @@ export async function status(context: Context<'status'>): Promise<CommandResult>
     image: null,
     services: found.map((shown) => {
       const { service, cluster, taskDefinition, desired, running, serving } = shown;
-      const { express, deployments, tasks, targetGroups, events, schedules } = shown;
+      const { express, codeDeploy, deployments, tasks, targetGroups, events, schedules } = shown;
       return serviceResult({
         service,
         cluster,
@@ -74,6 +75,7 @@ export async function status(context: Context<'status'>): Promise<CommandResult>
         paused: shown.paused,
         failedTasks: deployments[0]?.failedTasks ?? 0,
         express,
+        ...(codeDeploy && { codeDeploy }),
         deployments,
         tasks,
         targetGroups,
@@ -84,6 +86,16 @@ export async function status(context: Context<'status'>): Promise<CommandResult>
     seconds: {},
     output: outputOf(tools, found),
   };
+}
+
+/** The deployments that ECS lists, with the one of CodeDeploy that has no task set yet. */
+function deploymentsOf(service: Service): readonly Deployment[] {
+  const active = service.codeDeploy && deploymentInProgress(service);
+  if (active === undefined) return service.deployments;
+  const { deployments } = service;
+  return deployments.some(({ id }) => id === active.id)
+    ? deployments.map((item) => (item.id === active.id ? { ...active, status: item.status } : item))
+    : [active, ...deployments];
 }
 
 /** Images by the ARNs of their revisions. */
@@ -107,7 +119,7 @@ async function readStatus(
   known: Images,
 ): Promise<{ readonly status: ServiceStatus; readonly images: Images }> {
   const { ecs } = tools;
-  const service = await describeService(ecs, target);
+  const service = await readShown(tools, target);
   const [record, express, schedules, running = [], stopped = [], health] = await Promise.all([
     currentRecord(tools, service),
     readExpress(tools, service),
@@ -132,7 +144,8 @@ async function readStatus(
     runningByRevision: runningByRevision(service),
     express: service.isExpress ? expressStatus(express) : null,
     paused: pauseOf(record),
-    deployments: service.deployments.map((deployment) =>
+    codeDeploy: service.codeDeploy && namesOf(service.codeDeploy),
+    deployments: deploymentsOf(service).map((deployment) =>
       deploymentStatus(
         deployment,
         record?.deployment === deployment.id ? record : undefined,

@@ -2,7 +2,7 @@ import { posix } from 'node:path';
 import { unknown } from './expressions.ts';
 import {
   CACHE,
-  CODE_DEPLOY,
+  APP_SPEC,
   NO_DEFINITION,
   RUN_TASK,
   addBuild,
@@ -172,7 +172,7 @@ function deployDefinition(step: StepReading): StepUse['use'] {
   const service = input('service');
   for (const [name, message] of [
     ['run-task', RUN_TASK],
-    ['codedeploy-appspec', CODE_DEPLOY],
+    ['codedeploy-appspec', APP_SPEC],
     ['desired-count', 'ecsdeploy never changes the desired count'],
     [
       'enable-ecs-managed-tags',
@@ -199,6 +199,8 @@ function deployDefinition(step: StepReading): StepUse['use'] {
   noteCondition(step);
   if (service === undefined) return 'replaced';
   const minutes = input('wait-for-minutes');
+  const application = input('codedeploy-application');
+  const group = input('codedeploy-deployment-group');
   addDeployment(step, {
     ...definition,
     place,
@@ -206,6 +208,11 @@ function deployDefinition(step: StepReading): StepUse['use'] {
     service,
     cluster: input('cluster') ?? { value: 'default', place },
     timeout: minutes && { value: `${minutes.value}m`, place: minutes.place },
+    codeDeploy: application &&
+      group && {
+        value: { application: application.value, group: group.value },
+        place: application.place,
+      },
   });
   return 'deploy';
 }

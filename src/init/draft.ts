@@ -45,6 +45,7 @@ const OF_SERVICES: readonly SettingKey[] = [
   'containerImages',
   'setEnv',
   'setSecrets',
+  'codeDeploy',
 ];
 
 /** The settings of one deployment, before its environment is known. */
@@ -101,7 +102,8 @@ const noted = <T>(value: T, place: string): Noted<T> => ({ value, place });
 
 /** The settings of a deployment as they are written; what is not known is still in them. */
 function settingsOf(deployment: Deployment, warn: Warn): Values {
-  const { run, service, cluster, containers, builds, place, source, timeout } = deployment;
+  const { run, service, cluster, containers, builds, place, source, timeout, codeDeploy } =
+    deployment;
   const [build] = builds;
   const built = containers.filter(({ image }) => build === undefined || isOf(build, image));
   const others = containers.filter((container) => !built.includes(container));
@@ -136,6 +138,7 @@ function settingsOf(deployment: Deployment, warn: Warn): Values {
     ...(run.region && { region: run.region }),
     ...(run.onFailure && { onFailure: run.onFailure }),
     ...(timeout && { timeout }),
+    ...(codeDeploy && { codeDeploy }),
     ...(source && { taskDefinition: source }),
     service,
     cluster,

@@ -41,6 +41,8 @@ export interface Deployment extends Definition {
   readonly service: Noted<string>;
   readonly cluster: Noted<string>;
   readonly timeout: Noted<string> | undefined;
+  /** The deployment group that deploys the service. */
+  readonly codeDeploy?: Noted<{ readonly application: string; readonly group: string }> | undefined;
   readonly builds: readonly Build[];
 }
 
@@ -168,8 +170,11 @@ export function definitionAt({ reading }: StepReading, named: Noted<string>): De
 }
 
 /** Remarks that several steps can have. */
+export const APP_SPEC =
+  'the AppSpec: ecsdeploy starts from that of the last deployment, so that hooks, network and capacity settings stay';
+
 export const CODE_DEPLOY =
-  'the service is deployed by CodeDeploy: ecsdeploy deploys services with the ECS deployment controller, and refuses others';
+  'a call of CodeDeploy: ecsdeploy deploy starts and follows the deployment of a service that CodeDeploy deploys';
 
 export const CACHE =
   'the build cache: in CI, ecsdeploy takes layers over from the image that the service runs';

@@ -2,6 +2,7 @@ import { optional } from '../aws/optional.ts';
 import { describeRevision } from '../aws/revisions.ts';
 import { describeRecords, findRecord } from '../aws/rollouts.ts';
 import type { HookAnswer } from '../aws/rollouts.ts';
+import { activeRecord, asMoving } from '../core/code-deploy-record.ts';
 import { primaryOf, waitingHooks } from '../core/ecs.ts';
 import type { RolloutRecord, Service, StageHook } from '../core/ecs.ts';
 import { shortName } from '../core/task-definition.ts';
@@ -22,7 +23,7 @@ export async function observeContinue(
   const service = await reading;
   checkService(service);
   const [running, record] = await Promise.all([
-    describeRevision(tools.ecs, service.taskDefinition),
+    describeRevision(tools.ecs, asMoving(service).taskDefinition),
     currentRecordOf(tools, service),
   ]);
   const hook = record && chooseHook(service, record, named, rollback);
@@ -50,6 +51,7 @@ async function currentRecordOf(
   tools: ObserveTools,
   service: Service,
 ): Promise<RolloutRecord | undefined> {
+  if (service.codeDeploy !== undefined) return activeRecord(service);
   const { ecs } = tools;
   const primary = primaryOf(service);
   if (primary?.rolloutState !== 'IN_PROGRESS') return undefined;
@@ -109,7 +111,7 @@ export function notPaused(
     const at = record.stage === undefined ? record.status : `${record.status}, ${record.stage}`;
     return new EcsDeployError({
       code: 'not-paused',
-      message: `The deployment of ${shortName(service.taskDefinition)} to "${service.name}" does not wait at a pause hook (${at}).`,
+      message: `The deployment of ${shortName(asMoving(service).taskDefinition)} to "${service.name}" does not wait at a pause hook (${at}).`,
       hint: `follow it: ecsdeploy rollout --watch ${flags}`,
     });
   });

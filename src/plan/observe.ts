@@ -1,10 +1,11 @@
 import type { Aws } from '../aws/client.ts';
 import type { Ecs } from '../aws/ecs.ts';
-import { isUnknown, optional } from '../aws/optional.ts';
+import { isUnknown, isUnread, optional } from '../aws/optional.ts';
 import { describeExpress } from '../aws/express.ts';
 import type { HookAnswer } from '../aws/rollouts.ts';
 import { describeRevision } from '../aws/revisions.ts';
-import { readServices } from '../aws/services.ts';
+import { describeService, readServices } from '../aws/services.ts';
+import { CODE_DEPLOY } from '../core/ecs.ts';
 import type { ExpressConfiguration, RolloutRecord, Service } from '../core/ecs.ts';
 import { familyOf, isDefinitionFile, placeOfArn, shortName } from '../core/task-definition.ts';
 import type { JsonObject, Revision } from '../core/task-definition.ts';
@@ -114,6 +115,28 @@ export async function observeSource(
   return { service, running, latest, next: { kind: 'render', source }, express };
 }
 
+/** A service that is to be deployed, with what CodeDeploy knows of it where that deploys it. */
+export async function readController(
+  tools: Pick<ObserveTools, 'aws' | 'emit'>,
+  { codeDeploy }: Pick<Target, 'codeDeploy'>,
+  reading: Promise<Service>,
+): Promise<Service> {
+  const service = await reading;
+  if (service.controller !== CODE_DEPLOY || service.status !== 'ACTIVE') return service;
+  const { readCodeDeployUse } = await import('./code-deploy.ts');
+  return readCodeDeployUse(tools, service, codeDeploy);
+}
+
+/** A service that is shown: without what cannot be read of CodeDeploy, which is one warning. */
+export async function readShown(
+  tools: Pick<ObserveTools, 'aws' | 'ecs' | 'emit'>,
+  target: Target,
+): Promise<Service> {
+  const service = await describeService(tools.ecs, target);
+  const reading = readController(tools, target, Promise.resolve(service));
+  return (await optional(tools, `CodeDeploy for ${service.name}`, reading, isUnread)) ?? service;
+}
+
 /** The configuration of an Express service; undefined for others, and where it cannot be read. */
 export async function readExpress(
   { ecs, emit }: Pick<ObserveTools, 'ecs' | 'emit'>,
@@ -169,7 +192,7 @@ export function checkPlace({ arn }: Service, revision: string | undefined): void
   });
 }
 
-/** Throws `service-inactive` or `deployment-controller` when UpdateService would be refused. */
+/** Throws `service-inactive` or `deployment-controller` where a service cannot be deployed. */
 export function checkService({ name, status, controller }: Service): void {
   if (status !== 'ACTIVE') {
     throw new EcsDeployError({
@@ -181,14 +204,11 @@ export function checkService({ name, status, controller }: Service): void {
       hint: 'create it again, or name another with --service',
     });
   }
-  if (controller !== 'ECS') {
+  if (controller !== 'ECS' && controller !== CODE_DEPLOY) {
     throw new EcsDeployError({
       code: 'deployment-controller',
-      message: `The service "${name}" is deployed by ${controller}, not by ECS itself.`,
-      hint:
-        controller === 'CODE_DEPLOY'
-          ? 'start the deployment in CodeDeploy, or migrate the service to the ECS deployment controller'
-          : 'only its own controller can deploy it',
+      message: `The service "${name}" is deployed by ${controller}, not by ECS or CodeDeploy.`,
+      hint: 'only its own controller can deploy it',
     });
   }
 }

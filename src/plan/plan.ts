@@ -3,6 +3,7 @@ import type { HookAnswer } from '../aws/rollouts.ts';
 import { isImmutable } from '../aws/repositories.ts';
 import type { Repository } from '../aws/repositories.ts';
 import { checkInProgress, deploymentInProgress } from '../core/busy.ts';
+import type { IfBusy } from '../core/busy.ts';
 import { diffDefinitions } from '../core/changes.ts';
 import type { Change } from '../core/changes.ts';
 import type { CheckName, SkippableCheck } from '../core/check-names.ts';
@@ -32,6 +33,9 @@ import {
   checkManagedChanges,
   checkManagedEnd,
 } from '../core/checks-express.ts';
+import { checkActive, checkAppSpec, checkGroup } from '../core/checks-code-deploy.ts';
+import type { CodeDeployUse } from '../core/code-deploy.ts';
+import { asMoving } from '../core/code-deploy-record.ts';
 import { checkSchedules } from '../core/checks-schedules.ts';
 import { lastGood, primaryOf } from '../core/ecs.ts';
 import type { Deployment, RolloutRecord, Service } from '../core/ecs.ts';
@@ -340,13 +344,15 @@ function planService(
     findings.push({ check: 'containers', about, ...ok(all.join(', ')) });
   }
   const isJoined = joins(config, read.value, definition);
-  // `rollback` is there to stop a deployment in progress: that alone needs no warning.
-  if (checked || ifBusy !== 'supersede') {
+  const way = next.kind === 'render' ? 'move' : next.way;
+  if (service.codeDeploy !== undefined && way === 'move') {
+    findings.push(...checkCodeDeploy(check, about, service, service.codeDeploy, { ifBusy, now }));
+  } else if (checked || ifBusy !== 'supersede') {
+    // `rollback` is there to stop a deployment in progress: that alone needs no warning.
     const busy = { ifBusy, isJoined, now };
     findings.push(check('deployment-in-progress', about, () => checkInProgress(service, busy)));
   }
   const changes = diffDefinitions(running.definition, definition, { showValues });
-  const way = next.kind === 'render' ? 'move' : next.way;
   if (checked || (next.kind === 'revision' && next.way === 'move')) {
     findings.push(check('rollout-time', about, () => checkRolloutTime(service, config)));
   }
@@ -401,8 +407,10 @@ function joins(
   { service, running, next }: ObservedService,
   definition: JsonObject,
 ): boolean {
+  if (next.kind === 'revision' && next.way !== 'move') return next.way !== 'stop';
+  // What CodeDeploy has in progress is never what runs.
+  if (service.codeDeploy !== undefined) return false;
   if (next.kind === 'render') return !force && sameDefinition(definition, running.definition);
-  if (next.way !== 'move') return next.way !== 'stop';
   return !force && next.revision.arn === service.taskDefinition;
 }
 
@@ -430,13 +438,13 @@ function draftOf(target: Target, next: ObservedService['next'], { image, nameOf 
 
 /** The revision that a service moves to, and the one that it can go back to. */
 function wayOf({ service, running, next }: ObservedService) {
-  if (next.kind === 'render') return { revision: undefined, previous: lastGood(service) };
+  const before = lastGood(asMoving(service));
+  if (next.kind === 'render') return { revision: undefined, previous: before };
   // A stopped deployment belongs to the running revision; ECS goes back to the other one.
   if (next.way === 'stop') return { revision: running.arn, previous: next.revision.arn };
-  const previous = lastGood(service);
   return {
     revision: next.revision.arn,
-    previous: previous === next.revision.arn ? running.arn : previous,
+    previous: before === next.revision.arn ? running.arn : before,
   };
 }
 
@@ -448,6 +456,26 @@ function goalOf(
 ): string | undefined {
   if (next.kind === 'revision') return next.way === 'stop' ? previous : revision;
   return sameDefinition(definition, running.definition) ? running.arn : undefined;
+}
+
+/** Whether CodeDeploy can start a deployment, and what it starts from. */
+function checkCodeDeploy(
+  check: Check,
+  about: string,
+  service: Service,
+  use: CodeDeployUse,
+  { ifBusy, now }: { readonly ifBusy: IfBusy; readonly now: Date },
+): PlanFinding[] {
+  const active = checkActive(service, { isAwaited: ifBusy === 'wait', now });
+  const lock = { check: 'deployment-in-progress', about, ...active } as const;
+  return [
+    check('code-deploy', about, () => checkGroup(service, use)),
+    check('app-spec', about, () => checkAppSpec(use)),
+    // It cannot be skipped: CodeDeploy has this lock itself, and would refuse after the push.
+    active.status === 'fail'
+      ? { ...lock, error: new EcsDeployError({ code: 'service-busy', ...active }) }
+      : lock,
+  ];
 }
 
 /** The checks of a service and a definition that need no further read. */

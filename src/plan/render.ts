@@ -6,7 +6,7 @@ import type { Target } from '../settings/config.ts';
 /** The settings of a target that change its definition. */
 export type TargetEdit = Omit<
   Target,
-  'cluster' | 'service' | 'taskDefinition' | 'imageName' | 'schedules'
+  'cluster' | 'service' | 'taskDefinition' | 'imageName' | 'schedules' | 'codeDeploy'
 >;
 
 /** The most tags that a resource can have (AWS General Reference, tags). */

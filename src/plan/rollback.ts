@@ -1,6 +1,7 @@
 import { optional } from '../aws/optional.ts';
 import { describeRevision } from '../aws/revisions.ts';
 import { currentRecord, pastRollouts } from '../aws/rollouts.ts';
+import { asMoving } from '../core/code-deploy-record.ts';
 import { primaryOf } from '../core/ecs.ts';
 import type { RolloutRecord, Service } from '../core/ecs.ts';
 import { revisionBefore, rollbackTarget } from '../core/history.ts';
@@ -21,8 +22,9 @@ export async function observeRollback(
   const service = await reading;
   checkService(service);
   checkPlace(service, to);
+  const moving = asMoving(service);
   const [running, express] = await allOrRefuse([
-    describeRevision(ecs, service.taskDefinition),
+    describeRevision(ecs, moving.taskDefinition),
     readExpress(tools, service),
   ]);
   const goTo = async (
@@ -35,14 +37,14 @@ export async function observeRollback(
     return { service, running, latest: undefined, next, express };
   };
   if (to !== undefined) return goTo('move', revisionName(to, running.family));
-  const isInProgress = primaryOf(service)?.rolloutState === 'IN_PROGRESS';
+  const isInProgress = primaryOf(moving)?.rolloutState === 'IN_PROGRESS';
   const [record, listed] = await allOrRefuse([
     isInProgress ? currentRecord(tools, service) : Promise.resolve(undefined),
     optional(tools, 'ecs:ListServiceDeployments', pastRollouts(ecs, service, { all: true })),
   ]);
-  const seen = listed && (await byContent(ecs, { service, past: listed }));
+  const seen = listed && (await byContent(ecs, { service: moving, past: listed }));
   const past = seen?.past;
-  const target = rollbackTarget(seen?.service ?? service, record, past);
+  const target = rollbackTarget(seen?.service ?? moving, record, past);
   const command = `ecsdeploy rollback --cluster ${shortName(service.cluster)} --service ${service.name} --to`;
   if (target === undefined) {
     throw new EcsDeployError({

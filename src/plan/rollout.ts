@@ -1,6 +1,7 @@
 import { isUnknown, optional } from '../aws/optional.ts';
 import { describeRevision } from '../aws/revisions.ts';
 import { pastRollouts } from '../aws/rollouts.ts';
+import { asMoving } from '../core/code-deploy-record.ts';
 import type { Service } from '../core/ecs.ts';
 import { isDefinitionFile, revisionName, shortName } from '../core/task-definition.ts';
 import type { Revision } from '../core/task-definition.ts';
@@ -31,7 +32,10 @@ export async function observeRollout(
     latest: undefined,
     next: { kind: 'revision', revision, way: config.watch ? 'follow' : 'move' },
   });
-  const running = describeRevision(ecs, service.taskDefinition);
+  const running = describeRevision(
+    ecs,
+    config.watch ? asMoving(service).taskDefinition : service.taskDefinition,
+  );
   if (config.watch) {
     const current = await running;
     const other = wanted === undefined ? undefined : revisionOf(wanted, current.family, named);

@@ -137,8 +137,16 @@ const ERROR_EXPLANATIONS: Readonly<Record<ErrorCode, Explanation>> = {
     'create it again, or name another service with `--service`',
   ),
   'deployment-controller': explain(
-    'CodeDeploy or an external controller deploys the service, not ECS itself.',
+    'An external controller deploys the service, not ECS or CodeDeploy.',
     'deploy it there, or migrate the service to the ECS deployment controller',
+  ),
+  'deployment-group-missing': explain(
+    'No deployment group of CodeDeploy deploys the service.',
+    'name the group with `codeDeploy:` in the config file, or create one',
+  ),
+  'app-spec-unreadable': explain(
+    'The AppSpec of the last deployment cannot be read, so that its hooks would be lost.',
+    'deploy once with an AppSpec that CodeDeploy stores, or continue without its hooks: `--skip-check app-spec`',
   ),
   'not-confirmed': explain(
     'The config has `confirm: true`, and the question was not answered with yes.',

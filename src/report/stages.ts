@@ -31,11 +31,23 @@ const RUNGS = [
   ['clean up', 'CLEAN_UP'],
 ] as const;
 
+/** Parts of a deployment of CodeDeploy, each with its stages. */
+const CODE_DEPLOY_RUNGS = [
+  ['install', ['Created', 'Queued', 'InProgress', 'BeforeInstall', 'Install', 'AfterInstall']],
+  ['test traffic', ['AllowTestTraffic', 'AfterAllowTestTraffic']],
+  ['production traffic', ['READY_WAIT', 'BeforeAllowTraffic', 'AllowTraffic', 'AfterAllowTraffic']],
+  ['old tasks', ['TERMINATION_WAIT']],
+] as const;
+
 /** The parts of a deployment in stages, and the index of the one that it is in. */
 export function ladderOf(stage: string): {
   readonly names: readonly string[];
   readonly at: number;
 } {
+  const of = CODE_DEPLOY_RUNGS.findIndex(([, stages]) =>
+    (stages as readonly string[]).includes(stage),
+  );
+  if (of >= 0) return { names: CODE_DEPLOY_RUNGS.map(([name]) => name), at: of };
   const at = RUNGS.findIndex(([, last]) => !isAfter(stage, last));
   return { names: RUNGS.map(([name]) => name), at };
 }
@@ -46,9 +58,15 @@ export function expiryText({
   timeoutAction,
 }: Pick<OpenHook, 'expiresAt' | 'timeoutAction'>): string {
   if (expiresAt === undefined) return '';
-  const then = timeoutAction === 'CONTINUE' ? 'continues' : 'rolls back';
-  return ` until ${expiresAt.replace(/\.\d+Z$/, 'Z')}, then ECS ${then}`;
+  const then =
+    timeoutAction === 'STOP_DEPLOYMENT'
+      ? 'CodeDeploy stops the deployment'
+      : `ECS ${timeoutAction === 'CONTINUE' ? 'continues' : 'rolls back'}`;
+  return ` until ${shortTime(expiresAt)}, then ${then}`;
 }
+
+/** An ISO time without fractions of a second. */
+export const shortTime = (iso: string): string => iso.replace(/\.\d+Z$/, 'Z');
 
 /** The commands that answer a pause hook; its id is needed where several wait. */
 export function answerCommands({
@@ -108,8 +126,14 @@ export function waitsText(
               ]),
           ...(time.bakeMinutes === 0 ? [] : [`${long(time.bakeMinutes)} of bake time`]),
         ];
+  const { minutes = 0, terminationMinutes = 0 } = time ?? {};
   return [
-    ...(time === undefined ? [] : [`takes at least ${long(time.minutes)}: ${parts.join(', ')}`]),
+    ...(time === undefined || minutes === 0
+      ? []
+      : [`takes at least ${long(time.minutes)}: ${parts.join(', ')}`]),
+    ...(terminationMinutes === 0
+      ? []
+      : [`then CodeDeploy keeps the old tasks for ${long(terminationMinutes)}`]),
     ...(pauses.length === 0 ? [] : [`pauses for approval at ${pauses.join(', ')}`]),
   ];
 }

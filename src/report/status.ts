@@ -39,6 +39,7 @@ export function formatStatus(status: ServiceStatus, at: Date, page: Page): strin
     ),
     ...(typeof image === 'string' ? [`  image: ${shortImage(image)}`] : []),
     ...expressLines(status),
+    ...codeDeployLines(status),
     ...(link === undefined ? [] : [`  console: ${link}`]),
     '',
     ...formatTable(
@@ -95,6 +96,12 @@ function expressLines({ express, taskDefinition, deployments }: ServiceStatus): 
     ...(endpoint === null ? [] : [`  endpoint: ${endpoint}`]),
     ...(isOther ? [`  Express Mode has ${shortName(told)}: its next update deploys that`] : []),
   ];
+}
+
+function codeDeployLines({ codeDeploy }: ServiceStatus): string[] {
+  if (codeDeploy === undefined) return [];
+  const { application, group, config } = codeDeploy;
+  return [`  CodeDeploy: ${application} / ${group}, ${config}`];
 }
 
 /** Targets that are shown of those that are not healthy. */

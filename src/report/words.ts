@@ -27,6 +27,7 @@ import {
   expiryText,
   hookText,
   rollbackText,
+  shortTime,
   stageText,
   waitsText,
 } from './stages.ts';
@@ -91,12 +92,21 @@ const WORDS: Words = {
           how,
           time,
           pauses,
+          codeDeploy,
         }) => [
           line(
             'step',
             `${isExpress ? 'Express service' : 'Service'} ${service} in ${cluster} runs ${from}${moveNote(from, to)}`,
           ),
           ...(after.length === 0 ? [] : [line('detail', `  starts after ${after.join(' and ')}`)]),
+          ...(codeDeploy === undefined
+            ? []
+            : [
+                line(
+                  'detail',
+                  `  by CodeDeploy: ${codeDeploy.application} / ${codeDeploy.group}, ${codeDeploy.config}`,
+                ),
+              ]),
           ...(how === undefined ? [] : [line('detail', `  ${rollbackText(how)}`)]),
           ...(how === undefined || how.by === 'deployment' ? waitsText(time, pauses) : []).map(
             (text) => line('detail', `  ${text}`),
@@ -522,6 +532,7 @@ function endLines({
   detached,
   waiting,
   continuesAt,
+  oldTasksUntil,
 }: EventOf<'service-ended'>): Line[] {
   const { cluster, service, running, desired } = result;
   const ours = shortName(result.taskDefinition ?? '');
@@ -558,6 +569,14 @@ function endLines({
             `${ours} has all production traffic of ${service} after ${formatSeconds(seconds)}; the deployment ${going} (${continuesAt})`,
           ),
           ...proofLines,
+          ...(oldTasksUntil === undefined
+            ? []
+            : [
+                line(
+                  'detail',
+                  `  the old tasks stay until ${shortTime(oldTasksUntil)}: until then, a rollback is instant`,
+                ),
+              ]),
           ...onward,
         ];
       }
@@ -695,6 +714,7 @@ const WAITS: Readonly<Record<WaitsFor, (event: EventOf<'rollout-progress'>) => s
     `draining ${formatCount(Math.max(counts.old, draining), 'old task')}`,
   bake: () => 'bake time: ECS watches for alarms',
   'next-step': () => 'waiting before the next step of traffic',
+  termination: () => 'the old tasks stay, for a rollback at once',
 };
 
 /** What the load balancer says of the new tasks: of the target group that most are missing in. */

@@ -93,12 +93,14 @@ function asWaiting(event: Event): Event | undefined {
 }
 
 function tooLong(
-  { service, cluster, taskDefinition }: ServiceResult,
+  { service, cluster, taskDefinition, deployment }: ServiceResult,
   start: number,
 ): EcsDeployError {
+  // CodeDeploy lets no other deployment start meanwhile.
+  const isLock = deployment?.startsWith('d-') === true;
   return new EcsDeployError({
     code: 'service-busy',
     message: `The deployment of ${shortName(taskDefinition ?? '')} to "${service}" is still in progress after ${Math.round(secondsSince(start))}s, the limit of --timeout. No service was changed.`,
-    hint: `to follow it: ecsdeploy rollout --watch --cluster ${cluster} --service ${service}\nto replace it: --if-busy supersede`,
+    hint: `to follow it: ecsdeploy rollout --watch --cluster ${cluster} --service ${service}\n${isLock ? 'to wait longer: --timeout DURATION' : 'to replace it: --if-busy supersede'}`,
   });
 }

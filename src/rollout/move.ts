@@ -3,6 +3,8 @@ import { answerHook, currentRecord, isAnswered } from '../aws/rollouts.ts';
 import type { HookAnswer } from '../aws/rollouts.ts';
 import { describeServices } from '../aws/services.ts';
 import type { MoveAnswer } from '../aws/services.ts';
+import { deploymentInProgress } from '../core/busy.ts';
+import { usualEnd } from '../core/checks-strategy.ts';
 import { primaryOf } from '../core/ecs.ts';
 import type { Deployment, RolloutRecord, Service } from '../core/ecs.ts';
 import { isThere } from '../core/express.ts';
@@ -15,7 +17,7 @@ import { EcsDeployError, refuse } from '../errors.ts';
 import { openQueue } from './queue.ts';
 import { refuseChanged } from './recheck.ts';
 import { explainRefusal } from './refusals.ts';
-import { callOf, sendMove } from './send.ts';
+import { callOf, sendMove, stopCallOf } from './send.ts';
 import { isInterrupt, orLate, reportable, withTimeout } from './tools.ts';
 import type { Move, RolloutSettings, RolloutTools, TimeLimit } from './tools.ts';
 import { follow, perform } from './watch.ts';
@@ -97,7 +99,7 @@ const ways: Readonly<
   stop: stopDeployment,
   continue: continueDeployment,
   follow: async (_, settings, move) => {
-    const primary = primaryOf(move.service);
+    const primary = currentDeployment(move.service);
     return primary === undefined || primary.rolloutState === 'COMPLETED'
       ? UNCHANGED
       : watch(settings, move, primary);
@@ -107,14 +109,24 @@ const ways: Readonly<
 
 const UNCHANGED: Start = { kind: 'unchanged' };
 
+/** The deployment that is followed, stopped or continued; undefined without one in progress of CodeDeploy. */
+function currentDeployment(service: Service): Deployment | undefined {
+  return service.codeDeploy === undefined ? primaryOf(service) : deploymentInProgress(service);
+}
+
 function watch(
   settings: RolloutSettings,
   move: Move,
   deployment: Deployment,
   previous?: string,
 ): Start {
-  const policy = { ...settings, rollbackAsked: false };
+  const policy = { ...policyOf(settings, move), rollbackAsked: false };
   return { kind: 'watch', state: openWatch(move, deployment, previous, policy) };
+}
+
+/** The settings as they hold for a service. */
+function policyOf(settings: RolloutSettings, { service }: Move) {
+  return { ...settings, until: settings.until ?? usualEnd(service) };
 }
 
 /** Moves a service to its revision, unless it runs that already. */
@@ -177,17 +189,16 @@ async function stopDeployment(
   tools: RolloutTools,
   settings: RolloutSettings,
   move: Move,
+  reason = 'requested by ecsdeploy rollback',
 ): Promise<Start> {
   const { service } = move;
-  const primary = primaryOf(service);
+  const primary = currentDeployment(service);
   if (primary === undefined) return startMove(tools, settings, move);
   const record = await findCurrent(tools, settings.poll, service, primary.id);
   tools.signal.throwIfAborted();
-  const opened = openWatch(move, primary, undefined, { ...settings, rollbackAsked: true });
-  let [state, events, action] = requestRollback(
-    { ...opened, polled: { service, record } },
-    'requested by ecsdeploy rollback',
-  );
+  const policy = { ...policyOf(settings, move), rollbackAsked: true };
+  const opened = openWatch(move, primary, undefined, policy);
+  let [state, events, action] = requestRollback({ ...opened, polled: { service, record } }, reason);
   while (action.kind !== 'wait' && action.kind !== 'end') {
     // Until now, nothing was changed.
     tools.signal.throwIfAborted();
@@ -196,7 +207,7 @@ async function stopDeployment(
       settings.poll * INTERRUPT_POLLS,
       perform(tools, settings.poll, state, action),
       (): Seen => {
-        const error = unanswered(service, 'StopServiceDeployment');
+        const error = unanswered(service, stopCallOf(service));
         return { kind: 'not-moved-back', error, isLost: true };
       },
     );
@@ -209,6 +220,8 @@ async function stopDeployment(
   return { kind: 'watch', state };
 }
 
+const REFUSED = 'requested by ecsdeploy continue --rollback';
+
 /** Answers the pause hook of the deployment in progress. */
 async function continueDeployment(
   tools: RolloutTools,
@@ -216,8 +229,11 @@ async function continueDeployment(
   move: Move,
 ): Promise<Start> {
   const { service, answer } = move;
-  const primary = primaryOf(service);
+  const primary = currentDeployment(service);
   if (primary === undefined || answer === undefined) return UNCHANGED;
+  // CodeDeploy has no answer that refuses: its deployment is stopped.
+  const isRefused = answer.action === 'ROLLBACK' && service.codeDeploy !== undefined;
+  if (isRefused) return stopDeployment(tools, settings, move, REFUSED);
   tools.signal.throwIfAborted();
   const answered = await orLate(
     tools.signal,
@@ -228,16 +244,18 @@ async function continueDeployment(
     throw isAnswered(error) ? noLongerWaits(service, answer, error) : error;
   });
   if (answered === 'unknown') {
-    return { kind: 'lost', error: unanswered(service, 'ContinueServiceDeployment') };
+    const call = service.codeDeploy ? 'ContinueDeployment' : 'ContinueServiceDeployment';
+    return { kind: 'lost', error: unanswered(service, call) };
   }
   const rollbackAsked = answer.action === 'ROLLBACK';
-  const opened = openWatch(move, primary, undefined, { ...settings, rollbackAsked });
+  const policy = { ...policyOf(settings, move), rollbackAsked };
+  const opened = openWatch(move, primary, undefined, policy);
   const state = withAnswer(opened, answer.hook);
   if (!rollbackAsked) {
     tools.emit({ kind: 'rollout-continued', service: service.name, hook: answer.hook });
     return { kind: 'watch', state };
   }
-  const [requested] = requestRollback(state, 'requested by ecsdeploy continue --rollback');
+  const [requested] = requestRollback(state, REFUSED);
   const [next, events] = advance(requested, { kind: 'stop-answer', answer: 'stopped' }, 0);
   for (const event of events) tools.emit(event);
   return { kind: 'watch', state: next };

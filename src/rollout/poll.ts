@@ -1,7 +1,9 @@
 import { describeServices } from '../aws/services.ts';
 import { describeRecords, findRecord } from '../aws/rollouts.ts';
 import { isDenied } from '../aws/optional.ts';
-import { MISSING, primaryOf } from '../core/ecs.ts';
+import type { CodeDeployRead } from '../core/code-deploy.ts';
+import { toRecord } from '../core/code-deploy-record.ts';
+import { CODE_DEPLOY, MISSING, primaryOf } from '../core/ecs.ts';
 import type { RolloutRecord, Service } from '../core/ecs.ts';
 import { RECORD_EVERY, RECORD_POLLS } from '../core/pacing.ts';
 import type { Polled } from '../core/verdict.ts';
@@ -35,10 +37,15 @@ export async function poll<T extends Polling>(
   reads: RecordReads,
   number: number,
 ): Promise<readonly [readonly (readonly [T, Polled])[], RecordReads]> {
-  const known = watches.map(({ state }) => ({ ...state.polled, deployment: state.judged.id }));
+  const all = watches.map(({ state }) => ({ ...state.polled, deployment: state.judged.id }));
+  const known = all.filter((item) => !isCodeDeploy(item));
   const isDue = (item: Known) => isRecordTurn(number, item) || !isInProgress(item, item.service);
   const reading = readRecords(tools, known.filter(isDue), reads, number);
-  const [services, [early, next]] = await Promise.all([readServices(tools, known), reading]);
+  const [services, [early, next], ofCodeDeploy] = await Promise.all([
+    readServices(tools, all),
+    reading,
+    readCodeDeploys(tools, all.filter(isCodeDeploy)),
+  ]);
   const turned = known.filter(
     (item) => !isDue(item) && !isInProgress(item, services.get(item.service.arn)),
   );
@@ -47,8 +54,15 @@ export async function poll<T extends Polling>(
   const polled = watches.map((watch) => {
     const { judged, polled: before } = watch.state;
     const { service } = before;
+    const now = services.get(service.arn) ?? { ...service, status: MISSING };
+    if (isCodeDeploy(before)) {
+      const { codeDeploy, settings } = service;
+      const current = { ...now, codeDeploy, settings };
+      const read = ofCodeDeploy.get(judged.id);
+      return [watch, { service: current, record: read && toRecord(read, current) }] as const;
+    }
     const seen: Polled = {
-      service: services.get(service.arn) ?? { ...service, status: MISSING },
+      service: now,
       // What was read before the API was denied would never change again.
       record: last.isDenied
         ? undefined
@@ -60,6 +74,24 @@ export async function poll<T extends Polling>(
 }
 
 type Known = Polled & { readonly deployment: string };
+
+const isCodeDeploy = ({ service }: Polled): boolean => service.controller === CODE_DEPLOY;
+
+/** What CodeDeploy tells of deployments, by their ids; none of one that it does not know yet. */
+async function readCodeDeploys(
+  { ecs }: Tools,
+  watched: readonly Known[],
+): Promise<ReadonlyMap<string, CodeDeployRead>> {
+  if (watched.length === 0) return new Map();
+  const { readCodeDeploy } = await import('../aws/code-deploy.ts');
+  const found = await Promise.all(
+    watched.map(async ({ service, deployment }) => {
+      const read = await readCodeDeploy(ecs.aws, service, deployment);
+      return read === undefined ? [] : [[deployment, read] as const];
+    }),
+  );
+  return new Map(found.flat());
+}
 
 /** Whether a poll reads a record although the service gives no reason to. */
 function isRecordTurn(number: number, { record }: Known): boolean {

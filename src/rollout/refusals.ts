@@ -1,4 +1,4 @@
-import { awsErrorText } from '../aws/errors.ts';
+import { awsErrorName, awsErrorText } from '../aws/errors.ts';
 import type { Service } from '../core/ecs.ts';
 import { shortName } from '../core/task-definition.ts';
 import { EcsDeployError } from '../errors.ts';
@@ -8,6 +8,7 @@ import { EcsDeployError } from '../errors.ts';
  * (docs/explanation/how-ecs-behaves.md#request-limits).
  */
 export function explainRefusal(service: Service, error: unknown): unknown {
+  if (awsErrorName(error) === 'DeploymentLimitExceededException') return busy(service, error);
   if (!/active deployments exist/.test(awsErrorText(error))) return error;
   const { name, deployments, events } = service;
   const cluster = shortName(service.cluster);
@@ -23,5 +24,17 @@ export function explainRefusal(service: Service, error: unknown): unknown {
     message: `ECS starts no further deployment of "${name}": ${active.length} are not finished: ${active.join(', ')}.${why}`,
     hint: `wait until their tasks have stopped, or remove the protection: aws ecs update-task-protection --cluster ${cluster} --no-protection-enabled --tasks $(aws ecs list-tasks --cluster ${cluster} --service-name ${name} --query 'taskArns[]' --output text)`,
     cause: error,
+  });
+}
+
+/** Somebody else has started a deployment of CodeDeploy since the service was read. */
+function busy({ name, cluster }: Service, cause: unknown): EcsDeployError {
+  const [active] = /d-[A-Z0-9]+/.exec(awsErrorText(cause)) ?? ['another one'];
+  const flags = `--cluster ${shortName(cluster)} --service ${name}`;
+  return new EcsDeployError({
+    code: 'service-busy',
+    message: `CodeDeploy deploys one revision of "${name}" at a time, and the deployment ${active} is in progress.`,
+    hint: `to follow it: ecsdeploy rollout --watch ${flags}\nto wait for its end and then continue: --if-busy wait`,
+    cause,
   });
 }

@@ -6,6 +6,8 @@ import { secondsSince } from '../events.ts';
 import { answerHook, stopRecord } from '../aws/rollouts.ts';
 import { tasksOf } from '../aws/tasks.ts';
 import { afterAnswer, afterFailure, NO_POLLS, pauseBefore, slower } from '../core/pacing.ts';
+import { greenOf } from '../core/code-deploy.ts';
+import { CODE_DEPLOY } from '../core/ecs.ts';
 import type { TargetGroup } from '../core/load-balancer.ts';
 import type { ServiceResult } from '../core/result.ts';
 import { familyOf, shortName } from '../core/task-definition.ts';
@@ -189,7 +191,9 @@ export async function perform(
   switch (task.kind) {
     case 'read-failed-tasks':
       try {
-        const suspect = { id: judged.id, definition: move.definition };
+        // Once it is rolled back, ECS no longer lists the task set of its tasks.
+        const green = polled.record?.codeDeploy && greenOf(polled.record.codeDeploy)?.id;
+        const suspect = { id: green ?? judged.id, definition: move.definition };
         const tasks = await readFailedTasks(tools, polled.service, suspect, task.known);
         return { kind: 'failed-tasks', tasks };
       } catch (error) {
@@ -200,7 +204,13 @@ export async function perform(
       }
     case 'stop-deployment':
       try {
-        return { kind: 'stop-answer', answer: await rollBackRecord(ecs, task, pause) };
+        const stopping =
+          polled.service.controller === CODE_DEPLOY
+            ? import('../aws/code-deploy.ts').then(({ stopDeployment }) =>
+                stopDeployment(ecs.aws, task.record),
+              )
+            : rollBackRecord(ecs, task, pause);
+        return { kind: 'stop-answer', answer: await stopping };
       } catch (error) {
         return isRefused(error)
           ? { kind: 'not-moved-back', error: reportable(error), isLost: false }

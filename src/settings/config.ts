@@ -32,6 +32,7 @@ const PLAIN_KEYS = [
   'container',
   'containerImages',
   'replaceEnv',
+  'codeDeploy',
   'schedules',
   'setCommand',
   'setCpu',

@@ -539,6 +539,29 @@ export const platform = choice(['linux/amd64', 'linux/arm64'], (value) => {
     : '';
 });
 
+/** The deployment group of CodeDeploy that deploys a service. */
+export interface NamedGroup {
+  readonly application: string;
+  readonly group: string;
+}
+
+/** The two names of a deployment group. */
+export const namedGroup: Reader<NamedGroup> = {
+  schema: {
+    type: 'object',
+    properties: { application: name.schema, group: name.schema },
+    required: ['application', 'group'],
+    additionalProperties: false,
+  },
+  read: (value) => {
+    const { application, group, ...others } = (value ?? {}) as Record<string, unknown>;
+    if (application === undefined || group === undefined || Object.keys(others).length > 0) {
+      throw invalid('{ application: NAME, group: NAME }', value);
+    }
+    return { application: name.read(application), group: name.read(group) };
+  },
+};
+
 /** A command that runs once, in a task of the new revision, before any service moves. */
 export interface ReleaseTask {
   readonly command: readonly string[];

@@ -15,6 +15,7 @@ import {
   memory,
   hosts,
   name,
+  namedGroup,
   names,
   oneOf,
   pairs,
@@ -795,10 +796,9 @@ export const SETTINGS = {
     group: 'Rollout',
     rare: true,
     flags: '--until <stage>',
-    default: 'finished',
     commands: MOVERS,
     meaning:
-      'stop watching once the deployment is finished, serving (has all production traffic) or paused (default: finished)',
+      'stop watching once the deployment is finished, serving (has all production traffic) or paused (default: finished; serving where CodeDeploy deploys)',
   }),
   hook: setting({
     reader: name,
@@ -915,6 +915,15 @@ export const SETTINGS = {
     meaning:
       'EventBridge rules and schedules of the family follow a successful rollout; in the config file also a list of their names',
     example: 'true',
+  }),
+  codeDeploy: setting({
+    reader: namedGroup,
+    group: 'Rollout',
+    file: 'service',
+    commands: [...MOVERS, 'verify', 'status', 'diagnose', 'history', 'help'],
+    meaning:
+      'deployment group of CodeDeploy that deploys the service, where it has another name than AppECS-CLUSTER-SERVICE and DgpECS-CLUSTER-SERVICE and was never used',
+    example: '{ application: AppECS-backend-api, group: DgpECS-backend-api }',
   }),
   detachOnInterrupt: setting({
     reader: yes,

@@ -238,6 +238,74 @@ describe('rollout --schedules', () => {
   );
 });
 
+describe('a service that CodeDeploy deploys', () => {
+  const rowsOf = (command: IamCommand, kind: 'needed' | 'optional') =>
+    PERMISSIONS.filter(
+      (row) => row.only?.setting === 'codeDeploy' && row[kind]?.includes(command) === true,
+    ).map(({ action }) => action);
+  const runWith = async (
+    command: IamCommand,
+    denied: readonly string[],
+    scenario: WorldOptions['scenario'] = 'codedeploy',
+    before?: readonly string[],
+  ) => {
+    const world = await makeWorld({ scenario });
+    const stdin = await renderNext(world);
+    expect((await world.run(['register'], { stdin })).status).toBe(0);
+    if (before) expect((await world.run(before)).status).toBe(0);
+    world.writes();
+    const mark = world.sandbox.calls.length;
+    for (const action of denied) world.sandbox.fail(action, accessDenied(action, '111122223333'));
+    const end = await world.run([command]);
+    const answered = world.sandbox.calls.slice(mark).filter(({ status }) => status === 200);
+    return { ...end, writes: world.writes(), answered: answered.map(({ action }) => action) };
+  };
+
+  test.each<IamCommand>(['rollout', 'status', 'diagnose', 'history', 'verify'])(
+    '%s works with its policy, and calls nothing else',
+    async (command) => {
+      const own = [...rowsOf(command, 'needed'), ...rowsOf(command, 'optional')];
+      const policy = [...own, ...actionsOf(command, 'needed'), ...actionsOf(command, 'optional')];
+      const end = await runWith(
+        command,
+        ALL.filter((action) => !policy.includes(action)),
+      );
+      expect(end.status, end.stderr).toBe(0);
+      expect(end.stderr).not.toContain('is not authorized');
+      expect(end.answered.filter((action) => ![...policy, FREE].includes(action))).toEqual([]);
+    },
+  );
+
+  test.each(rowsOf('rollout', 'needed').filter((name) => !name.endsWith('DeploymentConfig')))(
+    'rollout is refused without %s, before anything is written',
+    async (action) => {
+      const end = await runWith('rollout', [action]);
+      expect(end.status, end.stderr).toBe(4);
+      expect(end.stderr).toContain(`is not authorized to call ${action}`);
+      expect(end.writes.filter((name) => name !== 'codedeploy:CreateDeployment')).toEqual([]);
+    },
+  );
+
+  test.each(rowsOf('status', 'optional').slice(0, 2))(
+    'status goes on without %s, and says so',
+    async (action) => {
+      const end = await runWith('status', [action]);
+      expect(end.status, end.stderr).toBe(0);
+      expect(end.stderr).toContain(`is not authorized to call ${action}`);
+    },
+  );
+
+  test.each([
+    ['continue', 'codedeploy:ContinueDeployment'],
+    ['rollback', 'codedeploy:StopDeployment'],
+  ] as const)('%s is refused without %s', async (command, action) => {
+    const before = ['rollout', '--until', 'paused'];
+    const end = await runWith(command, [action], 'codedeploy-ready', before);
+    expect(end.status, end.stderr).toBe(4);
+    expect(end.stderr).toContain(`is not authorized to call ${action}`);
+  });
+});
+
 test('every action that a deploy calls is in the table', async () => {
   const { answered } = await play('deploy', []);
   expect(answered.filter((action) => ![...ALL, FREE].includes(action))).toEqual([]);

@@ -312,7 +312,7 @@ const ENDS: Readonly<Record<DeployScenario, End>> = {
   'busy-family': succeeds('is being registered by someone else; retrying'),
   'pass-role-denied': isRefused(4, '"Action": "iam:PassRole"'),
   'service-deleted': isRefused(3, 'is DRAINING: it is being deleted'),
-  'code-deploy': isRefused(3, 'is deployed by CODE_DEPLOY'),
+  'code-deploy': isRefused(3, 'No deployment group of CodeDeploy deploys'),
   'five-deployments': {
     ...isRefused(4, '5 are not finished: hyeon9mak-task-dev:1 (1 running)'),
     speed: 300,

@@ -31,6 +31,7 @@ const target: Target = {
   imageName: undefined,
   container: undefined,
   containerImages: {},
+  codeDeploy: undefined,
   schedules: false,
   taskDefinition: undefined,
   setEnv: {},

@@ -74,7 +74,7 @@ export interface WorldOptions {
 }
 
 const READS =
-  /^(ecr|ecs|elasticloadbalancing|logs|sts|secretsmanager|ssm|events|scheduler):(Describe|List|Get|Batch(Get|Check))|^sts:/;
+  /^(ecr|ecs|elasticloadbalancing|logs|sts|secretsmanager|ssm|events|scheduler|codedeploy):(Describe|List|Get|Batch(Get|Check))|^sts:/;
 
 /** Creates a project, a sandbox and a stand-in for Docker, which exist until the test ends. */
 export async function makeWorld(options: WorldOptions = {}): Promise<World> {
