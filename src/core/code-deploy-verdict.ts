@@ -49,9 +49,14 @@ export function judgeCodeDeploy(
   }
   if (read.deployment.status === 'Succeeded') return end({ kind: 'succeeded' });
   if (read.rolledBackBy !== undefined) return judgeRollback(read, ours, service, doubt);
-  // CodeDeploy names the rollback some seconds after the end.
+  // CodeDeploy names the rollback some seconds after the end; there is none without a new task set.
+  const green = greenOf(read);
   if (asked.rollback || rollsBack(read.deployment)) {
-    if (doubt.doubtful < STALE_POLLS) return wait('rolling-back', doubt);
+    const [phase, limit] =
+      green === undefined
+        ? (['in-progress', DOUBTFUL_POLLS] as const)
+        : (['rolling-back', STALE_POLLS] as const);
+    if (doubt.doubtful < limit) return wait(phase, doubt);
   } else if (read.deployment.status === 'Stopped' && doubt.doubtful < DOUBTFUL_POLLS) {
     return wait('in-progress', doubt);
   }
@@ -59,9 +64,7 @@ export function judgeCodeDeploy(
     const { id, taskDefinition } = read.newer;
     return end({ kind: 'superseded', by: id, taskDefinition });
   }
-  // Before there was a new task set, there is nothing to roll back.
-  const hasStayed =
-    primaryOf(service)?.id !== ours.id && weightsOf(read, greenOf(read)?.id).own <= 0;
+  const hasStayed = primaryOf(service)?.id !== ours.id && weightsOf(read, green?.id).own <= 0;
   return asked.rollback && hasStayed
     ? rolledBack(read, service)
     : end({ kind: 'failed', reason: endOf(read) });

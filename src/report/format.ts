@@ -67,7 +67,7 @@ export function shortImage(reference: string): string {
 /** An event of a service without the service's name, with short ids and names. */
 export function shortenEvent(message: string): string {
   return message
-    .replace(/^\(service \S+\) /, '')
+    .replace(/^\(service [^)]+\) /, '')
     .replaceAll(/\(task ([0-9a-f]{8})[0-9a-f]{24}\)/g, '(task $1…)')
     .replaceAll(/\(target-group arn:\S+:targetgroup\/([^/)]+)[^)]*\)/g, '(target-group $1)');
 }

@@ -80,7 +80,10 @@ describe('the verdict', () => {
     ],
     [
       'failed, and the rollback is still to be named',
-      readOf({ status: 'Failed', error: EVENT_ERROR, options: ROLLS_BACK }),
+      readOf(
+        { status: 'Failed', error: EVENT_ERROR, options: ROLLS_BACK },
+        { taskSets: sharesOf(0) },
+      ),
       { kind: 'waiting', phase: 'rolling-back' },
     ],
     [
@@ -125,9 +128,12 @@ describe('the verdict', () => {
   });
 
   test('a rollback that is never named is a failure', () => {
-    const read = readOf({ status: 'Failed', error: EVENT_ERROR, options: ROLLS_BACK });
+    const failed = { status: 'Failed', error: EVENT_ERROR, options: ROLLS_BACK };
+    const read = readOf(failed, { taskSets: sharesOf(0) });
     expect(verdictOf(read, undefined, { polls: STALE_POLLS - 1 }).kind).toBe('waiting');
     expect(verdictOf(read, undefined, { polls: STALE_POLLS }).kind).toBe('failed');
+    // Before there is a new task set, nothing can be rolled back.
+    expect(verdictOf(readOf(failed), undefined, { polls: DOUBTFUL_POLLS }).kind).toBe('failed');
   });
 
   test('a deployment that was stopped waits a moment for what came after it', () => {

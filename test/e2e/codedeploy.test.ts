@@ -63,7 +63,7 @@ const ENDS: Readonly<Record<CodeDeployScenario, End>> = {
   'codedeploy-crash': because('application-exit', '| database is not reachable, giving up'),
   'codedeploy-unhealthy': because('load-balancer-health-check', 'health check'),
   'codedeploy-no-rollback': because('application-exit', 'roll back: ecsdeploy rollback'),
-  'codedeploy-before-install': rollsBack('the Lambda hook at BeforeInstall failed [unknown]'),
+  'codedeploy-before-install': because('unknown', 'the Lambda hook at BeforeInstall failed'),
   'codedeploy-after-install': rollsBack('the Lambda hook at AfterInstall failed [unknown]'),
   'codedeploy-after-test': rollsBack('the Lambda hook at AfterAllowTestTraffic failed [unknown]'),
   'codedeploy-before-traffic': rollsBack('the Lambda hook at BeforeAllowTraffic failed [unknown]'),
