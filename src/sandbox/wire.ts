@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { createServer } from 'node:http';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { readInput } from './input.ts';
 import { readForm, writeAnswer, writeError } from './query.ts';
 
 /** One AWS API request that the sandbox received; `action` is written as in IAM (`ecs:UpdateService`). */
@@ -49,10 +50,15 @@ export function awsFault(
 }
 
 /** The exception with which IAM denies an action (docs/explanation/how-ecs-behaves.md#denied-calls). */
-export function accessDenied(action: string, account: string, resource = '*'): AwsFault {
+export function accessDenied(
+  action: string,
+  account: string,
+  resource = '*',
+  policy: 'identity-based' | 'resource-based' = 'identity-based',
+): AwsFault {
   return awsFault(
     'AccessDeniedException',
-    `User: arn:aws:iam::${account}:user/sandbox is not authorized to perform: ${action} on resource: ${resource} because no identity-based policy allows the ${action} action`,
+    `User: arn:aws:iam::${account}:user/sandbox is not authorized to perform: ${action} on resource: ${resource} because no ${policy} policy allows the ${action} action`,
   );
 }
 
@@ -95,7 +101,7 @@ export async function serve(parts: ServerParts): Promise<{ server: Server; port:
   const server = createServer((request, response) => {
     answer(parts, request, response).catch((error: unknown) => {
       if (response.headersSent) response.destroy();
-      else sendFault(response, toFault(error));
+      else sendProtocolFault(request, response, toFault(error));
     });
   });
   // Idle keep-alive sockets of a finished client must not keep the process alive.
@@ -116,20 +122,27 @@ async function answer(
     if (await handler(request, response)) return;
   }
   const body = await readBody(request);
-  const call = targetCall(request, body) ?? schedulerCall(request, body);
+  const call = targetCall(request) ?? schedulerCall(request);
   if (call === undefined) {
     await answerQuery(parts, request, new URLSearchParams(body), response);
     return;
   }
-  const { service, name, input } = call;
-  const operation = parts.services[service]?.[name];
+  const { service, name, parameters } = call;
+  const operations = parts.services[service] ?? {};
+  const operation = Object.hasOwn(operations, name) ? operations[name] : undefined;
   const action = `${service}:${name}`;
+  let input: Readonly<Record<string, unknown>> = {};
   try {
+    const { refusal, ...read } = readInput(service, name, parse(body));
+    input = { ...read.input, ...parameters };
+    const refused = refusal && awsFault(refusal.exception, refusal.message);
+    if (refused?.name === SERIALIZATION) throw refused;
     await parts.gate(action);
-    for (const implied of impliedActions(call)) await parts.gate(implied);
+    for (const implied of impliedActions(action, input)) await parts.gate(implied);
     if (operation === undefined) {
       throw awsFault('UnknownOperationException', `The sandbox does not model ${action}.`);
     }
+    if (refused !== undefined) throw refused;
     const output = (await operation(input, { region: credentialRegion(request) })) ?? {};
     parts.onCall({ action, input, status: 200 });
     if (parts.losesAnswer?.(action)) throw CUT;
@@ -149,17 +162,48 @@ async function answer(
 interface Call {
   readonly service: string;
   readonly name: string;
-  readonly input: Record<string, unknown>;
+  /** Members of the input that the URL has. */
+  readonly parameters?: Readonly<Record<string, string>>;
 }
 
-const parse = (body: string) => (body === '' ? {} : (JSON.parse(body) as Record<string, unknown>));
+const SERIALIZATION = 'SerializationException';
+/** Objects and lists in each other: far more than any input has, far less than what ends a process. */
+const DEEPEST = 100;
+
+/** The JSON of a body; throws SerializationException. */
+function parse(body: string): unknown {
+  if (body === '') return {};
+  if (depthOf(body) > DEEPEST)
+    throw awsFault(SERIALIZATION, 'The request body is nested too deep.');
+  try {
+    return JSON.parse(body);
+  } catch {
+    throw awsFault(SERIALIZATION, 'The request body is not JSON.');
+  }
+}
+
+/** How deep a JSON text opens objects and lists. */
+function depthOf(json: string): number {
+  let depth = 0;
+  let deepest = 0;
+  let inText = false;
+  for (let at = 0; at < json.length; at += 1) {
+    const character = json[at];
+    if (inText && character === '\\') at += 1;
+    else if (character === '"') inText = !inText;
+    else if (inText) continue;
+    else if (character === '[' || character === '{') deepest = Math.max(deepest, (depth += 1));
+    else if (character === ']' || character === '}') depth -= 1;
+  }
+  return deepest;
+}
 
 /** A call of the JSON protocol, which names the operation in a header. */
-function targetCall({ headers }: IncomingMessage, body: string): Call | undefined {
+function targetCall({ headers }: IncomingMessage): Call | undefined {
   const target = headers['x-amz-target'];
   if (typeof target !== 'string') return undefined;
   const [prefix = '', name = ''] = target.split('.');
-  return { service: TARGETS[prefix] ?? prefix, name, input: parse(body) };
+  return { service: TARGETS[prefix] ?? prefix, name };
 }
 
 /** Operations of EventBridge Scheduler on one schedule, by method. */
@@ -171,28 +215,33 @@ const SCHEDULE_METHODS: Readonly<Record<string, string>> = {
 };
 
 /** A call of EventBridge Scheduler: method and path name the operation. */
-function schedulerCall({ method = '', url = '' }: IncomingMessage, body: string): Call | undefined {
+function schedulerCall({ method = '', url = '' }: IncomingMessage): Call | undefined {
   const { pathname, searchParams } = new URL(url, 'http://sandbox');
   const [, schedule] = /^\/schedules(?:\/([^/]+))?$/.exec(pathname) ?? [];
   if (!pathname.startsWith('/schedules')) return undefined;
   const name = schedule === undefined ? 'ListSchedules' : (SCHEDULE_METHODS[method] ?? method);
-  const query = [...searchParams].map(([key, value]) => [
+  const query = [...searchParams].map(([key, value]): [string, string] => [
     key.charAt(0).toUpperCase() + key.slice(1),
     value,
   ]);
-  const named = schedule === undefined ? {} : { Name: decodeURIComponent(schedule) };
+  if (schedule !== undefined) query.push(['Name', decodeURIComponent(schedule)]);
   return {
     service: 'scheduler',
     name,
-    input: { ...parse(body), ...(Object.fromEntries(query) as Record<string, string>), ...named },
+    parameters: Object.fromEntries(query),
   };
 }
 
 /** Permissions that a call needs besides its own. */
-function impliedActions({ service, name, input }: Call): readonly string[] {
+function impliedActions(
+  action: string,
+  input: Readonly<Record<string, unknown>>,
+): readonly string[] {
   // Whoever creates a resource with tags also needs the permission to tag it.
-  if (name === 'RegisterTaskDefinition' && isFilled(input['tags'])) return ['ecs:TagResource'];
-  if (`${service}:${name}` !== 'codedeploy:CreateDeployment') return [];
+  if (action === 'ecs:RegisterTaskDefinition' && isFilled(input['tags'])) {
+    return ['ecs:TagResource'];
+  }
+  if (action !== 'codedeploy:CreateDeployment') return [];
   return [
     'codedeploy:GetDeploymentConfig',
     'codedeploy:GetApplicationRevision',
@@ -218,8 +267,7 @@ async function answerQuery(
   response: ServerResponse,
 ): Promise<void> {
   const name = form.get('Action') ?? '';
-  // The calls that credentials are made of are not signed.
-  const service = credentialScope(request).service ?? 'sts';
+  const service = serviceOf(request);
   const operations = service === 'sts' ? stsOperations(account) : services[service];
   const action = `${service}:${name}`;
   const { Action: _action, Version: version, ...input } = readForm(form);
@@ -276,6 +324,22 @@ function toFault(error: unknown): AwsFault {
   return awsFault('ServerException', `The sandbox failed: ${String(error)}`, 500);
 }
 
+/** Sends the exception of a request that could not be read, as the protocol of its service has it. */
+function sendProtocolFault(
+  request: IncomingMessage,
+  response: ServerResponse,
+  fault: AwsFault,
+): void {
+  // The rest of the body is not read.
+  if (!request.complete) response.setHeader('connection', 'close');
+  const isScheduler = schedulerCall(request) !== undefined;
+  if (isScheduler || targetCall(request) !== undefined) sendFault(response, fault, isScheduler);
+  else {
+    response.writeHead(fault.status, { 'content-type': 'text/xml' });
+    response.end(writeError(serviceOf(request), fault, fault.status, randomUUID()));
+  }
+}
+
 /** Sends an exception; REST protocols name it in a header only. */
 function sendFault(response: ServerResponse, fault: AwsFault, isRest = false): void {
   response.writeHead(fault.status, {
@@ -283,8 +347,9 @@ function sendFault(response: ServerResponse, fault: AwsFault, isRest = false): v
     'x-amzn-requestid': randomUUID(),
     ...(isRest && { 'x-amzn-errortype': fault.name }),
   });
-  // AWS spells the member `Message` in authorisation errors and REST protocols, `message` elsewhere.
-  const member = isRest || fault.name === 'AccessDeniedException' ? 'Message' : 'message';
+  // What AWS's frameworks say is in `Message`, what a service says in `message`.
+  const isFramework = ['AccessDeniedException', SERIALIZATION].includes(fault.name);
+  const member = isRest || isFramework ? 'Message' : 'message';
   const type = isRest ? {} : { __type: fault.name };
   response.end(JSON.stringify({ ...fault.members, ...type, [member]: fault.message }));
 }
@@ -295,12 +360,33 @@ function credentialScope({ headers }: IncomingMessage) {
   return { region: scope?.[1], service: scope?.[2] };
 }
 
+/** The service that a request of the Query protocol is signed for; credentials are asked for unsigned. */
+const serviceOf = (request: IncomingMessage): string => credentialScope(request).service ?? 'sts';
+
 function credentialRegion(request: IncomingMessage): string {
   return credentialScope(request).region ?? 'us-east-1';
 }
 
+/** Bytes of the largest input that an API takes: a part of a layer, in Base64. */
+const LARGEST_BODY = 28 * 1024 * 1024;
+
+/** The text of a body; throws what AWS answers where it is too large, or no text. */
 async function readBody(request: IncomingMessage): Promise<string> {
   const chunks: Buffer[] = [];
-  for await (const chunk of request) chunks.push(chunk as Buffer);
-  return Buffer.concat(chunks).toString('utf8');
+  let size = 0;
+  const count = (bytes: number) => {
+    if (bytes > LARGEST_BODY) {
+      throw awsFault('RequestEntityTooLargeException', 'The request body is too large.', 413);
+    }
+  };
+  count(Number(request.headers['content-length'] ?? 0));
+  for await (const chunk of request) {
+    count((size += (chunk as Buffer).length));
+    chunks.push(chunk as Buffer);
+  }
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(chunks));
+  } catch {
+    throw awsFault(SERIALIZATION, 'The request body is not UTF-8.');
+  }
 }

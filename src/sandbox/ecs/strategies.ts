@@ -135,10 +135,7 @@ function checkRule(member: string, arn: string | undefined): void {
 /** Stages in which a pause is not allowed, because a rollback goes through them too. */
 const NEVER_PAUSED = new Set(['TEST_TRAFFIC_SHIFT', 'PRODUCTION_TRAFFIC_SHIFT']);
 
-function checkHook({ targetType = 'AWS_LAMBDA', lifecycleStages = [] }: LifecycleHook): void {
-  if (targetType !== 'AWS_LAMBDA' && targetType !== 'PAUSE') {
-    throw invalid('Invalid targetType. Valid values are: AWS_LAMBDA, PAUSE');
-  }
+function checkHook({ targetType, lifecycleStages = [] }: LifecycleHook): void {
   if (targetType === 'PAUSE' && lifecycleStages.some((stage) => NEVER_PAUSED.has(stage))) {
     throw invalid('Invalid lifecycle stage provided for Pause Hook');
   }
