@@ -54,6 +54,11 @@ export function createLogs(clock: Clock, place?: LogPlace): Logs {
 
   const operations: Operations = {
     DescribeLogGroups: (input, { region }) => {
+      if (isGiven(input, 'logGroupNamePrefix', 'logGroupNamePattern')) {
+        throw invalid(
+          'LogGroup name prefix and LogGroup name pattern are mutually exclusive parameters.',
+        );
+      }
       const prefix = String(input['logGroupNamePrefix'] ?? '');
       const found = sortedByName(groupsOf(region)).filter(({ name }) => name.startsWith(prefix));
       const { items, nextToken } = page(found, input, 50);
@@ -74,6 +79,9 @@ export function createLogs(clock: Clock, place?: LogPlace): Logs {
       const prefix = String(input['logStreamNamePrefix'] ?? '');
       const found = sortedByName(group.streams).filter(({ name }) => name.startsWith(prefix));
       if (input['orderBy'] === 'LastEventTime') {
+        if (prefix !== '') {
+          throw invalid('Cannot order by LastEventTime with a logStreamNamePrefix.');
+        }
         found.sort((one, other) => lastTimestamp(one) - lastTimestamp(other));
       }
       if (input['descending'] === true) found.reverse();
@@ -106,6 +114,9 @@ export function createLogs(clock: Clock, place?: LogPlace): Logs {
 
     FilterLogEvents: (input, { region }) => {
       const group = findGroup(groupsOf(region), input);
+      if (isGiven(input, 'logStreamNames', 'logStreamNamePrefix')) {
+        throw invalid('Only one of logStreamNames and logStreamNamePrefix can be specified.');
+      }
       const names: unknown = input['logStreamNames'];
       const prefix = String(input['logStreamNamePrefix'] ?? '');
       const matches = textFilter(String(input['filterPattern'] ?? ''));
@@ -151,8 +162,18 @@ export function createLogs(clock: Clock, place?: LogPlace): Logs {
 
 type Input = Readonly<Record<string, unknown>>;
 
+const invalid = (message: string): Error => awsFault('InvalidParameterException', message);
+
+/** Whether an input has all of the members. */
+const isGiven = (input: Input, ...members: readonly string[]): boolean =>
+  members.every((member) => input[member] !== undefined);
+
 function findGroup(groups: Groups, input: Input): Group {
-  const identifier = String(input['logGroupName'] ?? input['logGroupIdentifier']);
+  const { logGroupName, logGroupIdentifier } = input;
+  if ((logGroupName === undefined) === (logGroupIdentifier === undefined)) {
+    throw invalid('Exactly one of logGroupName and logGroupIdentifier must be specified.');
+  }
+  const identifier = String(logGroupName ?? logGroupIdentifier);
   const group = groups.get(/:log-group:([^:]+)/.exec(identifier)?.[1] ?? identifier);
   if (group === undefined) {
     throw awsFault('ResourceNotFoundException', 'The specified log group does not exist.');
@@ -184,7 +205,7 @@ function window(length: number, limit: number, input: Input): [number, number] {
   const token = typeof nextToken === 'string' ? /^([fb])\/(\d+)$/.exec(nextToken) : null;
   const at = Math.min(Number(token?.[2] ?? length), length);
   if (nextToken !== undefined && token === null) {
-    throw awsFault('InvalidParameterException', 'The specified nextToken is invalid.');
+    throw invalid('The specified nextToken is invalid.');
   }
   if (token?.[1] === 'f') return [at, Math.min(at + limit, length)];
   if (token === null && input['startFromHead'] === true) return [0, Math.min(limit, length)];
@@ -201,6 +222,7 @@ function page<T>(
   most: number,
 ): { items: readonly T[]; nextToken: string | undefined } {
   const start = Number(input['nextToken'] ?? 0);
+  if (!Number.isInteger(start) || start < 0) throw invalid('The specified nextToken is invalid.');
   const end = start + Number(input['limit'] ?? most);
   return {
     items: items.slice(start, end),

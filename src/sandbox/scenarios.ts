@@ -565,8 +565,8 @@ const DEFINITIONS = {
   },
   deadlock: {
     group: 'capacity',
-    summary: 'minimum and maximum healthy percent are both 100: no task can be replaced',
-    service: configured({ minimumHealthyPercent: 100, maximumPercent: 100 }),
+    summary: 'minimum and maximum healthy percent leave no room to replace a task',
+    service: configured({ minimumHealthyPercent: 100, maximumPercent: 140 }),
   },
   'protected-tasks': {
     group: 'capacity',

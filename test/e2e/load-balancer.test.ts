@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { UpdateServiceCommand } from '@aws-sdk/client-ecs';
+import { awsFault } from '../../src/sandbox/wire.ts';
 import { readResult } from '../support/cli.ts';
 import { makeWorld } from '../support/world.ts';
 import type { World, WorldOptions } from '../support/world.ts';
@@ -134,19 +134,8 @@ describe('verify', () => {
 
   test('a target group that was deleted is a warning', async () => {
     const world = await makeWorld({ scenario: 'load-balancer' });
-    await world.ecs.send(
-      new UpdateServiceCommand({
-        cluster: 'backend',
-        service: 'hyeon9mak-service-dev',
-        loadBalancers: [
-          {
-            targetGroupArn: 'arn:aws:elasticloadbalancing:ap-northeast-2:1:targetgroup/gone/0a',
-            containerName: 'hyeon9mak-container',
-            containerPort: 8080,
-          },
-        ],
-      }),
-    );
+    const gone = awsFault('TargetGroupNotFound', 'One or more target groups not found');
+    world.sandbox.fail('elasticloadbalancing:DescribeTargetGroups', gone);
     const end = await world.run(['status']);
     expect(end.status, end.stderr).toBe(0);
     expect(end.stderr).toContain('Continuing without the load balancer: AWS rejected');

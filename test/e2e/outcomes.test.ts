@@ -111,7 +111,7 @@ test('limits that leave ECS no room are named, and no circuit breaker is waited 
       ...SERVICE,
       deploymentConfiguration: {
         minimumHealthyPercent: 100,
-        maximumPercent: 100,
+        maximumPercent: 140,
         deploymentCircuitBreaker: { enable: true, rollback: true },
       },
     }),

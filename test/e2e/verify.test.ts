@@ -85,7 +85,7 @@ const ROWS: readonly Row[] = [
     check: 'deployment-percent',
     status: 'fail',
     prepare: async ({ ecs }) => {
-      const deploymentConfiguration = { minimumHealthyPercent: 100, maximumPercent: 100 };
+      const deploymentConfiguration = { minimumHealthyPercent: 100, maximumPercent: 140 };
       await ecs.send(new UpdateServiceCommand({ ...SERVICE, deploymentConfiguration }));
     },
   },
@@ -382,7 +382,10 @@ test('several problems are shown at once, by service', async () => {
 });
 
 test.each([
-  ['Service Connect', { serviceConnectConfiguration: { services: [{ portName: 'web' }] } }],
+  [
+    'Service Connect',
+    { serviceConnectConfiguration: { enabled: true, services: [{ portName: 'web' }] } },
+  ],
   ['a service registry', { serviceRegistries: [{ ...MAP, containerPort: 8080 }] }],
   [
     'a load balancer',

@@ -113,7 +113,7 @@ test('repositories are created, described and deleted', async () => {
   };
   expect(await names()).toEqual([repositoryName, 'team/app']);
   expect(await names('team/app')).toEqual(['team/app']);
-  await expect(names('team/app', 'x')).rejects.toMatchObject(missing('x'));
+  await expect(names('team/app', 'gone')).rejects.toMatchObject(missing('gone'));
   const resourceArn = repository?.repositoryArn ?? '';
   const tags = await ecr.send(new ListTagsForResourceCommand({ resourceArn }));
   expect(tags.tags).toEqual([]);
@@ -158,7 +158,7 @@ test('every operation on a missing repository throws RepositoryNotFoundException
     ecr.send(new DescribeImagesCommand(gone)),
     ecr.send(new ListImagesCommand(gone)),
     ecr.send(new BatchGetImageCommand({ ...gone, imageIds: [{ imageTag: 'x' }] })),
-    ecr.send(new BatchCheckLayerAvailabilityCommand({ ...gone, layerDigests: [] })),
+    ecr.send(new BatchCheckLayerAvailabilityCommand({ ...gone, layerDigests: [digestOf('x')] })),
     ecr.send(new GetDownloadUrlForLayerCommand({ ...gone, layerDigest: digestOf('x') })),
     ecr.send(new PutImageCommand({ ...gone, imageManifest: '{}' })),
     ecr.send(new ListTagsForResourceCommand({ resourceArn: 'arn:aws:ecr:r:1:repository/gone' })),

@@ -28,7 +28,6 @@ import {
   SERVICE,
   startWorld,
 } from './ecs-world.ts';
-import { RIGHT_DEFINITIONS, WRONG_DEFINITIONS } from '../support/wrong-definitions.ts';
 
 const SERVICE_ARN = `arn:aws:ecs:${REGION}:${ACCOUNT}:service/backend/app`;
 
@@ -268,33 +267,6 @@ describe('RegisterTaskDefinition', () => {
     });
     expect(taskDefinition).toMatchObject({ cpu: '1024', memory: '2048' });
   });
-});
-
-test('what ECS refuses to register, with its exceptions', async () => {
-  const world = await startWorld();
-  const wrong = Object.entries(WRONG_DEFINITIONS);
-  const ends = await Promise.all(
-    wrong.map(async ([name, [definition]]) => {
-      const input = definition as unknown as RegisterTaskDefinitionCommandInput;
-      const end = await world.client.send(new RegisterTaskDefinitionCommand(input)).then(
-        () => 'registered',
-        (error: Error) => error.name,
-      );
-      return [name, end];
-    }),
-  );
-  expect(Object.fromEntries(ends)).toEqual(
-    Object.fromEntries(
-      wrong.map(([name, [, , exception = 'ClientException']]) => [name, exception]),
-    ),
-  );
-});
-
-test.each(Object.entries(RIGHT_DEFINITIONS))('%s can be registered', async (_, definition) => {
-  const world = await startWorld();
-  const input = definition as unknown as RegisterTaskDefinitionCommandInput;
-  const { taskDefinition } = await world.client.send(new RegisterTaskDefinitionCommand(input));
-  expect(taskDefinition?.status).toBe('ACTIVE');
 });
 
 describe('revisions', () => {

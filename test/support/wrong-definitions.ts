@@ -357,6 +357,32 @@ export const WRONG_DEFINITIONS: Readonly<
   'a tag without a key': [tags({ key: '', value: '1' }), 'tags'],
 };
 
+/** Definitions whose JSON has a wrong type somewhere. */
+export const MISTYPED_DEFINITIONS: Readonly<Record<string, JsonObject>> = {
+  'the cpu of the task as a number': fargate({ cpu: 512 }),
+  'the memory of the task as a number': fargate({ memory: 1024 }),
+  'a family that is a number': fargate({ family: 5 }),
+  'containers as an object': fargate({ containerDefinitions: CONTAINER }),
+  'a container as text': fargate({ containerDefinitions: ['app'] }),
+  'compatibilities as text': fargate({ requiresCompatibilities: 'FARGATE' }),
+  'volumes as an object': fargate({ volumes: { name: 'v' } }),
+  'tags as an object': fargate({ tags: { team: 'backend' } }),
+  'storage as text': fargate({ ephemeralStorage: { sizeInGiB: '21' } }),
+  'the cpu of a container as text': container({ cpu: '256' }),
+  'essential as text': container({ essential: 'true' }),
+  'a port as text': ports({ containerPort: '80' }),
+  'port mappings as text': container({ portMappings: '80:80' }),
+  'a variable that is a number': container({ environment: [{ name: 'A', value: 1 }] }),
+  'a variable that is true': container({ environment: [{ name: 'A', value: true }] }),
+  'variables as an object': container({ environment: { A: '1' } }),
+  'a command as text': container({ command: 'serve' }),
+  'a label that is a number': container({ dockerLabels: { a: 1 } }),
+  'labels as a list': container({ dockerLabels: ['a=1'] }),
+  'a log option that is true': log({ 'awslogs-create-group': true }),
+  'a health check as text': container({ healthCheck: 'curl localhost' }),
+  'secrets as an object': container({ secrets: { A: 'x' } }),
+};
+
 /** What ECS takes, although it looks unusual. */
 export const RIGHT_DEFINITIONS: Readonly<Record<string, JsonObject>> = {
   Fargate: FARGATE,

@@ -4,6 +4,7 @@ import { beginDeployment, requestRollback } from './deployments.ts';
 import { expressView, updateExpress } from './express.ts';
 import { continueDeployment } from './hooks.ts';
 import { runTask } from './run-task.ts';
+import { checkNewService, checkServiceChange } from './service-rules.ts';
 import { makeService, updateService } from './services.ts';
 import { createClusterIn } from './start-world.ts';
 import type { Tag } from './definition.ts';
@@ -39,6 +40,9 @@ type Input = Parameters<Operation>[0];
 export type EcsOperation = (simulation: Simulation, input: Input) => unknown;
 
 const invalid = (message: string): Error => awsFault('InvalidParameterException', message);
+
+/** Minutes for which a task can be protected: two days. */
+const LONGEST_PROTECTION = 2880;
 
 /** The ECS API operations by name. */
 export const ECS_OPERATIONS: Readonly<Record<string, EcsOperation>> = {
@@ -88,7 +92,6 @@ export const ECS_OPERATIONS: Readonly<Record<string, EcsOperation>> = {
 
   DeleteTaskDefinitions: (simulation, input) => {
     const identifiers: readonly string[] = input['taskDefinitions'] ?? [];
-    if (identifiers.length > 10) throw invalid('A maximum of 10 task definitions can be deleted.');
     const lookup = (identifier: string) => findTaskDefinition(simulation, identifier);
     const isGone = (identifier: string) => lookup(identifier)?.status !== 'ACTIVE';
     const deleted = found(identifiers.filter(isGone), lookup);
@@ -149,7 +152,6 @@ export const ECS_OPERATIONS: Readonly<Record<string, EcsOperation>> = {
     const cluster = findCluster(simulation, input['cluster']);
     const identifiers: readonly string[] = input['services'] ?? [];
     if (identifiers.length === 0) throw invalid('Services cannot be empty.');
-    if (identifiers.length > 10) throw invalid('Services cannot contain more than 10 elements.');
     const lookup = (identifier: string) => cluster.services.get(lastSegment(identifier));
     return {
       services: found(identifiers, lookup).map((service) =>
@@ -161,12 +163,14 @@ export const ECS_OPERATIONS: Readonly<Record<string, EcsOperation>> = {
 
   CreateService: (simulation, input) => {
     const cluster = findCluster(simulation, input['cluster']);
+    checkNewService(simulation, input);
     const service = makeService(simulation, cluster, input);
     beginDeployment(simulation, service, primaryOf(service));
     return { service: serviceView(simulation, service, true) };
   },
 
   UpdateService: (simulation, input) => {
+    checkServiceChange(simulation, findService(simulation, input), input);
     const service = updateService(simulation, input);
     return { service: serviceView(simulation, service, false) };
   },
@@ -226,7 +230,6 @@ export const ECS_OPERATIONS: Readonly<Record<string, EcsOperation>> = {
     const cluster = findCluster(simulation, input['cluster']);
     const identifiers: readonly string[] = input['tasks'] ?? [];
     if (identifiers.length === 0) throw invalid('Tasks cannot be empty.');
-    if (identifiers.length > 100) throw invalid('Tasks cannot contain more than 100 elements.');
     const now = simulation.now();
     const lookup = (identifier: string) => {
       const named = findTask(keepersOf(cluster), identifier);
@@ -262,6 +265,11 @@ export const ECS_OPERATIONS: Readonly<Record<string, EcsOperation>> = {
   UpdateTaskProtection: (simulation, input) => {
     const cluster = findCluster(simulation, input['cluster']);
     const { tasks: identifiers = [], protectionEnabled, expiresInMinutes = 120 } = input;
+    if (!(expiresInMinutes >= 1 && expiresInMinutes <= LONGEST_PROTECTION)) {
+      throw invalid(
+        `expiresInMinutes must be between 1 and ${LONGEST_PROTECTION}, but was ${expiresInMinutes}`,
+      );
+    }
     const lookup = (identifier: string) => findTask([...cluster.services.values()], identifier);
     const until = protectionEnabled ? simulation.now() + expiresInMinutes * 60 : 0;
     return {
@@ -279,8 +287,8 @@ export const ECS_OPERATIONS: Readonly<Record<string, EcsOperation>> = {
   },
 
   ListServiceDeployments: (simulation, input) => {
-    const service = findService(simulation, input);
-    const { status = [], createdAt } = input;
+    const { cluster = clusterIn(input['service']), status = [], createdAt } = input;
+    const service = findService(simulation, { ...input, cluster });
     const records = visibleRecords(simulation, service).filter(
       (record) =>
         (status.length === 0 || status.includes(record.status)) &&
@@ -406,6 +414,11 @@ function tagsOf(simulation: Simulation, arn: string): readonly Tag[] {
   throw invalid('The specified resource is invalid or does not exist.');
 }
 
+/** The cluster that the ARN of a service names. */
+function clusterIn(service: string): string | undefined {
+  return /:service\/([^/]+)\//.exec(service)?.[1];
+}
+
 function includesTags(input: Input): boolean {
   return input['include']?.includes('TAGS') ?? false;
 }
@@ -433,15 +446,20 @@ function missing(
     }));
 }
 
+const LARGEST_PAGE = 100;
+
 function page<T>(
   items: readonly T[],
   input: Input,
-  pageSize = 100,
+  pageSize = LARGEST_PAGE,
 ): { items: readonly T[]; nextToken: string | undefined } {
-  const token = input['nextToken'];
+  const { nextToken: token, maxResults = pageSize } = input;
+  if (!(maxResults >= 1 && maxResults <= LARGEST_PAGE)) {
+    throw invalid(`maxResults must be between 1 and ${LARGEST_PAGE}, but was ${maxResults}`);
+  }
   const start = token === undefined ? 0 : Number(Buffer.from(token, 'base64url').toString());
-  if (!Number.isInteger(start)) throw invalid('Invalid token');
-  const end = start + Number(input['maxResults'] ?? pageSize);
+  if (!Number.isInteger(start) || start < 0) throw invalid('Invalid token');
+  const end = start + maxResults;
   return {
     items: items.slice(start, end),
     nextToken: end < items.length ? Buffer.from(String(end)).toString('base64url') : undefined,

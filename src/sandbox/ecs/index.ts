@@ -14,6 +14,7 @@ import type { Target } from './targets.ts';
 import { createClusterIn, createOldService } from './start-world.ts';
 import type { Simulation } from './state.ts';
 import { announce } from './events.ts';
+import { checkRequest } from './requests.ts';
 import { allServices, findService } from './lookups.ts';
 import { registerTaskDefinition } from './task-definitions.ts';
 import type { Past } from './task-definitions.ts';
@@ -76,7 +77,10 @@ export function createEcs(options: EcsOptions): Ecs {
         name,
         (input, { region }) => {
           const simulation = simulationOf(region);
-          return simulation.enter(() => operation(simulation, input));
+          return simulation.enter(() => {
+            checkRequest(simulation, name, input);
+            return operation(simulation, input);
+          });
         },
       ]),
     ),
@@ -123,6 +127,7 @@ function createSimulation(
     logs,
     rollbackId,
     targetGroup: (arn) => targetGroups?.get(arn) ?? makeTargetGroup(arn),
+    hasTargetGroup: (arn) => targetGroups?.has(arn) ?? true,
     weightLag,
     quickStages,
     clusters: new Map(),

@@ -32,6 +32,9 @@ export function findService(
   return service;
 }
 
+/** The capacity providers that are associated with every cluster. */
+export const CAPACITY_PROVIDERS: readonly string[] = ['FARGATE', 'FARGATE_SPOT'];
+
 /** All services of a simulation. */
 export function allServices(simulation: Simulation): Service[] {
   return [...simulation.clusters.values()].flatMap((cluster) => [...cluster.services.values()]);

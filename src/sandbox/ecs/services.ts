@@ -161,7 +161,10 @@ export function deployableDefinition(simulation: Simulation, identifier: unknown
 }
 
 function mergeSettings(settings: ServiceSettings, changes: Input): ServiceSettings {
-  const merged = { ...settings, ...changes } as ServiceSettings;
+  const { launchType: _launchType, ...others } = settings;
+  // A service has either a launch type or capacity providers.
+  const isLaunched = !(changes['capacityProviderStrategy'] as unknown[] | undefined)?.length;
+  const merged = { ...(isLaunched ? settings : others), ...changes } as ServiceSettings;
   return {
     ...merged,
     deploymentConfiguration: {

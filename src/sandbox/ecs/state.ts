@@ -381,6 +381,8 @@ export interface Simulation extends Agenda {
   readonly rollbackId: 'reused' | 'new';
   /** The target group of an ARN; one with default settings if nobody has made it. */
   readonly targetGroup: (arn: string) => TargetGroup;
+  /** Whether a service can be given the target group; where none are known, all of them. */
+  readonly hasTargetGroup: (arn: string) => boolean;
   /** Simulated seconds for which records show the traffic weights of the step before. */
   readonly weightLag: number;
   /** Whether stages take no time beside their hooks and bake times. */

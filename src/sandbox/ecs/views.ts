@@ -15,7 +15,14 @@ import type {
   Simulation,
   Task,
 } from './state.ts';
-import { countsOf, desiredCountOf, ecsArn, primaryOf, revisionArn } from './lookups.ts';
+import {
+  CAPACITY_PROVIDERS,
+  countsOf,
+  desiredCountOf,
+  ecsArn,
+  primaryOf,
+  revisionArn,
+} from './lookups.ts';
 import { isCodeDeployService } from './task-sets.ts';
 
 // API responses, created from the state. Undefined members are not sent.
@@ -35,7 +42,7 @@ export function clusterView({ arn, name, services }: Cluster, withTags: boolean)
     statistics: [],
     tags: withTags ? [] : undefined,
     settings: [],
-    capacityProviders: ['FARGATE', 'FARGATE_SPOT'],
+    capacityProviders: CAPACITY_PROVIDERS,
     defaultCapacityProviderStrategy: [],
   };
 }
@@ -74,7 +81,8 @@ export function serviceView(simulation: Simulation, service: Service, withTags: 
       : {
           deployments: service.deployments.map((deployment) => deploymentView(service, deployment)),
         }),
-    roleArn: `arn:aws:iam::${simulation.account}:role/aws-service-role/ecs.amazonaws.com/AWSServiceRoleForECS`,
+    role: undefined,
+    roleArn: roleArnOf(simulation, settings['role']),
     events: service.events,
     createdAt: service.createdAt,
     createdBy: `arn:aws:iam::${simulation.account}:user/sandbox`,
@@ -84,6 +92,13 @@ export function serviceView(simulation: Simulation, service: Service, withTags: 
       : service.deployments.map((deployment) => revisionCounts(simulation, service, deployment)),
     tags: withTags ? service.tags : undefined,
   };
+}
+
+/** The ARN of the role that a service was created with, a name or an ARN; by default that of ECS. */
+function roleArnOf({ account }: Simulation, role: unknown): string {
+  const name =
+    typeof role === 'string' ? role : 'aws-service-role/ecs.amazonaws.com/AWSServiceRoleForECS';
+  return name.startsWith('arn:') ? name : `arn:aws:iam::${account}:role/${name}`;
 }
 
 function deploymentView(service: Service, deployment: Deployment): unknown {
