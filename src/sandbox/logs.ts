@@ -1,5 +1,6 @@
 import type { Clock } from './clock.ts';
-import type { Operations } from './wire.ts';
+import { readPattern } from './log-pattern.ts';
+import type { CallContext, Operation, Operations } from './wire.ts';
 import { awsFault } from './wire.ts';
 
 /** Where containers write their output. */
@@ -13,9 +14,11 @@ export interface LogStore {
 /** The sandbox's CloudWatch Logs: its API operations and the store behind them. */
 export interface Logs extends LogStore {
   readonly operations: Operations;
+  /** The store of a region. */
+  readonly in: (region: string) => LogStore;
 }
 
-/** The account and region that the groups belong to. */
+/** The account that the groups belong to, and the region in which containers write. */
 export interface LogPlace {
   readonly account: string;
   readonly region: string;
@@ -31,28 +34,195 @@ interface LogEvent {
 interface Stream {
   readonly name: string;
   readonly createdAt: number;
-  readonly events: LogEvent[];
+  /** Oldest first. */
+  events: LogEvent[];
+  /** Number of events that were dropped from the start: positions in tokens count them. */
+  dropped: number;
 }
 
 interface Group {
   readonly name: string;
+  readonly region: string;
   readonly createdAt: number;
   readonly streams: Map<string, Stream>;
+  readonly logGroupClass: string;
+  readonly kmsKeyId: string | undefined;
+  tags: Readonly<Record<string, string>>;
+  retentionInDays?: number;
 }
 
-type Groups = ReadonlyMap<string, Group>;
+const DEFAULT_PLACE: LogPlace = { account: '000000000000', region: 'us-east-1' };
+/** Whatever runs for weeks of simulated time keeps the newest. */
+const MOST_STREAMS = 2000;
+const MOST_EVENTS = 20_000;
+const DAY_MS = 86_400_000;
+const LONGEST_EVENT = 1_048_576;
+const LARGEST_BATCH = 1_048_576;
+const RETENTIONS = [
+  1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288,
+  3653,
+];
+/** PutLogEvents takes events of the last fourteen days and of the next two hours. */
+const OLDEST_MS = 14 * DAY_MS;
+const NEWEST_MS = 2 * 3_600_000;
 
-const NO_GROUPS: Groups = new Map();
-
-/** Creates an empty log store; with a place, the stores of all other regions stay empty. */
-export function createLogs(clock: Clock, place?: LogPlace): Logs {
-  const groups = new Map<string, Group>();
-  const arn = (group: Group): string =>
-    `arn:aws:logs:${place?.region ?? 'us-east-1'}:${place?.account ?? '000000000000'}:log-group:${group.name}`;
-  const groupsOf = (region: string): Groups =>
-    place === undefined || place.region === region ? groups : NO_GROUPS;
+/** Creates an empty log store. */
+export function createLogs(clock: Clock, place: LogPlace = DEFAULT_PLACE): Logs {
+  const { account, region: home } = place;
+  const regions = new Map<string, Map<string, Group>>();
+  const groupsIn = (region: string): Map<string, Group> => {
+    const groups = regions.get(region) ?? new Map<string, Group>();
+    regions.set(region, groups);
+    return groups;
+  };
+  const nowMs = (): number => Math.round(clock.now() * 1000);
+  const arn = ({ region, name }: Group): string =>
+    `arn:aws:logs:${region}:${account}:log-group:${name}`;
+  const create = (region: string, name: string, more: Partial<Group> = {}): Group => {
+    const group: Group = {
+      name,
+      region,
+      createdAt: nowMs(),
+      streams: new Map(),
+      logGroupClass: 'STANDARD',
+      kmsKeyId: undefined,
+      tags: {},
+      ...more,
+    };
+    groupsIn(region).set(name, group);
+    return group;
+  };
+  const createStream = (group: Group, name: string, createdAt: number): Stream => {
+    const stream: Stream = { name, createdAt, events: [], dropped: 0 };
+    group.streams.set(name, stream);
+    const [oldest] = group.streams.keys();
+    if (group.streams.size > MOST_STREAMS && oldest !== undefined) group.streams.delete(oldest);
+    return stream;
+  };
+  const add = (stream: Stream, events: readonly LogEvent[]): void => {
+    stream.events.push(...events);
+    const excess = stream.events.length - MOST_EVENTS;
+    if (excess <= 0) return;
+    stream.events = stream.events.slice(excess);
+    stream.dropped += excess;
+  };
+  const eventsOf = ({ retentionInDays }: Group, { events }: Stream): readonly LogEvent[] => {
+    if (retentionInDays === undefined) return events;
+    const horizon = nowMs() - retentionInDays * DAY_MS;
+    return events.filter(({ timestamp }) => timestamp >= horizon);
+  };
+  const find = (input: Input, { region }: CallContext): Group => findGroup(groupsIn(region), input);
+  const findStream = (group: Group, input: Input): Stream => {
+    const stream = group.streams.get(String(input['logStreamName']));
+    if (stream !== undefined) return stream;
+    throw awsFault('ResourceNotFoundException', 'The specified log stream does not exist.');
+  };
+  const tagging =
+    (change: (group: Group, input: Input) => Group['tags']): Operation =>
+    (input, context) => {
+      const group = find(input, context);
+      group.tags = change(group, input);
+      return {};
+    };
+  const tag = tagging(({ tags }, input) => ({ ...tags, ...(input['tags'] as Group['tags']) }));
+  const untag = tagging(({ tags }, input) => {
+    const keys = (input['tagKeys'] ?? input['tags'] ?? []) as readonly string[];
+    return Object.fromEntries(Object.entries(tags).filter(([key]) => !keys.includes(key)));
+  });
+  const listTags: Operation = (input, context) => ({ tags: find(input, context).tags });
+  const describe = (group: Group) => ({
+    logGroupName: group.name,
+    creationTime: group.createdAt,
+    retentionInDays: group.retentionInDays,
+    metricFilterCount: 0,
+    arn: `${arn(group)}:*`,
+    logGroupArn: arn(group),
+    storedBytes: 0,
+    logGroupClass: group.logGroupClass,
+    kmsKeyId: group.kmsKeyId,
+  });
 
   const operations: Operations = {
+    CreateLogGroup: (input, { region }) => {
+      const name = String(input['logGroupName']);
+      if (groupsIn(region).has(name)) {
+        throw awsFault('ResourceAlreadyExistsException', 'The specified log group already exists');
+      }
+      const { kmsKeyId, logGroupClass = 'STANDARD', tags = {} } = input;
+      create(region, name, { kmsKeyId, logGroupClass, tags });
+    },
+
+    DeleteLogGroup: (input, context) => {
+      groupsIn(context.region).delete(find(input, context).name);
+    },
+
+    CreateLogStream: (input, context) => {
+      const group = find(input, context);
+      const name = String(input['logStreamName']);
+      if (!/^[^:*]{1,512}$/.test(name)) throw invalid('Log stream name is invalid.');
+      if (group.streams.has(name)) {
+        throw awsFault('ResourceAlreadyExistsException', 'The specified log stream already exists');
+      }
+      createStream(group, name, nowMs());
+    },
+
+    DeleteLogStream: (input, context) => {
+      const group = find(input, context);
+      group.streams.delete(findStream(group, input).name);
+    },
+
+    PutRetentionPolicy: (input, context) => {
+      const group = find(input, context);
+      const days = Number(input['retentionInDays']);
+      if (!RETENTIONS.includes(days)) {
+        const member = `retentionInDays' failed to satisfy constraint: Member must satisfy enum value set: [${RETENTIONS.join(', ')}]`;
+        throw invalid(`1 validation error detected: Value '${days}' at '${member}`);
+      }
+      group.retentionInDays = days;
+    },
+
+    DeleteRetentionPolicy: (input, context) => {
+      delete find(input, context).retentionInDays;
+    },
+
+    PutLogEvents: (input, context) => {
+      const group = find(input, context);
+      const stream = findStream(group, input);
+      const events = input['logEvents'] as readonly LogEvent[];
+      checkBatch(events);
+      const now = nowMs();
+      const index = (test: (event: LogEvent) => boolean) => {
+        const found = events.findLastIndex(test);
+        return found === -1 ? undefined : found + 1;
+      };
+      const expired = now - (group.retentionInDays ?? Infinity) * DAY_MS;
+      const rejected = {
+        expiredLogEventEndIndex: index(({ timestamp }) => timestamp < expired),
+        tooOldLogEventEndIndex: index(({ timestamp }) => timestamp < now - OLDEST_MS),
+        tooNewLogEventStartIndex: indexFrom(events, ({ timestamp }) => timestamp > now + NEWEST_MS),
+      };
+      const from = Math.max(expired, now - OLDEST_MS);
+      const taken = events.filter(
+        ({ timestamp }) => timestamp >= from && timestamp <= now + NEWEST_MS,
+      );
+      add(
+        stream,
+        taken.map(({ timestamp, message }) => ({ timestamp, message, ingestionTime: now })),
+      );
+      const isWhole = taken.length === events.length;
+      return {
+        nextSequenceToken: position(stream.dropped + stream.events.length),
+        ...(!isWhole && { rejectedLogEventsInfo: rejected }),
+      };
+    },
+
+    TagLogGroup: tag,
+    TagResource: tag,
+    UntagLogGroup: untag,
+    UntagResource: untag,
+    ListTagsForResource: listTags,
+    ListTagsLogGroup: listTags,
+
     DescribeLogGroups: (input, { region }) => {
       if (isGiven(input, 'logGroupNamePrefix', 'logGroupNamePattern')) {
         throw invalid(
@@ -60,22 +230,36 @@ export function createLogs(clock: Clock, place?: LogPlace): Logs {
         );
       }
       const prefix = String(input['logGroupNamePrefix'] ?? '');
-      const found = sortedByName(groupsOf(region)).filter(({ name }) => name.startsWith(prefix));
+      const pattern = String(input['logGroupNamePattern'] ?? '').toLowerCase();
+      const wanted: unknown = input['logGroupClass'];
+      const found = sortedByName(groupsIn(region)).filter(
+        ({ name, logGroupClass }) =>
+          name.startsWith(prefix) &&
+          name.toLowerCase().includes(pattern) &&
+          (wanted === undefined || logGroupClass === wanted),
+      );
+      const { items, nextToken } = page(found, input, 50);
+      return { logGroups: items.map(describe), nextToken };
+    },
+
+    ListLogGroups: (input, { region }) => {
+      const pattern = String(input['logGroupNamePattern'] ?? '');
+      const wanted: unknown = input['logGroupClass'];
+      const found = sortedByName(groupsIn(region)).filter(
+        ({ name, logGroupClass }) =>
+          name.includes(pattern) && (wanted === undefined || logGroupClass === wanted),
+      );
       const { items, nextToken } = page(found, input, 50);
       const logGroups = items.map((group) => ({
         logGroupName: group.name,
-        creationTime: group.createdAt,
-        metricFilterCount: 0,
-        arn: `${arn(group)}:*`,
         logGroupArn: arn(group),
-        storedBytes: 0,
-        logGroupClass: 'STANDARD',
+        logGroupClass: group.logGroupClass,
       }));
       return { logGroups, nextToken };
     },
 
-    DescribeLogStreams: (input, { region }) => {
-      const group = findGroup(groupsOf(region), input);
+    DescribeLogStreams: (input, context) => {
+      const group = find(input, context);
       const prefix = String(input['logStreamNamePrefix'] ?? '');
       const found = sortedByName(group.streams).filter(({ name }) => name.startsWith(prefix));
       if (input['orderBy'] === 'LastEventTime') {
@@ -92,43 +276,44 @@ export function createLogs(clock: Clock, place?: LogPlace): Logs {
         firstEventTimestamp: stream.events[0]?.timestamp,
         lastEventTimestamp: stream.events.at(-1)?.timestamp,
         lastIngestionTime: stream.events.at(-1)?.ingestionTime,
+        uploadSequenceToken: position(stream.dropped + stream.events.length),
         arn: `${arn(group)}:log-stream:${stream.name}`,
         storedBytes: 0,
       }));
       return { logStreams, nextToken };
     },
 
-    GetLogEvents: (input, { region }) => {
-      const group = findGroup(groupsOf(region), input);
-      const stream = group.streams.get(String(input['logStreamName']));
-      if (stream === undefined) throw streamNotFound();
-      const events = stream.events.filter(({ timestamp }) => isWithin(timestamp, input));
+    GetLogEvents: (input, context) => {
+      const group = find(input, context);
+      const stream = findStream(group, input);
+      const events = eventsOf(group, stream).filter(({ timestamp }) => isWithin(timestamp, input));
       const limit = Number(input['limit'] ?? 10_000);
-      const [start, end] = window(events.length, limit, input);
+      // Tokens count the events that were dropped.
+      const [start, end] = window(events.length, stream.dropped, limit, input);
       return {
         events: events.slice(start, end),
-        nextForwardToken: `f/${position(end)}`,
-        nextBackwardToken: `b/${position(start)}`,
+        nextForwardToken: `f/${position(stream.dropped + end)}`,
+        nextBackwardToken: `b/${position(stream.dropped + start)}`,
       };
     },
 
-    FilterLogEvents: (input, { region }) => {
-      const group = findGroup(groupsOf(region), input);
+    FilterLogEvents: (input, context) => {
+      const group = find(input, context);
       if (isGiven(input, 'logStreamNames', 'logStreamNamePrefix')) {
         throw invalid('Only one of logStreamNames and logStreamNamePrefix can be specified.');
       }
       const names: unknown = input['logStreamNames'];
       const prefix = String(input['logStreamNamePrefix'] ?? '');
-      const matches = textFilter(String(input['filterPattern'] ?? ''));
+      const matches = readPattern(String(input['filterPattern'] ?? ''));
       const found = sortedByName(group.streams)
         .filter(({ name }) =>
           Array.isArray(names) ? names.includes(name) : name.startsWith(prefix),
         )
         .flatMap((stream) =>
-          stream.events.map((event, index) => ({
+          eventsOf(group, stream).map((event, index) => ({
             logStreamName: stream.name,
             ...event,
-            eventId: `${stream.createdAt}${position(index)}`,
+            eventId: `${stream.createdAt}${position(stream.dropped + index)}`,
           })),
         )
         .filter(({ timestamp, message }) => isWithin(timestamp, input) && matches(message))
@@ -138,26 +323,20 @@ export function createLogs(clock: Clock, place?: LogPlace): Logs {
     },
   };
 
-  return {
-    operations,
+  const storeIn = (region: string): LogStore => ({
     createGroup: (name) => {
-      if (groups.has(name)) return;
-      groups.set(name, { name, createdAt: Math.round(clock.now() * 1000), streams: new Map() });
+      if (!groupsIn(region).has(name)) create(region, name);
     },
-    hasGroup: (name) => groups.has(name),
+    hasGroup: (name) => groupsIn(region).has(name),
     append: (groupName, streamName, message, time = clock.now()) => {
-      const group = groups.get(groupName);
+      const group = groupsIn(region).get(groupName);
       if (group === undefined) return;
       const timestamp = Math.round(time * 1000);
-      const stream = group.streams.get(streamName) ?? {
-        name: streamName,
-        createdAt: timestamp,
-        events: [],
-      };
-      group.streams.set(streamName, stream);
-      stream.events.push({ timestamp, ingestionTime: timestamp, message });
+      const stream = group.streams.get(streamName) ?? createStream(group, streamName, timestamp);
+      add(stream, [{ timestamp, ingestionTime: timestamp, message }]);
     },
-  };
+  });
+  return { operations, in: storeIn, ...storeIn(home) };
 }
 
 type Input = Readonly<Record<string, unknown>>;
@@ -168,12 +347,14 @@ const invalid = (message: string): Error => awsFault('InvalidParameterException'
 const isGiven = (input: Input, ...members: readonly string[]): boolean =>
   members.every((member) => input[member] !== undefined);
 
-function findGroup(groups: Groups, input: Input): Group {
-  const { logGroupName, logGroupIdentifier } = input;
-  if ((logGroupName === undefined) === (logGroupIdentifier === undefined)) {
+function findGroup(groups: ReadonlyMap<string, Group>, input: Input): Group {
+  const { logGroupName, logGroupIdentifier, resourceArn } = input;
+  const [identifier, other] = [logGroupName, logGroupIdentifier, resourceArn].filter(
+    (name) => name !== undefined,
+  ) as string[];
+  if (identifier === undefined || other !== undefined) {
     throw invalid('Exactly one of logGroupName and logGroupIdentifier must be specified.');
   }
-  const identifier = String(logGroupName ?? logGroupIdentifier);
   const group = groups.get(/:log-group:([^:]+)/.exec(identifier)?.[1] ?? identifier);
   if (group === undefined) {
     throw awsFault('ResourceNotFoundException', 'The specified log group does not exist.');
@@ -181,8 +362,34 @@ function findGroup(groups: Groups, input: Input): Group {
   return group;
 }
 
-function streamNotFound(): Error {
-  return awsFault('ResourceNotFoundException', 'The specified log stream does not exist.');
+/** Throws what PutLogEvents refuses as a whole. */
+function checkBatch(events: readonly LogEvent[]): void {
+  const sizes = events.map(({ message }) => Buffer.byteLength(message));
+  if (sizes.some((size) => size > LONGEST_EVENT)) {
+    throw invalid(`Log event too large: larger than ${LONGEST_EVENT} bytes.`);
+  }
+  // Each event counts 26 bytes more.
+  const total = sizes.reduce((sum, size) => sum + size + 26, 0);
+  if (total > LARGEST_BATCH) {
+    throw invalid(`Upload too large: ${total} bytes exceeds limit of ${LARGEST_BATCH}`);
+  }
+  const times = events.map(({ timestamp }) => timestamp);
+  if (times.some((time, index) => time < (times[index - 1] ?? 0))) {
+    throw invalid('Log events in a single PutLogEvents request must be in chronological order.');
+  }
+  if ((times.at(-1) ?? 0) - (times[0] ?? 0) > DAY_MS) {
+    throw invalid(
+      'The batch of log events in a single PutLogEvents request cannot span more than 24 hours.',
+    );
+  }
+}
+
+function indexFrom(
+  events: readonly LogEvent[],
+  test: (event: LogEvent) => boolean,
+): number | undefined {
+  const found = events.findIndex(test);
+  return found === -1 ? undefined : found;
 }
 
 function sortedByName<T extends { readonly name: string }>(items: ReadonlyMap<string, T>): T[] {
@@ -200,10 +407,11 @@ function isWithin(timestamp: number, input: Input): boolean {
 }
 
 /** The page of a stream that GetLogEvents returns: from the token, else from the head or the tail. */
-function window(length: number, limit: number, input: Input): [number, number] {
+function window(length: number, dropped: number, limit: number, input: Input): [number, number] {
   const { nextToken } = input;
   const token = typeof nextToken === 'string' ? /^([fb])\/(\d+)$/.exec(nextToken) : null;
-  const at = Math.min(Number(token?.[2] ?? length), length);
+  const wanted = token === null ? length : Number(token[2]) - dropped;
+  const at = Math.min(Math.max(0, wanted), length);
   if (nextToken !== undefined && token === null) {
     throw invalid('The specified nextToken is invalid.');
   }
@@ -228,10 +436,4 @@ function page<T>(
     items: items.slice(start, end),
     nextToken: end < items.length ? String(end) : undefined,
   };
-}
-
-/** A predicate from a filter pattern of plain or quoted terms; a message must contain all of them. */
-function textFilter(pattern: string): (message: string) => boolean {
-  const terms = [...pattern.matchAll(/"([^"]*)"|(\S+)/g)].map(([, quoted, bare]) => quoted ?? bare);
-  return (message) => terms.every((term) => message.includes(term ?? ''));
 }

@@ -107,3 +107,55 @@ test('missing groups and streams are errors', async () => {
     message: 'The specified log group does not exist.',
   });
 });
+
+test('groups and streams are created, written, kept for a time, and deleted, in each region', async () => {
+  const world = await startWorld({ service: { desiredCount: 0 } });
+  const region = 'eu-central-1';
+  const logs = (operation: string, input: object) =>
+    callRaw(world, `Logs_20140328.${operation}`, input, region);
+  const group = { logGroupName: '/app' };
+  const stream = { ...group, logStreamName: 'one' };
+  const code = async (answer: Promise<unknown>) => ((await answer) as { __type?: string }).__type;
+  await logs('CreateLogGroup', { ...group, tags: { team: 'web' } });
+  expect(await code(logs('CreateLogGroup', group))).toBe('ResourceAlreadyExistsException');
+  await logs('CreateLogStream', stream);
+  expect(await code(logs('CreateLogStream', stream))).toBe('ResourceAlreadyExistsException');
+  const now = Math.round(world.clock.now() * 1000);
+  const put = (...times: number[]) =>
+    logs('PutLogEvents', {
+      ...stream,
+      logEvents: times.map((timestamp) => ({ timestamp, message: `at ${timestamp - now}` })),
+    });
+  const hour = 3_600_000;
+  await put(now - 20 * hour, now);
+  expect(await put(now - 15 * 24 * hour)).toMatchObject({
+    rejectedLogEventsInfo: { tooOldLogEventEndIndex: 1 },
+  });
+  expect(await code(put(now, now - 1))).toBe('InvalidParameterException');
+  expect(await code(put(now - 25 * hour, now))).toBe('InvalidParameterException');
+  expect(await logs('GetLogEvents', { ...stream, startFromHead: true })).toMatchObject({
+    events: [{ message: `at ${-20 * hour}` }, { message: 'at 0' }],
+  });
+  await put(now + 1000);
+  expect(await code(logs('PutRetentionPolicy', { ...group, retentionInDays: 2 }))).toBe(
+    'InvalidParameterException',
+  );
+  await logs('PutRetentionPolicy', { ...group, retentionInDays: 1 });
+  const arn = `arn:aws:logs:${region}:111122223333:log-group:/app`;
+  await logs('TagResource', { resourceArn: arn, tags: { stage: 'dev' } });
+  await logs('UntagResource', { resourceArn: arn, tagKeys: ['team'] });
+  expect(await logs('ListTagsForResource', { resourceArn: arn })).toEqual({
+    tags: { stage: 'dev' },
+  });
+  expect(await logs('DescribeLogGroups', { logGroupNamePattern: 'APP' })).toMatchObject({
+    logGroups: [{ ...group, retentionInDays: 1 }],
+  });
+  expect(await call(world, 'DescribeLogGroups', { logGroupNamePrefix: '/app' })).toMatchObject({
+    logGroups: [],
+  });
+  await logs('DeleteRetentionPolicy', group);
+  await logs('DeleteLogStream', stream);
+  expect(await code(logs('GetLogEvents', stream))).toBe('ResourceNotFoundException');
+  await logs('DeleteLogGroup', group);
+  expect(await code(logs('DescribeLogStreams', group))).toBe('ResourceNotFoundException');
+});
