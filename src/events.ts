@@ -271,6 +271,12 @@ type Fact =
       readonly scenarios: readonly string[];
     }
   | { readonly kind: 'sandbox-stand-in'; readonly reason: string }
+  | {
+      /** A call asked for an operation (no members) or for members that the sandbox does not model. */
+      readonly kind: 'sandbox-gap';
+      readonly action: string;
+      readonly members: readonly string[];
+    }
   | { readonly kind: 'sandbox-waiting'; readonly variables: readonly string[] }
   | { readonly kind: 'interrupted'; readonly message: string; readonly hint: string | undefined };
 

@@ -10,6 +10,7 @@ import { startDockerEngine } from '../sandbox/docker-engine.ts';
 import type { DockerEngine } from '../sandbox/docker-engine.ts';
 import { startSandbox } from '../sandbox/sandbox.ts';
 import type { Sandbox } from '../sandbox/sandbox.ts';
+import type { Gap } from '../sandbox/server.ts';
 import { parseScenario, SCENARIO_GROUPS, SCENARIOS } from '../sandbox/scenarios.ts';
 import type { Scenario } from '../sandbox/scenarios.ts';
 
@@ -17,11 +18,13 @@ import type { Scenario } from '../sandbox/scenarios.ts';
 export async function sandbox(context: Context<'sandbox'>): Promise<CommandResult> {
   const { config, rest } = context;
   if (config.list) return ended(0, listScenarios());
+  const gaps = collectGaps(context);
   const local = await startSandbox({
     speed: config.speed,
     scenarios: config.scenario.map(readScenario),
     port: config.port,
     registry: externalRegistry(context),
+    onGap: gaps.take,
   }).catch((error: unknown) => portProblem(config.port, error));
   let engine: DockerEngine | undefined;
   try {
@@ -35,7 +38,12 @@ export async function sandbox(context: Context<'sandbox'>): Promise<CommandResul
       scenarios: config.scenario,
     });
     const [command, ...args] = rest;
-    if (command !== undefined) return ended(await runInside(context, command, args, environment));
+    if (command !== undefined) {
+      const status = await runInside(context, command, args, environment);
+      gaps.report();
+      return ended(status);
+    }
+    gaps.report();
     await context.print({ kind: 'text', text: local.url });
     context.emit({ kind: 'sandbox-waiting', variables: exports(context, environment) });
     if (!context.signal.aborted) await once(context.signal, 'abort');
@@ -43,6 +51,27 @@ export async function sandbox(context: Context<'sandbox'>): Promise<CommandResul
   } finally {
     await Promise.all([local.close(), engine?.close()]);
   }
+}
+
+/** Reports each gap once: at once when it is called, but not while a command draws on the terminal. */
+function collectGaps({ emit }: Context<'sandbox'>) {
+  const known = new Set<string>();
+  let waiting: Gap[] | undefined = [];
+  const say = (gap: Gap) => emit({ kind: 'sandbox-gap', ...gap });
+  return {
+    take: (gap: Gap) => {
+      const key = `${gap.action} ${gap.members.join()}`;
+      if (known.has(key)) return;
+      known.add(key);
+      if (waiting === undefined) say(gap);
+      else waiting.push(gap);
+    },
+    /** Reports those so far, and from now on each as it comes. */
+    report: () => {
+      for (const gap of waiting ?? []) say(gap);
+      waiting = undefined;
+    },
+  };
 }
 
 function ended(status: number, text?: string): CommandResult {

@@ -367,6 +367,13 @@ const WORDS: Words = {
       'detail',
       `${reason} Using the sandbox's stand-in for Docker, which builds FROM scratch only.`,
     ),
+  'sandbox-gap': ({ action, members }) =>
+    say(
+      'warning',
+      members.length === 0
+        ? `The sandbox does not model ${action} and refused it.`
+        : `The sandbox ignores ${members.join(', ')} of ${action}.`,
+    ),
   'sandbox-waiting': ({ variables }) => ({
     lines: [
       line('step', 'In another shell:'),

@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { encodeVertex } from './buildkit-trace.ts';
 import { buildFromScratch } from './docker-build.ts';
 import type { BuiltImage, Layer } from './docker-build.ts';
+import { foreignOrigin } from './guard.ts';
 import { createRegistryClient } from './registry-client.ts';
 import { digestOf } from './registry.ts';
 
@@ -90,6 +91,12 @@ async function answer(
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
+  const foreign = foreignOrigin(request);
+  if (foreign !== undefined) {
+    request.resume();
+    sendJson(response, 403, { message: `only programs of this machine can build: ${foreign}` });
+    return;
+  }
   const url = new URL(request.url ?? '/', 'http://docker');
   const path = decodeURIComponent(url.pathname.replace(/^\/v\d+\.\d+(?=\/)/, ''));
   response.setHeader('api-version', API_VERSION);

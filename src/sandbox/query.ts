@@ -31,14 +31,19 @@ export function writeAnswer(service: string, action: string, output: unknown, id
   );
 }
 
-/** The answer of an error. */
+/** The answer of an error; EC2 and S3 have their own forms of it. */
 export function writeError(service: string, error: Error, status: number, id: string): string {
   const Type = status < 500 ? 'Sender' : 'Receiver';
   // These services name the same denial without "Exception" (docs/explanation/how-ecs-behaves.md#denied-calls).
   const Code = error.name.replace(/^AccessDeniedException$/, 'AccessDenied');
+  const Message = error.message;
+  if (service === 's3') return xmlOf({ Error: { Code, Message, RequestId: id } });
+  if (service === 'ec2') {
+    return xmlOf({ Response: { Errors: { Error: { Code, Message } }, RequestID: id } });
+  }
   return (
     `<ErrorResponse xmlns="${NAMESPACES[service] ?? ''}">` +
-    `<Error>${xmlOf({ Type, Code, Message: error.message })}</Error>` +
+    `<Error>${xmlOf({ Type, Code, Message })}</Error>` +
     `<RequestId>${id}</RequestId></ErrorResponse>`
   );
 }

@@ -16,7 +16,9 @@ import { createSchedules } from './schedules.ts';
 import { createSecrets } from './secrets.ts';
 import { createStage } from './stage.ts';
 import type { Stage } from './stage.ts';
-import { serve } from './wire.ts';
+import { serve } from './server.ts';
+import type { Gap } from './server.ts';
+import { createSts } from './sts.ts';
 import type { ApiCall, AwsFault, HttpHandler, Operations } from './wire.ts';
 import {
   ACCOUNT,
@@ -44,6 +46,8 @@ export interface SandboxOptions {
   readonly port?: number | undefined;
   /** The registry (OCI distribution) behind ECR; the built-in one if undefined. */
   readonly registry?: { readonly host: string; readonly password: string } | undefined;
+  /** Takes what a call asks for and the sandbox does not model. */
+  readonly onGap?: ((gap: Gap) => void) | undefined;
 }
 
 /** A running sandbox. */
@@ -92,10 +96,10 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
   const { server, port } = await serve({
     services,
     handlers,
-    account: ACCOUNT,
     gate,
     losesAnswer: (action) => lost.has(action),
     onCall: (call) => calls.push({ ...call, at: clock.now() }),
+    onGap: (gap) => options.onGap?.(gap),
     ...(options.port === undefined ? {} : { port: options.port }),
   });
   const url = `http://127.0.0.1:${port}`;
@@ -199,6 +203,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
     }),
     events: events.operations,
     scheduler: schedules,
+    sts: createSts(ACCOUNT),
   });
   await stage.open();
   return {

@@ -314,6 +314,10 @@ const SAMPLES: {
   ],
   'sandbox-started': (t) => [{ url: t, registry: t, speed: 1, scenarios: [t] }],
   'sandbox-stand-in': (t) => [{ reason: t }],
+  'sandbox-gap': (t) => [
+    { action: t, members: [] },
+    { action: t, members: [t] },
+  ],
   'sandbox-waiting': (t) => [{ variables: [t] }],
   interrupted: (t) => [{ message: t, hint: t }],
 };

@@ -26,7 +26,7 @@ import type { PulledImage } from '../../src/sandbox/images.ts';
 import type { Logs } from '../../src/sandbox/logs.ts';
 import { createLogs } from '../../src/sandbox/logs.ts';
 import type { ApiCall } from '../../src/sandbox/wire.ts';
-import { serve } from '../../src/sandbox/wire.ts';
+import { serve } from '../../src/sandbox/server.ts';
 
 export const ACCOUNT = '111122223333';
 export const REGION = 'ap-northeast-2';
@@ -146,7 +146,6 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
   await ecs.createService({ ...SERVICE, ...options.service });
   const calls: ApiCall[] = [];
   const { server, port } = await serve({
-    account: ACCOUNT,
     services: { ecs: ecs.operations, logs: logs.operations },
     handlers: [],
     gate: () => undefined,

@@ -7,6 +7,7 @@ import { FILE_KEYS } from '../../src/settings/config-file.ts';
 import { inputOf } from '../../src/settings/inputs.ts';
 import { SETTING_KEYS, settingOf, variableOf } from '../../src/settings/lookup.ts';
 import type { SettingKey } from '../../src/settings/lookup.ts';
+import { sandboxTables } from './sandbox-page.ts';
 
 const HEAD = `# All keys of .ecsdeployrc (YAML or JSON). Copy the keys that you need to .ecsdeployrc in the root of
 # the repository. Flags and ECSDEPLOY_* variables override the file.
@@ -111,7 +112,14 @@ export function configSchema(): string {
 }
 
 /** A page of docs/reference. */
-export type ReferencePage = 'commands' | 'settings' | 'errors' | 'causes' | 'iam' | 'exit-statuses';
+export type ReferencePage =
+  | 'commands'
+  | 'settings'
+  | 'errors'
+  | 'causes'
+  | 'iam'
+  | 'exit-statuses'
+  | 'sandbox';
 
 const page = (title: string, ...parts: readonly string[]) =>
   `${[`# ${title}`, ...parts].join('\n\n')}\n`;
@@ -202,6 +210,15 @@ it.`,
       table(['status', 'meaning'], Object.entries(STATUS_MEANINGS)),
       `With 2 to 5 and 10 this command did not change the service; with 6 to 9 it did. If several services end differently, the
 status is the first of 6, 7, 9, 8 that occurs. [Errors](errors.md) lists the codes of each status.`,
+    ),
+  sandbox: async () =>
+    page(
+      'Operations of the sandbox',
+      `What \`ecsdeploy sandbox\` does with each operation and each member of its input. A member is *modelled* if it has an
+effect, *kept* if it is only stored and returned, and *ignored* otherwise; the sandbox names ignored members once, in
+a warning. Any other operation is refused as its service refuses an unknown one, also with a warning. [The
+sandbox](../sandbox.md) says how the modelled ones behave. The sandbox knows no other service.`,
+      ...sandboxTables(),
     ),
 };
 

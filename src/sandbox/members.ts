@@ -1,0 +1,213 @@
+/** What the sandbox does with the members of an operation's input; it ignores all others. */
+export interface Members {
+  /** They have an effect. */
+  readonly modelled: readonly string[];
+  /** They are stored and returned, nothing more. */
+  readonly kept: readonly string[];
+  /** Members that no model knows are kept as well. */
+  readonly keepsAll: boolean;
+}
+
+/** Members of one operation: those with an effect, then those that are only kept; `*` keeps all. */
+type Row = readonly [modelled: string, kept?: string];
+
+const SCHEDULE =
+  'Name GroupName ScheduleExpression ScheduleExpressionTimezone FlexibleTimeWindow Target State';
+const SCHEDULE_KEPT = 'ActionAfterCompletion Description StartDate EndDate KmsKeyArn *';
+const SESSION = 'RoleArn RoleSessionName DurationSeconds';
+
+/** The operations that the sandbox serves, by IAM prefix, in the order of the API reference. */
+const ROWS: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
+  ecs: {
+    ContinueServiceDeployment: ['serviceDeploymentArn hookId action'],
+    CreateCapacityProvider: ['name tags', 'autoScalingGroupProvider managedInstancesProvider'],
+    CreateCluster: [
+      'clusterName tags capacityProviders serviceConnectDefaults',
+      'settings configuration defaultCapacityProviderStrategy',
+    ],
+    CreateService: [
+      'serviceName cluster taskDefinition loadBalancers desiredCount launchType platformVersion deploymentConfiguration networkConfiguration healthCheckGracePeriodSeconds deploymentController tags enableECSManagedTags propagateTags schedulingStrategy serviceConnectConfiguration serviceRegistries volumeConfigurations',
+      'availabilityZoneRebalancing capacityProviderStrategy clientToken role placementConstraints placementStrategy enableExecuteCommand vpcLatticeConfigurations *',
+    ],
+    DeleteAccountSetting: ['name principalArn'],
+    DeleteCapacityProvider: ['capacityProvider'],
+    DeleteCluster: ['cluster'],
+    DeleteService: ['service cluster force'],
+    DeleteTaskDefinitions: ['taskDefinitions'],
+    DeregisterTaskDefinition: ['taskDefinition'],
+    DescribeCapacityProviders: ['capacityProviders include maxResults nextToken'],
+    DescribeClusters: ['clusters include'],
+    DescribeContainerInstances: ['containerInstances cluster'],
+    DescribeExpressGatewayService: ['serviceArn include'],
+    DescribeServiceDeployments: ['serviceDeploymentArns'],
+    DescribeServiceRevisions: ['serviceRevisionArns'],
+    DescribeServices: ['services cluster include'],
+    DescribeTaskDefinition: ['taskDefinition include'],
+    DescribeTasks: ['tasks cluster include'],
+    ExecuteCommand: ['task cluster'],
+    GetTaskProtection: ['cluster tasks'],
+    ListAccountSettings: ['name value principalArn effectiveSettings nextToken maxResults'],
+    ListClusters: ['nextToken maxResults'],
+    ListServiceDeployments: ['service cluster status createdAt nextToken maxResults'],
+    ListContainerInstances: ['cluster'],
+    ListServices: [
+      'cluster launchType schedulingStrategy resourceManagementType nextToken maxResults',
+    ],
+    ListServicesByNamespace: ['namespace nextToken maxResults'],
+    ListTagsForResource: ['resourceArn'],
+    ListTaskDefinitionFamilies: ['familyPrefix status nextToken maxResults'],
+    ListTaskDefinitions: ['familyPrefix status sort nextToken maxResults'],
+    ListTasks: [
+      'cluster family nextToken maxResults startedBy serviceName desiredStatus launchType',
+    ],
+    PutAccountSetting: ['name principalArn', 'value'],
+    PutAccountSettingDefault: ['name', 'value'],
+    PutClusterCapacityProviders: ['cluster capacityProviders', 'defaultCapacityProviderStrategy'],
+    RegisterTaskDefinition: [
+      'family containerDefinitions taskRoleArn executionRoleArn networkMode volumes requiresCompatibilities cpu memory tags pidMode runtimePlatform',
+      'placementConstraints ipcMode proxyConfiguration inferenceAccelerators ephemeralStorage enableFaultInjection *',
+    ],
+    RunTask: [
+      'taskDefinition cluster count capacityProviderStrategy group launchType networkConfiguration overrides placementStrategy platformVersion propagateTags enableECSManagedTags startedBy tags clientToken volumeConfigurations',
+    ],
+    StopServiceDeployment: ['serviceDeploymentArn stopType'],
+    StopTask: ['task cluster reason'],
+    TagResource: ['resourceArn tags'],
+    UntagResource: ['resourceArn tagKeys'],
+    UpdateCapacityProvider: ['name', 'autoScalingGroupProvider managedInstancesProvider'],
+    UpdateCluster: ['cluster serviceConnectDefaults', 'settings configuration'],
+    UpdateClusterSettings: ['cluster', 'settings'],
+    UpdateExpressGatewayService: [
+      'serviceArn executionRoleArn healthCheckPath primaryContainer taskRoleArn networkConfiguration cpu memory cpuArchitecture scalingTarget taskDefinitionArn',
+    ],
+    UpdateService: [
+      'service cluster desiredCount taskDefinition deploymentConfiguration networkConfiguration platformVersion forceNewDeployment healthCheckGracePeriodSeconds loadBalancers serviceConnectConfiguration serviceRegistries volumeConfigurations deploymentController vpcLatticeConfigurations enableECSManagedTags propagateTags',
+      'capacityProviderStrategy availabilityZoneRebalancing placementConstraints placementStrategy enableExecuteCommand *',
+    ],
+    UpdateTaskProtection: ['cluster tasks protectionEnabled expiresInMinutes'],
+  },
+  ecr: {
+    BatchCheckLayerAvailability: ['repositoryName layerDigests registryId'],
+    BatchGetImage: ['repositoryName imageIds registryId acceptedMediaTypes'],
+    CreateRepository: [
+      'repositoryName registryId imageTagMutability imageTagMutabilityExclusionFilters',
+    ],
+    DeleteRepository: ['repositoryName registryId force'],
+    DescribeImages: ['repositoryName registryId imageIds'],
+    DescribeRepositories: ['repositoryNames registryId'],
+    GetAuthorizationToken: [''],
+    GetDownloadUrlForLayer: ['repositoryName layerDigest registryId'],
+    GetLifecyclePolicy: ['repositoryName registryId'],
+    ListImages: ['repositoryName registryId'],
+    ListTagsForResource: ['resourceArn'],
+    PutImage: ['repositoryName imageManifest registryId imageManifestMediaType imageTag'],
+    PutImageTagMutability: [
+      'repositoryName imageTagMutability registryId imageTagMutabilityExclusionFilters',
+    ],
+    PutLifecyclePolicy: ['repositoryName lifecyclePolicyText registryId'],
+    UpdateImageStorageClass: ['repositoryName imageId targetStorageClass registryId'],
+  },
+  logs: {
+    CreateLogGroup: ['logGroupName tags logGroupClass', 'kmsKeyId'],
+    CreateLogStream: ['logGroupName logStreamName'],
+    DeleteLogGroup: ['logGroupName'],
+    DeleteLogStream: ['logGroupName logStreamName'],
+    DeleteRetentionPolicy: ['logGroupName'],
+    DescribeLogGroups: ['logGroupNamePrefix logGroupNamePattern logGroupClass nextToken limit'],
+    DescribeLogStreams: [
+      'logGroupName logGroupIdentifier logStreamNamePrefix orderBy descending nextToken limit',
+    ],
+    FilterLogEvents: [
+      'logGroupName logGroupIdentifier logStreamNames logStreamNamePrefix startTime endTime filterPattern nextToken limit',
+    ],
+    GetLogEvents: [
+      'logStreamName logGroupName logGroupIdentifier startTime endTime nextToken limit startFromHead',
+    ],
+    ListLogGroups: ['logGroupNamePattern logGroupClass nextToken limit'],
+    ListTagsForResource: ['resourceArn'],
+    ListTagsLogGroup: ['logGroupName'],
+    PutLogEvents: ['logGroupName logStreamName logEvents'],
+    PutRetentionPolicy: ['logGroupName retentionInDays'],
+    TagLogGroup: ['logGroupName tags'],
+    TagResource: ['resourceArn tags'],
+    UntagLogGroup: ['logGroupName tags'],
+    UntagResource: ['resourceArn tagKeys'],
+  },
+  secretsmanager: {
+    CreateSecret: ['Name'],
+    DeleteSecret: ['SecretId'],
+    DescribeSecret: ['SecretId'],
+  },
+  ssm: { DescribeParameters: ['ParameterFilters'], PutParameter: ['Name'] },
+  sts: {
+    AssumeRole: [SESSION],
+    AssumeRoleWithWebIdentity: [`${SESSION} WebIdentityToken`],
+    GetAccessKeyInfo: [''],
+    GetCallerIdentity: [''],
+    GetSessionToken: ['DurationSeconds'],
+  },
+  elasticloadbalancing: {
+    DescribeListeners: ['LoadBalancerArn ListenerArns Marker PageSize'],
+    DescribeLoadBalancers: ['LoadBalancerArns Marker PageSize'],
+    DescribeRules: ['ListenerArn RuleArns Marker PageSize'],
+    DescribeTargetGroupAttributes: ['TargetGroupArn'],
+    DescribeTargetGroups: ['TargetGroupArns Marker PageSize'],
+    DescribeTargetHealth: ['TargetGroupArn'],
+  },
+  events: {
+    CreateEventBus: ['Name'],
+    DescribeRule: ['Name EventBusName'],
+    ListEventBuses: [''],
+    ListRuleNamesByTarget: ['TargetArn EventBusName NextToken Limit'],
+    ListRules: ['NamePrefix EventBusName'],
+    ListTargetsByRule: ['Rule EventBusName'],
+    PutRule: [
+      'Name EventBusName State',
+      'ScheduleExpression EventPattern Description RoleArn Tags *',
+    ],
+    PutTargets: ['Rule Targets EventBusName'],
+    RemoveTargets: ['Rule Ids EventBusName'],
+  },
+  scheduler: {
+    CreateSchedule: [SCHEDULE, SCHEDULE_KEPT],
+    DeleteSchedule: ['Name GroupName'],
+    GetSchedule: ['Name GroupName'],
+    ListSchedules: ['ScheduleGroup NamePrefix State NextToken MaxResults'],
+    UpdateSchedule: [SCHEDULE, SCHEDULE_KEPT],
+  },
+};
+
+const words = (text: string): string[] => text.split(' ').filter((word) => word !== '');
+
+/** The operations that the sandbox serves, by IAM prefix. */
+export const SERVED: Readonly<Record<string, Readonly<Record<string, Members>>>> =
+  Object.fromEntries(
+    Object.entries(ROWS).map(([service, rows]) => [
+      service,
+      Object.fromEntries(
+        Object.entries(rows).map(([name, [modelled, kept = '']]) => [
+          name,
+          {
+            modelled: words(modelled),
+            kept: words(kept).filter((word) => word !== '*'),
+            keepsAll: kept.includes('*'),
+          },
+        ]),
+      ),
+    ]),
+  );
+
+/** What an operation gets of its input, and the members that the sandbox ignores. */
+export function knownMembers(
+  service: string,
+  name: string,
+  input: Readonly<Record<string, unknown>>,
+): { readonly known: Record<string, unknown>; readonly ignored: readonly string[] } {
+  const members = SERVED[service]?.[name];
+  if (members === undefined || members.keepsAll) return { known: input, ignored: [] };
+  const isKnown = (key: string) => members.modelled.includes(key) || members.kept.includes(key);
+  return {
+    known: Object.fromEntries(Object.entries(input).filter(([key]) => isKnown(key))),
+    ignored: Object.keys(input).filter((key) => !isKnown(key)),
+  };
+}
