@@ -1,4 +1,5 @@
 import * as logs from '@aws-sdk/client-cloudwatch-logs';
+import * as codedeploy from '@aws-sdk/client-codedeploy';
 import * as ecr from '@aws-sdk/client-ecr';
 import * as ecs from '@aws-sdk/client-ecs';
 import * as elb from '@aws-sdk/client-elastic-load-balancing-v2';
@@ -36,6 +37,7 @@ export const SERVICE_MODELS: Readonly<Record<string, ServiceModel>> = {
   ecs: modelOf('Amazon ECS', 'AmazonEC2ContainerServiceV20141113', ecs),
   ecr: modelOf('Amazon ECR', 'AmazonEC2ContainerRegistry_V20150921', ecr),
   logs: modelOf('CloudWatch Logs', 'Logs_20140328', logs),
+  codedeploy: modelOf('CodeDeploy', 'CodeDeploy_20141006', codedeploy),
   elasticloadbalancing: modelOf('Elastic Load Balancing', 'query', elb),
   events: modelOf('EventBridge', 'AWSEvents', events),
   scheduler: modelOf('EventBridge Scheduler', 'rest', scheduler),

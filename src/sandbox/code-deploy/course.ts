@@ -230,7 +230,7 @@ function watchAlarms({ simulation, scene }: CodeDeployState, deployment: CodeDep
   const { enabled, alarms: [alarm] = [] } = deployment.alarms ?? {};
   const isOld = deployment.green?.definition.original === true;
   if (scene.alarmAfter === undefined || enabled !== true || alarm === undefined || isOld) return;
-  simulation.after(scene.alarmAfter, () => {
+  simulation.after(deployment.service, scene.alarmAfter, () => {
     deployment.interruption = failure(
       'ALARM_ACTIVE',
       'One or more alarms have been activated according to the Amazon CloudWatch metrics you selected, ' +

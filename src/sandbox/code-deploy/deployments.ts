@@ -1,5 +1,5 @@
 import { randomInt } from 'node:crypto';
-import { primaryOf } from '../ecs/lookups.ts';
+import { primaryOf, wakeAfter } from '../ecs/lookups.ts';
 import type { Service } from '../ecs/state.ts';
 import { deploy, endEvents, LIFECYCLE_EVENTS, rollBack } from './course.ts';
 import { failure, isFailure } from './failure.ts';
@@ -77,6 +77,8 @@ function isOver({ simulation }: CodeDeployState, run: NonNullable<CodeDeployment
 
 function play(state: CodeDeployState, deployment: CodeDeployment, course: Course): void {
   const { simulation } = state;
+  const { service } = deployment;
+  simulation.touch(service);
   try {
     const next = course.next();
     if (next.done === true) {
@@ -84,7 +86,7 @@ function play(state: CodeDeployState, deployment: CodeDeployment, course: Course
       return;
     }
     deployment.run = { course, wait: next.value, since: simulation.now() };
-    if (next.value.seconds !== undefined) simulation.after(next.value.seconds, () => undefined);
+    if (next.value.seconds !== undefined) wakeAfter(simulation, service, next.value.seconds);
   } catch (error) {
     if (!isFailure(error)) throw error;
     fail(state, deployment, error);
@@ -105,6 +107,7 @@ function fail(
   rollsBack = isRolledBack(deployment, status, code),
 ): void {
   delete deployment.run;
+  state.simulation.touch(deployment.service);
   endEvents(state, deployment, diagnostics);
   deployment.status = status;
   deployment.error = { code, message };
@@ -120,14 +123,14 @@ function isRolledBack({ autoRollback }: CodeDeployment, status: string, code: st
 
 function scheduleRollback(state: CodeDeployState, failed: CodeDeployment): void {
   const { simulation, scene } = state;
-  simulation.after(ROLLBACK_SECONDS, () => {
+  simulation.after(failed.service, ROLLBACK_SECONDS, () => {
     const { group, service, previousRevision = failed.revision } = failed;
     const rollback = makeDeployment(state, group, service, previousRevision, {
       creator: 'codeDeployRollback',
       triggeredBy: failed,
     });
     startDeployment(state, rollback);
-    simulation.after(scene.rollbackLag ?? ROLLBACK_LAG_SECONDS, () => {
+    simulation.after(service, scene.rollbackLag ?? ROLLBACK_LAG_SECONDS, () => {
       const message = `Deployment ${failed.id} failed. A rollback deployment ${rollback.id} was started.`;
       failed.rollback = { deploymentId: rollback.id, message };
     });
@@ -140,7 +143,7 @@ export function stop(
   deployment: CodeDeployment,
   rollsBack: boolean | undefined,
 ): void {
-  state.simulation.after(STOP_SECONDS, () => {
+  state.simulation.after(deployment.service, STOP_SECONDS, () => {
     if (deployment.run === undefined) return;
     const why = failure('MANUAL_STOP', 'The deployment was stopped by a user.', {
       status: 'Stopped',

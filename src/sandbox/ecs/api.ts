@@ -1,13 +1,14 @@
 import type { Operation } from '../wire.ts';
 import { awsFault } from '../wire.ts';
+import { ACCOUNT_OPERATIONS } from './account.ts';
+import { CLUSTER_OPERATIONS } from './clusters.ts';
 import { beginDeployment, requestRollback } from './deployments.ts';
 import { expressView, updateExpress } from './express.ts';
 import { continueDeployment } from './hooks.ts';
+import { page } from './pages.ts';
 import { runTask } from './run-task.ts';
 import { checkNewService, checkServiceChange } from './service-rules.ts';
-import { makeService, updateService } from './services.ts';
-import { createClusterIn } from './start-world.ts';
-import type { Tag } from './definition.ts';
+import { deleteService, makeService, updateService } from './services.ts';
 import type { Cluster, Service, ServiceDeployment, Simulation, Task } from './state.ts';
 import {
   allServices,
@@ -23,6 +24,7 @@ import {
   findTaskDefinition,
   registerTaskDefinition,
 } from './task-definitions.ts';
+import { TAG_OPERATIONS } from './tags.ts';
 import { stopTask } from './tasks.ts';
 import {
   clusterView,
@@ -46,13 +48,14 @@ const LONGEST_PROTECTION = 2880;
 
 /** The ECS API operations by name. */
 export const ECS_OPERATIONS: Readonly<Record<string, EcsOperation>> = {
-  CreateCluster: (simulation, { clusterName: name = 'default' }) => {
-    const cluster = simulation.clusters.get(name) ?? createClusterIn(simulation, name);
-    return { cluster: clusterView(cluster, false) };
-  },
+  ...CLUSTER_OPERATIONS,
+  ...TAG_OPERATIONS,
+  ...ACCOUNT_OPERATIONS,
 
   ListClusters: (simulation, input) => {
-    const arns = [...simulation.clusters.values()].map(({ arn }) => arn);
+    const arns = [...simulation.clusters.values()]
+      .filter(({ status }) => status === 'ACTIVE')
+      .map(({ arn }) => arn);
     const { items, nextToken } = page(arns, input);
     return { clusterArns: items, nextToken };
   },
@@ -62,7 +65,7 @@ export const ECS_OPERATIONS: Readonly<Record<string, EcsOperation>> = {
     const lookup = (identifier: string) => simulation.clusters.get(lastSegment(identifier));
     return {
       clusters: found(identifiers, lookup).map((cluster) =>
-        clusterView(cluster, includesTags(input)),
+        clusterView(cluster, (part) => input['include']?.includes(part) ?? false),
       ),
       failures: missing(simulation, identifiers, lookup, 'cluster'),
     };
@@ -143,7 +146,16 @@ export const ECS_OPERATIONS: Readonly<Record<string, EcsOperation>> = {
   },
 
   ListServices: (simulation, input) => {
-    const services = [...findCluster(simulation, input['cluster']).services.values()];
+    const { cluster, launchType, schedulingStrategy = 'REPLICA', resourceManagementType } = input;
+    const services = [...findCluster(simulation, cluster).services.values()].filter(
+      ({ status, settings }) =>
+        status === 'ACTIVE' &&
+        (launchType === undefined || settings.launchType === launchType) &&
+        (settings['schedulingStrategy'] ?? 'REPLICA') === schedulingStrategy &&
+        [undefined, settings['resourceManagementType'] ?? 'CUSTOMER'].includes(
+          resourceManagementType,
+        ),
+    );
     const { items, nextToken } = page(services, input, 10);
     return { serviceArns: items.map(({ arn }) => arn), nextToken };
   },
@@ -188,9 +200,7 @@ export const ECS_OPERATIONS: Readonly<Record<string, EcsOperation>> = {
     if (service.settings.desiredCount > 0 && input['force'] !== true) {
       throw invalid('The service cannot be stopped while it is scaled above 0.');
     }
-    service.status = 'DRAINING';
-    const cause = { stopCode: 'ServiceSchedulerInitiated', stoppedReason: 'Service was deleted' };
-    for (const task of service.tasks) stopTask(simulation, task, cause);
+    deleteService(simulation, service);
     return { service: serviceView(simulation, service, false) };
   },
 
@@ -203,6 +213,52 @@ export const ECS_OPERATIONS: Readonly<Record<string, EcsOperation>> = {
       taskSets: found(identifiers, lookup),
       failures: missing(simulation, identifiers, lookup, 'task-set'),
     };
+  },
+
+  ListServicesByNamespace: (simulation, input) => {
+    const namespace = lastSegment(input['namespace']);
+    const services = allServices(simulation).filter(
+      ({ status, settings, cluster }) =>
+        status === 'ACTIVE' &&
+        settings.serviceConnectConfiguration?.enabled === true &&
+        namespace ===
+          lastSegment(
+            settings.serviceConnectConfiguration.namespace ??
+              cluster.settings.serviceConnectDefaults?.namespace,
+          ),
+    );
+    const { items, nextToken } = page(services, input, 10);
+    return { serviceArns: items.map(({ arn }) => arn), nextToken };
+  },
+
+  // No task has an instance.
+  ListContainerInstances: (simulation, input) => {
+    findCluster(simulation, input['cluster']);
+    return { containerInstanceArns: [] };
+  },
+
+  DescribeContainerInstances: (simulation, input) => {
+    const { name } = findCluster(simulation, input['cluster']);
+    const identifiers = input['containerInstances'] as readonly string[];
+    if (identifiers.length === 0) throw invalid('Container instances cannot be empty.');
+    const failures = missing(
+      simulation,
+      identifiers,
+      () => undefined,
+      `container-instance/${name}`,
+    );
+    return { containerInstances: [], failures };
+  },
+
+  ExecuteCommand: (simulation, input) => {
+    const cluster = findCluster(simulation, input['cluster']);
+    if (findTask(keepersOf(cluster), input['task']) === undefined) {
+      throw invalid('The specified task was not found.');
+    }
+    // Nothing runs in a task.
+    throw invalid(
+      'The execute command failed because execute command was not enabled when the task was run or the execute command agent isn’t running. Wait and try again or run a new task with execute command enabled and try again.',
+    );
   },
 
   ListTasks: (simulation, input) => {
@@ -236,7 +292,9 @@ export const ECS_OPERATIONS: Readonly<Record<string, EcsOperation>> = {
       return named !== undefined && (named[1].oneOff?.visibleAt ?? 0) <= now ? named : undefined;
     };
     return {
-      tasks: found(identifiers, lookup).map(([service, task]) => taskView(service, task)),
+      tasks: found(identifiers, lookup).map(([service, task]) =>
+        taskView(service, task, includesTags(input)),
+      ),
       failures: missing(simulation, identifiers, lookup, `task/${cluster.name}`),
     };
   },
@@ -273,15 +331,33 @@ export const ECS_OPERATIONS: Readonly<Record<string, EcsOperation>> = {
     const lookup = (identifier: string) => findTask([...cluster.services.values()], identifier);
     const until = protectionEnabled ? simulation.now() + expiresInMinutes * 60 : 0;
     return {
-      protectedTasks: found(identifiers, lookup).map(([, task]) => {
+      protectedTasks: found(identifiers, lookup).map(([service, task]) => {
         task.protectedUntil = until;
-        if (until > 0) wakeAfter(simulation, expiresInMinutes * 60);
+        simulation.touch(service);
+        if (until > 0) wakeAfter(simulation, service, expiresInMinutes * 60);
         return {
           taskArn: task.arn,
           protectionEnabled,
           ...(until > 0 && { expirationDate: until }),
         };
       }),
+      failures: missing(simulation, identifiers, lookup, `task/${cluster.name}`),
+    };
+  },
+
+  GetTaskProtection: (simulation, input) => {
+    const cluster = findCluster(simulation, input['cluster']);
+    const services = [...cluster.services.values()];
+    const lookup = (identifier: string) => findTask(services, identifier);
+    const identifiers: readonly string[] =
+      input['tasks'] ?? services.flatMap(({ tasks }) => tasks.map(({ arn }) => arn));
+    const now = simulation.now();
+    return {
+      protectedTasks: found(identifiers, lookup).map(([, { arn, protectedUntil = 0 }]) => ({
+        taskArn: arn,
+        protectionEnabled: protectedUntil > now,
+        ...(protectedUntil > now && { expirationDate: protectedUntil }),
+      })),
       failures: missing(simulation, identifiers, lookup, `task/${cluster.name}`),
     };
   },
@@ -352,10 +428,6 @@ export const ECS_OPERATIONS: Readonly<Record<string, EcsOperation>> = {
       failures: missing(simulation, identifiers, lookup, 'service-revision'),
     };
   },
-
-  ListTagsForResource: (simulation, input) => ({
-    tags: tagsOf(simulation, String(input['resourceArn'])),
-  }),
 };
 
 function knownDefinition(simulation: Simulation, input: Input) {
@@ -405,15 +477,6 @@ function knownRecord(simulation: Simulation, input: Input): readonly [Service, S
   throw awsFault('ServiceDeploymentNotFoundException', 'The service deployment does not exist.');
 }
 
-function tagsOf(simulation: Simulation, arn: string): readonly Tag[] {
-  const service = allServices(simulation).find((candidate) => candidate.arn === arn);
-  if (service !== undefined) return service.tags;
-  const definition = findTaskDefinition(simulation, arn);
-  if (definition?.arn === arn) return definition.tags;
-  if ([...simulation.clusters.values()].some((cluster) => cluster.arn === arn)) return [];
-  throw invalid('The specified resource is invalid or does not exist.');
-}
-
 /** The cluster that the ARN of a service names. */
 function clusterIn(service: string): string | undefined {
   return /:service\/([^/]+)\//.exec(service)?.[1];
@@ -444,24 +507,4 @@ function missing(
         : ecsArn(simulation, `${kind}/${lastSegment(identifier)}`),
       reason: 'MISSING',
     }));
-}
-
-const LARGEST_PAGE = 100;
-
-function page<T>(
-  items: readonly T[],
-  input: Input,
-  pageSize = LARGEST_PAGE,
-): { items: readonly T[]; nextToken: string | undefined } {
-  const { nextToken: token, maxResults = pageSize } = input;
-  if (!(maxResults >= 1 && maxResults <= LARGEST_PAGE)) {
-    throw invalid(`maxResults must be between 1 and ${LARGEST_PAGE}, but was ${maxResults}`);
-  }
-  const start = token === undefined ? 0 : Number(Buffer.from(token, 'base64url').toString());
-  if (!Number.isInteger(start) || start < 0) throw invalid('Invalid token');
-  const end = start + maxResults;
-  return {
-    items: items.slice(start, end),
-    nextToken: end < items.length ? Buffer.from(String(end)).toString('base64url') : undefined,
-  };
 }

@@ -74,7 +74,7 @@ export interface TaskDefinition {
   readonly revision: number;
   /** Normalised as DescribeTaskDefinition returns it. */
   readonly body: TaskDefinitionBody;
-  readonly tags: readonly Tag[];
+  tags: readonly Tag[];
   readonly registeredAt: number;
   /** ARN of who registered it. */
   readonly registeredBy: string;

@@ -94,8 +94,9 @@ export function beginDeployment(
   const record = makeServiceDeployment(simulation, service, deployment, sources);
   service.serviceDeployments = [record, ...service.serviceDeployments];
   chooseCourse(simulation, service, record);
-  wakeAfter(simulation, SECONDS.firstTask);
-  simulation.after(SECONDS.recordStarts, () => {
+  simulation.touch(service);
+  wakeAfter(simulation, service, SECONDS.firstTask);
+  simulation.after(service, SECONDS.recordStarts, () => {
     if (record.status !== 'PENDING') return;
     record.startedAt = simulation.now();
     moveRecord(simulation, record, 'IN_PROGRESS');
@@ -186,7 +187,7 @@ export function succeedEarly(
   const { target } = record;
   service.lastCompleted = target;
   endRecord(simulation, service, record, 'SUCCESSFUL');
-  simulation.after(SECONDS.deferredCleanUp, () => {
+  simulation.after(service, SECONDS.deferredCleanUp, () => {
     target.sparesOld = false;
   });
 }
@@ -289,7 +290,7 @@ export function requestRollback(
   record: ServiceDeployment,
 ): void {
   moveRecord(simulation, record, 'ROLLBACK_REQUESTED');
-  simulation.after(SECONDS.stop, () => {
+  simulation.after(service, SECONDS.stop, () => {
     if (record.status !== 'ROLLBACK_REQUESTED') return;
     failDeployment(simulation, service, record.target, {
       event: undefined,
@@ -342,7 +343,7 @@ function rollBack(
     `${reasons.rolloutStateReason} ecs-svc/${restored.number}.`,
   );
   announce(simulation, service, `rolling back to deployment ecs-svc/${restored.number}.`);
-  wakeAfter(simulation, SECONDS.firstTask);
+  wakeAfter(simulation, service, SECONDS.firstTask);
   record.statusReason = reasons.statusReason;
   record.rollback = {
     reason: reasons.statusReason,
@@ -360,7 +361,7 @@ function failDeployment(
 ): void {
   setRolloutState(simulation, deployment, 'FAILED', reasons.rolloutStateReason);
   deployment.listedUntil = simulation.now() + SECONDS.failedListed;
-  wakeAfter(simulation, SECONDS.failedListed);
+  wakeAfter(simulation, service, SECONDS.failedListed);
   if (reasons.event === undefined) return;
   announce(
     simulation,
@@ -384,7 +385,7 @@ function supersede(simulation: Simulation, service: Service, record: ServiceDepl
 
 function stopRecord(simulation: Simulation, service: Service, record: ServiceDeployment): void {
   moveRecord(simulation, record, 'STOP_REQUESTED');
-  simulation.after(SECONDS.stop, () => {
+  simulation.after(service, SECONDS.stop, () => {
     if (record.finishedAt !== undefined) return;
     endRecord(simulation, service, record, 'STOPPED');
   });

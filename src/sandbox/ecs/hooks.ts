@@ -29,9 +29,9 @@ export function startHooks(
     const run = makeRun(hook, stage, simulation.now() + seconds);
     record.hooks = [...record.hooks, run];
     if (run.targetType === 'PAUSE') {
-      simulation.after(seconds, () => timeOut(simulation, service, record, run));
+      simulation.after(service, seconds, () => timeOut(simulation, service, record, run));
     } else {
-      simulation.after(LAMBDA_SECONDS, () => answer(simulation, service, record, run));
+      simulation.after(service, LAMBDA_SECONDS, () => answer(simulation, service, record, run));
     }
   }
 }
@@ -101,6 +101,7 @@ export function continueDeployment(
       'Provided hookId is either completed, unavailable, or not associated with the given Resource ARN',
     );
   }
+  simulation.touch(service);
   if (action === 'ROLLBACK') {
     run.status = 'FAILED';
     failByHook(simulation, service, record, `${rolledBack(run)} pause hook was rolled back.`);

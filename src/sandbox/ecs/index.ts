@@ -1,6 +1,6 @@
 import type { Clock } from '../clock.ts';
 import type { PullImage } from '../images.ts';
-import type { LogStore } from '../logs.ts';
+import type { Logs } from '../logs.ts';
 import type { Operation, Operations } from '../wire.ts';
 import { createAgenda } from './agenda.ts';
 import { ECS_OPERATIONS } from './api.ts';
@@ -12,10 +12,10 @@ import type { TargetGroup } from './target-group.ts';
 import { targetsIn, trafficThrough } from './targets.ts';
 import type { Target } from './targets.ts';
 import { createClusterIn, createOldService } from './start-world.ts';
-import type { Simulation } from './state.ts';
+import type { Service, Simulation } from './state.ts';
 import { announce } from './events.ts';
 import { checkRequest } from './requests.ts';
-import { allServices, findService } from './lookups.ts';
+import { allServices, findService, isMaintained } from './lookups.ts';
 import { registerTaskDefinition } from './task-definitions.ts';
 import type { Past } from './task-definitions.ts';
 
@@ -26,7 +26,7 @@ export interface EcsOptions {
   readonly region: string;
   readonly clock: Clock;
   readonly pullImage: PullImage;
-  readonly logs: LogStore;
+  readonly logs: Logs;
   readonly faults: readonly Fault[];
   /** Whether a rollback's deployment reuses the old deployment's id (the default) or gets a new one. */
   readonly rollbackId?: 'reused' | 'new';
@@ -84,7 +84,8 @@ export function createEcs(options: EcsOptions): Ecs {
         },
       ]),
     ),
-    createCluster: (name) => void createClusterIn(home, name),
+    createCluster: (name) =>
+      void createClusterIn(home, name, { capacityProviders: ['FARGATE', 'FARGATE_SPOT'] }),
     registerTaskDefinition: (input, past = {}) =>
       home.enter(() => registerTaskDefinition(home, input, past).arn),
     createService: (input, hasFailed = false) => createOldService(home, input, hasFailed),
@@ -117,20 +118,28 @@ function createSimulation(
   faults: readonly ArmedFault[],
 ): Simulation {
   const simulation: Simulation = {
-    ...createAgenda(clock, () => {
-      for (const observe of simulation.observers) observe();
-      for (const service of allServices(simulation)) reconcile(simulation, service);
-    }),
+    // One-off tasks have a service that nobody maintains.
+    ...createAgenda<Service>(
+      clock,
+      (service) => {
+        if (isMaintained(service)) reconcile(simulation, service);
+      },
+      () => {
+        for (const observe of simulation.observers) observe();
+      },
+    ),
     account,
     region,
     pullImage,
-    logs,
+    logs: logs.in(region),
     rollbackId,
     targetGroup: (arn) => targetGroups?.get(arn) ?? makeTargetGroup(arn),
     hasTargetGroup: (arn) => targetGroups?.has(arn) ?? true,
     weightLag,
     quickStages,
     clusters: new Map(),
+    capacityProviders: new Map(),
+    accountSettings: new Map(),
     families: new Map(),
     faults,
     tokens: new Map(),

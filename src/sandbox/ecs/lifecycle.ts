@@ -32,7 +32,7 @@ function enterStep(
   lifecycle.elapsed = false;
   lifecycle.enteredAt = simulation.now();
   record.updatedAt = simulation.now();
-  simulation.after(seconds, () => {
+  simulation.after(service, seconds, () => {
     lifecycle.elapsed = true;
   });
   if (stage === 'TEST_TRAFFIC_SHIFT') {
@@ -55,7 +55,7 @@ export function hasBaked(
   if (seconds === 0) return true;
   if (record.bake === undefined) {
     record.bake = 'under way';
-    simulation.after(seconds, () => {
+    simulation.after(service, seconds, () => {
       record.bake = 'over';
     });
     watchAlarms(simulation, service, record, seconds);
@@ -73,7 +73,7 @@ function watchAlarms(
   if (record.configuration.alarms?.enable !== true) return;
   const strike = strikeAt(simulation.faults, record.target.definition, 'alarm');
   if (strike === undefined) return;
-  simulation.after(Math.min(strike.seconds, bake / 2), () => {
+  simulation.after(service, Math.min(strike.seconds, bake / 2), () => {
     if (record.status === 'IN_PROGRESS') triggerAlarm(simulation, service, record);
   });
 }

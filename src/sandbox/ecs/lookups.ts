@@ -19,6 +19,9 @@ export function ecsArn(simulation: Simulation, resource: string): string {
 export function findCluster(simulation: Simulation, identifier: unknown): Cluster {
   const cluster = simulation.clusters.get(lastSegment(identifier ?? 'default'));
   if (cluster === undefined) throw awsFault('ClusterNotFoundException', 'Cluster not found.');
+  if (cluster.status !== 'ACTIVE') {
+    throw awsFault('ClientException', 'The referenced cluster was inactive.');
+  }
   return cluster;
 }
 
@@ -32,12 +35,19 @@ export function findService(
   return service;
 }
 
-/** The capacity providers that are associated with every cluster. */
-export const CAPACITY_PROVIDERS: readonly string[] = ['FARGATE', 'FARGATE_SPOT'];
-
 /** All services of a simulation. */
 export function allServices(simulation: Simulation): Service[] {
   return [...simulation.clusters.values()].flatMap((cluster) => [...cluster.services.values()]);
+}
+
+/** Whether the scheduler maintains a service: it keeps no one-off task, and no other has its name. */
+export function isMaintained(service: Service): boolean {
+  return service.cluster.services.get(service.name) === service;
+}
+
+/** All tasks of a cluster, also those outside of its services. */
+export function allTasks({ services, runs }: Cluster): Task[] {
+  return [...services.values(), ...runs].flatMap(({ tasks }) => tasks);
 }
 
 /** The part of an ARN or name after the last slash. */
@@ -102,9 +112,9 @@ export function isOpen({ status }: HookRun): boolean {
   return status === 'AWAITING_ACTION' || status === 'IN_PROGRESS';
 }
 
-/** Runs the scheduler again after this many simulated seconds. */
-export function wakeAfter(simulation: Simulation, seconds: number): void {
-  simulation.after(seconds, () => undefined);
+/** Runs the scheduler of a service again after this many simulated seconds. */
+export function wakeAfter(simulation: Simulation, service: Service, seconds: number): void {
+  simulation.after(service, seconds, () => undefined);
 }
 
 /** The ARN of the service revision that a deployment runs. */

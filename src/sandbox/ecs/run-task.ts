@@ -23,6 +23,7 @@ interface Input {
   readonly startedBy?: string;
   readonly clientToken?: string;
   readonly tags?: readonly Tag[];
+  readonly enableECSManagedTags?: boolean;
   readonly volumeConfigurations?: readonly { readonly name: string }[];
 }
 
@@ -108,12 +109,16 @@ function startOne(simulation: Simulation, definition: TaskDefinition, input: Inp
   const oneOff: OneOff = {
     group: input.group ?? `family:${definition.family}`,
     startedBy: input.startedBy,
-    tags: input.tags ?? [],
     overrides: input.overrides ?? {},
     visibleAt: simulation.now() + late,
   };
   cluster.runs = [...cluster.runs, keeper];
-  startTask(simulation, keeper, deployment, oneOff);
+  const task = startTask(simulation, keeper, deployment, oneOff);
+  task.tags = [
+    ...(input.propagateTags === 'TASK_DEFINITION' ? definition.tags : []),
+    ...(input.tags ?? []),
+    ...(input.enableECSManagedTags ? [{ key: 'aws:ecs:clusterName', value: cluster.name }] : []),
+  ];
   return keeper;
 }
 

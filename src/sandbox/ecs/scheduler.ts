@@ -7,7 +7,7 @@ import {
 } from './deployments.ts';
 import { strikeAt } from './faults.ts';
 import { advanceLifecycle, hasBaked, presentStep } from './lifecycle.ts';
-import type { Deployment, Service, ServiceDeployment, Simulation, Task } from './state.ts';
+import type { Cluster, Deployment, Service, ServiceDeployment, Simulation, Task } from './state.ts';
 import { announce, announceOnce } from './events.ts';
 import { currentServiceDeployment, isReady, keptTasks, primaryOf, wakeAfter } from './lookups.ts';
 import { isCodeDeployService, noteStability } from './task-sets.ts';
@@ -19,11 +19,13 @@ const LONGEST_BACK_OFF_SECONDS = 900;
 /** Failed attempts to resolve the image digests after which a deployment continues without them. */
 const DIGEST_ATTEMPTS = 3;
 const STOPPED_TASKS_VISIBLE_SECONDS = 3600;
+const INACTIVE_SERVICES_KEPT = 100;
 /** Number of stopped tasks that stay visible at any age, so that a fast clock does not hide them. */
 const STOPPED_TASKS_KEPT = 100;
 
 /** Moves a service towards its desired state. All scheduling decisions are made here. */
 export function reconcile(simulation: Simulation, service: Service): void {
+  if (service.status === 'DRAINING') finishDeletion(service);
   if (service.status !== 'ACTIVE') return;
   forgetStoppedTasks(simulation, service);
   registerTargets(simulation, service);
@@ -43,14 +45,31 @@ export function reconcile(simulation: Simulation, service: Service): void {
   announceSteadyState(simulation, service);
 }
 
+const ENDING = new Set(['STOPPING', 'DEPROVISIONING', 'STOPPED']);
+
+/** A deleted service is INACTIVE once all of its tasks are being stopped. */
+function finishDeletion(service: Service): void {
+  if (!service.tasks.every(({ lastStatus }) => ENDING.has(lastStatus))) return;
+  service.status = 'INACTIVE';
+  forgetServices(service.cluster);
+}
+
+/** Forgets the oldest INACTIVE services of a cluster; at any age, as stopped tasks. */
+function forgetServices({ services }: Cluster): void {
+  const inactive = [...services.values()].filter(({ status }) => status === 'INACTIVE');
+  for (const { name } of inactive.slice(0, -INACTIVE_SERVICES_KEPT)) services.delete(name);
+}
+
 function forgetStoppedTasks(simulation: Simulation, service: Service): void {
   const horizon = simulation.now() - STOPPED_TASKS_VISIBLE_SECONDS;
   const excess = service.tasks.length - service.settings.desiredCount - STOPPED_TASKS_KEPT;
   if (excess <= 0) return;
-  const old = service.tasks
-    .filter(({ stoppedAt }) => stoppedAt !== undefined && stoppedAt < horizon)
-    .slice(0, excess);
-  if (old.length > 0) service.tasks = service.tasks.filter((task) => !old.includes(task));
+  const old = new Set(
+    service.tasks
+      .filter(({ stoppedAt }) => stoppedAt !== undefined && stoppedAt < horizon)
+      .slice(0, excess),
+  );
+  if (old.size > 0) service.tasks = service.tasks.filter((task) => !old.has(task));
 }
 
 function registerTargets(simulation: Simulation, service: Service): void {
@@ -125,7 +144,7 @@ function noteFailure(
   }
   if (delay === 0) return;
   deployment.startAfter = Math.max(deployment.startAfter, simulation.now() + delay);
-  wakeAfter(simulation, delay);
+  wakeAfter(simulation, service, delay);
 }
 
 function checkBreaker(simulation: Simulation, service: Service): void {
@@ -202,7 +221,7 @@ function startTasks(
     announceOnce(simulation, service, `could not launch ${count} tasks for ${name}.`);
     noteLaunchFailure(simulation, service, deployment, unplaceable.reason);
     // The circuit breaker was already checked in this round.
-    wakeAfter(simulation, 0);
+    wakeAfter(simulation, service, 0);
     return;
   }
   const tasks = Array.from({ length: count }, () => startTask(simulation, service, deployment));
@@ -345,7 +364,7 @@ function stopTasks(
     announce(simulation, service, `deregistered ${count} targets in (target-group ${group})`);
   }
   announce(simulation, service, `has begun draining connections on ${running.length} tasks.`);
-  simulation.after(drain, () => announce(simulation, service, saying));
+  simulation.after(service, drain, () => announce(simulation, service, saying));
 }
 
 /** Removes older deployments from the list once their tasks have ended. */

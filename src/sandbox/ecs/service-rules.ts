@@ -1,5 +1,5 @@
 import { awsFault } from '../wire.ts';
-import { CAPACITY_PROVIDERS } from './lookups.ts';
+import { findCluster } from './lookups.ts';
 import { checkName } from './requests.ts';
 import type { Service, ServiceSettings, Simulation } from './state.ts';
 
@@ -67,8 +67,9 @@ function memberRows(simulation: Simulation, input: Input, settings: Input): Rows
     ...input.deploymentConfiguration,
   };
   const isRolling = deploymentStrategy === 'ROLLING' && input.deploymentConfiguration !== undefined;
+  const { capacityProviders } = findCluster(simulation, input['cluster']).settings;
   const unknownProvider = strategy?.find(
-    ({ capacityProvider = '' }) => !CAPACITY_PROVIDERS.includes(capacityProvider),
+    ({ capacityProvider = '' }) => !capacityProviders.includes(capacityProvider),
   );
   const unknownGroup = (input.loadBalancers ?? []).find(
     ({ targetGroupArn }) =>

@@ -17,6 +17,7 @@ import {
   scaleTaskSets,
 } from './task-sets.ts';
 import { findTaskDefinition } from './task-definitions.ts';
+import { drainSeconds, stopTask } from './tasks.ts';
 
 type Input = Readonly<Record<string, unknown>>;
 
@@ -39,7 +40,14 @@ export function makeService(simulation: Simulation, cluster: Cluster, input: Inp
     ...rest
   } = input;
   const name = String(serviceName);
-  if (cluster.services.get(name)?.status === 'ACTIVE') {
+  const known = cluster.services.get(name);
+  if (known?.status === 'DRAINING') {
+    throw awsFault(
+      'InvalidParameterException',
+      'Unable to Start a service that is still Draining.',
+    );
+  }
+  if (known?.status === 'ACTIVE') {
     throw awsFault('InvalidParameterException', 'Creation of service was not idempotent.');
   }
   const definition = deployableDefinition(simulation, taskDefinition);
@@ -67,6 +75,8 @@ export function makeService(simulation: Simulation, cluster: Cluster, input: Inp
   };
   if (isCodeDeployService(service)) makePrimaryTaskSet(simulation, service, primaryOf(service));
   if (settings['resourceManagementType'] === 'ECS') service.express = { told: primaryOf(service) };
+  // The newest is last, also where it takes the place of a deleted one.
+  cluster.services.delete(name);
   cluster.services.set(name, service);
   return service;
 }
@@ -120,6 +130,7 @@ export function updateService(simulation: Simulation, input: Input): Service {
   }
   if (leavesCodeDeploy) leaveTaskSets(service);
   service.settings = settings;
+  simulation.touch(service);
   if (isCodeDeployService(service)) {
     scaleTaskSets(service);
   } else if (deploys) {
@@ -128,6 +139,20 @@ export function updateService(simulation: Simulation, input: Input): Service {
     primary.desiredCount = settings.desiredCount;
   }
   return service;
+}
+
+/**
+ * Deletes a service: it drains, and is INACTIVE once its tasks are being stopped, so that a service
+ * of its name can be created.
+ */
+export function deleteService(simulation: Simulation, service: Service): void {
+  service.status = 'DRAINING';
+  service.settings = { ...service.settings, desiredCount: 0 };
+  primaryOf(service).desiredCount = 0;
+  simulation.touch(service);
+  const cause = { stopCode: 'ServiceSchedulerInitiated', stoppedReason: 'Service was deleted' };
+  const drain = drainSeconds(simulation, service);
+  for (const task of service.tasks) stopTask(simulation, task, cause, drain);
 }
 
 function controllerOf({ deploymentController }: Input): unknown {

@@ -7,7 +7,8 @@ import {
 } from './deployments.ts';
 import { toldBefore } from './express.ts';
 import { makeService } from './services.ts';
-import type { Cluster, Deployment, Service, Simulation } from './state.ts';
+import type { Tag } from './definition.ts';
+import type { Cluster, ClusterSettings, Deployment, Service, Simulation } from './state.ts';
 import { announce } from './events.ts';
 import { ecsArn, findCluster, primaryOf } from './lookups.ts';
 import { architectureOf, findTaskDefinition } from './task-definitions.ts';
@@ -17,10 +18,28 @@ import { makeRunningTask } from './tasks.ts';
 const DAY_SECONDS = 86_400;
 const ROLLOUT_SECONDS = 94;
 
+const CLUSTER_DEFAULTS: ClusterSettings = {
+  settings: [{ name: 'containerInsights', value: 'disabled' }],
+  capacityProviders: [],
+  defaultCapacityProviderStrategy: [],
+};
+
 /** Creates an empty cluster. */
-export function createClusterIn(simulation: Simulation, name: string): Cluster {
-  const arn = ecsArn(simulation, `cluster/${name}`);
-  const cluster: Cluster = { name, arn, services: new Map(), runs: [] };
+export function createClusterIn(
+  simulation: Simulation,
+  name: string,
+  settings: Partial<ClusterSettings> = {},
+  tags: readonly Tag[] = [],
+): Cluster {
+  const cluster: Cluster = {
+    name,
+    arn: ecsArn(simulation, `cluster/${name}`),
+    services: new Map(),
+    runs: [],
+    status: 'ACTIVE',
+    tags,
+    settings: { ...CLUSTER_DEFAULTS, ...settings },
+  };
   simulation.clusters.set(name, cluster);
   return cluster;
 }

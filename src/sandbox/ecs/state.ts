@@ -8,11 +8,32 @@ import type { TargetCourse, TargetGroup } from './target-group.ts';
 // The state of the simulated control plane. Members that change during a simulation are mutable;
 // views.ts creates the API responses from it.
 
+/** What CreateCluster and UpdateCluster set, as they get it. */
+export interface ClusterSettings {
+  readonly settings: readonly { readonly name?: string; readonly value?: string }[];
+  readonly configuration?: unknown;
+  readonly serviceConnectDefaults?: { readonly namespace?: string };
+  readonly capacityProviders: readonly string[];
+  readonly defaultCapacityProviderStrategy: readonly unknown[];
+}
+
+/** A capacity provider of the account; it places no task. */
+export interface CapacityProvider {
+  readonly name: string;
+  /** `autoScalingGroupProvider` or `managedInstancesProvider`. */
+  settings: Readonly<Record<string, unknown>>;
+  tags: readonly Tag[];
+  status: 'ACTIVE' | 'INACTIVE';
+}
+
 /** A cluster and its services by name. */
 export interface Cluster {
   readonly name: string;
   readonly arn: string;
   readonly services: Map<string, Service>;
+  status: 'ACTIVE' | 'INACTIVE';
+  tags: readonly Tag[];
+  settings: ClusterSettings;
   /** One-off tasks, each as a service of its own that nobody maintains; newest last. */
   runs: readonly Service[];
 }
@@ -93,6 +114,7 @@ export interface ServiceSettings {
   };
   readonly serviceConnectConfiguration?: {
     readonly enabled?: boolean;
+    readonly namespace?: string;
     readonly services?: readonly { readonly portName: string }[];
   };
   readonly serviceRegistries?: readonly {
@@ -100,6 +122,8 @@ export interface ServiceSettings {
     readonly containerPort?: number;
   }[];
   readonly volumeConfigurations?: readonly { readonly name: string }[];
+  readonly propagateTags?: string;
+  readonly enableECSManagedTags?: boolean;
   readonly [member: string]: unknown;
 }
 
@@ -108,7 +132,7 @@ export interface Service {
   readonly arn: string;
   readonly cluster: Cluster;
   readonly createdAt: number;
-  readonly tags: readonly Tag[];
+  tags: readonly Tag[];
   settings: ServiceSettings;
   status: 'ACTIVE' | 'DRAINING' | 'INACTIVE';
   /** Newest first; the first one is PRIMARY. */
@@ -304,7 +328,6 @@ export type HealthStatus = 'UNKNOWN' | 'HEALTHY' | 'UNHEALTHY';
 export interface OneOff {
   readonly group: string;
   readonly startedBy: string | undefined;
-  readonly tags: readonly Tag[];
   /** As RunTask got them. */
   readonly overrides: TaskOverrides;
   /** DescribeTasks finds the task from this time on. */
@@ -329,11 +352,13 @@ export interface ContainerOverride {
 export interface Task {
   readonly id: string;
   readonly arn: string;
+  readonly service: Service;
   readonly deployment: Deployment;
   /** Undefined for a task of a service. */
   readonly oneOff: OneOff | undefined;
   readonly containers: readonly Container[];
   readonly createdAt: number;
+  tags: readonly Tag[];
   lastStatus: TaskStatus;
   desiredStatus: 'RUNNING' | 'STOPPED';
   version: number;
@@ -372,7 +397,7 @@ export interface Container {
 }
 
 /** One region of the simulated account. */
-export interface Simulation extends Agenda {
+export interface Simulation extends Agenda<Service> {
   readonly account: string;
   readonly region: string;
   readonly pullImage: PullImage;
@@ -388,6 +413,9 @@ export interface Simulation extends Agenda {
   /** Whether stages take no time beside their hooks and bake times. */
   readonly quickStages: boolean;
   readonly clusters: Map<string, Cluster>;
+  readonly capacityProviders: Map<string, CapacityProvider>;
+  /** Values of account settings by name, by principal. */
+  readonly accountSettings: Map<string, Map<string, string>>;
   /** Revisions of each family, oldest first. */
   readonly families: Map<string, TaskDefinition[]>;
   readonly faults: readonly ArmedFault[];

@@ -23,7 +23,7 @@ export function createTaskSet(
   const created = makeDeployment(simulation, definition, settings);
   created.taskSet = newTaskSet(simulation, 'ACTIVE', externalId);
   service.deployments = [...service.deployments, created];
-  wakeAfter(simulation, created.startAfter - simulation.now());
+  wakeAfter(simulation, service, created.startAfter - simulation.now());
   return created;
 }
 

@@ -115,6 +115,7 @@ export function stopTask(
 ): void {
   if (task.desiredStatus === 'STOPPED') return;
   const began = task.startedAt !== undefined;
+  simulation.touch(task.service);
   Object.assign(task, cause, { desiredStatus: 'STOPPED', stoppingAt: simulation.now() });
   task.healthy = false;
   if (!began) {
@@ -122,9 +123,9 @@ export function stopTask(
     return;
   }
   move(task, 'DEACTIVATING');
-  simulation.after(drain, () => {
+  simulation.after(task.service, drain, () => {
     move(task, 'STOPPING');
-    simulation.after(SECONDS.stopping, () => deprovision(simulation, task));
+    simulation.after(task.service, SECONDS.stopping, () => deprovision(simulation, task));
   });
 }
 
@@ -154,9 +155,11 @@ function newTask(
   return {
     id,
     arn: ecsArn(simulation, `task/${path}`),
+    service,
     deployment,
     oneOff,
     createdAt: simulation.now(),
+    tags: propagatedTags(service, deployment),
     lastStatus: 'PROVISIONING',
     desiredStatus: 'RUNNING',
     version: 1,
@@ -174,16 +177,37 @@ function newTask(
   };
 }
 
+/** The tags that a task has from its service or its revision, and those of ECS itself. */
+function propagatedTags({ name, cluster, tags, settings }: Service, { definition }: Deployment) {
+  const { propagateTags, enableECSManagedTags } = settings;
+  const managed = [
+    { key: 'aws:ecs:clusterName', value: cluster.name },
+    { key: 'aws:ecs:serviceName', value: name },
+  ];
+  return [
+    ...(propagateTags === 'SERVICE' ? tags : []),
+    ...(propagateTags === 'TASK_DEFINITION' ? definition.tags : []),
+    ...(enableECSManagedTags === true ? managed : []),
+  ];
+}
+
 function move(task: Task, status: TaskStatus): void {
   task.lastStatus = status;
   task.version += 1;
 }
 
 /** Runs an action after `seconds` unless the task is being stopped by then. */
-function later(simulation: Simulation, task: Task, seconds: number, action: () => void): void {
-  simulation.after(seconds, () => {
+function later(
+  simulation: Simulation,
+  task: Task,
+  seconds: number,
+  action: () => void,
+  ready?: Promise<unknown>,
+): void {
+  const act = () => {
     if (task.desiredStatus === 'RUNNING') action();
-  });
+  };
+  simulation.after(task.service, seconds, act, ready);
 }
 
 function deprovision(simulation: Simulation, task: Task): void {
@@ -197,7 +221,7 @@ function deprovision(simulation: Simulation, task: Task): void {
   }
   if (task.startedAt !== undefined) task.executionStoppedAt = simulation.now();
   move(task, 'DEPROVISIONING');
-  simulation.after(SECONDS.deprovisioning, () => {
+  simulation.after(task.service, SECONDS.deprovisioning, () => {
     move(task, 'STOPPED');
     task.stoppedAt = simulation.now();
   });
@@ -250,20 +274,22 @@ function failToStart(simulation: Simulation, task: Task, stoppedReason: string):
 function pull(simulation: Simulation, service: Service, task: Task): void {
   const { digests, definition } = task.deployment;
   const architecture = architectureOf(definition);
+  let images: readonly Pulled[] = [];
   const pulls = task.containers.map(({ definition: { name, image } }) =>
     simulation
       .pullImage(pinned(image, digests?.get(name)), architecture)
       .catch((error: unknown) => ({ kind: 'failed', error }) as const),
   );
-  void Promise.all(pulls).then((images) =>
-    simulation.enter(() => {
-      const succeeds = images.every(({ kind }) => kind === 'found');
-      const elapsed = simulation.now() - (task.pullStartedAt ?? 0);
-      const rest = (succeeds ? SECONDS.pull : SECONDS.failedPull) - elapsed;
-      later(simulation, task, Math.max(0, rest), () =>
-        endPull(simulation, service, task, images, architecture),
-      );
-    }),
+  const end = () => endPull(simulation, service, task, images, architecture);
+  later(
+    simulation,
+    task,
+    SECONDS.pull,
+    () => {
+      if (images.every(({ kind }) => kind === 'found')) end();
+      else later(simulation, task, SECONDS.failedPull - SECONDS.pull, end);
+    },
+    Promise.all(pulls).then((pulled) => void (images = pulled)),
   );
 }
 
@@ -379,7 +405,9 @@ function runContainer(
   later(simulation, task, exit.seconds, () => {
     const [end, last] = [simulation.now(), log.at(-1)];
     if (last !== undefined && isLate(log.length - 1)) {
-      simulation.after(SECONDS.lateLog, () => write(simulation, task, container, last, end));
+      simulation.after(task.service, SECONDS.lateLog, () =>
+        write(simulation, task, container, last, end),
+      );
     }
     if (isRestarted(container, exit)) {
       runContainer(simulation, task, container, course);

@@ -15,35 +15,31 @@ import type {
   Simulation,
   Task,
 } from './state.ts';
-import {
-  CAPACITY_PROVIDERS,
-  countsOf,
-  desiredCountOf,
-  ecsArn,
-  primaryOf,
-  revisionArn,
-} from './lookups.ts';
+import { countsOf, desiredCountOf, ecsArn, primaryOf, revisionArn } from './lookups.ts';
 import { isCodeDeployService } from './task-sets.ts';
 
 // API responses, created from the state. Undefined members are not sent.
 
-/** A cluster as DescribeClusters returns it. */
-export function clusterView({ arn, name, services }: Cluster, withTags: boolean): unknown {
+/** A cluster as DescribeClusters returns it, with the parts that are asked for. */
+export function clusterView(cluster: Cluster, includes: (part: string) => boolean): unknown {
+  const { arn, name, services, runs, settings } = cluster;
   const active = [...services.values()].filter(({ status }) => status === 'ACTIVE');
-  const counts = active.map(totalCounts);
+  const counts = [...active, ...runs].map(totalCounts);
   return {
     clusterArn: arn,
     clusterName: name,
-    status: 'ACTIVE',
+    status: cluster.status,
     registeredContainerInstancesCount: 0,
     runningTasksCount: sum(counts.map(({ running }) => running)),
     pendingTasksCount: sum(counts.map(({ pending }) => pending)),
     activeServicesCount: active.length,
     statistics: [],
-    tags: withTags ? [] : undefined,
-    settings: [],
-    capacityProviders: CAPACITY_PROVIDERS,
-    defaultCapacityProviderStrategy: [],
+    tags: includes('TAGS') ? cluster.tags : [],
+    settings: includes('SETTINGS') ? settings.settings : [],
+    configuration: includes('CONFIGURATIONS') ? settings.configuration : undefined,
+    capacityProviders: settings.capacityProviders,
+    defaultCapacityProviderStrategy: settings.defaultCapacityProviderStrategy,
+    serviceConnectDefaults: settings.serviceConnectDefaults,
   };
 }
 
@@ -79,7 +75,9 @@ export function serviceView(simulation: Simulation, service: Service, withTags: 
     ...(isCodeDeployService(service)
       ? { deployments: [], taskSets: taskSetViews(simulation, service) }
       : {
-          deployments: service.deployments.map((deployment) => deploymentView(service, deployment)),
+          deployments: (service.status === 'INACTIVE' ? [] : service.deployments).map(
+            (deployment) => deploymentView(service, deployment),
+          ),
         }),
     role: undefined,
     roleArn: roleArnOf(simulation, settings['role']),
@@ -161,12 +159,11 @@ interface TaskSetView {
 }
 
 /** A task as RunTask, DescribeTasks and StopTask return it. */
-export function taskView(service: Service, task: Task): unknown {
+export function taskView(service: Service, task: Task, withTags = true): unknown {
   const { definition } = task.deployment;
-  const { group, startedBy, tags, overrides } = task.oneOff ?? {
+  const { group, startedBy, overrides } = task.oneOff ?? {
     group: `service:${service.name}`,
     startedBy: `ecs-svc/${task.deployment.number}`,
-    tags: [],
     overrides: {},
   };
   const { body } = definition;
@@ -203,7 +200,7 @@ export function taskView(service: Service, task: Task): unknown {
     stoppedAt: task.stoppedAt,
     stoppedReason: task.stoppedReason,
     stoppingAt: task.stoppingAt,
-    tags,
+    tags: withTags ? task.tags : [],
     taskArn: task.arn,
     taskDefinitionArn: definition.arn,
     version: task.version,
