@@ -36,6 +36,9 @@ const SECONDS = {
   deferredCleanUp: 600,
 } as const;
 
+/** Number of service deployments and revisions that a service keeps, at any age. */
+const RECORDS_KEPT = 500;
+
 /** Creates a deployment without tasks. */
 export function makeDeployment(
   simulation: Simulation,
@@ -92,7 +95,7 @@ export function beginDeployment(
   service.steady = false;
   addRevision(simulation, service, deployment);
   const record = makeServiceDeployment(simulation, service, deployment, sources);
-  service.serviceDeployments = [record, ...service.serviceDeployments];
+  service.serviceDeployments = [record, ...service.serviceDeployments].slice(0, RECORDS_KEPT);
   chooseCourse(simulation, service, record);
   simulation.touch(service);
   wakeAfter(simulation, service, SECONDS.firstTask);
@@ -133,6 +136,10 @@ export function addRevision(
   service: Service,
   deployment: Deployment,
 ): void {
+  const [oldest] = service.revisions.keys();
+  if (service.revisions.size >= RECORDS_KEPT && oldest !== undefined) {
+    service.revisions.delete(oldest);
+  }
   service.revisions.set(deployment.number, {
     arn: revisionArn(simulation, service, deployment.number),
     deployment,

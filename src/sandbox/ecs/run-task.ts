@@ -53,7 +53,11 @@ export function runTask(simulation: Simulation, raw: Readonly<Record<string, unk
   const services = Array.from({ length: input.count ?? 1 }, () =>
     startOne(simulation, definition, input),
   );
-  if (clientToken !== undefined) simulation.tokens.set(clientToken, { request, tasks: services });
+  if (clientToken !== undefined) {
+    simulation.tokens.set(clientToken, { request, tasks: services });
+    const [oldest = ''] = simulation.tokens.keys();
+    if (simulation.tokens.size > RUNS_KEPT) simulation.tokens.delete(oldest);
+  }
   return { services, failures: [] };
 }
 
@@ -112,7 +116,7 @@ function startOne(simulation: Simulation, definition: TaskDefinition, input: Inp
     overrides: input.overrides ?? {},
     visibleAt: simulation.now() + late,
   };
-  cluster.runs = [...cluster.runs, keeper];
+  cluster.runs = [...withoutOld(cluster.runs), keeper];
   const task = startTask(simulation, keeper, deployment, oneOff);
   task.tags = [
     ...(input.propagateTags === 'TASK_DEFINITION' ? definition.tags : []),
@@ -120,6 +124,19 @@ function startOne(simulation: Simulation, definition: TaskDefinition, input: Inp
     ...(input.enableECSManagedTags ? [{ key: 'aws:ecs:clusterName', value: cluster.name }] : []),
   ];
   return keeper;
+}
+
+/** Number of one-off tasks and client tokens that stay visible at any age. */
+const RUNS_KEPT = 500;
+
+/** The one-off tasks without the oldest of those that have ended. */
+function withoutOld(runs: readonly Service[]): readonly Service[] {
+  const excess = runs.length - RUNS_KEPT;
+  if (excess < 0) return runs;
+  return runs.filter(
+    ({ tasks }, index) =>
+      index > excess || tasks.some(({ lastStatus }) => lastStatus !== 'STOPPED'),
+  );
 }
 
 const LONGEST_OVERRIDES = 8192;

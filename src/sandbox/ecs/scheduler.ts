@@ -229,7 +229,7 @@ function startTasks(
   deployment.replacements -= replaced;
   const why =
     replaced > 0 ? ` Amazon ECS replaced ${replaced} tasks due to an unhealthy status.` : '';
-  announce(simulation, service, `has started ${count} tasks: ${list(tasks)}.${why}`);
+  announceTasks(simulation, service, tasks, (text) => `has started ${text}.${why}`);
   service.steady = false;
 }
 
@@ -355,16 +355,17 @@ function stopTasks(
   const cause = { stopCode: 'ServiceSchedulerInitiated', stoppedReason };
   for (const task of tasks) stopTask(simulation, task, cause, drain);
   if (running.length === 0) return;
-  const saying = `has stopped ${running.length} running tasks: ${list(running)}.`;
+  const say = () =>
+    announceTasks(simulation, service, running, (text) => `has stopped ${text}.`, 'running tasks');
   if (!isBehindLoadBalancer(service)) {
-    announce(simulation, service, saying);
+    say();
     return;
   }
   for (const [group, count] of countGroups(running)) {
     announce(simulation, service, `deregistered ${count} targets in (target-group ${group})`);
   }
   announce(simulation, service, `has begun draining connections on ${running.length} tasks.`);
-  simulation.after(service, drain, () => announce(simulation, service, saying));
+  simulation.after(service, drain, say);
 }
 
 /** Removes older deployments from the list once their tasks have ended. */
@@ -431,6 +432,19 @@ function announceSteadyState(simulation: Simulation, service: Service): void {
   service.steady = isSteady;
 }
 
-function list(tasks: readonly Task[]): string {
-  return tasks.map(({ id }) => `(task ${id})`).join(' ');
+/** Tasks in one event: a service of thousands has several events for them. */
+const TASKS_PER_EVENT = 10;
+
+function announceTasks(
+  simulation: Simulation,
+  service: Service,
+  tasks: readonly Task[],
+  say: (tasks: string) => string,
+  what = 'tasks',
+): void {
+  for (let start = 0; start < tasks.length; start += TASKS_PER_EVENT) {
+    const some = tasks.slice(start, start + TASKS_PER_EVENT);
+    const names = some.map(({ id }) => `(task ${id})`).join(' ');
+    announce(simulation, service, say(`${some.length} ${what}: ${names}`));
+  }
 }

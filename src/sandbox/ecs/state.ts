@@ -138,7 +138,7 @@ export interface Service {
   /** Newest first; the first one is PRIMARY. */
   deployments: readonly [Deployment, ...Deployment[]];
   /** Newest last; includes stopped tasks while they are visible. */
-  tasks: readonly Task[];
+  tasks: Task[];
   /** Newest first. */
   events: readonly ServiceEvent[];
   /** Time of events that are not repeated until their cause is resolved, by message. */

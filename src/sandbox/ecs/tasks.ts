@@ -54,7 +54,7 @@ export function startTask(
   oneOff?: OneOff,
 ): Task {
   const task = newTask(simulation, service, deployment, oneOff);
-  service.tasks = [...service.tasks, task];
+  service.tasks.push(task);
   const wait = oneOff && strikeOneOff(simulation.faults, 'provisioning');
   later(simulation, task, wait?.seconds ?? SECONDS.provisioning, () => {
     move(task, 'PENDING');
@@ -97,7 +97,7 @@ export function makeRunningTask(
       write(simulation, task, container, line);
     }
   }
-  service.tasks = [...service.tasks, task];
+  service.tasks.push(task);
 }
 
 /** Why a task is stopped, as the API reports it. */
