@@ -1,7 +1,11 @@
 import type { Clock } from './clock.ts';
-import { MANIFEST_TYPES } from './registry-client.ts';
-import type { RegistryClient, StoredManifest } from './registry-client.ts';
-import { digestOf } from './registry.ts';
+import { imageOperations } from './ecr-images.ts';
+import { layerOperations } from './ecr-layers.ts';
+import { matchesWildcards } from './ecr-lifecycle.ts';
+import { policyOperations } from './ecr-policies.ts';
+import { page } from './ecr-pages.ts';
+import type { Repository, Tag } from './ecr-state.ts';
+import type { RegistryClient } from './registry-client.ts';
 import { awsFault } from './wire.ts';
 import type { HttpHandler, Operation, Operations } from './wire.ts';
 
@@ -28,47 +32,45 @@ export interface Ecr {
   readonly createRepository: (name: string, immutable?: boolean) => void;
   readonly repositoryExists: (name: string) => boolean;
   readonly canOverwrite: (repository: string, tag: string) => boolean;
+  /** Whether a layer of another repository can be used without an upload. */
+  readonly canMount: () => boolean;
+  /** Notes that a manifest was pushed. */
+  readonly notePush: (repository: string, digest: string) => void;
   /** Serves the URLs that GetDownloadUrlForLayer returns; they need no login. */
   readonly handle: HttpHandler;
-}
-
-interface RepositoryState {
-  readonly name: string;
-  readonly createdAt: number;
-  mutability: string;
-  /** Patterns (`*` is a wildcard) of tags to which the opposite mutability applies. */
-  exclusions: readonly string[];
-  /** Time at which each digest was first seen, in epoch seconds. */
-  readonly pushedAt: Map<string, number>;
-  /** JSON text of the lifecycle policy, which is never carried out. */
-  policy?: string;
-  /** Digests of archived images. */
-  readonly archived: Set<string>;
-}
-
-interface ImageId {
-  readonly imageTag?: string;
-  readonly imageDigest?: string;
 }
 
 const NAME = /^(?:[a-z0-9]+(?:[._-][a-z0-9]+)*\/)*[a-z0-9]+(?:[._-][a-z0-9]+)*$/;
 const MUTABILITY = /^(IM)?MUTABLE(_WITH_EXCLUSION)?$/;
 const DOWNLOADS = '/ecr-layers/';
+const MOST_TAGS = 50;
+
+/** Operations on the registry as a whole: they need no repository. */
+const OF_REGISTRY =
+  /^(?:GetAuthorizationToken|DescribeRegistry|DescribePullThroughCacheRules|(?:Get|Put|Delete)(?:Registry|AccountSetting|Replication).*|BatchGetRepositoryScanningConfiguration)$/;
 
 /** Creates an ECR without repositories on top of a registry (docs/explanation/how-ecs-behaves.md#ecr). */
 export function createEcr(options: EcrOptions): Ecr {
   const { account, clock, registry, registryHost } = options;
-  const repositories = new Map<string, RepositoryState>();
+  const repositories = new Map<string, Repository>();
+  const accountSettings = new Map([
+    ['BASIC_SCAN_TYPE_VERSION', 'AWS_NATIVE'],
+    ['BLOB_MOUNTING', 'DISABLED'],
+    ['REGISTRY_POLICY_SCOPE', 'V2'],
+  ]);
+  let registryScanning: unknown = { scanType: 'BASIC', rules: [] };
+  let replication: unknown = { rules: [] };
 
-  const describe = ({ name, createdAt, mutability, exclusions }: RepositoryState) => ({
-    repositoryArn: `arn:aws:ecr:${options.region}:${account}:repository/${name}`,
+  const arnOf = (name: string) => `arn:aws:ecr:${options.region}:${account}:repository/${name}`;
+  const describe = ({ name, createdAt, scanOnPush, encryption, ...mutability }: Repository) => ({
+    repositoryArn: arnOf(name),
     registryId: account,
     repositoryName: name,
     repositoryUri: `${registryHost}/${name}`,
     createdAt,
-    ...describeMutability({ mutability, exclusions }),
-    imageScanningConfiguration: { scanOnPush: false },
-    encryptionConfiguration: { encryptionType: 'AES256' },
+    ...describeMutability(mutability),
+    imageScanningConfiguration: { scanOnPush },
+    encryptionConfiguration: encryption,
   });
   const notHere = (name: unknown, registryId: unknown): never => {
     throw awsFault(
@@ -76,14 +78,15 @@ export function createEcr(options: EcrOptions): Ecr {
       `The repository with name '${String(name)}' does not exist in the registry with id '${String(registryId)}'`,
     );
   };
-  const find = (name: unknown): RepositoryState =>
+  const find = (name: unknown): Repository =>
     repositories.get(String(name)) ?? notHere(name, account);
+  const findByArn = (arn: unknown): Repository => find(String(arn).split(':repository/')[1]);
   const canOverwrite = (name: string, tag: string): boolean => {
     const { mutability = '', exclusions = [] } = repositories.get(name) ?? {};
-    const isExcluded = exclusions.some((filter) => matches(filter, tag));
+    const isExcluded = exclusions.some((filter) => matchesWildcards(filter, tag));
     return mutability.startsWith('IMMUTABLE') === isExcluded;
   };
-  const create = (name: string): RepositoryState => {
+  const create = (name: string, more: Partial<Repository> = {}): Repository => {
     if (repositories.has(name)) {
       throw awsFault(
         'RepositoryAlreadyExistsException',
@@ -96,62 +99,52 @@ export function createEcr(options: EcrOptions): Ecr {
         `Invalid parameter at 'repositoryName' failed to satisfy constraint: 'must satisfy regular expression '${NAME.source}''`,
       );
     }
-    const made: RepositoryState = {
+    const made: Repository = {
       name,
       createdAt: clock.now(),
+      encryption: { encryptionType: 'AES256' },
       mutability: 'MUTABLE',
       exclusions: [],
+      scanOnPush: false,
+      tags: [],
       pushedAt: new Map(),
+      scannedAt: new Map(),
       archived: new Set(),
+      ...more,
     };
     repositories.set(name, made);
     return made;
   };
-  const manifestOf = ({ name }: RepositoryState, { imageDigest, imageTag }: ImageId) =>
-    registry.getManifest(name, imageDigest ?? imageTag ?? '');
-  const notFound = ({ name }: RepositoryState, { imageDigest, imageTag }: ImageId) =>
-    awsFault(
-      'ImageNotFoundException',
-      `The image with imageId {imageDigest:'${imageDigest ?? 'null'}', imageTag:'${imageTag ?? 'null'}'} does not exist within the repository with name '${name}' in the registry with id '${account}'`,
-    );
-  const images = async (repository: RepositoryState): Promise<Map<string, ImageDetail>> => {
-    const found = new Map<string, ImageDetail>();
-    for (const tag of await registry.listTags(repository.name)) {
-      const manifest = await registry.getManifest(repository.name, tag);
-      if (manifest === undefined) continue;
-      const known = found.get(manifest.digest);
-      found.set(manifest.digest, { manifest, tags: [...(known?.tags ?? []), tag] });
-    }
-    // An image that has lost its last tag is still there.
-    for (const digest of repository.pushedAt.keys()) {
-      const manifest = await registry.getManifest(repository.name, digest);
-      if (manifest !== undefined && !found.has(digest)) found.set(digest, { manifest, tags: [] });
-    }
-    return found;
+  const scanningOf = ({ name, scanOnPush }: Repository) => ({
+    repositoryArn: arnOf(name),
+    repositoryName: name,
+    scanOnPush,
+    scanFrequency: scanOnPush ? 'SCAN_ON_PUSH' : 'MANUAL',
+    appliedScanFilters: [],
+  });
+  const setting = (name: string) => {
+    const value = accountSettings.get(name);
+    if (value !== undefined) return { name, value };
+    throw awsFault('InvalidParameterException', `The account setting '${name}' is not valid.`);
   };
-  const detail = (repository: RepositoryState, { manifest, tags }: ImageDetail) => {
-    const pushedAt = repository.pushedAt.get(manifest.digest) ?? clock.now();
-    repository.pushedAt.set(manifest.digest, pushedAt);
-    return {
-      registryId: account,
-      repositoryName: repository.name,
-      imageDigest: manifest.digest,
-      ...(tags.length > 0 && { imageTags: tags }),
-      imageSizeInBytes: sizeOf(manifest),
-      imagePushedAt: pushedAt,
-      imageManifestMediaType: manifest.mediaType,
-      imageStatus: repository.archived.has(manifest.digest) ? 'ARCHIVED' : 'ACTIVE',
-      ...(options.findings && {
-        imageScanStatus: { status: 'COMPLETE' },
-        imageScanFindingsSummary: {
-          imageScanCompletedAt: pushedAt,
-          findingSeverityCounts: options.findings,
-        },
-      }),
-    };
-  };
+  const images = imageOperations({
+    account,
+    clock,
+    registry,
+    find,
+    canOverwrite,
+    findings: options.findings,
+  });
 
   const operations: Readonly<Record<string, Operation>> = {
+    ...images.operations,
+    ...layerOperations({
+      account,
+      registry,
+      find,
+      downloads: `${options.endpoint}${DOWNLOADS}`,
+    }),
+    ...policyOperations({ account, clock, find, images: images.forLifecycle }),
     GetAuthorizationToken: () => ({
       authorizationData: [
         {
@@ -161,29 +154,34 @@ export function createEcr(options: EcrOptions): Ecr {
         },
       ],
     }),
-    DescribeRepositories: ({ repositoryNames }) => ({
-      repositories: (Array.isArray(repositoryNames)
-        ? repositoryNames.map(find)
-        : [...repositories.values()]
-      ).map(describe),
-    }),
+    DescribeRepositories: ({ repositoryNames, ...input }) => {
+      if (Array.isArray(repositoryNames)) {
+        return { repositories: repositoryNames.map(find).map(describe) };
+      }
+      const { items, nextToken } = page([...repositories.values()], input);
+      return { repositories: items.map(describe), nextToken };
+    },
     CreateRepository: (input) => {
-      const mutability = readMutability(input);
-      return {
-        repository: describe(Object.assign(create(String(input['repositoryName'])), mutability)),
-      };
+      const { repositoryName, tags = [], imageScanningConfiguration } = input;
+      const { encryptionConfiguration: encryption } = input;
+      const repository = create(String(repositoryName), {
+        ...readMutability(input),
+        scanOnPush: imageScanningConfiguration?.scanOnPush === true,
+        tags,
+        ...(encryption && { encryption }),
+      });
+      return { repository: describe(repository) };
     },
     DeleteRepository: async ({ repositoryName, force }) => {
       const repository = find(repositoryName);
-      if (force !== true && (await registry.listTags(repository.name)).length > 0) {
+      const digests = await images.digestsOf(repository);
+      if (force !== true && digests.length > 0) {
         throw awsFault(
           'RepositoryNotEmptyException',
           `The repository with name '${repository.name}' in registry with id '${account}' cannot be deleted because it still contains images`,
         );
       }
-      for (const digest of (await images(repository)).keys()) {
-        await registry.deleteManifest(repository.name, digest);
-      }
+      for (const digest of digests) await registry.deleteManifest(repository.name, digest);
       repositories.delete(repository.name);
       return { repository: describe(repository) };
     },
@@ -192,137 +190,60 @@ export function createEcr(options: EcrOptions): Ecr {
       const { name: repositoryName } = repository;
       return { registryId: account, repositoryName, ...describeMutability(repository) };
     },
-    DescribeImages: async ({ repositoryName, imageIds }) => {
+    PutImageScanningConfiguration: ({ repositoryName, imageScanningConfiguration }) => {
       const repository = find(repositoryName);
-      const known = await images(repository);
-      if (!Array.isArray(imageIds)) {
-        return { imageDetails: [...known.values()].map((image) => detail(repository, image)) };
-      }
-      const wanted = (imageIds as ImageId[]).map(async (id) => {
-        const manifest = await manifestOf(repository, id);
-        if (manifest === undefined) throw notFound(repository, id);
-        return detail(repository, known.get(manifest.digest) ?? { manifest, tags: [] });
-      });
-      return { imageDetails: await Promise.all(wanted) };
+      repository.scanOnPush = imageScanningConfiguration.scanOnPush === true;
+      return { registryId: account, repositoryName, imageScanningConfiguration };
     },
-    UpdateImageStorageClass: async ({ repositoryName, imageId, targetStorageClass }) => {
-      const repository = find(repositoryName);
-      const manifest = await manifestOf(repository, imageId as ImageId);
-      if (manifest === undefined) throw notFound(repository, imageId as ImageId);
-      if (targetStorageClass === 'ARCHIVE') repository.archived.add(manifest.digest);
-      else repository.archived.delete(manifest.digest);
-      const { imageStatus } = detail(repository, { manifest, tags: [] });
-      return { registryId: account, repositoryName: repository.name, imageId, imageStatus };
-    },
-    ListImages: async ({ repositoryName }) => ({
-      imageIds: [...(await images(find(repositoryName))).entries()].flatMap(
-        ([imageDigest, { tags }]) => tags.map((imageTag) => ({ imageDigest, imageTag })),
-      ),
-    }),
-    BatchGetImage: async ({ repositoryName, imageIds, acceptedMediaTypes }) => {
-      const repository = find(repositoryName);
-      const accepted = (acceptedMediaTypes ?? MANIFEST_TYPES) as readonly string[];
-      const answers = await Promise.all(
-        (imageIds as ImageId[]).map(async (imageId) => ({
-          imageId,
-          manifest: await manifestOf(repository, imageId),
+    BatchGetRepositoryScanningConfiguration: ({ repositoryNames }) => {
+      const names = repositoryNames as readonly string[];
+      const missing = names.filter((name) => !repositories.has(name));
+      return {
+        scanningConfigurations: names
+          .filter((name) => repositories.has(name))
+          .map((name) => scanningOf(find(name))),
+        failures: missing.map((repositoryName) => ({
+          repositoryName,
+          failureCode: 'REPOSITORY_NOT_FOUND',
+          failureReason: `The repository with name '${repositoryName}' does not exist`,
         })),
-      );
-      return {
-        images: answers.flatMap(({ imageId, manifest }) =>
-          manifest === undefined || !accepted.includes(manifest.mediaType)
-            ? []
-            : [
-                {
-                  registryId: account,
-                  repositoryName,
-                  imageId: { ...imageId, imageDigest: manifest.digest },
-                  imageManifest: manifest.text,
-                  imageManifestMediaType: manifest.mediaType,
-                },
-              ],
-        ),
-        failures: answers.flatMap(({ imageId, manifest }) =>
-          manifest === undefined
-            ? [
-                {
-                  imageId,
-                  failureCode: 'ImageNotFound',
-                  failureReason: 'Requested image not found',
-                },
-              ]
-            : [],
-        ),
       };
     },
-    BatchCheckLayerAvailability: async ({ repositoryName, layerDigests }) => {
-      const { name } = find(repositoryName);
-      const layers = (layerDigests as string[]).map(async (layerDigest) => {
-        const blob = await registry.getBlob(name, layerDigest);
-        const layerAvailability = blob === undefined ? 'UNAVAILABLE' : 'AVAILABLE';
-        return { layerDigest, layerAvailability, layerSize: blob?.length ?? 0 };
-      });
-      return { layers: await Promise.all(layers), failures: [] };
+    GetRegistryScanningConfiguration: () => ({
+      registryId: account,
+      scanningConfiguration: registryScanning,
+    }),
+    PutRegistryScanningConfiguration: ({ scanType = 'BASIC', rules = [] }) => {
+      registryScanning = { scanType, rules };
+      return { registryScanningConfiguration: registryScanning };
     },
-    GetDownloadUrlForLayer: async ({ repositoryName, layerDigest }) => {
-      const { name } = find(repositoryName);
-      if (!(await registry.hasBlob(name, String(layerDigest)))) {
-        throw awsFault(
-          'LayersNotFoundException',
-          `The layer with digest '${String(layerDigest)}' does not exist in the repository with name '${name}' in the registry with id '${account}'`,
-        );
+    DescribeRegistry: () => ({ registryId: account, replicationConfiguration: replication }),
+    PutReplicationConfiguration: ({ replicationConfiguration }) => {
+      replication = replicationConfiguration;
+      return { replicationConfiguration };
+    },
+    DescribePullThroughCacheRules: () => ({ pullThroughCacheRules: [] }),
+    GetAccountSetting: ({ name }) => setting(name),
+    PutAccountSetting: ({ name, value }) => {
+      setting(name);
+      accountSettings.set(name, value);
+      return { name, value };
+    },
+    ListTagsForResource: ({ resourceArn }) => ({ tags: findByArn(resourceArn).tags }),
+    TagResource: ({ resourceArn, tags }) => {
+      const repository = findByArn(resourceArn);
+      const added = tags as readonly Tag[];
+      const kept = repository.tags.filter(({ Key }) => !added.some((tag) => tag.Key === Key));
+      if (kept.length + added.length > MOST_TAGS) {
+        throw awsFault('TooManyTagsException', 'The maximum number of tags (50) was exceeded.');
       }
-      return {
-        downloadUrl: `${options.endpoint}${DOWNLOADS}${name}/${String(layerDigest)}`,
-        layerDigest,
-      };
+      repository.tags = [...kept, ...added];
+      return {};
     },
-    PutImage: async ({ repositoryName, imageManifest, imageManifestMediaType, imageTag }) => {
-      const repository = find(repositoryName);
-      const text = String(imageManifest);
-      const mediaType = String(imageManifestMediaType ?? declaredType(text) ?? MANIFEST_TYPES[2]);
-      const digest = digestOf(text);
-      const reference = imageTag === undefined ? digest : String(imageTag);
-      const existing = await registry.getManifest(repository.name, reference);
-      if (existing?.digest === digest) {
-        throw awsFault(
-          'ImageAlreadyExistsException',
-          `Image with digest '${digest}' and tag '${String(imageTag ?? null)}' already exists in the repository with name '${repository.name}' in registry with id '${account}'`,
-        );
-      }
-      if (existing !== undefined && !canOverwrite(repository.name, reference)) {
-        throw awsFault(
-          'ImageTagAlreadyExistsException',
-          `The image tag '${reference}' already exists in the '${repository.name}' repository and cannot be overwritten because the repository is immutable.`,
-        );
-      }
-      await registry
-        .putManifest(repository.name, reference, { mediaType, text })
-        .catch((error: Error) => {
-          const isMissing = error.message.startsWith('manifest blob unknown: ');
-          throw isMissing ? awsFault('LayersNotFoundException', error.message) : error;
-        });
-      const imageId = { imageDigest: digest, ...(imageTag === undefined ? {} : { imageTag }) };
-      return { image: { registryId: account, repositoryName, imageId, imageManifest } };
-    },
-    PutLifecyclePolicy: ({ repositoryName, lifecyclePolicyText }) => {
-      const repository = find(repositoryName);
-      repository.policy = String(lifecyclePolicyText);
-      return { registryId: account, repositoryName, lifecyclePolicyText };
-    },
-    GetLifecyclePolicy: ({ repositoryName }) => {
-      const { policy } = find(repositoryName);
-      if (policy === undefined) {
-        throw awsFault(
-          'LifecyclePolicyNotFoundException',
-          `Lifecycle policy does not exist for the repository with name '${String(repositoryName)}' in the registry with id '${account}'`,
-        );
-      }
-      return { registryId: account, repositoryName, lifecyclePolicyText: policy };
-    },
-    ListTagsForResource: ({ resourceArn }) => {
-      find(String(resourceArn).split(':repository/')[1]);
-      return { tags: [] };
+    UntagResource: ({ resourceArn, tagKeys }) => {
+      const repository = findByArn(resourceArn);
+      repository.tags = repository.tags.filter(({ Key }) => !tagKeys.includes(Key));
+      return {};
     },
   };
 
@@ -333,7 +254,7 @@ export function createEcr(options: EcrOptions): Ecr {
         (input, context) => {
           const { repositoryName, repositoryNames, resourceArn, registryId = account } = input;
           const isHere = context.region === options.region && registryId === account;
-          if (isHere || name === 'GetAuthorizationToken') return operation(input, context);
+          if (isHere || OF_REGISTRY.test(name)) return operation(input, context);
           if (name === 'DescribeRepositories' && repositoryNames === undefined) {
             return { repositories: [] };
           }
@@ -348,11 +269,18 @@ export function createEcr(options: EcrOptions): Ecr {
         },
       ]),
     ),
-    createRepository: (name, immutable = false) => {
-      Object.assign(create(name), { mutability: immutable ? 'IMMUTABLE' : 'MUTABLE' });
-    },
+    createRepository: (name, immutable = false) =>
+      void create(name, { mutability: immutable ? 'IMMUTABLE' : 'MUTABLE' }),
     repositoryExists: (name) => repositories.has(name),
     canOverwrite,
+    canMount: () => accountSettings.get('BLOB_MOUNTING') === 'ENABLED',
+    notePush: (name, digest) => {
+      const repository = repositories.get(name);
+      if (repository === undefined) return;
+      const now = clock.now();
+      repository.pushedAt.set(digest, now);
+      if (repository.scanOnPush) repository.scannedAt.set(digest, now);
+    },
     handle: async (request, response) => {
       const [, name, digest] =
         /^\/ecr-layers\/(.+)\/(sha256:[0-9a-f]{64})$/.exec(request.url ?? '') ?? [];
@@ -367,12 +295,7 @@ export function createEcr(options: EcrOptions): Ecr {
   };
 }
 
-interface ImageDetail {
-  readonly manifest: StoredManifest;
-  readonly tags: readonly string[];
-}
-
-type Mutability = Pick<RepositoryState, 'mutability' | 'exclusions'>;
+type Mutability = Pick<Repository, 'mutability' | 'exclusions'>;
 
 function readMutability({
   imageTagMutability: mutability = 'MUTABLE',
@@ -396,29 +319,4 @@ function describeMutability({ mutability, exclusions }: Mutability) {
     imageTagMutability: mutability,
     ...(filters.length > 0 && { imageTagMutabilityExclusionFilters: filters }),
   };
-}
-
-/** Whether a tag matches a filter, in which `*` is a wildcard. */
-function matches(filter: string, tag: string): boolean {
-  const parts = filter.split('*').map((part) => part.replaceAll(/[^\w-]/g, '\\$&'));
-  return new RegExp(`^${parts.join('.*')}$`).test(tag);
-}
-
-function declaredType(manifest: string): string | undefined {
-  try {
-    return (JSON.parse(manifest) as { mediaType?: string }).mediaType;
-  } catch {
-    throw awsFault(
-      'InvalidParameterException',
-      "Invalid parameter at 'ImageManifest' failed to satisfy constraint: 'Invalid JSON syntax'",
-    );
-  }
-}
-
-function sizeOf({ text }: StoredManifest): number {
-  const { config, layers = [] } = JSON.parse(text) as {
-    config?: { size: number };
-    layers?: readonly { size: number }[];
-  };
-  return layers.reduce((sum, { size }) => sum + size, config?.size ?? 0);
 }

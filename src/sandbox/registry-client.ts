@@ -20,6 +20,14 @@ export interface StoredManifest {
   readonly text: string;
 }
 
+/** A signature, an SBOM or the like of an image. */
+export interface Referrer {
+  readonly digest: string;
+  readonly mediaType: string;
+  readonly size: number;
+  readonly artifactType?: string;
+}
+
 /** A client for the HTTP API of the embedded registry or any other. */
 export interface RegistryClient {
   /** A manifest by tag or digest; undefined if it does not exist. */
@@ -34,11 +42,18 @@ export interface RegistryClient {
   ) => Promise<void>;
   readonly getBlob: (repository: string, digest: string) => Promise<Buffer | undefined>;
   readonly hasBlob: (repository: string, digest: string) => Promise<boolean>;
+  /** Size of a blob in bytes; undefined if it does not exist. */
+  readonly blobSize: (repository: string, digest: string) => Promise<number | undefined>;
   readonly putBlob: (repository: string, bytes: Buffer) => Promise<void>;
-  /** Deletes a manifest by its digest, together with its tags. */
-  readonly deleteManifest: (repository: string, digest: string) => Promise<void>;
+  /** Deletes a manifest by its digest, together with its tags, or a tag. */
+  readonly deleteManifest: (repository: string, reference: string) => Promise<void>;
+  /** The manifests whose subject is an image. */
+  readonly listReferrers: (repository: string, digest: string) => Promise<readonly Referrer[]>;
   readonly listTags: (repository: string) => Promise<readonly string[]>;
 }
+
+/** Milliseconds after which a registry that does not answer counts as one that fails. */
+const READ_MS = 30_000;
 
 /** Manifest types that the sandbox reads. */
 export const MANIFEST_TYPES = [
@@ -63,7 +78,7 @@ export function createRegistryClient({
     const url = new URL(path, `http://${host}`);
     const headers = { authorization, ...(init.headers as Record<string, string> | undefined) };
     try {
-      return await fetch(url, { ...init, headers, signal: signal ?? null });
+      return await fetch(url, { ...init, headers, signal: signal ?? init.signal ?? null });
     } catch (error) {
       const { cause, message } = error as Error;
       const reason = cause instanceof Error ? cause.message : message;
@@ -78,11 +93,17 @@ export function createRegistryClient({
     throw await refusalOf(response, username === '');
   };
   const read = async (path: string, init?: RequestInit): Promise<Response | undefined> => {
-    const response = await call(path, init);
+    // Time stands still in the sandbox while an image is pulled.
+    const response = await call(path, { signal: AbortSignal.timeout(READ_MS), ...init });
     if (response.ok) return response;
     const refusal = await refusalOf(response, username === '');
     if (response.status === 404) return undefined;
     throw refusal;
+  };
+  const blobSize: RegistryClient['blobSize'] = async (repository, digest) => {
+    const path = `/v2/${repository}/blobs/${digest}`;
+    const response = await read(path, { method: 'HEAD' });
+    return response && Number(response.headers.get('content-length'));
   };
   return {
     getManifest: async (repository, reference) => {
@@ -105,17 +126,20 @@ export function createRegistryClient({
         body: text,
       });
     },
-    deleteManifest: async (repository, digest) => {
-      await write(`/v2/${repository}/manifests/${digest}`, { method: 'DELETE' });
+    deleteManifest: async (repository, reference) => {
+      await write(`/v2/${repository}/manifests/${reference}`, { method: 'DELETE' });
+    },
+    listReferrers: async (repository, digest) => {
+      const response = await read(`/v2/${repository}/referrers/${digest}`);
+      const { manifests = [] } = ((await response?.json()) ?? {}) as { manifests?: Referrer[] };
+      return manifests;
     },
     getBlob: async (repository, digest) => {
       const response = await read(`/v2/${repository}/blobs/${digest}`);
       return response && Buffer.from(await response.arrayBuffer());
     },
-    hasBlob: async (repository, digest) => {
-      const path = `/v2/${repository}/blobs/${digest}`;
-      return (await read(path, { method: 'HEAD' })) !== undefined;
-    },
+    hasBlob: async (repository, digest) => (await blobSize(repository, digest)) !== undefined,
+    blobSize,
     putBlob: async (repository, bytes) => {
       const start = await write(`/v2/${repository}/blobs/uploads/`, { method: 'POST' });
       const place = new URL(start.headers.get('location') ?? '', `http://${host}`);
@@ -175,7 +199,7 @@ interface ImageConfig {
  */
 export function createImagePuller(access: RegistryAccess): PullImage {
   const client = createRegistryClient(access);
-  return async (reference, architecture) => {
+  const pull: PullImage = async (reference, architecture) => {
     if (!reference.startsWith(`${access.host}/`)) {
       const digest = /@(sha256:[0-9a-f]{64})$/.exec(reference)?.[1] ?? digestOf(reference);
       return { kind: 'found', digest, architecture, program: [] };
@@ -200,6 +224,15 @@ export function createImagePuller(access: RegistryAccess): PullImage {
     ) as ImageConfig;
     const program = [...(config?.Entrypoint ?? []), ...(config?.Cmd ?? [])];
     return { kind: 'found', digest: manifest.digest, architecture: built, program };
+  };
+  // Tasks that start together pull together.
+  const inFlight = new Map<string, ReturnType<PullImage>>();
+  return (reference, architecture) => {
+    const key = `${architecture} ${reference}`;
+    const pulling =
+      inFlight.get(key) ?? pull(reference, architecture).finally(() => inFlight.delete(key));
+    inFlight.set(key, pulling);
+    return pulling;
   };
 }
 

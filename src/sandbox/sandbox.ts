@@ -122,6 +122,8 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
     password: registryPassword,
     repositoryExists: ecr.repositoryExists,
     canOverwrite: ecr.canOverwrite,
+    canMount: ecr.canMount,
+    onPush: ecr.notePush,
     gate,
   });
   const logs = createLogs(clock, { account: ACCOUNT, region: REGION });

@@ -1,17 +1,33 @@
 import {
   BatchCheckLayerAvailabilityCommand,
+  BatchDeleteImageCommand,
   BatchGetImageCommand,
+  BatchGetRepositoryScanningConfigurationCommand,
+  CompleteLayerUploadCommand,
   CreateRepositoryCommand,
   DeleteRepositoryCommand,
+  DeleteRepositoryPolicyCommand,
+  DescribeImageScanFindingsCommand,
   DescribeImagesCommand,
   DescribeRepositoriesCommand,
   ECRClient,
   GetAuthorizationTokenCommand,
   GetDownloadUrlForLayerCommand,
+  GetLifecyclePolicyPreviewCommand,
+  GetRepositoryPolicyCommand,
+  InitiateLayerUploadCommand,
   ListImagesCommand,
   ListTagsForResourceCommand,
   PutImageCommand,
+  PutImageScanningConfigurationCommand,
   PutImageTagMutabilityCommand,
+  PutLifecyclePolicyCommand,
+  SetRepositoryPolicyCommand,
+  StartImageScanCommand,
+  StartLifecyclePolicyPreviewCommand,
+  TagResourceCommand,
+  UntagResourceCommand,
+  UploadLayerPartCommand,
 } from '@aws-sdk/client-ecr';
 import { beforeEach, expect, onTestFinished, test } from 'vitest';
 import { createRegistryClient } from '../../src/sandbox/registry-client.ts';
@@ -208,7 +224,7 @@ test('images are described by tag, by digest and without either', async () => {
     registryId: ACCOUNT,
     repositoryName,
     imageDigest: digest,
-    imageTags: ['first', 'again'],
+    imageTags: ['again', 'first'],
     imageSizeInBytes: size,
     imagePushedAt: expect.any(Date) as Date,
     imageManifestMediaType: OCI,
@@ -226,8 +242,8 @@ test('images are described by tag, by digest and without either', async () => {
     message: expect.stringContaining(`{imageDigest:'${imageDigest}', imageTag:'null'}`) as string,
   });
   expect((await ecr.send(new ListImagesCommand({ repositoryName }))).imageIds).toEqual([
-    { imageDigest: digest, imageTag: 'first' },
     { imageDigest: digest, imageTag: 'again' },
+    { imageDigest: digest, imageTag: 'first' },
   ]);
 });
 
@@ -355,4 +371,206 @@ test('a tag of an immutable repository cannot be moved, except for exclusions', 
   for (const wrong of ['SOMETIMES', 'IMMUTABLE_WITH_EXCLUSION']) {
     await expect(change(wrong)).rejects.toMatchObject({ name: 'InvalidParameterException' });
   }
+});
+
+test('a repository keeps its settings, tags and policies', async () => {
+  const send = ecr.send.bind(ecr);
+  const { repository } = await send(
+    new CreateRepositoryCommand({
+      repositoryName: 'team/app',
+      tags: [{ Key: 'team', Value: 'web' }],
+      imageScanningConfiguration: { scanOnPush: true },
+      encryptionConfiguration: { encryptionType: 'KMS', kmsKey: 'arn:aws:kms:x' },
+    }),
+  );
+  expect(repository).toMatchObject({
+    imageScanningConfiguration: { scanOnPush: true },
+    encryptionConfiguration: { encryptionType: 'KMS' },
+  });
+  const resourceArn = repository?.repositoryArn ?? '';
+  await send(new TagResourceCommand({ resourceArn, tags: [{ Key: 'a', Value: 'b' }] }));
+  await send(new UntagResourceCommand({ resourceArn, tagKeys: ['team'] }));
+  expect((await send(new ListTagsForResourceCommand({ resourceArn }))).tags).toEqual([
+    { Key: 'a', Value: 'b' },
+  ]);
+  const named = { repositoryName: 'team/app' };
+  const policyText = JSON.stringify({ Version: '2012-10-17', Statement: [] });
+  await expect(send(new GetRepositoryPolicyCommand(named))).rejects.toMatchObject({
+    name: 'RepositoryPolicyNotFoundException',
+  });
+  await expect(
+    send(new SetRepositoryPolicyCommand({ ...named, policyText: '{}' })),
+  ).rejects.toMatchObject({ name: 'InvalidParameterException' });
+  await send(new SetRepositoryPolicyCommand({ ...named, policyText }));
+  expect(await send(new GetRepositoryPolicyCommand(named))).toMatchObject({ policyText });
+  await send(new DeleteRepositoryPolicyCommand(named));
+  await send(
+    new PutImageScanningConfigurationCommand({
+      ...named,
+      imageScanningConfiguration: { scanOnPush: false },
+    }),
+  );
+  const scanning = new BatchGetRepositoryScanningConfigurationCommand({
+    repositoryNames: ['team/app', 'gone'],
+  });
+  expect(await send(scanning)).toMatchObject({
+    scanningConfigurations: [{ scanOnPush: false, scanFrequency: 'MANUAL' }],
+    failures: [{ failureCode: 'REPOSITORY_NOT_FOUND' }],
+  });
+});
+
+test('images are scanned on demand', async () => {
+  const imageId = { imageTag: 'first' };
+  const findings = () =>
+    ecr.send(new DescribeImageScanFindingsCommand({ repositoryName, imageId }));
+  await expect(findings()).rejects.toMatchObject({ name: 'ScanNotFoundException' });
+  await ecr.send(new StartImageScanCommand({ repositoryName, imageId }));
+  expect(await findings()).toMatchObject({
+    imageScanStatus: { status: 'COMPLETE' },
+    imageScanFindings: { findings: [] },
+  });
+});
+
+test('untagged images are listed, filtered and deleted, and lists have pages', async () => {
+  const { text, digest } = await firstImage();
+  const other = JSON.stringify({ ...(JSON.parse(text) as object), annotations: { a: 'b' } });
+  // A push by Docker moves the tag.
+  await registry().putManifest(repositoryName, 'first', { mediaType: OCI, text: other });
+  const list = async (tagStatus?: 'TAGGED' | 'UNTAGGED') => {
+    const filter = tagStatus && { filter: { tagStatus } };
+    const answer = await ecr.send(new ListImagesCommand({ repositoryName, ...filter }));
+    return answer.imageIds;
+  };
+  const tagged = { imageDigest: digestOf(other), imageTag: 'first' };
+  expect(await list()).toEqual([tagged, { imageDigest: digest }]);
+  expect(await list('TAGGED')).toEqual([tagged]);
+  expect(await list('UNTAGGED')).toEqual([{ imageDigest: digest }]);
+  const page = await ecr.send(new DescribeImagesCommand({ repositoryName, maxResults: 1 }));
+  const { nextToken } = page;
+  const rest = await ecr.send(new DescribeImagesCommand({ repositoryName, nextToken }));
+  expect([...(page.imageDetails ?? []), ...(rest.imageDetails ?? [])]).toHaveLength(2);
+  await ecr.send(new PutImageCommand({ repositoryName, imageManifest: other, imageTag: 'v1' }));
+  const remove = (...imageIds: { imageTag?: string; imageDigest?: string }[]) =>
+    ecr.send(new BatchDeleteImageCommand({ repositoryName, imageIds }));
+  expect(await remove({ imageTag: 'v1' }, { imageDigest: digest }, { imageTag: 'zz' }, {})).toEqual(
+    expect.objectContaining({
+      imageIds: [{ imageDigest: digestOf(other), imageTag: 'v1' }, { imageDigest: digest }],
+      failures: [
+        {
+          imageId: { imageTag: 'zz' },
+          failureCode: 'ImageNotFound',
+          failureReason: 'Requested image not found',
+        },
+        {
+          imageId: {},
+          failureCode: 'MissingDigestAndTag',
+          failureReason: expect.any(String) as string,
+        },
+      ],
+    }),
+  );
+  expect(await list()).toEqual([tagged]);
+  const wrong = await remove({ imageDigest: digestOf(other), imageTag: 'v9' });
+  expect(wrong.failures).toMatchObject([{ failureCode: 'ImageTagDoesNotMatchDigest' }]);
+  await remove({ imageTag: 'first' });
+  expect(await list()).toEqual([]);
+});
+
+test('an image of an index is deleted with the index only', async () => {
+  const { digest, text } = await firstImage();
+  const index = JSON.stringify({
+    schemaVersion: 2,
+    mediaType: 'application/vnd.oci.image.index.v1+json',
+    manifests: [{ mediaType: OCI, digest, size: text.length }],
+  });
+  await ecr.send(new PutImageCommand({ repositoryName, imageManifest: index, imageTag: 'all' }));
+  const remove = (imageDigest: string) =>
+    ecr.send(new BatchDeleteImageCommand({ repositoryName, imageIds: [{ imageDigest }] }));
+  expect((await remove(digest)).failures).toMatchObject([
+    { failureCode: 'ImageReferencedByManifestList' },
+  ]);
+  expect((await remove(digestOf(index))).failures).toEqual([]);
+  expect((await remove(digest)).failures).toEqual([]);
+});
+
+test('a layer is uploaded in parts', async () => {
+  const send = ecr.send.bind(ecr);
+  const bytes = Buffer.alloc(6 * 2 ** 20, 7);
+  const layerDigest = digestOf(bytes);
+  const { uploadId, partSize } = await send(new InitiateLayerUploadCommand({ repositoryName }));
+  expect(partSize).toBe(10 * 2 ** 20);
+  const upload = { repositoryName, uploadId };
+  const part = (first: number, end: number) =>
+    send(
+      new UploadLayerPartCommand({
+        ...upload,
+        partFirstByte: first,
+        partLastByte: end - 1,
+        layerPartBlob: bytes.subarray(first, end),
+      }),
+    );
+  const complete = (...layerDigests: string[]) =>
+    send(new CompleteLayerUploadCommand({ ...upload, layerDigests }));
+  await expect(complete(layerDigest)).rejects.toMatchObject({ name: 'EmptyUploadException' });
+  const half = 5 * 2 ** 20;
+  expect(await part(0, half)).toMatchObject({ lastByteReceived: half - 1 });
+  await expect(part(half + 1, bytes.length)).rejects.toMatchObject({
+    name: 'InvalidLayerPartException',
+    lastValidByteReceived: half - 1,
+  });
+  await part(half, bytes.length);
+  await expect(complete(digestOf('x'))).rejects.toMatchObject({ name: 'InvalidLayerException' });
+  expect(await complete(layerDigest)).toMatchObject({ layerDigest });
+  await expect(complete(layerDigest)).rejects.toMatchObject({ name: 'UploadNotFoundException' });
+  const check = { repositoryName, layerDigests: [layerDigest, 'nonsense'] };
+  expect(await send(new BatchCheckLayerAvailabilityCommand(check))).toMatchObject({
+    layers: [{ layerAvailability: 'AVAILABLE', layerSize: bytes.length }],
+    failures: [{ failureCode: 'InvalidLayerDigest' }],
+  });
+});
+
+test('a lifecycle policy is checked, and its preview names what it would expire', async () => {
+  const { text } = await firstImage();
+  for (const tag of ['prod-1', 'prod-2', 'prod-3']) {
+    const annotations = { tag };
+    const imageManifest = JSON.stringify({ ...(JSON.parse(text) as object), annotations });
+    await ecr.send(new PutImageCommand({ repositoryName, imageManifest, imageTag: tag }));
+  }
+  const rule = (rulePriority: number, selection: object) => ({
+    rulePriority,
+    selection,
+    action: { type: 'expire' },
+  });
+  const policy = (...rules: object[]) => JSON.stringify({ rules });
+  const put = (lifecyclePolicyText: string) =>
+    ecr.send(new PutLifecyclePolicyCommand({ repositoryName, lifecyclePolicyText }));
+  const tagged = { tagStatus: 'tagged', tagPrefixList: ['prod-'] };
+  const count = { countType: 'imageCountMoreThan', countNumber: 1 };
+  for (const text of [
+    'no JSON'.padEnd(100),
+    '{}'.padEnd(100),
+    policy(rule(1, { tagStatus: 'tagged', ...count })),
+    policy(rule(1, { tagStatus: 'any', ...count }), rule(2, { tagStatus: 'untagged', ...count })),
+    policy(rule(1, { tagStatus: 'any', countType: 'sinceImagePushed', countNumber: 1 })),
+    policy(rule(1, { tagStatus: 'any', ...count }), rule(1, { tagStatus: 'any', ...count })),
+  ]) {
+    await expect(put(text)).rejects.toMatchObject({
+      name: 'InvalidParameterException',
+      message: expect.stringContaining('Lifecycle policy validation failure') as string,
+    });
+  }
+  const preview = new GetLifecyclePolicyPreviewCommand({ repositoryName });
+  await expect(ecr.send(preview)).rejects.toMatchObject({
+    name: 'LifecyclePolicyPreviewNotFoundException',
+  });
+  await put(policy(rule(1, { ...tagged, ...count }), rule(2, { tagStatus: 'any', ...count })));
+  await ecr.send(new StartLifecyclePolicyPreviewCommand({ repositoryName }));
+  expect(await ecr.send(preview)).toMatchObject({
+    status: 'COMPLETE',
+    previewResults: [
+      { imageTags: ['prod-2'], appliedRulePriority: 1, action: { type: 'EXPIRE' } },
+      { imageTags: ['prod-1'], appliedRulePriority: 1 },
+    ],
+    summary: { expiringImageTotalCount: 2 },
+  });
 });

@@ -364,3 +364,138 @@ test.skipIf(!HAS_SKOPEO)('skopeo can copy an image in and out', async () => {
   const wrong = ['--dest-creds', 'AWS:wrong', '--dest-tls-verify=false', `oci:${folder}`];
   await expect(skopeo(...wrong, `docker://${uri}`)).rejects.toThrow(/authentication required/);
 });
+
+test('bytes with a wrong digest do not end an upload', async () => {
+  const { headers } = await call(`/v2/${NAME}/blobs/uploads/`, { method: 'POST' });
+  const place = headers.get('location') ?? '';
+  await call(place, { method: 'PATCH', body: 'by' });
+  const end = (digest: string) => call(`${place}?digest=${digest}`, { method: 'PUT', body: 'tes' });
+  expect((await end(digestOf('other'))).status).toBe(400);
+  expect((await call(place)).headers.get('range')).toBe('0-1');
+  expect((await end(digestOf('bytes'))).status).toBe(201);
+});
+
+test('a part must have the length of its range', async () => {
+  const { headers } = await call(`/v2/${NAME}/blobs/uploads/`, { method: 'POST' });
+  const part = call(headers.get('location') ?? '', {
+    method: 'PATCH',
+    body: 'abc',
+    headers: { 'content-range': '0-9' },
+  });
+  expect(await refusal(part)).toEqual([
+    400,
+    'SIZE_INVALID',
+    'The part does not have the length of its range.',
+  ]);
+});
+
+test('a part of a blob can be read', async () => {
+  await registry.putBlob(NAME, Buffer.from('0123456789'));
+  const read = (range: string, method = 'GET') =>
+    call(`/v2/${NAME}/blobs/${digestOf('0123456789')}`, { method, headers: { range } });
+  for (const [range, text, place] of [
+    ['bytes=2-4', '234', 'bytes 2-4/10'],
+    ['bytes=7-', '789', 'bytes 7-9/10'],
+    ['bytes=-3', '789', 'bytes 7-9/10'],
+    ['bytes=8-99', '89', 'bytes 8-9/10'],
+  ] as const) {
+    const answer = await read(range);
+    expect(answer.status).toBe(206);
+    expect(answer.headers.get('content-range')).toBe(place);
+    expect(await answer.text()).toBe(text);
+  }
+  expect((await read('bytes=2-4', 'HEAD')).status).toBe(206);
+  expect((await read('bytes=10-')).status).toBe(416);
+  expect((await read('lines=1-2')).status).toBe(200);
+});
+
+test('tags have an order and pages', async () => {
+  for (const tag of ['b', 'c', 'a']) await pushImage(tag, 'layer', platform('amd64'));
+  const list = async (query: string) => {
+    const answer = await call(`/v2/${NAME}/tags/list${query}`);
+    const { tags } = (await answer.json()) as { tags: string[] };
+    return { tags, link: answer.headers.get('link') };
+  };
+  expect(await list('')).toEqual({ tags: ['a', 'b', 'c', 'first'], link: null });
+  const next = `</v2/${NAME}/tags/list?n=2&last=b>; rel="next"`;
+  expect(await list('?n=2')).toEqual({ tags: ['a', 'b'], link: next });
+  expect(await list('?n=2&last=b')).toEqual({ tags: ['c', 'first'], link: null });
+  expect(await list('?n=0')).toEqual({ tags: [], link: null });
+  expect(await refusal(call(`/v2/${NAME}/tags/list?n=x`))).toEqual([
+    400,
+    'PAGINATION_NUMBER_INVALID',
+    'n must be a number.',
+  ]);
+});
+
+test('a tag is deleted without its image, and needs a valid name', async () => {
+  const { digest, text } = await pushImage('v1', 'layer', platform('amd64'));
+  await registry.deleteManifest(NAME, 'v1');
+  expect(await registry.listTags(NAME)).toEqual(['first']);
+  expect((await registry.getManifest(NAME, digest))?.digest).toBe(digest);
+  await expect(registry.deleteManifest(NAME, 'v1')).rejects.toThrow('manifest unknown');
+  for (const tag of ['-v1', 'a b', '.x', 'a'.repeat(129)]) {
+    const put = call(`/v2/${NAME}/manifests/${encodeURIComponent(tag)}`, {
+      method: 'PUT',
+      body: text,
+    });
+    expect(await refusal(put)).toEqual([
+      400,
+      'TAG_INVALID',
+      `The image tag '${tag}' is not valid.`,
+    ]);
+  }
+});
+
+test('what refers to an image can be listed, also by type', async () => {
+  const { digest, text } = await pushImage('v1', 'layer', platform('amd64'));
+  const about = (artifactType: string) =>
+    JSON.stringify({
+      ...(JSON.parse(text) as object),
+      artifactType,
+      subject: { mediaType: OCI, digest, size: text.length },
+    });
+  for (const [tag, type] of [
+    ['sig', 'application/sig'],
+    ['sbom', 'application/sbom'],
+  ] as const) {
+    const body = about(type);
+    const put = await call(`/v2/${NAME}/manifests/${tag}`, { method: 'PUT', body });
+    expect(put.headers.get('oci-subject')).toBe(digest);
+  }
+  const list = async (query: string) => {
+    const answer = await call(`/v2/${NAME}/referrers/${digest}${query}`);
+    expect(answer.headers.get('content-type')).toBe(INDEX);
+    const { manifests } = (await answer.json()) as { manifests: { artifactType: string }[] };
+    const types = manifests.map(({ artifactType }) => artifactType);
+    return [types, answer.headers.get('oci-filters-applied')];
+  };
+  expect(await list('')).toEqual([['application/sig', 'application/sbom'], null]);
+  expect(await list('?artifactType=application/sbom')).toEqual([
+    ['application/sbom'],
+    'artifactType',
+  ]);
+  const none = await call(`/v2/${NAME}/referrers/${digestOf('none')}`);
+  expect(await none.json()).toMatchObject({ manifests: [] });
+});
+
+test('a blob of another repository is mounted where the account allows it', async () => {
+  await registry.putBlob(NAME, Buffer.from('shared'));
+  await createRepository('other', false);
+  const digest = digestOf('shared');
+  const mount = () =>
+    call(`/v2/other/blobs/uploads/?mount=${digest}&from=${NAME}`, { method: 'POST' });
+  // ECR starts an upload where it does not mount.
+  expect((await mount()).status).toBe(202);
+  await fetch(sandbox.url, {
+    method: 'POST',
+    headers: {
+      'x-amz-target': 'AmazonEC2ContainerRegistry_V20150921.PutAccountSetting',
+      authorization: 'Credential=A/20260101/ap-northeast-2/ecr/aws4_request',
+    },
+    body: JSON.stringify({ name: 'BLOB_MOUNTING', value: 'ENABLED' }),
+  });
+  const mounted = await mount();
+  expect([mounted.status, mounted.headers.get('docker-content-digest')]).toEqual([201, digest]);
+  expect(await registry.hasBlob('other', digest)).toBe(true);
+});
