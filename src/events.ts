@@ -269,6 +269,11 @@ type Fact =
       readonly registry: string;
       readonly speed: number;
       readonly scenarios: readonly string[];
+      /** What there is at the start. */
+      readonly region: string;
+      readonly clusters: readonly string[];
+      readonly services: readonly string[];
+      readonly repositories: readonly string[];
     }
   | { readonly kind: 'sandbox-stand-in'; readonly reason: string }
   | {

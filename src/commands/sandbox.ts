@@ -6,12 +6,20 @@ import { suggest } from '../core/nearest.ts';
 import { openDocker } from '../docker/engine/daemon.ts';
 import { canReachRegistry } from '../docker/engine/registry-probe.ts';
 import { EcsDeployError } from '../errors.ts';
+import { readDefinitionFile } from '../plan/definition-file.ts';
 import { startDockerEngine } from '../sandbox/docker-engine.ts';
 import type { DockerEngine } from '../sandbox/docker-engine.ts';
+import { WORLD_INVALID } from '../sandbox/own-world.ts';
 import { startSandbox } from '../sandbox/sandbox.ts';
 import type { Sandbox } from '../sandbox/sandbox.ts';
 import type { Gap } from '../sandbox/server.ts';
-import { parseScenario, SCENARIO_GROUPS, SCENARIOS } from '../sandbox/scenarios.ts';
+import { readWorldFile } from '../settings/world-file.ts';
+import {
+  needsStartWorld,
+  parseScenario,
+  SCENARIO_GROUPS,
+  SCENARIOS,
+} from '../sandbox/scenarios.ts';
 import type { Scenario } from '../sandbox/scenarios.ts';
 
 /** Serves the local AWS until it is interrupted, or runs a command in it and returns its status. */
@@ -22,10 +30,11 @@ export async function sandbox(context: Context<'sandbox'>): Promise<CommandResul
   const local = await startSandbox({
     speed: config.speed,
     scenarios: config.scenario.map(readScenario),
+    world: await readWorld(context),
     port: config.port,
     registry: externalRegistry(context),
     onGap: gaps.take,
-  }).catch((error: unknown) => portProblem(config.port, error));
+  }).catch((error: unknown) => startProblem(config, error));
   let engine: DockerEngine | undefined;
   try {
     engine = await chooseDocker(context, local);
@@ -36,6 +45,7 @@ export async function sandbox(context: Context<'sandbox'>): Promise<CommandResul
       registry: local.registryHost,
       speed: config.speed,
       scenarios: config.scenario,
+      ...local.contents,
     });
     const [command, ...args] = rest;
     if (command !== undefined) {
@@ -103,15 +113,49 @@ function readScenario(text: string): Scenario {
   });
 }
 
-function portProblem(port: number | undefined, cause: unknown): never {
-  const { code = '' } = cause as NodeJS.ErrnoException;
+function startProblem({ port, world }: Context<'sandbox'>['config'], cause: unknown): never {
+  const { code = '', name, message } = cause as NodeJS.ErrnoException;
+  if (name === WORLD_INVALID) {
+    throw new EcsDeployError({
+      code: 'config-invalid',
+      message: message.replaceAll(/^/gm, `${world}: `),
+      hint: 'see docs/sandbox.md#a-world-of-your-own',
+      cause,
+    });
+  }
   if (port === undefined || !/^ERR_SOCKET_BAD_PORT$|^EA/.test(code)) throw cause;
   throw new EcsDeployError({
     code: 'usage',
-    message: `The sandbox cannot listen on port ${port}: ${code === 'ERR_SOCKET_BAD_PORT' ? 'a port must be from 0 to 65535' : (cause as Error).message}.`,
+    message: `The sandbox cannot listen on port ${port}: ${code === 'ERR_SOCKET_BAD_PORT' ? 'a port must be from 0 to 65535' : message}.`,
     hint: 'choose another port with --port, or omit it to use any free port',
     cause,
   });
+}
+
+/** What the sandbox starts with in place of its start world. */
+async function readWorld({ config, directory, emit }: Context<'sandbox'>) {
+  const { world, empty, scenario } = config;
+  if (world === undefined && !empty) return undefined;
+  const option = empty ? '--empty' : '--world';
+  const refuse = (message: string, hint: string) =>
+    new EcsDeployError({ code: 'usage', message, hint });
+  if (world !== undefined && empty) {
+    throw refuse('Use either --world or --empty, not both.', 'omit one of them');
+  }
+  const others = scenario.filter((name) => needsStartWorld(readScenario(name)));
+  if (others.length > 0) {
+    throw refuse(
+      `The scenario ${others.join(', ')} needs the service of the start world, which ${option} replaces.`,
+      `omit ${option}, or choose another scenario`,
+    );
+  }
+  if (world === undefined) return {};
+  const { families, ...file } = readWorldFile(directory, world);
+  const tools = { emit, skipCheck: [] };
+  return {
+    ...file,
+    families: await Promise.all(families.map((path) => readDefinitionFile(tools, path))),
+  };
 }
 
 function externalRegistry({ config, environment }: Context<'sandbox'>) {

@@ -354,11 +354,14 @@ const WORDS: Words = {
   'hook-ended': ({ hook, status, seconds }) =>
     status === 0 ? say('success', `${hook} succeeded in ${formatSeconds(seconds)}`) : NONE,
   'log-empty': () => say('detail', 'No log lines yet.'),
-  'sandbox-started': ({ url, registry, speed, scenarios }) => ({
+  'sandbox-started': ({ url, registry, speed, scenarios, region, ...start }) => ({
     lines: [
       line('step', `Sandbox at ${url}, running simulated time ${speed} times faster`),
-      line('detail', '  region ap-northeast-2, cluster backend, service hyeon9mak-service-dev'),
-      line('detail', `  registry ${registry}, repository hyeon9mak-dev`),
+      line(
+        'detail',
+        `  region ${region}${some('cluster', start.clusters)}${some('service', start.services)}`,
+      ),
+      line('detail', `  registry ${registry}${some('repository', start.repositories)}`),
       ...(scenarios.length === 0 ? [] : [line('detail', `  scenario ${scenarios.join(', ')}`)]),
     ],
   }),
@@ -388,6 +391,16 @@ const WORDS: Words = {
     lines: (error.problems.length > 0 ? error.problems : [error]).flatMap(errorLines),
   }),
 };
+
+const MOST_NAMES = 5;
+
+/** The first of some names, e.g. `, clusters web, jobs and 3 more`. */
+function some(what: string, names: readonly string[]): string {
+  if (names.length === 0) return '';
+  const plural = names.length === 1 ? what : what.replace(/y?$/, (end) => (end ? 'ies' : 's'));
+  const more = names.length > MOST_NAMES ? ` and ${names.length - MOST_NAMES} more` : '';
+  return `, ${plural} ${names.slice(0, MOST_NAMES).join(', ')}${more}`;
+}
 
 /** Why a service that comes after one of this outcome is not started. */
 const HOLDS: Readonly<Record<Outcome, string>> = {

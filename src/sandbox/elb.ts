@@ -104,7 +104,9 @@ export function createElb(parts: ElbParts): Operations {
     Object.entries(operations).map(([name, operation]): [string, Operation] => [
       name,
       (input, context) =>
-        context.region === region ? operation(input, context) : inEmptyRegion(name, input),
+        context.region === region && targetGroups.size > 0
+          ? operation(input, context)
+          : inEmptyRegion(name, input),
     ]),
   );
 }

@@ -9,6 +9,8 @@ import { makeTargetGroup } from './ecs/target-group.ts';
 import { createElb } from './elb.ts';
 import { createLogs } from './logs.ts';
 import { createImagePuller, createRegistryClient } from './registry-client.ts';
+import { buildOwnWorld, targetGroupArn } from './own-world.ts';
+import type { OwnWorld } from './own-world.ts';
 import { createRegistry } from './registry.ts';
 import { combine } from './scenarios.ts';
 import type { Scene } from './scenarios.ts';
@@ -29,6 +31,7 @@ import {
   LOAD_BALANCER,
   PRODUCTION_RULE,
   REGION,
+  REPOSITORY_NAME,
   SERVICE_NAME,
   TARGET_GROUP,
   TEST_HOST,
@@ -46,9 +49,14 @@ export interface SandboxOptions {
   readonly port?: number | undefined;
   /** The registry (OCI distribution) behind ECR; the built-in one if undefined. */
   readonly registry?: { readonly host: string; readonly password: string } | undefined;
+  /** What there is at the start in place of the start world; `{}` for nothing. */
+  readonly world?: OwnWorld | undefined;
   /** Takes what a call asks for and the sandbox does not model. */
   readonly onGap?: ((gap: Gap) => void) | undefined;
 }
+
+/** Number of API calls that are remembered. */
+const CALLS_KEPT = 20_000;
 
 /** A running sandbox. */
 export interface Sandbox {
@@ -58,9 +66,16 @@ export interface Sandbox {
   readonly registryHost: string;
   /** Password of the user `AWS` in that registry. */
   readonly registryPassword: string;
+  /** What there is at the start. */
+  readonly contents: {
+    readonly region: string;
+    readonly clusters: readonly string[];
+    readonly services: readonly string[];
+    readonly repositories: readonly string[];
+  };
   /** Environment variables that point the AWS CLI, an SDK or ecsdeploy to the sandbox. */
   readonly environment: Readonly<Record<string, string>>;
-  /** Every API call so far, in order, each with the sandbox's time in epoch seconds. */
+  /** The API calls so far, the newest last, each with the sandbox's time in epoch seconds. */
   readonly calls: readonly (ApiCall & { readonly at: number })[];
   /** Fails the next calls of an action (`ecs:ListTasks`); all of them without `times`. */
   readonly fail: (action: string, fault: AwsFault, times?: number) => void;
@@ -84,6 +99,8 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
   const scene = combine(options.scenarios ?? []);
   const lost = new Set(scene.lostAnswers);
   const hasTestListener = scene.codeDeploy?.hasTestTraffic === true;
+  const { world } = options;
+  const { account = ACCOUNT, region = REGION } = world ?? {};
   let stage: Stage | undefined;
   const gate = async (action: string): Promise<void> => {
     stage?.gate(action);
@@ -98,7 +115,10 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
     handlers,
     gate,
     losesAnswer: (action) => lost.has(action),
-    onCall: (call) => calls.push({ ...call, at: clock.now() }),
+    onCall: (call) => {
+      calls.push({ ...call, at: clock.now() });
+      if (calls.length > CALLS_KEPT) calls.splice(0, CALLS_KEPT / 2);
+    },
     onGap: (gap) => options.onGap?.(gap),
     ...(options.port === undefined ? {} : { port: options.port }),
   });
@@ -108,8 +128,8 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
   const access = { host: registryHost, username: 'AWS', password: registryPassword };
   const registry = createRegistryClient(access);
   const ecr = createEcr({
-    account: ACCOUNT,
-    region: REGION,
+    account,
+    region,
     clock,
     registry,
     registryHost,
@@ -118,7 +138,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
     endpoint: url,
   });
   const embedded = createRegistry({
-    account: ACCOUNT,
+    account,
     password: registryPassword,
     repositoryExists: ecr.repositoryExists,
     canOverwrite: ecr.canOverwrite,
@@ -126,13 +146,16 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
     onPush: ecr.notePush,
     gate,
   });
-  const logs = createLogs(clock, { account: ACCOUNT, region: REGION });
+  const logs = createLogs(clock, { account, region });
   const targetGroups = new Map(
-    [TARGET_GROUP, GREEN_TARGET_GROUP].map((arn) => [arn, makeTargetGroup(arn, scene.targetGroup)]),
+    (world === undefined
+      ? [TARGET_GROUP, GREEN_TARGET_GROUP]
+      : (world.targetGroups ?? []).map((name) => targetGroupArn(account, region, name))
+    ).map((arn) => [arn, makeTargetGroup(arn, scene.targetGroup)]),
   );
   const ecs = createEcs({
-    account: ACCOUNT,
-    region: REGION,
+    account,
+    region,
     clock,
     pullImage: createImagePuller(access),
     logs,
@@ -147,24 +170,22 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
     ...scene.codeDeploy,
     liveTargetGroup: scene.productionGroup,
   });
-  const secrets = createSecrets(ACCOUNT);
-  const events = createEventBridge({ account: ACCOUNT, busyTargets: scene.busyTargets });
-  const schedules = createSchedules({ account: ACCOUNT, clock });
-  await buildWorld({
-    events,
-    schedules,
-    ecs,
-    ecr,
-    logs,
-    secrets,
-    registry,
-    registryHost,
-    service,
-    container,
-    hasFailed,
-    express,
-    oldRevisions,
-  });
+  const secrets = createSecrets(account);
+  const events = createEventBridge({ account, busyTargets: scene.busyTargets });
+  const schedules = createSchedules({ account, clock });
+  const parts = { account, region, ecs, ecr, logs, secrets, registry, registryHost };
+  if (world === undefined) {
+    await buildWorld({
+      ...parts,
+      events,
+      schedules,
+      service,
+      container,
+      hasFailed,
+      express,
+      oldRevisions,
+    });
+  } else await buildOwnWorld(parts, world);
   if (scene.codeDeploy !== undefined) {
     codeDeploy.createGroup({
       ...scene.codeDeploy,
@@ -190,32 +211,34 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
     ssm: secrets.ssm,
     elasticloadbalancing: createElb({
       ecs,
-      region: REGION,
+      region,
       loadBalancer: LOAD_BALANCER,
       targetGroups,
-      listeners: [
-        { arn: LISTENER, port: 80 },
-        ...(hasTestListener ? [{ arn: TEST_LISTENER, port: 8080 }] : []),
-      ],
-      rules: [
-        { arn: PRODUCTION_RULE, hosts: [], targetGroup: scene.productionGroup },
-        { arn: TEST_RULE, hosts: [TEST_HOST] },
-        ...(hasTestListener ? [{ arn: TEST_LISTENER_RULE, hosts: [] }] : []),
-      ],
+      ...(world === undefined ? listenersOf(scene) : NO_LISTENERS),
     }),
     events: events.operations,
     scheduler: schedules,
-    sts: createSts(ACCOUNT),
+    sts: createSts(account),
   });
   await stage.open();
   return {
     url,
     registryHost,
     registryPassword,
+    contents: {
+      region,
+      clusters: world === undefined ? [CLUSTER_NAME] : (world.clusters ?? []),
+      services:
+        world === undefined ? [SERVICE_NAME] : (world.services ?? []).map((item) => item.service),
+      repositories:
+        world === undefined
+          ? [REPOSITORY_NAME]
+          : (world.repositories ?? []).map(({ repository }) => repository),
+    },
     environment: {
       AWS_ENDPOINT_URL: url,
-      AWS_REGION: REGION,
-      AWS_DEFAULT_REGION: REGION,
+      AWS_REGION: region,
+      AWS_DEFAULT_REGION: region,
       AWS_ACCESS_KEY_ID: 'AKIASANDBOX',
       AWS_SECRET_ACCESS_KEY: 'sandbox',
     },
@@ -231,5 +254,23 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
         server.close(() => resolve());
       });
     },
+  };
+}
+
+const NO_LISTENERS = { listeners: [], rules: [] };
+
+/** The listeners of the start world and their rules. */
+function listenersOf({ codeDeploy, productionGroup }: Scene) {
+  const hasTestListener = codeDeploy?.hasTestTraffic === true;
+  return {
+    listeners: [
+      { arn: LISTENER, port: 80 },
+      ...(hasTestListener ? [{ arn: TEST_LISTENER, port: 8080 }] : []),
+    ],
+    rules: [
+      { arn: PRODUCTION_RULE, hosts: [], targetGroup: productionGroup },
+      { arn: TEST_RULE, hosts: [TEST_HOST] },
+      ...(hasTestListener ? [{ arn: TEST_LISTENER_RULE, hosts: [] }] : []),
+    ],
   };
 }

@@ -1378,6 +1378,12 @@ export function parseScenario(text: string): Scenario | undefined {
 /** The effects of one or more scenarios. */
 export type Scene = Omit<Scenario, 'summary' | 'group'>;
 
+/** Whether a scenario changes the start world or acts on its service: the others fit any world. */
+export function needsStartWorld(scenario: Scenario): boolean {
+  const ofAnyWorld = new Set(['summary', 'group', 'faults', 'trouble']);
+  return Object.keys(scenario).some((part) => !ofAnyWorld.has(part));
+}
+
 /** Combines scenarios; the last one wins where two set the same member. */
 export function combine(scenarios: readonly Scene[]): Scene {
   return scenarios.reduce<Scene>(

@@ -1,14 +1,15 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import { isMap, isScalar, isSeq, LineCounter, parseDocument, visit } from 'yaml';
+import { isMap, isScalar, isSeq } from 'yaml';
 import type { Node, YAMLMap } from 'yaml';
-import { suggest } from '../core/nearest.ts';
 import { EcsDeployError } from '../errors.ts';
 import { readInto, SETTING_KEYS, settingOf } from './lookup.ts';
 import type { SettingKey, Source } from './lookup.ts';
 import { readOrder } from './order.ts';
 import { RELEASE_KEYS } from './readers.ts';
 import type { ReleaseTask } from './readers.ts';
+import { entries, isNull, keyOf, readProblem, readYaml } from './yaml-map.ts';
+import type { Reading } from './yaml-map.ts';
 
 /** The top level of a file, or one of its environments. */
 export interface Section extends Source {
@@ -50,12 +51,6 @@ export const FILE_KEYS = {
   image: ['repository', 'extraTags', 'platform', ...keysOf('build')],
 } as const satisfies Readonly<Record<string, readonly string[]>>;
 
-/** Where the nodes of a file are, and what is wrong with them. */
-interface Reading {
-  readonly at: (node: Node | null | undefined) => string;
-  readonly problems: string[];
-}
-
 /**
  * Reads the named config file, or the one of a folder or the folders above it up to the root of the
  * git repository; undefined when there is none or it is not YAML.
@@ -69,22 +64,9 @@ export function readConfigFile(
 ): ConfigFile | undefined {
   const path = named === undefined ? findFile(directory) : resolve(directory, named);
   if (path === undefined) return undefined;
-  const lines = new LineCounter();
-  const document = parseDocument(readSource(path), {
-    lineCounter: lines,
-    prettyErrors: false,
-    // Values stay as they are written: 1.10 can be a version, and 012 an account.
-    schema: 'failsafe',
-    // The parser compares every key of a map with every other; `visit` below takes linear time.
-    uniqueKeys: false,
-  });
-  const lineAt = (offset: number) => `${path}:${lines.linePos(offset).line}`;
-  const at = (node: Node | null | undefined) => lineAt(node?.range?.[0] ?? 0);
-  const broken = document.errors.map(({ pos, message }) => `${lineAt(pos[0])}: ${message}`);
-  visit(document, { Map: (_, map) => void broken.push(...repeatedKeys(map, at)) });
-  problems.push(...broken);
-  if (broken.length > 0) return undefined;
-  const { contents } = document;
+  const reading = readSource(path, problems);
+  if (reading === undefined) return undefined;
+  const { contents, at } = reading;
   if (contents !== null && !isMap(contents)) {
     problems.push(`${at(contents)}: must hold keys and values, as in .ecsdeployrc.example`);
     return undefined;
@@ -109,39 +91,17 @@ function insideRepository(folder: string): boolean {
   return folder !== dirname(folder) && insideRepository(dirname(folder));
 }
 
-const READ_PROBLEMS = new Map([
-  ['ENOENT', 'does not exist'],
-  ['ENOTDIR', 'does not exist'],
-  ['EISDIR', 'is a folder'],
-  ['EACCES', 'cannot be read: permission denied'],
-]);
-
-function readSource(path: string): string {
+function readSource(path: string, problems: string[]): ReturnType<typeof readYaml> {
   try {
-    return readFileSync(path, 'utf8');
+    return readYaml(path, problems);
   } catch (cause) {
-    const { code = '', message } = cause as NodeJS.ErrnoException;
     throw new EcsDeployError({
       code: 'config-not-found',
-      message: `The config file ${path} ${READ_PROBLEMS.get(code) ?? `cannot be read: ${message}`}.`,
+      message: `The config file ${path} ${readProblem(cause)}.`,
       hint: 'give an existing file with --config, or omit the flag to search for .ecsdeployrc',
       cause,
     });
   }
-}
-
-const keyOf = ({ key }: { readonly key: unknown }) => String(isScalar(key) ? key.value : key);
-
-function repeatedKeys(map: YAMLMap, at: Reading['at']): string[] {
-  const seen = new Set<string>();
-  return map.items.flatMap((pair) => {
-    const key = keyOf(pair);
-    if (!seen.has(key)) {
-      seen.add(key);
-      return [];
-    }
-    return [`${at(pair.key as Node)}: the key "${key}" is repeated`];
-  });
 }
 
 function readSection(
@@ -318,21 +278,3 @@ const sourceAt = (map: YAMLMap | null, at: Reading['at']): Omit<Source, 'values'
   place: `${at(map)}: `,
   nameOf: (key) => `"${key}"`,
 });
-
-/** The pairs of a map that have a known key; every other key becomes a problem with its line. */
-function entries(map: YAMLMap | null, known: readonly string[], { at, problems }: Reading) {
-  return (map?.items ?? []).flatMap((pair) => {
-    const key = keyOf(pair);
-    const place = at(pair.key as Node);
-    if (known.includes(key)) return [{ key, value: pair.value as Node | null, place }];
-    // Editors find the schema of a file by this key.
-    if (key === '$schema') return [];
-    problems.push(`${place}: unknown key "${key}" (${suggest(key, known, 'keys')})`);
-    return [];
-  });
-}
-
-/** Whether a key has no value: nothing, `null` or `~` without quotes. */
-const isNull = (node: Node | null): boolean =>
-  node === null ||
-  (isScalar(node) && node.type === 'PLAIN' && /^(?:null|~|)$/i.test(node.value as string));

@@ -1034,6 +1034,21 @@ export const SETTINGS = {
     commands: ['sandbox'],
     meaning: 'list the scenarios',
   }),
+  world: setting({
+    reader: name,
+    group: 'Sandbox',
+    flags: '--world <file>',
+    commands: ['sandbox'],
+    meaning: 'YAML file of the clusters, services and repositories to start with',
+  }),
+  empty: setting({
+    reader: yes,
+    group: 'Sandbox',
+    flags: '--empty',
+    default: false,
+    commands: ['sandbox'],
+    meaning: 'start with an empty account',
+  }),
   docker: setting({
     reader: oneOf('auto', 'daemon', 'stand-in'),
     group: 'Sandbox',

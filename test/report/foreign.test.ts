@@ -312,7 +312,18 @@ const SAMPLES: {
     { path: t, again: t },
     { path: t, again: undefined },
   ],
-  'sandbox-started': (t) => [{ url: t, registry: t, speed: 1, scenarios: [t] }],
+  'sandbox-started': (t) => [
+    {
+      url: t,
+      registry: t,
+      speed: 1,
+      scenarios: [t],
+      region: t,
+      clusters: [t],
+      services: [t],
+      repositories: [t],
+    },
+  ],
   'sandbox-stand-in': (t) => [{ reason: t }],
   'sandbox-gap': (t) => [
     { action: t, members: [] },
