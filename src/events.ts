@@ -100,6 +100,14 @@ type Fact =
       readonly standIn: boolean;
     }
   | { readonly kind: 'commit-checked-out'; readonly commit: string }
+  | {
+      /** git cannot read the commit, and a CI system tells it. */
+      readonly kind: 'commit-from-ci';
+      readonly commit: string;
+      readonly branch: string | undefined;
+      /** The environment variable that it is from. */
+      readonly variable: string;
+    }
   | { readonly kind: 'before-started'; readonly command: string }
   | { readonly kind: 'before-output'; readonly line: string }
   | { readonly kind: 'build-started'; readonly platform: string }

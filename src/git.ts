@@ -248,8 +248,8 @@ function convertedPath(entry: string): string[] {
 
 const entriesOf = (output: string) => output.split('\0').filter((entry) => entry !== '');
 
-/** Removes user names and passwords, the query and the fragment; the user of `git@host:path` stays. */
-function withoutCredentials(url: string): string {
+/** Removes from a URL user names and passwords, the query and the fragment; the user of `git@host:path` stays. */
+export function withoutCredentials(url: string): string {
   return (
     url
       // A password can contain "@" and even "/"; a colon before digits and "/" is a port.

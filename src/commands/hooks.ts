@@ -1,6 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { readCiJob } from '../core/ci.ts';
 import { escapeJson, withoutColours } from '../core/foreign.ts';
 import { resultValues } from '../core/result.ts';
 import type { Result } from '../core/result.ts';
@@ -45,7 +46,11 @@ export async function runHook(
     const { status, tail } = await runProcess({
       command,
       directory: config.directory,
-      environment: { ...environment, ...variablesOf(result), DEPLOY_RESULT_FILE: file },
+      environment: {
+        ...environment,
+        ...variablesOf(result, environment),
+        DEPLOY_RESULT_FILE: file,
+      },
       signal,
       onLine: (line) => emit({ kind: 'hook-output', hook: name, line: withoutColours(line) }),
     });
@@ -59,8 +64,10 @@ export async function runHook(
 }
 
 /** `DEPLOY_OUTCOME`, …: names with ECSDEPLOY_ would be settings of an ecsdeploy that the hook runs. */
-function variablesOf(result: Result): Record<string, string> {
-  const values = { command: result.command, error: result.error?.message, ...resultValues(result) };
+function variablesOf(result: Result, environment: Context['environment']): Record<string, string> {
+  const { commit, branch, run } = readCiJob(environment) ?? {};
+  const own = { command: result.command, error: result.error?.message };
+  const values = { ...own, ...resultValues(result), commit, branch, 'run-url': run };
   return Object.fromEntries(
     Object.entries(values).flatMap(([name, value]) =>
       value ? [[`DEPLOY_${name.toUpperCase().replaceAll('-', '_')}`, value]] : [],

@@ -1,4 +1,5 @@
 import { isDenied } from '../aws/optional.ts';
+import { isCi } from '../core/ci.ts';
 import { likelyPlatform } from '../core/image.ts';
 import { imagesOf } from '../core/result.ts';
 import { produceImages } from '../image/produce-all.ts';
@@ -80,7 +81,7 @@ async function observePlatforms(
   const targets = config.targets.filter(({ cluster }) => cluster !== '');
   const isChosen = config.images.every(({ platform }) => platform !== undefined);
   // In CI the images that run now give layers to the build.
-  if ((isChosen && !tools.environment['CI']) || targets.length === 0) return [];
+  if ((isChosen && !isCi(tools.environment)) || targets.length === 0) return [];
   const services = await observeServices(tools, { targets }, (target, service) =>
     observeSource(tools, config, target, service),
   );

@@ -1,5 +1,6 @@
 import { isImmutable } from '../aws/repositories.ts';
 import type { Repository } from '../aws/repositories.ts';
+import { isCi } from '../core/ci.ts';
 import { CACHE_TAG, ecrRegistry, parseImageReference } from '../core/image.ts';
 import type { Config } from '../settings/config.ts';
 import type { BuildCache } from '../settings/readers.ts';
@@ -21,16 +22,16 @@ export function cachesOf(
   repository: Repository,
   running: readonly string[],
 ): Caches {
-  const isCi = Boolean(environment['CI']);
+  const inCi = isCi(environment);
   const ours = inRegistry(`${repository.uri}:${CACHE_TAG}`);
   const images = running.filter((image) => image.startsWith(`${repository.uri}:`));
   const own = config.cacheTo.filter(({ type }) => type !== 'inline');
-  const isWritten = config.cache && isCi && !isImmutable(repository, CACHE_TAG);
+  const isWritten = config.cache && inCi && !isImmutable(repository, CACHE_TAG);
   return {
     cacheFrom: [
       ...config.cacheFrom.map((cache) => withToken(cache, environment)),
       ...(config.cache ? [ours] : []),
-      ...(isCi ? [...new Set(images)].map((image) => inRegistry(image)) : []),
+      ...(inCi ? [...new Set(images)].map((image) => inRegistry(image)) : []),
     ],
     cacheTo: [
       // Every image has its inline cache.

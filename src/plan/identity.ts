@@ -12,10 +12,15 @@ import { readObjects } from '../git.ts';
 import type { Source } from '../git.ts';
 import type { Config } from '../settings/config.ts';
 
+/** A commit as a CI system tells it. */
+export type ToldSource = Pick<Source, 'commit' | 'remote'>;
+
 /** Everything that a build is made from, but for its platform. */
 export interface BuildInputs {
-  /** Undefined where there is no commit. */
+  /** Undefined where git cannot read it. */
   readonly source: Source | undefined;
+  /** What a CI system tells in place of git; nothing proves that the files are those of the commit. */
+  readonly told: ToldSource | undefined;
   /** SHA-256 of what the commit has in `paths`; undefined without `paths`. */
   readonly tree: string | undefined;
   /** SHA-256 of what the build can see and the commit does not hold; undefined for nothing. */
@@ -55,7 +60,7 @@ const sha256 = (content: string | Uint8Array) => createHash('sha256').update(con
 
 /** The tag of an image by default, and the value of its {@link INPUTS_LABEL}. */
 export function identify(
-  { source, tree, changes }: BuildInputs,
+  { source, told, tree, changes }: BuildInputs,
   config: InputSettings,
   platform: string,
 ): { readonly tag: string | undefined; readonly inputs: string } {
@@ -64,12 +69,12 @@ export function identify(
   // As long as a commit, but never taken for one.
   const base = tree === undefined ? source?.commit : `tree-${tree.slice(0, 40)}`;
   const parts = [
-    base,
-    changes && `dirty-${changes.slice(0, 8)}`,
+    base ?? told?.commit,
+    changes && `${source ? 'dirty' : 'files'}-${changes.slice(0, 8)}`,
     settings === '{}' ? undefined : sha256(settings).slice(0, 8),
   ].filter((part) => part !== undefined);
   return {
-    tag: source && parts.join('-'),
+    tag: (source ?? told) && parts.join('-'),
     inputs: sha256(JSON.stringify([base ?? null, changes ?? null, settings, before])),
   };
 }
@@ -123,6 +128,7 @@ export async function readInputs(
   source: Source | undefined,
   { context, dockerfile, paths, before, directory }: InputSettings,
   signal: AbortSignal,
+  told?: ToldSource,
 ): Promise<BuildInputs> {
   const root = realPath(source?.root ?? directory);
   const top = realPath(context);
@@ -179,8 +185,9 @@ export async function readInputs(
   const all = [...seen].toSorted(([a], [b]) => (a < b ? -1 : 1));
   return {
     source,
+    told,
     tree: source && own && (await treeOf(source, own, before.length > 0)),
-    changes: all.length === 0 ? undefined : sha256(JSON.stringify(all)),
+    changes: source !== undefined && all.length === 0 ? undefined : sha256(JSON.stringify(all)),
     gaps,
   };
 }

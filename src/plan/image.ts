@@ -5,6 +5,7 @@ import { describeImage, findDigest, findImage } from '../aws/images.ts';
 import type { ImageDetail, ImageId, StoredImage } from '../aws/images.ts';
 import { awsErrorName } from '../aws/errors.ts';
 import { isUnknown, optional } from '../aws/optional.ts';
+import { readCiJob } from '../core/ci.ts';
 import { findRepository, repositoryOf } from '../aws/repositories.ts';
 import type { Repository } from '../aws/repositories.ts';
 import {
@@ -20,7 +21,7 @@ import { allOrRefuse, EcsDeployError } from '../errors.ts';
 import type { Config } from '../settings/config.ts';
 import type { ObserveTools } from './observe.ts';
 import type { Source } from '../git.ts';
-import type { BuildInputs, ContextGaps, InputSettings } from './identity.ts';
+import type { BuildInputs, ContextGaps, InputSettings, ToldSource } from './identity.ts';
 import { attempt, valueOf } from './read.ts';
 import type { Read } from './read.ts';
 
@@ -116,17 +117,27 @@ export function isRebuild({
 /** What all images of a run read, once when the first needs it. */
 export interface SharedReads {
   readonly source: () => Promise<Source>;
+  /** The commit that git cannot read, as the CI system tells it; undefined where none does. */
+  readonly told: () => Promise<ToldSource | undefined>;
   readonly daemon: () => Promise<Daemon>;
 }
 
 /** The reads that the images of a config share. */
 export function shareReads(
-  { environment }: Pick<ObserveTools, 'environment'>,
+  { environment, emit }: Pick<ObserveTools, 'environment' | 'emit'>,
   config: Pick<Config, 'directory' | 'dockerHost' | 'dockerContext'>,
 ): SharedReads {
+  // Loaded here: a deploy of an image that exists needs neither git nor Docker.
+  const source = once(async () => (await import('../git.ts')).readSource(config.directory));
   return {
-    // Loaded here: a deploy of an image that exists needs neither git nor Docker.
-    source: once(async () => (await import('../git.ts')).readSource(config.directory)),
+    source,
+    told: once(async () => {
+      const { commit, commitVariable: variable, branch, repository } = readCiJob(environment) ?? {};
+      if (commit === undefined || variable === undefined) return undefined;
+      emit({ kind: 'commit-from-ci', commit, branch, variable });
+      const { withoutCredentials } = await import('../git.ts');
+      return { commit, remote: repository && withoutCredentials(repository) };
+    }),
     daemon: once(() => findDaemon(environment, config)),
   };
 }
@@ -309,13 +320,14 @@ async function observeDestination(
     reading,
     choosing,
   ]);
-  const { source, gaps } = built;
+  const { source, told, gaps } = built;
+  const { commit, remote } = source ?? told ?? {};
   const { identify } = await import('./identity.ts');
   const identity = identify(built, config, platform);
   const tag = checkTag(named ?? identity.tag ?? '');
   const labels = {
-    ...(source && { 'org.opencontainers.image.revision': source.commit }),
-    ...(source?.remote !== undefined && { 'org.opencontainers.image.source': source.remote }),
+    ...(commit !== undefined && { 'org.opencontainers.image.revision': commit }),
+    ...(remote !== undefined && { 'org.opencontainers.image.source': remote }),
     ...config.labels,
     [INPUTS_LABEL]: identity.inputs,
   };
@@ -337,27 +349,31 @@ async function observeDestination(
 
 const NO_INPUTS: Promise<BuildInputs> = Promise.resolve({
   source: undefined,
+  told: undefined,
   tree: undefined,
   changes: undefined,
   gaps: { submodules: [], pointers: [] },
 });
 
-/** The inputs of a build; without a named tag they must have a commit. */
+/** The inputs of a build; without a named tag they must have a commit, of git or of the CI system. */
 async function readBuildInputs(
   config: ImageSettings,
   signal: AbortSignal,
-  shared: Pick<SharedReads, 'source'>,
+  shared: Pick<SharedReads, 'source' | 'told'>,
 ): Promise<BuildInputs> {
   const { tag, before } = config;
   if (tag !== undefined) checkTag(tag);
   const { readInputs } = await import('./identity.ts');
-  const source = await shared.source().catch((error: unknown) => {
-    if (tag === undefined || !(error instanceof EcsDeployError)) throw error;
+  let told: ToldSource | undefined;
+  const source = await shared.source().catch(async (error: unknown) => {
+    if (!(error instanceof EcsDeployError)) throw error;
     // Commands of a repository that git refuses to read must not run.
     if (error.code === 'git-distrusted' && before.length > 0) throw error;
+    told = await shared.told();
+    if (tag === undefined && told === undefined) throw error;
     return undefined;
   });
-  return readInputs(source, config, signal);
+  return readInputs(source, config, signal, told);
 }
 
 function checkTag(tag: string): string {

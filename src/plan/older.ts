@@ -1,6 +1,7 @@
 import type { StoredImage } from '../aws/images.ts';
 import { repositoryOf } from '../aws/repositories.ts';
 import { skip, ok } from '../core/checks.ts';
+import { shaOf } from '../core/ci.ts';
 import type { Answer } from '../core/checks.ts';
 import { parseImageReference, shownImage } from '../core/image.ts';
 import { readStored } from './image.ts';
@@ -40,10 +41,6 @@ function commitOfStored(
   const labels = typeof stored === 'object' ? stored.labels : undefined;
   return shaOf(labels?.[REVISION_LABEL]) ?? shownImage(reference).commit ?? undefined;
 }
-
-/** A label can hold anything, and becomes an argument of git. */
-const shaOf = (text: string | undefined) =>
-  text !== undefined && /^[0-9a-f]{40}(?:[0-9a-f]{24})?$/.test(text) ? text : undefined;
 
 /** Compares the commits with git; an unknown commit decides nothing. */
 export async function checkOlder(

@@ -1,3 +1,5 @@
+import { readCiJob } from '../core/ci.ts';
+import type { CiName } from '../core/ci.ts';
 import type { Event } from '../events.ts';
 import { withoutCommands } from '../core/foreign.ts';
 import type { Reporter, Write } from './plain.ts';
@@ -12,8 +14,6 @@ interface Sections {
 
 /** What differs between CI systems. One without a row shows plain lines, which is right for its log. */
 interface CiSystem {
-  /** Set in its jobs, and by nothing else. */
-  readonly variable: string;
   /** Its log shows the time of each line. */
   readonly hasTimes: boolean;
   /** It obeys commands in the log. */
@@ -21,16 +21,13 @@ interface CiSystem {
   readonly sections: Sections;
 }
 
-/** The first whose variable is set. */
-const CI_SYSTEMS: readonly CiSystem[] = [
-  {
-    variable: 'GITHUB_ACTIONS',
+const CI_SYSTEMS: Readonly<Partial<Record<CiName, CiSystem>>> = {
+  github: {
     hasTimes: true,
     obeys: true,
     sections: { open: (title) => `::group::${title}\n`, close: () => '::endgroup::\n' },
   },
-  {
-    variable: 'GITLAB_CI',
+  gitlab: {
     hasTimes: true,
     obeys: false,
     sections: {
@@ -39,24 +36,23 @@ const CI_SYSTEMS: readonly CiSystem[] = [
       close: (id, seconds) => `\u001B[0Ksection_end:${seconds}:${id}\r\u001B[0K\n`,
     },
   },
-  {
-    variable: 'BUILDKITE',
+  buildkite: {
     hasTimes: true,
     obeys: false,
     // A section ends where the next one begins; +++ is one that is not folded.
     sections: { open: (title) => `--- ${title}\n`, close: () => '+++ ecsdeploy\n' },
   },
-  {
-    variable: 'TF_BUILD',
+  azure: {
     hasTimes: false,
     obeys: true,
     sections: { open: (title) => `##[group]${title}\n`, close: () => '##[endgroup]\n' },
   },
-];
+};
 
 /** The CI system that a command runs in; undefined for one without a row. */
 export function ciSystem(environment: Environment): CiSystem | undefined {
-  return CI_SYSTEMS.find(({ variable }) => environment[variable]);
+  const job = readCiJob(environment);
+  return job && CI_SYSTEMS[job.name];
 }
 
 /** Whether the runner of GitHub Actions reads the streams. */

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { appendFileSync } from 'node:fs';
+import { readCiJob } from '../core/ci.ts';
 import type { Cause } from '../core/diagnosis.ts';
 import { escapeJson, printable, withoutCommands } from '../core/foreign.ts';
 import { resultValues } from '../core/result.ts';
@@ -223,17 +224,18 @@ function diffBlocks({ services }: Result): string[] {
 }
 
 function linksOf({ services }: Result, environment: Environment): string[] {
-  const { GITHUB_SERVER_URL, GITHUB_REPOSITORY, GITHUB_SHA } = environment;
+  const { commit, branch, repository, run } = readCiJob(environment) ?? {};
   // Another endpoint is another AWS: the sandbox has no console.
   const isReal = !environment['AWS_ENDPOINT_URL'] && !environment['AWS_ENDPOINT_URL_ECS'];
   const links = (isReal ? services : []).flatMap((item) => {
     const url = consoleLink(item);
     return url === undefined ? [] : [link(`${item.service} in the AWS console`, url)];
   });
-  if (GITHUB_SERVER_URL && GITHUB_REPOSITORY && GITHUB_SHA) {
-    const url = `${GITHUB_SERVER_URL}/${GITHUB_REPOSITORY}/commit/${GITHUB_SHA}`;
-    links.push(link(`commit ${GITHUB_SHA.slice(0, 7)}`, url));
+  if (repository !== undefined && commit !== undefined) {
+    const on = branch === undefined ? '' : ` on ${branch}`;
+    links.push(link(`commit ${commit.slice(0, 7)}${on}`, `${repository}/commit/${commit}`));
   }
+  if (run !== undefined) links.push(link('log of this run', run));
   return links.length === 0 ? [] : [links.join(' · ')];
 }
 

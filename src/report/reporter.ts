@@ -1,3 +1,4 @@
+import { isCi } from '../core/ci.ts';
 import type { Settings } from '../settings/lookup.ts';
 import { ciSystem, commandGuard, isGithub, sectionReporter } from './ci.ts';
 import { githubAnnotator } from './github.ts';
@@ -25,7 +26,7 @@ export async function openReporter(options: ReporterOptions): Promise<Reporter> 
   if (progress === 'json') return jsonReporter(write, verbose);
   const annotator = isGithub(environment) ? githubAnnotator(write) : undefined;
   if (progress === 'quiet') return plainReporter(show, { verbose: false, quiet: true, annotator });
-  if (terminal && (progress === 'terminal' || (progress === 'auto' && !environment['CI']))) {
+  if (terminal && (progress === 'terminal' || (progress === 'auto' && !isCi(environment)))) {
     const { terminalReporter } = await import('./terminal.ts');
     const colour = isColoured(stream, environment);
     const unicode = showsUnicode(environment);

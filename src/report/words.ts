@@ -142,6 +142,13 @@ const WORDS: Words = {
     ),
   'commit-checked-out': ({ commit }) =>
     say('detail', `Checked out ${commit}: changed and untracked files are left out`),
+  'commit-from-ci': ({ commit, branch, variable }) => {
+    const on = branch === undefined ? '' : ` on ${branch}`;
+    return say(
+      'detail',
+      `Commit ${commit.slice(0, 7)}${on} is from ${variable}: git cannot read it here`,
+    );
+  },
   'before-started': ({ command }) => ({
     lines: [line('step', `Running ${command}`)],
   }),

@@ -1,8 +1,9 @@
 import { execFileSync } from 'node:child_process';
-import { chownSync, existsSync, readdirSync, writeFileSync } from 'node:fs';
+import { chownSync, existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   BatchGetImageCommand,
+  GetDownloadUrlForLayerCommand,
   PutImageCommand,
   PutImageTagMutabilityCommand,
   UpdateImageStorageClassCommand,
@@ -49,6 +50,21 @@ async function putForeign({ ecr, sandbox }: World, imageTag: string): Promise<vo
       imageManifest: images?.[0]?.imageManifest,
     }),
   );
+}
+
+/** The labels of an image in the repository. */
+async function labelsOf({ ecr }: World, reference = ''): Promise<Record<string, string>> {
+  const imageTag = reference.split(':').at(-1);
+  const { images } = await ecr.send(
+    new BatchGetImageCommand({ repositoryName: REPOSITORY, imageIds: [{ imageTag }] }),
+  );
+  const { config } = JSON.parse(images?.[0]?.imageManifest ?? '') as { config: { digest: string } };
+  const place = { repositoryName: REPOSITORY, layerDigest: config.digest };
+  const { downloadUrl = '' } = await ecr.send(new GetDownloadUrlForLayerCommand(place));
+  const answer = (await (await fetch(downloadUrl)).json()) as {
+    config: { Labels: Record<string, string> };
+  };
+  return answer.config.Labels;
 }
 
 const makeImmutable = ({ ecr }: World) =>
@@ -327,6 +343,63 @@ describe.skipIf(!HAS_GIT)('which image', () => {
     expect(end.stderr).toMatch(/Warning: .*pointers of Git LFS.*: model\.bin/);
   });
 
+  describe('in a job of a CI system', () => {
+    const commit = 'a'.repeat(40);
+    const codebuild = {
+      CODEBUILD_BUILD_ID: 'app:1',
+      CODEBUILD_RESOLVED_SOURCE_VERSION: commit,
+      CODEBUILD_WEBHOOK_HEAD_REF: 'refs/heads/main',
+      CODEBUILD_SOURCE_REPO_URL: 'https://user:secret@example.com/app.git',
+    };
+
+    test('without .git, its commit and a hash of the files make the tag', async () => {
+      const world = await makeWorld();
+      rmSync(join(world.folder, '.git'), { recursive: true });
+      const push = async () => {
+        const end = await world.run(['push', '--json'], { environment: codebuild });
+        expect(end.status, end.stderr).toBe(0);
+        return { ...readResult(end).image, stderr: end.stderr };
+      };
+      const first = await push();
+      expect(first.stderr).toContain(
+        'Commit aaaaaaa on main is from CODEBUILD_RESOLVED_SOURCE_VERSION: git cannot read it here\n',
+      );
+      expect(first.reference).toMatch(/:a{40}-files-[0-9a-f]{8}$/);
+      expect(await push()).toMatchObject({ reference: first.reference, built: false });
+      expect(await labelsOf(world, first.reference)).toMatchObject({
+        'org.opencontainers.image.revision': commit,
+        'org.opencontainers.image.source': 'https://example.com/app.git',
+      });
+      writeFileSync(join(world.folder, 'app'), 'another program');
+      const second = await push();
+      expect(second.built).toBe(true);
+      expect(second.reference).not.toBe(first.reference);
+    });
+
+    test('git is believed rather than the CI system, in a shallow and detached checkout too', async () => {
+      const world = await makeWorld();
+      const clone = join(makeFolder(), 'clone');
+      const git = (...args: string[]) => execFileSync('git', args, { ...ENCODING, stdio: 'pipe' });
+      git('clone', '--quiet', '--depth', '1', `file://${world.folder}`, clone);
+      git('-C', clone, 'checkout', '--quiet', '--detach');
+      const end = await world.run(['push', '--json'], { directory: clone, environment: codebuild });
+      expect(end.status, end.stderr).toBe(0);
+      const head = git('-C', clone, 'rev-parse', 'HEAD').trim();
+      expect(readResult(end).image?.reference).toMatch(new RegExp(`:${head}$`));
+      expect(end.stderr).not.toContain('CODEBUILD');
+    });
+
+    test('a variable without a commit is no commit', async () => {
+      const world = await makeWorld();
+      rmSync(join(world.folder, '.git'), { recursive: true });
+      const environment = { BUILDKITE: 'true', BUILDKITE_COMMIT: 'HEAD' };
+      const end = await refused(world, ['push']);
+      expect(end.status).toBe(2);
+      const job = await world.run(['push'], { environment });
+      expect(job.stderr).toContain('the folder is not in a git repository');
+    });
+  });
+
   test.skipIf(process.getuid?.() !== 0)(
     'no command runs in a repository that git refuses to read',
     async () => {
@@ -342,6 +415,9 @@ describe.skipIf(!HAS_GIT)('which image', () => {
         expect(end.stderr).toContain('git does not trust the owner');
         expect(end.stderr).toContain(`safe.directory ${world.folder}`);
       }
+      const job = { ...environment, GITLAB_CI: 'true', CI_COMMIT_SHA: 'a'.repeat(40) };
+      const end = await world.run(['push'], { environment: job });
+      expect(end.status, end.stderr).toBe(2);
       expect(existsSync(join(world.folder, 'ran'))).toBe(false);
     },
   );

@@ -437,6 +437,24 @@ test('without a commit, the whole context makes the identity', async () => {
   expect((await read()).inputs).not.toBe(one.inputs);
 });
 
+test('a commit that only a CI system tells never stands alone in a tag', async () => {
+  const folder = makeFolder(FILES);
+  const commit = 'c'.repeat(40);
+  const read = async (more: Partial<InputSettings> = {}) => {
+    const config = settingsIn(folder, more);
+    const inputs = await readInputs(undefined, config, signal, { commit, remote: undefined });
+    return identify(inputs, config, 'linux/amd64');
+  };
+  const one = await read();
+  expect(one.tag).toMatch(/^c{40}-files-[0-9a-f]{8}$/);
+  expect(await read()).toEqual(one);
+  expect((await read({ target: 'prod' })).tag).toMatch(/^c{40}-files-[0-9a-f]{8}-[0-9a-f]{8}$/);
+  write('src/deep/a.c', 'int b;')(folder);
+  expect((await read()).tag).not.toBe(one.tag);
+  const empty = { context: makeFolder(), dockerfile: join(folder, 'none') };
+  expect((await read(empty)).tag).toMatch(/^c{40}-files-/);
+});
+
 describe.runIf(HAS_GIT)('with paths', () => {
   /** The tag of an image that depends on `src` and on what the change can do to the submodule. */
   const tagOf = async (folder: string, paths = ['src', 'sub']) => {

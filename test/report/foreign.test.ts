@@ -131,6 +131,7 @@ const SAMPLES: {
     { address: t, source: t, version: t, standIn: true },
   ],
   'commit-checked-out': (t) => [{ commit: t }],
+  'commit-from-ci': (t) => [{ commit: t, branch: t, variable: t }],
   'before-started': (t) => [{ command: t }],
   'before-output': (t) => [{ line: t }],
   'build-started': (t) => [{ platform: t }],

@@ -262,10 +262,12 @@ test('the summary has links to the console and the commit, but not for another e
   const env = {
     GITHUB_SERVER_URL: 'https://github.com',
     GITHUB_REPOSITORY: 'o/r',
-    GITHUB_SHA: '0123456789',
+    GITHUB_SHA: '0123456789'.repeat(4),
+    GITHUB_REF_NAME: 'main',
+    GITHUB_RUN_ID: '7',
   };
   expect(filesOf({ services, env }).summary).toContain(
-    '[s in the AWS console](https://cn-north-1.console.amazonaws.cn/ecs/v2/clusters/c/services/s/health?region=cn-north-1) · [commit 0123456](https://github.com/o/r/commit/0123456789)',
+    '[s in the AWS console](https://cn-north-1.console.amazonaws.cn/ecs/v2/clusters/c/services/s/health?region=cn-north-1) · [commit 0123456 on main](https://github.com/o/r/commit/0123456789012345678901234567890123456789) · [log of this run](https://github.com/o/r/actions/runs/7)',
   );
   const sandboxed = { ...env, AWS_ENDPOINT_URL: 'http://127.0.0.1:1' };
   expect(filesOf({ services, env: sandboxed }).summary).not.toContain('console');
