@@ -46,6 +46,37 @@ export async function serviceNames(ecs: Ecs, cluster: string): Promise<readonly 
   });
 }
 
+/** The families of the task definitions that services can run, sorted. */
+export async function familyNames(ecs: Ecs): Promise<readonly string[]> {
+  const { ListTaskDefinitionFamiliesCommand } = await sdk();
+  return readPages(async (nextToken) => {
+    const command = new ListTaskDefinitionFamiliesCommand({ status: 'ACTIVE', nextToken });
+    const answer = await ecs.client.send(command, abort(ecs));
+    return { names: answer.families, nextToken: answer.nextToken };
+  });
+}
+
+/** The newest revisions of a family as `family:revision`, newest first. */
+export async function revisionNames(ecs: Ecs, familyPrefix: string): Promise<readonly string[]> {
+  const { ListTaskDefinitionsCommand } = await sdk();
+  const command = new ListTaskDefinitionsCommand({ familyPrefix, sort: 'DESC', maxResults: 20 });
+  const { taskDefinitionArns = [] } = await ecs.client.send(command, abort(ecs));
+  return taskDefinitionArns.map(shortName);
+}
+
+/** The family that a service runs; undefined where there is no such service. */
+export async function familyOf(
+  ecs: Ecs,
+  cluster: string,
+  service: string,
+): Promise<string | undefined> {
+  const { DescribeServicesCommand } = await sdk();
+  const command = new DescribeServicesCommand({ cluster, services: [service] });
+  const { services } = await ecs.client.send(command, abort(ecs));
+  const revision = services?.[0]?.taskDefinition;
+  return revision && shortName(revision).replace(/:\d+$/, '');
+}
+
 /** The names of the ECR repositories of the account, sorted. */
 export async function repositoryNames(aws: Aws): Promise<readonly string[]> {
   const [{ DescribeRepositoriesCommand }, client] = await Promise.all([

@@ -1,9 +1,10 @@
 import { EcsDeployError } from '../errors.ts';
-import { SETTING_KEYS, settingOf } from '../settings/lookup.ts';
+import { SETTING_KEYS, settingOf, variableOf } from '../settings/lookup.ts';
 import type { SettingKey } from '../settings/lookup.ts';
 import type { CommandName } from '../settings/table.ts';
 import { scriptOf, SHELLS } from './completion-scripts.ts';
 import { helpPages } from './help-pages.ts';
+import type { NameRequest } from './completion-names.ts';
 import type { CommandResult, Context } from './context.ts';
 
 /** Prints the completion script of a shell. */
@@ -35,9 +36,6 @@ export interface Surroundings {
 /** A word, and what it means; the meaning may be empty. */
 type Suggestion = readonly [word: string, meaning: string];
 
-/** Milliseconds after which names of AWS come too late. */
-const PATIENCE = 800;
-
 /** Words that a shell takes as they are: names of others cannot act in it. */
 const PLAIN = /^[\w@%+=:,./-]+$/;
 
@@ -49,12 +47,29 @@ export async function suggest(
   words: readonly string[],
   surroundings: Surroundings,
 ): Promise<readonly string[]> {
-  const [prefix, found] = await candidates(words, surroundings).catch(
+  const { whole, cut } = joinColons(words);
+  const [prefix, found] = await candidates(whole, surroundings).catch(
     (): readonly [string, readonly Suggestion[]] => ['', []],
   );
   return found
     .filter(([word]) => word.startsWith(prefix) && PLAIN.test(word))
-    .map(([word, meaning]) => `${word}\t${meaning}`);
+    .map(([word, meaning]) => `${word.slice(cut)}\t${meaning}`);
+}
+
+/**
+ * bash takes the colon of `family:42` for a word of its own: the whole words, and the length of what
+ * stands before the part that bash completes.
+ */
+function joinColons(words: readonly string[]) {
+  const whole: string[] = [];
+  let cut = 0;
+  for (const [index, word] of words.entries()) {
+    const last = whole.at(-1);
+    const isPart = last !== undefined && (word === ':' || words[index - 1] === ':');
+    whole.splice(isPart ? -1 : whole.length, 1, isPart ? `${last}${word}` : word);
+    cut = !isPart ? 0 : word === ':' ? last.length + 1 : last.length;
+  }
+  return { whole, cut };
 }
 
 async function candidates(
@@ -70,13 +85,18 @@ async function candidates(
   const flag = before.at(before.at(-1) === '=' ? -2 : -1);
   const key = flag === undefined ? undefined : keyOf(flag);
   if (key !== undefined && settingOf(key).flags?.includes('<') === true) {
-    const values = await valuesOf(key, before, surroundings);
+    const values = await valuesOf(
+      key,
+      before,
+      isSplit && current === '=' ? '' : current,
+      surroundings,
+    );
     return [isSplit && current === '=' ? '' : current, values.map((value) => [value, ''])];
   }
   const [, joined, start = ''] = /^(--[a-z-]+)=(.*)$/s.exec(current) ?? [];
   const joinedKey = joined === undefined ? undefined : keyOf(joined);
   if (joinedKey !== undefined) {
-    const values = await valuesOf(joinedKey, before, surroundings);
+    const values = await valuesOf(joinedKey, before, start, surroundings);
     return [`${joined}=${start}`, values.map((value) => [`${joined}=${value}`, ''])];
   }
   const command = before.find((word) => Object.hasOwn(commands, word));
@@ -85,6 +105,10 @@ async function candidates(
   if (command === 'help')
     return [current, [...Object.entries(commands), ...topicsOf(surroundings)]];
   if (command === 'completion') return [current, SHELLS.map((shell) => [shell, ''])];
+  if (command === 'rollout') {
+    const values = await valuesOf('to', before, current, surroundings);
+    return [current, values.map((value) => [value, ''])];
+  }
   return [current, []];
 }
 
@@ -97,13 +121,10 @@ function topicsOf({ docs, commands }: Surroundings): readonly Suggestion[] {
 
 const longOf = (flags: string) => /--[a-z-]+/.exec(flags)?.[0] ?? '';
 
-function keyOf(flag: string): SettingKey | undefined {
-  return SETTING_KEYS.find((key) =>
-    settingOf(key)
-      .flags?.match(/-{1,2}[a-z-]+(?=[ ,]|$)/g)
-      ?.includes(flag),
-  );
-}
+const flagsFor = (key: SettingKey): readonly string[] =>
+  settingOf(key).flags?.match(/-{1,2}[a-z-]+(?=[ ,]|$)/g) ?? [];
+
+const keyOf = (flag: string) => SETTING_KEYS.find((key) => flagsFor(key).includes(flag));
 
 function flagsOf(command: CommandName | undefined): readonly Suggestion[] {
   return SETTING_KEYS.flatMap((key) => {
@@ -113,9 +134,20 @@ function flagsOf(command: CommandName | undefined): readonly Suggestion[] {
   });
 }
 
+/** The settings whose values are names of AWS. */
+const OF_AWS: Readonly<Partial<Record<SettingKey, NameRequest['kind']>>> = {
+  cluster: 'cluster',
+  service: 'service',
+  repository: 'repository',
+  taskDefinition: 'family',
+  to: 'revision',
+};
+
+/** The values of a setting; of revisions, those of the family with which `current` begins. */
 async function valuesOf(
   key: SettingKey,
   before: readonly string[],
+  current: string,
   surroundings: Surroundings,
 ): Promise<readonly string[]> {
   const { schema } = settingOf(key).reader;
@@ -123,14 +155,14 @@ async function valuesOf(
   if (item?.enum !== undefined) return item.enum;
   const { environment, directory } = surroundings;
   if (key === 'profile') return (await import('../aws/client.ts')).profileNames(environment);
-  if (!['environment', 'service', 'container', 'cluster'].includes(key)) return [];
-  const given = (name: string, variable: string) => {
-    const at = before.lastIndexOf(name);
-    return (at < 0 ? undefined : before[at + 1]) ?? environment[variable];
+  const kind = OF_AWS[key];
+  if (kind === undefined && key !== 'environment' && key !== 'container') return [];
+  const given = (name: SettingKey) => {
+    const at = before.findLastIndex((word) => flagsFor(name).includes(word));
+    return (at < 0 ? undefined : before[at + 1]) ?? environment[variableOf(name) ?? ''];
   };
   const { readConfigFile } = await import('../settings/config-file.ts');
-  const named = given('--config', 'ECSDEPLOY_CONFIG') ?? given('-c', 'ECSDEPLOY_CONFIG');
-  const file = readConfigFile(directory, named, []);
+  const file = readConfigFile(directory, given('config'), []);
   if (key === 'environment') return [...(file?.environments.keys() ?? [])];
   const sections = file === undefined ? [] : [file, ...file.environments.values()];
   const known = sections
@@ -138,42 +170,25 @@ async function valuesOf(
     .flatMap((values) => values[key] ?? [])
     .filter((value): value is string => typeof value === 'string');
   const own = [...new Set(known)];
-  if (key === 'container' || (key === 'service' && own.length > 0)) return own;
+  if (kind === undefined || (key === 'service' && own.length > 0)) return own;
+  const section = file?.environments.get(given('environment') ?? '');
+  const values = { ...file?.values, ...section?.values };
+  const listed = section?.services ?? file?.services;
+  const [first] = [values.service ?? listed?.[0]?.values.service].flat();
   const text = (value: unknown) => (typeof value === 'string' ? value : undefined);
-  const names = await awsNames(key, surroundings, {
-    cluster: given('--cluster', 'ECSDEPLOY_CLUSTER') ?? text(file?.values.cluster) ?? 'default',
-    profile: given('--profile', 'ECSDEPLOY_PROFILE') ?? text(file?.values.profile),
-    region: given('--region', 'ECSDEPLOY_REGION') ?? text(file?.values.region),
-  });
+  const isRevision = kind === 'family' || kind === 'revision';
+  const [, family] = (isRevision && /^([^:]+):/.exec(current)) || [];
+  const { awsNames } = await import('./completion-names.ts');
+  const names = await awsNames(
+    {
+      kind: family === undefined ? kind : 'revision',
+      cluster: given('cluster') ?? text(values.cluster) ?? 'default',
+      service: given('service') ?? text(first),
+      family,
+      profile: given('profile') ?? text(values.profile),
+      region: given('region') ?? text(values.region),
+    },
+    surroundings,
+  );
   return [...new Set([...own, ...names])];
-}
-
-/** The names of the clusters, or of the services of a cluster; none after {@link PATIENCE}. */
-async function awsNames(
-  key: SettingKey,
-  { environment, signal }: Surroundings,
-  {
-    cluster,
-    profile,
-    region,
-  }: Readonly<Record<'profile' | 'region', string | undefined>> & {
-    readonly cluster: string;
-  },
-): Promise<readonly string[]> {
-  const limit = AbortSignal.any([signal, AbortSignal.timeout(PATIENCE)]);
-  const late = new Promise<readonly string[]>((done) => {
-    limit.addEventListener('abort', () => done([]));
-  });
-  const read = async () => {
-    const [{ connect }, { openEcs }, { clusterNames, serviceNames }] = await Promise.all([
-      import('../aws/client.ts'),
-      import('../aws/ecs.ts'),
-      import('../aws/names.ts'),
-    ]);
-    const onCall = () => undefined;
-    const options = { profile, region, environment, ask: undefined, onCall, signal: limit };
-    const ecs = await openEcs(await connect({ ...options, callTimeout: PATIENCE }));
-    return key === 'cluster' ? clusterNames(ecs) : serviceNames(ecs, cluster);
-  };
-  return Promise.race([read().catch(() => []), late]);
 }

@@ -1,12 +1,15 @@
 import { execFileSync, spawnSync } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join, resolve } from 'node:path';
-import { expect, onTestFinished, test } from 'vitest';
+import { RegisterTaskDefinitionCommand } from '@aws-sdk/client-ecs';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { runCli } from '../support/cli.ts';
 import type { CliOptions } from '../support/cli.ts';
 import { makeFolder } from '../support/files.ts';
 import { makeWorld } from '../support/world.ts';
+import type { World } from '../support/world.ts';
 
 const RC = `cluster: backend
 services:
@@ -65,20 +68,64 @@ test('the profiles of both AWS files are completed', async () => {
   ]);
 });
 
-test('clusters and services are completed from AWS', async () => {
-  const world = await makeWorld();
-  const end = await world.run(['completion', '--', 'deploy', '--cluster', '']);
-  expect(end.stdout).toBe('backend\t\n');
-  const services = await world.run([
-    'completion',
-    '--',
-    'status',
-    '--cluster',
-    'backend',
-    '-s',
-    '',
-  ]);
-  expect(services.stdout).toBe('hyeon9mak-service-dev\t\n');
+describe('names of AWS', () => {
+  /** The suggestions in a world, as bash or another shell gives the words. */
+  async function wordsIn(world: World, words: readonly string[], cache = makeFolder()) {
+    const environment = { XDG_CACHE_HOME: cache };
+    const end = await world.run(['completion', '--', ...words], { environment });
+    expect({ stderr: end.stderr, status: end.status }).toEqual({ stderr: '', status: 0 });
+    return end.stdout.match(/^[^\t]+/gm) ?? [];
+  }
+
+  test('are suggested for clusters, services, repositories, families and revisions', async () => {
+    const world = await makeWorld();
+    const family = 'hyeon9mak-task-dev';
+    const containerDefinitions = [{ name: 'app', image: 'app', memory: 128 }];
+    await world.ecs.send(new RegisterTaskDefinitionCommand({ family, containerDefinitions }));
+    const revisions = ['hyeon9mak-task-dev:2', 'hyeon9mak-task-dev:1'];
+    for (const [line, words] of [
+      ['deploy --cluster ', ['backend']],
+      ['status --cluster backend -s ', ['hyeon9mak-service-dev']],
+      ['push --repository hy', ['hyeon9mak-dev']],
+      ['deploy --task-definition ', ['hyeon9mak-task-dev']],
+      [
+        'deploy --task-definition=hyeon9mak-task-dev:',
+        revisions.map((name) => `--task-definition=${name}`),
+      ],
+      ['rollout ', revisions],
+      ['rollback --to ', revisions],
+      // As bash splits it, which completes what is behind the colon.
+      ['rollout hyeon9mak-task-dev :', ['2', '1']],
+      ['rollout hyeon9mak-task-dev : 2', ['2']],
+      ['rollout other:', []],
+    ] as const) {
+      expect(await wordsIn(world, line.split(' ')), line).toEqual(words);
+    }
+  });
+
+  test('are read once for a while, in the place that is asked for', async () => {
+    const world = await makeWorld();
+    const cache = makeFolder();
+    const first = await wordsIn(world, ['deploy', '--cluster', ''], cache);
+    const calls = world.sandbox.calls.length;
+    expect(await wordsIn(world, ['deploy', '--cluster', 'b'], cache)).toEqual(first);
+    expect(world.sandbox.calls).toHaveLength(calls);
+    const file = join(cache, 'ecsdeploy/names.json');
+    expect(readFileSync(file, 'utf8')).not.toContain('AKIA');
+    await wordsIn(world, ['deploy', '-r', 'eu-west-1', '--cluster', ''], cache);
+    expect(world.sandbox.calls.length).toBeGreaterThan(calls);
+    for (const broken of ['{"', '[]', 'null', '{"a":{"at":0}}']) {
+      writeFileSync(file, broken);
+      expect(await wordsIn(world, ['deploy', '--cluster', ''], cache), broken).toEqual(first);
+    }
+  });
+
+  test('are suggested without a folder for the cache, and not where they are denied', async () => {
+    const world = await makeWorld({ denied: ['ecs:ListTaskDefinitionFamilies'] });
+    const file = join(makeFolder({ file: '' }), 'file');
+    expect(await wordsIn(world, ['deploy', '--cluster', ''], file)).toEqual(['backend']);
+    expect(await wordsIn(world, ['deploy', '--task-definition', ''])).toEqual([]);
+  });
 });
 
 test('a broken config file, and AWS that does not answer in time, complete nothing', async () => {
