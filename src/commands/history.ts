@@ -59,7 +59,7 @@ async function readHistory(tools: Tools, target: Target): Promise<ServiceHistory
     runningByRevision: runningByRevision(service),
     rollbackTo: back?.way === 'move' || back?.way === 'stop' ? back.revision : null,
     history: past.map((rollout) =>
-      pastDeployment(rollout, images.get(rollout.taskDefinition ?? '')),
+      pastDeployment(rollout, images.get(rollout.taskDefinition ?? '')?.image),
     ),
   };
 }

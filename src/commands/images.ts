@@ -10,13 +10,20 @@ import type { Tools } from './connect.ts';
 /** Revisions that are read in parallel: ECS throttles bursts. */
 const READS_AT_ONCE = 10;
 
+/** The image of a revision, and the container that has it. */
+export interface RevisionImage {
+  readonly container: string;
+  /** Reference, as the definition names it. */
+  readonly image: string;
+}
+
 /** The images of revisions by their ARNs, of `known` and those that can be read in addition. */
 export async function readImages(
   tools: Tools,
   target: Target,
   revisions: readonly string[],
-  known: ReadonlyMap<string, string>,
-): Promise<ReadonlyMap<string, string>> {
+  known: ReadonlyMap<string, RevisionImage>,
+): Promise<ReadonlyMap<string, RevisionImage>> {
   const images = new Map(known);
   const unknown = [...new Set(revisions)].filter((arn) => !known.has(arn));
   for (const part of chunks(unknown, READS_AT_ONCE)) {
@@ -38,9 +45,9 @@ function ignoreDeleted(error: unknown): void {
 }
 
 /** The image of the configured container, else of the first one. */
-function imageOf({ container }: Target, definition: JsonObject): string | undefined {
+function imageOf({ container }: Target, definition: JsonObject): RevisionImage | undefined {
   const containers = containersOf(definition);
   const named = containers.find(({ name }) => container?.includes(String(name)));
-  const image = (named ?? containers[0])?.['image'];
-  return typeof image === 'string' ? image : undefined;
+  const { name, image } = named ?? containers[0] ?? {};
+  return typeof image === 'string' ? { container: String(name), image } : undefined;
 }

@@ -29,6 +29,7 @@ import { connectTools } from './connect.ts';
 import type { Tools } from './connect.ts';
 import type { CommandResult, Context } from './context.ts';
 import { readImages } from './images.ts';
+import type { RevisionImage } from './images.ts';
 import { poll, refuseJson } from './poll.ts';
 
 /** How many stopped tasks and events are shown. */
@@ -99,7 +100,7 @@ function deploymentsOf(service: Service): readonly Deployment[] {
 }
 
 /** Images by the ARNs of their revisions. */
-type Images = ReadonlyMap<string, string>;
+type Images = ReadonlyMap<string, RevisionImage>;
 
 /** The clock of AWS says how old things are; in the sandbox it runs ahead of the answers' dates. */
 function outputOf({ aws }: Tools, services: readonly ServiceStatus[]): Output {
@@ -150,6 +151,7 @@ async function readStatus(
         deployment,
         record?.deployment === deployment.id ? record : undefined,
         images.get(deployment.taskDefinition),
+        running,
       ),
     ),
     tasks: [...newest(running), ...newest(stopped).slice(0, STOPPED_SHOWN)].map(taskStatus),
@@ -182,13 +184,19 @@ function expressStatus(configuration: ExpressConfiguration | undefined): Express
 function deploymentStatus(
   deployment: Deployment,
   record: RolloutRecord | undefined,
-  image: string | undefined,
+  revisionImage: RevisionImage | undefined,
+  tasks: readonly Task[],
 ): DeploymentStatus {
-  const { id, status, rolloutState, desired, running, pending } = deployment;
+  const { id, status, taskDefinition, rolloutState, desired, running, pending } = deployment;
+  const { image, container } = revisionImage ?? {};
+  const digests = tasks
+    .filter((task) => task.startedBy === id)
+    .flatMap(({ containers }) => containers.filter(({ name }) => name === container))
+    .flatMap(({ imageDigest }) => imageDigest ?? []);
   return {
     id,
     status,
-    taskDefinition: shortName(deployment.taskDefinition),
+    taskDefinition: shortName(taskDefinition),
     rolloutState: rolloutState ?? null,
     desired,
     running,
@@ -196,6 +204,7 @@ function deploymentStatus(
     failedTasks: deployment.failed,
     createdAt: deployment.createdAt.toISOString(),
     ...shownImage(image),
+    digests: [...new Set(digests)],
     serviceDeployment:
       record === undefined
         ? null

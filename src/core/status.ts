@@ -56,6 +56,8 @@ export interface DeploymentStatus extends ShownImage {
   readonly pending: number;
   readonly failedTasks: number;
   readonly createdAt: string | null;
+  /** Digests of the image in the running tasks; two where someone has moved the tag. */
+  readonly digests: readonly string[];
   /** Status, stage and circuit breaker of its service deployment; null where these are not known. */
   readonly serviceDeployment: {
     readonly status: string;

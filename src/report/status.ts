@@ -2,7 +2,14 @@ import { scheduleLabel } from '../core/scheduled.ts';
 import type { ScheduleResult } from '../core/scheduled.ts';
 import type { DeploymentStatus, ServiceStatus, TargetStatus, TaskStatus } from '../core/status.ts';
 import { shortName } from '../core/task-definition.ts';
-import { formatAge, formatTable, secondsBetween, shortenEvent, shortImage } from './format.ts';
+import {
+  formatAge,
+  formatTable,
+  secondsBetween,
+  shortDigest,
+  shortenEvent,
+  shortImage,
+} from './format.ts';
 import type { Page } from './page.ts';
 import { alarmsText, answerCommands, expiryText, hookText, stageText } from './stages.ts';
 import { wrap } from './width.ts';
@@ -13,7 +20,8 @@ export function formatStatus(status: ServiceStatus, at: Date, page: Page): strin
   const age = (iso: string | null) =>
     iso === null ? '-' : formatAge(secondsBetween(new Date(iso), at));
   const current = serving === null ? undefined : shortName(serving);
-  const image = deployments.find(({ taskDefinition }) => taskDefinition === current)?.image;
+  const { image, digests = [] } =
+    deployments.find(({ taskDefinition }) => taskDefinition === current) ?? {};
   const link = page.linkOf(status);
   const hasHealth = tasks.some(({ health }) => health !== 'UNKNOWN');
   const taskHeader = ['TASK', 'REVISION', 'STATUS', ...(hasHealth ? ['HEALTH'] : []), 'AGE'];
@@ -37,7 +45,7 @@ export function formatStatus(status: ServiceStatus, at: Date, page: Page): strin
       ].join(', '),
       page.columns,
     ),
-    ...(typeof image === 'string' ? [`  image: ${shortImage(image)}`] : []),
+    ...(typeof image === 'string' ? imageLines(image, digests, page.columns) : []),
     ...expressLines(status),
     ...codeDeployLines(status),
     ...(link === undefined ? [] : [`  console: ${link}`]),
@@ -69,6 +77,14 @@ export function formatStatus(status: ServiceStatus, at: Date, page: Page): strin
       return [`${age(createdAt).padEnd(4)}  ${first}`, ...rest.map((line) => `      ${line}`)];
     }),
   ].join('\n');
+}
+
+/** The image that serves, with the digests that its name does not tell. */
+function imageLines(image: string, digests: readonly string[], columns: number): string[] {
+  const others = digests.filter((digest) => !image.endsWith(digest));
+  const differ = digests.length > 1 ? ' (the tasks have different images)' : '';
+  const text = [`  image: ${shortImage(image)}`, ...others.map(shortDigest)].join(' ');
+  return wrap(`${text}${differ}`, columns);
 }
 
 const SCHEDULE_HEADER = ['SCHEDULED TASK', 'KIND', 'REVISION', 'STATE', 'WHEN'];

@@ -26,7 +26,7 @@ describe('status', () => {
     expect(end.stderr).toBe('');
     expect(steady(end.stdout, world)).toMatchInlineSnapshot(`
       "hyeon9mak-service-dev in backend: ACTIVE, 2 of 2 running, serving hyeon9mak-task-dev:1
-        image: REGISTRY/hyeon9mak-dev:first
+        image: REGISTRY/hyeon9mak-dev:first DIGEST
 
       DEPLOYMENT  REVISION              TAG    STATE               TASKS   FAILED  AGE
       PRIMARY     hyeon9mak-task-dev:1  first  COMPLETED, serving  2 of 2  0       AGE

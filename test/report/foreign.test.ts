@@ -414,6 +414,7 @@ const OUTPUTS: {
             pending: 1,
             failedTasks: 1,
             createdAt: null,
+            digests: [t],
             image: t,
             tag: t,
             commit: t,

@@ -19,6 +19,7 @@ const deployment = {
   pending: 0,
   failedTasks: 0,
   createdAt: ago(4000),
+  digests: ['sha256:'.padEnd(71, 'd')],
   serviceDeployment: null,
 };
 const status: ServiceStatus = {
