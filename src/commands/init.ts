@@ -16,6 +16,14 @@ import { connectTools } from './connect.ts';
 
 const NEEDED = ['cluster', 'service', 'repository'] as const;
 
+/** A draft without settings. */
+const NOTHING_YET: Draft = {
+  values: {},
+  services: undefined,
+  images: new Map(),
+  environments: new Map(),
+};
+
 /** Writes `.ecsdeployrc`: from a workflow, from the flags, or from answers on a terminal. */
 export async function init(context: Context<'init'>): Promise<CommandResult> {
   const { config, directory, emit } = context;
@@ -33,10 +41,7 @@ export async function init(context: Context<'init'>): Promise<CommandResult> {
   const files = [path, ...(writeWorkflow === undefined ? [] : [resolve(directory, writeWorkflow)])];
   const taken = files.find((item) => existsSync(item));
   if (taken !== undefined) throw exists(taken);
-  const drafted = withGiven(
-    read?.draft ?? { values: {}, services: undefined, environments: new Map() },
-    givenIn(config),
-  );
+  const drafted = withGiven(read?.draft ?? NOTHING_YET, givenIn(config));
   const asking = await openTerminal(context);
   if (asking === undefined && read === undefined) requireAll(drafted, directory);
   const draft = asking === undefined ? drafted : await ask(asking, drafted, read !== undefined);

@@ -4,14 +4,15 @@ import {
   CACHE,
   APP_SPEC,
   NO_DEFINITION,
-  RUN_TASK,
   addBuild,
   addDeployment,
+  addTask,
   bake,
   builtArgs,
   definitionAt,
   fileSecrets,
   noteCondition,
+  parseJson,
 } from './reading.ts';
 import type { Definition, Noted, StepReading, StepUse } from './reading.ts';
 
@@ -171,7 +172,6 @@ function deployDefinition(step: StepReading): StepUse['use'] {
   const definition = named === undefined ? NO_DEFINITION : definitionAt(step, named);
   const service = input('service');
   for (const [name, message] of [
-    ['run-task', RUN_TASK],
     ['codedeploy-appspec', APP_SPEC],
     ['desired-count', 'ecsdeploy never changes the desired count'],
     [
@@ -181,6 +181,13 @@ function deployDefinition(step: StepReading): StepUse['use'] {
   ] as const) {
     const given = input(name);
     if (given !== undefined && given.value !== 'false') reading.warn(given.place, message);
+  }
+  const minutes = input('wait-for-minutes');
+  const timeout = minutes && { value: `${minutes.value}m`, place: minutes.place };
+  if (input('run-task')?.value === 'true') {
+    const overrides = input('run-task-container-overrides');
+    const value = parseJson(overrides?.value ?? '');
+    addTask(step, { value, place: overrides?.place ?? place }, timeout?.value);
   }
   const force = input('force-new-deployment');
   if (force?.value === 'true') {
@@ -198,7 +205,6 @@ function deployDefinition(step: StepReading): StepUse['use'] {
   setOutput('task-definition-arn', unknown('the ARN of the new revision'));
   noteCondition(step);
   if (service === undefined) return 'replaced';
-  const minutes = input('wait-for-minutes');
   const application = input('codedeploy-application');
   const group = input('codedeploy-deployment-group');
   addDeployment(step, {
@@ -207,7 +213,7 @@ function deployDefinition(step: StepReading): StepUse['use'] {
     run,
     service,
     cluster: input('cluster') ?? { value: 'default', place },
-    timeout: minutes && { value: `${minutes.value}m`, place: minutes.place },
+    timeout,
     codeDeploy: application &&
       group && {
         value: { application: application.value, group: group.value },

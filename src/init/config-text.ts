@@ -21,17 +21,29 @@ export function configText(draft: Draft, origin: string): string {
   return document.toString({ lineWidth: 0, flowCollectionPadding: false });
 }
 
-function addSection(document: Document, map: YAMLMap, { values, services }: Section): void {
+function addSection(document: Document, map: YAMLMap, { values, services, images }: Section): void {
   addValues(document, map, values, 'top');
   addValues(document, map, values, 'service');
   const build = new YAMLMap();
   addValues(document, build, values, 'build');
   if (build.items.length > 0) map.set('build', build);
+  if (images.size > 0) {
+    const all = new YAMLMap();
+    for (const [name, image] of images) {
+      const item = new YAMLMap();
+      addValues(document, item, image, 'top');
+      addValues(document, item, image, 'build');
+      all.set(name, item);
+    }
+    map.set('images', all);
+  }
   if (services === undefined) return;
   const list = new YAMLSeq();
   for (const service of services) {
     const item = new YAMLMap();
     addValues(document, item, service, 'service');
+    // The key names an entry of `images`; the setting of that name is a reference.
+    if (service.image !== undefined) item.set('image', service.image.value);
     list.add(item);
   }
   map.set('services', list);
@@ -63,8 +75,9 @@ function toNode(document: Document, { value, place }: Noted<unknown>) {
     for (const item of value) list.add(toNode(document, item));
     return list;
   }
+  const hasMaps = Array.isArray(value) && value.some((item) => typeof item === 'object');
   const node = document.createNode(value, { flow: Array.isArray(value) });
-  if (isMap(node)) node.flow = false;
+  if (isMap(node) || hasMaps) (node as { flow?: boolean }).flow = false;
   if (place !== '' && isScalar(node)) node.comment = ` ${place}`;
   return node;
 }

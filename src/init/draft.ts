@@ -1,4 +1,5 @@
 import type { Remark } from '../core/result.ts';
+import { FILE_KEYS } from '../settings/config-file.ts';
 import { readInto, settingOf } from '../settings/lookup.ts';
 import type { SettingKey } from '../settings/lookup.ts';
 import { asWritten, splitImage, unknownsIn } from './expressions.ts';
@@ -13,6 +14,8 @@ export interface Section {
   readonly values: Values;
   /** Undefined for a section with one service, whose settings are in `values`. */
   readonly services: readonly Values[] | undefined;
+  /** Several images by name, each chosen by `image` of its services; empty for one image. */
+  readonly images: ReadonlyMap<string, Values>;
 }
 
 /** A setting that only a run of the workflow knows, as the workflow writes it. */
@@ -46,7 +49,10 @@ const OF_SERVICES: readonly SettingKey[] = [
   'setEnv',
   'setSecrets',
   'codeDeploy',
+  'image',
 ];
+
+const OF_IMAGES: readonly string[] = FILE_KEYS.image;
 
 /** The settings of one deployment, before its environment is known. */
 interface Entry {
@@ -54,6 +60,8 @@ interface Entry {
   readonly environment: string | undefined;
   readonly values: Values;
 }
+
+const NONE: ReadonlyMap<string, Values> = new Map();
 
 /** Makes the config file that does what a workflow does. */
 export function draftOf({ deployments, remarks: found }: Interpretation): WorkflowDraft {
@@ -140,6 +148,7 @@ function settingsOf(deployment: Deployment, warn: Warn): Values {
     ...(timeout && { timeout }),
     ...(codeDeploy && { codeDeploy }),
     ...(source && { taskDefinition: source }),
+    ...releaseOf(deployment),
     service,
     cluster,
     ...(repository !== '' && {
@@ -158,6 +167,19 @@ function settingsOf(deployment: Deployment, warn: Warn): Values {
     ...variables('setEnv', deployment.setEnv, warn),
     ...variables('setSecrets', deployment.setSecrets, warn),
     ...(build && buildSettings(build, warn)),
+  };
+}
+
+/** The one-off tasks of a deployment, in its service. */
+function releaseOf({ release, service }: Deployment): Values {
+  const [first] = release;
+  if (first === undefined) return {};
+  const own = unknownsIn(service.value).length === 0 && { service: service.value };
+  return {
+    release: noted(
+      release.map(({ value }) => ({ ...value, ...own })),
+      first.place,
+    ),
   };
 }
 
@@ -245,50 +267,110 @@ function checked(values: Values, missing: Missing[], warn: Warn): Values {
 /** One section for the deployments of an environment. */
 function sectionOf(entries: readonly Entry[], warn: Warn): Section {
   const [first] = entries;
-  const repository = first?.values.repository;
+  const images = imagesOf(entries);
   const unique = new Map<string, Values>();
   for (const { values, deployment } of entries) {
-    const other = values.repository;
-    if (other !== undefined && repository !== undefined && other.value !== repository.value) {
+    const { place, service } = deployment;
+    const image = imageNameOf(images, values);
+    const isOther =
+      images.size > 0
+        ? image === undefined
+        : (values.repository?.value ?? '') !== (first?.values.repository?.value ?? '');
+    if (isOther && values.repository !== undefined) {
       warn(
-        deployment.place,
-        `service ${asWritten(deployment.service.value)} gets another image, of ${textOf(other.value)}: a config file has one image; write a second file in the folder of that image`,
+        place,
+        `service ${asWritten(service.value)} gets an image that is built elsewhere, of ${textOf(values.repository.value)}: deploy it by itself with --image`,
       );
       continue;
     }
-    unique.set(JSON.stringify(plainValues(pick(values, OF_SERVICES))), values);
+    const own = image === undefined ? values : { ...values, image: noted(image, '') };
+    const isTwice = [...unique.values()].some(
+      (other) =>
+        other.image?.value !== image &&
+        ['service', 'cluster'].every((key) => isSame(other, own, key as SettingKey)),
+    );
+    if (isTwice) {
+      warn(place, `service ${asWritten(service.value)} gets another image too, ${image}`);
+      continue;
+    }
+    unique.set(JSON.stringify(plainValues(pick(own, OF_SERVICES))), own);
   }
   const list = [...unique.values()];
   const shared = common(list);
-  const all = { ...first?.values, ...shared };
-  if (list.length <= 1) return { values: all, services: undefined };
-  const { service: _, ...top } = shared;
+  const release = releaseOfAll(list, list.length > 1);
+  const all = without({ ...first?.values, ...shared }, images.size > 0 ? OF_IMAGES : []);
+  if (list.length <= 1) return { values: { ...all, ...release }, services: undefined, images };
+  const { service: _, ...top } = without(shared, [...OF_IMAGES, 'release']);
   const services = list
     .filter(({ service }) => service !== undefined)
     .map((values) => without(pick(values, OF_SERVICES), Object.keys(top)));
   return {
-    values: { ...without(all, OF_SERVICES), ...top },
+    values: { ...without(all, [...OF_SERVICES, 'release']), ...top, ...release },
     services: services.length > 0 ? services : undefined,
+    images,
   };
+}
+
+const isSame = (one: Values, other: Values, key: SettingKey) =>
+  one[key]?.value === other[key]?.value;
+
+/** The images that are built, by the last part of their repositories; empty for a single one. */
+function imagesOf(entries: readonly Entry[]): ReadonlyMap<string, Values> {
+  const images = new Map<string, Values>();
+  for (const { values, deployment } of entries) {
+    const repository = textOf(values.repository?.value);
+    if (repository === '' || deployment.builds.length === 0) continue;
+    if (imageNameOf(images, values) !== undefined) continue;
+    const name = repository.split('/').at(-1) ?? repository;
+    images.set(
+      images.has(name) ? repository.replaceAll(/\W+/g, '-') : name,
+      pick(values, OF_IMAGES),
+    );
+  }
+  return images.size > 1 ? images : new Map();
+}
+
+/** The image with the repository of a service. */
+function imageNameOf(images: ReadonlyMap<string, Values>, { repository }: Values) {
+  return (
+    repository && [...images].find(([, image]) => image.repository?.value === repository.value)?.[0]
+  );
+}
+
+/** The one-off tasks of all services, each once; a single service has no need of its name. */
+function releaseOfAll(list: readonly Values[], hasNames: boolean): Values {
+  const tasks = list.flatMap(({ release }) => (release?.value ?? []) as readonly object[]);
+  const named = tasks.map((task) => (hasNames ? task : { ...task, service: undefined }));
+  const unique = new Map(
+    named.map((task) => [JSON.stringify(task), JSON.parse(JSON.stringify(task)) as object]),
+  );
+  const place = list.find(({ release }) => release !== undefined)?.release?.place ?? '';
+  return unique.size === 0 ? {} : { release: noted([...unique.values()], place) };
 }
 
 function withEnvironments(sections: ReadonlyMap<string, Section>): Draft {
   const list = [...sections.values()];
   const shared = common(list.map(({ values }) => values));
   const [first] = list;
-  const isSame = list.every(
+  const hasSameServices = list.every(
     ({ services }) =>
       JSON.stringify(plainList(services)) === JSON.stringify(plainList(first?.services)),
   );
+  const hasSameImages = list.every(
+    ({ images }) =>
+      JSON.stringify(plainImages(images)) === JSON.stringify(plainImages(first?.images ?? NONE)),
+  );
   return {
     values: shared,
-    services: isSame ? first?.services : undefined,
+    services: hasSameServices ? first?.services : undefined,
+    images: hasSameImages ? (first?.images ?? NONE) : NONE,
     environments: new Map(
-      [...sections].map(([name, { values, services }]) => [
+      [...sections].map(([name, { values, services, images }]) => [
         name,
         {
           values: without(values, Object.keys(shared)),
-          services: isSame ? undefined : services,
+          services: hasSameServices ? undefined : services,
+          images: hasSameImages ? NONE : images,
         },
       ]),
     ),
@@ -319,7 +401,13 @@ function without(values: Values, keys: readonly string[]): Values {
 const plainValues = (values: Values) =>
   Object.fromEntries(Object.entries(values).map(([key, item]) => [key, plainValue(item.value)]));
 const plainList = (list: readonly Values[] | undefined) => list?.map(plainValues);
-const plain = ({ values, services }: Section) => [plainValues(values), plainList(services)];
+const plainImages = (images: Section['images']) =>
+  [...images].map(([name, values]) => [name, plainValues(values)]);
+const plain = ({ values, services, images }: Section) => [
+  plainValues(values),
+  plainList(services),
+  plainImages(images),
+];
 
 /** A value without the places of its items. */
 function plainValue(value: unknown): unknown {
@@ -335,16 +423,18 @@ function plainValue(value: unknown): unknown {
 /** The draft with what the user gives instead of what the workflow says. */
 export function withGiven(draft: Draft, given: Values): Draft {
   const keys = Object.keys(given);
-  const change = ({ values, services }: Section): Section => ({
+  const change = ({ values, services, images }: Section): Section => ({
     values: without(values, keys),
     services: keys.includes('service')
       ? undefined
       : services?.map((service) => without(service, keys)),
+    images: new Map([...images].map(([name, image]) => [name, without(image, keys)])),
   });
-  const { values, services } = change(draft);
+  const { values, services, images } = change(draft);
   return {
     values: { ...values, ...given },
     services,
+    images,
     environments: new Map(
       [...draft.environments].map(([name, section]) => [name, change(section)]),
     ),

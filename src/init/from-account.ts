@@ -89,8 +89,10 @@ export function given(values: Readonly<Record<string, unknown>>): Values {
 export function hasSetting(draft: Draft, key: keyof Values): boolean {
   const sections = [draft, ...draft.environments.values()];
   return sections.some(
-    ({ values, services }) =>
-      values[key] !== undefined || services?.some((service) => service[key] !== undefined),
+    ({ values, services, images }) =>
+      values[key] !== undefined ||
+      services?.some((service) => service[key] !== undefined) === true ||
+      [...images.values()].some((image) => image[key] !== undefined),
   );
 }
 

@@ -22,6 +22,12 @@ import type { Path, Values, Workflow } from './workflow.ts';
 export function interpret(workflow: Workflow, root: string): Interpretation {
   const reading = openReading(root);
   readJobs(reading, workflow, defaultInputs(workflow), undefined);
+  for (const { value, place } of reading.tasks) {
+    reading.warn(
+      place,
+      `the one-off task after the deployment: run it in a step of the workflow with ecsdeploy run -- ${value.command.join(' ')}`,
+    );
+  }
   const { deployments, jobs, builds, remarks } = reading;
   const unique = new Map(remarks.map((remark) => [`${remark.place} ${remark.message}`, remark]));
   return { deployments, jobs, builds, remarks: [...unique.values()] };

@@ -4,6 +4,7 @@ import { isDefinitionFile } from '../core/task-definition.ts';
 import type { Remark } from '../core/result.ts';
 import { readBakeTarget } from './bake.ts';
 import { asWritten, splitImage, unknownsIn } from './expressions.ts';
+import { listOf, textOf, valuesOf } from './workflow.ts';
 import type { Path, Values, Workflow } from './workflow.ts';
 
 /** A value and the line that it comes from, e.g. `deploy.yml:12`. */
@@ -34,6 +35,14 @@ export interface Definition {
   readonly setSecrets: Readonly<Record<string, Noted<string>>>;
 }
 
+/** A one-off task that the workflow runs before it deploys, as an entry of `release`. */
+export type ReleaseEntry = Noted<{
+  readonly command: readonly string[];
+  readonly container?: string;
+  readonly timeout?: string;
+  readonly setEnv?: Readonly<Record<string, string>>;
+}>;
+
 /** One service that the workflow deploys; names can hold what is not known. */
 export interface Deployment extends Definition {
   readonly place: string;
@@ -44,6 +53,8 @@ export interface Deployment extends Definition {
   /** The deployment group that deploys the service. */
   readonly codeDeploy?: Noted<{ readonly application: string; readonly group: string }> | undefined;
   readonly builds: readonly Build[];
+  /** The one-off tasks before it. */
+  readonly release: readonly ReleaseEntry[];
 }
 
 /** A step and what becomes of it: `deploy` and `replaced` are done by ecsdeploy. */
@@ -114,6 +125,8 @@ export function openReading(root: string) {
     /** Task definitions by the text that names them: a step's output, a file. */
     definitions: new Map<string, Definition>(),
     outputs: new Map<string, Record<string, string>>(),
+    /** One-off tasks that no deployment has followed yet. */
+    tasks: [] as ReleaseEntry[],
     warn: (place: string, message: string) => void remarks.push({ place, status: 'warn', message }),
     note: (place: string, message: string) => void remarks.push({ place, status: 'ok', message }),
   };
@@ -179,9 +192,6 @@ export const CODE_DEPLOY =
 export const CACHE =
   'the build cache: in CI, ecsdeploy takes layers over from the image that the service runs';
 
-export const RUN_TASK =
-  'the one-off task is not in the config file: run it with aws ecs run-task, or in the start-up of the container';
-
 /** Remarks on the `if` of a step that deploys. */
 export function noteCondition({ step, reading, run, path }: StepReading): void {
   if (typeof step['if'] !== 'string') return;
@@ -191,10 +201,60 @@ export function noteCondition({ step, reading, run, path }: StepReading): void {
   );
 }
 
-/** Adds a service that is deployed, with the build of its image. */
+/** Adds a one-off task by its container overrides. */
+export function addTask(
+  { reading }: StepReading,
+  { value, place }: Noted<unknown>,
+  timeout: string | undefined,
+): void {
+  const overrides = listOf(value).map(valuesOf);
+  const [{ name, command, environment, ...rest } = {}, ...others] = overrides.filter(
+    (override) => override['command'] !== undefined,
+  );
+  const words = listOf(command).map(textOf);
+  const isKnown = [...words, textOf(name)].every((text) => unknownsIn(text).length === 0);
+  if (words.length === 0 || others.length > 0 || !isKnown) {
+    reading.warn(place, 'the one-off task before the deployment: add its command to "release"');
+    return;
+  }
+  for (const key of Object.keys(rest)) {
+    reading.warn(place, `"${key}" of the one-off task: add it to "release" where it has that key`);
+  }
+  const setEnv: Record<string, string> = {};
+  for (const variable of listOf(environment).map(valuesOf)) {
+    const text = textOf(variable['value']);
+    if (unknownsIn(text).length === 0) setEnv[textOf(variable['name'])] = text;
+    else {
+      reading.warn(
+        place,
+        `variable ${textOf(variable['name'])} of the one-off task is ${asWritten(text)}: put it into the task definition`,
+      );
+    }
+  }
+  reading.tasks.push({
+    value: {
+      command: words,
+      ...(textOf(name) !== '' && { container: textOf(name) }),
+      ...(timeout !== undefined && { timeout }),
+      ...(Object.keys(setEnv).length > 0 && { setEnv }),
+    },
+    place,
+  });
+}
+
+/** The value of a JSON text; undefined for any other text. */
+export function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Adds a service that is deployed, with the build of its image and the one-off tasks before it. */
 export function addDeployment(
   { reading, place }: StepReading,
-  { source, ...deployment }: Omit<Deployment, 'builds'>,
+  { source, ...deployment }: Omit<Deployment, 'builds' | 'release'>,
 ): void {
   const isRevision =
     source !== undefined && (/^arn:|:\d+$/.test(source.value) || isDefinitionFile(source.value));
@@ -230,11 +290,19 @@ export function addDeployment(
   // An image that cannot be told apart from another is of the build before it.
   const nearest = reading.builds.slice(-1);
   const isGiven = images.some((image) => image !== '' && unknownsIn(image).length === 0);
+  const release = reading.tasks.splice(0);
+  for (const task of release) {
+    reading.note(
+      task.place,
+      'the one-off task is in "release": it runs in the new revision, with the network of the service',
+    );
+  }
   reading.deployments.push({
     ...deployment,
     place,
     source: isRevision && isKnown && !isMissing ? source : undefined,
     builds: builds.length > 0 ? builds : isGiven ? [] : nearest,
+    release,
   });
 }
 

@@ -4,6 +4,7 @@ import { asWritten, unknown, unknownsIn } from './expressions.ts';
 import {
   addBuild,
   addDeployment,
+  addTask,
   bake,
   builtArgs,
   CACHE,
@@ -11,8 +12,8 @@ import {
   fileSecrets,
   NO_DEFINITION,
   notedValues,
+  parseJson,
   noteCondition,
-  RUN_TASK,
 } from './reading.ts';
 import type { Definition, Noted, StepReading, StepUse } from './reading.ts';
 import { readOptions, readScript } from './shell.ts';
@@ -324,7 +325,10 @@ function awsCommand({ step, command, place }: CommandReading): StepUse['use'] {
       reading.definitions.set(posix.normalize(posix.join(folder, command.output)), definition);
     }
   }
-  if (action === 'run-task') reading.warn(place, RUN_TASK);
+  if (action === 'run-task') {
+    const overrides = valuesOf(parseJson(option('--overrides')?.value ?? ''));
+    addTask(step, { value: overrides['containerOverrides'], place }, undefined);
+  }
   const service = option('--service');
   if (action !== 'update-service' || service === undefined) return 'replaced';
   if (/failure\(\)/.test(textOf(step.step['if']))) {

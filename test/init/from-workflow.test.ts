@@ -107,7 +107,12 @@ const PLAYS: readonly Play[] = [
   { name: 'cli-only', services: ['worker'] },
   { name: 'given-image', deploy: ['--image', 'IMAGE'] },
   { name: 'several-containers' },
-  { name: 'several-images', files: inFolder('services/api') },
+  {
+    name: 'several-images',
+    files: { ...inFolder('services/api'), ...inFolder('services/worker') },
+    services: ['worker'],
+    deploy: ['--create-repository'],
+  },
   {
     name: 'patched-file',
     files: { 'ecs/task.json': DEFINITION },
