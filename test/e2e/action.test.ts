@@ -75,7 +75,9 @@ test.each([
     workflow.jobs.release.steps.find(({ name }) => name === 'Tag a commit with the bundle') ?? {};
   const folder = makeFolder({
     'clone/.gitignore': 'dist/\n',
+    'clone/package.json': '{ "scripts": { "build": "exit 1" } }',
     'package/dist/action.js': '// bundle',
+    'package/package.json': '{ "name": "ecsdeploy" }',
   });
   const clone = join(folder, 'clone');
   const git = (...args: string[]) =>
@@ -102,6 +104,9 @@ test.each([
   expect(git('ls-remote', '--refs', 'origin').match(/(?<=refs\/).*/g)).toEqual(
     tags.map((tag) => `tags/${tag}`),
   );
-  expect(git('ls-tree', '-r', '--name-only', version)).toBe('.gitignore\ndist/action.js\n');
+  expect(git('ls-tree', '-r', '--name-only', version)).toBe(
+    '.gitignore\ndist/action.js\npackage.json\n',
+  );
+  expect(git('show', `${version}:package.json`)).toBe('{ "name": "ecsdeploy" }');
   expect(git('show', '-s', '--format=%P', version).trim()).toBe(git('rev-parse', 'main').trim());
 });
