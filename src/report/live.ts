@@ -14,7 +14,7 @@ import {
 import { isActive, phaseOf } from './run-state.ts';
 import type { Phase, RunState, ServiceState } from './run-state.ts';
 import { alarmsText, expiryText, hookText, ladderOf } from './stages.ts';
-import { fit, fitName, pad, widthOf } from './width.ts';
+import { fit, fitName, pad, widthOf, wrap } from './width.ts';
 import { stageNote, statusText, waitText } from './words.ts';
 
 /** Where a view is drawn. */
@@ -211,6 +211,7 @@ function imageText(image: RunState): string {
     case 'push':
       return `pushing, ${formatBytes(push.current)}${push.total === undefined ? '' : ` of ${formatBytes(push.total)}`}`;
     default:
+      if (known === 0) return 'building';
       return `${done}/${known} steps${running === undefined ? '' : `, ${running.name}`}`;
   }
 }
@@ -359,6 +360,12 @@ function quietLine(state: ServiceState, pen: Pen): string {
   return `  ${causes.length > 0 ? chalk.red('✖') : spin} ${name}: ${what}`;
 }
 
+/** Rows for what a rollout waits for: more of them would push out the rest of a narrow screen. */
+const WAIT_ROWS = 2;
+
+/** Last log lines of a cause; all of them are in the lines that stay. */
+const LOG_ROWS = 2;
+
 function serviceRows(service: ServiceState, pen: Pen): Row[] {
   const { chalk } = pen;
   const { progress, causes, event } = service;
@@ -366,16 +373,21 @@ function serviceRows(service: ServiceState, pen: Pen): Row[] {
   return [
     ...(progress === undefined ? [] : revisionRows(progress, pen)),
     ...(progress?.stage === undefined ? [] : [ladderRow(progress.stage, pen)]),
-    ...(wait === '' ? [] : [{ text: chalk.cyan(`  ${wait}`), weight: WEIGHT.wait }]),
+    // Of a long text only the begin is wrapped, because that takes the square of its length.
+    ...(wait === '' ? [] : wrap(fit(`  ${wait}`, WAIT_ROWS * pen.width, pen.more), pen.width))
+      .slice(0, WAIT_ROWS)
+      .map((text) => ({ text: chalk.cyan(text), weight: WEIGHT.wait })),
     ...(progress === undefined ? [] : holdRows(progress, pen)),
     ...causes.flatMap(({ summary, tasks, evidence, hint }) => {
-      const log = evidence.findLast((line) => line.startsWith('|')) ?? evidence.at(-1);
+      const lines = evidence.filter((line) => line.startsWith('|'));
+      const log = (lines.length > 0 ? lines : evidence.slice(-1)).slice(-LOG_ROWS);
       const count = tasks > 1 ? `${tasks}× ` : '';
       return [
         { text: `  ${chalk.red('✖')} ${count}${clean(summary)}`, weight: WEIGHT.cause },
-        ...(log === undefined
-          ? []
-          : [{ text: chalk.dim(`    ${clean(log)}`), weight: WEIGHT.evidence }]),
+        ...log.map((line) => ({
+          text: chalk.dim(`    ${clean(line)}`),
+          weight: WEIGHT.evidence,
+        })),
         {
           text: `    ${chalk.cyan('→')} ${clean(hint)}`,
           weight: WEIGHT.evidence,
@@ -440,7 +452,7 @@ function waitLine({ progress, paused, waitsSince, start }: ServiceState, pen: Pe
   const text = waitText(progress);
   if (text !== undefined) return `${text}, ${gone}${limit}`;
   const missing = counts.desired - counts.running;
-  if (missing <= 0) return 'waiting for ECS to complete the deployment';
+  if (missing <= 0) return `waiting for ECS to complete the deployment, ${gone}`;
   const trips = counts.limit === undefined ? '' : `; the circuit breaker trips at ${counts.limit}`;
   return `waiting for ${formatCount(missing, 'task')} to start, ${gone}${trips}`;
 }

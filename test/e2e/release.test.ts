@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { accessDenied } from '../../src/sandbox/wire.ts';
 import { readResult } from '../support/cli.ts';
 import type { CliOptions } from '../support/cli.ts';
+import { checkLog } from '../support/plain-log.ts';
 import { addService, CONFIG, makeWorld } from '../support/world.ts';
 import type { World, WorldOptions } from '../support/world.ts';
 
@@ -95,6 +96,8 @@ test.each([
   const end = await deploy(world);
   expect(end.stderr).toContain(says);
   expect(end.status, end.stderr).toBe(status);
+  const [cause] = end.result.tasks?.flatMap(({ causes }) => causes) ?? [];
+  checkLog(end.stderr, cause === undefined ? [] : [cause.code]);
   expect(end.writes.includes('ecs:UpdateService')).toBe(status === 0);
 });
 

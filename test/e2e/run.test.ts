@@ -6,6 +6,7 @@ import type { CommandScenario, ScenarioName } from '../../src/sandbox/scenarios.
 import { awsFault } from '../../src/sandbox/wire.ts';
 import { LOSSES } from '../support/broken-answers.ts';
 import { readResult } from '../support/cli.ts';
+import { checkLog } from '../support/plain-log.ts';
 import { apiProxy } from '../support/proxies.ts';
 import { makeWorld } from '../support/world.ts';
 import type { World } from '../support/world.ts';
@@ -136,6 +137,7 @@ test.each(Object.entries({ ...COMMAND_ENDS, ...OTHER_ENDS }))('%s', async (name,
   const end = await world.run(['run', '--json', ...args, '--', ...command]);
   expect(end.stderr).toContain(says);
   expect(end.status, end.stderr).toBe(status);
+  checkLog(end.stderr, expected.cause === undefined ? [] : [expected.cause]);
   const { outcome, services, tasks = [], error } = readResult(end);
   expect([outcome, services]).toEqual([expected.outcome, []]);
   expect(tasks.map((task) => task.outcome)).toEqual(

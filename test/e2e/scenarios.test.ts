@@ -7,6 +7,7 @@ import type {
   ScenarioName,
 } from '../../src/sandbox/scenarios.ts';
 import { readResult } from '../support/cli.ts';
+import { checkLog } from '../support/plain-log.ts';
 import { makeWorld } from '../support/world.ts';
 
 /** How `ecsdeploy deploy` ends in a scenario. */
@@ -327,19 +328,6 @@ const ENDS: Readonly<Record<DeployScenario, End>> = {
 
 const entries = Object.entries(ENDS) as [DeployScenario, End][];
 const isRefusal = ([, { outcome }]: [DeployScenario, End]) => outcome === 'refused';
-
-/** Holds that a log for CI tells each thing once, and briefly. */
-function checkLog(log: string, [cause]: readonly CauseCode[]) {
-  expect(log).not.toMatch(/[^\P{Cc}\n]/u);
-  const lines = log.trimEnd().split('\n');
-  expect(lines.length).toBeLessThan(60);
-  const texts = lines.map((line) => line.replace(/^(?:\d{4}-\d\d-\d\dT)?[\d:]{8}Z? /, ''));
-  const isRepeated = (text: string, index: number) =>
-    // Counts can come back, but they are news every time.
-    / of \d+ running/.test(text) ? texts[index - 1] === text : texts.indexOf(text) < index;
-  expect(texts.filter(isRepeated)).toEqual([]);
-  if (cause !== undefined) expect(log).toContain(`[${cause}]`);
-}
 
 async function deployIn(scenario: ScenarioName, expected: End) {
   const { speed = 300, args = [], says, status, causes = [] } = expected;

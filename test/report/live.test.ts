@@ -200,6 +200,101 @@ const VIEWS: Readonly<Record<string, readonly [RunState, number]>> = {
     ]),
     90,
   ],
+  'a one-off task that waits for its start': [
+    stateOf(
+      [
+        0,
+        {
+          kind: 'task-started',
+          task: 'arn:aws:ecs:eu-west-1:1:task/backend/0123',
+          command: 'rails db:migrate --trace',
+          container: 'app',
+          revision: 'app:2',
+          console: null,
+        },
+      ],
+      [1, { kind: 'task-progress', task: '0123', status: 'PROVISIONING' }],
+    ),
+    8,
+  ],
+  'targets that are not healthy yet': [
+    stateOf(...built, [
+      60,
+      progress({
+        running: 2,
+        waitsFor: 'health-checks',
+        waitsSince: after(52).toISOString(),
+        targetGroups: [
+          {
+            targetGroup: 'api',
+            targets: 2,
+            healthy: 1,
+            unhealthy: 0,
+            draining: 0,
+            deregistrationDelay: 300,
+            interval: 30,
+            healthyThreshold: 5,
+          },
+        ],
+      }),
+    ]),
+    70,
+  ],
+  'a pause for approval': [
+    stateOf(
+      ...built,
+      [60, progress({ running: 2, phase: 'paused', stage: 'POST_TEST_TRAFFIC_SHIFT', traffic: 0 })],
+      [
+        60,
+        {
+          kind: 'rollout-paused',
+          cluster: 'backend',
+          service: 'api',
+          stage: 'POST_TEST_TRAFFIC_SHIFT',
+          hook: 'approve',
+          record: 'arn:aws:ecs:eu-west-1:1:service-deployment/backend/api/1',
+          expiresAt: after(3660).toISOString(),
+          timeoutAction: 'ROLLBACK',
+          waiting: 1,
+          isAwaited: false,
+        },
+      ],
+    ),
+    95,
+  ],
+  'a function of a stage, and an alarm': [
+    stateOf(...built, [
+      60,
+      progress({
+        running: 2,
+        stage: 'BAKE_TIME',
+        traffic: 100,
+        waitsFor: 'bake',
+        waitsSince: after(60).toISOString(),
+        waitsAtMost: 300,
+        hooks: [
+          {
+            hook: 'smoke',
+            function: 'smoke-test',
+            status: 'IN_PROGRESS',
+            expiresAt: undefined,
+            timeoutAction: undefined,
+          },
+        ],
+        alarms: { armed: ['5xx', 'latency'], fired: ['5xx'] },
+      }),
+    ]),
+    240,
+  ],
+  'a rollback': [
+    stateOf(
+      ...built,
+      [60, progress({ running: 1, failed: 3, limit: 3, phase: 'rolling-back' })],
+      [61, cause],
+      [62, { kind: 'polls-failing', message: 'Rate exceeded' }],
+    ),
+    80,
+  ],
   'several images': [
     stateOf(
       ...(['api', 'web', 'job', '결제-서비스'] as const).map(
@@ -349,6 +444,45 @@ const events: fc.Arbitrary<Event> = fc.oneof(
     service: 'api',
     cause: { code: 'unknown', summary, hint: line, evidence: [line], tasks: 3 },
   })),
+  texts.map((command): Event => ({
+    kind: 'task-started',
+    task: command,
+    command,
+    container: command,
+    revision: 'app:2',
+    console: null,
+  })),
+  texts.map((status): Event => ({ kind: 'task-progress', task: 'a', status })),
+  fc.tuple(texts, fc.array(texts, { maxLength: 3 })).map(([service, of]): Event => ({
+    kind: 'service-waiting',
+    cluster: 'c',
+    service,
+    revision: 'app:2',
+    after: of,
+  })),
+  fc.tuple(texts, texts, fc.nat(50)).map(([stage, name, count]) =>
+    progress({
+      stage,
+      waitsFor: 'health-checks',
+      hooks: [
+        { hook: name, function: name, status: name, expiresAt: undefined, timeoutAction: name },
+      ],
+      alarms: { armed: [name, stage], fired: [name] },
+      targetGroups: [
+        {
+          targetGroup: name,
+          targets: count,
+          healthy: count,
+          unhealthy: 0,
+          draining: count,
+          deregistrationDelay: undefined,
+          interval: count,
+          healthyThreshold: count,
+        },
+      ],
+    }),
+  ),
+  fc.tuple(ids, texts).map(([imageName, name]): Event => ({ ...step('1', name), imageName })),
   texts.map((message): Event => ({
     kind: 'service-event',
     service: 'api',
