@@ -119,7 +119,10 @@ function chooser(prompts: Prompts, { terminal, signal }: Asking): Choose {
       return answered(await prompts.text({ ...common, validate })).trim();
     }
     const options = names.map(toOption);
-    return answered(await prompts.autocomplete({ ...common, options, maxItems: 10 }));
+    // Where nothing is found, Enter would answer with nothing.
+    const validate = (value: string | string[] | undefined) =>
+      value === undefined ? 'No name has these letters.' : undefined;
+    return answered(await prompts.autocomplete({ ...common, options, maxItems: 10, validate }));
   };
 }
 

@@ -207,7 +207,7 @@ export function requireSettings(
     message: `Required settings are missing:\n${lines.join('\n')}`,
     hint:
       config.file === undefined
-        ? `no .ecsdeployrc was found in ${config.directory} or in the folders above it in the repository`
+        ? `no .ecsdeployrc was found in ${config.directory} or in the folders above it in the repository; to create one: ecsdeploy init`
         : `the config file is ${config.file}`,
   });
 }

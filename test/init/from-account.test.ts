@@ -49,6 +49,20 @@ test('init asks for what the account has, shows the file and writes it; deploy w
   expect(deployed.status, deployed.stderr).toBe(0);
 });
 
+test('letters that find no name are no answer', async () => {
+  const world = await makeProject();
+  const end = await init(world, [
+    ['Cluster', 'zz\r'],
+    ['No name has these letters.', '\u007F\u007F\r'],
+    ['Service', '\r'],
+    ['Container to update', '\r'],
+    ['ECR repository', '\r'],
+    ['Write .ecsdeployrc?', '\r'],
+  ]);
+  expect(end.status, end.stderr).toBe(0);
+  expect(written(world)).toContain('cluster: backend\n');
+});
+
 test('several services are chosen from a list', async () => {
   const world = await makeProject();
   await addService(world, 'worker');
