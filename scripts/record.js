@@ -134,10 +134,11 @@ function makeScreen() {
 /** The rows that a line takes; only lines that stay can be longer than the screen. */
 function wrap(line) {
   const rows = [''];
-  let column = 0;
+  let [column, style] = [0, ''];
   for (const part of line.match(/\u001B\[\d*m|./gu) ?? []) {
-    if (part.length < 3 && (column += 1) > COLUMNS) {
-      rows.push('');
+    if (part.length > 2) style += part;
+    else if ((column += 1) > COLUMNS) {
+      rows.push(style);
       column = 1;
     }
     rows.push(rows.pop() + part);
