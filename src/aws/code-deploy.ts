@@ -145,7 +145,7 @@ function toTarget({ ecsTarget }: DeploymentTarget): Pick<DeploymentRead, 'events
               status,
               startedAt: startTime,
               endedAt: endTime,
-              message: isWrong ? message || logTail || errorCode : '',
+              message: isWrong ? message || logTail || errorCode.replace('Success', '') : '',
             };
       },
     ),

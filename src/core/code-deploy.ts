@@ -234,7 +234,9 @@ export function stageOf({ deployment, events }: DeploymentRead): string {
 
 /** Why a deployment ended as it did, in the words of CodeDeploy; empty where it gives none. */
 export function reasonOf({ deployment, events }: DeploymentRead): string {
-  const failed = events.find(({ status }) => status === 'Failed');
+  // Stopping a deployment fails the event that it was in.
+  const isFailed = deployment.status === 'Failed';
+  const failed = events.find(({ status }) => isFailed && status === 'Failed');
   const detail =
     failed && (failed.message === '' ? failed.name : `${failed.name}: ${failed.message}`);
   const { code = '', message = '' } = deployment.error ?? {};
