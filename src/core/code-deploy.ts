@@ -172,13 +172,20 @@ export function greenOf({ taskSets }: DeploymentRead): TaskSetShare | undefined 
   return taskSets.find(({ label }) => label === 'Green');
 }
 
+const statusIn = ({ events }: DeploymentRead, wanted: string): string =>
+  events.find(({ name }) => name === wanted)?.status ?? '';
+
 /** Whether production traffic has shifted as a whole, and its hooks have passed. */
-function isShifted({ events }: DeploymentRead): boolean {
-  const statusOf = (wanted: string) => events.find(({ name }) => name === wanted)?.status ?? '';
+function isShifted(read: DeploymentRead): boolean {
   return (
-    statusOf('AllowTraffic') === 'Succeeded' &&
-    ['Succeeded', 'Skipped'].includes(statusOf('AfterAllowTraffic'))
+    statusIn(read, 'AllowTraffic') === 'Succeeded' &&
+    ['Succeeded', 'Skipped'].includes(statusIn(read, 'AfterAllowTraffic'))
   );
+}
+
+/** Whether the test listener of an active deployment leads to its new task set. */
+export function takesTestTraffic(read: DeploymentRead): boolean {
+  return isActive(read.deployment) && statusIn(read, 'AllowTestTraffic') === 'Succeeded';
 }
 
 /** Sums the weights of the task sets, of the one and of the others. */
@@ -252,6 +259,9 @@ export interface Wait {
   readonly seconds: number | undefined;
 }
 
+/** For how long CodeDeploy waits for tasks, and for the answer of a hook (its quotas). */
+const EVENT_SECONDS = 3600;
+
 /** What a deployment waits for; nothing once it has ended. */
 export function codeDeployWait(read: DeploymentRead, { waits, minutes }: Shift): Wait {
   if (!isActive(read.deployment)) {
@@ -268,11 +278,16 @@ export function codeDeployWait(read: DeploymentRead, { waits, minutes }: Shift):
       seconds: terminationMinutes === undefined ? undefined : terminationMinutes * 60,
     };
   }
+  const since = last(stage)?.startedAt;
+  if (stage !== 'AllowTraffic') {
+    const seconds = since === undefined ? undefined : EVENT_SECONDS;
+    return { waitsFor: undefined, since, seconds };
+  }
   const { own } = weightsOf(read, greenOf(read)?.id);
-  const isStep = stage === 'AllowTraffic' && own > 0 && own < 100 && waits > 0;
+  const isStep = own > 0 && own < 100 && waits > 0;
   return {
     waitsFor: isStep ? 'next-step' : undefined,
-    since: last(stage)?.startedAt,
+    since,
     seconds: isStep ? minutes * 60 : undefined,
   };
 }

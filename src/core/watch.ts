@@ -16,7 +16,7 @@ import {
   isLogLate,
 } from './diagnosis.ts';
 import type { Cause, FailedTask } from './diagnosis.ts';
-import { codeDeployWait, INSTALL } from './code-deploy.ts';
+import { codeDeployWait, INSTALL, takesTestTraffic } from './code-deploy.ts';
 import { terminationEnd } from './code-deploy-record.ts';
 import { judgeCodeDeploy } from './code-deploy-verdict.ts';
 import { CODE_DEPLOY, primaryOf, waitingHooks } from './ecs.ts';
@@ -646,10 +646,14 @@ function testableNews(state: WatchState): RolloutEvent | undefined {
 /** Whether test traffic reaches the new tasks, and that was not told yet. */
 function isTestable({ polled: { record }, isTestableTold }: WatchState): boolean {
   if (isTestableTold || record?.status !== 'IN_PROGRESS') return false;
+  if (record.codeDeploy !== undefined) {
+    return takesTestTraffic(record.codeDeploy) && record.traffic === 0;
+  }
   return trafficPhase(record) === 'not-shifted' && isAfter(record.stage, 'TEST_TRAFFIC_SHIFT');
 }
 
 function testRuleOf({ polled: { service } }: WatchState): string | undefined {
+  if (service.codeDeploy !== undefined) return service.codeDeploy.group.testListener;
   return service.loadBalancers.find(({ shift }) => shift?.testRule !== undefined)?.shift?.testRule;
 }
 

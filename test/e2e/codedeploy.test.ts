@@ -257,7 +257,8 @@ test('--on-failure rollback stops a deployment whose tasks fail', async () => {
 
 test('hooks and everything else of the last AppSpec stay', async () => {
   const { ok, next, sandbox } = await withNext('codedeploy-hooks');
-  await ok(['rollout', next]);
+  const { stderr } = await ok(['rollout', next]);
+  expect(stderr).toMatch(/test traffic reaches the new tasks at https?:\/\//);
   const contents = sandbox.calls
     .filter(({ action }) => action === 'codedeploy:CreateDeployment')
     .map(
