@@ -325,7 +325,7 @@ const REASONS: readonly Rule[] = [
     pattern: /^HOOK_EXECUTION_FAILURE\b.*; (\w+)(?:: |$)/s,
     code: 'unknown',
     summary: 'the Lambda hook at $1 failed',
-    hint: 'read why in its log: aws logs tail /aws/lambda/FUNCTION; it answers with codedeploy:PutLifecycleEventHookExecutionStatus within an hour',
+    hint: 'read why in the log of its function, which must answer with codedeploy:PutLifecycleEventHookExecutionStatus within an hour',
   },
   {
     pattern: /^ELASTIC_LOAD_BALANCING_INVALID\b/,

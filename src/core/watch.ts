@@ -610,7 +610,9 @@ function hookNews({ polled, knownHooks, policy }: WatchState): readonly RolloutE
       .filter(({ status }) => knownHooks !== undefined || status !== 'SUCCEEDED')
       .flatMap((hook): RolloutEvent[] => {
         const { id, target, status, expiresAt, timeoutAction } = hook;
-        const about = { service: service.name, stage, hook: id };
+        // CodeDeploy calls each function at the event of its name.
+        const at = record.codeDeploy === undefined ? stage : id;
+        const about = { service: service.name, stage: at, hook: id };
         if (target !== undefined) {
           const name = functionName(target);
           return [{ kind: 'rollout-hook', ...about, function: name, target, status }];
