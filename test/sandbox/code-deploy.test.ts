@@ -443,7 +443,6 @@ describe('waits', () => {
 
 describe('a deployment that fails', () => {
   test.each<[CodeDeployScenario, string]>([
-    ['codedeploy-before-install', 'BeforeInstall'],
     ['codedeploy-after-install', 'AfterInstall'],
     ['codedeploy-after-test', 'AfterAllowTestTraffic'],
     ['codedeploy-before-traffic', 'BeforeAllowTraffic'],
@@ -468,6 +467,17 @@ describe('a deployment that fails', () => {
     expect(await world.rollbackOf(id)).toMatchObject({ status: 'Succeeded' });
     const { taskDefinition } = await world.service();
     expect(taskDefinition).toMatch(/:1$/);
+  });
+
+  test('a hook that fails before there is a new task set rolls nothing back', async () => {
+    const world = await open('codedeploy-before-install');
+    const id = await world.deployAgain();
+    expect(await world.end(id)).toMatchObject({
+      errorInformation: { code: 'HOOK_EXECUTION_FAILURE' },
+    });
+    const { deployments } = await world.codeDeploy.send(new ListDeploymentsCommand(NAMES));
+    expect(deployments).toHaveLength(2);
+    expect((await world.service()).taskSets).toMatchObject([{ status: 'PRIMARY' }]);
   });
 
   test.each<[CodeDeployScenario, RegExp]>([

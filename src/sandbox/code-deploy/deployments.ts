@@ -115,7 +115,13 @@ function fail(
   if (rollsBack && deployment.triggeredBy === undefined) scheduleRollback(state, deployment);
 }
 
-function isRolledBack({ autoRollback }: CodeDeployment, status: string, code: string): boolean {
+function isRolledBack(
+  { autoRollback, events }: CodeDeployment,
+  status: string,
+  code: string,
+): boolean {
+  // A hook that fails before there is a new task set rolls nothing back.
+  if (events[0]?.status === 'InProgress') return false;
   const stop = code === 'ALARM_ACTIVE' ? 'DEPLOYMENT_STOP_ON_ALARM' : 'DEPLOYMENT_STOP_ON_REQUEST';
   const event = status === 'Failed' ? 'DEPLOYMENT_FAILURE' : stop;
   return autoRollback?.enabled === true && autoRollback.events?.includes(event) === true;
