@@ -79,7 +79,8 @@ function registerTargets(simulation: Simulation, service: Service): void {
   );
   for (const task of fresh) task.registered = true;
   for (const [group, count] of countGroups(fresh)) {
-    announce(simulation, service, `registered ${count} targets in (target-group ${group})`);
+    const message = `registered ${count} targets in (target-group ${group})`;
+    announce(simulation, service, message, fresh[0]?.deployment);
   }
 }
 
@@ -116,14 +117,15 @@ function noteLaunchFailure(
   reason: string,
 ): void {
   const sentence = /[.!?]$/.test(reason) ? reason : `${reason}.`;
-  announceOnce(simulation, service, `was unable to place a task. Reason: ${sentence}`);
+  announceOnce(simulation, service, `was unable to place a task. Reason: ${sentence}`, deployment);
   const delay = Math.min(
     LONGEST_BACK_OFF_SECONDS,
     RESTART_SECONDS * 2 ** deployment.launchFailures,
   );
   deployment.launchFailures += 1;
   if (deployment.launchFailures > DIGEST_ATTEMPTS) {
-    announceOnce(simulation, service, 'is unable to consistently start tasks successfully.');
+    const message = 'is unable to consistently start tasks successfully.';
+    announceOnce(simulation, service, message, deployment);
   }
   noteFailure(simulation, service, deployment, delay);
 }
@@ -280,7 +282,7 @@ function announceDeadlock(simulation: Simulation, service: Service, primary: Dep
 function replaceUnhealthyTasks(simulation: Simulation, service: Service): void {
   for (const task of service.tasks) {
     if (task.unhealthy === undefined || task.desiredStatus === 'STOPPED') continue;
-    announce(simulation, service, task.unhealthy.event);
+    announce(simulation, service, task.unhealthy.event, task.deployment);
     stopTasks(simulation, service, [task], task.unhealthy.stoppedReason);
   }
 }
@@ -361,10 +363,13 @@ function stopTasks(
     say();
     return;
   }
+  const about = running[0]?.deployment;
   for (const [group, count] of countGroups(running)) {
-    announce(simulation, service, `deregistered ${count} targets in (target-group ${group})`);
+    const message = `deregistered ${count} targets in (target-group ${group})`;
+    announce(simulation, service, message, about);
   }
-  announce(simulation, service, `has begun draining connections on ${running.length} tasks.`);
+  const message = `has begun draining connections on ${running.length} tasks.`;
+  announce(simulation, service, message, about);
   simulation.after(service, drain, say);
 }
 
@@ -445,6 +450,7 @@ function announceTasks(
   for (let start = 0; start < tasks.length; start += TASKS_PER_EVENT) {
     const some = tasks.slice(start, start + TASKS_PER_EVENT);
     const names = some.map(({ id }) => `(task ${id})`).join(' ');
-    announce(simulation, service, say(`${some.length} ${what}: ${names}`));
+    const message = say(`${some.length} ${what}: ${names}`);
+    announce(simulation, service, message, some[0]?.deployment);
   }
 }
