@@ -1,6 +1,11 @@
 import { execFile, spawnSync } from 'node:child_process';
+import { text } from 'node:stream/consumers';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
+import type { Sandbox } from '../../src/sandbox/sandbox.ts';
+import { until } from '../sandbox/ecs-world.ts';
+import { makeFolder } from '../support/files.ts';
+import { httpProxy } from '../support/proxies.ts';
 import { makeWorld } from '../support/world.ts';
 import type { World } from '../support/world.ts';
 
@@ -88,6 +93,74 @@ test.skipIf(!HAS_CLI)('the AWS CLI shows rules and schedules, also after a deplo
     ScheduleExpressionTimezone: 'Asia/Seoul',
     StartDate: expect.anything() as unknown,
     Target: { EcsParameters: { TaskDefinitionArn } },
+  });
+});
+
+/**
+ * Answers GetDeployment once the deployment has ended, so that a waiter, which polls every 15 s, ends
+ * with its first poll.
+ */
+function endsFirst({ url }: Sandbox): Promise<string> {
+  return httpProxy({ host: new URL(url).host }, (request, response) => {
+    const { authorization = '', 'x-amz-target': target = '' } = request.headers;
+    if (!String(target).endsWith('.GetDeployment')) return false;
+    const answer = async (): Promise<string> => {
+      const body = await text(request);
+      const headers = { authorization, 'x-amz-target': String(target) };
+      const read = async () => (await fetch(url, { method: 'POST', headers, body })).text();
+      return until(read, (json) => json.includes('completeTime'));
+    };
+    void answer().then((json) => response.end(json));
+    return true;
+  });
+}
+
+test.skipIf(!HAS_CLI)('the AWS CLI deploys with CodeDeploy', async () => {
+  const { sandbox } = await makeWorld({ scenario: 'codedeploy' });
+  const container = {
+    name: 'hyeon9mak-container',
+    image: `${sandbox.registryHost}/hyeon9mak-dev:first`,
+    portMappings: [{ containerPort: 8080 }],
+  };
+  const properties = {
+    TaskDefinition: '<TASK_DEFINITION>',
+    LoadBalancerInfo: { ContainerName: container.name, ContainerPort: 8080 },
+  };
+  const cwd = makeFolder({
+    'appspec.json': JSON.stringify({
+      version: 0,
+      Resources: [{ TargetService: { Type: 'AWS::ECS::Service', Properties: properties } }],
+    }),
+    'definition.json': JSON.stringify({
+      family: 'hyeon9mak-task-dev',
+      requiresCompatibilities: ['FARGATE'],
+      networkMode: 'awsvpc',
+      cpu: '256',
+      memory: '512',
+      executionRoleArn: 'arn:aws:iam::111122223333:role/ecsTaskExecutionRole',
+      containerDefinitions: [container],
+    }),
+  });
+  const { AWS_ENDPOINT_URL: url, ...environment } = sandbox.environment;
+  const endpoints = {
+    AWS_ENDPOINT_URL_ECS: url,
+    AWS_ENDPOINT_URL_CODEDEPLOY: `http://${await endsFirst(sandbox)}`,
+  };
+  const env = { ...process.env, ...environment, ...endpoints, AWS_PAGER: '' };
+  const aws = async (...args: string[]) =>
+    (await run('aws', [...args, '--output', 'json'], { env, cwd })).stdout;
+  const service = ['--cluster', 'backend', '--service', 'hyeon9mak-service-dev'];
+  const files = ['--task-definition', 'definition.json', '--codedeploy-appspec', 'appspec.json'];
+  const deployed = await aws('ecs', 'deploy', ...service, ...files);
+  expect(deployed).toMatch(/Successfully deployed \S+:2 to service 'hyeon9mak-service-dev'/);
+  const [, id = ''] = /created deployment (d-\w+)/.exec(deployed) ?? [];
+  const deployment = ['--deployment-id', id];
+  const [info] = await Promise.all([
+    aws('deploy', 'get-deployment', ...deployment),
+    aws('deploy', 'wait', 'deployment-successful', ...deployment),
+  ]);
+  expect(JSON.parse(info)).toMatchObject({
+    deploymentInfo: { status: 'Succeeded', creator: 'user', computePlatform: 'ECS' },
   });
 });
 
