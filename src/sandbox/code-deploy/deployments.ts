@@ -1,5 +1,5 @@
 import { randomInt } from 'node:crypto';
-import { primaryOf, wakeAfter } from '../ecs/lookups.ts';
+import { primaryOf } from '../ecs/lookups.ts';
 import type { Service } from '../ecs/state.ts';
 import { deploy, endEvents, LIFECYCLE_EVENTS, rollBack } from './course.ts';
 import { failure, isFailure } from './failure.ts';
@@ -64,15 +64,10 @@ export function advance(state: CodeDeployState): void {
   for (const deployment of state.deployments.values()) {
     const { run, interruption } = deployment;
     if (run !== undefined && interruption !== undefined) fail(state, deployment, interruption);
-    while (deployment.run !== undefined && isOver(state, deployment.run)) {
+    while (deployment.run?.isElapsed === true || deployment.run?.wait.until?.() === true) {
       play(state, deployment, deployment.run.course);
     }
   }
-}
-
-function isOver({ simulation }: CodeDeployState, run: NonNullable<CodeDeployment['run']>) {
-  const { until, seconds = Number.POSITIVE_INFINITY } = run.wait;
-  return until?.() === true || simulation.now() >= run.since + seconds;
 }
 
 function play(state: CodeDeployState, deployment: CodeDeployment, course: Course): void {
@@ -85,8 +80,12 @@ function play(state: CodeDeployState, deployment: CodeDeployment, course: Course
       succeed(state, deployment);
       return;
     }
-    deployment.run = { course, wait: next.value, since: simulation.now() };
-    if (next.value.seconds !== undefined) wakeAfter(simulation, service, next.value.seconds);
+    const run = { course, wait: next.value, isElapsed: false };
+    deployment.run = run;
+    if (run.wait.seconds === undefined) return;
+    simulation.after(service, run.wait.seconds, () => {
+      run.isElapsed = true;
+    });
   } catch (error) {
     if (!isFailure(error)) throw error;
     fail(state, deployment, error);

@@ -161,7 +161,7 @@ export interface CodeDeployment {
   /** Why it ends although it could continue. */
   interruption?: DeploymentFailure;
   /** What it does next; undefined once it has ended. */
-  run?: { readonly course: Course; wait: Wait; since: number };
+  run?: { readonly course: Course; readonly wait: Wait; isElapsed: boolean };
 }
 
 /** A deployment continues when the condition holds, or after so many simulated seconds. */
