@@ -3,7 +3,9 @@ import {
   BatchGetDeploymentGroupsCommand,
   CodeDeployClient,
   ContinueDeploymentCommand,
+  CreateApplicationCommand,
   CreateDeploymentCommand,
+  CreateDeploymentGroupCommand,
   GetApplicationRevisionCommand,
   GetDeploymentCommand,
   GetDeploymentGroupCommand,
@@ -20,6 +22,7 @@ import type {
   ECSTarget,
 } from '@aws-sdk/client-codedeploy';
 import {
+  CreateServiceCommand,
   DescribeServicesCommand,
   DescribeTaskDefinitionCommand,
   DescribeTasksCommand,
@@ -38,7 +41,7 @@ import { readConfig, weightsOf } from '../../src/sandbox/code-deploy/configs.ts'
 import { startSandbox } from '../../src/sandbox/sandbox.ts';
 import { SCENARIOS } from '../../src/sandbox/scenarios.ts';
 import type { CodeDeployScenario, Scene } from '../../src/sandbox/scenarios.ts';
-import { PRODUCTION_RULE } from '../../src/sandbox/world.ts';
+import { LISTENER, PRODUCTION_RULE, TARGET_GROUP } from '../../src/sandbox/world.ts';
 import { until } from './ecs-world.ts';
 
 const NAMES = {
@@ -61,9 +64,9 @@ async function open(scenario: CodeDeployScenario = 'codedeploy', more: Scene = {
     ecs.destroy();
     await sandbox.close();
   });
-  const service = async (): Promise<Service> => {
+  const service = async (name = 'hyeon9mak-service-dev'): Promise<Service> => {
     const { services = [] } = await ecs.send(
-      new DescribeServicesCommand({ cluster: 'backend', services: ['hyeon9mak-service-dev'] }),
+      new DescribeServicesCommand({ cluster: 'backend', services: [name] }),
     );
     return services[0] ?? {};
   };
@@ -220,6 +223,50 @@ test('a deployment installs a task set, shifts the traffic and removes the old o
     'AllowTraffic Succeeded',
     'AfterAllowTraffic Succeeded',
   ]);
+});
+
+test('a service, an application and a group that someone makes are deployed', async () => {
+  const world = await open();
+  const { service = {} } = await world.ecs.send(
+    new CreateServiceCommand({
+      cluster: 'backend',
+      serviceName: 'web',
+      taskDefinition: 'hyeon9mak-task-dev:1',
+      desiredCount: 1,
+      launchType: 'FARGATE',
+      deploymentController: { type: 'CODE_DEPLOY' },
+      networkConfiguration: { awsvpcConfiguration: { subnets: ['subnet-1'] } },
+      loadBalancers: [
+        { targetGroupArn: TARGET_GROUP, containerName: 'hyeon9mak-container', containerPort: 8080 },
+      ],
+    }),
+  );
+  expect(service).toMatchObject({ deployments: [], taskSets: [{ status: 'PRIMARY' }] });
+  await until(
+    () => world.service('web'),
+    ({ taskSets = [] }) => taskSets[0]?.stabilityStatus === 'STEADY_STATE',
+  );
+  const names = { applicationName: 'app', deploymentGroupName: 'group' };
+  await world.codeDeploy.send(
+    new CreateApplicationCommand({ applicationName: 'app', computePlatform: 'ECS' }),
+  );
+  await world.codeDeploy.send(
+    new CreateDeploymentGroupCommand({
+      ...names,
+      serviceRoleArn: 'arn:aws:iam::111122223333:role/codedeploy',
+      ecsServices: [{ clusterName: 'backend', serviceName: 'web' }],
+      loadBalancerInfo: {
+        targetGroupPairInfoList: [
+          {
+            targetGroups: [{ name: 'hyeon9mak-dev' }, { name: 'hyeon9mak-green' }],
+            prodTrafficRoute: { listenerArns: [LISTENER] },
+          },
+        ],
+      },
+    }),
+  );
+  expect(await world.end(await world.deploy(names))).toMatchObject({ status: 'Succeeded' });
+  expect((await world.service('web')).taskDefinition).toMatch(/:2$/);
 });
 
 describe('what CodeDeploy refuses', () => {

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { awsFault } from '../wire.ts';
 import type { Operation } from '../wire.ts';
 import { findService } from '../ecs/lookups.ts';
-import { CONFIG_NAMES, readConfig } from './configs.ts';
+import { CONFIG_NAMES, DEFAULT_CONFIG, readConfig } from './configs.ts';
 import { isActive, makeDeployment, startDeployment, stop } from './deployments.ts';
 import { checkRevision, findRevision } from './revisions.ts';
 import type { Application, CodeDeployment, CodeDeployState, Group } from './state.ts';
@@ -72,7 +72,7 @@ export const CODE_DEPLOY_OPERATIONS: Readonly<Record<string, CodeDeployOperation
       id: randomUUID(),
       name,
       application,
-      settings,
+      settings: { deploymentConfigName: DEFAULT_CONFIG, ...settings },
       deployments: [],
     };
     application.groups.set(name, group);

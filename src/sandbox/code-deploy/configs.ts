@@ -8,9 +8,12 @@ export interface Shift {
 const NAME =
   /^CodeDeployDefault\.ECS(?:AllAtOnce|(Linear|Canary)(\d+)Percent(?:Every)?(\d+)Minutes)$/;
 
+/** The configuration of groups that name none. */
+export const DEFAULT_CONFIG = 'CodeDeployDefault.ECSAllAtOnce';
+
 /** The predefined configurations of the compute platform ECS. */
 export const CONFIG_NAMES = [
-  'CodeDeployDefault.ECSAllAtOnce',
+  DEFAULT_CONFIG,
   'CodeDeployDefault.ECSLinear10PercentEvery1Minutes',
   'CodeDeployDefault.ECSLinear10PercentEvery3Minutes',
   'CodeDeployDefault.ECSCanary10Percent5Minutes',

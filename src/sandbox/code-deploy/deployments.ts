@@ -1,6 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { primaryOf } from '../ecs/lookups.ts';
 import type { Service } from '../ecs/state.ts';
+import { DEFAULT_CONFIG } from './configs.ts';
 import { deploy, endEvents, LIFECYCLE_EVENTS, rollBack } from './course.ts';
 import { failure, isFailure } from './failure.ts';
 import type { DeploymentFailure } from './failure.ts';
@@ -31,7 +32,7 @@ export function makeDeployment(
     service,
     revision,
     previousRevision: lastSuccessful(group)?.revision,
-    configName: group.settings.deploymentConfigName ?? 'CodeDeployDefault.ECSAllAtOnce',
+    configName: group.settings.deploymentConfigName ?? DEFAULT_CONFIG,
     description: undefined,
     creator: 'user',
     autoRollback: group.settings.autoRollbackConfiguration,

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { findService, primaryOf } from '../ecs/lookups.ts';
 import type { Service } from '../ecs/state.ts';
+import { DEFAULT_CONFIG } from './configs.ts';
 import { makeDeployment } from './deployments.ts';
 import { placeOf, storedRevision } from './revisions.ts';
 import type { Application, CodeDeployState, Group, GroupSettings } from './state.ts';
@@ -90,7 +91,7 @@ function settingsOf(
   { listener, testListener, targetGroups, settings }: CodeDeployWorld,
 ): GroupSettings {
   return {
-    deploymentConfigName: 'CodeDeployDefault.ECSAllAtOnce',
+    deploymentConfigName: DEFAULT_CONFIG,
     serviceRoleArn: `arn:aws:iam::${simulation.account}:role/ecsCodeDeployRole`,
     deploymentStyle: { deploymentType: 'BLUE_GREEN', deploymentOption: 'WITH_TRAFFIC_CONTROL' },
     ecsServices: [{ serviceName: service.name, clusterName: service.cluster.name }],

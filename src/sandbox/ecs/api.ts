@@ -177,7 +177,9 @@ export const ECS_OPERATIONS: Readonly<Record<string, EcsOperation>> = {
     const cluster = findCluster(simulation, input['cluster']);
     checkNewService(simulation, input);
     const service = makeService(simulation, cluster, input);
-    beginDeployment(simulation, service, primaryOf(service));
+    const primary = primaryOf(service);
+    if (primary.taskSet === undefined) beginDeployment(simulation, service, primary);
+    else wakeAfter(simulation, service, primary.startAfter - simulation.now());
     return { service: serviceView(simulation, service, true) };
   },
 
