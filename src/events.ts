@@ -99,6 +99,8 @@ type Fact =
       readonly version: string;
       readonly standIn: boolean;
     }
+  /** What builds instead of the Docker daemon, or with more than its usual way. */
+  | { readonly kind: 'builder-found'; readonly name: string }
   | { readonly kind: 'commit-checked-out'; readonly commit: string }
   | {
       /** git cannot read the commit, and a CI system tells it. */

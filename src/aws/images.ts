@@ -194,17 +194,31 @@ type ConfigFacts = Pick<StoredImage, 'platforms' | 'labels' | 'denied'>;
 
 const UNREADABLE: ConfigFacts = { platforms: undefined, labels: undefined };
 
+/** The images of an index; undefined for a manifest of another kind. */
+const entriesOf = ({ manifests }: Manifest) =>
+  manifests?.filter(
+    // buildx adds attestations as manifests without a platform.
+    ({ annotations, platform }) =>
+      annotations?.['vnd.docker.reference.type'] === undefined && platform?.os !== 'unknown',
+  );
+
+/** The images of an index as their own configs say; of another manifest, the image itself. */
+export async function findEntries(
+  repository: Repository,
+  image: StoredImage,
+): Promise<readonly (Pick<StoredImage, 'platforms'> | undefined)[]> {
+  const entries = entriesOf(JSON.parse(image.manifest) as Manifest);
+  if (entries === undefined) return [image];
+  return Promise.all(entries.map(({ digest }) => findImage(repository, { digest })));
+}
+
 async function configOf(
   repository: Repository,
   manifest: Manifest,
   platform: string | undefined,
 ): Promise<ConfigFacts> {
-  if (manifest.manifests === undefined) return downloadConfig(repository, manifest);
-  const images = manifest.manifests.filter(
-    // buildx adds attestations as manifests without a platform.
-    ({ annotations, platform: own }) =>
-      annotations?.['vnd.docker.reference.type'] === undefined && own?.os !== 'unknown',
-  );
+  const images = entriesOf(manifest);
+  if (images === undefined) return downloadConfig(repository, manifest);
   const platforms = images.flatMap(({ platform: own }) =>
     own === undefined ? [] : [platformName(own)],
   );

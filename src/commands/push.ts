@@ -1,6 +1,6 @@
 import { isDenied } from '../aws/optional.ts';
 import { isCi } from '../core/ci.ts';
-import { likelyPlatform } from '../core/image.ts';
+import { likelyPlatform, platformsIn } from '../core/image.ts';
 import { imagesOf } from '../core/result.ts';
 import { produceImages } from '../image/produce-all.ts';
 import { withCheckout } from '../plan/checkout.ts';
@@ -64,7 +64,9 @@ async function observeOwn(
 ): Promise<readonly NamedImage<ObservedImage>[]> {
   const { name, ...own } = config.images[0] ?? { ...config, name: undefined };
   const platform = observing.then(
-    (services) => own.platform ?? likelyPlatform(taskPlatforms(usersOf(name, services))),
+    (services) =>
+      (own.platform && platformsIn(own.platform)[0]) ??
+      likelyPlatform(taskPlatforms(usersOf(name, services))),
   );
   const image = await observeLocal(tools, { ...config, ...own }, reference, platform);
   return [{ name, image }];

@@ -40,6 +40,11 @@ export function ecrRegistry(host: string): { account: string; region: string } |
 /** The platform to build for where nothing says where the tasks run. */
 export const DEFAULT_PLATFORM = 'linux/amd64';
 
+/** The platforms of an image for one or several, e.g. `linux/amd64,linux/arm64`. */
+export function platformsIn(platform: string): readonly [string, ...string[]] {
+  return platform.split(',') as [string, ...string[]];
+}
+
 /** The platform that tasks run on. */
 export interface TaskPlatform {
   /** E.g. `linux/arm64` or `windows/amd64`. */

@@ -1,19 +1,30 @@
 import { createHash } from 'node:crypto';
+import type { ClientHttp2Session } from 'node:http2';
 import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { basename, dirname } from 'node:path';
 import { parseImageReference } from '../core/image.ts';
 import { EcsDeployError } from '../errors.ts';
 import type { Emit } from '../events.ts';
+import type { BuildKit } from './buildkit/builder.ts';
 import { buildFailed } from './buildkit/failure.ts';
 import { serveFiles } from './buildkit/file-sync.ts';
 import type { Sent } from './buildkit/file-sync.ts';
+import type { Proof } from './buildkit/gateway.ts';
 import { rpcError } from './buildkit/grpc.ts';
 import type { Methods } from './buildkit/grpc.ts';
 import { trackProgress } from './buildkit/progress.ts';
 import type { BuildProgress } from './buildkit/progress.ts';
 import { fieldText, message } from './buildkit/protobuf.ts';
-import { canSolve, needsSolve, solveImage } from './buildkit/solve-image.ts';
+import {
+  canSolve,
+  folderContexts,
+  needsCaches,
+  needsSolve,
+  solveAndPush,
+  solveImage,
+} from './buildkit/solve-image.ts';
+import type { Attestations } from './buildkit/solve-image.ts';
 import type { Backend } from './buildkit/solve.ts';
 import { engineSteps } from './buildkit/steps.ts';
 import type { StepOptions } from './buildkit/steps.ts';
@@ -44,6 +55,12 @@ export interface BuildRequest extends ContextFiles {
   readonly noCache: boolean;
   readonly pull: boolean;
   readonly steps: StepOptions;
+  /** Named build contexts: absolute folders, images (`docker-image://…`) and URLs by name. */
+  readonly contexts: Readonly<Record<string, string>>;
+  /** Entitlements of the steps, e.g. `network.host`. */
+  readonly allow: readonly string[];
+  /** What is attached to the image; only by a BuildKit that pushes it. */
+  readonly attestations: Attestations;
   /** Caches beside the daemon's own, to read and to write. */
   readonly cacheFrom: readonly Backend[];
   readonly cacheTo: readonly Backend[];
@@ -72,9 +89,51 @@ export async function buildImage(
   signal: AbortSignal,
 ): Promise<void> {
   checkSteps(daemon, request.steps);
+  await retryPulls(request, emit, signal, () =>
+    inSession(daemon, request, emit, signal, (session, progress) =>
+      session === undefined
+        ? buildFromTar(daemon, request, progress, emit, signal)
+        : buildFromSession(daemon, request, session.id, progress, emit, signal),
+    ),
+  );
+}
+
+/**
+ * Builds an image with a BuildKit that pushes it by its digest, without a tag, if `prove` resolves.
+ * Returns the digest. Throws `build-failed` as {@link buildImage} does, and what `prove` throws.
+ */
+export async function buildAndPush(
+  buildKit: BuildKit,
+  request: BuildRequest & { readonly repository: string },
+  prove: Proof,
+  emit: Emit,
+  signal: AbortSignal,
+): Promise<string> {
+  return retryPulls(request, emit, signal, async () => {
+    const client = await buildKit.connect();
+    let digest: string | undefined;
+    try {
+      await inSession(client, request, emit, signal, async (session, progress) => {
+        digest = await solveAndPush(client, request, session?.id ?? '', progress, prove, signal);
+      });
+    } finally {
+      client.destroy();
+    }
+    if (digest !== undefined) return digest;
+    throw new Error(`${buildKit.name} ended the build without a digest`);
+  });
+}
+
+/** Tries a build again if the registry of a base image fails. */
+async function retryPulls<T>(
+  { pause }: Pick<BuildRequest, 'pause'>,
+  emit: Emit,
+  signal: AbortSignal,
+  build: () => Promise<T>,
+): Promise<T> {
   for (let retry = 0; ; retry += 1) {
     try {
-      return await buildOnce(daemon, request, emit, signal);
+      return await build();
     } catch (error) {
       const [reason = ''] = (error as Error).message.split('\n');
       if (signal.aborted || retry === RETRIES || !isPullLater(reason)) throw error;
@@ -82,7 +141,7 @@ export async function buildImage(
         kind: 'warning',
         message: `The registry of a base image failed (${reason}); retry ${retry + 1} of ${RETRIES} follows.`,
       });
-      await sleep(request.pause * 3 ** retry * (0.5 + Math.random()), undefined, { signal });
+      await sleep(pause * 3 ** retry * (0.5 + Math.random()), undefined, { signal });
     }
   }
 }
@@ -90,11 +149,13 @@ export async function buildImage(
 /** Attempts after the first, where the registry of a base image fails. */
 const RETRIES = 2;
 
-async function buildOnce(
-  daemon: Daemon,
+/** Builds in a session; undefined where the daemon offers none. */
+async function inSession(
+  place: Daemon | ClientHttp2Session,
   request: BuildRequest,
   emit: Emit,
   signal: AbortSignal,
+  build: (session: Session | undefined, progress: BuildProgress) => Promise<void>,
 ): Promise<void> {
   const progress = trackProgress(emit);
   const sent: Sent = { files: 0, bytes: 0 };
@@ -111,9 +172,8 @@ async function buildOnce(
     const methods = sessionMethods(request, ignored, sent, (error) => {
       unreadable ??= error;
     });
-    session = await openSession(daemon, sharedKeyOf(request), methods, signal);
-    if (session === undefined) await buildFromTar(daemon, request, progress, emit, signal);
-    else await buildFromSession(daemon, request, session.id, progress, emit, signal);
+    session = await openSession(place, sharedKeyOf(request), methods, signal);
+    await build(session, progress);
     progress.finish();
     if (session !== undefined) emit({ kind: 'context-sent', ...sent });
   } catch (error) {
@@ -140,14 +200,14 @@ const MAX_PATTERN_BYTES = 64 << 10;
 
 /** The methods of a session; `sent` counts files, `fail` gets those that cannot be read. */
 function sessionMethods(
-  { context, dockerfile, secrets, agents, login }: BuildRequest,
+  { context, dockerfile, contexts, secrets, agents, login }: BuildRequest,
   ignored: IgnoreFile,
   sent: Sent,
   fail: (error: unknown) => void,
 ): Methods {
   return {
     '/moby.filesync.v1.FileSync/DiffCopy': serveFiles(
-      { context, dockerfile: dirname(dockerfile) },
+      { ...folderContexts(contexts), context, dockerfile: dirname(dockerfile) },
       sent,
       fail,
       ignored.size > MAX_PATTERN_BYTES ? ignored : undefined,
@@ -180,8 +240,14 @@ async function buildFromSession(
   signal: AbortSignal,
 ): Promise<void> {
   const { docker } = daemon;
-  if (needsSolve(request) && (await canSolve(daemon, emit))) {
-    return solveImage(daemon, request, session, progress, signal);
+  await checkContexts(daemon, request);
+  const isCached = needsCaches(request) && (await canSolve(daemon, emit));
+  if (isCached || needsSolve(request)) {
+    const { cacheFrom, cacheTo } = request;
+    const caches = isCached
+      ? { cacheFrom, cacheTo }
+      : { cacheFrom: cacheFrom.filter(({ type }) => type === 'registry'), cacheTo: [] };
+    return solveImage(daemon, { ...request, ...caches }, session, progress, signal);
   }
   const dockerfile = basename(request.dockerfile);
   const options = { ...buildOptions(request), remote: 'client-session', session, dockerfile };
@@ -212,6 +278,13 @@ async function buildFromTar(
     });
   }
   if (needsSolve(request)) {
+    throw new EcsDeployError({
+      code: 'docker-unsuitable',
+      message: `Named build contexts and entitlements need BuildKit, which the Docker daemon at ${address.host} does not offer.`,
+      hint: 'build with Docker 23 or newer, or remove --build-context, --allow and their settings in the config',
+    });
+  }
+  if (needsCaches(request)) {
     const who = standIn ? "The sandbox's stand-in for Docker" : 'This Docker daemon';
     emit({ kind: 'warning', message: `${who} has no build caches that could be kept elsewhere.` });
   }
@@ -245,6 +318,20 @@ function buildOptions(request: BuildRequest): Record<string, unknown> {
     ...(pull && { pull: true }),
     ...engineSteps(request.steps),
   };
+}
+
+/** BuildKit of older daemons takes the name of a context for that of an image (BuildKit 0.10). */
+async function checkContexts(
+  { apiVersion, version }: Daemon,
+  { contexts, dockerfile }: BuildRequest,
+): Promise<void> {
+  if (Object.keys(contexts).length === 0 || isAtLeast(apiVersion, '1.42')) return;
+  if (/^#\s*syntax\s*=/im.test(await readFile(dockerfile, 'utf8'))) return;
+  throw new EcsDeployError({
+    code: 'docker-unsuitable',
+    message: `Docker ${version} has no named build contexts (--build-context).`,
+    hint: 'build with Docker 23 or newer, or begin the Dockerfile with # syntax=docker/dockerfile:1',
+  });
 }
 
 /** BuildKit of older daemons ignores these silently (moby 23.0, `builder-next`). */

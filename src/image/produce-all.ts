@@ -95,11 +95,13 @@ function ofImage(name: string | undefined, error: unknown): unknown {
 
 /** Events with the name of their image; the daemon, which all share, is reported once. */
 function sharedEmit(emit: Emit): (name: string | undefined) => Emit {
-  let isDaemonTold = false;
+  const told = new Set<string>();
   return (imageName) => (event) => {
-    if (event.kind !== 'docker-found') return emit({ ...event, imageName });
-    if (!isDaemonTold) emit(event);
-    isDaemonTold = true;
+    const isShared = event.kind === 'docker-found' || event.kind === 'builder-found';
+    if (!isShared) return emit({ ...event, imageName });
+    const name = event.kind === 'docker-found' ? event.address : event.name;
+    if (!told.has(name)) emit(event);
+    told.add(name);
   };
 }
 

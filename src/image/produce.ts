@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { Aws } from '../aws/client.ts';
 import { permissionDenied } from '../aws/errors.ts';
-import { findImage, tagImage } from '../aws/images.ts';
+import { findEntries, findImage, tagImage } from '../aws/images.ts';
 import type { StoredImage } from '../aws/images.ts';
 import {
   createRepository,
@@ -16,8 +16,12 @@ import type { Answer } from '../core/checks.ts';
 import { withoutColours } from '../core/foreign.ts';
 import { parseDenial } from '../core/iam.ts';
 import type { ImageResult } from '../core/result.ts';
-import type { Overrides } from '../core/start.ts';
-import { buildImage } from '../docker/build.ts';
+import type { Overrides, Trace } from '../core/start.ts';
+import { buildAndPush, buildImage } from '../docker/build.ts';
+import type { BuildRequest } from '../docker/build.ts';
+import { isBuildKit } from '../docker/buildkit/builder.ts';
+import type { BuildKit } from '../docker/buildkit/builder.ts';
+import type { BuiltImage } from '../docker/buildkit/gateway.ts';
 import { checkContext } from '../docker/context/check.ts';
 import type { Daemon } from '../docker/engine/daemon.ts';
 import { proxyArguments } from '../docker/engine/docker-config.ts';
@@ -25,7 +29,7 @@ import { inspectImage } from '../docker/engine/inspect-image.ts';
 import type { LocalImage } from '../docker/engine/inspect-image.ts';
 import { whileConnected } from '../docker/engine/unavailable.ts';
 import { userLogin } from '../docker/engine/logins.ts';
-import { traceStarts } from '../docker/engine/program.ts';
+import { traceIn, traceStarts } from '../docker/engine/program.ts';
 import { pushImage } from '../docker/engine/push-image.ts';
 import type { Pushed } from '../docker/engine/push-image.ts';
 import { EcsDeployError } from '../errors.ts';
@@ -33,7 +37,7 @@ import { secondsSince } from '../events.ts';
 import type { Emit } from '../events.ts';
 import { enforce } from '../plan/enforce.ts';
 import type { PlanFinding } from '../plan/plan.ts';
-import { INPUTS_LABEL } from '../core/image.ts';
+import { INPUTS_LABEL, platformsIn } from '../core/image.ts';
 import { isRebuild, readStored } from '../plan/image.ts';
 import { cachesOf } from './caches.ts';
 import type { ObservedImage } from '../plan/image.ts';
@@ -74,6 +78,10 @@ export type ImageSettings = Pick<
   | 'cache'
   | 'cacheFrom'
   | 'cacheTo'
+  | 'contexts'
+  | 'allow'
+  | 'provenance'
+  | 'sbom'
   | 'noCache'
   | 'pull'
   | 'rebuild'
@@ -100,14 +108,19 @@ export interface ImageUse {
   readonly isDeployed?: true;
 }
 
-/** Where an image goes, and through which daemon. */
-interface Target {
-  readonly daemon: Daemon;
+/** Where an image goes. */
+interface Place {
   readonly repository: Repository;
   readonly tag: string;
   /** `registry/repository:tag`. */
   readonly reference: string;
+  /** Several are separated by commas. */
   readonly platform: string;
+}
+
+/** Where an image goes, and through which daemon. */
+interface Target extends Place {
+  readonly daemon: Daemon;
 }
 
 /**
@@ -141,10 +154,26 @@ export async function produceImage(
     }
     return { image: { reference, digest, platform, built: false, pushed: false }, seconds: {} };
   }
-  const daemon = daemonOf(observed);
-  if (destination === undefined || daemon === undefined) {
+  const machine = machineOf(observed);
+  if (destination === undefined || machine === undefined) {
     throw new Error(`nothing was observed that could ${plan.kind} ${plan.reference}`);
   }
+  if (isBuildKit(machine)) {
+    emit({ kind: 'builder-found', name: machine.name });
+    await prepare();
+    const repository = destination.repository ?? (await makeRepository(tools, config));
+    const { tag, labels } = destination;
+    const place = { repository, tag, reference: `${repository.uri}:${tag}` };
+    return buildThere(tools, config, machine, {
+      ...place,
+      platform: plan.platform,
+      labels,
+      running,
+      use,
+      isNew: destination.present.stored === 'missing',
+    });
+  }
+  const daemon = machine;
   const { host, source } = daemon.address;
   emit({
     kind: 'docker-found',
@@ -197,10 +226,10 @@ export async function produceImage(
  */
 async function findRival(
   tools: ImageTools,
-  { repository, tag, reference, platform }: Target,
+  { repository, tag, reference, platform }: Place,
   labels: Readonly<Record<string, string>>,
 ): Promise<StoredImage | undefined> {
-  const stored = await readStored(tools, repository, { tag }, platform);
+  const stored = await readStored(tools, repository, { tag }, platformsIn(platform)[0]);
   if (typeof stored !== 'object') return undefined;
   const { digest } = stored;
   if (stored.labels?.[INPUTS_LABEL] !== labels[INPUTS_LABEL]) {
@@ -215,9 +244,9 @@ async function findRival(
   return stored;
 }
 
-function daemonOf(observed: ObservedImage): Daemon | undefined {
+function machineOf(observed: ObservedImage): Daemon | BuildKit | undefined {
   if (observed.kind === 'local') return valueOf(observed.local)?.daemon;
-  return observed.kind === 'built' ? valueOf(observed.build?.daemon) : undefined;
+  return observed.kind === 'built' ? valueOf(observed.build?.machine) : undefined;
 }
 
 /** An image of the daemon that is ready to be pushed, and how long it took. */
@@ -238,45 +267,16 @@ async function build(
   tools: ImageTools,
   config: ImageSettings,
   labels: Readonly<Record<string, string>>,
-  { daemon, repository, reference, platform, use }: Target & { readonly use: ImageUse },
+  { daemon, use, ...place }: Target & { readonly use: ImageUse },
   running: readonly string[],
 ): Promise<Ready> {
-  const { aws, environment, emit, signal } = tools;
-  const { context, dockerfile, paths, target, args, noCache, pull, poll } = config;
-  const { network, addHosts, shmSize, ulimits } = config;
+  const { emit, signal, environment } = tools;
+  const { reference, platform } = place;
   const start = performance.now();
-  if (config.before.length > 0) await checkContext({ context, dockerfile, paths });
-  emit({ kind: 'build-started', platform });
-  await buildImage(
-    daemon,
-    {
-      reference,
-      platform,
-      context,
-      dockerfile,
-      paths,
-      target,
-      args,
-      proxies: proxyArguments(environment, daemon.address.host),
-      labels,
-      noCache,
-      pull,
-      steps: { network, addHosts, shmSize, ulimits },
-      ...cachesOf(tools, config, repository, running),
-      secrets: secretReaders(config, environment),
-      agents: agentSockets(config, environment),
-      pause: poll / 3,
-      login: async (host) =>
-        (await loginForHost(aws, repository, host)) ??
-        (await userLogin(environment, host, {
-          signal,
-          warn: (message) => emit({ kind: 'warning', message }),
-        })) ??
-        loginForAccount(aws, host),
-    },
-    emit,
-    signal,
-  );
+  await startBuild(tools, config, platform);
+  const proxies = proxyArguments(environment, daemon.address.host);
+  const request = requestOf(tools, config, { ...place, labels, running, proxies });
+  await buildImage(daemon, request, emit, signal);
   const local = await inspectImage(daemon, reference, platform);
   if (local === undefined) throw new Error(`the daemon built ${reference}, but does not have it`);
   await proveImage(tools, config, daemon, { verb: 'built', local, wanted: platform, use });
@@ -286,35 +286,193 @@ async function build(
 }
 
 /**
+ * Builds with a BuildKit that pushes the image by its digest. The image is proven before it is pushed,
+ * and as ECR holds it, and only then gets its tag.
+ */
+async function buildThere(
+  tools: ImageTools,
+  config: ImageSettings,
+  buildKit: BuildKit,
+  place: Place & {
+    readonly labels: Readonly<Record<string, string>>;
+    readonly running: readonly string[];
+    readonly use: ImageUse;
+    /** The tag named no image before the build. */
+    readonly isNew: boolean;
+  },
+): Promise<Produced> {
+  const { emit, signal, environment } = tools;
+  const { repository, tag, reference, platform, use } = place;
+  const start = performance.now();
+  await startBuild(tools, config, platform);
+  const request = requestOf(tools, config, {
+    ...place,
+    proxies: proxyArguments(environment, 'default'),
+  });
+  const prove = async (images: readonly BuiltImage[]) => {
+    const found = images.map((image) => image.platform);
+    for (const wanted of platformsIn(platform)) {
+      const image = images.find((item) => item.platform === wanted);
+      await proveStart(tools, config, {
+        verb: 'built',
+        name: reference,
+        platforms: image === undefined ? found : [wanted],
+        wanted,
+        use,
+        trace: async (overrides) => image && traceIn(image.config, overrides, image.read),
+      });
+    }
+  };
+  const digest = await buildAndPush(
+    buildKit,
+    { ...request, repository: repository.uri },
+    prove,
+    emit,
+    signal,
+  );
+  const build = secondsSince(start);
+  emit({ kind: 'built', platform, seconds: build });
+  const pushStart = performance.now();
+  emit({ kind: 'push-started' });
+  const pushed = await findPushed(config, place, digest);
+  const rival =
+    place.isNew && !isRebuild(config) ? await findRival(tools, place, place.labels) : undefined;
+  const stored = rival ?? pushed;
+  if (rival === undefined) await tagImage(repository, pushed, tag);
+  await tagFurther(tools, config, repository, stored);
+  const push = secondsSince(pushStart);
+  emit({ kind: 'pushed', digest: stored.digest, seconds: push, layers: [] });
+  const image = { reference, digest: stored.digest, platform, built: true };
+  return { image: { ...image, pushed: rival === undefined }, seconds: { build, push } };
+}
+
+/** What a build pushed by its digest, as ECR holds it; throws `digest-mismatch` for anything else. */
+async function findPushed(
+  { skipCheck }: ImageSettings,
+  { repository, platform }: Place,
+  digest: string,
+): Promise<StoredImage> {
+  const stored = await findImage(repository, { digest });
+  const pushed = `${repository.uri}@${digest}`;
+  if (stored === undefined) {
+    throw mismatch(`${pushed} was pushed, but ECR does not hold it.`, 'run it again');
+  }
+  if (skipCheck.includes('image-platform')) return stored;
+  const entries = await findEntries(repository, stored);
+  // A config that cannot be read says nothing.
+  const found = entries.map((entry) => (entry === undefined ? [] : entry.platforms));
+  const missing = platformsIn(platform).filter(
+    (wanted) => !found.some((platforms) => platforms?.includes(wanted) ?? true),
+  );
+  if (missing.length === 0) return stored;
+  throw mismatch(
+    `${pushed} was pushed for ${platform}, but ECR holds no image for ${missing.join(' and ')} there.`,
+    'run it again; if that does not help, it is a bug in the builder',
+  );
+}
+
+async function startBuild(
+  { emit }: ImageTools,
+  { before, context, dockerfile, paths }: ImageSettings,
+  platform: string,
+): Promise<void> {
+  if (before.length > 0) await checkContext({ context, dockerfile, paths });
+  emit({ kind: 'build-started', platform });
+}
+
+function requestOf(
+  tools: ImageTools,
+  config: ImageSettings,
+  {
+    repository,
+    reference,
+    platform,
+    labels,
+    running,
+    proxies,
+  }: Place & Pick<BuildRequest, 'labels' | 'proxies'> & { readonly running: readonly string[] },
+): BuildRequest {
+  const { aws, environment, emit, signal } = tools;
+  const { context, dockerfile, paths, target, args, noCache, pull, poll } = config;
+  const { network, addHosts, shmSize, ulimits } = config;
+  const { contexts, allow, provenance, sbom } = config;
+  return {
+    reference,
+    platform,
+    context,
+    dockerfile,
+    paths,
+    target,
+    args,
+    proxies,
+    labels,
+    noCache,
+    pull,
+    steps: { network, addHosts, shmSize, ulimits },
+    contexts,
+    allow,
+    attestations: { provenance, sbom },
+    ...cachesOf(tools, config, repository, running),
+    secrets: secretReaders(config, environment),
+    agents: agentSockets(config, environment),
+    pause: poll / 3,
+    login: async (host) =>
+      (await loginForHost(aws, repository, host)) ??
+      (await userLogin(environment, host, {
+        signal,
+        warn: (message) => emit({ kind: 'warning', message }),
+      })) ??
+      loginForAccount(aws, host),
+  };
+}
+
+/** Proves an image of the daemon. */
+function proveImage(
+  tools: ImageTools,
+  config: Pick<ImageSettings, 'skipCheck'>,
+  daemon: Daemon,
+  { local, ...proof }: Pick<StartProof, 'verb' | 'wanted' | 'use'> & { readonly local: LocalImage },
+): Promise<void> {
+  return proveStart(tools, config, {
+    ...proof,
+    name: local.name,
+    platforms: [local.platform],
+    trace: (overrides) => traceStarts(daemon, local, overrides),
+  });
+}
+
+interface StartProof {
+  readonly verb: 'built' | 'has';
+  readonly name: string;
+  /** What its config says. */
+  readonly platforms: readonly string[];
+  readonly wanted: string;
+  readonly use: ImageUse;
+  /** Undefined where its files cannot be read. */
+  readonly trace: (
+    overrides: readonly (Overrides | undefined)[],
+  ) => Promise<readonly Trace[] | undefined>;
+}
+
+/**
  * Checks the platform in the image's config and in its programs, because the config can be wrong, and
  * whether containers can start.
  */
-async function proveImage(
+async function proveStart(
   { emit }: ImageTools,
   { skipCheck }: Pick<ImageSettings, 'skipCheck'>,
-  daemon: Daemon,
-  {
-    verb,
-    local,
-    wanted,
-    use: { overrides = [], isDeployed },
-  }: {
-    readonly verb: 'built' | 'has';
-    readonly local: LocalImage;
-    readonly wanted: string;
-    readonly use: ImageUse;
-  },
+  { verb, name, platforms, wanted, use: { overrides = [], isDeployed }, trace }: StartProof,
 ): Promise<void> {
-  const check = (name: 'image-platform' | 'image-program', answer: Answer): PlanFinding[] =>
-    skipCheck.includes(name) ? [] : [{ check: name, about: 'image', ...answer }];
-  const checkCpu = (what: string, platforms: readonly string[], hint: string) =>
-    check('image-platform', checkPlatform({ what, platforms, wanted, hint }));
+  const check = (of: 'image-platform' | 'image-program', answer: Answer): PlanFinding[] =>
+    skipCheck.includes(of) ? [] : [{ check: of, about: 'image', ...answer }];
+  const checkCpu = (what: string, found: readonly string[], hint: string) =>
+    check('image-platform', checkPlatform({ what, platforms: found, wanted, hint }));
   const silent = { emit: () => undefined };
   enforce(
     silent,
     checkCpu(
-      `Docker ${verb} ${local.name}`,
-      [local.platform],
+      `Docker ${verb} ${name}`,
+      platforms,
       verb === 'built'
         ? `remove --platform from FROM in the Dockerfile, so that --platform ${wanted} decides`
         : `build it with --platform ${wanted}`,
@@ -322,17 +480,17 @@ async function proveImage(
   );
   const isKnown = overrides.length > 0;
   const by = !isKnown ? 'unknown' : isDeployed ? 'deployed' : 'configured';
-  const traces = await traceStarts(daemon, local, isKnown ? overrides : [undefined]);
-  for (const trace of traces ?? []) {
-    const cpus = trace.programs.flatMap(({ path, architecture }) =>
+  const traces = await trace(isKnown ? overrides : [undefined]);
+  for (const found of traces ?? []) {
+    const cpus = found.programs.flatMap(({ path, architecture }) =>
       checkCpu(
-        `${path} in ${local.name} is compiled`,
+        `${path} in ${name} is compiled`,
         [`linux/${architecture}`],
         `build it inside the image with --platform ${wanted}, or copy in a program for that CPU`,
       ),
     );
     enforce(silent, cpus);
-    enforce({ emit }, check('image-program', checkStart(local.name, trace, by)));
+    enforce({ emit }, check('image-program', checkStart(name, found, by)));
   }
 }
 

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { existsSync, lstatSync, readFileSync, readlinkSync, realpathSync } from 'node:fs';
+import { existsSync, lstatSync, readFileSync, readlinkSync, realpathSync, statSync } from 'node:fs';
 import type { Stats } from 'node:fs';
 import { isAbsolute, join, relative, sep } from 'node:path';
 import { DEFAULT_PLATFORM } from '../core/image.ts';
@@ -25,6 +25,8 @@ export interface BuildInputs {
   readonly tree: string | undefined;
   /** SHA-256 of what the build can see and the commit does not hold; undefined for nothing. */
   readonly changes: string | undefined;
+  /** Named build contexts: their sources, or the SHA-256 of a folder's content, by name. */
+  readonly contexts: Readonly<Record<string, string>>;
   readonly gaps: ContextGaps;
 }
 
@@ -54,17 +56,21 @@ export type InputSettings = Pick<
   | 'shmSize'
   | 'ulimits'
   | 'env'
+  | 'contexts'
+  | 'allow'
+  | 'provenance'
+  | 'sbom'
 >;
 
 const sha256 = (content: string | Uint8Array) => createHash('sha256').update(content).digest('hex');
 
 /** The tag of an image by default, and the value of its {@link INPUTS_LABEL}. */
 export function identify(
-  { source, told, tree, changes }: BuildInputs,
+  { source, told, tree, changes, contexts }: BuildInputs,
   config: InputSettings,
   platform: string,
 ): { readonly tag: string | undefined; readonly inputs: string } {
-  const settings = JSON.stringify(settingsOf(config, source?.root, platform));
+  const settings = JSON.stringify(settingsOf({ ...config, contexts }, source?.root, platform));
   const { before } = config;
   // As long as a commit, but never taken for one.
   const base = tree === undefined ? source?.commit : `tree-${tree.slice(0, 40)}`;
@@ -87,6 +93,7 @@ function settingsOf(
 ): Readonly<Record<string, unknown>> {
   const { args, target, context, dockerfile, secrets, ssh, directory } = config;
   const { labels, network, addHosts, shmSize, ulimits, env } = config;
+  const { contexts, allow, provenance, sbom } = config;
   const place = pathIn(root ?? directory, context);
   const sorted = (values: Readonly<Record<string, string>>) =>
     Object.keys(values)
@@ -109,6 +116,10 @@ function settingsOf(
     ...(shmSize !== undefined && { shmSize }),
     ...(ulimits.length > 0 && { ulimits }),
     ...(isGiven(env) && { env: sorted(env) }),
+    ...(isGiven(contexts) && { contexts: sorted(contexts) }),
+    ...(allow.length > 0 && { allow }),
+    ...(provenance !== undefined && { provenance }),
+    ...(sbom && { sbom }),
   };
 }
 
@@ -126,7 +137,7 @@ const realPath = (path: string) => (existsSync(path) ? realpathSync(path) : path
  */
 export async function readInputs(
   source: Source | undefined,
-  { context, dockerfile, paths, before, directory }: InputSettings,
+  { context, dockerfile, paths, before, directory, contexts }: InputSettings,
   signal: AbortSignal,
   told?: ToldSource,
 ): Promise<BuildInputs> {
@@ -188,8 +199,38 @@ export async function readInputs(
     told,
     tree: source && own && (await treeOf(source, own, before.length > 0)),
     changes: source !== undefined && all.length === 0 ? undefined : sha256(JSON.stringify(all)),
+    contexts: await hashContexts(contexts, signal),
     gaps,
   };
+}
+
+/** The content of folders in place of their names, which say nothing. */
+async function hashContexts(
+  contexts: InputSettings['contexts'],
+  signal: AbortSignal,
+): Promise<BuildInputs['contexts']> {
+  const hashed = Object.entries(contexts).map(async ([name, source]) => {
+    if (!isAbsolute(source)) return [name, source] as const;
+    if (statSync(source, { throwIfNoEntry: false })?.isDirectory() !== true) {
+      throw new EcsDeployError({
+        code: 'context-missing',
+        message: `There is no folder ${source}, which is the build context "${name}".`,
+        hint: 'correct --build-context, or "build.contexts" in the config file',
+      });
+    }
+    const files: string[] = [];
+    const exclude = await readIgnored({
+      context: source,
+      dockerfile: join(source, 'Dockerfile'),
+      paths: undefined,
+    });
+    for (const { path, absolute } of walk(source, { exclude, isLenient: true })) {
+      signal.throwIfAborted();
+      files.push(path, await describe(absolute));
+    }
+    return [name, sha256(JSON.stringify(files))] as const;
+  });
+  return Object.fromEntries(await Promise.all(hashed));
 }
 
 /** Whether a path is another one, or in it; or a nested repository, written with `/`, around it. */

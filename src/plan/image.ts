@@ -14,7 +14,9 @@ import {
   isTag,
   parseImageReference,
   pinnedName,
+  platformsIn,
 } from '../core/image.ts';
+import type { BuildKit } from '../docker/buildkit/builder.ts';
 import type { Daemon } from '../docker/engine/daemon.ts';
 import type { LocalImage } from '../docker/engine/inspect-image.ts';
 import { allOrRefuse, EcsDeployError } from '../errors.ts';
@@ -50,14 +52,14 @@ export interface Destination {
 
 /** What a build on this machine uses. */
 export interface BuildPlace {
-  readonly daemon: Read<Daemon>;
+  readonly machine: Read<Daemon | BuildKit>;
   /** Context, Dockerfile, secrets and ssh agents. */
   readonly files: Read<void>;
   /** Absolute. */
   readonly dockerfile: string;
   /** The Dockerfile runs programs. */
   readonly hasRun: boolean;
-  /** Platforms whose programs the daemon can run; undefined if it does not report them. */
+  /** Platforms whose programs it can run; undefined if it does not report them. */
   readonly runnable: readonly string[] | undefined;
   /** Absolute path of the .dockerignore, and whether it or a DOCKERFILE.dockerignore exists. */
   readonly ignoreFile: string;
@@ -99,6 +101,7 @@ type ImageSettings = InputSettings &
     | 'createRepository'
     | 'dockerHost'
     | 'dockerContext'
+    | 'builder'
     | 'skipCheck'
     | 'rebuild'
     | 'noCache'
@@ -159,13 +162,14 @@ export async function observeBuild(
     observeDestination(tools, config, { named: config.tag, inputs, platform }),
   );
   const isPresent = 'value' in destination && typeof destination.value.present.stored === 'object';
-  const { dockerHost, dockerContext } = config;
-  // A daemon that is named must be there, even when it is not needed this time.
-  const isNeeded = !isPresent || isRebuild(config) || (dockerHost ?? dockerContext) !== undefined;
+  const { dockerHost, dockerContext, builder } = config;
+  // What is named must be there, even when it is not needed this time.
+  const isNamed = (dockerHost ?? dockerContext ?? builder) !== undefined;
+  const isNeeded = !isPresent || isRebuild(config) || isNamed;
   return {
     kind: 'built',
     destination,
-    build: isNeeded ? await observeBuildPlace(tools, config, shared) : undefined,
+    build: isNeeded ? await observeBuildPlace(tools, config, shared, await platform) : undefined,
   };
 }
 
@@ -337,7 +341,7 @@ async function observeDestination(
     return { reference, tag, labels, gaps, repository, present, extras: [] };
   }
   const [present, ...extras] = await Promise.all([
-    readImage(tools, config, repository, { tag }, platform),
+    readImage(tools, config, repository, { tag }, platformsIn(platform)[0]),
     ...extraTags.map(async (extra) => ({
       tag: extra,
       // Adding a tag requires reading images, so this read is not optional.
@@ -352,6 +356,7 @@ const NO_INPUTS: Promise<BuildInputs> = Promise.resolve({
   told: undefined,
   tree: undefined,
   changes: undefined,
+  contexts: {},
   gaps: { submodules: [], pointers: [] },
 });
 
@@ -389,19 +394,20 @@ async function observeBuildPlace(
   { environment }: ObserveTools,
   config: ImageSettings,
   shared: Pick<SharedReads, 'daemon'>,
+  platform: string | undefined,
 ): Promise<BuildPlace> {
   const { context, dockerfile, paths = [context] } = config;
   const isSent = (path: string) => paths.some((own) => !relative(own, path).startsWith('..'));
-  const [daemon, files, source] = await Promise.all([
-    attempt(shared.daemon()),
+  const [machine, files, source] = await Promise.all([
+    attempt(findMachine(environment, config, shared, platformsIn(platform ?? DEFAULT_PLATFORM))),
     attempt(checkFiles(environment, config)),
     readFile(dockerfile, 'utf8').catch(() => ''),
   ]);
   const hasRun = /^\s*RUN\s/im.test(source);
-  const opened = 'value' in daemon && !daemon.value.standIn ? daemon.value : undefined;
+  const opened = valueOf(machine);
   const ignoreFile = join(context, '.dockerignore');
   return {
-    daemon,
+    machine,
     files,
     dockerfile,
     hasRun,
@@ -415,9 +421,35 @@ async function observeBuildPlace(
   };
 }
 
-async function platformsOf(daemon: Daemon): Promise<readonly string[] | undefined> {
+async function platformsOf(machine: Daemon | BuildKit): Promise<readonly string[] | undefined> {
+  if ('connect' in machine) return machine.platforms;
+  if (machine.standIn) return undefined;
   const { runnablePlatforms } = await import('../docker/buildkit/workers.ts');
-  return runnablePlatforms(daemon);
+  return runnablePlatforms(machine);
+}
+
+/** What builds an image: the daemon, or a BuildKit that can do what the daemon's usual way cannot. */
+async function findMachine(
+  environment: ObserveTools['environment'],
+  { builder, provenance, sbom }: Pick<Config, 'builder' | 'provenance' | 'sbom'>,
+  shared: Pick<SharedReads, 'daemon'>,
+  platforms: readonly string[],
+): Promise<Daemon | BuildKit> {
+  const needs = [
+    ...(platforms.length > 1 ? ['build for several platforms'] : []),
+    ...(provenance === undefined && !sbom ? [] : ['attach what is known about the build']),
+  ];
+  if (builder === undefined && needs.length === 0) return shared.daemon();
+  const [{ findBuilder }, { isBuildKit, openBuilder, openDaemonBuilder }] = await Promise.all([
+    import('../docker/engine/builders.ts'),
+    import('../docker/buildkit/builder.ts'),
+  ]);
+  const machine =
+    builder === undefined
+      ? await shared.daemon()
+      : await openBuilder(environment, findBuilder(environment, builder), platforms);
+  if (isBuildKit(machine) || needs.length === 0) return machine;
+  return openDaemonBuilder(machine, needs.join(' and '));
 }
 
 async function findDaemon(

@@ -50,6 +50,7 @@ import {
   parseImageReference,
   pinnedName,
   platformOf,
+  platformsIn,
 } from '../core/image.ts';
 import type { TaskPlatform } from '../core/image.ts';
 import { targetGroupsOf } from '../core/load-balancer.ts';
@@ -60,6 +61,7 @@ import { overridesOf } from '../core/start.ts';
 import type { Overrides } from '../core/start.ts';
 import { chooseContainers, containersOf, placeOfArn, shortName } from '../core/task-definition.ts';
 import type { JsonObject, Revision } from '../core/task-definition.ts';
+import type { BuildKit } from '../docker/buildkit/builder.ts';
 import type { Daemon } from '../docker/engine/daemon.ts';
 import { EcsDeployError } from '../errors.ts';
 import type { Config, Target } from '../settings/config.ts';
@@ -627,8 +629,8 @@ function planImage(
       ? failures('image-platform', 'image', chosen.error)
       : checkTasks(check, {
           what: 'The image would be built',
-          platforms: [chosen.value.platform],
-          tasks: tasks.length === 0 ? [chosen.value] : tasks,
+          platforms: platformsIn(chosen.value.platform),
+          tasks: tasks.length === 0 ? eachPlatform(chosen.value) : tasks,
           hint: buildHint,
         });
   const gaps = valueOf(image.destination)?.gaps;
@@ -654,7 +656,10 @@ function planImage(
       return { plan: useOf(reference, stored, platform ?? null), findings: extras };
     }
     return {
-      plan: platform === undefined ? undefined : { kind: 'push', reference, platform },
+      plan:
+        platform === undefined
+          ? undefined
+          : { kind: 'push', reference, platform: platformsIn(platform)[0] },
       findings: [...('error' in chosen ? choice : []), ...extras, ...checkImmutable(destination)],
     };
   }
@@ -669,7 +674,7 @@ function planImage(
           : checkTasks(check, {
               what: `${reference} is already in ECR, built`,
               platforms: stored.platforms,
-              tasks: [chosen.value],
+              tasks: eachPlatform(chosen.value),
               hint: (wanted) => `build it under another tag: --platform ${wanted} --tag TAG`,
             })),
         note('repository', `${reference} exists and is not built again`),
@@ -800,7 +805,7 @@ function choosePlatform(named: string | undefined, tasks: readonly TaskPlatform[
     throw new EcsDeployError({
       code: 'image-platform',
       message: `The services run on ${platforms.join(' and ')}: one image cannot be built for both.`,
-      hint: 'deploy the services of one platform at a time with --service NAME',
+      hint: `build it for both: --platform ${platforms.join(',')}; or deploy the services of one platform at a time with --service NAME`,
     });
   }
   return {
@@ -808,6 +813,9 @@ function choosePlatform(named: string | undefined, tasks: readonly TaskPlatform[
     isAssumed: named === undefined && tasks.length > 0 && certain.length === 0,
   };
 }
+
+const eachPlatform = ({ platform, ...task }: TaskPlatform): TaskPlatform[] =>
+  platformsIn(platform).map((one) => ({ ...task, platform: one }));
 
 const buildHint = (wanted: string): string =>
   wanted.startsWith('windows/')
@@ -948,21 +956,19 @@ function checkBuild(
   platform: string | undefined,
   gaps: readonly Answer[] = [],
 ): PlanFinding[] {
-  const { daemon, files } = place;
+  const { machine, files } = place;
   const about = 'build';
   return [
-    ...('error' in daemon
-      ? failures('docker', about, daemon.error)
-      : [{ check: 'docker', about, ...ok(describeDaemon(daemon.value)) } as const]),
+    ...('error' in machine
+      ? failures('docker', about, machine.error)
+      : [{ check: 'docker', about, ...ok(describeMachine(machine.value)) } as const]),
     ...('error' in files
       ? failures('files', about, files.error)
       : [{ check: 'files', about, ...ok(place.dockerfile) } as const]),
-    ...('value' in daemon && platform !== undefined
-      ? [
-          check('emulation', about, () =>
-            checkEmulation(place, `linux/${daemon.value.architecture}`, platform),
-          ),
-        ]
+    ...('value' in machine && platform !== undefined
+      ? platformsIn(platform).map((one) =>
+          check('emulation', about, () => checkEmulation(place, machine.value, one)),
+        )
       : []),
     ...gaps.map((answer) => check('build-context', about, () => answer)),
     ...('value' in files ? [check('build-context', about, () => checkIgnoreFile(place))] : []),
@@ -994,31 +1000,39 @@ function checkGaps({ submodules, pointers }: ContextGaps, { fromCommit }: PlanSe
   return answers;
 }
 
-function describeDaemon({ address: { host, source }, version, standIn }: Daemon): string {
+function describeMachine(machine: Daemon | BuildKit): string {
+  if ('connect' in machine) return machine.name;
+  const { address, version, standIn } = machine;
+  const { host, source } = address;
   return standIn ? `the sandbox's stand-in at ${host}` : `${version} at ${host} (${source})`;
 }
 
-/** Whether the daemon can run steps for the platform; only the build shows whether it has to. */
+/** Whether steps can run for the platform; only the build shows whether they have to. */
 function checkEmulation(
   { hasRun, runnable }: BuildPlace,
-  native: string,
+  machine: Daemon | BuildKit,
   platform: string,
 ): Answer {
   if (!hasRun) return skip('no step runs a program');
   if (runnable === undefined) return skip('the daemon does not report its platforms');
+  const isBuilder = 'connect' in machine;
+  const native = isBuilder ? machine.platforms[0] : `linux/${machine.architecture}`;
   if (platform === native) return ok(platform);
+  const who = isBuilder
+    ? `${machine.name[0]?.toUpperCase()}${machine.name.slice(1)}`
+    : 'This Docker daemon';
   const cross = 'use FROM --platform=$BUILDPLATFORM in that stage and cross-compile';
   const elsewhere = 'build on a machine with that CPU (--docker-host ssh://HOST)';
   if (runnable.includes(platform)) {
     return {
       status: 'warn',
-      message: `This Docker daemon emulates ${platform}: RUN steps take several times as long.`,
+      message: `${who} emulates ${platform}: RUN steps take several times as long.`,
       hint: `for faster builds, ${cross}, or ${elsewhere}`,
     };
   }
   return {
     status: 'warn',
-    message: `This Docker daemon runs programs for ${runnable.join(' and ')} only: a RUN step for ${platform} will fail with "exec format error".`,
+    message: `${who} runs programs for ${runnable.join(' and ')} only: a RUN step for ${platform} will fail with "exec format error".`,
     hint: `set up emulation (docker run --privileged --rm tonistiigi/binfmt --install ${platform.replace('linux/', '')}), ${elsewhere}, or ${cross}`,
   };
 }

@@ -140,6 +140,7 @@ const WORDS: Words = {
         ? `Docker: the sandbox's stand-in at ${address}`
         : `Docker ${version} at ${address} (${source})`,
     ),
+  'builder-found': ({ name }) => say('detail', `Building with ${name}`),
   'commit-checked-out': ({ commit }) =>
     say('detail', `Checked out ${commit}: changed and untracked files are left out`),
   'commit-from-ci': ({ commit, branch, variable }) => {

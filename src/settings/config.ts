@@ -381,6 +381,8 @@ const EXCLUSIVE: readonly (readonly [SettingKey, SettingKey])[] = [
   ['quiet', 'progress'],
   ['image', 'rebuild'],
   ['image', 'fromCommit'],
+  ['builder', 'dockerHost'],
+  ['builder', 'dockerContext'],
   ['noWait', 'timeout'],
   ['noWait', 'poll'],
   ['noWait', 'maxFailures'],

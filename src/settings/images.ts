@@ -27,7 +27,12 @@ type ImageKey =
   | 'paths'
   | 'cache'
   | 'cacheFrom'
-  | 'cacheTo';
+  | 'cacheTo'
+  | 'builder'
+  | 'provenance'
+  | 'sbom'
+  | 'contexts'
+  | 'allow';
 
 /** The settings of one image; paths are absolute. */
 export type ImageSettings = Pick<Settings, Exclude<ImageKey, 'dockerfile'>> & {
@@ -74,7 +79,19 @@ export function imageSettings(
     context,
     dockerfile: resolve(folderOf('dockerfile', context), values.dockerfile ?? 'Dockerfile'),
     paths: values.paths?.map((path) => resolve(ofFile, path)),
+    contexts: Object.fromEntries(
+      Object.entries(values.contexts).map(([name, source]) => {
+        const isGiven = (flags.contexts as Settings['contexts'] | undefined)?.[name] === source;
+        const folder = isGiven ? current : ofFile;
+        return [name, isFolder(source) ? resolve(folder, source) : source];
+      }),
+    ),
   };
+}
+
+/** Whether the source of a build context is a folder of this machine. */
+function isFolder(source: string): boolean {
+  return !/^(?:[a-z][a-z\d+.-]*:\/\/|git@)/.test(source);
 }
 
 /** The image that the first of the sources chooses, else the only one. */

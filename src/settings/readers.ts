@@ -162,6 +162,12 @@ export const commit: Reader<string> = {
   read: (value) => (value === true || value === 'true' ? 'HEAD' : name.read(value)),
 };
 
+/** A builder of buildx; the flag alone stands for the one that buildx uses. */
+export const builder: Reader<string> = {
+  schema: { anyOf: [{ const: true }, name.schema] },
+  read: (value) => (value === true || value === 'true' ? 'current' : name.read(value)),
+};
+
 /** `true` for all, `false` for none, or names. */
 export const someOrAll: Reader<boolean | readonly string[]> = {
   schema: { anyOf: [yes.schema, names.schema] },
@@ -297,6 +303,12 @@ const plain: Reader<string> = {
 
 /** Strings by name, e.g. environment variables or build arguments. */
 export const pairs = pairsOf('KEY=VALUE', plain);
+
+/** Sources of named build contexts: a folder, `docker-image://REFERENCE` or the URL of a git repository. */
+export const contexts = pairsOf('NAME=SOURCE', name, {
+  pattern: /^[a-zA-Z\d][\w./:@-]*$/,
+  expected: 'must be a name such as shared or an image such as alpine:3',
+});
 
 /** Image references by container name. */
 export const containerImages = pairsOf('NAME=IMAGE', reference);
@@ -519,6 +531,15 @@ function choice<T extends string>(
 export const oneOf = <const T extends string>(...choices: readonly T[]): Reader<T> =>
   choice(choices, (value) => didYouMean(value, choices));
 
+/** What a provenance attestation tells; the flag alone stands for `min`, which has no build arguments. */
+export const provenance: Reader<'min' | 'max'> = {
+  schema: { enum: [true, 'min', 'max'] },
+  read: (value) =>
+    value === true || value === 'true'
+      ? 'min'
+      : oneOf('min', 'max').read(String(value).replace(/^mode=/, '')),
+};
+
 /** Several of several words. */
 export const anyOf = <const T extends string>(...choices: readonly T[]): Reader<readonly T[]> =>
   namesOf((item) => oneOf(...choices).read(item));
@@ -530,8 +551,7 @@ const ARCHITECTURES = new Map([
   ['aarch64', 'linux/arm64'],
 ]);
 
-/** A platform that images are built for. */
-export const platform = choice(['linux/amd64', 'linux/arm64'], (value) => {
+const onePlatform = choice(['linux/amd64', 'linux/arm64'], (value) => {
   const near = ARCHITECTURES.get(value.toLowerCase().replace(/^linux\//, ''));
   if (near !== undefined) return ` (did you mean "${near}"?)`;
   return /^windows/i.test(value)
@@ -559,6 +579,18 @@ export const namedGroup: Reader<NamedGroup> = {
       throw invalid('{ application: NAME, group: NAME }', value);
     }
     return { application: name.read(application), group: name.read(group) };
+  },
+};
+
+/** The platforms that images are built for, as Docker writes them: with commas, in a fixed order. */
+export const platform: Reader<string> = {
+  many: true,
+  schema: { oneOf: [onePlatform.schema, { type: 'array', items: onePlatform.schema }] },
+  read: (value) => {
+    const items = [value].flat().flatMap((item) => String(item).split(','));
+    const found = new Set(items.map((item) => onePlatform.read(item.trim())));
+    if (found.size > 0) return [...found].toSorted().join(',');
+    throw invalid('a platform such as linux/amd64', value);
   },
 };
 

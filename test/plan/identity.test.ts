@@ -48,6 +48,10 @@ function settingsIn(directory: string, more: Partial<InputSettings> = {}): Input
     shmSize: undefined,
     ulimits: [],
     env: {},
+    contexts: {},
+    allow: [],
+    provenance: undefined,
+    sbom: false,
     ...more,
   };
 }
@@ -320,6 +324,12 @@ describe.runIf(HAS_GIT)('each build setting is in the tag', () => {
     ['shmSize', () => ({ shmSize: 1024 })],
     ['ulimits', () => ({ ulimits: [{ name: 'nofile', soft: 1, hard: 2 }] })],
     ['env', () => ({ env: { API: 'a' } })],
+    ['contexts', (folder) => ({ contexts: { one: join(folder, 'src') } })],
+    ['the name of a context', (folder) => ({ contexts: { two: join(folder, 'src') } })],
+    ['an image as a context', () => ({ contexts: { one: 'docker-image://alpine:3' } })],
+    ['allow', () => ({ allow: ['network.host'] })],
+    ['provenance', () => ({ provenance: 'min' })],
+    ['sbom', () => ({ sbom: true })],
   ])('%s', async (_, more) => {
     const folder = makeFolder(FILES);
     commitAll(folder);
@@ -333,7 +343,21 @@ describe.runIf(HAS_GIT)('each build setting is in the tag', () => {
   const tags = new Set<string>();
 
   test('and no two of them are the same', () => {
-    expect(tags.size).toBe(17);
+    expect(tags.size).toBe(23);
+  });
+
+  test('the content of a folder that is a named context, as far as .dockerignore leaves it', async () => {
+    const folder = makeFolder(FILES);
+    commitAll(folder);
+    const shared = makeFolder({ library: 'one', '.dockerignore': 'notes\n' });
+    const tagOf = async () => (await identityOf(folder, { contexts: { shared } })).tag;
+    const before = await tagOf();
+    write('notes', 'new')(shared);
+    expect(await tagOf()).toBe(before);
+    write('library', 'two')(shared);
+    expect(await tagOf()).not.toBe(before);
+    const missing = identityOf(folder, { contexts: { shared: join(shared, 'none') } });
+    await expect(missing).rejects.toThrow('none, which is the build context "shared"');
   });
 
   test('the platform, when it is not the default', async () => {

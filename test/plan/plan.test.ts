@@ -106,7 +106,7 @@ const given = (platforms: readonly string[] | undefined): ObservedImage => ({
 });
 
 const place: BuildPlace = {
-  daemon: { error: new EcsDeployError({ code: 'docker-unavailable', message: 'no daemon' }) },
+  machine: { error: new EcsDeployError({ code: 'docker-unavailable', message: 'no daemon' }) },
   files: { value: undefined },
   dockerfile: '/p/Dockerfile',
   hasRun: false,

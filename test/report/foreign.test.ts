@@ -126,6 +126,7 @@ const SAMPLES: {
     },
   ],
   'image-present': (t) => [{ reference: t, digest: t }],
+  'builder-found': (t) => [{ name: t }],
   'docker-found': (t) => [
     { address: t, source: t, version: t, standIn: false },
     { address: t, source: t, version: t, standIn: true },

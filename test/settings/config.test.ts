@@ -163,7 +163,7 @@ environments:
     .ecsdeployrc:1: unknown key "clutser" (did you mean "cluster"? keys that exist: profile, region, repository, extraTags, platform, pin, release, check, notify, timeout, …)
     .ecsdeployrc:2: "platform": must be one of linux/amd64, linux/arm64, not "linux/386"
     .ecsdeployrc:3: "timeout": "30" needs a unit: write 30s or 30m
-    .ecsdeployrc:5: unknown key "dokerfile" (did you mean "dockerfile"? keys that exist: context, dockerfile, target, args, labels, network, addHosts, shmSize, ulimits, secrets, …)
+    .ecsdeployrc:5: unknown key "dokerfile" (did you mean "dockerfile"? keys that exist: context, dockerfile, target, args, labels, contexts, allow, network, addHosts, shmSize, …)
     .ecsdeployrc:6: "build.args": must be KEY=VALUE, not "1"
     .ecsdeployrc:8: an entry of "services" needs the key "service"
     .ecsdeployrc:9: unknown key "setenv" (did you mean "setEnv"? keys that exist: service, cluster, container, taskDefinition, setEnv, setSecrets, unsetEnv, envFile, replaceEnv, setCommand, …)
@@ -484,7 +484,7 @@ services:
 `,
   };
   expect(problemsOf(files)).toMatchInlineSnapshot(`
-    ".ecsdeployrc:3: unknown key "dokerfile" (did you mean "dockerfile"? keys that exist: repository, extraTags, platform, context, dockerfile, target, args, labels, network, addHosts, …)
+    ".ecsdeployrc:3: unknown key "dokerfile" (did you mean "dockerfile"? keys that exist: repository, extraTags, platform, context, dockerfile, target, args, labels, contexts, allow, …)
     .ecsdeployrc:5: the image "job" must hold keys and values
     .ecsdeployrc:9: "image" must be the name of one of "images"
     .ecsdeployrc:7: "image": "aip" is not in "images" (did you mean "api"? images that exist: api, web)

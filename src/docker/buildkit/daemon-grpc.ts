@@ -40,7 +40,8 @@ function openDaemonGrpc({ address, apiVersion }: Daemon): ClientHttp2Session | u
   return connectHttp2('http://docker', { createConnection: () => openConnection(address) });
 }
 
-function openConnection(address: DockerAddress): Duplex {
+/** Connects to an address of any kind. */
+export function openConnection(address: DockerAddress): Duplex {
   if (address.host.startsWith('ssh://')) return openSsh(address.host);
   const path = socketPath(address);
   if (path !== undefined) return connect(path);
@@ -51,10 +52,10 @@ function openConnection(address: DockerAddress): Duplex {
 }
 
 /**
- * The connection of a BuildKit session, inside a call of `Control.Session`; undefined when the daemon
- * rejects the call.
+ * The connection of a BuildKit session, inside a call of `Control.Session` on the daemon's own gRPC;
+ * undefined when the daemon rejects the call.
  */
-export async function openSessionTunnel(
+export async function openDaemonTunnel(
   daemon: Daemon,
   headers: Readonly<Record<string, string | string[]>>,
 ): Promise<Duplex | undefined> {
@@ -62,33 +63,40 @@ export async function openSessionTunnel(
   if (client === undefined) return undefined;
   client.on('error', () => undefined);
   try {
-    const call = client.request({
-      ...headers,
-      [constants.HTTP2_HEADER_METHOD]: 'POST',
-      [constants.HTTP2_HEADER_PATH]: '/moby.buildkit.v1.Control/Session',
-      'content-type': 'application/grpc',
-      te: 'trailers',
-    });
-    const [answer] = (await once(call, 'response', {
-      signal: AbortSignal.timeout(TIMEOUT),
-    })) as [Readonly<Record<string, unknown>>];
-    // A status in the headers is a refusal.
-    if (answer[':status'] !== 200 || answer['grpc-status'] !== undefined)
-      throw new Error('refused');
-    const send = sender(call);
-    const tunnel = Duplex.from({
-      readable: Readable.from(bytesOf(readMessages(call)), { objectMode: false }),
-      writable: Duplex.from(async (chunks: AsyncIterable<Buffer>) => {
-        for await (const chunk of chunks) await send(message([1, chunk]));
-        call.end();
-      }),
-    });
+    const tunnel = await openTunnel(client, headers);
     tunnel.once('close', () => client.destroy());
     return tunnel;
   } catch {
     client.destroy();
     return undefined;
   }
+}
+
+/** The connection of a session, inside a call of `Control.Session`; rejects when it is refused. */
+export async function openTunnel(
+  client: ClientHttp2Session,
+  headers: Readonly<Record<string, string | string[]>>,
+): Promise<Duplex> {
+  const call = client.request({
+    ...headers,
+    [constants.HTTP2_HEADER_METHOD]: 'POST',
+    [constants.HTTP2_HEADER_PATH]: '/moby.buildkit.v1.Control/Session',
+    'content-type': 'application/grpc',
+    te: 'trailers',
+  });
+  const [answer] = (await once(call, 'response', {
+    signal: AbortSignal.timeout(TIMEOUT),
+  })) as [Readonly<Record<string, unknown>>];
+  // A status in the headers is a refusal.
+  if (answer[':status'] !== 200 || answer['grpc-status'] !== undefined) throw new Error('refused');
+  const send = sender(call);
+  return Duplex.from({
+    readable: Readable.from(bytesOf(readMessages(call)), { objectMode: false }),
+    writable: Duplex.from(async (chunks: AsyncIterable<Buffer>) => {
+      for await (const chunk of chunks) await send(message([1, chunk]));
+      call.end();
+    }),
+  });
 }
 
 /** The payloads of `BytesMessage`s. */

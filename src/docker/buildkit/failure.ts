@@ -43,6 +43,19 @@ const HINTS: readonly (readonly [RegExp, string | ((match: RegExpExecArray) => s
     'the BuildKit session was closed; it takes about 140 kB of paths in COPY and ADD: if there are more, copy folders instead of files',
   ],
   [
+    /exporter "image" could not be found/,
+    'this BuildKit is that of a Docker daemon whose image store cannot push; use one with the containerd image store, or another builder (docker buildx ls)',
+  ],
+  [
+    /granting entitlement (\S+) is not allowed/,
+    ([, name = '']) =>
+      `permit it where the builder runs: buildkitd --allow-insecure-entitlement ${name}, or in daemon.json of Docker: "builder": { "entitlements": { "${name.replace('.', '-')}": true } }`,
+  ],
+  [
+    /^[^\n]*(network\.host|security\.insecure) is not allowed/,
+    ([, name]) => `permit it to the build: --allow ${name}`,
+  ],
+  [
     /no space left on device/i,
     'the disk of the Docker daemon is full: docker system df shows what uses it, docker system prune frees it',
   ],
@@ -77,7 +90,7 @@ const HINTS: readonly (readonly [RegExp, string | ((match: RegExpExecArray) => s
   ],
   [
     /unauthorized|authorization failed|access denied|^[^\n]*\b40[13] |forbidden/i,
-    'the registry of the base image requires a login: docker login REGISTRY (private images of your own ECR need none), and check the name of the image; named contexts (--build-context) are not supported',
+    'the registry of the base image requires a login: docker login REGISTRY (private images of your own ECR need none), and check the name of the image; it can also be that of a named context: --build-context NAME=SOURCE',
   ],
   [
     /failed to do request|no such host|connection refused|i\/o timeout/,

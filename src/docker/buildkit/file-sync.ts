@@ -36,7 +36,9 @@ export function serveFiles(
 ): Method {
   let isIgnoreFileRead = false;
   const excluded = (call: Call, folder: string): Patterns => {
-    if (ignored === undefined) return compilePatterns(valuesOf(call, 'exclude-patterns'));
+    const isNamed = folder !== 'context' && folder !== 'dockerfile';
+    if (ignored === undefined || isNamed)
+      return compilePatterns(valuesOf(call, 'exclude-patterns'));
     const paths = valuesOf(call, 'followpaths');
     const isFirst = !isIgnoreFileRead && paths.length === 1 && paths[0] === '.dockerignore';
     isIgnoreFileRead ||= isFirst;

@@ -47,3 +47,10 @@ export function message(
   }
   return writer.finish();
 }
+
+/** A map with texts. */
+export type Attributes = Readonly<Record<string, string>>;
+
+/** A map of protobuf: a message for each entry. */
+export const entries = (field: number, map: Attributes) =>
+  Object.entries(map).map(([key, value]) => [field, message([1, key], [2, value])] as const);

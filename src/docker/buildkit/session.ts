@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { constants, performServerHandshake } from 'node:http2';
-import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2';
+import type { ClientHttp2Session, IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2';
 import type { Duplex } from 'node:stream';
 import type { Daemon } from '../engine/daemon.ts';
 import { callEngine } from '../engine/api.ts';
-import { openSessionTunnel } from './daemon-grpc.ts';
+import { openDaemonTunnel, openTunnel } from './daemon-grpc.ts';
 import { serveCall } from './grpc.ts';
 import type { Methods } from './grpc.ts';
 import { message } from './protobuf.ts';
@@ -36,28 +36,27 @@ const HEALTH: Methods = {
 };
 
 /**
- * Opens a BuildKit session on the daemon; undefined when it offers none (podman, socket proxies).
+ * Opens a BuildKit session on the daemon, or on the connection of a builder; undefined when a daemon
+ * offers none (podman, socket proxies).
  *
  * `sharedKey` identifies the build context: under the same key only changes are sent.
  */
 export async function openSession(
-  daemon: Daemon,
+  from: Daemon | ClientHttp2Session,
   sharedKey: string,
   methods: Methods,
   signal: AbortSignal,
 ): Promise<Session | undefined> {
   const id = randomUUID();
   const served: Methods = { ...HEALTH, ...methods };
-  const socket = await openSocket(
-    daemon,
-    {
-      'x-docker-expose-session-uuid': id,
-      'x-docker-expose-session-name': 'ecsdeploy',
-      'x-docker-expose-session-sharedkey': sharedKey,
-      'x-docker-expose-session-grpc-method': Object.keys(served),
-    },
-    signal,
-  );
+  const headers = {
+    'x-docker-expose-session-uuid': id,
+    'x-docker-expose-session-name': 'ecsdeploy',
+    'x-docker-expose-session-sharedkey': sharedKey,
+    'x-docker-expose-session-grpc-method': Object.keys(served),
+  };
+  const socket =
+    'docker' in from ? await openSocket(from, headers, signal) : await openTunnel(from, headers);
   if (socket === undefined) return undefined;
   // A lost connection is reported by the answer of the build.
   socket.on('error', () => undefined);
@@ -105,7 +104,7 @@ async function openSocket(
     });
   } catch (error) {
     const { statusCode } = error as { statusCode?: number };
-    if (statusCode === 404) return openSessionTunnel(daemon, headers);
+    if (statusCode === 404) return openDaemonTunnel(daemon, headers);
     if (statusCode === 403 || statusCode === 501) return undefined;
     throw error;
   }

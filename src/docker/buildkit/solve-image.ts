@@ -1,11 +1,13 @@
 import { randomUUID } from 'node:crypto';
-import { basename } from 'node:path';
+import type { ClientHttp2Session } from 'node:http2';
+import { basename, isAbsolute } from 'node:path';
 import { EcsDeployError } from '../../errors.ts';
 import type { Emit } from '../../events.ts';
 import { callEngine, isAtLeast } from '../engine/api.ts';
 import type { Daemon } from '../engine/daemon.ts';
 import { isConnectionLost } from '../engine/unavailable.ts';
 import { openControl } from './daemon-grpc.ts';
+import type { Proof } from './gateway.ts';
 import type { BuildProgress } from './progress.ts';
 import { solve } from './solve.ts';
 import type { Backend } from './solve.ts';
@@ -27,16 +29,46 @@ export interface SolvedImage {
   readonly noCache: boolean;
   readonly pull: boolean;
   readonly steps: StepOptions;
+  /** Named build contexts: absolute folders, images (`docker-image://…`) and URLs by name. */
+  readonly contexts: Readonly<Record<string, string>>;
+  /** Entitlements of the steps, e.g. `network.host`. */
+  readonly allow: readonly string[];
+  readonly attestations: Attestations;
   readonly cacheFrom: readonly Backend[];
   readonly cacheTo: readonly Backend[];
 }
 
-type Caches = Pick<SolvedImage, 'cacheFrom' | 'cacheTo'>;
+/** What is attached to an image. */
+export interface Attestations {
+  readonly provenance: 'min' | 'max' | undefined;
+  readonly sbom: boolean;
+}
 
 /** Whether caches are used that `/build` does not know: it reads from registries, and writes none. */
-export function needsSolve({ cacheFrom, cacheTo }: Caches): boolean {
+export function needsCaches({
+  cacheFrom,
+  cacheTo,
+}: Pick<SolvedImage, 'cacheFrom' | 'cacheTo'>): boolean {
   return cacheFrom.some(({ type }) => type !== 'registry') || cacheTo.length > 0;
 }
+
+/** Whether a build has options for which `/build` has no parameters. */
+export function needsSolve({ contexts, allow }: Pick<SolvedImage, 'contexts' | 'allow'>): boolean {
+  return Object.keys(contexts).length > 0 || allow.length > 0;
+}
+
+/** The folders among named contexts, by the names under which the session serves them. */
+export function folderContexts(
+  contexts: SolvedImage['contexts'],
+): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    Object.entries(contexts).flatMap(([name, source]) =>
+      isAbsolute(source) ? [[folderName(name), source]] : [],
+    ),
+  );
+}
+
+const folderName = (name: string) => `named-${name}`;
 
 /** Of the answer to `/info`. */
 interface Info {
@@ -44,23 +76,33 @@ interface Info {
   readonly DriverStatus?: readonly (readonly string[])[];
 }
 
-/**
- * Whether the daemon's BuildKit takes caches of every kind, which needs the containerd image store
- * (docs/explanation/how-docker-behaves.md#caches). Warns otherwise.
- */
-export async function canSolve({ docker }: Daemon, emit: Emit): Promise<boolean> {
+/** Whether the daemon's BuildKit exports images and caches; otherwise the name of its image store. */
+export async function canExport({ docker }: Daemon): Promise<true | string> {
   const { Driver: driver = 'unknown', DriverStatus: details = [] } = await callEngine<Info>(
     docker,
     { path: '/info', method: 'GET', statusCodes: { 200: true, 500: 'server error' } },
   );
-  if (details.flat().includes('io.containerd.snapshotter.v1')) return true;
+  return details.flat().includes('io.containerd.snapshotter.v1') || driver;
+}
+
+/**
+ * Whether the daemon's BuildKit takes caches of every kind, which needs the containerd image store
+ * (docs/explanation/how-docker-behaves.md#caches). Warns otherwise.
+ */
+export async function canSolve(daemon: Daemon, emit: Emit): Promise<boolean> {
+  const store = await canExport(daemon);
+  if (store === true) return true;
   emit({
     kind: 'warning',
-    message: `This Docker daemon cannot write build caches (its image store is ${driver}): the build reads caches in registries only.`,
-    hint: 'turn on the containerd image store, the default since Docker 29: "features": { "containerd-snapshotter": true } in daemon.json',
+    message: `This Docker daemon cannot write build caches (its image store is ${store}): the build reads caches in registries only.`,
+    hint: `${CONTAINERD_STORE}; or build with a builder of buildx (--builder NAME)`,
   });
   return false;
 }
+
+/** How a daemon gets an image store that exports everything. */
+export const CONTAINERD_STORE =
+  'turn on the containerd image store, the default since Docker 29: "features": { "containerd-snapshotter": true } in daemon.json';
 
 /** Builds an image into the daemon with `Control.Solve`; the session has the files. */
 export async function solveImage(
@@ -75,29 +117,70 @@ export async function solveImage(
   if (client === undefined) {
     throw new EcsDeployError({
       code: 'docker-unsuitable',
-      message: `The Docker daemon at ${daemon.address.host} does not offer BuildKit's API, which other build caches than those of a registry need.`,
-      hint: 'allow POST /grpc, or build without --cache-to and "build.cache"',
+      message: `The Docker daemon at ${daemon.address.host} does not offer BuildKit's API, which build caches, --build-context and --allow need.`,
+      hint: 'allow POST /grpc, or build without them',
     });
   }
   client.on('error', () => undefined);
   // BuildKit before 0.12, which Docker 25 has, writes one cache only.
   const canHaveBoth = isAtLeast(daemon.apiVersion, '1.44');
+  const exporter = { type: 'moby', attributes: { name: image.reference } };
+  const cacheTo = [
+    ...(canHaveBoth || image.cacheTo.length === 0 ? [INLINE] : []),
+    ...image.cacheTo,
+  ];
+  const build = { ...solveOf(image, session, gateway), exporter, cacheTo };
   try {
-    const build = {
-      ref: randomUUID(),
-      session,
-      exporter: { type: 'moby', attributes: { name: image.reference } },
-      frontend: frontendAttributes(image, gateway),
-      entitlements: entitlementsOf(image.steps),
-      cacheTo: [...(canHaveBoth || image.cacheTo.length === 0 ? [INLINE] : []), ...image.cacheTo],
-    };
-    await solve(client, build, progress.takeTrace, signal);
-  } catch (error) {
-    signal.throwIfAborted();
-    if (isConnectionLost(error)) throw error;
-    progress.fail((error as Error).message);
+    await orFail(solve(client, build, progress.takeTrace, signal), progress, signal);
   } finally {
     client.destroy();
+  }
+}
+
+/**
+ * Builds an image and pushes it by its digest, without a tag, if `prove` resolves. Returns the digest,
+ * of an index for several platforms; undefined when the build failed.
+ */
+export async function solveAndPush(
+  client: ClientHttp2Session,
+  image: SolvedImage & { readonly repository: string },
+  session: string,
+  progress: BuildProgress,
+  prove: Proof,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  const attributes = { name: image.repository, push: 'true', 'push-by-digest': 'true' };
+  const exporter = { type: 'image', attributes };
+  const cacheTo = [INLINE, ...image.cacheTo];
+  const build = { ...solveOf(image, session, undefined), exporter, cacheTo };
+  const answer = await orFail(
+    solve(client, build, progress.takeTrace, signal, prove),
+    progress,
+    signal,
+  );
+  return answer?.get('containerimage.digest');
+}
+
+const solveOf = (image: SolvedImage, session: string, gateway: string | undefined) => ({
+  ref: randomUUID(),
+  session,
+  frontend: frontendAttributes(image, gateway),
+  entitlements: [...new Set([...entitlementsOf(image.steps), ...image.allow])],
+});
+
+/** Awaits a build whose failure is told with its steps. */
+async function orFail<T>(
+  work: Promise<T>,
+  progress: BuildProgress,
+  signal: AbortSignal,
+): Promise<T | undefined> {
+  try {
+    return await work;
+  } catch (error) {
+    signal.throwIfAborted();
+    if (isConnectionLost(error) || error instanceof EcsDeployError) throw error;
+    progress.fail((error as Error).message);
+    return undefined;
   }
 }
 
@@ -109,6 +192,11 @@ function frontendAttributes(
   gateway: string | undefined,
 ): Readonly<Record<string, string>> {
   const { dockerfile, platform, target, args, proxies, labels, noCache, pull, cacheFrom } = image;
+  const { provenance, sbom } = image.attestations;
+  const contexts = Object.entries(image.contexts).map(([name, source]) => [
+    name,
+    isAbsolute(source) ? `local:${folderName(name)}` : source,
+  ]);
   const imports = cacheFrom.map(({ type, attributes }) => ({ Type: type, Attrs: attributes }));
   const prefixed = (prefix: string, map: Readonly<Record<string, string>>) =>
     Object.fromEntries(Object.entries(map).map(([key, value]) => [`${prefix}:${key}`, value]));
@@ -118,6 +206,9 @@ function frontendAttributes(
     ...(target !== undefined && { target }),
     ...prefixed('build-arg', { ...proxies, ...args }),
     ...prefixed('label', labels),
+    ...prefixed('context', Object.fromEntries(contexts)),
+    ...(provenance !== undefined && { 'attest:provenance': `mode=${provenance}` }),
+    ...(sbom && { 'attest:sbom': '' }),
     ...(noCache && { 'no-cache': '' }),
     ...(pull && { 'image-resolve-mode': 'pull' }),
     ...frontendSteps(image.steps, gateway),

@@ -1,12 +1,13 @@
-import { once } from 'node:events';
-import { constants } from 'node:http2';
-import type { ClientHttp2Session, ClientHttp2Stream } from 'node:http2';
-import { readMessages, sender } from './grpc.ts';
-import { fields, message, text } from './protobuf.ts';
+import type { ClientHttp2Session } from 'node:http2';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { EcsDeployError } from '../../errors.ts';
+import { runFrontend } from './gateway.ts';
+import type { Proof } from './gateway.ts';
+import { callMethod, callOnce } from './grpc-client.ts';
+import { entries, fields, message, text } from './protobuf.ts';
+import type { Attributes } from './protobuf.ts';
 import { decodeTrace } from './trace.ts';
 import type { Trace } from './trace.ts';
-
-type Attributes = Readonly<Record<string, string>>;
 
 /** An exporter, or a cache, of BuildKit. */
 export interface Backend {
@@ -29,50 +30,62 @@ export interface Solve {
 
 /**
  * Builds with `Control.Solve`, and reports with `Control.Status`. Returns what the exporter answers,
- * e.g. `containerimage.digest`; rejects with BuildKit's error.
+ * e.g. `containerimage.digest`; rejects with BuildKit's error. With a proof, nothing is exported
+ * before it has resolved; it rejects with the error of the proof.
  */
 export async function solve(
   client: ClientHttp2Session,
   build: Solve,
   onTrace: (trace: Trace) => void,
   signal: AbortSignal,
+  prove?: Proof,
 ): Promise<ReadonlyMap<string, string>> {
+  const ended = new AbortController();
   const follow = async () => {
     const request = message([1, build.ref]);
-    for await (const status of call(client, 'Status', request, signal))
+    const until = { signal: AbortSignal.any([signal, ended.signal]) };
+    for await (const status of callMethod(client, `${CONTROL}/Status`, request, until))
       onTrace(decodeTrace(status));
   };
   const run = async () => {
-    const answers: Buffer[] = [];
-    for await (const answer of call(client, 'Solve', solveMessage(build), signal)) {
-      answers.push(answer);
-    }
-    return new Map(answers.flatMap((answer) => [...fields(answer)].flatMap(readEntry)));
+    const request = solveMessage(build, prove === undefined);
+    const answer = await callOnce(client, `${CONTROL}/Solve`, request, { signal });
+    return new Map([...fields(answer)].flatMap(readEntry));
   };
   const solving = run();
   // BuildKit keeps the status until the build is known, and ends it with the build.
   const following = follow().catch(() => undefined);
-  const answer = await solving;
-  await following;
-  return answer;
+  const proving = prove && runFrontend(client, build, prove, signal);
+  const [answer, proven] = await Promise.allSettled([solving, proving]);
+  // A build that is refused at once never gets a status.
+  const limit =
+    answer.status === 'fulfilled' ? undefined : sleep(LAST_STATUS, undefined, { ref: false });
+  await Promise.race([following, ...(limit === undefined ? [] : [limit])]);
+  ended.abort();
+  // A proof that fails ends the build, too.
+  if (proven.status === 'rejected' && proven.reason instanceof EcsDeployError) throw proven.reason;
+  if (answer.status === 'rejected') throw answer.reason;
+  return answer.value;
 }
 
+/** Milliseconds for the last steps and lines of a build that has failed. */
+const LAST_STATUS = 2000;
+
+const CONTROL = 'moby.buildkit.v1.Control';
+
 /** moby.buildkit.v1.SolveRequest. */
-function solveMessage({
-  ref,
-  session,
-  exporter,
-  frontend,
-  entitlements,
-  cacheTo,
-}: Solve): Uint8Array {
+function solveMessage(
+  { ref, session, exporter, frontend, entitlements, cacheTo }: Solve,
+  isWhole: boolean,
+): Uint8Array {
   // Several exporters have another field, which older BuildKits do not know.
   return message(
     [1, ref],
     [3, exporter.type],
     ...entries(4, exporter.attributes),
     [5, session],
-    [6, 'dockerfile.v0'],
+    // Otherwise the client runs the frontend; attestations are read here all the same.
+    [6, isWhole ? 'dockerfile.v0' : ''],
     ...entries(7, frontend),
     [8, message(...cacheTo.map((cache) => [4, cacheMessage(cache)] as const))],
     ...entitlements.map((name) => [9, name] as const),
@@ -83,51 +96,8 @@ function solveMessage({
 const cacheMessage = ({ type, attributes }: Backend) =>
   message([1, type], ...entries(2, attributes));
 
-/** A map of protobuf: a message for each entry. */
-const entries = (field: number, map: Attributes) =>
-  Object.entries(map).map(([key, value]) => [field, message([1, key], [2, value])] as const);
-
 function readEntry([number, value]: readonly [number, number | Uint8Array]): [string, string][] {
   if (number !== 1 || typeof value === 'number') return [];
   const parts = new Map(fields(value));
   return [[text(parts.get(1)), text(parts.get(2))]];
-}
-
-/** Calls a method of BuildKit's Control; rejects with the message of a status other than OK. */
-async function* call(
-  client: ClientHttp2Session,
-  method: string,
-  request: Uint8Array,
-  signal: AbortSignal,
-): AsyncGenerator<Buffer> {
-  const stream = client.request(
-    {
-      [constants.HTTP2_HEADER_METHOD]: 'POST',
-      [constants.HTTP2_HEADER_PATH]: `/moby.buildkit.v1.Control/${method}`,
-      'content-type': 'application/grpc',
-      te: 'trailers',
-    },
-    { signal },
-  );
-  const ending = statusOf(stream);
-  await sender(stream)(request);
-  stream.end();
-  yield* readMessages(stream);
-  const status = await ending;
-  if (status !== '') throw new Error(status);
-}
-
-/** The error of a call; empty for none. It is in the trailers or, without an answer, the headers. */
-async function statusOf(stream: ClientHttp2Stream): Promise<string> {
-  let status: string | undefined;
-  let said = '';
-  const take = (headers: Readonly<Record<string, unknown>>) => {
-    status = (headers['grpc-status'] as string | undefined) ?? status;
-    said = (headers['grpc-message'] as string | undefined) ?? said;
-  };
-  stream.on('response', take);
-  stream.on('trailers', take);
-  await once(stream, 'close').catch(() => undefined);
-  if (status === undefined) return 'the connection to BuildKit was lost';
-  return status === '0' ? '' : decodeURIComponent(said) || `BuildKit's status is ${status}`;
 }

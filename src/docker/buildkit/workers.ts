@@ -1,9 +1,8 @@
-import { constants } from 'node:http2';
 import type { ClientHttp2Session } from 'node:http2';
 import type { Daemon } from '../engine/daemon.ts';
 import { openControl } from './daemon-grpc.ts';
-import { GRPC_PREFIX } from './grpc.ts';
-import { fields, text } from './protobuf.ts';
+import { callOnce } from './grpc-client.ts';
+import { fields, message, text } from './protobuf.ts';
 
 /** Milliseconds after which the build starts without an answer. */
 const TIMEOUT = 3000;
@@ -36,23 +35,19 @@ async function readWorkers<T>(
   }
 }
 
-function listWorkers(client: ClientHttp2Session): Promise<Buffer> {
-  return new Promise((resolve, reject) => {
-    const parts: Buffer[] = [];
-    client.on('error', reject);
-    const call = client.request({
-      [constants.HTTP2_HEADER_METHOD]: 'POST',
-      [constants.HTTP2_HEADER_PATH]: '/moby.buildkit.v1.Control/ListWorkers',
-      'content-type': 'application/grpc',
-      te: 'trailers',
-    });
-    call.setTimeout(TIMEOUT, () => reject(new Error('no answer')));
-    call.on('data', (part: Buffer) => parts.push(part));
-    call.on('end', () => resolve(Buffer.concat(parts).subarray(GRPC_PREFIX)));
-    call.on('error', reject);
-    // An empty message asks for all workers.
-    call.end(Buffer.alloc(GRPC_PREFIX));
-  });
+function listWorkers(client: ClientHttp2Session, limit = TIMEOUT): Promise<Buffer> {
+  client.on('error', () => undefined);
+  const signal = AbortSignal.timeout(limit);
+  // An empty message asks for all workers.
+  return callOnce(client, 'moby.buildkit.v1.Control/ListWorkers', message(), { signal });
+}
+
+/** What BuildKit at the end of a connection can run; rejects when it does not answer in time. */
+export async function platformsAt(
+  client: ClientHttp2Session,
+  limit?: number,
+): Promise<readonly string[]> {
+  return platformsIn(await listWorkers(client, limit)) ?? [];
 }
 
 /** Reads ListWorkersResponse { record { platforms { Architecture, OS, Variant } } }. */

@@ -18,6 +18,8 @@ export interface Tls {
   readonly ca?: Buffer | undefined;
   readonly cert?: Buffer | undefined;
   readonly key?: Buffer | undefined;
+  /** The name in the daemon's certificate, where it is not that of the address. */
+  readonly servername?: string;
   /** The daemon's certificate is not verified. */
   readonly isOpen?: true;
 }
@@ -82,6 +84,8 @@ const DEFAULT_SOCKET = '/var/run/docker.sock';
 export interface NamedDaemon {
   readonly host?: string | undefined;
   readonly context?: string | undefined;
+  /** What names the host, for messages; `--docker-host` when absent. */
+  readonly source?: string;
 }
 
 /**
@@ -103,12 +107,10 @@ export function dockerAddresses(
       : isSet('DOCKER_TLS')
         ? { ...readTls(folder), isOpen: true as const }
         : undefined;
-    const address = withoutPassword(host);
-    return [
-      { host: address, source: named.host === undefined ? 'DOCKER_HOST' : '--docker-host', tls },
-    ];
+    const { source = named.host === undefined ? 'DOCKER_HOST' : '--docker-host' } = named;
+    return [{ host: withoutPassword(host), source, tls }];
   }
-  const name = named.context ?? (environment['DOCKER_CONTEXT'] || currentContext(environment));
+  const name = named.context ?? currentContext(environment);
   if (name !== undefined && name !== 'default') return [contextAddress(name, environment)];
   if (platform() === 'win32') {
     return [{ host: 'npipe:////./pipe/docker_engine', source: 'default', tls: undefined }];
@@ -147,7 +149,9 @@ export function configFolder(environment: Environment): string {
   return environment['DOCKER_CONFIG'] ?? join(homedir(), '.docker');
 }
 
-function currentContext(environment: Environment): string | undefined {
+/** The Docker context in use, unless `DOCKER_HOST` is set. */
+export function currentContext(environment: Environment): string | undefined {
+  if (environment['DOCKER_CONTEXT']) return environment['DOCKER_CONTEXT'];
   try {
     const file = readFileSync(join(configFolder(environment), 'config.json'), 'utf8');
     return (JSON.parse(file) as { currentContext?: string }).currentContext;
@@ -156,13 +160,24 @@ function currentContext(environment: Environment): string | undefined {
   }
 }
 
+const contextFile = (environment: Environment, part: 'meta' | 'tls', name: string) =>
+  join(
+    configFolder(environment),
+    'contexts',
+    part,
+    createHash('sha256').update(name).digest('hex'),
+    part === 'meta' ? 'meta.json' : 'docker',
+  );
+
+/** Whether Docker has a context of that name. */
+export const contextExists = (environment: Environment, name: string): boolean =>
+  existsSync(contextFile(environment, 'meta', name));
+
 function contextAddress(name: string, environment: Environment): DockerAddress {
-  const contexts = join(configFolder(environment), 'contexts');
-  const id = createHash('sha256').update(name).digest('hex');
   const source = `context ${name}`;
   let endpoint: { readonly Host?: string; readonly SkipTLSVerify?: boolean } | undefined;
   try {
-    const meta = JSON.parse(readFileSync(join(contexts, 'meta', id, 'meta.json'), 'utf8')) as {
+    const meta = JSON.parse(readFileSync(contextFile(environment, 'meta', name), 'utf8')) as {
       Endpoints?: { docker?: typeof endpoint };
     };
     endpoint = meta.Endpoints?.docker;
@@ -174,7 +189,7 @@ function contextAddress(name: string, environment: Environment): DockerAddress {
       cause: error,
     });
   }
-  const folder = join(contexts, 'tls', id, 'docker');
+  const folder = contextFile(environment, 'tls', name);
   const isOpen = endpoint?.SkipTLSVerify === true;
   const tls = existsSync(folder) || isOpen ? readTls(folder) : undefined;
   return {

@@ -10,6 +10,37 @@ import type { LocalImage } from './inspect-image.ts';
 import { HEAD_BYTES, traceStart } from './trace-start.ts';
 import type { ImageFile } from './trace-start.ts';
 
+/** The defaults of a container in an image's config. */
+export interface ContainerConfig {
+  readonly Entrypoint?: string | string[] | null | undefined;
+  readonly Cmd?: string | string[] | null | undefined;
+  readonly WorkingDir?: string | undefined;
+  readonly Env?: string[] | null | undefined;
+}
+
+/** Follows what containers start, given how to read the files of their image. */
+export async function traceIn(
+  { Entrypoint, Cmd, WorkingDir, Env }: ContainerConfig,
+  overrides: readonly (Overrides | undefined)[],
+  readFrom: (path: string) => Promise<ImageFile>,
+): Promise<readonly Trace[]> {
+  const image = {
+    entryPoint: listOf(Entrypoint),
+    command: listOf(Cmd),
+    directory: posix.resolve('/', WorkingDir || '/'),
+    path: Env?.find((item) => item.startsWith('PATH='))?.slice(5),
+  };
+  const files = new Map<string, Promise<ImageFile>>();
+  const read = (path: string) => {
+    const reading = files.get(path) ?? readFrom(path);
+    files.set(path, reading);
+    return reading;
+  };
+  const traces: Trace[] = [];
+  for (const override of overrides) traces.push(await traceStart(startOf(image, override), read));
+  return traces;
+}
+
 /**
  * Follows what containers of an image start, by itself or with the overrides of task definitions,
  * without running it: with `FROM --platform` or a file built on the host, the image's config can be
@@ -22,12 +53,6 @@ export async function traceStarts(
   { name, platform, config }: LocalImage,
   overrides: readonly (Overrides | undefined)[],
 ): Promise<readonly Trace[] | undefined> {
-  const image = {
-    entryPoint: listOf(config.Entrypoint),
-    command: listOf(config.Cmd),
-    directory: posix.resolve('/', config.WorkingDir || '/'),
-    path: config.Env?.find((item) => item.startsWith('PATH='))?.slice(5),
-  };
   let container: Docker.Container;
   try {
     container = await docker.createContainer({
@@ -41,15 +66,7 @@ export async function traceStarts(
     return undefined;
   }
   try {
-    const files = new Map<string, Promise<ImageFile>>();
-    const read = (path: string) => {
-      const reading = files.get(path) ?? readFile(container, path);
-      files.set(path, reading);
-      return reading;
-    };
-    const traces: Trace[] = [];
-    for (const override of overrides) traces.push(await traceStart(startOf(image, override), read));
-    return traces;
+    return await traceIn(config, overrides, (path) => readFile(container, path));
   } finally {
     await container.remove({ force: true });
   }

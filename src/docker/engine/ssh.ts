@@ -1,6 +1,6 @@
-import { spawn } from 'node:child_process';
 import { Agent } from 'node:http';
-import { Duplex } from 'node:stream';
+import type { Duplex } from 'node:stream';
+import { openChild } from './child-socket.ts';
 import { remoteAddress } from './endpoint.ts';
 
 /**
@@ -12,7 +12,7 @@ export function openSsh(address: string): Duplex {
   const socket = path === '' || path === '/' ? [] : ['--host', `unix://${path}`];
   const { options, host } = sshTarget(address);
   const command = ['docker', ...socket, 'system', 'dial-stdio'];
-  return connect(['-o', 'ConnectTimeout=30', '-T', ...options, '--', host, ...command]);
+  return openChild('ssh', ['-o', 'ConnectTimeout=30', '-T', ...options, '--', host, ...command]);
 }
 
 /** An HTTP agent whose connections are made by {@link openSsh}. */
@@ -29,34 +29,4 @@ export function sshTarget(address: string): { readonly options: string[]; readon
     options: [...(user === '' ? [] : ['-l', user]), ...(port === '' ? [] : ['-p', port])],
     host,
   };
-}
-
-function connect(args: readonly string[]): Duplex {
-  const child = spawn('ssh', args, { stdio: 'pipe' });
-  const { stdin, stdout, stderr } = child;
-  const socket = new Duplex({
-    read: () => void stdout.resume(),
-    write: (chunk, _, done) => void stdin.write(chunk, () => done()),
-    final: (done) => void stdin.end(() => done()),
-    destroy: (error, done) => {
-      child.kill();
-      done(error);
-    },
-  });
-  stdout.on('data', (chunk) => {
-    if (!socket.push(chunk)) stdout.pause();
-  });
-  // ssh itself reports the reason when it exits.
-  stdin.on('error', () => undefined);
-  let errors = '';
-  stderr.setEncoding('utf8').on('data', (text: string) => {
-    errors += text;
-  });
-  child.once('error', (error) => socket.destroy(error));
-  child.once('close', (status) => {
-    const reason = errors.trim().split('\n').slice(-3).join('; ');
-    if (status === 0 || reason === '') socket.push(null);
-    else socket.destroy(new Error(reason));
-  });
-  return socket;
 }

@@ -4,9 +4,15 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { trackProgress } from '../../../src/docker/buildkit/progress.ts';
 import { serveFiles } from '../../../src/docker/buildkit/file-sync.ts';
 import { openSession } from '../../../src/docker/buildkit/session.ts';
-import { needsSolve, solveImage } from '../../../src/docker/buildkit/solve-image.ts';
+import {
+  folderContexts,
+  needsCaches,
+  needsSolve,
+  solveImage,
+} from '../../../src/docker/buildkit/solve-image.ts';
 import { engineSteps, frontendSteps } from '../../../src/docker/buildkit/steps.ts';
 import type { StepOptions } from '../../../src/docker/buildkit/steps.ts';
+import { isAtLeast } from '../../../src/docker/engine/api.ts';
 import { openDocker } from '../../../src/docker/engine/daemon.ts';
 import type { Event } from '../../../src/events.ts';
 import { dockerOptions, HAS_DOCKER, HAS_PROGRAM, program } from '../../support/docker.ts';
@@ -20,6 +26,8 @@ const NO_STEPS: StepOptions = {
   ulimits: [],
 };
 const { signal } = new AbortController();
+/** Whether the daemon has the Dockerfiles of Docker 23: named contexts, networks of steps. */
+const HAS_CONTEXTS = HAS_DOCKER && isAtLeast((await openDocker(process.env)).apiVersion, '1.42');
 
 /** Builds with the API of the daemon's BuildKit, and returns the steps and the image. */
 async function built(dockerfile: string, more: Partial<Parameters<typeof solveImage>[1]> = {}) {
@@ -32,7 +40,7 @@ async function built(dockerfile: string, more: Partial<Parameters<typeof solveIm
   const events: Event[] = [];
   const progress = trackProgress((event) => events.push(event));
   const files = serveFiles(
-    { context: folder, dockerfile: folder },
+    { ...folderContexts(more.contexts ?? {}), context: folder, dockerfile: folder },
     { files: 0, bytes: 0 },
     () => {},
   );
@@ -52,6 +60,9 @@ async function built(dockerfile: string, more: Partial<Parameters<typeof solveIm
       labels: {},
       noCache: false,
       pull: false,
+      contexts: {},
+      allow: [],
+      attestations: { provenance: undefined, sbom: false },
       cacheFrom: [],
       cacheTo: [],
       ...more,
@@ -110,6 +121,31 @@ describe.skipIf(!HAS_DOCKER)("BuildKit's own API", () => {
     expect(lines).not.toContain('eth0');
   });
 
+  test.runIf(HAS_CONTEXTS)('takes named contexts of folders', async () => {
+    const shared = makeFolder({ library: 'shared', '.dockerignore': 'secret\n', secret: 'x' });
+    const contexts = { shared };
+    const dockerfile = 'FROM scratch\nCOPY --from=shared library /\n';
+    const { steps } = await built(dockerfile, { contexts, noCache: true });
+    expect(steps.join()).toContain('COPY --from=shared library /');
+    const ignored = built('FROM scratch\nCOPY --from=shared secret /\n', { contexts });
+    await expect(ignored).rejects.toThrow(/secret".* not found/);
+  });
+
+  test.runIf(HAS_CONTEXTS && HAS_PROGRAM)('permits only what is allowed', async () => {
+    const dockerfile =
+      'FROM scratch\nCOPY busybox /bin/sh\nRUN --network=host ls /sys/class/net/lo\n';
+    const on = { platform: 'linux/amd64', noCache: true };
+    await expect(built(dockerfile, on)).rejects.toMatchObject({
+      hint: 'permit it to the build: --allow network.host',
+    });
+    const { steps } = await built(dockerfile, { ...on, allow: ['network.host'] });
+    expect(steps.join()).toContain('RUN --network=host');
+    const insecure = built(dockerfile, { ...on, allow: ['network.host', 'security.insecure'] });
+    await expect(insecure).rejects.toMatchObject({
+      hint: expect.stringContaining('"entitlements": { "security-insecure": true }') as string,
+    });
+  });
+
   test('reports the failed step', async () => {
     await expect(built('FROM scratch\nCOPY missing /\n')).rejects.toThrow(/missing": not found/);
   });
@@ -121,11 +157,14 @@ describe.skipIf(!HAS_DOCKER)("BuildKit's own API", () => {
   });
 });
 
-test('only caches that /build does not know need it', () => {
+test('only what /build does not know needs it', () => {
   const registry = { type: 'registry', attributes: { ref: 'a:1' } };
-  expect(needsSolve({ cacheFrom: [registry], cacheTo: [] })).toBe(false);
-  expect(needsSolve({ cacheFrom: [], cacheTo: [registry] })).toBe(true);
-  expect(needsSolve({ cacheFrom: [{ type: 'gha', attributes: {} }], cacheTo: [] })).toBe(true);
+  expect(needsCaches({ cacheFrom: [registry], cacheTo: [] })).toBe(false);
+  expect(needsCaches({ cacheFrom: [], cacheTo: [registry] })).toBe(true);
+  expect(needsCaches({ cacheFrom: [{ type: 'gha', attributes: {} }], cacheTo: [] })).toBe(true);
+  expect(needsSolve({ contexts: {}, allow: [] })).toBe(false);
+  expect(needsSolve({ contexts: { a: '/a' }, allow: [] })).toBe(true);
+  expect(needsSolve({ contexts: {}, allow: ['network.host'] })).toBe(true);
 });
 
 test('the options of steps mean the same in both ways to build', () => {
