@@ -17,7 +17,9 @@ import { trackProgress } from './buildkit/progress.ts';
 import type { BuildProgress } from './buildkit/progress.ts';
 import { fieldText, message } from './buildkit/protobuf.ts';
 import {
+  cacheStores,
   canSolve,
+  existingCaches,
   folderContexts,
   needsCaches,
   needsSolve,
@@ -28,6 +30,7 @@ import type { Attestations } from './buildkit/solve-image.ts';
 import type { Backend } from './buildkit/solve.ts';
 import { engineSteps } from './buildkit/steps.ts';
 import type { StepOptions } from './buildkit/steps.ts';
+import { serveStores } from './buildkit/content-store.ts';
 import { openSession } from './buildkit/session.ts';
 import type { Session } from './buildkit/session.ts';
 import { forwardAgents } from './buildkit/ssh-agents.ts';
@@ -114,7 +117,9 @@ export async function buildAndPush(
     let digest: string | undefined;
     try {
       await inSession(client, request, emit, signal, async (session, progress) => {
-        digest = await solveAndPush(client, request, session?.id ?? '', progress, prove, signal);
+        const cacheFrom = await existingCaches(request.cacheFrom);
+        const image = { ...request, cacheFrom };
+        digest = await solveAndPush(client, image, session?.id ?? '', progress, prove, signal);
       });
     } finally {
       client.destroy();
@@ -200,11 +205,13 @@ const MAX_PATTERN_BYTES = 64 << 10;
 
 /** The methods of a session; `sent` counts files, `fail` gets those that cannot be read. */
 function sessionMethods(
-  { context, dockerfile, contexts, secrets, agents, login }: BuildRequest,
+  request: BuildRequest,
   ignored: IgnoreFile,
   sent: Sent,
   fail: (error: unknown) => void,
 ): Methods {
+  const { context, dockerfile, contexts, secrets, agents, login } = request;
+  const stores = cacheStores(request);
   return {
     '/moby.filesync.v1.FileSync/DiffCopy': serveFiles(
       { ...folderContexts(contexts), context, dockerfile: dirname(dockerfile) },
@@ -213,21 +220,22 @@ function sessionMethods(
       ignored.size > MAX_PATTERN_BYTES ? ignored : undefined,
     ),
     '/moby.filesync.v1.Auth/Credentials': async ({ messages, send }) => {
-      for await (const request of messages) {
-        const { username = '', password = '' } = (await login(fieldText(request, 1))) ?? {};
+      for await (const asked of messages) {
+        const { username = '', password = '' } = (await login(fieldText(asked, 1))) ?? {};
         // BuildKit takes a secret without a user for an identity token.
         await send(message([1, username === TOKEN_USER ? '' : username], [2, password]));
       }
     },
     '/moby.buildkit.secrets.v1.Secrets/GetSecret': async ({ messages, send }) => {
-      for await (const request of messages) {
-        const id = fieldText(request, 1);
+      for await (const asked of messages) {
+        const id = fieldText(asked, 1);
         const read = secrets.get(id);
         if (read === undefined) throw rpcError('notFound', `secret ${id}: not found`);
         await send(message([1, await read()]));
       }
     },
     ...(agents.size > 0 && forwardAgents(agents)),
+    ...(stores.size > 0 && serveStores(stores)),
   };
 }
 
@@ -243,7 +251,8 @@ async function buildFromSession(
   await checkContexts(daemon, request);
   const isCached = needsCaches(request) && (await canSolve(daemon, emit));
   if (isCached || needsSolve(request)) {
-    const { cacheFrom, cacheTo } = request;
+    const { cacheTo } = request;
+    const cacheFrom = await existingCaches(request.cacheFrom);
     const caches = isCached
       ? { cacheFrom, cacheTo }
       : { cacheFrom: cacheFrom.filter(({ type }) => type === 'registry'), cacheTo: [] };

@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { isImmutable } from '../aws/repositories.ts';
 import type { Repository } from '../aws/repositories.ts';
 import { isCi } from '../core/ci.ts';
@@ -18,24 +19,26 @@ export interface Caches {
  */
 export function cachesOf(
   { environment }: { readonly environment: Readonly<Record<string, string | undefined>> },
-  config: Pick<Config, 'cache' | 'cacheFrom' | 'cacheTo'>,
+  config: Pick<Config, 'cache' | 'cacheFrom' | 'cacheTo' | 'secretsDirectory'>,
   repository: Repository,
   running: readonly string[],
 ): Caches {
   const inCi = isCi(environment);
   const ours = inRegistry(`${repository.uri}:${CACHE_TAG}`);
   const images = running.filter((image) => image.startsWith(`${repository.uri}:`));
-  const own = config.cacheTo.filter(({ type }) => type !== 'inline');
+  const given = (caches: readonly BuildCache[]) =>
+    caches.map((cache) => withFolders(withToken(cache, environment), config.secretsDirectory));
+  // Every image has its inline cache.
+  const own = given(config.cacheTo.filter(({ type }) => type !== 'inline'));
   const isWritten = config.cache && inCi && !isImmutable(repository, CACHE_TAG);
   return {
     cacheFrom: [
-      ...config.cacheFrom.map((cache) => withToken(cache, environment)),
+      ...given(config.cacheFrom),
       ...(config.cache ? [ours] : []),
       ...(inCi ? [...new Set(images)].map((image) => inRegistry(image)) : []),
     ],
     cacheTo: [
-      // Every image has its inline cache.
-      ...own.map((cache) => forEcr(withToken(cache, environment), repository)),
+      ...own.map((cache) => forEcr(cache, repository)),
       ...(isWritten
         ? [forEcr(inRegistry(`${repository.uri}:${CACHE_TAG}`, KEPT), repository)]
         : []),
@@ -58,6 +61,15 @@ function forEcr({ type, attributes }: BuildCache, repository: Repository): Build
   if (type !== 'registry' || !isEcr) return { type, attributes };
   const form = { 'image-manifest': 'true', 'oci-mediatypes': 'true' };
   return { type, attributes: { ...form, ...attributes } };
+}
+
+/** The folders of a cache of this machine, absolute. */
+function withFolders({ type, attributes }: BuildCache, directory: string): BuildCache {
+  if (type !== 'local') return { type, attributes };
+  const folders = Object.entries(attributes).map(([key, value]) =>
+    key === 'src' || key === 'dest' ? [key, resolve(directory, value)] : [key, value],
+  );
+  return { type, attributes: Object.fromEntries(folders) as BuildCache['attributes'] };
 }
 
 /** The cache of GitHub Actions needs what the runner gives to actions. */

@@ -432,7 +432,7 @@ export interface BuildCache {
   readonly attributes: Named;
 }
 
-const CACHE_TYPES = ['registry', 'inline', 'gha', 's3', 'azblob'];
+const CACHE_TYPES = ['registry', 'inline', 'local', 'gha', 's3', 'azblob'];
 
 const buildCache: Reader<BuildCache> = {
   schema: { type: ['string', 'object'] },
@@ -445,10 +445,8 @@ const buildCache: Reader<BuildCache> = {
       entriesOf(pairs, form).map(([key, item]) => [key, plain.read(item)]),
     );
     const { type = 'registry', ...rest } = attributes;
-    if (type === 'local') {
-      throw new Error(
-        'type=local is not supported: use type=registry, or restore the folder of a runner with type=gha',
-      );
+    if (type === 'local' && !rest['src'] && !rest['dest']) {
+      throw invalid('type=local,src=FOLDER to read or type=local,dest=FOLDER to write', value);
     }
     if (!CACHE_TYPES.includes(type)) {
       throw invalid(`of type ${CACHE_TYPES.join(', ')}`, type, didYouMean(type, CACHE_TYPES));

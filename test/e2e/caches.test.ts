@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { BatchGetImageCommand } from '@aws-sdk/client-ecr';
 import { afterAll, describe, expect, test } from 'vitest';
@@ -49,6 +49,25 @@ describe.skipIf(!HAS_DOCKER || !HAS_PROGRAM)('build caches of a real daemon', ()
     expect(laptop.status, laptop.stderr).toBe(0);
     expect(laptop.stderr).toMatch(/importing cache manifest from \S+:buildcache/);
     expect(await cacheOf(world)).toBe(manifest);
+  });
+
+  test.runIf(CAN_WRITE)('a folder keeps a cache, and its absence is none', async () => {
+    const world = await makeWorld({ daemon: true, files: { ...FILES, busybox: program() } });
+    const [from, to] = ['type=local,src=kept', 'type=local,dest=kept,mode=max'];
+    const both = ['--cache-from', from, '--cache-to', to];
+    const first = await world.run(['push', '--tag', 'one', ...both]);
+    expect(first.status, first.stderr).toBe(0);
+    expect(first.stderr).not.toContain('could not be');
+    const index = JSON.parse(readFileSync(join(world.folder, 'kept', 'index.json'), 'utf8')) as {
+      manifests: readonly { digest: string }[];
+    };
+    const [, hash = ''] = index.manifests[0]?.digest.split(':') ?? [];
+    const manifest = readFileSync(join(world.folder, 'kept', 'blobs', 'sha256', hash), 'utf8');
+    expect(manifest).toContain('application/vnd.buildkit.cacheconfig.v0');
+    const second = await world.run(['push', '--tag', 'two', ...both]);
+    expect(second.status, second.stderr).toBe(0);
+    expect(second.stderr).toMatch(/importing cache manifest from local:\d+/);
+    expect(second.stderr).not.toContain('could not be');
   });
 
   test.runIf(!CAN_WRITE)('a daemon that writes no cache says what would', async () => {

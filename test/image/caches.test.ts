@@ -32,6 +32,7 @@ function cached(
     { environment },
     {
       cache,
+      secretsDirectory: '/project',
       cacheFrom: from === undefined ? [] : SETTINGS.cacheFrom.reader.read(from),
       cacheTo: to === undefined ? [] : SETTINGS.cacheTo.reader.read(to),
     },
@@ -77,6 +78,12 @@ test('the cache of GitHub Actions gets what the runner gives to actions', () => 
     cacheFrom: [{ type: 'gha', attributes: { token: 't', url_v2: 'https://r/', scope: 'x' } }],
     cacheTo: [{ type: 'gha', attributes: { token: 't', url_v2: 'https://r/', mode: 'max' } }],
   });
+});
+
+test('folders of a cache are relative to the config file', () => {
+  const { cacheFrom, cacheTo } = cached({ from: 'type=local,src=in', to: 'type=local,dest=/out' });
+  expect(cacheFrom).toEqual([{ type: 'local', attributes: { src: '/project/in' } }]);
+  expect(cacheTo).toEqual([{ type: 'local', attributes: { dest: '/out' } }]);
 });
 
 test('an immutable repository is read only, unless it excludes the tag', () => {

@@ -123,7 +123,7 @@ test.each([
   ['cacheFrom', ['type=registry'], 'must not be empty'],
   ['cacheFrom', ['type=registry,ref=a b'], 'must be an image reference'],
   ['cacheTo', ['type=regstry,ref=a:1'], 'not "regstry" (did you mean "registry"?)'],
-  ['cacheTo', ['type=local,dest=x'], 'type=local is not supported: use type=registry'],
+  ['cacheTo', ['type=local'], 'must be type=local,src=FOLDER to read or type=local,dest=FOLDER'],
   ['cacheTo', ['type=gha,mode'], 'must be type=TYPE,KEY=VALUE'],
   ['ssh', ['=x'], 'must be ID or ID=SOCKET, e.g. default, not "=x"'],
 ] as const)('%s: %j is refused', (key, value, message) => {

@@ -17,7 +17,7 @@ export type Method = (call: Call) => Promise<void>;
 export type Methods = Readonly<Record<string, Method>>;
 
 /** The status codes of gRPC that are used here. */
-const STATUS = { ok: 0, unknown: 2, notFound: 5, unimplemented: 12 } as const;
+const STATUS = { ok: 0, unknown: 2, notFound: 5, alreadyExists: 6, unimplemented: 12 } as const;
 
 /** An error that is answered with a status of gRPC. */
 export function rpcError(status: keyof typeof STATUS, text: string): Error {

@@ -6,6 +6,7 @@ import type { Emit } from '../../events.ts';
 import { callEngine, isAtLeast } from '../engine/api.ts';
 import type { Daemon } from '../engine/daemon.ts';
 import { isConnectionLost } from '../engine/unavailable.ts';
+import { taggedDigest, tagManifest } from './content-store.ts';
 import { openControl } from './daemon-grpc.ts';
 import type { Proof } from './gateway.ts';
 import type { BuildProgress } from './progress.ts';
@@ -131,7 +132,8 @@ export async function solveImage(
   ];
   const build = { ...solveOf(image, session, gateway), exporter, cacheTo };
   try {
-    await orFail(solve(client, build, progress.takeTrace, signal), progress, signal);
+    const solving = solve(client, build, progress.takeTrace, signal);
+    await tagCaches(image, await orFail(solving, progress, signal));
   } finally {
     client.destroy();
   }
@@ -158,7 +160,42 @@ export async function solveAndPush(
     progress,
     signal,
   );
+  await tagCaches(image, answer);
   return answer?.get('containerimage.digest');
+}
+
+/** The folders of caches, by the names that BuildKit gives them. */
+export function cacheStores({
+  cacheFrom,
+  cacheTo,
+}: Pick<SolvedImage, 'cacheFrom' | 'cacheTo'>): ReadonlyMap<string, string> {
+  const folders = [...cacheFrom, ...cacheTo].flatMap(({ type, attributes }) =>
+    type === 'local' ? (attributes['src'] ?? attributes['dest'] ?? []) : [],
+  );
+  return new Map(folders.map((folder) => [`local:${folder}`, folder]));
+}
+
+/** The caches to read, without those in folders that have none yet. */
+export async function existingCaches(caches: readonly Backend[]): Promise<readonly Backend[]> {
+  const found = caches.map(async ({ type, attributes }): Promise<Backend[]> => {
+    const { src, digest: given, tag = 'latest' } = attributes;
+    if (type !== 'local' || src === undefined) return [{ type, attributes }];
+    const digest = given ?? (await taggedDigest(src, tag));
+    return digest === undefined ? [] : [{ type, attributes: { ...attributes, digest } }];
+  });
+  return (await Promise.all(found)).flat();
+}
+
+async function tagCaches(
+  { cacheTo }: SolvedImage,
+  answer: ReadonlyMap<string, string> | undefined,
+): Promise<void> {
+  const descriptor = answer?.get('cache.manifest');
+  if (descriptor === undefined) return;
+  for (const { type, attributes } of cacheTo) {
+    const { dest, tag = 'latest' } = attributes;
+    if (type === 'local' && dest !== undefined) await tagManifest(dest, tag, descriptor);
+  }
 }
 
 const solveOf = (image: SolvedImage, session: string, gateway: string | undefined) => ({
