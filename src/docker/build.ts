@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { ClientHttp2Session } from 'node:http2';
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { basename, dirname } from 'node:path';
 import { parseImageReference } from '../core/image.ts';
@@ -71,6 +71,8 @@ export interface BuildRequest extends ContextFiles {
   readonly secrets: ReadonlyMap<string, () => Promise<Buffer>>;
   /** Sockets of ssh agents by id, for steps that mount one. */
   readonly agents: ReadonlyMap<string, string>;
+  /** Milliseconds that the registry of a base image has for its first answer. */
+  readonly registryLimit: number;
   /** Milliseconds before the build is tried again because the registry of a base image failed. */
   readonly pause: number;
   /** The login for a registry host, called when a base image needs it. */
@@ -93,10 +95,10 @@ export async function buildImage(
 ): Promise<void> {
   checkSteps(daemon, request.steps);
   await retryPulls(request, emit, signal, () =>
-    inSession(daemon, request, emit, signal, (session, progress) =>
+    inSession(daemon, request, emit, signal, (session, progress, until) =>
       session === undefined
-        ? buildFromTar(daemon, request, progress, emit, signal)
-        : buildFromSession(daemon, request, session.id, progress, emit, signal),
+        ? buildFromTar(daemon, request, progress, emit, until)
+        : buildFromSession(daemon, request, session.id, progress, emit, until),
     ),
   );
 }
@@ -116,10 +118,10 @@ export async function buildAndPush(
     const client = await buildKit.connect();
     let digest: string | undefined;
     try {
-      await inSession(client, request, emit, signal, async (session, progress) => {
+      await inSession(client, request, emit, signal, async (session, progress, until) => {
         const cacheFrom = await existingCaches(request.cacheFrom);
         const image = { ...request, cacheFrom };
-        digest = await solveAndPush(client, image, session?.id ?? '', progress, prove, signal);
+        digest = await solveAndPush(client, image, session?.id ?? '', progress, prove, until);
       });
     } finally {
       client.destroy();
@@ -160,12 +162,18 @@ async function inSession(
   request: BuildRequest,
   emit: Emit,
   signal: AbortSignal,
-  build: (session: Session | undefined, progress: BuildProgress) => Promise<void>,
+  build: (
+    session: Session | undefined,
+    progress: BuildProgress,
+    signal: AbortSignal,
+  ) => Promise<void>,
 ): Promise<void> {
   const progress = trackProgress(emit);
   const sent: Sent = { files: 0, bytes: 0 };
   let unreadable: unknown;
   let session: Session | undefined;
+  const registry = watchRegistry(progress, request.registryLimit);
+  const stop = new AbortController();
   let told = 0;
   const telling = setInterval(() => {
     if (sent.bytes === told) return;
@@ -177,8 +185,16 @@ async function inSession(
     const methods = sessionMethods(request, ignored, sent, (error) => {
       unreadable ??= error;
     });
-    session = await openSession(place, sharedKeyOf(request), methods, signal);
-    await build(session, progress);
+    const { size } = await stat(request.dockerfile);
+    session = await openSession(
+      place,
+      sharedKeyOf(request),
+      methods,
+      signal,
+      size > MAX_PATTERN_BYTES,
+    );
+    const until = AbortSignal.any([signal, stop.signal]);
+    await Promise.race([build(session, progress, until), registry.silence]);
     progress.finish();
     if (session !== undefined) emit({ kind: 'context-sent', ...sent });
   } catch (error) {
@@ -189,8 +205,33 @@ async function inSession(
     throw buildFailed((error as Error).message, [], error);
   } finally {
     clearInterval(telling);
+    registry.stop();
+    stop.abort();
     session?.close();
   }
+}
+
+/** Rejects once the registry of a base image has not answered for a time: BuildKit has no limit. */
+function watchRegistry(
+  { waitingFor }: BuildProgress,
+  limit: number,
+): { readonly silence: Promise<never>; readonly stop: () => void } {
+  let stop = () => {};
+  const silence = new Promise<never>((_, reject) => {
+    const timer = setInterval(() => {
+      const base = waitingFor(limit);
+      if (base === undefined) return;
+      reject(
+        new EcsDeployError({
+          code: 'build-failed',
+          message: `The build failed: the registry of ${base} has not answered for ${limit / 1000} s.`,
+          hint: `check that it can be reached from where the image is built, or pull the image first: docker pull ${base}`,
+        }),
+      );
+    }, limit / 4).unref();
+    stop = () => clearInterval(timer);
+  });
+  return { silence, stop };
 }
 
 /** Milliseconds between two reports of the bytes of the context. */
@@ -200,7 +241,7 @@ function sharedKeyOf({ context, dockerfile }: BuildRequest): string {
   return createHash('sha256').update(`${context}\0${dockerfile}`).digest('hex');
 }
 
-/** Bytes of patterns that fit into the headers of a call, with the other headers. */
+/** Bytes of patterns, or of paths in a Dockerfile, that fit into the headers of a call, with the others. */
 const MAX_PATTERN_BYTES = 64 << 10;
 
 /** The methods of a session; `sent` counts files, `fail` gets those that cannot be read. */

@@ -415,6 +415,7 @@ function requestOf(
     ...cachesOf(tools, config, repository, running),
     secrets: secretReaders(config, environment),
     agents: agentSockets(config, environment),
+    registryLimit: REGISTRY_LIMIT,
     pause: poll / 3,
     login: async (host) =>
       (await loginForHost(aws, repository, host)) ??
@@ -425,6 +426,9 @@ function requestOf(
       loginForAccount(aws, host),
   };
 }
+
+/** Milliseconds: more than a credential helper that asks for a password gets. */
+const REGISTRY_LIMIT = 120_000;
 
 /** Proves an image of the daemon. */
 function proveImage(

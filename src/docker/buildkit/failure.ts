@@ -39,10 +39,6 @@ const HINTS: readonly (readonly [RegExp, string | ((match: RegExpExecArray) => s
     },
   ],
   [
-    /transport is closing|ENHANCE_YOUR_CALM|prior goaway/,
-    'the BuildKit session was closed; it takes about 140 kB of paths in COPY and ADD: if there are more, copy folders instead of files',
-  ],
-  [
     /exporter "image" could not be found/,
     'this BuildKit is that of a Docker daemon whose image store cannot push; use one with the containerd image store, or another builder (docker buildx ls)',
   ],

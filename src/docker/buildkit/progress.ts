@@ -13,6 +13,8 @@ interface Step {
   vertex: Vertex;
   readonly log: string[];
   rest: string;
+  /** `performance.now()` when it was first reported. */
+  readonly seen: number;
   /** Its end was reported: fetching a layer from a cache starts the step once more. */
   isDone: boolean;
 }
@@ -23,6 +25,8 @@ export interface BuildProgress {
   readonly take: (line: DaemonLine) => void;
   /** A message of `Control.Status`. */
   readonly takeTrace: (trace: Trace) => void;
+  /** A base image whose registry has not answered for so many milliseconds. */
+  readonly waitingFor: (limit: number) => string | undefined;
   /** The error that the build ends with. */
   readonly fail: (message: string) => void;
   /** Throws `build-failed` for a failed build: the daemon answers 200 and reports errors as lines. */
@@ -48,6 +52,11 @@ export function trackProgress(emit: Emit): BuildProgress {
       failure ??= line.errorDetail?.message ?? line.error;
     },
     takeTrace: take,
+    waitingFor: (limit) =>
+      [...steps.values()].flatMap(({ vertex, seen }) => {
+        const isLate = vertex.completed === undefined && performance.now() - seen >= limit;
+        return isLate ? (baseOf(vertex) ?? []) : [];
+      })[0],
     fail: (text) => {
       failure ??= text;
     },
@@ -79,12 +88,18 @@ function takeTrace(steps: Map<string, Step>, { vertexes, logs }: Trace, emit: Em
 
 function takeVertex(steps: Map<string, Step>, vertex: Vertex, emit: Emit): void {
   const seen = steps.get(vertex.digest);
-  const step = seen ?? { vertex, log: [], rest: '', isDone: false };
+  const step = seen ?? {
+    vertex,
+    log: [],
+    rest: '',
+    seen: performance.now(),
+    isDone: false,
+  };
   const before = seen?.vertex;
   step.vertex = vertex;
   steps.set(vertex.digest, step);
   const { digest: id, name, cached, started, completed } = vertex;
-  const [, base] = /^\[internal\] load metadata for (.+)/.exec(name) ?? [];
+  const base = baseOf(vertex);
   // A registry that does not answer must not look like a build that does nothing.
   if (base !== undefined && started !== undefined && before?.started === undefined && !cached) {
     emit({ kind: 'build-output', line: `reading ${base} from its registry`, step: undefined });
@@ -103,6 +118,10 @@ function takeVertex(steps: Map<string, Step>, vertex: Vertex, emit: Emit): void 
   const state = cached ? 'cached' : 'completed';
   emit({ kind: 'build-step', id, name, state, seconds, known });
 }
+
+/** The base image whose metadata a step reads from its registry. */
+const baseOf = ({ name }: Vertex): string | undefined =>
+  /^\[internal\] load metadata for (.+)/.exec(name)?.[1];
 
 /** BuildKit continues without a cache that it cannot read, and one that it may lose. */
 function isCacheStep({ name }: Vertex): boolean {

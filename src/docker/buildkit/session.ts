@@ -7,6 +7,7 @@ import { callEngine } from '../engine/api.ts';
 import { openDaemonTunnel, openTunnel } from './daemon-grpc.ts';
 import { serveCall } from './grpc.ts';
 import type { Methods } from './grpc.ts';
+import { joinHeaders, MAX_FRAME } from './joined-headers.ts';
 import { message } from './protobuf.ts';
 
 /** A session of BuildKit, in which the daemon calls methods of its client. */
@@ -39,13 +40,15 @@ const HEALTH: Methods = {
  * Opens a BuildKit session on the daemon, or on the connection of a builder; undefined when a daemon
  * offers none (podman, socket proxies).
  *
- * `sharedKey` identifies the build context: under the same key only changes are sent.
+ * `sharedKey` identifies the build context: under the same key only changes are sent. Headers of more
+ * than 144 kB have to be announced: reading them costs time.
  */
 export async function openSession(
   from: Daemon | ClientHttp2Session,
   sharedKey: string,
   methods: Methods,
   signal: AbortSignal,
+  hasLongHeaders = false,
 ): Promise<Session | undefined> {
   const id = randomUUID();
   const served: Methods = { ...HEALTH, ...methods };
@@ -60,11 +63,12 @@ export async function openSession(
   if (socket === undefined) return undefined;
   // A lost connection is reported by the answer of the build.
   socket.on('error', () => undefined);
-  const connection = performServerHandshake(socket, {
+  const connection = performServerHandshake(hasLongHeaders ? joinHeaders(socket) : socket, {
     settings: {
       initialWindowSize: 1 << 20,
       maxConcurrentStreams: 1000,
       maxHeaderListSize: HEADER_BYTES,
+      ...(hasLongHeaders && { maxFrameSize: MAX_FRAME }),
     },
     // BuildKit sends each pattern and each path as a header of its own.
     maxHeaderListPairs: HEADER_BYTES,
