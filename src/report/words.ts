@@ -180,7 +180,11 @@ const WORDS: Words = {
     lines: [
       line(
         'success',
-        `Pushed ${shortDigest(digest)} in ${formatSeconds(seconds)}, ${formatLayers(layers)}`,
+        [
+          `Pushed ${shortDigest(digest)} in ${formatSeconds(seconds)}`,
+          // What a builder pushes is not seen layer by layer.
+          ...(layers.length === 0 ? [] : [formatLayers(layers)]),
+        ].join(', '),
       ),
     ],
   }),

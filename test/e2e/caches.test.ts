@@ -4,6 +4,7 @@ import { BatchGetImageCommand } from '@aws-sdk/client-ecr';
 import { afterAll, describe, expect, test } from 'vitest';
 import { canSolve } from '../../src/docker/buildkit/solve-image.ts';
 import { openDocker } from '../../src/docker/engine/daemon.ts';
+import { RUNTIME_TOKEN, serveActionsCache } from '../support/actions-cache.ts';
 import { HAS_DOCKER, HAS_PROGRAM, program, removeImages } from '../support/docker.ts';
 import { commitAll, CONFIG, makeWorld } from '../support/world.ts';
 import type { World } from '../support/world.ts';
@@ -68,6 +69,28 @@ describe.skipIf(!HAS_DOCKER || !HAS_PROGRAM)('build caches of a real daemon', ()
     expect(second.status, second.stderr).toBe(0);
     expect(second.stderr).toMatch(/importing cache manifest from local:\d+/);
     expect(second.stderr).not.toContain('could not be');
+  });
+
+  test.runIf(CAN_WRITE)('GitHub Actions keeps a cache, whose token is shown nowhere', async () => {
+    const world = await makeWorld({ daemon: true, files: { ...FILES, busybox: program() } });
+    const { url, calls } = await serveActionsCache();
+    const environment = {
+      ACTIONS_RUNTIME_TOKEN: RUNTIME_TOKEN,
+      ACTIONS_RESULTS_URL: url,
+      ACTIONS_CACHE_SERVICE_V2: 'True',
+    };
+    const both = ['--cache-from', 'type=gha', '--cache-to', 'type=gha,mode=max', '--verbose'];
+    for (const tag of ['one', 'two']) {
+      const { status, stdout, stderr } = await world.run(['push', '--tag', tag, ...both], {
+        environment,
+      });
+      expect(status, stderr).toBe(0);
+      expect(stderr).toContain('exporting to GitHub Actions Cache');
+      expect(stderr).not.toContain('could not be');
+      expect(stdout + stderr).not.toContain(RUNTIME_TOKEN);
+    }
+    expect(calls.map(({ method }) => method)).toContain('FinalizeCacheEntryUpload');
+    expect(new Set(calls.map(({ token }) => token))).toEqual(new Set([`Bearer ${RUNTIME_TOKEN}`]));
   });
 
   test.runIf(!CAN_WRITE)('a daemon that writes no cache says what would', async () => {
