@@ -42,7 +42,7 @@ import type { Daemon } from './engine/daemon.ts';
 import { daemonLines } from './engine/lines.ts';
 import { loginKey, TOKEN_USER } from './engine/logins.ts';
 import type { Login } from './engine/logins.ts';
-import { isPullLater } from './engine/registry-answers.ts';
+import { isPullLater, isPush } from './engine/registry-answers.ts';
 import { isConnectionLost } from './engine/unavailable.ts';
 
 /** What to build. */
@@ -131,7 +131,7 @@ export async function buildAndPush(
   });
 }
 
-/** Tries a build again if the registry of a base image fails. */
+/** Tries a build again if the registry of a base image, or the one that it is pushed to, fails. */
 async function retryPulls<T>(
   { pause }: Pick<BuildRequest, 'pause'>,
   emit: Emit,
@@ -144,9 +144,10 @@ async function retryPulls<T>(
     } catch (error) {
       const [reason = ''] = (error as Error).message.split('\n');
       if (signal.aborted || retry === RETRIES || !isPullLater(reason)) throw error;
+      const what = isPush(reason) ? 'The push' : 'The registry of a base image';
       emit({
         kind: 'warning',
-        message: `The registry of a base image failed (${reason}); retry ${retry + 1} of ${RETRIES} follows.`,
+        message: `${what} failed (${reason}); retry ${retry + 1} of ${RETRIES} follows.`,
       });
       await sleep(pause * 3 ** retry * (0.5 + Math.random()), undefined, { signal });
     }
@@ -185,13 +186,13 @@ async function inSession(
     const methods = sessionMethods(request, ignored, sent, (error) => {
       unreadable ??= error;
     });
-    const { size } = await stat(request.dockerfile);
+    const found = await stat(request.dockerfile).catch(() => undefined);
     session = await openSession(
       place,
       sharedKeyOf(request),
       methods,
       signal,
-      size > MAX_PATTERN_BYTES,
+      (found?.size ?? 0) > MAX_PATTERN_BYTES,
     );
     const until = AbortSignal.any([signal, stop.signal]);
     await Promise.race([build(session, progress, until), registry.silence]);

@@ -323,12 +323,11 @@ async function buildThere(
       });
     }
   };
-  const digest = await buildAndPush(
-    buildKit,
-    { ...request, repository: repository.uri },
-    prove,
-    emit,
-    signal,
+  const wanted = { ...request, repository: repository.uri };
+  const digest = await buildAndPush(buildKit, wanted, prove, emit, signal).catch(
+    (error: unknown) => {
+      throw refusalOf(error) ?? error;
+    },
   );
   const build = secondsSince(start);
   emit({ kind: 'built', platform, seconds: build });

@@ -83,6 +83,17 @@ describe.skipIf(!HAS_DOCKER || !HAS_PROGRAM)('a builder of buildx', () => {
     expect(await manifestOf(world, 'wrong')).toEqual({});
   });
 
+  test.runIf(CAN_PUSH)(
+    'needs the permissions of a push, and names the one that is missing',
+    async () => {
+      const denied = ['ecr:PutImage'];
+      const world = await makeWorld({ daemon: true, files: files(), denied });
+      const end = await world.run(['push', '--builder', 'ci'], await builder());
+      expect(end.status, end.stderr).toBe(4);
+      expect(end.stderr).toMatch(/ecr:PutImage/);
+    },
+  );
+
   test.runIf(CAN_PUSH)('attaches provenance on request only', async () => {
     const world = await makeWorld({ daemon: true, files: files() });
     const options = await builder();

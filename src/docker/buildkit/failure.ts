@@ -52,6 +52,10 @@ const HINTS: readonly (readonly [RegExp, string | ((match: RegExpExecArray) => s
     ([, name]) => `permit it to the build: --allow ${name}`,
   ],
   [
+    /^[^\n]*failed to push [^\n]*(?:denied|authoriz|40[13] )/i,
+    'the policy needs ecr:BatchCheckLayerAvailability, InitiateLayerUpload, UploadLayerPart, CompleteLayerUpload and PutImage on the repository',
+  ],
+  [
     /no space left on device/i,
     'the disk of the Docker daemon is full: docker system df shows what uses it, docker system prune frees it',
   ],

@@ -11,6 +11,9 @@ export function isPullLater(message: string): boolean {
   return OF_REGISTRY.test(message) && LATER.test(message);
 }
 
+/** Whether the push of a builder failed, and nothing before it. */
+export const isPush = (message: string): boolean => /failed to push /.test(message);
+
 /**
  * Answers to a push that a retry cannot change, as both image stores word them
  * (docs/explanation/how-docker-behaves.md#what-a-push-answers); 401 can be an expired token.
