@@ -77,13 +77,14 @@ export function policyOperations({ account, clock, find, images }: PolicyParts) 
     },
     GetLifecyclePolicy: ({ repositoryName }) => {
       const repository = find(repositoryName);
-      return { ...base(repository), lifecyclePolicyText: lifecyclePolicy(repository) };
+      const lifecyclePolicyText = lifecyclePolicy(repository);
+      return { ...base(repository), lifecyclePolicyText, lastEvaluatedAt: clock.now() };
     },
     DeleteLifecyclePolicy: ({ repositoryName }) => {
       const repository = find(repositoryName);
       const lifecyclePolicyText = lifecyclePolicy(repository);
       delete repository.lifecyclePolicy;
-      return { ...base(repository), lifecyclePolicyText };
+      return { ...base(repository), lifecyclePolicyText, lastEvaluatedAt: clock.now() };
     },
     StartLifecyclePolicyPreview: async ({ repositoryName, lifecyclePolicyText }) => {
       const repository = find(repositoryName);

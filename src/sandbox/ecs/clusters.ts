@@ -170,6 +170,26 @@ function providerView(
     name,
     status,
     ...settings,
+    ...(settings['autoScalingGroupProvider'] !== undefined && {
+      autoScalingGroupProvider: withDefaults(settings['autoScalingGroupProvider'] as Input),
+    }),
     tags: withTags ? tags : [],
+  };
+}
+
+/** An Auto Scaling group provider with what ECS adds. */
+function withDefaults({ managedScaling, ...provider }: Input): unknown {
+  return {
+    managedTerminationProtection: 'DISABLED',
+    managedDraining: 'ENABLED',
+    ...provider,
+    managedScaling: {
+      status: 'DISABLED',
+      targetCapacity: 100,
+      minimumScalingStepSize: 1,
+      maximumScalingStepSize: 10_000,
+      instanceWarmupPeriod: 300,
+      ...managedScaling,
+    },
   };
 }
