@@ -14,10 +14,18 @@ import {
   RegisterTaskDefinitionCommand,
   waitUntilServicesStable,
 } from '@aws-sdk/client-ecs';
+import { measureSandbox, memoryOf } from './bench-sandbox.js';
 import { BIN, METER, readWorld } from './bench-tools.js';
 
 /** Parts by name; each returns rows of the table. */
-export const DEPLOY_PARTS = { start, latency, services, lag, watch };
+export const DEPLOY_PARTS = {
+  start,
+  latency,
+  services,
+  lag,
+  watch,
+  sandbox: (bench) => measureSandbox(bench, openWorld),
+};
 
 const SERVICE = 'hyeon9mak-service-dev';
 const CLUSTER = 'backend';
@@ -62,8 +70,8 @@ export function openDeployBench(runs, say, folders) {
 }
 
 /** A sandbox with a client; the speed is that of its clock. */
-async function openWorld(bench, speed) {
-  const args = ['sandbox', '--progress', 'json', '--speed', String(speed)];
+async function openWorld(bench, speed, options = []) {
+  const args = ['sandbox', '--progress', 'json', '--speed', String(speed), ...options];
   const child = bench.start(process.execPath, [BIN, ...args], {
     env: process.env,
     stdio: ['ignore', 'ignore', 'pipe'],
@@ -79,6 +87,7 @@ async function openWorld(bench, speed) {
     ecs,
     image: `${registry}/hyeon9mak-dev:first`,
     environment: { PATH: process.env.PATH, HOME: bench.path(), ...environment },
+    memory: () => memoryOf(child.pid),
     close: async () => {
       ecs.destroy();
       child.kill('SIGTERM');
