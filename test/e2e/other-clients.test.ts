@@ -1,6 +1,7 @@
 import { execFile, spawnSync } from 'node:child_process';
 import { text } from 'node:stream/consumers';
 import { promisify } from 'node:util';
+import { DescribeServicesCommand } from '@aws-sdk/client-ecs';
 import { expect, test } from 'vitest';
 import type { Sandbox } from '../../src/sandbox/sandbox.ts';
 import { until } from '../sandbox/ecs-world.ts';
@@ -69,6 +70,32 @@ test.skipIf(!HAS_CLI)('the AWS CLI works against the sandbox as it is', async ()
     imageDetails: expect.arrayContaining([expect.objectContaining({ imageTags: ['v2'] })]),
   });
   expect(await aws('sts', 'get-caller-identity')).toMatchObject({ Account: '111122223333' });
+});
+
+test.skipIf(!HAS_CLI)('the AWS CLI waits for a stopped task and a deleted service', async () => {
+  const world = await makeWorld();
+  const aws = cliIn(world);
+  const cluster = ['--cluster', 'backend'];
+  const stopTask = async () => {
+    const task = ['--task-definition', 'hyeon9mak-task-dev:1', '--launch-type', 'FARGATE'];
+    const network = ['--network-configuration', 'awsvpcConfiguration={subnets=[subnet-1]}'];
+    const run = (await aws('ecs', 'run-task', ...cluster, ...task, ...network)) as unknown as {
+      tasks: { taskArn: string }[];
+    };
+    const arn = run.tasks[0]?.taskArn ?? '';
+    await aws('ecs', 'stop-task', ...cluster, '--task', arn);
+    await aws('ecs', 'wait', 'tasks-stopped', ...cluster, '--tasks', arn);
+  };
+  const deleteService = async () => {
+    const service = 'hyeon9mak-service-dev';
+    await aws('ecs', 'delete-service', ...cluster, '--service', service, '--force');
+    await aws('ecs', 'wait', 'services-inactive', ...cluster, '--services', service);
+  };
+  await Promise.all([stopTask(), deleteService()]);
+  const { services } = await world.ecs.send(
+    new DescribeServicesCommand({ cluster: 'backend', services: ['hyeon9mak-service-dev'] }),
+  );
+  expect(services).toMatchObject([{ status: 'INACTIVE', runningCount: 0 }]);
 });
 
 test.skipIf(!HAS_CLI)('the AWS CLI shows rules and schedules, also after a deploy', async () => {
@@ -189,7 +216,27 @@ try:
     elb.create_target_group(Name='x')
 except Exception as error:
     unknown = error.response['Error']['Code']
+ran = ecs.run_task(cluster='backend', taskDefinition='hyeon9mak-task-dev:1', launchType='FARGATE', networkConfiguration={'awsvpcConfiguration': {'subnets': ['subnet-1']}})
+one = [task['taskArn'] for task in ran['tasks']]
+ecs.stop_task(cluster='backend', task=one[0])
+fast = {'Delay': 1, 'MaxAttempts': 60}
+ecs.get_waiter('tasks_stopped').wait(cluster='backend', tasks=one, WaiterConfig=fast)
+ecs.delete_service(**service, force=True)
+ecs.get_waiter('services_inactive').wait(cluster='backend', services=['hyeon9mak-service-dev'], WaiterConfig=fast)
+ecr = boto3.client('ecr')
+for tag in ['a', 'b', 'c']:
+    ecr.put_image(repositoryName='hyeon9mak-dev', imageTag=tag, imageManifest=ecr.batch_get_image(repositoryName='hyeon9mak-dev', imageIds=[{'imageTag': 'first'}])['images'][0]['imageManifest'])
+ids = ecr.get_paginator('list_images').paginate(repositoryName='hyeon9mak-dev', PaginationConfig={'PageSize': 2}).build_full_result()['imageIds']
+logs = boto3.client('logs')
+logs.create_log_group(logGroupName='/app')
+logs.create_log_stream(logGroupName='/app', logStreamName='one')
+import time
+now = int(time.time() * 1000)
+logs.put_log_events(logGroupName='/app', logStreamName='one', logEvents=[{'timestamp': now, 'message': 'ERROR one'}, {'timestamp': now, 'message': 'ok'}])
+found = logs.get_paginator('filter_log_events').paginate(logGroupName='/app', filterPattern='?ERROR ?WARN').build_full_result()['events']
 print(json.dumps({
+    'tags': [id['imageTag'] for id in ids],
+    'found': [event['message'] for event in found],
     'groups': [group['TargetGroupName'] for group in groups],
     'health': [target['TargetHealth']['State'] for target in health],
     'zones': len(elb.describe_load_balancers()['LoadBalancers'][0]['AvailabilityZones']),
@@ -208,6 +255,8 @@ test.skipIf(!HAS_BOTO)('boto3 works against the sandbox as it is', async () => {
   const world = await makeWorld({ scenario: 'load-balancer' });
   const { stdout } = await run('python3', ['-c', BOTO], { env: environmentOf(world) });
   expect(JSON.parse(stdout)).toEqual({
+    tags: ['a', 'b', 'c', 'first'],
+    found: ['ERROR one'],
     groups: ['hyeon9mak-dev', 'hyeon9mak-green'],
     health: expect.arrayContaining(['healthy', 'healthy']) as string[],
     zones: 2,
