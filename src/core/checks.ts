@@ -43,26 +43,55 @@ export function isFargate(
 
 /**
  * Whether ECS would register a definition. What the revision that it came from breaks as well is no
- * problem: ECS has registered that one.
+ * problem: ECS has registered that one. A value that AWS may have added since is a warning.
  */
 export function checkDefinition(definition: JsonObject, origin: JsonObject): Answer {
   const accepted = new Set(brokenRules(origin).map(({ text }) => text));
   const rules = brokenRules(definition).filter(({ text }) => !accepted.has(text));
-  const refused = rules.filter(({ isCertain }) => isCertain);
-  const [told, status] =
-    refused.length > 0 ? ([refused, 'fail'] as const) : ([rules, 'warn'] as const);
-  if (told.length === 0) return ok(`${containersOf(definition).length} containers`);
+  if (rules.length === 0) return ok(`${containersOf(definition).length} containers`);
+  const refused = rules.filter(({ isCertain, mayBeNew }) => isCertain && !mayBeNew);
+  const isRefused = refused.length > 0;
+  const told = isRefused ? refused : rules;
+  const [members, them] = told.length === 1 ? ['that member', 'it'] : ['those members', 'them'];
   return {
-    status,
+    status: isRefused ? 'fail' : 'warn',
     message: [
-      status === 'fail'
-        ? 'ECS refuses the task definition:'
-        : 'ECS may refuse the task definition:',
-      ...told.map(({ path, text }) => `  ${path}: ${text}`),
+      `ECS ${isRefused ? 'refuses' : 'may refuse'} the task definition:`,
+      ...told.map(({ path, text }) => `  ${placeOf(definition, path, text)}: ${text}`),
     ].join('\n'),
-    hint: `change ${told.length === 1 ? 'that member' : 'those members'} of the task definition`,
+    hint: isRefused
+      ? `change ${members} of the task definition`
+      : `change ${members} of the task definition, unless AWS has come to accept ${them}`,
   };
 }
+
+/** A path with what its text does not say: the container, among several, and a short value. */
+function placeOf(definition: JsonObject, path: string, text: string): string {
+  const steps = path.split(/[.[\]]+/).filter((step) => step !== '');
+  const value = steps.reduce<unknown>(
+    (owner, step) => (owner as JsonObject | undefined)?.[step],
+    definition,
+  );
+  const containers = containersOf(definition);
+  const name = steps[0] === 'containerDefinitions' && containers[Number(steps[1])]?.['name'];
+  const isAmong = typeof name === 'string' && containers.length > 1 && !text.includes(name);
+  const shown = typeof value === 'number' || typeof value === 'string' ? String(value) : '';
+  const isSaid =
+    text.startsWith(`${shown} `) ||
+    [`'${shown}'`, `[${shown}]`, ` ${shown}.`, `: ${shown}`].some((part) => text.includes(part));
+  return [
+    path,
+    isAmong && value !== name ? `of "${name}"` : '',
+    shown === '' || isSaid ? '' : `is ${shortened(JSON.stringify(value))}`,
+  ]
+    .filter((part) => part !== '')
+    .join(' ');
+}
+
+const LONGEST_VALUE = 60;
+
+const shortened = (text: string): string =>
+  text.length > LONGEST_VALUE ? `${text.slice(0, LONGEST_VALUE)}…` : text;
 
 /** MiB of memory that Fargate gives to CPU units: from, to, in steps (ECS guide, task sizes). */
 const SIZES: Readonly<Record<number, readonly [from: number, to: number, step: number]>> = {

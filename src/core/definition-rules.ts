@@ -11,6 +11,8 @@ export interface BrokenRule {
   readonly exception: 'ClientException' | 'InvalidParameterException';
   /** ECS is known to refuse it; otherwise the documentation only advises against it. */
   readonly isCertain: boolean;
+  /** The value is in no list of this program, but AWS may have added it to its own since. */
+  readonly mayBeNew: boolean;
 }
 
 /** The rules of one part of a definition; a row is broken where its condition holds. */
@@ -18,16 +20,13 @@ type Rows = readonly (readonly [
   isBroken: boolean,
   member: string,
   text: string,
-  kind?: 'enum' | 'believed',
+  kind?: 'enum' | 'misspelt' | 'unlisted' | 'believed',
 ])[];
 
 const NAME = /^[\w-]{1,255}$/;
 const IMAGE = /^[\w.:/#@+-]{1,255}$/;
-const NETWORK_MODES = ['bridge', 'host', 'awsvpc', 'none'];
 const COMPATIBILITIES = ['EC2', 'FARGATE', 'EXTERNAL', 'MANAGED_INSTANCES'];
-const ARCHITECTURES = ['X86_64', 'ARM64'];
 const SYSTEMS = /^(?:LINUX|WINDOWS_SERVER_\w+)$/;
-const CONDITIONS = ['START', 'COMPLETE', 'SUCCESS', 'HEALTHY'];
 const FARGATE_DRIVERS = ['awslogs', 'splunk', 'awsfirelens'];
 const DRIVERS = [
   ...FARGATE_DRIVERS,
@@ -43,10 +42,22 @@ const DRIVERS = [
 const AWSLOGS_OPTION =
   /^(?:awslogs-(?:group|region|stream-prefix|create-group|datetime-format|multiline-pattern|endpoint|stream)|mode|max-buffer-size)$/;
 const ULIMITS =
-  'core cpu data fsize locks memlock msgqueue nice nofile nproc rss rtprio rttime sigpending stack';
-/** Members that share the network of a task, and so make no sense in `awsvpc`. */
-const OWN_NETWORK = ['links', 'hostname', 'dnsServers', 'dnsSearchDomains', 'extraHosts'];
+  'core cpu data fsize locks memlock msgqueue nice nofile nproc rss rtprio rttime sigpending stack'.split(
+    ' ',
+  );
+const SWITCH = ['ENABLED', 'DISABLED'];
+const RESOURCES = ['GPU', 'InferenceAccelerator', 'NeuronDevice'];
+/** Members that containers of `awsvpc` cannot have, as they share one network: what ECS says. */
+const OWN_NETWORK: Readonly<Record<string, string>> = {
+  links: 'Links are not supported',
+  hostname: 'hostname is not supported on container',
+  dnsServers: 'DNS servers are not supported on container',
+  dnsSearchDomains: 'DNS search domains are not supported on container',
+  extraHosts: 'Extra hosts are not supported on container',
+  disableNetworking: 'Disable Networking is not supported on container',
+};
 const MOST_CONTAINERS = 10;
+const MOST_ENVIRONMENT_FILES = 10;
 const MOST_TAGS = 50;
 /** Bytes of the whole definition. */
 const LARGEST = 65_536;
@@ -54,8 +65,9 @@ const LARGEST = 65_536;
 /**
  * What ECS refuses when it registers a definition, in the order of its members. Sources: the API
  * reference of RegisterTaskDefinition and ContainerDefinition, the developer guide's pages on task
- * definition parameters and Fargate differences, and the texts that other tools have recorded. Fargate
- * sizes, roles and port conflicts between containers have checks of their own.
+ * definition parameters and Fargate differences, and the texts that other tools have recorded
+ * (cdk-preflight, ecs-cli, GitHub's actions). Fargate sizes, roles and port conflicts between
+ * containers have checks of their own.
  */
 export function brokenRules(definition: JsonObject): readonly BrokenRule[] {
   const containers = containersOf(definition);
@@ -69,7 +81,7 @@ export function brokenRules(definition: JsonObject): readonly BrokenRule[] {
       const path = `containerDefinitions[${index}].`;
       return [
         ...broken(path, containerRows(definition, container, containers.slice(0, index))),
-        ...portRules(path, definition, container),
+        ...portRules(path, definition, container, containers.slice(0, index)),
         ...networkRules(path, definition, container),
         ...dependencyRules(path, container, containers),
         ...broken(path, healthRows(container)),
@@ -86,16 +98,22 @@ function broken(path: string, rows: Rows): readonly BrokenRule[] {
     .map(([, member, text, kind]) => ({
       path: `${path}${member}`,
       text,
-      exception: kind === 'enum' ? 'InvalidParameterException' : 'ClientException',
+      exception:
+        kind === 'enum' || kind === 'misspelt' ? 'InvalidParameterException' : 'ClientException',
       isCertain: kind !== 'believed',
+      mayBeNew: kind === 'enum' || kind === 'unlisted',
     }));
 }
 
+/** What ECS says of members that Fargate does not have. */
+const WITHOUT = 'Fargate compatible task definitions do not support';
+
 function definitionRows(definition: JsonObject, containers: readonly JsonObject[]): Rows {
-  const { family, networkMode, cpu, memory } = definition;
+  const { family, networkMode, cpu, memory, proxyConfiguration } = definition;
   const platform = partOf(definition, 'runtimePlatform');
   const size = Buffer.byteLength(JSON.stringify(definition));
-  const storage = partOf(definition, 'ephemeralStorage')['sizeInGiB'];
+  const storage = numberOf(partOf(definition, 'ephemeralStorage'), 'sizeInGiB');
+  const proxy = textOf(partOf(definition, 'proxyConfiguration')['containerName']);
   const { cpuArchitecture, operatingSystemFamily } = platform;
   const compatibilities = namesOf(definition, 'requiresCompatibilities');
   const foreign = compatibilities.find((name) => !COMPATIBILITIES.includes(name));
@@ -126,39 +144,29 @@ function definitionRows(definition: JsonObject, containers: readonly JsonObject[
       'containerDefinitions',
       `Actual length: '${size}'. Max allowed length is '${LARGEST}' bytes.`,
     ],
-    [
-      isOutside(networkMode, NETWORK_MODES),
-      'networkMode',
-      `Invalid networkMode '${textOf(networkMode)}'. Must be one of [${NETWORK_MODES.join(',')}]`,
-      'enum',
-    ],
-    [
-      foreign !== undefined,
-      'requiresCompatibilities',
-      `Invalid compatibility '${foreign}'. Must be one of [${COMPATIBILITIES.join(',')}]`,
-      'enum',
-    ],
-    [
-      isOutside(cpuArchitecture, ARCHITECTURES),
-      'runtimePlatform.cpuArchitecture',
-      `Invalid cpuArchitecture '${textOf(cpuArchitecture)}'. Must be one of [${ARCHITECTURES.join(',')}]`,
-      'enum',
-    ],
+    listed('networkMode', networkMode, ['bridge', 'host', 'awsvpc', 'none']),
+    listed('pidMode', definition['pidMode'], ['host', 'task']),
+    listed('ipcMode', definition['ipcMode'], ['host', 'task', 'none']),
+    listed('requiresCompatibilities', foreign, COMPATIBILITIES),
+    listed('runtimePlatform.cpuArchitecture', cpuArchitecture, ['X86_64', 'ARM64']),
+    listed('proxyConfiguration.type', partOf(definition, 'proxyConfiguration')['type'], [
+      'APPMESH',
+    ]),
     [
       isSet(operatingSystemFamily) && !SYSTEMS.test(textOf(operatingSystemFamily)),
       'runtimePlatform.operatingSystemFamily',
       `Invalid operatingSystemFamily '${textOf(operatingSystemFamily)}'.`,
-      'enum',
+      isMisspelt(operatingSystemFamily, ['LINUX']) ? 'misspelt' : 'enum',
     ],
     [
       isOutsideRange(storage, 21, 200),
       'ephemeralStorage.sizeInGiB',
-      'Ephemeral storage size must be between 21 and 200 GiB.',
+      `EphemeralStorage size should be at ${Number(storage) < 21 ? 'least 21' : 'most 200'}`,
     ],
     [
       taskCpu !== undefined && cpuSum > taskCpu,
       'cpu',
-      `The 'cpu' of the containers, ${cpuSum}, exceeds the 'cpu' of the task, ${taskCpu}.`,
+      `The sum of all container 'cpu' values cannot be greater than the task-level 'cpu' value: ${cpuSum} and ${taskCpu}`,
     ],
     [
       taskMemory !== undefined && reserved > taskMemory,
@@ -168,12 +176,18 @@ function definitionRows(definition: JsonObject, containers: readonly JsonObject[
     [
       onFargate && listOf(definition, 'placementConstraints').length > 0,
       'placementConstraints',
-      'Tasks using the Fargate launch type do not support placement constraints.',
+      `${WITHOUT} constraints`,
+    ],
+    [onFargate && isSet(definition['ipcMode']), 'ipcMode', `${WITHOUT} ipcMode`],
+    [
+      isSet(proxyConfiguration) && networkMode !== 'awsvpc',
+      'proxyConfiguration',
+      'APPMESH proxy configuration is only supported in networkMode=awsvpc',
     ],
     [
-      onFargate && isSet(definition['ipcMode']),
-      'ipcMode',
-      'Tasks using the Fargate launch type do not support ipcMode.',
+      isSet(proxyConfiguration) && containers.every(({ name }) => name !== proxy),
+      'proxyConfiguration.containerName',
+      `Proxy container [${proxy}] does not exist`,
     ],
   ];
 }
@@ -206,6 +220,10 @@ function volumeRows(
 ): Rows {
   const { name, efsVolumeConfiguration, host, dockerVolumeConfiguration } = volume;
   const onFargate = isForFargate(definition);
+  const efs = partOf(volume, 'efsVolumeConfiguration');
+  const access = partOf(efs, 'authorizationConfig');
+  const isEncrypted = efs['transitEncryption'] === 'ENABLED';
+  const root = efs['rootDirectory'];
   return [
     [!NAME.test(textOf(name)), 'name', `Volume name '${textOf(name)}' is invalid.`],
     [
@@ -214,19 +232,41 @@ function volumeRows(
       `Volume name '${textOf(name)}' is used more than once.`,
     ],
     [
-      isSet(efsVolumeConfiguration) && !partOf(volume, 'efsVolumeConfiguration')['fileSystemId'],
+      isSet(efsVolumeConfiguration) && !efs['fileSystemId'],
       'efsVolumeConfiguration.fileSystemId',
       'EFS volume configuration requires fileSystemId.',
+    ],
+    listed('efsVolumeConfiguration.transitEncryption', efs['transitEncryption'], SWITCH),
+    listed('efsVolumeConfiguration.authorizationConfig.iam', access['iam'], SWITCH),
+    listed(
+      'dockerVolumeConfiguration.scope',
+      partOf(volume, 'dockerVolumeConfiguration')['scope'],
+      ['task', 'shared'],
+    ),
+    [
+      access['iam'] === 'ENABLED' && !isEncrypted,
+      'efsVolumeConfiguration.transitEncryption',
+      'EFS IAM authorization requires TransitEncryption to be enabled',
+    ],
+    [
+      isSet(efs['transitEncryptionPort']) && !isEncrypted,
+      'efsVolumeConfiguration.transitEncryptionPort',
+      'TransitEncryptionPort requires that TransitEncryption is enabled',
+    ],
+    [
+      isFilled(access['accessPointId']) && isFilled(root) && root !== '/',
+      'efsVolumeConfiguration.rootDirectory',
+      'When using an EFS access point, the root directory must either be set to "/" or be omitted',
     ],
     [
       onFargate && isSet(host) && isSet(partOf(volume, 'host')['sourcePath']),
       'host.sourcePath',
-      'Tasks using the Fargate launch type do not support host.sourcePath.',
+      `${WITHOUT} sourcePath`,
     ],
     [
       onFargate && isSet(dockerVolumeConfiguration),
       'dockerVolumeConfiguration',
-      'Tasks using the Fargate launch type do not support dockerVolumeConfiguration.',
+      `${WITHOUT} dockerVolumeConfiguration`,
     ],
   ];
 }
@@ -260,7 +300,7 @@ function containerRows(
     [
       Boolean(name) && before.some((other) => other['name'] === name),
       'name',
-      `Container names must be unique: ${textOf(name)}.`,
+      `Container names must be unique within a task definition: ${textOf(name)}`,
     ],
     [!image, 'image', 'Container.image should not be null or empty.'],
     [
@@ -282,18 +322,23 @@ function containerRows(
     [
       memory !== undefined && taskMemory !== undefined && memory > taskMemory,
       'memory',
-      `${setting} The 'memory' of the container, ${memory}, exceeds the 'memory' of the task, ${taskMemory}.`,
+      `The 'memory' setting for container '${textOf(name)}' is greater than for the task: ${memory} and ${taskMemory}`,
     ],
     [
       memory !== undefined && reservation !== undefined && reservation > memory,
       'memoryReservation',
-      `${setting} 'memoryReservation' must not exceed 'memory'.`,
+      `${setting} 'memory' must be greater than or equal to 'memoryReservation'.`,
     ],
     [
       startTimeout !== undefined && startTimeout < 2,
       'startTimeout',
       `${setting} 'startTimeout' must be at least 2.`,
       'believed',
+    ],
+    [
+      isOutsideRange(partOf(container, 'restartPolicy')['restartAttemptPeriod'], 60, 1800),
+      'restartPolicy.restartAttemptPeriod',
+      `the 'restartAttemptPeriod' setting for container '${textOf(name)}' must be between 60 and 1800`,
     ],
     [mount !== undefined, 'mountPoints', `Unknown volume '${textOf(mount?.['sourceVolume'])}'.`],
     [
@@ -314,8 +359,10 @@ function portRules(
   path: string,
   { networkMode }: JsonObject,
   container: JsonObject,
+  before: readonly JsonObject[],
 ): readonly BrokenRule[] {
   const mappings = listOf(container, 'portMappings');
+  const others = before.flatMap((other) => listOf(other, 'portMappings'));
   const shares = networkMode === 'awsvpc' || networkMode === 'host';
   const hostPort = ({ hostPort: port, containerPort, protocol = 'tcp' }: JsonObject) => {
     const taken = shares ? containerPort : port;
@@ -324,11 +371,23 @@ function portRules(
   return mappings.flatMap((mapping, index) => {
     const { containerPort, containerPortRange, protocol, name } = mapping;
     const taken = hostPort(mapping);
+    const earlier = mappings.slice(0, index);
+    const [first = 0, last = 0] = textOf(containerPortRange).split('-').map(Number);
     return broken(`${path}portMappings[${index}].`, [
       [
         !isSet(containerPort) && !isSet(containerPortRange),
         'containerPort',
         'Port mapping requires containerPort or containerPortRange.',
+      ],
+      [
+        isSet(containerPort) && isSet(containerPortRange),
+        'containerPortRange',
+        'cannot specify both single port and port range',
+      ],
+      [
+        isSet(containerPortRange) && !(first >= 1 && first < last && last <= 65_535),
+        'containerPortRange',
+        "Invalid 'containerPortRange' setting",
       ],
       [
         isOutsideRange(containerPort, 1, 65_535),
@@ -340,22 +399,21 @@ function portRules(
         'hostPort',
         `Invalid hostPort ${textOf(mapping['hostPort'])}. Must be between 0 and 65535.`,
       ],
-      [
-        isOutside(protocol, ['tcp', 'udp']),
-        'protocol',
-        `Invalid protocol '${textOf(protocol)}'. Must be one of [tcp,udp]`,
-        'enum',
-      ],
+      listed('protocol', protocol, ['tcp', 'udp']),
+      listed('appProtocol', mapping['appProtocol'], ['http', 'http2', 'grpc']),
       [name === '', 'name', 'Port mapping name should not be empty.'],
       [
-        networkMode === 'awsvpc' &&
-          Boolean(mapping['hostPort']) &&
-          mapping['hostPort'] !== containerPort,
-        'hostPort',
-        'When networkMode=awsvpc, the host ports and container ports in port mappings must match.',
+        isFilled(name) && [...others, ...earlier].some((other) => other['name'] === name),
+        'name',
+        `port mapping name is already used: ${textOf(name)}`,
       ],
       [
-        taken !== undefined && mappings.slice(0, index).some((other) => hostPort(other) === taken),
+        shares && Boolean(mapping['hostPort']) && mapping['hostPort'] !== containerPort,
+        'hostPort',
+        `When networkMode=${textOf(networkMode)}, the host ports and container ports in port mappings must match.`,
+      ],
+      [
+        taken !== undefined && earlier.some((other) => hostPort(other) === taken),
         'hostPort',
         `Host port ${taken} is mapped more than once.`,
       ],
@@ -377,41 +435,51 @@ function networkRules(
   const ulimit = listOf(container, 'ulimits').find(({ name }) => name !== 'nofile');
   const needsGpu = listOf(container, 'resourceRequirements').some(({ type }) => type === 'GPU');
   const stop = numberOf(container, 'stopTimeout') ?? 0;
-  const without = 'Tasks using the Fargate launch type do not support';
   return [
     ...broken(
       path,
-      OWN_NETWORK.map(
-        (member) =>
+      Object.entries(OWN_NETWORK).map(
+        ([member, text]) =>
           [
             isAwsvpc && isFilled(container[member]),
             member,
-            `${member} is not supported when networkMode=awsvpc.`,
+            `${text} when networkMode=awsvpc.`,
           ] as const,
       ),
     ),
     ...broken(path, [
-      [onFargate && container['privileged'] === true, 'privileged', `${without} privileged.`],
       [
-        onFargate && isFilled(linux['devices']),
-        'linuxParameters.devices',
-        `${without} linuxParameters.devices.`,
+        onFargate && container['privileged'] === true,
+        'privileged',
+        "Fargate requires that the 'privileged' setting be 'false'.",
       ],
+      ...['devices', 'sharedMemorySize', 'maxSwap'].map(
+        (member) =>
+          [
+            onFargate && isFilled(linux[member]),
+            `linuxParameters.${member}`,
+            `${WITHOUT} ${member}`,
+          ] as const,
+      ),
       [
-        onFargate && isSet(linux['sharedMemorySize']),
-        'linuxParameters.sharedMemorySize',
-        `${without} linuxParameters.sharedMemorySize.`,
+        onFargate && isFilled(container['dockerSecurityOptions']),
+        'dockerSecurityOptions',
+        `${WITHOUT} dockerSecurityOptions`,
       ],
       [
         onFargate && odd !== undefined,
         'linuxParameters.capabilities.add',
-        `${without} adding the capability ${odd}; only SYS_PTRACE.`,
+        `${odd} is not allowed on Fargate.`,
       ],
-      [onFargate && needsGpu, 'resourceRequirements', `${without} GPU.`],
+      [
+        onFargate && needsGpu,
+        'resourceRequirements',
+        'Tasks using the Fargate launch type do not support GPU resource requirements',
+      ],
       [
         onFargate && ulimit !== undefined,
         'ulimits',
-        `${without} the ulimit ${textOf(ulimit?.['name'])}; only nofile.`,
+        `${WITHOUT} the ulimit ${textOf(ulimit?.['name'])}; only nofile`,
       ],
       [
         onFargate && stop > 120,
@@ -443,11 +511,11 @@ function dependencyRules(
         `Container dependencies contain a cycle: ${textOf(container['name'])} and ${name}.`,
       ],
       [
-        isOutside(condition, CONDITIONS) || !isSet(condition),
+        !isSet(condition),
         'condition',
-        `Invalid condition '${textOf(condition)}'. Must be one of [${CONDITIONS.join(',')}]`,
-        'enum',
+        'Container dependency condition should not be null or empty.',
       ],
+      listed('condition', condition, ['START', 'COMPLETE', 'SUCCESS', 'HEALTHY']),
       [
         condition === 'HEALTHY' && dependency !== undefined && !isSet(dependency['healthCheck']),
         'condition',
@@ -456,7 +524,7 @@ function dependencyRules(
       [
         ends && dependency !== undefined && dependency['essential'] !== false,
         'condition',
-        `A dependency container with ${textOf(condition)} condition must not be essential: ${name}.`,
+        'A dependency container with SUCCESS or COMPLETE condition cannot be an essential container',
       ],
     ]);
   });
@@ -519,6 +587,7 @@ function logRows(
       isSet(container['logConfiguration']) && !known.includes(textOf(driver)),
       'logConfiguration.logDriver',
       `${textOf(driver)} is not a valid log driver. Must be one of [${known.join(',')}]`,
+      isMisspelt(driver, DRIVERS) ? undefined : 'unlisted',
     ],
     [
       isAwslogs && !hasGroup,
@@ -528,17 +597,18 @@ function logRows(
     [
       isAwslogs && onFargate && hasGroup && !options['awslogs-stream-prefix'],
       'logConfiguration.options',
-      'Log driver awslogs requires options: awslogs-stream-prefix',
+      'Fargate requires log configuration options to include awslogs-stream-prefix to support log driver awslogs.',
     ],
     [
       isAwslogs && odd !== undefined,
       'logConfiguration.options',
       `Log driver awslogs disallows options: ${odd}`,
+      'unlisted',
     ],
     [
       driver === 'awsfirelens' && routers.length === 0,
       'logConfiguration.logDriver',
-      'Log driver awsfirelens requires a container with firelensConfiguration.',
+      'When awsfirelens log driver is specified in log configuration, a firelens configuration object must be specified.',
     ],
     [
       isSet(container['firelensConfiguration']) && routers[0] !== container,
@@ -546,12 +616,11 @@ function logRows(
       'Only one container can have a firelensConfiguration.',
     ],
     [
-      isSet(container['firelensConfiguration']) &&
-        !['fluentd', 'fluentbit'].includes(textOf(router['type'])),
+      isSet(container['firelensConfiguration']) && !isSet(router['type']),
       'firelensConfiguration.type',
-      `Invalid firelensConfiguration type '${textOf(router['type'])}'. Must be one of [fluentd,fluentbit]`,
-      'enum',
+      'Firelens configuration type should not be null or empty.',
     ],
+    listed('firelensConfiguration.type', router['type'], ['fluentd', 'fluentbit']),
   ];
 }
 
@@ -561,9 +630,11 @@ function valueRules(path: string, container: JsonObject): readonly BrokenRule[] 
   const names = secrets.map(({ name }) => name);
   const twice = names.find((name, index) => names.indexOf(name) !== index);
   const shared = variables.find(({ name }) => names.includes(name));
-  const file = listOf(container, 'environmentFiles').find(({ type }) => type !== 's3');
-  const limit = listOf(container, 'ulimits').find(
-    ({ name }) => !ULIMITS.split(' ').includes(textOf(name)),
+  const files = listOf(container, 'environmentFiles');
+  const file = files.find(({ type }) => type !== 's3');
+  const limit = listOf(container, 'ulimits').find(({ name }) => !ULIMITS.includes(textOf(name)));
+  const resource = listOf(container, 'resourceRequirements').find(
+    ({ type }) => !RESOURCES.includes(textOf(type)),
   );
   return broken(path, [
     [
@@ -587,18 +658,20 @@ function valueRules(path: string, container: JsonObject): readonly BrokenRule[] 
       'The secret name must be unique and not shared with any new or existing environment ' +
         `variables set on the container, such as '${textOf(shared?.['name'])}'.`,
     ],
+    listed('environmentFiles', file?.['type'], ['s3']),
     [
-      file !== undefined,
+      files.some(({ value }) => !textOf(value).startsWith('arn:')),
       'environmentFiles',
-      `Invalid environmentFiles type '${textOf(file?.['type'])}'. Must be one of [s3]`,
-      'enum',
+      'Invalid arn syntax',
     ],
     [
-      limit !== undefined,
-      'ulimits',
-      `Invalid ulimit name '${textOf(limit?.['name'])}'. Must be one of [${ULIMITS.replaceAll(' ', ',')}]`,
-      'enum',
+      files.length > MOST_ENVIRONMENT_FILES,
+      'environmentFiles',
+      'The maximum number of environment files was exceeded. Specify ten or less and try again.',
     ],
+    listed('ulimits', limit?.['name'], ULIMITS),
+    listed('resourceRequirements', resource?.['type'], RESOURCES),
+    listed('versionConsistency', container['versionConsistency'], ['enabled', 'disabled']),
   ]);
 }
 
@@ -616,6 +689,21 @@ const isOutside = (value: unknown, known: readonly string[]): boolean =>
   isSet(value) && !known.includes(textOf(value));
 const isOutsideRange = (value: unknown, from: number, to: number): boolean =>
   isSet(value) && !(Number(value) >= from && Number(value) <= to);
+
+/** A row of a member whose values are listed; in other letters than a known one it is no new one. */
+function listed(member: string, value: unknown, known: readonly string[]): Rows[number] {
+  return [
+    isOutside(value, known),
+    member,
+    `Invalid ${member.split('.').at(-1)} '${textOf(value)}'. Must be one of [${known.join(',')}]`,
+    isMisspelt(value, known) ? 'misspelt' : 'enum',
+  ];
+}
+
+const isMisspelt = (value: unknown, known: readonly string[]): boolean => {
+  const letters = (text: string) => text.toLowerCase().replaceAll(/[^a-z0-9]/g, '');
+  return known.some((name) => letters(name) === letters(textOf(value)));
+};
 
 const isForFargate = (definition: JsonObject): boolean =>
   namesOf(definition, 'requiresCompatibilities').includes('FARGATE');

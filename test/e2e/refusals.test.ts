@@ -252,12 +252,13 @@ test('a family that is not there', async () => {
 });
 
 test('everything wrong at once', async () => {
-  expect(await refusal({ args: ['deploy', '--cluster', 'x', '--repository', 'y', '--tag', 'a b'] }))
-    .toMatchInlineSnapshot(`
+  expect(
+    await refusal({ args: ['deploy', '--cluster', 'x', '--repository', 'yy', '--tag', 'a b'] }),
+  ).toMatchInlineSnapshot(`
       "Error: There is no cluster "x" in ap-northeast-2.
         → clusters that exist: backend
         → check the region and the account: ecsdeploy verify shows both
-      Error: ECR has no repository "y" in ap-northeast-2.
+      Error: ECR has no repository "yy" in ap-northeast-2.
         → repositories that exist: hyeon9mak-dev
         → to create it: --create-repository
       Error: "a b" is not a valid image tag.

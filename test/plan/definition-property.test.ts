@@ -130,7 +130,7 @@ function arbitraryOf(shape: Shape, path = ''): fc.Arbitrary<unknown> {
 }
 
 const NEEDED: Readonly<Record<string, readonly string[]>> = {
-  '': ['family', 'containerDefinitions', 'tags'],
+  '': ['family', 'containerDefinitions', 'executionRoleArn', 'tags'],
   '.containerDefinitions': ['image', 'memory'],
 };
 

@@ -228,6 +228,16 @@ const CREATIONS: readonly Row[] = [
   create('an unknown scheduling strategy', { schedulingStrategy: 'SOMETIMES' }),
   create('a daemon with a desired count', { schedulingStrategy: 'DAEMON', desiredCount: 1 }),
   create('a daemon on Fargate', { schedulingStrategy: 'DAEMON' }),
+  create('a daemon with a placement strategy', {
+    schedulingStrategy: 'DAEMON',
+    launchType: undefined,
+    placementStrategy: [{ type: 'spread' }],
+  }),
+  create('a daemon with a maximum of 200 %', {
+    schedulingStrategy: 'DAEMON',
+    launchType: undefined,
+    ...percents(0, 200),
+  }),
   create('no network', { networkConfiguration: undefined }),
   create('no subnets', awsvpc({ subnets: [] })),
   create('a target group that does not exist', {

@@ -127,6 +127,35 @@ export const WRONG_DEFINITIONS: Readonly<
     ports({ containerPort: 80, hostPort: 81 }),
     'containerDefinitions[0].portMappings[0].hostPort',
   ],
+  'another host port on the network of the host': [
+    ec2({ portMappings: [{ containerPort: 80, hostPort: 81 }] }, { networkMode: 'host' }),
+    'containerDefinitions[0].portMappings[0].hostPort',
+  ],
+  'a port and a range': [
+    ports({ containerPort: 80, containerPortRange: '80-90' }),
+    'containerDefinitions[0].portMappings[0].containerPortRange',
+  ],
+  'a range backwards': [
+    ports({ containerPortRange: '90-80' }),
+    'containerDefinitions[0].portMappings[0].containerPortRange',
+  ],
+  'a range that is none': [
+    ports({ containerPortRange: 'http' }),
+    'containerDefinitions[0].portMappings[0].containerPortRange',
+  ],
+  'a port name twice': [
+    ports({ containerPort: 80, name: 'web' }, { containerPort: 81, name: 'web' }),
+    'containerDefinitions[0].portMappings[1].name',
+  ],
+  'a port name in two containers': [
+    fargate({
+      containerDefinitions: [
+        { ...CONTAINER, portMappings: [{ containerPort: 80, name: 'web' }] },
+        { name: 'b', image: 'a', portMappings: [{ containerPort: 81, name: 'web' }] },
+      ],
+    }),
+    'containerDefinitions[1].portMappings[0].name',
+  ],
   'one port twice in awsvpc': [
     ports({ containerPort: 80 }, { containerPort: 80 }),
     'containerDefinitions[0].portMappings[1].hostPort',
@@ -155,6 +184,30 @@ export const WRONG_DEFINITIONS: Readonly<
     'containerDefinitions[0].extraHosts',
   ],
   'privileged on Fargate': [container({ privileged: true }), 'containerDefinitions[0].privileged'],
+  'a container without a network in awsvpc': [
+    container({ disableNetworking: true }),
+    'containerDefinitions[0].disableNetworking',
+  ],
+  'swap on Fargate': [
+    container({ linuxParameters: { maxSwap: 1 } }),
+    'containerDefinitions[0].linuxParameters.maxSwap',
+  ],
+  'security options on Fargate': [
+    container({ dockerSecurityOptions: ['no-new-privileges'] }),
+    'containerDefinitions[0].dockerSecurityOptions',
+  ],
+  'a proxy in bridge mode': [
+    ec2({}, { proxyConfiguration: { containerName: 'app' } }),
+    'proxyConfiguration',
+  ],
+  'a proxy that is no container': [
+    fargate({ proxyConfiguration: { containerName: 'envoy' } }),
+    'proxyConfiguration.containerName',
+  ],
+  'a restart after 59 seconds': [
+    container({ restartPolicy: { enabled: true, restartAttemptPeriod: 59 } }),
+    'containerDefinitions[0].restartPolicy.restartAttemptPeriod',
+  ],
   'devices on Fargate': [
     container({ linuxParameters: { devices: [{ hostPath: '/dev/a' }] } }),
     'containerDefinitions[0].linuxParameters.devices',
@@ -197,6 +250,31 @@ export const WRONG_DEFINITIONS: Readonly<
   'EFS without a file system': [
     volumes({ name: 'v', efsVolumeConfiguration: { rootDirectory: '/' } }),
     'volumes[0].efsVolumeConfiguration.fileSystemId',
+  ],
+  'EFS with IAM and without encryption': [
+    volumes({
+      name: 'v',
+      efsVolumeConfiguration: { fileSystemId: 'fs-1', authorizationConfig: { iam: 'ENABLED' } },
+    }),
+    'volumes[0].efsVolumeConfiguration.transitEncryption',
+  ],
+  'EFS with a port and without encryption': [
+    volumes({
+      name: 'v',
+      efsVolumeConfiguration: { fileSystemId: 'fs-1', transitEncryptionPort: 2049 },
+    }),
+    'volumes[0].efsVolumeConfiguration.transitEncryptionPort',
+  ],
+  'EFS with an access point and a folder': [
+    volumes({
+      name: 'v',
+      efsVolumeConfiguration: {
+        fileSystemId: 'fs-1',
+        rootDirectory: '/data',
+        authorizationConfig: { accessPointId: 'fsap-1' },
+      },
+    }),
+    'volumes[0].efsVolumeConfiguration.rootDirectory',
   ],
   'a mount of an unknown volume': [
     container({ mountPoints: [{ sourceVolume: 'v', containerPath: '/v' }] }),
@@ -313,9 +391,22 @@ export const WRONG_DEFINITIONS: Readonly<
     'containerDefinitions[0].environment',
   ],
   'an environment file that is not in S3': [
-    container({ environmentFiles: [{ type: 'http', value: 'x' }] }),
+    container({ environmentFiles: [{ type: 'http', value: 'arn:aws:s3:::bucket/a.env' }] }),
     'containerDefinitions[0].environmentFiles',
     'InvalidParameterException',
+  ],
+  'an environment file that is no ARN': [
+    container({ environmentFiles: [{ type: 's3', value: 's3://bucket/a.env' }] }),
+    'containerDefinitions[0].environmentFiles',
+  ],
+  '11 environment files': [
+    container({
+      environmentFiles: Array.from({ length: 11 }, (_, i) => ({
+        type: 's3',
+        value: `arn:aws:s3:::bucket/${i}.env`,
+      })),
+    }),
+    'containerDefinitions[0].environmentFiles',
   ],
   'an unknown ulimit': [
     ec2({ ulimits: [{ name: 'files', softLimit: 1, hardLimit: 1 }] }),
@@ -326,6 +417,32 @@ export const WRONG_DEFINITIONS: Readonly<
     { ...EC2, networkMode: 'vpc' },
     'networkMode',
     'InvalidParameterException',
+  ],
+  'an unknown pidMode': [fargate({ pidMode: 'pod' }), 'pidMode', 'InvalidParameterException'],
+  'an unknown ipcMode': [{ ...EC2, ipcMode: 'pod' }, 'ipcMode', 'InvalidParameterException'],
+  'an unknown protocol of an application': [
+    ports({ containerPort: 80, appProtocol: 'ftp' }),
+    'containerDefinitions[0].portMappings[0].appProtocol',
+    'InvalidParameterException',
+  ],
+  'an unknown resource': [
+    ec2({ resourceRequirements: [{ type: 'TPU', value: '1' }] }),
+    'containerDefinitions[0].resourceRequirements',
+    'InvalidParameterException',
+  ],
+  'an unknown versionConsistency': [
+    container({ versionConsistency: 'on' }),
+    'containerDefinitions[0].versionConsistency',
+    'InvalidParameterException',
+  ],
+  'an unknown scope of a volume': [
+    { ...EC2, volumes: [{ name: 'v', dockerVolumeConfiguration: { scope: 'world' } }] },
+    'volumes[0].dockerVolumeConfiguration.scope',
+    'InvalidParameterException',
+  ],
+  'a dependency without a condition': [
+    container({ dependsOn: [{ containerName: 'app' }] }),
+    'containerDefinitions[0].dependsOn[0].condition',
   ],
   'an unknown compatibility': [
     { ...EC2, requiresCompatibilities: ['LAMBDA'] },
@@ -356,6 +473,218 @@ export const WRONG_DEFINITIONS: Readonly<
   'a tag twice': [tags({ key: 'a', value: '1' }, { key: 'a', value: '2' }), 'tags'],
   'a tag without a key': [tags({ key: '', value: '1' }), 'tags'],
 };
+
+/** The shapes of definitions that are published: one for each way in which people use ECS. */
+function publicShapes(): Readonly<Record<string, JsonObject>> {
+  const daemon = { ...EC2, networkMode: 'host', pidMode: 'host', ipcMode: 'host' };
+  const driver = (logDriver: string, options: JsonObject = {}) =>
+    ec2({ logConfiguration: { logDriver, options } });
+  const parameter = 'arn:aws:ssm:eu-west-1:123456789012:parameter/shop';
+  const secret = 'arn:aws:secretsmanager:eu-west-1:123456789012:secret:shop-AbCdEf';
+  return {
+    'links and dynamic ports in bridge mode': {
+      family: 'wordpress',
+      containerDefinitions: [
+        { name: 'mysql', image: 'mysql', cpu: 10, memory: 500, essential: true },
+        {
+          name: 'wordpress',
+          image: 'wordpress',
+          cpu: 10,
+          memory: 500,
+          links: ['mysql'],
+          portMappings: [{ containerPort: 80, hostPort: 0 }],
+          entryPoint: ['sh', '-c'],
+          command: ['apache2-foreground'],
+          workingDirectory: '/var/www',
+          user: 'www-data:www-data',
+        },
+      ],
+    },
+    'an agent on the network of the host': {
+      ...daemon,
+      volumes: [{ name: 'docker_sock', host: { sourcePath: '/var/run/docker.sock' } }],
+      containerDefinitions: [
+        {
+          name: 'agent',
+          image: 'public.ecr.aws/datadog/agent:7',
+          memoryReservation: 128,
+          privileged: true,
+          portMappings: [{ containerPort: 8126, hostPort: 8126, protocol: 'udp' }],
+          mountPoints: [
+            { sourceVolume: 'docker_sock', containerPath: '/var/run/docker.sock', readOnly: true },
+          ],
+          linuxParameters: {
+            capabilities: { add: ['SYS_ADMIN', 'NET_ADMIN'], drop: ['MKNOD'] },
+            devices: [{ hostPath: '/dev/fuse', permissions: ['read'] }],
+            sharedMemorySize: 64,
+            tmpfs: [{ containerPath: '/run', size: 16 }],
+            maxSwap: 128,
+            swappiness: 60,
+          },
+          ulimits: [{ name: 'memlock', softLimit: -1, hardLimit: -1 }],
+        },
+      ],
+    },
+    'placement and system controls': {
+      ...ec2({
+        systemControls: [{ namespace: 'net.core.somaxconn', value: '1024' }],
+        hostname: 'shop',
+        dnsServers: ['10.0.0.2'],
+        dnsSearchDomains: ['internal'],
+        extraHosts: [{ hostname: 'db', ipAddress: '10.0.0.3' }],
+        dockerSecurityOptions: ['no-new-privileges'],
+        dockerLabels: { 'traefik.enable': 'true' },
+      }),
+      placementConstraints: [{ type: 'memberOf', expression: 'attribute:ecs.os-type == linux' }],
+    },
+    'no network': ec2({}, { networkMode: 'none' }),
+    'a Docker volume': ec2(
+      { mountPoints: [{ sourceVolume: 'data', containerPath: '/data' }] },
+      {
+        volumes: [
+          {
+            name: 'data',
+            dockerVolumeConfiguration: { scope: 'shared', autoprovision: true, driver: 'local' },
+          },
+        ],
+      },
+    ),
+    'EFS with an access point': fargate({
+      volumes: [
+        {
+          name: 'efs',
+          efsVolumeConfiguration: {
+            fileSystemId: 'fs-1',
+            rootDirectory: '/',
+            transitEncryption: 'ENABLED',
+            transitEncryptionPort: 2999,
+            authorizationConfig: { accessPointId: 'fsap-1', iam: 'ENABLED' },
+          },
+        },
+      ],
+      containerDefinitions: [
+        { ...CONTAINER, mountPoints: [{ sourceVolume: 'efs', containerPath: '/data' }] },
+      ],
+    }),
+    'a bind mount between containers': fargate({
+      volumes: [{ name: 'shared', host: {} }],
+      containerDefinitions: [
+        { ...CONTAINER, mountPoints: [{ sourceVolume: 'shared', containerPath: '/a' }] },
+        { name: 'b', image: 'a', volumesFrom: [{ sourceContainer: 'app', readOnly: true }] },
+      ],
+    }),
+    'App Mesh': fargate({
+      proxyConfiguration: {
+        type: 'APPMESH',
+        containerName: 'envoy',
+        properties: [{ name: 'ProxyIngressPort', value: '15000' }],
+      },
+      containerDefinitions: [
+        { ...CONTAINER, dependsOn: [{ containerName: 'envoy', condition: 'HEALTHY' }] },
+        {
+          name: 'envoy',
+          image: '840364872350.dkr.ecr.us-west-2.amazonaws.com/aws-appmesh-envoy:v1.15.1.0-prod',
+          user: '1337',
+          healthCheck: { command: ['CMD-SHELL', 'curl -s localhost:9901'], startPeriod: 10 },
+          ulimits: [{ name: 'nofile', softLimit: 15_000, hardLimit: 15_000 }],
+        },
+      ],
+    }),
+    'FireLens with secrets': fargate({
+      containerDefinitions: [
+        {
+          name: 'app',
+          image: 'shop:1',
+          logConfiguration: {
+            logDriver: 'awsfirelens',
+            options: { Name: 'http', 'log-driver-buffer-limit': '2097152' },
+            secretOptions: [{ name: 'apikey', valueFrom: secret }],
+          },
+        },
+        {
+          name: 'log_router',
+          image: 'amazon/aws-for-fluent-bit:stable',
+          firelensConfiguration: {
+            type: 'fluentbit',
+            options: { 'config-file-type': 's3', 'config-file-value': 'arn:aws:s3:::b/f.conf' },
+          },
+          memoryReservation: 50,
+        },
+      ],
+    }),
+    'every form of a secret': container({
+      secrets: [
+        { name: 'A', valueFrom: parameter },
+        { name: 'B', valueFrom: 'shop-parameter' },
+        { name: 'C', valueFrom: `${secret}:password::` },
+      ],
+      environmentFiles: [{ type: 's3', value: 'arn:aws:s3:::bucket/a.env' }],
+      repositoryCredentials: { credentialsParameter: secret },
+    }),
+    'Service Connect': ports(
+      { containerPort: 8080, name: 'web', appProtocol: 'http2' },
+      { containerPort: 9090, hostPort: 9090, name: 'admin', protocol: 'tcp' },
+    ),
+    'Windows on Fargate': fargate({
+      cpu: '1024',
+      memory: '2048',
+      runtimePlatform: { operatingSystemFamily: 'WINDOWS_SERVER_2022_CORE' },
+    }),
+    'Graviton on Fargate': fargate({
+      runtimePlatform: { cpuArchitecture: 'ARM64', operatingSystemFamily: 'LINUX' },
+      ephemeralStorage: { sizeInGiB: 200 },
+      pidMode: 'task',
+      enableFaultInjection: true,
+    }),
+    'tmpfs on Fargate': container({
+      linuxParameters: { initProcessEnabled: true, tmpfs: [{ containerPath: '/t', size: 8 }] },
+      readonlyRootFilesystem: true,
+    }),
+    'ECS Anywhere': { ...EC2, requiresCompatibilities: ['EXTERNAL'] },
+    'managed instances': fargate({ requiresCompatibilities: ['MANAGED_INSTANCES'] }),
+    'a GPU on EC2': ec2({ resourceRequirements: [{ type: 'GPU', value: '1' }] }),
+    'a policy of restarts': container({
+      restartPolicy: { enabled: true, ignoredExitCodes: [0], restartAttemptPeriod: 60 },
+      versionConsistency: 'disabled',
+      startTimeout: 120,
+      stopTimeout: 120,
+    }),
+    'what DescribeTaskDefinition returns': fargate({
+      taskDefinitionArn: 'arn:aws:ecs:eu-west-1:123456789012:task-definition/app:1',
+      revision: 1,
+      status: 'ACTIVE',
+      requiresAttributes: [{ name: 'ecs.capability.task-eni' }],
+      compatibilities: ['EC2', 'FARGATE'],
+      volumes: [],
+      placementConstraints: [],
+      containerDefinitions: [
+        {
+          ...CONTAINER,
+          cpu: 0,
+          essential: true,
+          links: [],
+          dnsServers: [],
+          extraHosts: [],
+          environment: [],
+          mountPoints: [],
+          volumesFrom: [],
+          systemControls: [],
+          portMappings: [{ containerPort: 80, hostPort: 80, protocol: 'tcp' }],
+        },
+      ],
+    }),
+    'members that are null': fargate({ taskRoleArn: null, ipcMode: null, volumes: null }),
+    'ten containers': fargate({
+      containerDefinitions: Array.from({ length: 10 }, (_, i) => ({ name: `c${i}`, image: 'a' })),
+    }),
+    fluentd: driver('fluentd', { 'fluentd-address': 'localhost:24224', tag: 'shop' }),
+    syslog: driver('syslog', { 'syslog-address': 'tcp://192.0.2.1:123' }),
+    gelf: driver('gelf', { 'gelf-address': 'udp://192.0.2.1:12201' }),
+    journald: driver('journald'),
+    'json-file': driver('json-file', { 'max-size': '10m' }),
+    splunk: driver('splunk', { 'splunk-url': 'https://splunk.example.com' }),
+  };
+}
 
 /** Definitions whose JSON has a wrong type somewhere. */
 export const MISTYPED_DEFINITIONS: Readonly<Record<string, JsonObject>> = {
@@ -417,4 +746,5 @@ export const RIGHT_DEFINITIONS: Readonly<Record<string, JsonObject>> = {
   'sizes with units': fargate({ cpu: '.5 vCPU', memory: '1 GB' }),
   'a default of awslogs that blocks': log({ mode: 'non-blocking', 'max-buffer-size': '25m' }),
   'an anonymous mount': container({ mountPoints: [{ containerPath: '/tmp' }] }),
+  ...publicShapes(),
 };

@@ -62,7 +62,8 @@ export function checkRequest(simulation: Simulation, operation: string, input: I
     const values = Array.isArray(value) ? (value as readonly unknown[]) : [value];
     const [most = Infinity, items] = LONGEST[`${operation}.${member}`] ?? [];
     if (values.length > most) throw invalid(`${items} can have at most ${most} items.`);
-    const kind = IDENTIFIERS[member];
+    // A definition may have the members of a description, which ECS drops.
+    const kind = operation === 'RegisterTaskDefinition' ? undefined : IDENTIFIERS[member];
     if (kind === undefined) continue;
     const isAnywhere = input['cluster'] === undefined && CLUSTER_IN_ARN.has(operation);
     const cluster = isAnywhere ? undefined : lastSegment(input['cluster'] ?? 'default');

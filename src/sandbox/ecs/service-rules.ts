@@ -4,7 +4,8 @@ import { checkName } from './requests.ts';
 import type { Service, ServiceSettings, Simulation } from './state.ts';
 
 // What CreateService and UpdateService refuse of the members they are given. What has to fit the task
-// definition is in services.ts, what a strategy demands in strategies.ts.
+// definition is in services.ts, what a strategy demands in strategies.ts. Sources: the API reference,
+// and the texts that users and other tools (cdk-preflight) have recorded.
 
 type Input = Readonly<Record<string, unknown>> & Partial<ServiceSettings>;
 
@@ -34,6 +35,10 @@ export function checkNewService(simulation: Simulation, input: Input): void {
     [
       isDaemon && launchType === 'FARGATE',
       'The daemon scheduling strategy is not supported with FARGATE launch type.',
+    ],
+    [
+      isDaemon && Boolean((input['placementStrategy'] as unknown[] | undefined)?.length),
+      'The daemon scheduling strategy does not support placement strategies',
     ],
     ...memberRows(simulation, input, input),
   ]);
@@ -66,6 +71,7 @@ function memberRows(simulation: Simulation, input: Input, settings: Input): Rows
     ...settings.deploymentConfiguration,
     ...input.deploymentConfiguration,
   };
+  const isDaemon = schedulingStrategy === 'DAEMON';
   const isRolling = deploymentStrategy === 'ROLLING' && input.deploymentConfiguration !== undefined;
   const { capacityProviders } = findCluster(simulation, input['cluster']).settings;
   const unknownProvider = strategy?.find(
@@ -76,14 +82,12 @@ function memberRows(simulation: Simulation, input: Input, settings: Input): Rows
       targetGroupArn !== undefined && !simulation.hasTargetGroup(targetGroupArn),
   );
   return [
+    [isRolling && least < 0, 'minimumHealthyPercent must be at least 0'],
+    [isRolling && least > 100, 'minimumHealthyPercent must be at most 100'],
+    [isRolling && most < 100, 'maximumPercent must be at least 100'],
     [
-      isRolling && !(least >= 0 && least <= 100),
-      `minimumHealthyPercent must be between 0 and 100, but was ${least}`,
-    ],
-    [isRolling && !(most >= 1), `maximumPercent must be greater than 0, but was ${most}`],
-    [
-      isRolling && most < least,
-      `maximumPercent ${most} cannot be less than minimumHealthyPercent ${least}`,
+      isDaemon && most > 100,
+      'The daemon scheduling strategy does not support values above 100 for maximumPercent',
     ],
     [
       isRolling && least === 100 && most === 100,
@@ -97,7 +101,7 @@ function memberRows(simulation: Simulation, input: Input, settings: Input): Rows
       strategy !== undefined &&
         strategy.length > 1 &&
         strategy.every(({ weight = 0 }) => weight === 0),
-      'At least one capacity provider must have a weight value greater than zero specified.',
+      'There are no capacity providers in the capacity provider strategy with a weight value greater than zero.',
     ],
     [hasNetwork && !subnets?.length, 'subnets can not be empty.'],
     [(subnets?.length ?? 0) > MOST_SUBNETS, `subnets can have at most ${MOST_SUBNETS} items.`],

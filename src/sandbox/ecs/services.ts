@@ -224,12 +224,14 @@ export function checkSettings(settings: ServiceSettings, { body }: TaskDefinitio
   for (const { portName } of enabled === false ? [] : services) {
     if (portNames.has(portName)) continue;
     throw fault(
-      `portName(${portName}) does not refer to any named PortMapping in the task definition.`,
+      `portName(${portName}) does not refer to any named PortMapping in the container definitions.`,
     );
   }
   for (const { name } of settings.volumeConfigurations ?? []) {
     if (body.volumes?.some((volume) => volume.name === name && volume.configuredAtLaunch)) continue;
-    throw fault(`The volume ${name} is not configured at launch in the task definition.`);
+    throw fault(
+      `The volume name '${name}' in your request does not have a matching volume in your Task Definition.`,
+    );
   }
   const registries = (settings.serviceRegistries ?? []).filter(
     ({ containerName }) => containerName !== undefined,

@@ -88,6 +88,12 @@ function validate(body: TaskDefinitionBody, tags: unknown): TaskDefinitionBody {
       throw clientFault('Role is not valid');
     }
   }
+  const hasSecrets = body.containerDefinitions.some(({ secrets }) => secrets?.length);
+  if (hasSecrets && !body.executionRoleArn) {
+    throw clientFault(
+      "When you are specifying container secrets, you must also specify a value for 'executionRoleArn'.",
+    );
+  }
   if (isFargate(body)) validateFargate(body);
   return body;
 }
@@ -129,8 +135,7 @@ function validateFargate(body: TaskDefinitionBody): void {
 
 function executionRoleNeed(container: ContainerDefinition): string | undefined {
   if (/^\d{12}\.dkr[.-]ecr/.test(container.image)) return 'ECR images';
-  if (container.logConfiguration?.logDriver === 'awslogs') return 'log driver awslogs';
-  return (container.secrets?.length ?? 0) > 0 ? 'SSM secrets' : undefined;
+  return container.logConfiguration?.logDriver === 'awslogs' ? 'log driver awslogs' : undefined;
 }
 
 const GIB = 1024;
