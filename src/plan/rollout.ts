@@ -91,7 +91,7 @@ async function checkLastRollout(
     isUnknown,
   );
   const status = rollouts?.find(({ taskDefinition }) => taskDefinition === arn)?.status;
-  if (status === undefined || !/^(ROLLBACK_|STOPPED)/.test(status)) return;
+  if (status === undefined || !/^(ROLLBACK_|STOPPED|FAILED)/.test(status)) return;
   throw new EcsDeployError({
     code: 'revision-failed',
     message: `The last deployment of the latest revision, ${shortName(arn)}, to "${service.name}" failed (${status}).`,

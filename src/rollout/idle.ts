@@ -58,7 +58,8 @@ export async function awaitDeployments(
       },
       busy,
       undefined,
-      policy,
+      // CodeDeploy lets nothing else start before its end, however certain that is.
+      service.codeDeploy === undefined ? policy : { ...policy, onFailure: 'watch' },
     ),
   );
   const limit = { start, interrupt: tools.signal };

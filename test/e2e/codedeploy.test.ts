@@ -188,6 +188,8 @@ test('a deployment that serves is shown, refuses the next one, and is rolled bac
     { outcome: 'rolled-back', status: 'ROLLBACK_SUCCESSFUL', taskDefinition: next },
     { outcome: 'succeeded', taskDefinition: expect.stringMatching(/:1$/) as string },
   ]);
+  const latest = await ok(['rollout'], 3);
+  expect(latest.stderr).toContain('The last deployment of the latest revision');
   const again = await ok(['rollback']);
   expect(again.stderr).toContain('was already rolled back');
 });

@@ -544,7 +544,7 @@ test('TLS to Docker without its files', async () => {
 
 test('a check that is not there', async () => {
   expect(await refusal({ args: ['push', '--skip-check', 'imge-platform'] })).toMatchInlineSnapshot(`
-    "Error: --skip-check: must be one of member-names, definition, image-platform, image-program, image-exists, image-scan, container-port, port-names, port-mappings, express, network-mode, launch-type, volumes, task-size, execution-role, log-groups, secrets, deployment-in-progress, deployment-percent, older-commit, rollout-time, latest-revision, rollback-target, load-balancer, listener-rule, schedules, lifecycle-policy, build-context, emulation, not "imge-platform" (did you mean "image-platform"?)
+    "Error: --skip-check: must be one of member-names, definition, image-platform, image-program, image-exists, image-scan, container-port, port-names, port-mappings, express, code-deploy, app-spec, network-mode, launch-type, volumes, task-size, execution-role, log-groups, secrets, deployment-in-progress, deployment-percent, older-commit, rollout-time, latest-revision, rollback-target, load-balancer, listener-rule, schedules, lifecycle-policy, build-context, emulation, not "imge-platform" (did you mean "image-platform"?)
       → see ecsdeploy push --help
     status 2"
   `);
