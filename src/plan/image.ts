@@ -64,7 +64,7 @@ export interface BuildPlace {
   /** Absolute path of the .dockerignore, and whether it or a DOCKERFILE.dockerignore exists. */
   readonly ignoreFile: string;
   readonly hasIgnoreFile: boolean;
-  /** Those of `.git` and `node_modules` that the context contains. */
+  /** Those of `.git` and `node_modules` that the Dockerfile copies with the whole context. */
   readonly heavy: readonly string[];
 }
 
@@ -390,6 +390,9 @@ function checkTag(tag: string): string {
   });
 }
 
+/** `COPY .` or `ADD .` of the whole context, as words or as JSON. */
+const COPIES_ALL = /^\s*(?:COPY|ADD)\s+(?:--(?!from=)\S+\s+)*(?:\.\/?\s|\[\s*"\.\/?")/im;
+
 async function observeBuildPlace(
   { environment }: ObserveTools,
   config: ImageSettings,
@@ -416,7 +419,7 @@ async function observeBuildPlace(
     hasIgnoreFile: existsSync(ignoreFile) || existsSync(`${dockerfile}.dockerignore`),
     heavy: ['.git', 'node_modules'].filter((name) => {
       const path = join(context, name);
-      return existsSync(path) && isSent(path);
+      return COPIES_ALL.test(source) && existsSync(path) && isSent(path);
     }),
   };
 }

@@ -8,6 +8,7 @@ import { openRegion } from './region.ts';
 import type { RegionStream } from './region.ts';
 import { NOTHING_YET, phaseOf, reduce } from './run-state.ts';
 import { makeStory } from './story.ts';
+import { wrap } from './width.ts';
 import type { Level, Line } from './words.ts';
 
 /** Events that a terminal shows in the live view only, unless --verbose is given. */
@@ -67,8 +68,10 @@ export function terminalReporter(
         drawing = undefined;
         frame();
       }
-      if (lines.length > 0 && (verbose || !PASSING.has(event.kind)))
-        region.print(guard(lines.map(paint).join('')));
+      if (lines.length > 0 && (verbose || !PASSING.has(event.kind))) {
+        const [columns] = stream.getWindowSize();
+        region.print(guard(lines.map((line) => paint(fold(line, columns))).join('')));
+      }
       if (phaseOf(state) !== undefined && drawing === undefined) {
         frame();
         drawing = setInterval(frame, FRAME).unref();
@@ -81,6 +84,32 @@ export function terminalReporter(
       if (lines.length > 0) stream.write(guard(lines.map((line) => `${line}\n`).join('')));
     },
   };
+}
+
+/** Narrower screens get the words of a message on several lines, instead of lines cut in words. */
+const NARROW = 60;
+
+/** What is copied or was printed by others stays one line: commands in hints, logs, changes. */
+const FOLDED = new Set<Level>([
+  'step',
+  'success',
+  'warning',
+  'error',
+  'ok',
+  'warn',
+  'fail',
+  'skip',
+]);
+
+function fold({ level, text }: Line, columns: number): Line {
+  if (columns >= NARROW || !FOLDED.has(level)) return { level, text };
+  const lines = text.split('\n').map((line) => {
+    // Wrapping takes the square of a length, and so long a line is no sentence.
+    if (line.length > 1000) return line;
+    const indent = /^ */.exec(line)?.[0] ?? '';
+    return wrap(line, columns - 5).join(`\n  ${indent}`);
+  });
+  return { level, text: lines.join('\n') };
 }
 
 /** Adds the mark and the colours of its level to a line. */

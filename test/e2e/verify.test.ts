@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { rmSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -172,7 +172,10 @@ const ROWS: readonly Row[] = [
   {
     check: 'build-context',
     status: 'warn',
-    prepare: ({ folder }) => rmSync(join(folder, '.dockerignore')),
+    prepare: ({ folder }) => {
+      rmSync(join(folder, '.dockerignore'));
+      writeFileSync(join(folder, 'Dockerfile'), 'FROM scratch\nCOPY . /\nENTRYPOINT ["/app"]\n');
+    },
   },
 ];
 

@@ -108,6 +108,27 @@ test('a run leaves its story and a summary, and no frame', async () => {
   expect(await lines()).toEqual(['✔ Built for linux/amd64 in 1.0s', '▲ careful']);
 });
 
+test('a narrow screen gets whole words of a message, and commands in one line', async () => {
+  const { stream, written, lines } = makeScreen(40, 20);
+  const reporter = terminalReporter(stream, {
+    verbose: false,
+    colour: false,
+    unicode: true,
+    guard: (text) => text,
+  });
+  const message =
+    'The deployment has failed:\n  container 결제-서비스 ended with exit code 1 twice';
+  const hint = 'ecsdeploy logs --cluster backend --service hyeon9mak-service-dev';
+  reporter.report({ kind: 'warning', message, hint, at: new Date() });
+  reporter.end();
+  expect((await lines()).slice(0, 3)).toEqual([
+    '▲ The deployment has failed:',
+    '  container 결제-서비스 ended with exit',
+    '    code 1 twice',
+  ]);
+  expect(written()).toContain(hint);
+});
+
 test.each([
   [{ WT_SESSION: 'x' }, true],
   [{ TERM_PROGRAM: 'vscode', LANG: 'C' }, true],
