@@ -24,6 +24,7 @@ export function configText(draft: Draft, origin: string): string {
 function addSection(document: Document, map: YAMLMap, { values, services, images }: Section): void {
   addValues(document, map, values, 'top');
   addValues(document, map, values, 'service');
+  addImageName(map, values);
   const build = new YAMLMap();
   addValues(document, build, values, 'build');
   if (build.items.length > 0) map.set('build', build);
@@ -42,11 +43,15 @@ function addSection(document: Document, map: YAMLMap, { values, services, images
   for (const service of services) {
     const item = new YAMLMap();
     addValues(document, item, service, 'service');
-    // The key names an entry of `images`; the setting of that name is a reference.
-    if (service.image !== undefined) item.set('image', service.image.value);
+    addImageName(item, service);
     list.add(item);
   }
   map.set('services', list);
+}
+
+/** In a file the key names an entry of `images`; the setting of that name is a reference. */
+function addImageName(map: YAMLMap, { image }: Values): void {
+  if (image !== undefined) map.set('image', image.value);
 }
 
 /** Adds settings in the order of their table. */

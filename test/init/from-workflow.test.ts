@@ -260,6 +260,37 @@ test('flags replace what the workflow says, and give what it does not know', asy
   expect(missing).toEqual(['repository']);
 });
 
+test('services share an image, and one that gets two images has the first', async () => {
+  const rows = (...list: readonly string[]) =>
+    workflow('several-images').replace(
+      /include:[^]*?(?= +steps:)/,
+      `include: [${list.map((row) => `{ ${row} }`).join(', ')}]\n`,
+    );
+  const contentOf = async (source: string) => {
+    const directory = makeFolder({ 'w.yml': source });
+    const end = await runCli(['init', '--json', '--from-workflow', 'w.yml'], { directory });
+    expect(end.status, end.stderr).toBe(0);
+    const { images } = resolveConfig({ command: 'deploy', flags: {}, environment: {}, directory });
+    expect(images.map(({ name }) => name)).not.toContain(undefined);
+    return { end, file: parse(readResult(end).init?.content ?? '') as unknown };
+  };
+  const [api, web] = ['folder: a, repository: shop/api', 'folder: b, repository: shop/web'];
+  const shared = await contentOf(
+    rows(`service: x, ${api}`, `service: y, ${web}`, `service: z, ${web}`),
+  );
+  expect(shared.file).toMatchObject({
+    images: { api: { repository: 'shop/api', context: 'services/a' }, web: {} },
+    services: [
+      { service: 'x', image: 'api' },
+      { service: 'y', image: 'web' },
+      { service: 'z', image: 'web' },
+    ],
+  });
+  const twice = await contentOf(rows(`service: x, ${api}`, `service: x, ${web}`));
+  expect(twice.file).toMatchObject({ service: 'x', image: 'api' });
+  expect(twice.end.stderr).toContain('service x gets another image too, web');
+});
+
 test('the file is written to the root of the repository of the workflow', async () => {
   const directory = makeFolder({
     '.github/workflows/w.yml': workflow('codedeploy'),
