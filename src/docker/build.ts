@@ -331,8 +331,10 @@ async function buildFromTar(
   if (needsSolve(request)) {
     throw new EcsDeployError({
       code: 'docker-unsuitable',
-      message: `Named build contexts and entitlements need BuildKit, which the Docker daemon at ${address.host} does not offer.`,
-      hint: 'build with Docker 23 or newer, or remove --build-context, --allow and their settings in the config',
+      message: `${standIn ? "The sandbox's stand-in for Docker" : `The Docker daemon at ${address.host}`} has no named build contexts and no entitlements.`,
+      hint: standIn
+        ? 'use the Docker daemon of this machine: ecsdeploy sandbox --docker daemon'
+        : 'build with Docker 23 or newer, or remove --build-context, --allow and their settings in the config',
     });
   }
   if (needsCaches(request)) {

@@ -128,3 +128,15 @@ describe.skipIf(!HAS_DOCKER || !HAS_PROGRAM)('a builder of buildx', () => {
     expect(pushes.stderr).toContain('use one with the containerd image store');
   });
 });
+
+test.each([
+  [BOTH, "The sandbox's stand-in for Docker cannot build for several platforms."],
+  [['--provenance'], 'cannot attach what is known about the build'],
+  [['--build-context', 'x=.'], 'has no named build contexts and no entitlements.'],
+])('the stand-in of the sandbox refuses %j', async (args, message) => {
+  const world = await makeWorld();
+  const end = await world.run(['push', ...args]);
+  expect(end.status).toBe(5);
+  expect(end.stderr).toContain(message);
+  expect(end.stderr).toContain('ecsdeploy sandbox --docker daemon');
+});

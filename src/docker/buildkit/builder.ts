@@ -73,11 +73,18 @@ function chooseNode(nodes: readonly BuildKit[], wanted: readonly string[]): Buil
 /** The daemon's own BuildKit; throws `docker-unsuitable` where it cannot push. */
 export async function openDaemonBuilder(daemon: Daemon, why: string): Promise<BuildKit> {
   const { host } = daemon.address;
-  const store = daemon.standIn ? "the sandbox's stand-in" : await canExport(daemon);
+  if (daemon.standIn) {
+    throw new EcsDeployError({
+      code: 'docker-unsuitable',
+      message: `The sandbox's stand-in for Docker cannot ${why}.`,
+      hint: 'use the Docker daemon of this machine: ecsdeploy sandbox --docker daemon',
+    });
+  }
+  const store = await canExport(daemon);
   if (store !== true) {
     throw new EcsDeployError({
       code: 'docker-unsuitable',
-      message: `The Docker daemon at ${host} cannot ${why} (${daemon.standIn ? store : `its image store is ${store}`}).`,
+      message: `The Docker daemon at ${host} cannot ${why} (its image store is ${store}).`,
       hint: `${CONTAINERD_STORE}\nor build with a builder of buildx: docker buildx create --name multi --driver docker-container --bootstrap, then --builder multi`,
     });
   }
