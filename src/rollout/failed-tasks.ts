@@ -51,7 +51,8 @@ export async function readFailedTasks(
       task.stoppedReason !== undefined &&
       // A deployment replaces tasks: that is no failure.
       !task.stoppedReason.startsWith('Scaling activity initiated') &&
-      !known.has(task.id),
+      !known.has(task.id) &&
+      !isUntold(task, service),
   );
   const ended = failed.flatMap(({ stoppedReason = '' }) => failedGroup(stoppedReason) ?? []);
   const groups = (await readGroups(tools, [...new Set(ended)])) ?? [];
@@ -66,6 +67,15 @@ export async function readFailedTasks(
         : described;
     }),
   );
+}
+
+/**
+ * Whether a later read tells why the target of a task is unhealthy: the service was read before ECS
+ * stopped the task, and said so in its events.
+ */
+function isUntold({ id, lastStatus, stoppedReason = '' }: Task, service: Service): boolean {
+  const arn = failedGroup(stoppedReason);
+  return arn !== undefined && lastStatus !== 'STOPPED' && unhealthyReason(service, arn, id) === '';
 }
 
 /** Why the target of a task was unhealthy; undefined for a task that ended otherwise. */
