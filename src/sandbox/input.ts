@@ -269,7 +269,8 @@ const parsed = new Map<string, Shapes>();
 function shapesOf(api: string): Shapes {
   const known = parsed.get(api);
   if (known !== undefined) return known;
-  const lines = (MODELS[api] ?? '').split('\n').filter((line) => line !== '');
+  const text = Object.hasOwn(MODELS, api) ? MODELS[api] : '';
+  const lines = (text ?? '').split('\n').filter((line) => line !== '');
   const shapes = new Map<string, Shape>([
     ...lines.map((line): [string, Shape] => {
       const [name = '', kind = '', ...rest] = line.split(' ');

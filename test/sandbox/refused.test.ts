@@ -523,10 +523,13 @@ describe('a body that is', () => {
 });
 
 test.each(['constructor', 'toString', 'hasOwnProperty', '__proto__'])(
-  'an operation %s is none',
+  'an operation or an API %s is none',
   async (name) => {
     const { status, body } = await call(`ecs:${name}`, {});
     expect([status, body['__type']]).toEqual([400, 'UnknownOperationException']);
+    const headers = { 'x-amz-target': `${name}.${name}` };
+    const response = await fetch(sandbox.url, { method: 'POST', headers, body: '{}' });
+    expect(response.status).toBe(400);
   },
 );
 
