@@ -5,6 +5,7 @@ import type { TimedCall } from './core/critical-path.ts';
 import type { Remark, ServiceResult, TaskResult } from './core/result.ts';
 import type { RolloutEvent, WatchedService } from './core/rollout-events.ts';
 import type { ScheduleResult } from './core/scheduled.ts';
+import type { ServiceName } from './core/service-name.ts';
 import type { RolloutTime, TrafficPhase } from './core/stages.ts';
 
 /** Bytes of one layer on its way to the registry. */
@@ -17,9 +18,7 @@ export interface LayerProgress {
 }
 
 /** What a deploy or a rollback is going to do with one service. */
-export interface ServicePlan {
-  readonly cluster: string;
-  readonly service: string;
+export interface ServicePlan extends ServiceName {
   /** Revision that runs, as `family:revision`. */
   readonly from: string;
   /** Revision that it moves to; undefined where that is not registered yet. */
@@ -83,12 +82,11 @@ type Fact =
       }[];
       readonly services: readonly ServicePlan[];
     }
-  | {
+  | (ServiceName & {
       /** Services that are not part of the run, so that `after` does not wait for them. */
       readonly kind: 'after-ignored';
-      readonly service: string;
       readonly after: readonly string[];
-    }
+    })
   | { readonly kind: 'checked'; readonly findings: readonly Finding[] }
   | { readonly kind: 'image-present'; readonly reference: string; readonly digest: string }
   | {
@@ -156,7 +154,13 @@ type Fact =
       readonly reason: string;
       readonly seconds: number;
     }
-  | { readonly kind: 'registered'; readonly revision: string; readonly seconds: number }
+  | {
+      readonly kind: 'registered';
+      readonly revision: string;
+      /** Of a service with a place of its own. */
+      readonly region?: string | undefined;
+      readonly seconds: number;
+    }
   | { readonly kind: 'register-skipped'; readonly revision: string }
   | {
       readonly kind: 'pruned';
@@ -165,32 +169,29 @@ type Fact =
       readonly outcome: 'deregistered' | 'deleted';
     }
   | { readonly kind: 'register-retried'; readonly family: string }
-  | {
+  | (ServiceName & {
       readonly kind: 'rollout-started';
-      readonly service: string;
       readonly deployment: string;
       readonly from: string;
       readonly to: string;
-    }
-  | {
+    })
+  | (ServiceName & {
       readonly kind: 'rollout-unchanged';
-      readonly service: string;
       readonly revision: string;
       /** `continue` leaves it as it is: its deployment waits at no pause hook. */
       readonly notPaused?: true;
-    }
-  | { readonly kind: 'rollout-continued'; readonly service: string; readonly hook: string }
+    })
+  | (ServiceName & { readonly kind: 'rollout-continued'; readonly hook: string })
   | RolloutEvent
   | {
       readonly kind: 'release-planned';
       /** In the order in which they will run. */
-      readonly tasks: readonly {
+      readonly tasks: readonly (ServiceName & {
         readonly command: string;
         readonly container: string;
-        readonly service: string;
-      }[];
+      })[];
     }
-  | { readonly kind: 'release-skipped'; readonly command: string; readonly service: string }
+  | (ServiceName & { readonly kind: 'release-skipped'; readonly command: string })
   | {
       readonly kind: 'task-started';
       /** ARN */
@@ -228,7 +229,12 @@ type Fact =
       /** Whether its log lines are on stdout. */
       readonly logPrinted: boolean;
     }
-  | { readonly kind: 'polls-failing'; readonly message: string }
+  | {
+      readonly kind: 'polls-failing';
+      readonly message: string;
+      /** Of services with a place of their own. */
+      readonly region?: string | undefined;
+    }
   | { readonly kind: 'polls-recovered' }
   | {
       readonly kind: 'watch-ended';

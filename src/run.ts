@@ -15,6 +15,7 @@ import { consoleLink, functionLogLink, hasConsole, taskLink } from './report/con
 import type { Display } from './report/display.ts';
 import type { Page } from './report/page.ts';
 import type { Reporter } from './report/plain.ts';
+import { qualifyEvents } from './report/qualify.ts';
 import { settingOf } from './settings/lookup.ts';
 
 /** Everything of the process that a run uses. */
@@ -74,17 +75,20 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
     return { ...event, console: (hasConsole(environment) && taskLink(event.task)) || null };
   };
   let display: Display | undefined;
+  let qualify = qualifyEvents([]);
+  let isRaw = true;
   const ends: EventOf<'service-ended'>[] = [];
   const calls: TimedCall[] = [];
   const emit: Emit = (event) => {
     display?.hide();
     const shown = redact(withLinks(event));
-    if (shown.kind === 'service-ended') ends.push(shown);
+    if (shown.kind === 'service-ended') ends.push(qualify(shown));
     if (shown.kind === 'api-call' && verbose) {
       const end = performance.now() - start;
       calls.push({ action: shown.action, start: end - shown.milliseconds, end });
     }
-    reporter?.report({ ...shown, at: new Date() });
+    const told = isRaw ? shown : qualify(shown);
+    reporter?.report({ ...told, at: new Date() });
   };
   let isRead = true;
   const noteLoss = () => {
@@ -168,9 +172,12 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
     });
     if (invocation === undefined) return EXIT_STATUS.succeeded;
     ({ command } = invocation);
+    const { named } = await import('./settings/config.ts');
     const context = await makeContext(invocation, io, emit, { print, show });
     const { config } = context;
     ({ json, verbose } = config);
+    qualify = qualifyEvents(config.targets.map(named));
+    isRaw = config.progress === 'json';
     const { openReporter } = await import('./report/reporter.ts');
     reporter = await openReporter({
       progress: config.quiet ? 'quiet' : config.progress,

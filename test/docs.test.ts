@@ -69,7 +69,9 @@ test('the reference of events has every kind, and each of its members', () => {
     .join('\n');
   const reference = readFileSync('docs/reference/events.md', 'utf8');
   const kinds = [
-    ...types.matchAll(/readonly kind: '([\w-]+)'([^]*?)(?=\|\s*\{|\|\s*\w+Event\b|;\n\n)/g),
+    ...types.matchAll(
+      /readonly kind: '([\w-]+)'([^]*?)(?=\|\s*\(?(?:ServiceName & )?\{|\|\s*\w+Event\b|;\n\n)/g,
+    ),
   ];
   expect(kinds.length).toBeGreaterThan(30);
   const missing = kinds.flatMap(([, kind = '', body = '']) => {

@@ -13,6 +13,7 @@ import type { STSClient } from '@aws-sdk/client-sts';
 import type { NodeHttpHandler } from '@smithy/node-http-handler';
 import type { AwsCredentialIdentityProvider } from '@smithy/types';
 import { suggest } from '../core/nearest.ts';
+import type { Place } from '../core/ecs.ts';
 import { EcsDeployError } from '../errors.ts';
 import { isBrokenAnswer, isRefusal, translateAwsError } from './errors.ts';
 
@@ -43,6 +44,8 @@ export interface Aws {
   readonly calls: () => number;
   readonly profile: string | undefined;
   readonly region: string | undefined;
+  /** Of services with a region or a profile of their own; undefined for the run's. */
+  readonly place?: Place | undefined;
   readonly credentials: AwsCredentialIdentityProvider;
   readonly requestHandler: NodeHttpHandler;
   /** Milliseconds by which the clock of AWS is ahead of this machine's, as the last answer told. */
@@ -72,13 +75,46 @@ export async function connect(given: AwsOptions): Promise<Aws> {
   const profile = (options.profile ?? environment['AWS_PROFILE']) || undefined;
   if (options.profile === '') delete environment['AWS_PROFILE'];
   if (profile !== undefined) environment['AWS_PROFILE'] = profile;
+  return {
+    options,
+    calls: () => calls,
+    profile,
+    region: regionIn(options),
+    ...(await identify(options, profile)),
+    clock: { offset: 0 },
+    clients: new Map(),
+  };
+}
+
+/**
+ * Connects with the region and the profile of a service. Clock and count of calls are the run's, and
+ * so are the credentials where the profile is the same. Throws `profile-unknown`.
+ */
+export async function connectAt(aws: Aws, place: Place): Promise<Aws> {
+  const options = { ...aws.options, ...place };
+  const at = { ...aws, options, place, region: regionIn(options) };
+  // Clients are known by their regions.
+  if (place.profile === aws.options.profile) return at;
+  const profile = place.profile || undefined;
+  return { ...at, profile, ...(await identify(options, profile)), clients: new Map() };
+}
+
+/** The SDK knows AWS_REGION only; CI images often set the AWS CLI's variable. */
+function regionIn({ region, environment }: AwsOptions): string | undefined {
+  return region ?? environment['AWS_REGION'] ?? environment['AWS_DEFAULT_REGION'];
+}
+
+/** The credentials of a profile, and what sends the calls. */
+async function identify(
+  { environment, ask, callTimeout = 30_000 }: AwsOptions,
+  profile: string | undefined,
+): Promise<Pick<Aws, 'credentials' | 'requestHandler'>> {
   const [{ fromIni, fromNodeProviderChain }, { httpHandler, networkOf, SILENT }, section] =
     await Promise.all([
       import('@aws-sdk/credential-providers'),
       import('./http.ts'),
       readProfile(profile, environment),
     ]);
-  const { ask, callTimeout = 30_000 } = options;
   const network = await networkOf(environment, section['ca_bundle']);
   const requestHandler = httpHandler(callTimeout, network);
   const mfaCodeProvider =
@@ -91,17 +127,7 @@ export async function connect(given: AwsOptions): Promise<Aws> {
   };
   const credentials =
     profile === undefined ? fromNodeProviderChain(init) : fromIni({ profile, ...init });
-  return {
-    options,
-    calls: () => calls,
-    profile,
-    // The SDK knows AWS_REGION only; CI images often set the AWS CLI's variable.
-    region: options.region ?? environment['AWS_REGION'] ?? environment['AWS_DEFAULT_REGION'],
-    credentials: memoise(credentials),
-    requestHandler,
-    clock: { offset: 0 },
-    clients: new Map(),
-  };
+  return { credentials: memoise(credentials), requestHandler };
 }
 
 /** The time of the server's clock. */
@@ -271,7 +297,7 @@ export function stsClient(aws: Aws): Promise<STSClient> {
 
 type AnyClient = Pick<ECSClient, 'middlewareStack'> & { readonly config: object };
 
-interface Place {
+interface ClientPlace {
   /** The run's own when undefined. */
   readonly region?: string | undefined;
   readonly maxAttempts?: number;
@@ -281,32 +307,73 @@ interface Place {
 async function open<C extends { readonly config: object }>(
   aws: Aws,
   service: string,
-  { region = aws.region, maxAttempts = 4 }: Place,
+  { region = aws.region, maxAttempts = 4 }: ClientPlace,
   make: (config: ReturnType<typeof configOf>) => Promise<C>,
 ): Promise<C> {
   if (region !== aws.region) checkRegion(region);
   const key = `${service} ${region} ${maxAttempts}`;
   const opened = aws.clients.get(key) as Promise<C> | undefined;
   if (opened !== undefined) return opened;
-  const opening = make(configOf(aws, region, maxAttempts)).then((client) => {
+  const opening = make(configOf(aws, region, maxAttempts)).then(async (client) => {
     observe(client as unknown as AnyClient, service, aws);
+    if (isElsewhere(aws)) await useProfileEndpoint(client.config, aws);
     return client;
   });
   aws.clients.set(key, opening);
   return opening;
 }
 
-function configOf(
-  { credentials, requestHandler }: Aws,
-  region: string | undefined,
-  maxAttempts: number,
-) {
+function configOf(aws: Aws, region: string | undefined, maxAttempts: number) {
+  const { credentials, requestHandler, profile } = aws;
   return {
     credentials,
     requestHandler,
     maxAttempts,
     ...(region === undefined ? {} : { region }),
+    ...(isElsewhere(aws) && profile !== undefined && { profile }),
   };
+}
+
+/** Whether the profile is another one than the run's, which the SDK reads in AWS_PROFILE. */
+function isElsewhere({ place, options, profile }: Aws): boolean {
+  return place !== undefined && profile !== (options.environment['AWS_PROFILE'] || undefined);
+}
+
+/**
+ * Gives a client the configured endpoint of its profile, with the SDK's precedence: the SDK itself reads
+ * that of AWS_PROFILE only.
+ */
+async function useProfileEndpoint(config: object, { profile }: Aws): Promise<void> {
+  const { booleanSelector, loadConfig, SelectorType } = await import('@smithy/core/config');
+  const { serviceId } = config as { readonly serviceId: string };
+  const name = serviceId.replaceAll(' ', '_');
+  const at = profile === undefined ? {} : { profile };
+  const ignored = loadConfig(
+    {
+      environmentVariableSelector: (variables) =>
+        booleanSelector(variables, 'AWS_IGNORE_CONFIGURED_ENDPOINT_URLS', SelectorType.ENV),
+      configFileSelector: (section) =>
+        booleanSelector(section, 'ignore_configured_endpoint_urls', SelectorType.CONFIG),
+      default: false,
+    },
+    at,
+  );
+  const configured = loadConfig<string | undefined>(
+    {
+      environmentVariableSelector: (variables) =>
+        variables[`AWS_ENDPOINT_URL_${name.toUpperCase()}`] ||
+        variables['AWS_ENDPOINT_URL'] ||
+        undefined,
+      configFileSelector: (section, file) =>
+        file?.[`services.${section['services']}`]?.[`${name.toLowerCase()}.endpoint_url`] ||
+        section['endpoint_url'] ||
+        undefined,
+      default: undefined,
+    },
+    at,
+  );
+  const serviceConfiguredEndpoint = async () => ((await ignored()) ? undefined : configured());
+  Object.assign(config, { serviceConfiguredEndpoint });
 }
 
 /** A region out of a file, an ARN or an answer becomes a part of a host name that gets signed calls. */

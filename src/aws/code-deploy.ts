@@ -17,6 +17,7 @@ import type {
 } from '../core/code-deploy.ts';
 import { activeDeployment } from '../core/code-deploy-record.ts';
 import type { PastRollout, Service } from '../core/ecs.ts';
+import { flagsOf } from '../core/service-name.ts';
 import { shortName } from '../core/task-definition.ts';
 import { EcsDeployError } from '../errors.ts';
 import { codeDeployClient, serverTime } from './client.ts';
@@ -465,11 +466,10 @@ async function findCreated(
       if (found !== undefined) return await movedBy(aws, service, request, found.id);
     }
   } catch {
-    const { cluster, name } = service;
     const error = new EcsDeployError({
       code: 'sight-lost',
-      message: `The answer to CreateDeployment of ${name} was lost (${awsErrorText(lost)}): the service may have been changed.`,
-      hint: `see what runs: ecsdeploy status --cluster ${shortName(cluster)} --service ${name}`,
+      message: `The answer to CreateDeployment of ${service.name} was lost (${awsErrorText(lost)}): the service may have been changed.`,
+      hint: `see what runs: ecsdeploy status ${flagsOf(service)}`,
       cause: lost,
     });
     return { kind: 'unknown', error };

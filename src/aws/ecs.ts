@@ -1,7 +1,8 @@
 import type { ECSClient } from '@aws-sdk/client-ecs';
 import { placeOfArn } from '../core/task-definition.ts';
 import { EcsDeployError } from '../errors.ts';
-import { ecsClient } from './client.ts';
+import type { Place } from '../core/ecs.ts';
+import { connectAt, ecsClient } from './client.ts';
 import type { Aws } from './client.ts';
 import { translateAwsError } from './errors.ts';
 
@@ -11,12 +12,55 @@ export interface Ecs {
   readonly client: ECSClient;
   /** A client that never repeats a call by itself. */
   readonly once: ECSClient;
+  /** ECS at the places of single services, by these. */
+  readonly places?: ReadonlyMap<string, Ecs>;
 }
 
-/** Opens ECS in the region of a run. */
-export async function openEcs(aws: Aws): Promise<Ecs> {
+/** Opens ECS in the region of a run, and at the places that services have of their own. */
+export async function openEcs(aws: Aws, places: readonly (Place | undefined)[] = []): Promise<Ecs> {
   const [client, once] = await Promise.all([ecsClient(aws), ecsClient(aws, 1)]);
-  return { aws, client, once };
+  const own = new Map(
+    places.flatMap((place) => (place ? [[placeKey(place), place] as const] : [])),
+  );
+  const opened = await Promise.all(
+    [...own].map(
+      async ([key, place]) => [key, await openEcs(await connectAt(aws, place))] as const,
+    ),
+  );
+  return { aws, client, once, ...(opened.length > 0 && { places: new Map(opened) }) };
+}
+
+/** Equal for equal places. */
+export const placeKey = (place: Place | undefined): string =>
+  place === undefined ? '' : JSON.stringify([place.region, place.profile]);
+
+/** The tools for a service: with its own region and credentials where it has a place of its own. */
+export function at<T extends { readonly ecs: Ecs }>(
+  tools: T,
+  { place }: { readonly place?: Place | undefined },
+): T {
+  if (place === undefined) return tools;
+  const { places, aws } = tools.ecs;
+  const found = places?.get(placeKey(place));
+  if (found === undefined) throw new Error(`the place ${placeKey(place)} is not open`);
+  // What ends the run, or a part of it, ends the calls at every place.
+  const options = { ...found.aws.options, signal: aws.options.signal };
+  const ecs = { ...found, aws: { ...found.aws, options }, ...(places && { places }) };
+  return { ...tools, ecs, ...('aws' in tools && { aws: ecs.aws }) };
+}
+
+/** Things that are at one place together, in the order in which the places first occur. */
+export function byPlace<T extends { readonly place?: Place | undefined }>(
+  things: readonly T[],
+): readonly (readonly [T, ...T[]])[] {
+  const groups = new Map<string, [T, ...T[]]>();
+  for (const thing of things) {
+    const key = placeKey(thing.place);
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [thing]);
+    else group.push(thing);
+  }
+  return [...groups.values()];
 }
 
 /** The SDK's commands, loaded with the first call. */

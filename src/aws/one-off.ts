@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { RunTaskCommandOutput } from '@aws-sdk/client-ecs';
 import type { Service, Task } from '../core/ecs.ts';
 import { failuresText, isTransient } from '../core/one-off.ts';
+import { placeFlags } from '../core/service-name.ts';
 import type { JsonObject } from '../core/task-definition.ts';
 import { EcsDeployError } from '../errors.ts';
 import { abort, sdk, whole } from './ecs.ts';
@@ -172,7 +173,7 @@ async function search(
     error: new EcsDeployError({
       code: 'command-failed',
       message: `The answer to RunTask was lost (${awsErrorText(lost)}): the command may have been started.`,
-      hint: `look for its task before you run it again: aws ecs list-tasks --cluster ${cluster} --started-by ${startedBy}`,
+      hint: `look for its task before you run it again: aws ecs list-tasks --cluster ${cluster} --started-by ${startedBy}${placeFlags(ecs.aws.place)}`,
       cause: lost,
     }),
   };

@@ -7,11 +7,23 @@ import type {
   UpdateServiceCommandInput,
 } from '@aws-sdk/client-ecs';
 import { CODE_DEPLOY, primaryOf } from '../core/ecs.ts';
-import type { Deployment, DeploymentSettings, Service, TrafficShift } from '../core/ecs.ts';
+import type { Deployment, DeploymentSettings, Place, Service, TrafficShift } from '../core/ecs.ts';
 import { suggest } from '../core/nearest.ts';
+import { flagsOf } from '../core/service-name.ts';
 import { shortName } from '../core/task-definition.ts';
 import { EcsDeployError } from '../errors.ts';
-import { abort, checkAccount, checkRegion, chunks, namesOf, sdk, where, whole } from './ecs.ts';
+import {
+  abort,
+  at,
+  byPlace,
+  checkAccount,
+  checkRegion,
+  chunks,
+  namesOf,
+  sdk,
+  where,
+  whole,
+} from './ecs.ts';
 import type { Ecs } from './ecs.ts';
 import { awsErrorName, awsErrorText, brokenAnswer, isDefinite, isThrottling } from './errors.ts';
 
@@ -40,7 +52,7 @@ export async function describeServices(
   );
   const found = answers.flatMap((answer) =>
     whole(answer.services, DESCRIBE, 'services').map((service) =>
-      toService(whole(service, DESCRIBE, 'service'), DESCRIBE),
+      toService(ecs, whole(service, DESCRIBE, 'service'), DESCRIBE),
     ),
   );
   if (found[0] !== undefined) checkAccount([cluster, ...services], found[0].arn);
@@ -48,14 +60,32 @@ export async function describeServices(
 }
 
 /** Names a service where it runs. */
-export interface ServiceName {
+export interface ServiceAddress {
   readonly cluster: string;
   readonly service: string;
+  readonly place?: Place | undefined;
 }
 
 /** One service; throws `service-missing` with the names of those that exist. */
-export function describeService(ecs: Ecs, name: ServiceName): Promise<Service> {
+export function describeService(ecs: Ecs, name: ServiceAddress): Promise<Service> {
   return readServices(ecs, [name])(name);
+}
+
+/** Reads services again, each where it was read; those that no longer exist are left out. */
+export async function describeAgain(
+  ecs: Ecs,
+  services: readonly Pick<Service, 'cluster' | 'name' | 'place'>[],
+): Promise<readonly Service[]> {
+  const groups = byPlace(services).flatMap((there) =>
+    [...new Set(there.map(({ cluster }) => cluster))].map((cluster) =>
+      describeServices(
+        at({ ecs }, there[0]).ecs,
+        cluster,
+        there.flatMap((item) => (item.cluster === cluster ? item.name : [])),
+      ),
+    ),
+  );
+  return (await Promise.all(groups)).flat();
 }
 
 /**
@@ -63,25 +93,30 @@ export function describeService(ecs: Ecs, name: ServiceName): Promise<Service> {
  * or throws `service-missing` with the names of those that exist.
  */
 export function readServices(
-  ecs: Ecs,
-  names: readonly ServiceName[],
-): (name: ServiceName) => Promise<Service> {
+  run: Ecs,
+  names: readonly ServiceAddress[],
+): (name: ServiceAddress) => Promise<Service> {
+  const keyOf = ({ cluster, place }: ServiceAddress) => JSON.stringify([cluster, place]);
   const reads = new Map(
-    [...new Set(names.map(({ cluster }) => cluster))].map((cluster) => {
-      const services = names.filter((name) => name.cluster === cluster);
-      return [
-        cluster,
-        describeServices(
-          ecs,
-          cluster,
-          services.map(({ service }) => service),
-        ),
-      ];
-    }),
+    byPlace(names).flatMap((there) =>
+      [...new Set(there.map(({ cluster }) => cluster))].map((cluster) => {
+        const services = there.filter((name) => name.cluster === cluster);
+        return [
+          keyOf({ ...there[0], cluster }),
+          describeServices(
+            at({ ecs: run }, there[0]).ecs,
+            cluster,
+            services.map(({ service }) => service),
+          ),
+        ];
+      }),
+    ),
   );
-  return async ({ cluster, service }) => {
-    const found = (await reads.get(cluster))?.find(
-      ({ arn, name }) => name === service || arn === service,
+  return async (name) => {
+    const { cluster, service } = name;
+    const { ecs } = at({ ecs: run }, name);
+    const found = (await reads.get(keyOf(name)))?.find(
+      (item) => item.name === service || item.arn === service,
     );
     if (found !== undefined) return found;
     throw new EcsDeployError({
@@ -92,7 +127,7 @@ export function readServices(
   };
 }
 
-function toService(service: EcsService, action: string): Service {
+function toService({ aws: { place } }: Ecs, service: EcsService, action: string): Service {
   const primary = service.deployments?.find((item) => item.status === 'PRIMARY');
   const { enabled = true, services = [] } = primary?.serviceConnectConfiguration ?? {};
   const controller = service.deploymentController?.type ?? 'ECS';
@@ -110,6 +145,7 @@ function toService(service: EcsService, action: string): Service {
     arn: whole(service.serviceArn, action, 'serviceArn'),
     name: whole(service.serviceName, action, 'serviceName'),
     cluster: whole(service.clusterArn, action, 'clusterArn'),
+    ...(place && { place }),
     status: whole(service.status, action, 'status'),
     taskDefinition:
       current?.taskDefinition ??
@@ -402,7 +438,7 @@ async function sendUpdate(
   };
   // Not abortable: whoever interrupts must know whether the service was moved.
   const { service } = await ecs.once.send(new UpdateServiceCommand(input));
-  return toService(whole(service, 'ecs:UpdateService', 'service'), 'ecs:UpdateService');
+  return toService(ecs, whole(service, 'ecs:UpdateService', 'service'), 'ecs:UpdateService');
 }
 
 /** The move that a service shows; undefined where it is about anything else. */
@@ -449,17 +485,13 @@ async function readMove(
   return undefined;
 }
 
-function unknownMove(
-  { cluster, name }: Service,
-  call: Pick<MoveCall, 'name'>,
-  lost: unknown,
-): MoveAnswer {
+function unknownMove(service: Service, call: Pick<MoveCall, 'name'>, lost: unknown): MoveAnswer {
   return {
     kind: 'unknown',
     error: new EcsDeployError({
       code: 'sight-lost',
-      message: `The answer to ${call.name} of ${name} was lost (${awsErrorText(lost)}): the service may have been changed.`,
-      hint: `see what runs: ecsdeploy status --cluster ${shortName(cluster)} --service ${name}`,
+      message: `The answer to ${call.name} of ${service.name} was lost (${awsErrorText(lost)}): the service may have been changed.`,
+      hint: `see what runs: ecsdeploy status ${flagsOf(service)}`,
       cause: lost,
     }),
   };

@@ -1,7 +1,9 @@
+import { at } from '../aws/ecs.ts';
 import { describeServices } from '../aws/services.ts';
 import { describeRevision } from '../aws/revisions.ts';
 import { overallOutcome } from '../core/result.ts';
 import type { ServiceResult } from '../core/result.ts';
+import { nameOf, placeIn } from '../core/service-name.ts';
 import { EcsDeployError, EXIT_STATUS } from '../errors.ts';
 import { readController, readExpress } from '../plan/observe.ts';
 import { rollOut } from '../rollout/move.ts';
@@ -120,16 +122,18 @@ async function rollBackMoved(
 }
 
 async function moveBack(
-  { aws, ecs, emit }: Tools,
-  { outcome, cluster, service: name, taskDefinition, previousTaskDefinition }: ServiceResult,
+  run: Tools,
+  result: ServiceResult,
   targets: readonly Target[],
 ): Promise<Move | undefined> {
+  const { outcome, cluster, service: name, taskDefinition, previousTaskDefinition } = result;
+  const { aws, ecs, emit } = at(run, { place: placeIn(result) });
   if (outcome !== 'succeeded' || previousTaskDefinition === null) return undefined;
   const [found] = await describeServices(ecs, cluster, [name]);
   if (found === undefined || found.taskDefinition !== taskDefinition) return undefined;
   const target = targets.find((item) => item.service === name) ?? { codeDeploy: undefined };
   const service = await readController({ aws, emit }, target, Promise.resolve(found));
-  emit({ kind: 'rolling-back', service: name, reason: 'the check failed' });
+  emit({ kind: 'rolling-back', ...nameOf(service), reason: 'the check failed' });
   const [{ definition }, { definition: running }, configuration] = await Promise.all([
     describeRevision(ecs, previousTaskDefinition),
     describeRevision(ecs, service.taskDefinition),

@@ -1,4 +1,6 @@
+import { qualifier } from '../core/service-name.ts';
 import { EcsDeployError } from '../errors.ts';
+import { named } from '../settings/config.ts';
 import type { Config } from '../settings/config.ts';
 import type { Context } from './context.ts';
 
@@ -35,7 +37,8 @@ export async function confirmMoves(
 ): Promise<void> {
   if (!mustAsk(settings) || confirm === undefined) return;
   const { environment, targets } = settings;
-  const services = targets.map(({ service }) => service).join(', ');
+  const names = targets.map(named);
+  const services = names.map(qualifier(names)).join(', ');
   const where = environment === undefined ? '' : ` in the environment ${environment}`;
   const answer = await confirm(`${verb} ${services}${where}? Type "yes" to continue: `);
   if (/^y(es)?$/i.test(answer.trim())) return;

@@ -15,7 +15,7 @@ export interface Tools {
   readonly environment: Context['environment'];
 }
 
-/** Connects to AWS with the profile and region of a run; throws `profile-unknown`. */
+/** Connects to AWS, at all places that the services of a run have; throws `profile-unknown`. */
 export async function connectTools(context: Context): Promise<Tools> {
   const { config, environment, ask, emit, signal } = context;
   const aws = await connect({
@@ -27,7 +27,11 @@ export async function connectTools(context: Context): Promise<Tools> {
     callTimeout: callTimeout(config),
     onCall: (call) => emit({ kind: 'api-call', ...call }),
   });
-  return { aws, ecs: await openEcs(aws), emit, signal, environment };
+  const ecs = await openEcs(
+    aws,
+    config.targets.map(({ place }) => place),
+  );
+  return { aws, ecs, emit, signal, environment };
 }
 
 /** Milliseconds that one call gets: short enough to end within --timeout, long enough for a slow network. */

@@ -17,8 +17,8 @@ export async function continueDeployments(context: Context<'continue'>): Promise
   const { config } = context;
   requireSettings(config, ['cluster', 'service']);
   const tools = await connectTools(context);
-  const services = await observeServices(tools, config, (target, service) =>
-    observeContinue(tools, config, readController(tools, target, service)),
+  const services = await observeServices(tools, config, (there, target, service) =>
+    observeContinue(there, config, readController(there, target, service)),
   );
   const planned = plan({ ...config, skipCheck: [] }, { services, images: [], checked: false });
   enforce(tools, planned.findings);

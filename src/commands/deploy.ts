@@ -5,6 +5,7 @@ import type { ImageResult, NamedImageResult } from '../core/result.ts';
 import { isManaged } from '../core/express.ts';
 import { likelyPlatform, pinnedName } from '../core/image.ts';
 import { sameDefinition } from '../core/normal-form.ts';
+import { nameOf } from '../core/service-name.ts';
 import { runningByRevision, servingRevision } from '../core/status.ts';
 import { shortName, withImage } from '../core/task-definition.ts';
 import { allOrRefuse, EcsDeployError } from '../errors.ts';
@@ -175,10 +176,9 @@ function notReleased(
 }
 
 /** The result of a service that did not move, because a release task failed or AWS refused. */
-function untouched({ service, target, running, registered, changes }: ServicePlan & Move) {
+function untouched({ service, running, registered, changes }: ServicePlan & Move) {
   return serviceResult({
-    cluster: shortName(target.cluster),
-    service: target.service,
+    ...nameOf(service),
     outcome: 'skipped',
     previousTaskDefinition: running.arn,
     serving: servingRevision(service, undefined),
@@ -234,7 +234,8 @@ function draftOf(
       : withImage(item.definition, containers, pinnedName(pin, image));
   const changes = diffDefinitions(running.definition, definition, { showValues });
   const managed = item.service.isExpress && isManaged(item.service, definition);
-  return { ...item, definition, changes, origin: running, isManaged: managed };
+  const { place } = item.target;
+  return { ...item, definition, changes, origin: running, isManaged: managed, place };
 }
 
 /** The settings that a deploy is planned from. */
@@ -250,8 +251,8 @@ export async function observeDeploy(
   readonly images: readonly NamedImage<ObservedImage>[];
   readonly containerImages: readonly GivenImage[];
 }> {
-  const observing = observeServices(tools, config, (target, service) =>
-    observeSource(tools, config, target, readController(tools, target, service)),
+  const observing = observeServices(tools, config, (there, target, service) =>
+    observeSource(there, config, target, readController(there, target, service)),
   );
   const sidecars = config.targets.flatMap(({ containerImages }) => Object.values(containerImages));
   const [services, images, containerImages] = await Promise.all([
@@ -328,8 +329,7 @@ function tellPlan({ emit }: Tools, planned: Plan): void {
       })),
     }),
     services: planned.services.map(({ target, service, running, changes, schedules }) => ({
-      cluster: shortName(target.cluster),
-      service: target.service,
+      ...nameOf(service),
       from: shortName(running.arn),
       to: undefined,
       isExpress: service.isExpress,
@@ -349,8 +349,7 @@ function dryRun({ showValues }: ConfigOf<'deploy'>, planned: Plan): CommandResul
       const { target, service, running, definition, changes, schedules } = item;
       const after = namesBefore(planned, target);
       return serviceResult({
-        cluster: shortName(target.cluster),
-        service: target.service,
+        ...nameOf(service),
         outcome: 'planned',
         taskDefinition: sameDefinition(definition, running.definition) ? running.arn : null,
         previousTaskDefinition: running.arn,

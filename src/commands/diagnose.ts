@@ -1,3 +1,4 @@
+import { at } from '../aws/ecs.ts';
 import { optional } from '../aws/optional.ts';
 import { describeRevision } from '../aws/revisions.ts';
 import { currentRecord, pastRollouts } from '../aws/rollouts.ts';
@@ -5,12 +6,12 @@ import { diagnoseEvent, diagnoseReason, diagnoseTarget, groupCauses } from '../c
 import { primaryOf } from '../core/ecs.ts';
 import type { PastRollout, Service } from '../core/ecs.ts';
 import { countTargets, targetFailures } from '../core/load-balancer.ts';
+import { nameOf, placeIn } from '../core/service-name.ts';
 import { serviceResult } from '../core/result.ts';
 import type { Outcome, ServiceResult } from '../core/result.ts';
 import { pauseOf } from '../core/stages.ts';
 import { deploymentState, runningByRevision, servingRevision } from '../core/status.ts';
 import type { DeploymentState, Diagnosis, Subject } from '../core/status.ts';
-import { shortName } from '../core/task-definition.ts';
 import { allOrRefuse } from '../errors.ts';
 import { findCauses } from '../rollout/failed-tasks.ts';
 import { readTargets } from '../rollout/targets.ts';
@@ -36,7 +37,8 @@ export async function diagnose(context: Context<'diagnose'>): Promise<CommandRes
   };
 }
 
-async function diagnoseService(tools: Tools, target: Target): Promise<Diagnosis> {
+async function diagnoseService(run: Tools, target: Target): Promise<Diagnosis> {
+  const tools = at(run, target);
   const { ecs } = tools;
   const service = await readShown(tools, target);
   const [record, past] = await Promise.all([
@@ -49,8 +51,7 @@ async function diagnoseService(tools: Tools, target: Target): Promise<Diagnosis>
     latest.state === 'succeeded' && (running[latest.taskDefinition] ?? 0) < service.desired;
   const paused = record?.deployment === latest.deployment ? pauseOf(record) : null;
   const known = {
-    service: service.name,
-    cluster: shortName(service.cluster),
+    ...nameOf(service),
     desired: service.desired,
     serving: servingRevision(service, record),
     running,
@@ -107,6 +108,8 @@ const OUTCOMES: Readonly<Record<DeploymentState, Outcome>> = {
 function resultOf({
   service,
   cluster,
+  region,
+  profile,
   desired,
   serving,
   running,
@@ -116,6 +119,7 @@ function resultOf({
   return serviceResult({
     service,
     cluster,
+    ...placeIn({ region, profile }),
     desired,
     serving,
     causes,

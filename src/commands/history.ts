@@ -1,10 +1,11 @@
+import { at } from '../aws/ecs.ts';
 import { optional } from '../aws/optional.ts';
 import { currentRecord, pastRollouts } from '../aws/rollouts.ts';
 import { pastDeployment, rollbackTarget } from '../core/history.ts';
 import type { ServiceHistory } from '../core/history.ts';
+import { nameOf } from '../core/service-name.ts';
 import { serviceResult } from '../core/result.ts';
 import { runningByRevision, servingRevision } from '../core/status.ts';
-import { shortName } from '../core/task-definition.ts';
 import { allOrRefuse } from '../errors.ts';
 import { byContent } from '../plan/express-history.ts';
 import { readShown } from '../plan/observe.ts';
@@ -30,7 +31,8 @@ export async function history(context: Context<'history'>): Promise<CommandResul
   };
 }
 
-async function readHistory(tools: Tools, target: Target): Promise<ServiceHistory> {
+async function readHistory(run: Tools, target: Target): Promise<ServiceHistory> {
+  const tools = at(run, target);
   const { ecs } = tools;
   const service = await readShown(tools, target);
   const [record, past] = await allOrRefuse([
@@ -50,8 +52,7 @@ async function readHistory(tools: Tools, target: Target): Promise<ServiceHistory
   };
   const back = rollbackTarget(seen.service, record, seen.past);
   return {
-    service: service.name,
-    cluster: shortName(service.cluster),
+    ...nameOf(service),
     desired: service.desired,
     running: service.running,
     taskDefinition: service.taskDefinition,

@@ -1,3 +1,4 @@
+import { at } from '../aws/ecs.ts';
 import type { Ecs } from '../aws/ecs.ts';
 import { logStreamOf, readLog, readLogFrom } from '../aws/logs.ts';
 import type { LogPage, LogStream } from '../aws/logs.ts';
@@ -7,13 +8,15 @@ import { allTasksOf } from '../aws/tasks.ts';
 import type { Service, Task } from '../core/ecs.ts';
 import { logPlaceOf } from '../core/log-place.ts';
 import { suggest } from '../core/nearest.ts';
+import { nameOf } from '../core/service-name.ts';
 import { serviceResult } from '../core/result.ts';
 import type { LogLine, Output } from '../core/result.ts';
-import { containersOf, shortName } from '../core/task-definition.ts';
+import { containersOf } from '../core/task-definition.ts';
 import { allOrRefuse, EcsDeployError } from '../errors.ts';
 import { requireSettings } from '../settings/config.ts';
 import type { ConfigOf, Target } from '../settings/config.ts';
 import { connectTools } from './connect.ts';
+import type { Tools } from './connect.ts';
 import type { CommandResult, Context } from './context.ts';
 import { poll, refuseJson } from './poll.ts';
 
@@ -22,6 +25,7 @@ const LINES_PER_CALL = 10_000;
 
 /** A service whose logs are read. */
 interface Source {
+  readonly ecs: Ecs;
   readonly target: Target;
   readonly service: Service;
 }
@@ -32,6 +36,7 @@ interface Reading {
   /** ARN of the revision of the task. */
   readonly revision: string;
   readonly container: string;
+  readonly ecs: Ecs;
   readonly stream: LogStream;
   isStopped: boolean;
   /** Token of the next read; undefined at the beginning of the stream. */
@@ -43,27 +48,26 @@ export async function logs(context: Context<'logs'>): Promise<CommandResult> {
   const { config } = context;
   requireSettings(config, ['cluster', 'service']);
   if (config.follow) refuseJson(config, '--follow');
-  const { ecs } = await connectTools(context);
+  const tools = await connectTools(context);
   const sources = await allOrRefuse(
-    config.targets.map(async (target) => ({
-      target,
-      service: await describeService(ecs, target),
-    })),
+    config.targets.map(async (target) => {
+      const { ecs } = at(tools, target);
+      return { ecs, target, service: await describeService(ecs, target) };
+    }),
   );
   const readings = new Map<string, Reading>();
-  await findReadings(context, ecs, sources, readings);
-  const part = startOf(config, ecs);
+  await findReadings(context, sources, readings);
+  const part = startOf(config, tools);
   const blocks = await Promise.all(
-    [...readings.values()].map((reading) => readBlock(context, ecs, reading, part)),
+    [...readings.values()].map((reading) => readBlock(context, reading, part)),
   );
   const current = new Set(sources.map(({ service }) => service.taskDefinition));
   const lines = chooseLines(blocks, part.limit, current);
   const result = {
     image: null,
-    services: sources.map(({ target, service }) =>
+    services: sources.map(({ service }) =>
       serviceResult({
-        cluster: shortName(service.cluster),
-        service: target.service,
+        ...nameOf(service),
         outcome: 'unchanged',
         taskDefinition: service.taskDefinition,
         desired: service.desired,
@@ -81,8 +85,8 @@ export async function logs(context: Context<'logs'>): Promise<CommandResult> {
     more.length === 0 || context.print(outputOf(config, more, readings));
   if (await print(lines)) {
     await poll(context, async () => {
-      await findReadings(context, ecs, sources, readings);
-      const pages = [...readings.values()].map((reading) => readOn(ecs, reading, part.start));
+      await findReadings(context, sources, readings);
+      const pages = [...readings.values()].map((reading) => readOn(reading, part.start));
       return print(inOrder((await Promise.all(pages)).flat()));
     });
   }
@@ -99,7 +103,10 @@ interface Part {
 /** Lines that are shown where neither `--lines` nor `--since` is given. */
 const LINES = 100;
 
-function startOf({ lines, since }: Pick<ConfigOf<'logs'>, 'lines' | 'since'>, { aws }: Ecs): Part {
+function startOf(
+  { lines, since }: Pick<ConfigOf<'logs'>, 'lines' | 'since'>,
+  { aws }: Tools,
+): Part {
   if (since === undefined) return { limit: lines ?? LINES, start: undefined };
   return { limit: lines ?? Infinity, start: Date.now() + aws.clock.offset - since };
 }
@@ -145,12 +152,11 @@ function last<T>(items: readonly T[], count: number): readonly T[] {
 /** Adds the containers of new tasks, and notes which tasks have stopped. */
 async function findReadings(
   context: Context<'logs'>,
-  ecs: Ecs,
   sources: readonly Source[],
   readings: Map<string, Reading>,
 ): Promise<void> {
   await Promise.all(
-    sources.map(async ({ target, service }) => {
+    sources.map(async ({ ecs, target, service }) => {
       const [running, stopped] = await Promise.all([
         allTasksOf(ecs, service, 'RUNNING'),
         allTasksOf(ecs, service, 'STOPPED'),
@@ -189,6 +195,7 @@ async function findReadings(
               task: id,
               revision,
               container: name,
+              ecs,
               stream,
               isStopped: isStopped.has(id),
               next: undefined,
@@ -246,12 +253,11 @@ function checkContainers({ container, service }: Target, known: readonly string[
 /** Reads a part of a stream; `readOn` reads what follows. */
 async function readBlock(
   { emit }: Context<'logs'>,
-  ecs: Ecs,
   reading: Reading,
   { limit, start }: Part,
 ): Promise<Block> {
-  if (start !== undefined) return { reading, lines: await readOn(ecs, reading, start) };
-  const page = await readLog(ecs.aws, reading.stream, {
+  if (start !== undefined) return { reading, lines: await readOn(reading, start) };
+  const page = await readLog(reading.ecs.aws, reading.stream, {
     // One more than are shown: it tells whether they are all.
     limit: Math.min(limit + 1, LINES_PER_CALL),
     startFromHead: false,
@@ -267,11 +273,10 @@ async function readBlock(
 }
 
 async function readOn(
-  ecs: Ecs,
   reading: Reading,
   startTime: number | undefined,
 ): Promise<readonly LogLine[]> {
-  const page = await readLogFrom(ecs.aws, reading.stream, reading.next, startTime);
+  const page = await readLogFrom(reading.ecs.aws, reading.stream, reading.next, startTime);
   reading.next = page.next;
   return linesOf(reading, page);
 }

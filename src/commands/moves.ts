@@ -3,12 +3,14 @@ import { overallOutcome } from '../core/result.ts';
 import type { ServiceResult } from '../core/result.ts';
 import { EcsDeployError, EXIT_STATUS } from '../errors.ts';
 import { namesOf } from '../core/code-deploy.ts';
+import { nameOf, nameSeenFrom } from '../core/service-name.ts';
 import { rollbackWay, rolloutTime, trafficPhase } from '../core/stages.ts';
 import { secondsSince } from '../events.ts';
 import type { RollbackHow, ServicePlan } from '../events.ts';
 import { shortName } from '../core/task-definition.ts';
 import type { Plan, ServicePlan as Planned } from '../plan/plan.ts';
 import type { Move } from '../rollout/move.ts';
+import { named } from '../settings/config.ts';
 import type { Config, Target } from '../settings/config.ts';
 import type { Tools } from './connect.ts';
 import type { CommandResult } from './context.ts';
@@ -45,8 +47,7 @@ export function tellSteps(
     builds: false,
     services: stepsOf(planned).map(
       ({ target, service, way, record, from, to, changes, schedules }) => ({
-        cluster: shortName(target.cluster),
-        service: target.service,
+        ...nameOf(service),
         from: shortName(from),
         to: shortName(to),
         isExpress: service.isExpress,
@@ -71,9 +72,11 @@ function howOf(way: Move['way'], record: RolloutRecord | undefined): RollbackHow
 }
 
 /** Names of the services that each service of a plan comes after. */
-export function namesBefore({ services }: Plan, { order }: Target): readonly string[] {
+export function namesBefore({ services }: Plan, here: Target): readonly string[] {
   return services.flatMap(({ target }) =>
-    order?.after.includes(target.order?.id ?? '') === true ? [target.service] : [],
+    here.order?.after.includes(target.order?.id ?? '') === true
+      ? [nameSeenFrom(named(here), named(target))]
+      : [],
   );
 }
 
@@ -82,7 +85,8 @@ export function checkOrder(
   { emit }: Pick<Tools, 'emit'>,
   { targets, noWait }: Pick<Config, 'targets' | 'noWait'>,
 ): void {
-  for (const { service, order } of targets) {
+  for (const target of targets) {
+    const { service, order } = target;
     if (noWait && order !== undefined && order.after.length > 0) {
       throw new EcsDeployError({
         code: 'usage',
@@ -91,7 +95,7 @@ export function checkOrder(
       });
     }
     if (order !== undefined && order.outside.length > 0) {
-      emit({ kind: 'after-ignored', service, after: order.outside });
+      emit({ kind: 'after-ignored', ...named(target), after: order.outside });
     }
   }
 }

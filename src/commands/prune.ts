@@ -1,8 +1,9 @@
+import { at } from '../aws/ecs.ts';
 import { readServices } from '../aws/services.ts';
 import type { Service } from '../core/ecs.ts';
 import type { PrunedFamily } from '../core/prune.ts';
 import { outcomeOfError } from '../core/result.ts';
-import { familyOf } from '../core/task-definition.ts';
+import { familyOf, placeOfArn } from '../core/task-definition.ts';
 import { allOrRefuse, EcsDeployError, refuse } from '../errors.ts';
 import { observePrune } from '../plan/prune.ts';
 import { pruneRevisions } from '../rollout/prune.ts';
@@ -22,8 +23,12 @@ export async function prune(context: Context<'prune'>): Promise<CommandResult> {
   const read = readServices(tools.ecs, config.targets);
   const services = await allOrRefuse(config.targets.map(read));
   refuse(services.flatMap(withoutRevision));
-  const families = [...new Set(services.map(({ taskDefinition }) => familyOf(taskDefinition)))];
-  const planned = await observePrune(tools, config, families);
+  const groups = byAccount(services).map(async ([first, ...others]) => {
+    const families = [first, ...others].map(({ taskDefinition }) => familyOf(taskDefinition));
+    const found = await observePrune(at(tools, first), config, [...new Set(families)]);
+    return found.map((family) => ({ ...family, ...(first.place && { place: first.place }) }));
+  });
+  const planned = (await allOrRefuse(groups)).flat();
   const hasWork = planned.some(({ revisions }) =>
     revisions.some(({ outcome }) => outcome === 'planned'),
   );
@@ -37,6 +42,18 @@ export async function prune(context: Context<'prune'>): Promise<CommandResult> {
   emit(code === 'interrupted' ? { kind: 'interrupted', message, hint } : { kind: 'error', error });
   const shown = { code, message, hint: hint ?? null };
   return { ...result, outcome: outcomeOfError(status), status, error: shown };
+}
+
+/** Services that share their families. */
+function byAccount(services: readonly Service[]): readonly (readonly [Service, ...Service[]])[] {
+  const groups = new Map<string, [Service, ...Service[]]>();
+  for (const service of services) {
+    const key = JSON.stringify(placeOfArn(service.arn));
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [service]);
+    else group.push(service);
+  }
+  return [...groups.values()];
 }
 
 /** A service of another controller can name its revisions in task sets only. */

@@ -84,8 +84,8 @@ async function observePlatforms(
   const isChosen = config.images.every(({ platform }) => platform !== undefined);
   // In CI the images that run now give layers to the build.
   if ((isChosen && !isCi(tools.environment)) || targets.length === 0) return [];
-  const services = await observeServices(tools, { targets }, (target, service) =>
-    observeSource(tools, config, target, service),
+  const services = await observeServices(tools, { targets }, (there, target, service) =>
+    observeSource(there, config, target, service),
   );
   for (const { read } of isChosen ? [] : services) {
     if (!('error' in read) || !isDenied(read.error)) continue;

@@ -1,7 +1,10 @@
 import { resolve } from 'node:path';
+import { at, byPlace } from '../aws/ecs.ts';
 import { describeRevision } from '../aws/revisions.ts';
 import { describeService } from '../aws/services.ts';
 import { serviceResult } from '../core/result.ts';
+import { placeNote } from '../core/service-name.ts';
+import type { Place } from '../core/ecs.ts';
 import type { JsonObject, Revision } from '../core/task-definition.ts';
 import { EcsDeployError } from '../errors.ts';
 import { secondsSince } from '../events.ts';
@@ -23,9 +26,10 @@ export async function register(context: Context<'register'>): Promise<CommandRes
       : await readDefinitionFile({ emit, skipCheck }, resolve(directory, argument));
   const start = performance.now();
   const tools = await connectTools(context);
-  const origin = await runningRevision(tools, config, given);
+  const place = onlyPlace(config);
+  const origin = await runningRevision(at(tools, { place }), config, given);
   const definition = withTags(given, origin);
-  const [registration] = await registerDrafts(tools, [{ definition, origin }]);
+  const [registration] = await registerDrafts(tools, [{ definition, origin, place }]);
   if (registration === undefined) throw new Error('nothing was registered');
   const { arn, registered } = registration;
   const outcome = registered ? 'succeeded' : 'unchanged';
@@ -46,6 +50,17 @@ export async function register(context: Context<'register'>): Promise<CommandRes
     seconds: { register: secondsSince(start) },
     output: { kind: 'text', text: arn },
   };
+}
+
+/** Where the services are: a revision is registered in one region and account. */
+function onlyPlace({ targets }: ConfigOf<'register'>): Place | undefined {
+  const [first, ...others] = byPlace(targets);
+  if (others.length === 0) return first?.[0].place;
+  throw new EcsDeployError({
+    code: 'usage',
+    message: `register works in one region and account, but the services of the config are in ${others.length + 1}: ${targets.map(({ service, place }) => `${service}${placeNote(place)}`).join(', ')}.`,
+    hint: 'choose one with --service NAME, or with --region and --profile',
+  });
 }
 
 /** The revision of the same family that the configured service runs: what `render` started from. */

@@ -1,9 +1,10 @@
 import { diffDefinitions } from '../core/changes.ts';
 import { escapeJson } from '../core/foreign.ts';
+import { nameOf } from '../core/service-name.ts';
 import { serviceResult } from '../core/result.ts';
 import type { ServiceResult } from '../core/result.ts';
 import { runningByRevision, servingRevision } from '../core/status.ts';
-import { isDefinitionFile, shortName } from '../core/task-definition.ts';
+import { isDefinitionFile } from '../core/task-definition.ts';
 import type { JsonObject } from '../core/task-definition.ts';
 import { EcsDeployError } from '../errors.ts';
 import { enforce } from '../plan/enforce.ts';
@@ -92,8 +93,8 @@ async function renderOne(context: Context<'render'>): Promise<Rendered> {
   }
   const { image, containerImages } = await naming;
   const targets = [withoutSchedules({ ...withContainer(config, target), containerImages })];
-  const services = await observeServices(tools, { targets }, (item, service) =>
-    observeSource(tools, config, item, service),
+  const services = await observeServices(tools, { targets }, (there, item, service) =>
+    observeSource(there, config, item, service),
   );
   const given = givenImage(image);
   const images = given === undefined ? [] : [{ name: target.imageName, image: given }];
@@ -106,8 +107,7 @@ async function renderOne(context: Context<'render'>): Promise<Rendered> {
     before: running.definition,
     after: definition,
     service: serviceResult({
-      cluster: shortName(target.cluster),
-      service: target.service,
+      ...nameOf(service),
       outcome,
       previousTaskDefinition: running.arn,
       serving: servingRevision(service, undefined),

@@ -1,8 +1,8 @@
 import { serverTime } from '../aws/client.ts';
+import { nameOf } from '../core/service-name.ts';
 import { serviceResult } from '../core/result.ts';
 import { pauseOf } from '../core/stages.ts';
 import { runningByRevision, servingRevision } from '../core/status.ts';
-import { shortName } from '../core/task-definition.ts';
 import { enforce } from '../plan/enforce.ts';
 import { lookUp } from '../plan/lookups.ts';
 import { observeServices, readController } from '../plan/observe.ts';
@@ -29,8 +29,8 @@ export async function rollback(context: Context<'rollback'>): Promise<CommandRes
   requireTerminal(context, config);
   const tools = await connectTools(context);
   const { planned } = await prepareOnceIdle(tools, config, async () => {
-    const services = await observeServices(tools, config, (target, service) =>
-      observeRollback(tools, config, readController(tools, target, service)),
+    const services = await observeServices(tools, config, (there, target, service) =>
+      observeRollback(there, config, readController(there, target, service)),
     );
     const now = serverTime(tools.aws);
     const made = plan(config, { services, images: [], checked: false, now });
@@ -55,8 +55,7 @@ function dryRun(tools: Tools, planned: Plan): CommandResult {
     image: null,
     services: stepsOf(planned).map(({ target, service, record, from, to, changes, schedules }) =>
       serviceResult({
-        cluster: shortName(target.cluster),
-        service: target.service,
+        ...nameOf(service),
         outcome: 'planned',
         taskDefinition: to,
         previousTaskDefinition: from,

@@ -27,8 +27,8 @@ export async function rollout(context: Context<'rollout'>): Promise<CommandResul
   // `--watch` changes no schedules.
   const targets = config.watch ? config.targets.map(withoutSchedules) : config.targets;
   const { planned } = await prepareOnceIdle(tools, config, async () => {
-    const services = await observeServices(tools, { targets }, (target, service) =>
-      observeRollout(tools, config, target, named, readController(tools, target, service)),
+    const services = await observeServices(tools, { targets }, (there, target, service) =>
+      observeRollout(there, config, target, named, readController(there, target, service)),
     );
     const now = serverTime(tools.aws);
     const made = plan(config, { services, images: [], checked: !config.watch, now });

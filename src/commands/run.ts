@@ -1,3 +1,4 @@
+import { at } from '../aws/ecs.ts';
 import type { LogEvent } from '../aws/logs.ts';
 import { outcomeOfTask } from '../core/result.ts';
 import type { LogLine } from '../core/result.ts';
@@ -10,7 +11,7 @@ import { observeGiven } from '../plan/image.ts';
 import { observeServices } from '../plan/observe.ts';
 import { checkActive, observeCommand, observeLaunch, planCommand } from '../plan/one-off.ts';
 import type { CommandPlan } from '../plan/one-off.ts';
-import { plan } from '../plan/plan.ts';
+import { aboutOf, plan } from '../plan/plan.ts';
 import type { ServicePlan } from '../plan/plan.ts';
 import { runOneOff } from '../rollout/one-off.ts';
 import type { OneOffEnd } from '../rollout/one-off.ts';
@@ -40,7 +41,7 @@ export async function run(context: Context<'run'>): Promise<CommandResult> {
   const start = performance.now();
   const end = await runOneOff(
     {
-      ...tools,
+      ...at(tools, target),
       // With --json, stdout has the document only.
       onLines: config.json
         ? (events) => void logged.splice(0, logged.push(...events) - MOST_LINES)
@@ -99,8 +100,8 @@ async function planRun(
   const own = Object.entries(target.setEnv).filter(([name]) => !(name in (given.setEnv ?? {})));
   const targets = [{ ...target, setEnv: Object.fromEntries(own) }];
   const [services, observed] = await Promise.all([
-    observeServices(tools, { targets }, (_, service) =>
-      observeCommand(tools, { image, named: given.taskDefinition }, service),
+    observeServices(tools, { targets }, (there, _, service) =>
+      observeCommand(there, { image, named: given.taskDefinition }, service),
     ),
     image === undefined ? undefined : observeGiven(tools, config, image),
   ]);
@@ -111,8 +112,8 @@ async function planRun(
     enforce(tools, made.findings);
     throw new Error('no service was planned');
   }
-  const about = `service ${target.service} in ${shortName(target.cluster)}`;
-  const launch = await observeLaunch(tools, service.service);
+  const about = aboutOf(target);
+  const launch = await observeLaunch(at(tools, target), service.service);
   const request = {
     words: rest,
     container: target.container,
@@ -129,10 +130,12 @@ async function planRun(
 /** ARN of the revision to run, registered for the image where one is given. */
 async function registered(
   tools: Tools,
-  { revision, definition, running }: ServicePlan,
+  { revision, definition, running, service }: ServicePlan,
 ): Promise<string> {
   if (revision !== undefined) return revision;
-  const [registration] = await registerDrafts(tools, [{ definition, origin: running }]);
+  const [registration] = await registerDrafts(tools, [
+    { definition, origin: running, place: service.place },
+  ]);
   if (registration === undefined) throw new Error('nothing was registered');
   return registration.arn;
 }

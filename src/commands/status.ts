@@ -1,3 +1,4 @@
+import { at } from '../aws/ecs.ts';
 import { optional } from '../aws/optional.ts';
 import { currentRecord } from '../aws/rollouts.ts';
 import { readGroupHealth } from '../aws/target-health.ts';
@@ -12,6 +13,7 @@ import type {
 import { shownImage } from '../core/image.ts';
 import { deploymentInProgress } from '../core/busy.ts';
 import { namesOf } from '../core/code-deploy.ts';
+import { nameOf, placeIn } from '../core/service-name.ts';
 import { serviceResult } from '../core/result.ts';
 import type { Output } from '../core/result.ts';
 import { openHooks, pauseOf } from '../core/stages.ts';
@@ -61,11 +63,13 @@ export async function status(context: Context<'status'>): Promise<CommandResult>
     outcome: 'unchanged',
     image: null,
     services: found.map((shown) => {
-      const { service, cluster, taskDefinition, desired, running, serving } = shown;
+      const { service, cluster, region, profile, taskDefinition, desired, running, serving } =
+        shown;
       const { express, codeDeploy, deployments, tasks, targetGroups, events, schedules } = shown;
       return serviceResult({
         service,
         cluster,
+        ...placeIn({ region, profile }),
         outcome: 'unchanged',
         taskDefinition,
         deployment: deployments[0]?.id ?? null,
@@ -115,10 +119,11 @@ function outputOf({ aws }: Tools, services: readonly ServiceStatus[]): Output {
 }
 
 async function readStatus(
-  tools: Tools,
+  run: Tools,
   target: Target,
   known: Images,
 ): Promise<{ readonly status: ServiceStatus; readonly images: Images }> {
+  const tools = at(run, target);
   const { ecs } = tools;
   const service = await readShown(tools, target);
   const [record, express, schedules, running = [], stopped = [], health] = await Promise.all([
@@ -134,8 +139,7 @@ async function readStatus(
   const newest = (tasks: readonly Task[]) =>
     tasks.toSorted((a, b) => b.since.getTime() - a.since.getTime());
   const shown: ServiceStatus = {
-    service: service.name,
-    cluster: shortName(service.cluster),
+    ...nameOf(service),
     status: service.status,
     desired: service.desired,
     running: service.running,

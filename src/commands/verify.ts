@@ -1,15 +1,16 @@
 import { serverTime } from '../aws/client.ts';
-import { regionOf } from '../aws/ecs.ts';
+import { at, byPlace, regionOf } from '../aws/ecs.ts';
 import { callerIdentity } from '../aws/identity.ts';
 import { isDenied } from '../aws/optional.ts';
 import { ok, skip } from '../core/checks.ts';
 import type { Finding } from '../core/checks.ts';
-import { shortName } from '../core/task-definition.ts';
+import { placeNote } from '../core/service-name.ts';
+import type { Place } from '../core/ecs.ts';
 import { measureContext } from '../docker/context/check.ts';
 import { withCheckout } from '../plan/checkout.ts';
 import { lookUp } from '../plan/lookups.ts';
 import type { Lookup } from '../plan/lookups.ts';
-import { failures, plan } from '../plan/plan.ts';
+import { aboutOf, failures, plan } from '../plan/plan.ts';
 import type { Plan, PlanFinding } from '../plan/plan.ts';
 import { planReleases } from '../plan/release.ts';
 import { attempt } from '../plan/read.ts';
@@ -35,7 +36,7 @@ async function verifyFrom(context: Context<'verify'>): Promise<CommandResult> {
   const { config, emit } = context;
   const tools = await connectTools(context);
   const [account, observed] = await Promise.all([
-    checkAccount(tools),
+    Promise.all(placesOf(config).map((place) => checkAccount(at(tools, { place }), place))),
     observeDeploy(tools, config),
   ]);
   const planned = plan(config, { ...observed, checked: true, now: serverTime(tools.aws) });
@@ -45,7 +46,7 @@ async function verifyFrom(context: Context<'verify'>): Promise<CommandResult> {
   ]);
   const noImage = { check: 'repository', about: 'image', ...skip(NO_IMAGE) } as const;
   const findings = [
-    ...account,
+    ...account.flat(),
     ...planned.findings,
     ...looked,
     ...releases.findings,
@@ -76,16 +77,26 @@ function policyLookups(
   if (skipCheck.includes('lifecycle-policy')) return [];
   return services.map((subject) => ({
     check: 'lifecycle-policy',
-    about: `service ${subject.target.service} in ${shortName(subject.target.cluster)}`,
+    about: aboutOf(subject.target),
     by: 'late',
+    place: subject.target.place,
     subject,
   }));
 }
 
 const NO_IMAGE = 'neither "repository" nor --image is given';
 
-async function checkAccount({ aws, ecs }: Tools): Promise<readonly PlanFinding[]> {
-  const about = 'account';
+/** The places of the services, and that of the run where it has an image or a service. */
+function placesOf({ targets, repository }: ConfigOf<'verify'>): readonly (Place | undefined)[] {
+  const ofRun = targets.length === 0 || repository !== undefined ? [{ place: undefined }] : [];
+  return byPlace([...ofRun, ...targets]).map(([{ place }]) => place);
+}
+
+async function checkAccount(
+  { aws, ecs }: Tools,
+  place: Place | undefined,
+): Promise<readonly PlanFinding[]> {
+  const about = `account${placeNote(place)}`;
   const region = await regionOf(ecs);
   const identity = await attempt(callerIdentity(aws));
   if ('value' in identity) {

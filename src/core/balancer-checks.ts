@@ -10,7 +10,8 @@ import {
   targetPlace,
 } from './load-balancer.ts';
 import type { GroupHealth } from './load-balancer.ts';
-import { shortName } from './task-definition.ts';
+import { flagsOf } from './service-name.ts';
+
 import type { JsonObject } from './task-definition.ts';
 
 // Checks of the load balancer, which can only warn: what they see is what runs now.
@@ -29,7 +30,7 @@ export function checkTargetGroups(
     return {
       status: 'warn',
       message: `A container has ${startPeriod}s to start (startPeriod), but ECS replaces a task that the target group ${group.name} finds unhealthy after ${limit}s: tasks that need longer start again and again.`,
-      hint: `aws ecs update-service --cluster ${shortName(service.cluster)} --service ${service.name} --health-check-grace-period-seconds ${grace}`,
+      hint: `aws ecs update-service ${flagsOf(service)} --health-check-grace-period-seconds ${grace}`,
     };
   }
   const idle = health.find(({ group }) => group.loadBalancers.length === 0);

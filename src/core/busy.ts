@@ -4,6 +4,7 @@ import type { Answer } from './checks.ts';
 import { formatSeconds } from './duration.ts';
 import { primaryOf } from './ecs.ts';
 import type { Deployment, Service } from './ecs.ts';
+import { flagsOf } from './service-name.ts';
 import { shortName } from './task-definition.ts';
 
 /** What to do about a deployment in progress. */
@@ -32,8 +33,8 @@ export function checkInProgress(
   const { id } = running;
   const revision = shortName(running.taskDefinition);
   if (isJoined) return ok(`the deployment ${id} of ${revision} is already in progress`);
-  const { name, cluster } = service;
-  const watch = `ecsdeploy rollout --watch --cluster ${shortName(cluster)} --service ${name}`;
+  const { name } = service;
+  const watch = `ecsdeploy rollout --watch ${flagsOf(service)}`;
   switch (ifBusy) {
     case 'supersede':
       return {

@@ -6,6 +6,7 @@ import type { CodeDeployUse, DeploymentGroup } from './code-deploy.ts';
 import { terminationEnd } from './code-deploy-record.ts';
 import { formatSeconds } from './duration.ts';
 import type { Service } from './ecs.ts';
+import { flagsOf } from './service-name.ts';
 import { shortName } from './task-definition.ts';
 
 /** Whether the deployment group can shift the traffic of a service. */
@@ -85,7 +86,7 @@ export function checkActive(
   const revision = taskDefinition === '' ? '' : ` of ${shortName(taskDefinition)}`;
   const what = `the deployment ${deployment.id}${revision}`;
   if (isAwaited) return ok(`${what} is in progress: a deploy waits for its end`);
-  const flags = `--cluster ${shortName(service.cluster)} --service ${service.name}`;
+  const flags = flagsOf(service);
   const ends = isServing(active) ? terminationEnd(active) : undefined;
   const state = isServing(active)
     ? `has all traffic, and its old tasks stay${ends === undefined ? '' : ` until ${ends.toISOString().replace(/\.\d+Z$/, 'Z')}`}`

@@ -3,6 +3,7 @@ import type { CheckName } from './check-names.ts';
 import { brokenRules } from './definition-rules.ts';
 import type { Service } from './ecs.ts';
 import type { StartProblem, Trace } from './start.ts';
+import { flagsOf } from './service-name.ts';
 import { containersOf, placeOfArn, shortName } from './task-definition.ts';
 import type { JsonObject } from './task-definition.ts';
 
@@ -303,7 +304,8 @@ export function logGroupsOf(definition: JsonObject): readonly LogGroup[] {
 }
 
 /** Whether a rolling deployment has room to start or to stop a task. */
-export function checkCapacity({ cluster, name, desired, isDaemon, settings }: Service): Answer {
+export function checkCapacity(service: Service): Answer {
+  const { desired, isDaemon, settings } = service;
   const { minimumHealthyPercent: min, maximumPercent: max, strategy } = settings;
   if (strategy !== 'ROLLING') return skip(`${strategy} deployments`);
   if (isDaemon) return skip('a daemon service');
@@ -314,7 +316,7 @@ export function checkCapacity({ cluster, name, desired, isDaemon, settings }: Se
   return {
     status: 'fail',
     message: `A deployment cannot make progress: with ${desired} ${desired === 1 ? 'task' : 'tasks'}, minimumHealthyPercent ${min} and maximumPercent ${max}, ECS can neither start nor stop a task.`,
-    hint: `allow it: aws ecs update-service --cluster ${cluster} --service ${name} --deployment-configuration minimumHealthyPercent=100,maximumPercent=200`,
+    hint: `allow it: aws ecs update-service ${flagsOf(service)} --deployment-configuration minimumHealthyPercent=100,maximumPercent=200`,
   };
 }
 
@@ -368,7 +370,7 @@ export function checkPortNames({ name, portNames }: Service, draft: JsonObject):
 
 /** Whether the network mode fits the service: UpdateService requires it. */
 export function checkNetworkMode(service: Service, { networkMode = 'bridge' }: JsonObject): Answer {
-  const { name, cluster, hasNetwork } = service;
+  const { name, hasNetwork } = service;
   const mode = String(networkMode);
   if (hasNetwork === (mode === 'awsvpc')) return ok(mode);
   return {
@@ -378,7 +380,7 @@ export function checkNetworkMode(service: Service, { networkMode = 'bridge' }: J
       : `The task definition has the network mode awsvpc, but the service "${name}" has no network configuration.`,
     hint: hasNetwork
       ? 'set "networkMode": "awsvpc" in the task definition'
-      : `set another network mode, or give the service subnets: aws ecs update-service --cluster ${shortName(cluster)} --service ${name} --network-configuration …`,
+      : `set another network mode, or give the service subnets: aws ecs update-service ${flagsOf(service)} --network-configuration …`,
   };
 }
 

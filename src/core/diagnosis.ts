@@ -1,7 +1,7 @@
 import type { Service } from './ecs.ts';
 import { explainTarget } from './load-balancer.ts';
 import type { TargetFailure } from './load-balancer.ts';
-import { shortName } from './task-definition.ts';
+import { flagsOf, nameOf } from './service-name.ts';
 
 /** The codes that name why tasks fail; fixed for scripts. */
 export type CauseCode =
@@ -476,33 +476,32 @@ export function isLogLate(task: FailedTask): boolean {
 export function diagnoseTarget(failure: TargetFailure): Cause {
   return { code: 'load-balancer-health-check', ...explainTarget(failure), tasks: 0 };
 }
-type DiagnosedService = Pick<Service, 'cluster' | 'name'> & Partial<Pick<Service, 'isExpress'>>;
+type DiagnosedService = Pick<Service, 'cluster' | 'name' | 'place'> &
+  Partial<Pick<Service, 'isExpress'>>;
 
 /** Finds the cause that an event of the service names; undefined for events without a failure. */
-export function diagnoseEvent(
-  message: string,
-  { cluster, name, isExpress = false }: DiagnosedService,
-): Cause | undefined {
+export function diagnoseEvent(message: string, service: DiagnosedService): Cause | undefined {
+  const { isExpress = false } = service;
   if (isExpress && /deployment failed: .*\balarm\b/i.test(message)) {
     return {
       code: 'unknown',
       summary: 'the alarm of Express Mode fired: more than 1 % of the responses were 4xx or 5xx',
-      hint: `find the requests that fail: ecsdeploy logs --cluster ${shortName(cluster)} --service ${name}; requests of bots for paths that do not exist count as well`,
+      hint: `find the requests that fail: ecsdeploy logs ${flagsOf(service)}; requests of bots for paths that do not exist count as well`,
       evidence: [message],
       tasks: 0,
     };
   }
   if (!/\b(?:was unable to|could not launch|failed to launch)\b/.test(message)) return undefined;
-  const rule = firstRule(message, { cluster: shortName(cluster), service: name });
+  const rule = firstRule(message, nameOf(service));
   return rule && { ...rule, evidence: [message], tasks: 0 };
 }
 
 /** Finds the cause that the reason of a service deployment names; undefined for all other reasons. */
 export function diagnoseReason(
   reason: string,
-  { cluster, name }: Pick<Service, 'cluster' | 'name'>,
+  service: Pick<Service, 'cluster' | 'name' | 'place'>,
 ): Cause | undefined {
-  const flags = `--cluster ${shortName(cluster)} --service ${name}`;
+  const flags = flagsOf(service);
   const rule = firstRule(reason, { flags }, REASONS);
   return rule && { ...rule, evidence: [reason], tasks: 0 };
 }

@@ -2,6 +2,12 @@
 import type { CodeDeployRead, CodeDeployUse } from './code-deploy.ts';
 import type { JsonObject } from './task-definition.ts';
 
+/** Region and profile of a service that the config gives one of its own. */
+export interface Place {
+  readonly region: string | undefined;
+  readonly profile: string | undefined;
+}
+
 /** How ECS calls the state of a deployment's rollout; undefined behind a Classic Load Balancer. */
 export type RolloutState = 'IN_PROGRESS' | 'COMPLETED' | 'FAILED';
 
@@ -99,6 +105,8 @@ export interface Service {
   readonly name: string;
   /** ARN of the cluster. */
   readonly cluster: string;
+  /** Where it was read; undefined for region and profile of the run. */
+  readonly place?: Place | undefined;
   /** `ACTIVE`, `DRAINING`, `INACTIVE`, or {@link MISSING}. */
   readonly status: string;
   /** ARN of the revision that the service is on; empty with an external controller. */

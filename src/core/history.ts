@@ -2,6 +2,7 @@ import { lastGood, primaryOf } from './ecs.ts';
 import type { PastRollout, RolloutRecord, Service } from './ecs.ts';
 import { shownImage } from './image.ts';
 import type { ShownImage } from './image.ts';
+import type { ServiceName } from './service-name.ts';
 import { trafficPhase } from './stages.ts';
 import { deploymentState } from './status.ts';
 import type { DeploymentState, RevisionCounts } from './status.ts';
@@ -24,9 +25,7 @@ export interface PastDeployment extends ShownImage {
 }
 
 /** The deployments of one service. */
-export interface ServiceHistory {
-  readonly service: string;
-  readonly cluster: string;
+export interface ServiceHistory extends ServiceName {
   readonly desired: number;
   readonly running: number;
   /** ARN of the revision that the service is on. */

@@ -1,5 +1,6 @@
 import { ecrRegistry, parseImageReference } from './image.ts';
 import { partitionOf } from './partitions.ts';
+import type { Place as OwnPlace } from './ecs.ts';
 
 /** One statement of an IAM policy. */
 export interface Statement {
@@ -514,15 +515,18 @@ export const PERMISSIONS: readonly Permission[] = [
   },
 ];
 
+interface NamedTarget {
+  readonly cluster: string;
+  readonly service: string;
+  readonly place?: OwnPlace | undefined;
+  readonly codeDeploy?: { readonly application: string; readonly group: string } | undefined;
+}
+
 /** The names that a policy is limited to, if the config has them. */
 export interface PolicyNames {
   readonly region: string | undefined;
   /** Names or ARNs. */
-  readonly targets: readonly {
-    readonly cluster: string;
-    readonly service: string;
-    readonly codeDeploy?: { readonly application: string; readonly group: string } | undefined;
-  }[];
+  readonly targets: readonly NamedTarget[];
   /** Names or URIs. */
   readonly repositories: readonly string[];
   /** Settings in use that need additional actions. */
@@ -578,28 +582,41 @@ type Place = Pick<Statement, 'Resource' | 'Condition'>;
 
 function resourcesOf(names: PolicyNames): Readonly<Record<keyof typeof RESOURCES, Place>> {
   const { repositories } = names;
-  const targets = names.targets.length > 0 ? names.targets : [{ cluster: '', service: '*' }];
+  const targets: readonly NamedTarget[] =
+    names.targets.length > 0 ? names.targets : [{ cluster: '', service: '*' }];
   const ecs = (path: (cluster: string, service: string) => string): Place => ({
     Resource: single(
-      targets.map(({ cluster, service }) => {
-        const { partition, region, account } = placeOf(cluster, names);
+      targets.map((target) => {
+        const { cluster, service } = target;
+        const { partition, region, account } = placeOf(target, names);
         const name = lastPart(cluster) || '*';
         return `arn:${partition}:ecs:${region}:${account}:${path(name, lastPart(service))}`;
       }),
     ),
   });
-  const { partition, region, account } = placeOf(targets[0]?.cluster ?? '', names);
+  const each = (arnIn: (place: ReturnType<typeof placeOf>) => string): Place => ({
+    Resource: single(targets.map((target) => arnIn(placeOf(target, names)))),
+  });
+  const { region, account } = placeOf({ cluster: targets[0]?.cluster ?? '' }, names);
+  const definitions = each(
+    (at) => `arn:${at.partition}:ecs:${at.region}:${at.account}:task-definition/*`,
+  );
+  const roles = each((at) => `arn:${at.partition}:iam::${at.account}:role/*`);
   const repositoryArn = (named: string) => {
     const image = parseImageReference(named);
     const ecr = ecrRegistry(image.registry ?? '') ?? { region, account };
     return `arn:${partitionOf(ecr.region)}:ecr:${ecr.region}:${ecr.account}:repository/${image.repository || '*'}`;
   };
-  const groups = names.targets.flatMap(({ codeDeploy: group }) => group ?? []);
-  const codeDeployPlace = (kind: string, nameOf: (group: GroupNames) => string): Place => {
-    const known = groups.length > 0 ? groups : [{ application: '*', group: '*' }];
-    const prefix = `arn:${partition}:codedeploy:${region}:${account}:${kind}`;
-    return { Resource: single(known.map((group) => `${prefix}:${nameOf(group)}`)) };
-  };
+  const grouped = targets.filter(({ codeDeploy }) => codeDeploy !== undefined);
+  const codeDeployPlace = (kind: string, nameOf: (group: GroupNames) => string): Place => ({
+    Resource: single(
+      (grouped.length > 0 ? grouped : targets).map((target) => {
+        const at = placeOf(target, names);
+        const { codeDeploy = { application: '*', group: '*' } } = target;
+        return `arn:${at.partition}:codedeploy:${at.region}:${at.account}:${kind}:${nameOf(codeDeploy)}`;
+      }),
+    ),
+  });
   const { Resource: ofCluster } = ecs((cluster) => `cluster/${cluster}`);
   return {
     Anything: { Resource: '*' },
@@ -610,32 +627,33 @@ function resourcesOf(names: PolicyNames): Readonly<Record<keyof typeof RESOURCES
     Tasks: ecs((cluster) => `task/${cluster}/*`),
     // This operator compares names with `*` as patterns.
     Cluster: { Resource: '*', Condition: { ArnLike: { 'ecs:cluster': ofCluster } } },
-    TaskDefinitions: { Resource: `arn:${partition}:ecs:${region}:${account}:task-definition/*` },
-    Runnable: {
-      Resource: `arn:${partition}:ecs:${region}:${account}:task-definition/*`,
-      Condition: { ArnLike: { 'ecs:cluster': ofCluster } },
-    },
-    Roles: { Resource: `arn:${partition}:iam::${account}:role/*`, Condition: TO_TASKS },
+    TaskDefinitions: definitions,
+    Runnable: { ...definitions, Condition: { ArnLike: { 'ecs:cluster': ofCluster } } },
+    Roles: { ...roles, Condition: TO_TASKS },
     Repository: {
       Resource: single((repositories.length > 0 ? repositories : ['']).map(repositoryArn)),
     },
-    Logs: { Resource: `arn:${partition}:logs:${region}:${account}:log-group:*` },
-    Secrets: { Resource: `arn:${partition}:secretsmanager:*:${account}:secret:*` },
-    Rules: { Resource: `arn:${partition}:events:${region}:${account}:rule/*` },
+    Logs: each((at) => `arn:${at.partition}:logs:${at.region}:${at.account}:log-group:*`),
+    Secrets: each((at) => `arn:${at.partition}:secretsmanager:*:${at.account}:secret:*`),
+    Rules: each((at) => `arn:${at.partition}:events:${at.region}:${at.account}:rule/*`),
     DeploymentGroups: codeDeployPlace(
       'deploymentgroup',
       ({ application, group }) => `${application}/${group}`,
     ),
     Applications: codeDeployPlace('application', ({ application }) => application),
     DeploymentConfigs: codeDeployPlace('deploymentconfig', () => '*'),
-    Schedules: { Resource: `arn:${partition}:scheduler:${region}:${account}:schedule/*` },
-    ScheduleRoles: { Resource: `arn:${partition}:iam::${account}:role/*`, Condition: TO_SCHEDULES },
+    Schedules: each((at) => `arn:${at.partition}:scheduler:${at.region}:${at.account}:schedule/*`),
+    ScheduleRoles: { ...roles, Condition: TO_SCHEDULES },
   };
 }
 
 /** Partition, region and account of an ECS name or ARN; `*` for unknown ones. */
-function placeOf(name: string, { region: chosen }: PolicyNames) {
-  const parts = name.startsWith('arn:') ? name.split(':') : [];
+function placeOf(
+  { cluster, place }: Pick<NamedTarget, 'cluster' | 'place'>,
+  { region: ofRun }: PolicyNames,
+) {
+  const chosen = place?.region ?? ofRun;
+  const parts = cluster.startsWith('arn:') ? cluster.split(':') : [];
   const [, partition, , region = chosen ?? '*', account = '*'] = parts;
   return { partition: partition ?? partitionOf(region), region, account };
 }

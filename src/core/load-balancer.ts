@@ -1,5 +1,6 @@
 import type { LoadBalancer, Service } from './ecs.ts';
-import { containersOf, shortName } from './task-definition.ts';
+import { flagsOf } from './service-name.ts';
+import { containersOf } from './task-definition.ts';
 import type { JsonObject } from './task-definition.ts';
 
 /** A target group, and how its targets are checked; times in seconds. */
@@ -80,7 +81,7 @@ export interface TargetFailure {
   /** E.g. `Health checks failed with these codes: [502]`; empty where it is not known. */
   readonly description: string;
   readonly zone: string | undefined;
-  readonly service: Pick<Service, 'cluster' | 'name' | 'gracePeriod' | 'securityGroups'>;
+  readonly service: Pick<Service, 'cluster' | 'name' | 'place' | 'gracePeriod' | 'securityGroups'>;
   /** Seconds that the container has to start, by its own health check; 0 without one. */
   readonly startPeriod: number;
 }
@@ -169,12 +170,12 @@ function startTooShort(failure: TargetFailure): Words {
 }
 
 function graceCommand(
-  { cluster, name }: TargetFailure['service'],
+  service: TargetFailure['service'],
   group: TargetGroup | undefined,
   seconds: number,
 ): string {
   const grace = group === undefined ? seconds : enoughGrace(group.check, seconds);
-  return `aws ecs update-service --cluster ${shortName(cluster)} --service ${name} --health-check-grace-period-seconds ${grace}`;
+  return `aws ecs update-service ${flagsOf(service)} --health-check-grace-period-seconds ${grace}`;
 }
 
 /** What to do if the application is only slow: no more than a guess, so the last step. */
@@ -258,8 +259,8 @@ const CODES: readonly (readonly [
   ],
   [
     /^50\d\b/,
-    (path, { service: { cluster, name } }) =>
-      `the application, or a proxy in front of it, is not ready or fails on ${path}: ecsdeploy logs --cluster ${shortName(cluster)} --service ${name}`,
+    (path, { service }) =>
+      `the application, or a proxy in front of it, is not ready or fails on ${path}: ecsdeploy logs ${flagsOf(service)}`,
   ],
 ];
 

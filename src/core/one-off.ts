@@ -1,10 +1,11 @@
 import { EcsDeployError } from '../errors.ts';
 import { checkTaskSize, isFargate } from './checks.ts';
 import type { Answer } from './checks.ts';
-import type { Service, Task, TaskContainer } from './ecs.ts';
+import type { Place, Service, Task, TaskContainer } from './ecs.ts';
 import { diagnoseTask } from './diagnosis.ts';
 import type { Cause, CauseCode, FailedTask } from './diagnosis.ts';
 import { suggest } from './nearest.ts';
+import { placeFlags } from './service-name.ts';
 import { containersOf, shortName } from './task-definition.ts';
 import type { JsonObject } from './task-definition.ts';
 
@@ -393,7 +394,7 @@ export function failuresText(reasons: readonly string[]): string {
 }
 
 /** The command line of the AWS CLI that stops a task. */
-export function stopCommand({ arn }: Pick<Task, 'arn'>): string {
+export function stopCommand({ arn }: Pick<Task, 'arn'>, place: Place | undefined): string {
   const [cluster = '', id = ''] = arn.split('/').slice(-2);
-  return `aws ecs stop-task --cluster ${shortName(cluster)} --task ${id}`;
+  return `aws ecs stop-task --cluster ${shortName(cluster)} --task ${id}${placeFlags(place)}`;
 }

@@ -1,3 +1,5 @@
+import type { Place } from './ecs.ts';
+
 /** Why a revision is kept, in the order in which the reasons are given. */
 export type KeepReason =
   | 'service'
@@ -40,6 +42,8 @@ export interface PrunedRevision {
 /** The revisions of one family, the oldest first. */
 export interface PrunedFamily {
   readonly family: string;
+  /** Of services with a place of their own. */
+  readonly place?: Place | undefined;
   readonly revisions: readonly PrunedRevision[];
 }
 

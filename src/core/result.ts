@@ -7,6 +7,7 @@ import type { Cause } from './diagnosis.ts';
 import type { PastDeployment, ServiceHistory } from './history.ts';
 import type { PrunedFamily } from './prune.ts';
 import type { ScheduleResult } from './scheduled.ts';
+import type { ServiceName } from './service-name.ts';
 import type { Pause } from './stages.ts';
 import type {
   DeploymentStatus,
@@ -60,9 +61,7 @@ export function imagesOf(images: readonly NamedImageResult[]): Pick<Result, 'ima
 }
 
 /** What became of one service. */
-export interface ServiceResult {
-  readonly cluster: string;
-  readonly service: string;
+export interface ServiceResult extends ServiceName {
   readonly outcome: Outcome;
   /** ARN of the revision that was deployed. */
   readonly taskDefinition: string | null;
@@ -103,7 +102,7 @@ export interface ServiceResult {
   readonly rollbackTo?: string | null;
 }
 
-type Known = Pick<ServiceResult, 'cluster' | 'service' | 'outcome'> & Partial<ServiceResult>;
+type Known = ServiceName & Pick<ServiceResult, 'outcome'> & Partial<ServiceResult>;
 
 /** The result of a service with defaults for what is not known: no deployment, no task, no failure. */
 export function serviceResult(known: Known): ServiceResult {

@@ -4,6 +4,7 @@ import type { TestHeader } from './ecs.ts';
 import type { TargetGroupProgress } from './load-balancer.ts';
 import type { Outcome, ServiceResult } from './result.ts';
 import type { ScheduleResult } from './scheduled.ts';
+import type { ServiceName } from './service-name.ts';
 import type { OpenHook } from './stages.ts';
 
 /** Counts of one deployment, as ECS gives them. */
@@ -37,9 +38,7 @@ export interface RevisionProgress {
 }
 
 /** A service that is watched, and the revision that it moves to. */
-export interface WatchedService {
-  readonly cluster: string;
-  readonly service: string;
+export interface WatchedService extends ServiceName {
   /** `family:revision` */
   readonly revision: string;
 }
@@ -47,24 +46,20 @@ export interface WatchedService {
 /** What a rollout and the watch of a deployment tell. */
 export type RolloutEvent =
   | { readonly kind: 'error'; readonly error: EcsDeployError }
-  | {
+  | (ServiceName & {
       readonly kind: 'service-waiting';
-      readonly cluster: string;
-      readonly service: string;
       /** `family:revision` */
       readonly revision: string;
       /** Names of the services that come before it. */
       readonly after: readonly string[];
-    }
-  | {
+    })
+  | (ServiceName & {
       /** It is not started, because a service that comes before it has not succeeded. */
       readonly kind: 'service-skipped';
-      readonly cluster: string;
-      readonly service: string;
       /** `family:revision` */
       readonly revision: string;
-      readonly because: readonly { readonly service: string; readonly outcome: Outcome }[];
-    }
+      readonly because: readonly (ServiceName & { readonly outcome: Outcome })[];
+    })
   | {
       /** What stays deployed although a service that was to follow was skipped. */
       readonly kind: 'left-deployed';
@@ -76,9 +71,8 @@ export type RolloutEvent =
       /** Seconds left of --timeout. */
       readonly secondsLeft: number;
     }
-  | {
+  | (ServiceName & {
       readonly kind: 'rollout-progress';
-      readonly service: string;
       readonly phase: string;
       /** Lifecycle stage of the service deployment, e.g. `BAKE_TIME`. */
       readonly stage: string | undefined;
@@ -110,11 +104,9 @@ export type RolloutEvent =
       readonly hooks: readonly OpenHook[];
       /** Names of the alarms that ECS watches, and of those that fired. */
       readonly alarms: { readonly armed: readonly string[]; readonly fired: readonly string[] };
-    }
-  | {
+    })
+  | (ServiceName & {
       readonly kind: 'rollout-paused';
-      readonly cluster: string;
-      readonly service: string;
       readonly stage: string;
       readonly hook: string;
       /** ARN of the service deployment. */
@@ -126,10 +118,9 @@ export type RolloutEvent =
       readonly waiting: number;
       /** The watch ends here (`--until paused`). */
       readonly isAwaited: boolean;
-    }
-  | {
+    })
+  | (ServiceName & {
       readonly kind: 'rollout-hook';
-      readonly service: string;
       readonly stage: string;
       readonly hook: string;
       /** Name of its Lambda function. */
@@ -140,31 +131,28 @@ export type RolloutEvent =
       readonly status: string;
       /** Its log in the AWS console; undefined where there is none, as in the sandbox. */
       readonly link?: string | undefined;
-    }
-  | {
+    })
+  | (ServiceName & {
       readonly kind: 'rollout-testable';
-      readonly service: string;
       /** Where the load balancer sends test traffic; undefined where it is not known. */
       readonly url?: string | undefined;
       /** Headers that lead to the new tasks, with Service Connect or by the rule of the listener. */
       readonly headers: readonly TestHeader[];
-    }
-  | {
+    })
+  | (ServiceName & {
       readonly kind: 'service-event';
-      readonly service: string;
       readonly message: string;
       /** ISO time of AWS; undefined where AWS gives none. */
       readonly createdAt: string | undefined;
-    }
-  | { readonly kind: 'cause'; readonly service: string; readonly cause: Cause }
-  | {
+    })
+  | (ServiceName & { readonly kind: 'cause'; readonly cause: Cause })
+  | (ServiceName & {
       /** What became of a scheduled task after the rollout. */
       readonly kind: 'schedule';
-      readonly service: string;
       readonly schedule: ScheduleResult;
       readonly hint: string | undefined;
-    }
-  | { readonly kind: 'rolling-back'; readonly service: string; readonly reason: string }
+    })
+  | (ServiceName & { readonly kind: 'rolling-back'; readonly reason: string })
   | {
       readonly kind: 'service-ended';
       readonly result: ServiceResult;

@@ -6,12 +6,11 @@ import { describeCheck, targetPort } from './load-balancer.ts';
 import type { GroupHealth, TargetGroupProgress } from './load-balancer.ts';
 import type { ShownImage } from './image.ts';
 import type { ScheduleResult } from './scheduled.ts';
+import type { ServiceName } from './service-name.ts';
 import type { OpenHook, Pause } from './stages.ts';
 
 /** A service as `status` shows it. */
-export interface ServiceStatus {
-  readonly service: string;
-  readonly cluster: string;
+export interface ServiceStatus extends ServiceName {
   readonly status: string;
   readonly desired: number;
   readonly running: number;
@@ -184,9 +183,7 @@ export function targetGroupStatus(
 }
 
 /** What was found out about one service. */
-export interface Diagnosis {
-  readonly service: string;
-  readonly cluster: string;
+export interface Diagnosis extends ServiceName {
   readonly desired: number;
   /** ARN of the revision that takes the traffic now; null while no task runs. */
   readonly serving: string | null;

@@ -37,6 +37,7 @@ import { countTargets, targetFailures, targetGroupsOf } from './load-balancer.ts
 import type { GroupHealth, TargetGroup, TargetGroupProgress } from './load-balancer.ts';
 import { LOST_STOP_POLLS, SEARCH_POLLS, SLOW_POLLS, STILL_POLLS, TARGET_POLLS } from './pacing.ts';
 import { serviceResult } from './result.ts';
+import { nameOf } from './service-name.ts';
 import {
   functionName,
   hasAllTraffic,
@@ -322,8 +323,7 @@ export function resultOf(move: WatchedMove, outcome: Outcome): ServiceResult {
   // What Express Mode will register has no name yet.
   const isNameless = service.taskDefinition === revision && !isThere(move);
   return serviceResult({
-    cluster: shortName(service.cluster),
-    service: service.name,
+    ...nameOf(service),
     outcome,
     taskDefinition: isNameless ? null : revision,
     previousTaskDefinition: move.previous ?? null,
@@ -503,14 +503,14 @@ function tellProgress(
       .filter(({ message }) => diagnoseEvent(message, service) === undefined)
       .map(({ message, createdAt }) => ({
         kind: 'service-event' as const,
-        service: service.name,
+        ...nameOf(service),
         message,
         createdAt: createdAt?.toISOString(),
       })),
     isNews && progress,
     testable,
     ...hookNews(state),
-    isRollbackNews && { kind: 'rolling-back', service: service.name, reason },
+    isRollbackNews && { kind: 'rolling-back', ...nameOf(service), reason },
   ];
   const next: WatchState = {
     ...state,
@@ -548,7 +548,7 @@ function progressOf(state: WatchState): RolloutEventOf<'rollout-progress'> {
   const phase = verdict.kind === 'waiting' ? verdict.phase : verdict.kind;
   return {
     kind: 'rollout-progress',
-    service: service.name,
+    ...nameOf(service),
     phase,
     stage: record?.stage,
     traffic: record?.traffic,
@@ -612,7 +612,7 @@ function hookNews({ polled, knownHooks, policy }: WatchState): readonly RolloutE
         const { id, target, status, expiresAt, timeoutAction } = hook;
         // CodeDeploy calls each function at the event of its name.
         const at = record.codeDeploy === undefined ? stage : id;
-        const about = { service: service.name, stage: at, hook: id };
+        const about = { ...nameOf(service), stage: at, hook: id };
         if (target !== undefined) {
           const name = functionName(target);
           return [{ kind: 'rollout-hook', ...about, function: name, target, status }];
@@ -621,7 +621,6 @@ function hookNews({ polled, knownHooks, policy }: WatchState): readonly RolloutE
         return [
           {
             kind: 'rollout-paused',
-            cluster: shortName(service.cluster),
             ...about,
             record: record.arn,
             expiresAt,
@@ -642,7 +641,7 @@ function testableNews(state: WatchState): RolloutEvent | undefined {
   // With a rule, the headers are told with its address.
   if (testRuleOf(state) !== undefined || !isTestable(state)) return undefined;
   if (service.testHeaders.length === 0) return undefined;
-  return { kind: 'rollout-testable', service: service.name, headers: service.testHeaders };
+  return { kind: 'rollout-testable', ...nameOf(service), headers: service.testHeaders };
 }
 
 /** Whether test traffic reaches the new tasks, and that was not told yet. */
@@ -664,10 +663,11 @@ function afterTestAddress(
   { address }: Extract<Seen, { kind: 'test-address' }>,
   seconds: number,
 ): Step {
-  const { name: service, testHeaders } = state.polled.service;
-  const headers = [...testHeaders, ...(address?.headers ?? [])];
+  const { service } = state.polled;
+  const headers = [...service.testHeaders, ...(address?.headers ?? [])];
   const isKnown = address !== undefined || headers.length > 0;
-  const testable = { kind: 'rollout-testable', service, url: address?.url, headers } as const;
+  const told = { kind: 'rollout-testable', ...nameOf(service) } as const;
+  const testable = { ...told, url: address?.url, headers };
   return decide(state, isKnown ? [testable] : [], seconds);
 }
 
@@ -816,7 +816,7 @@ function addCauses(
   });
   return [
     { ...state, causes: groupCauses([...state.causes, ...causes]) },
-    news.map((cause) => ({ kind: 'cause', service: state.polled.service.name, cause })),
+    news.map((cause) => ({ kind: 'cause', ...nameOf(state.polled.service), cause })),
   ];
 }
 
@@ -882,8 +882,9 @@ function moveBack({ move, ours }: WatchState): Action {
 
 function rollBack(state: WatchState): Step {
   const reason = state.rollback?.reason ?? '';
-  const service = state.polled.service.name;
-  return [{ ...state, rollingBack: true }, [{ kind: 'rolling-back', service, reason }], WAIT];
+  const { service } = state.polled;
+  const told = { kind: 'rolling-back', ...nameOf(service), reason } as const;
+  return [{ ...state, rollingBack: true }, [told], WAIT];
 }
 
 type Final = Exclude<Verdict, { kind: 'waiting' }>;

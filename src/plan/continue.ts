@@ -5,6 +5,7 @@ import type { HookAnswer } from '../aws/rollouts.ts';
 import { activeRecord, asMoving } from '../core/code-deploy-record.ts';
 import { primaryOf, waitingHooks } from '../core/ecs.ts';
 import type { RolloutRecord, Service, StageHook } from '../core/ecs.ts';
+import { flagsOf } from '../core/service-name.ts';
 import { shortName } from '../core/task-definition.ts';
 import { EcsDeployError } from '../errors.ts';
 import type { Config } from '../settings/config.ts';
@@ -65,7 +66,7 @@ async function currentRecordOf(
 }
 
 function chooseHook(
-  { name, cluster }: Service,
+  service: Service,
   record: RolloutRecord,
   named: string | undefined,
   rollback: boolean,
@@ -73,10 +74,10 @@ function chooseHook(
   const waiting = waitingHooks(record);
   if (named !== undefined) return waiting.find(({ id }) => id === named);
   if (waiting.length < 2) return waiting[0];
-  const command = `ecsdeploy continue ${rollback ? '--rollback ' : ''}--cluster ${shortName(cluster)} --service ${name}`;
+  const command = `ecsdeploy continue ${rollback ? '--rollback ' : ''}${flagsOf(service)}`;
   throw new EcsDeployError({
     code: 'hook-ambiguous',
-    message: `The deployment of "${name}" waits at ${waiting.length} pause hooks.`,
+    message: `The deployment of "${service.name}" waits at ${waiting.length} pause hooks.`,
     hint: [
       'name one:',
       ...waiting.map(
@@ -92,7 +93,7 @@ export function notPaused(
   named: string | undefined,
 ): readonly EcsDeployError[] {
   return services.map(({ service, record }) => {
-    const flags = `--cluster ${shortName(service.cluster)} --service ${service.name}`;
+    const flags = flagsOf(service);
     const waiting = record === undefined ? [] : waitingHooks(record);
     if (record === undefined) {
       return new EcsDeployError({

@@ -1,5 +1,5 @@
 import type { Aws } from '../aws/client.ts';
-import { regionOf } from '../aws/ecs.ts';
+import { at, regionOf } from '../aws/ecs.ts';
 import type { Ecs } from '../aws/ecs.ts';
 import { awsErrorText } from '../aws/errors.ts';
 import { readTraffic } from '../aws/load-balancers.ts';
@@ -15,7 +15,8 @@ import { checkListenerRule, checkTargetGroups } from '../core/balancer-checks.ts
 import { checkParameters, ok, skip } from '../core/checks.ts';
 import type { Answer, Finding, LogGroup, SecretReference } from '../core/checks.ts';
 import { primaryOf } from '../core/ecs.ts';
-import type { LoadBalancer, Service } from '../core/ecs.ts';
+import { flagsOf } from '../core/service-name.ts';
+import type { LoadBalancer, Place, Service } from '../core/ecs.ts';
 import { parseImageReference } from '../core/image.ts';
 import { containersOf, placeOfArn, shortName } from '../core/task-definition.ts';
 import type { JsonObject, Revision } from '../core/task-definition.ts';
@@ -35,6 +36,8 @@ export type Lookup = {
    * probably passes, so it does not delay the registration. `late`: it can only warn.
    */
   readonly by: 'before-write' | 'before-move' | 'late';
+  /** That of its service. */
+  readonly place?: Place | undefined;
 } & (
   | { readonly check: 'log-groups'; readonly groups: readonly LogGroup[] }
   | {
@@ -45,7 +48,7 @@ export type Lookup = {
     }
   | {
       readonly check: 'rollback-target';
-      readonly service: string;
+      readonly service: Service;
       /** The revision that a rollback would go to: the one that was read, or its ARN. */
       readonly revision: Revision | string;
       /** Containers whose images matter; all when undefined. */
@@ -85,7 +88,7 @@ export function lookUp(
   return Promise.all(
     lookups.map(async (lookup) => {
       const { check, about } = lookup;
-      const answer = await answerOf(tools, lookup).catch((error: unknown): Answer => {
+      const answer = await answerOf(at(tools, lookup), lookup).catch((error: unknown): Answer => {
         tools.aws.options.signal.throwIfAborted();
         if (error instanceof EcsDeployError) {
           return { status: 'warn', message: error.message, hint: error.hint };
@@ -181,7 +184,7 @@ async function findRollbackTarget(
 ): Promise<Answer> {
   const revision = typeof named === 'string' ? await describeRevision(tools.ecs, named) : named;
   const name = shortName(revision.arn);
-  const hint = `a rollback would need another revision: ecsdeploy rollback --service ${service} --to ${revision.family}:REVISION`;
+  const hint = `a rollback would need another revision: ecsdeploy rollback ${flagsOf(service)} --to ${revision.family}:REVISION`;
   if (revision.status !== 'ACTIVE') {
     const message = `${name} is ${revision.status}: a rollback to it is not possible.`;
     return { status: 'warn', message, hint };

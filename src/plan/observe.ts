@@ -1,5 +1,6 @@
 import type { Aws } from '../aws/client.ts';
 import type { Ecs } from '../aws/ecs.ts';
+import { at } from '../aws/ecs.ts';
 import { isUnknown, isUnread, optional } from '../aws/optional.ts';
 import { describeExpress } from '../aws/express.ts';
 import type { HookAnswer } from '../aws/rollouts.ts';
@@ -69,17 +70,18 @@ export function withoutSchedules<T extends Target>(target: T): T {
   return { ...target, schedules: false };
 }
 
-/** Reads every service of the config with `observeOne`, and its schedules where they are to follow. */
-export function observeServices(
-  tools: ObserveTools,
+/** Reads every service where it is with `observeOne`, and its schedules where they are to follow. */
+export function observeServices<T extends ObserveTools>(
+  run: T,
   { targets }: Pick<Config, 'targets'>,
-  observeOne: (target: Target, service: Promise<Service>) => Promise<ObservedService>,
+  observeOne: (tools: T, target: Target, service: Promise<Service>) => Promise<ObservedService>,
 ): Promise<readonly Observed[]> {
   const readAt = performance.now();
-  const readService = readServices(tools.ecs, targets);
+  const readService = readServices(run.ecs, targets);
   return Promise.all(
     targets.map(async (target) => {
-      const read = await attempt(observeOne(target, readService(target)));
+      const tools = at(run, target);
+      const read = await attempt(observeOne(tools, target, readService(target)));
       if (target.schedules === false || 'error' in read) return { target, read, readAt };
       const { service, running, next } = read.value;
       const definition = next.kind === 'render' ? next.source : next.revision.definition;

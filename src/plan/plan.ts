@@ -46,6 +46,7 @@ import {
   CACHE_TAG,
   INPUTS_LABEL,
   DEFAULT_PLATFORM,
+  ecrRegistry,
   likelyPlatform,
   parseImageReference,
   pinnedName,
@@ -57,6 +58,7 @@ import { targetGroupsOf } from '../core/load-balancer.ts';
 import { sameDefinition } from '../core/normal-form.ts';
 import { chosen, planSchedule } from '../core/scheduled.ts';
 import type { ScheduleResult } from '../core/scheduled.ts';
+import { placeNote } from '../core/service-name.ts';
 import { overridesOf } from '../core/start.ts';
 import type { Overrides } from '../core/start.ts';
 import { chooseContainers, containersOf, placeOfArn, shortName } from '../core/task-definition.ts';
@@ -296,6 +298,11 @@ function checker(skipCheck: readonly SkippableCheck[]): Check {
   });
 }
 
+/** What the findings about a service are grouped under. */
+export function aboutOf({ service, cluster, place }: Target): string {
+  return `service ${service} in ${shortName(cluster)}${placeNote(place)}`;
+}
+
 /** The findings of an error, one per problem. */
 export function failures(check: CheckName, about: string, error: EcsDeployError): PlanFinding[] {
   const problems = error.problems.length > 0 ? error.problems : [error];
@@ -323,7 +330,7 @@ function planService(
 ): Part<ServicePlan> & { readonly lookups: readonly Lookup[] } {
   const { skipCheck, showValues = false, ifBusy = 'supersede' } = config;
   const observedImage = images.find(({ name }) => name === target.imageName)?.image;
-  const about = `service ${target.service} in ${shortName(target.cluster)}`;
+  const about = aboutOf(target);
   if ('error' in read) {
     return { plan: undefined, findings: failures('service', about, read.error), lookups: [] };
   }
@@ -361,6 +368,9 @@ function planService(
   if (checked) findings.push(...checkService(check, about, read.value, definition));
   if (service.isExpress && (checked || next.kind === 'revision'))
     findings.push(...checkExpress(check, about, read.value, definition, changes));
+  if (checked && target.place !== undefined && names.image !== undefined) {
+    findings.push(...pullFindings(check, about, names.image, service));
+  }
   const ends = wayOf(read.value);
   const goal = goalOf(read.value, ends, definition);
   if (checked && schedules !== undefined) {
@@ -399,8 +409,31 @@ function planService(
       ),
     },
     findings,
-    lookups: lookups.filter((lookup) => !(skipCheck as readonly string[]).includes(lookup.check)),
+    lookups: lookups
+      .filter((lookup) => !(skipCheck as readonly string[]).includes(lookup.check))
+      .map((lookup) => ({ ...lookup, place: target.place })),
   };
+}
+
+/** How a service that is elsewhere gets the image of the run. */
+function pullFindings(
+  check: Check,
+  about: string,
+  image: string,
+  { arn }: Service,
+): readonly PlanFinding[] {
+  const from = ecrRegistry(parseImageReference(image).registry ?? '');
+  const to = placeOfArn(arn);
+  if (from === undefined || to === undefined) return [];
+  const answers: Answer[] = [];
+  if (from.region !== to.region) {
+    answers.push(ok(`ECS pulls the image across regions, from ${from.region} to ${to.region}`));
+  }
+  if (from.account !== to.account) {
+    const note = `the image is in account ${from.account}, the service in ${to.account}`;
+    answers.push(skip(`${note}: whether the policy of the repository allows the pull`));
+  }
+  return answers.map((answer) => check('image-exists', about, () => answer));
 }
 
 /** Whether the deployment in progress already deploys the definition, so that none is started. */
@@ -567,7 +600,7 @@ function serviceLookups(
     check: 'rollback-target',
     about,
     by: 'late',
-    service: service.name,
+    service,
     revision: good === running.arn ? running : good,
     containers: container,
   });

@@ -1,8 +1,10 @@
+import { at } from '../aws/ecs.ts';
 import { skip } from '../core/checks.ts';
 import type { Answer } from '../core/checks.ts';
 import { isManaged } from '../core/express.ts';
 import { commandText } from '../core/one-off.ts';
-import { shortName } from '../core/task-definition.ts';
+import { flagsOf, nameOf } from '../core/service-name.ts';
+import type { ServiceName } from '../core/service-name.ts';
 import type { Emit } from '../events.ts';
 import type { Config } from '../settings/config.ts';
 import type { ReleaseTask } from '../settings/readers.ts';
@@ -17,6 +19,7 @@ import { attempt } from './read.ts';
 export interface ReleasePlan extends CommandPlan {
   /** ARN */
   readonly service: string;
+  readonly name: ServiceName;
   /** Milliseconds. */
   readonly timeout: number;
 }
@@ -39,7 +42,10 @@ export async function planReleases(
     release.map(async (task, index): Promise<Releases> => {
       const { command: words, service: named } = task;
       const about = `release task ${index + 1}`;
-      const found = services.find(({ target }) => named === undefined || target.service === named);
+      const found = services.find(
+        ({ target: { service, order } }) =>
+          named === undefined || (order?.names ?? [service]).includes(named),
+      );
       if (found === undefined) {
         const message = `${commandText(words)} does not run: ${named} is not deployed`;
         return { plans: [], findings: [{ check: 'release', about, ...skip(message) }] };
@@ -47,7 +53,7 @@ export async function planReleases(
       if (found.service.isExpress && isManaged(found.service, found.definition)) {
         return { plans: [], findings: [{ check: 'release', about, ...noRevision(task, found) }] };
       }
-      const launch = await attempt(observeLaunch(tools, found.service));
+      const launch = await attempt(observeLaunch(at(tools, found.target), found.service));
       if ('error' in launch) {
         return { plans: [], findings: failures('release', about, launch.error) };
       }
@@ -65,7 +71,9 @@ export async function planReleases(
       );
       const service = found.service.arn;
       const plans =
-        plan === undefined ? [] : [{ ...plan, service, timeout: task.timeout ?? timeout }];
+        plan === undefined
+          ? []
+          : [{ ...plan, service, name: nameOf(found.service), timeout: task.timeout ?? timeout }];
       return { plans, findings };
     }),
   );
@@ -81,17 +89,17 @@ function noRevision({ command }: ReleaseTask, { service, target }: ServicePlan):
   return {
     status: 'fail',
     message: `${words} cannot run before "${target.service}" moves: Express Mode makes the new revision with the move.`,
-    hint: `run it separately first: ecsdeploy run --cluster ${shortName(service.cluster)} --service ${target.service} --image IMAGE -- ${words}\nthen deploy without it: --no-release`,
+    hint: `run it separately first: ecsdeploy run ${flagsOf(service)} --image IMAGE -- ${words}\nthen deploy without it: --no-release`,
   };
 }
 
 /** Tells the release tasks of a plan. */
 export function tellReleases({ emit }: { readonly emit: Emit }, { plans }: Releases): void {
   if (plans.length === 0) return;
-  const tasks = plans.map(({ command: { words, container }, service }) => ({
+  const tasks = plans.map(({ command: { words, container }, name }) => ({
     command: commandText(words),
     container,
-    service: shortName(service),
+    ...name,
   }));
   emit({ kind: 'release-planned', tasks });
 }

@@ -5,6 +5,7 @@ import { asMoving } from '../core/code-deploy-record.ts';
 import { primaryOf } from '../core/ecs.ts';
 import type { RolloutRecord, Service } from '../core/ecs.ts';
 import { revisionBefore, rollbackTarget } from '../core/history.ts';
+import { flagsOf } from '../core/service-name.ts';
 import { revisionName, shortName } from '../core/task-definition.ts';
 import { allOrRefuse, EcsDeployError } from '../errors.ts';
 import type { Config } from '../settings/config.ts';
@@ -45,7 +46,7 @@ export async function observeRollback(
   const seen = listed && (await byContent(ecs, { service: moving, past: listed }));
   const past = seen?.past;
   const target = rollbackTarget(seen?.service ?? moving, record, past);
-  const command = `ecsdeploy rollback --cluster ${shortName(service.cluster)} --service ${service.name} --to`;
+  const command = `ecsdeploy rollback ${flagsOf(service)} --to`;
   if (target === undefined) {
     throw new EcsDeployError({
       code: 'rollback-impossible',

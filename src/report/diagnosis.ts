@@ -1,6 +1,7 @@
 import { hasFailedTasks } from '../core/diagnosis.ts';
 import type { Cause } from '../core/diagnosis.ts';
 import type { DeploymentState, Diagnosis } from '../core/status.ts';
+import { serviceFlags } from '../core/service-name.ts';
 import { shortName } from '../core/task-definition.ts';
 import type { TargetGroupProgress } from '../core/load-balancer.ts';
 import { formatCount, formatSeconds, formatTime, shortenEvent } from './format.ts';
@@ -43,7 +44,7 @@ export function formatDiagnosis(diagnosis: Diagnosis, { columns, linkOf }: Page)
       ...consoleLines,
     ].join('\n');
   }
-  const flags = `--cluster ${cluster} --service ${service}`;
+  const flags = serviceFlags(diagnosis);
   const found =
     causes.length > 0
       ? causes.flatMap((cause) => formatCause(cause, columns))
@@ -64,7 +65,7 @@ export function formatDiagnosis(diagnosis: Diagnosis, { columns, linkOf }: Page)
       ? []
       : [
           `  paused for approval at ${pausedAt}`,
-          ...answerCommands({ cluster, service }).map((command) => `  → ${command}`),
+          ...answerCommands(diagnosis).map((command) => `  → ${command}`),
         ]),
     ...servingLines(diagnosis).flatMap((line) => wrap(line, columns)),
     ...balancerLines(diagnosis).flatMap((line) => wrap(line, columns)),

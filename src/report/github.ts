@@ -40,15 +40,15 @@ export function githubAnnotator(write: Write): Annotator {
     write(`::${severity} title=ecsdeploy::${escapeData(withoutCommands(text))}\n`);
     return true;
   };
-  const annotateCause = ({ service, cause }: Pick<EventOf<'cause'>, 'service' | 'cause'>) => {
-    const severity = hasFailedTasks(cause) ? 'error' : 'warning';
-    annotate(severity, wordEvent({ kind: 'cause', service, cause }).lines);
+  const annotateCause = (event: EventOf<'cause'>) => {
+    const severity = hasFailedTasks(event.cause) ? 'error' : 'warning';
+    annotate(severity, wordEvent(event).lines);
   };
   return {
     report: (event, lines, plain) => {
       if (event.kind === 'cause') causes.set(`${event.service} ${event.cause.code}`, event);
       if (event.kind === 'service-ended') {
-        const { service, outcome, causes: found } = event.result;
+        const { cluster, service, outcome, causes: found } = event.result;
         for (const [key, cause] of causes) if (cause.service === service) causes.delete(key);
         const severity = RED.has(outcome) ? 'error' : 'warning';
         const main = RED.has(outcome) ? (found.find(isFault) ?? found[0]) : undefined;
@@ -56,9 +56,10 @@ export function githubAnnotator(write: Write): Annotator {
         if (isCalm || !annotate(severity, endLines(event, main))) plain(lines);
         for (const cause of found) {
           if (cause === main) continue;
+          const told = { kind: 'cause', cluster, service, cause } as const;
           // A service that has succeeded all the same has no error.
-          if (RED.has(outcome)) annotateCause({ service, cause });
-          else annotate('warning', wordEvent({ kind: 'cause', service, cause }).lines);
+          if (RED.has(outcome)) annotateCause(told);
+          else annotate('warning', wordEvent(told).lines);
         }
         return;
       }
@@ -79,7 +80,8 @@ export function githubAnnotator(write: Write): Annotator {
 function endLines(event: EventOf<'service-ended'>, main: Cause | undefined): readonly Line[] {
   const [verdict, ...rest] = wordEvent(event).lines;
   if (verdict === undefined || main === undefined) return wordEvent(event).lines;
-  const cause = wordEvent({ kind: 'cause', service: event.result.service, cause: main }).lines;
+  const { cluster, service } = event.result;
+  const cause = wordEvent({ kind: 'cause', cluster, service, cause: main }).lines;
   const evidence = cause.slice(1).filter(({ level }) => level === 'detail');
   return [verdict, ...evidence.slice(-EVIDENCE_LINES), ...rest];
 }

@@ -1,4 +1,5 @@
 import type { PastDeployment, ServiceHistory } from '../core/history.ts';
+import { placeNote } from '../core/service-name.ts';
 import { shortName } from '../core/task-definition.ts';
 import { formatSeconds, formatTable, formatTime, shortDigest } from './format.ts';
 import type { TableRow } from './format.ts';
@@ -7,12 +8,13 @@ import { wrap } from './width.ts';
 
 /** The deployments of a service for people. */
 export function formatHistory(
-  { service, cluster, serving, rollbackTo, taskDefinition, history }: ServiceHistory,
+  { serving, rollbackTo, taskDefinition, history, ...name }: ServiceHistory,
   { columns, linkOf }: Page,
 ): string {
+  const { service, cluster } = name;
   const link = linkOf({ cluster, service, taskDefinition });
   const head = [
-    `${service} in ${cluster}: ${serving === null ? 'no task is running' : `serving ${shortName(serving)}`}`,
+    `${service} in ${cluster}${placeNote(name)}: ${serving === null ? 'no task is running' : `serving ${shortName(serving)}`}`,
     rollbackTo === null
       ? 'rollback would not change it'
       : `rollback would go to ${shortName(rollbackTo)}`,

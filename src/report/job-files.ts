@@ -6,6 +6,7 @@ import { escapeJson, printable, withoutCommands } from '../core/foreign.ts';
 import { resultValues } from '../core/result.ts';
 import type { Result, ServiceResult } from '../core/result.ts';
 import { scheduleLabel } from '../core/scheduled.ts';
+import { qualifier } from '../core/service-name.ts';
 import { shortName } from '../core/task-definition.ts';
 import type { EventOf } from '../events.ts';
 import { isGithub } from './ci.ts';
@@ -143,8 +144,9 @@ function errorBlocks({ error }: Result): string[] {
 function serviceTable({ services }: Result): string[] {
   const named = services.filter(({ service }) => service !== '');
   if (named.length === 0) return [];
+  const label = qualifier(named);
   const rows = named.map((item) => [
-    inert(item.service),
+    inert(label(item)),
     item.outcome,
     revision(item.outcome === 'skipped' ? null : item.taskDefinition),
     revision(item.serving),

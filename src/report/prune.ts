@@ -1,4 +1,5 @@
 import type { Kept, PrunedFamily, PrunedRevision, PruneOutcome } from '../core/prune.ts';
+import { placeNote } from '../core/service-name.ts';
 import { shortName } from '../core/task-definition.ts';
 import { formatAge, formatCount, formatTable } from './format.ts';
 import type { TableRow } from './format.ts';
@@ -22,7 +23,7 @@ const DONE: Readonly<Record<PruneOutcome, string>> = {
 
 /** The revisions of a family, and why they are kept: a row for each run of equal ones, newest first. */
 export function formatPrune(
-  { family, revisions }: PrunedFamily,
+  { family, place, revisions }: PrunedFamily,
   limits: Limits,
   columns: number,
 ): string {
@@ -36,7 +37,7 @@ export function formatPrune(
     else rows.push({ first: item, last: item, plan, why });
   }
   return [
-    `${family}: ${summary(revisions)}`,
+    `${family}${placeNote(place)}: ${summary(revisions)}`,
     '',
     ...formatTable(
       ['REVISION', 'REGISTERED', 'ACTION', 'WHY'],

@@ -1,3 +1,5 @@
+import { serviceFlags } from '../core/service-name.ts';
+import type { ServiceName } from '../core/service-name.ts';
 import { isAfter } from '../core/stages.ts';
 import type { OpenHook, RolloutTime } from '../core/stages.ts';
 import type { EventOf, RollbackHow } from '../events.ts';
@@ -69,18 +71,14 @@ export function expiryText({
 export const shortTime = (iso: string): string => iso.replace(/\.\d+Z$/, 'Z');
 
 /** The commands that answer a pause hook; its id is needed where several wait. */
-export function answerCommands({
-  cluster,
-  service,
-  hook = '',
-  waiting = 1,
-}: {
-  readonly cluster: string;
-  readonly service: string;
-  readonly hook?: string;
-  readonly waiting?: number | undefined;
-}): readonly string[] {
-  const flags = `--cluster ${cluster} --service ${service}${waiting > 1 ? ` --hook ${hook}` : ''}`;
+export function answerCommands(
+  name: ServiceName,
+  {
+    hook = '',
+    waiting = 1,
+  }: { readonly hook?: string | undefined; readonly waiting?: number | undefined } = {},
+): readonly string[] {
+  const flags = `${serviceFlags(name)}${waiting > 1 ? ` --hook ${hook}` : ''}`;
   return [
     `continue: ecsdeploy continue ${flags}`,
     `roll back: ecsdeploy continue --rollback ${flags}`,

@@ -1,6 +1,7 @@
 import { scheduleLabel } from '../core/scheduled.ts';
 import type { ScheduleResult } from '../core/scheduled.ts';
 import type { DeploymentStatus, ServiceStatus, TargetStatus, TaskStatus } from '../core/status.ts';
+import { placeNote } from '../core/service-name.ts';
 import { shortName } from '../core/task-definition.ts';
 import {
   formatAge,
@@ -38,7 +39,7 @@ export function formatStatus(status: ServiceStatus, at: Date, page: Page): strin
   return [
     ...wrap(
       [
-        `${service} in ${cluster}: ${status.status}${express === null ? '' : ', Express service'}`,
+        `${service} in ${cluster}${placeNote(status)}: ${status.status}${express === null ? '' : ', Express service'}`,
         `${status.running} of ${status.desired} running`,
         ...(status.pending === 0 ? [] : [`${status.pending} pending`]),
         ...(current === undefined ? ['no revision serves'] : [`serving ${current}`]),
@@ -151,7 +152,7 @@ function problemsOf(targets: readonly TargetStatus[]): string[] {
 }
 
 /** The stage of a deployment in progress, what holds it there, and how to answer a pause hook. */
-function stageLines({ service, cluster, deployments }: ServiceStatus, columns: number): string[] {
+function stageLines({ deployments, ...name }: ServiceStatus, columns: number): string[] {
   const record = deployments.find(
     ({ rolloutState }) => rolloutState === 'IN_PROGRESS',
   )?.serviceDeployment;
@@ -168,9 +169,7 @@ function stageLines({ service, cluster, deployments }: ServiceStatus, columns: n
       ...(alarm === '' ? [] : [alarm]),
     ].flatMap((text) => wrap(`  ${text}`, columns)),
     ...pauses.flatMap(({ hook }) =>
-      answerCommands({ cluster, service, hook, waiting: pauses.length }).map(
-        (command) => `  → ${command}`,
-      ),
+      answerCommands(name, { hook, waiting: pauses.length }).map((command) => `  → ${command}`),
     ),
   ];
 }

@@ -8,6 +8,7 @@ import type { RolloutCounts } from '../core/rollout-events.ts';
 import { printable } from '../core/foreign.ts';
 import { scheduleLabel } from '../core/scheduled.ts';
 import type { ScheduleOutcome, ScheduleResult } from '../core/scheduled.ts';
+import { placeNote, serviceFlags } from '../core/service-name.ts';
 import { shortName } from '../core/task-definition.ts';
 import type { EcsDeployError } from '../errors.ts';
 import type { Event, EventOf, LayerProgress } from '../events.ts';
@@ -83,6 +84,8 @@ const WORDS: Words = {
         ({
           cluster,
           service,
+          region,
+          profile,
           from,
           to,
           isExpress,
@@ -96,7 +99,7 @@ const WORDS: Words = {
         }) => [
           line(
             'step',
-            `${isExpress ? 'Express service' : 'Service'} ${service} in ${cluster} runs ${from}${moveNote(from, to)}`,
+            `${isExpress ? 'Express service' : 'Service'} ${service} in ${cluster}${placeNote({ region, profile })} runs ${from}${moveNote(from, to)}`,
           ),
           ...(after.length === 0 ? [] : [line('detail', `  starts after ${after.join(' and ')}`)]),
           ...(codeDeploy === undefined
@@ -198,8 +201,8 @@ const WORDS: Words = {
     ),
   }),
   'wait-ended': ({ result, reason }) => ({ lines: waitEndLines(result, reason) }),
-  registered: ({ revision, seconds }) =>
-    say('success', `Registered ${revision} in ${formatSeconds(seconds)}`),
+  registered: ({ revision, region, seconds }) =>
+    say('success', `Registered ${revision}${placeNote({ region })} in ${formatSeconds(seconds)}`),
   'register-skipped': ({ revision }) =>
     say('success', `${revision} is the same definition: nothing to register`),
   'register-retried': ({ family }) =>
@@ -220,10 +223,11 @@ const WORDS: Words = {
     say('step', `${service} continues: the pause hook ${hook} is answered`),
   'service-waiting': ({ service, after }) =>
     say('detail', `${service} waits for ${after.join(' and ')}`),
-  'service-skipped': ({ cluster, service, revision, because }) => {
+  'service-skipped': ({ because, revision, ...name }) => {
+    const { service } = name;
     const reasons = because.map((item) => `${item.service} ${HOLDS[item.outcome]}`);
     const why = reasons.length === 0 ? 'the rollout was ended before' : reasons.join(', ');
-    const flags = `--cluster ${cluster} --service ${service}`;
+    const flags = serviceFlags(name);
     return {
       lines: [
         line('warning', `${service} was skipped: ${why}`),
@@ -232,9 +236,9 @@ const WORDS: Words = {
     };
   },
   'left-deployed': ({ services }) => ({
-    lines: services.flatMap(({ cluster, service, revision }) => [
-      line('warning', `${service} stays on ${revision}`),
-      line('hint', `to roll it back: ecsdeploy rollback --cluster ${cluster} --service ${service}`),
+    lines: services.flatMap(({ revision, ...name }) => [
+      line('warning', `${name.service} stays on ${revision}`),
+      line('hint', `to roll it back: ecsdeploy rollback ${serviceFlags(name)}`),
     ]),
   }),
   'watch-started': () => NONE,
@@ -245,7 +249,7 @@ const WORDS: Words = {
         event.isAwaited ? 'step' : 'warning',
         `${event.service} is paused for approval at ${event.stage}${event.waiting > 1 ? ` by the hook ${event.hook}` : ''}${expiryText(event)}`,
       ),
-      ...answerCommands(event).map((command) => line('hint', command)),
+      ...answerCommands(event, event).map((command) => line('hint', command)),
     ],
   }),
   'rollout-hook': ({ service, stage, link, ...hook }) => {
@@ -284,7 +288,11 @@ const WORDS: Words = {
       ),
     ],
   }),
-  'polls-failing': ({ message }) => say('warning', `Cannot reach AWS (${message}); still watching`),
+  'polls-failing': ({ message, region }) =>
+    say(
+      'warning',
+      `Cannot reach AWS${region === undefined ? '' : ` in ${region}`} (${message}); still watching`,
+    ),
   'polls-recovered': () => say('detail', 'AWS can be reached again'),
   'critical-path': ({ calls, local, total }) => {
     const share = (milliseconds: number) =>
@@ -566,10 +574,10 @@ function endLines({
   continuesAt,
   oldTasksUntil,
 }: EventOf<'service-ended'>): Line[] {
-  const { cluster, service, running, desired } = result;
+  const { service, running, desired } = result;
   const ours = shortName(result.taskDefinition ?? '');
   const previous = shortName(result.previousTaskDefinition ?? '');
-  const flags = `--cluster ${cluster} --service ${service}`;
+  const flags = serviceFlags(result);
   const cause = result.causes.find(isFault) ?? result.causes[0];
   const how = cause === undefined ? [] : hintLines(cause.hint);
   const because = cause === undefined ? reason : `${cause.summary} [${cause.code}]`;
@@ -699,12 +707,9 @@ function waitEndLines({ service, outcome, taskDefinition, causes }: ServiceResul
 }
 
 /** The commands that answer the pause hook at which a deployment waits. */
-function answerLines(
-  { cluster, service, paused }: ServiceResult,
-  waiting: number | undefined,
-): Line[] {
+function answerLines({ paused, ...name }: ServiceResult, waiting: number | undefined): Line[] {
   if (paused === null) return [];
-  const commands = answerCommands({ cluster, service, hook: paused.hook, waiting });
+  const commands = answerCommands(name, { hook: paused.hook, waiting });
   return commands.map((command) => line('hint', command));
 }
 

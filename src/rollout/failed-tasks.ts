@@ -11,7 +11,8 @@ import { parseImageReference, platformOf } from '../core/image.ts';
 import { failedGroup, targetPlace, unhealthyReason } from '../core/load-balancer.ts';
 import type { TargetFailure, TargetGroup } from '../core/load-balancer.ts';
 import { logPlaceOf } from '../core/log-place.ts';
-import { containersOf, shortName } from '../core/task-definition.ts';
+import { flagsOf } from '../core/service-name.ts';
+import { containersOf } from '../core/task-definition.ts';
 import type { JsonObject } from '../core/task-definition.ts';
 import { EcsDeployError } from '../errors.ts';
 import type { RolloutTools } from './tools.ts';
@@ -107,7 +108,7 @@ export function describeTask(task: Task, definition: JsonObject, service: Servic
     stoppedReason: task.stoppedReason ?? '',
     platform: platformOf(definition, service).platform,
     logGroups: [...new Set(groups)],
-    flags: `--cluster ${shortName(service.cluster)} --service ${service.name}`,
+    flags: flagsOf(service),
     containers: task.containers.map(({ name, exitCode, reason }) => ({
       name,
       exitCode,

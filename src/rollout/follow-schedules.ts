@@ -1,10 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { at } from '../aws/ecs.ts';
 import { awsErrorName, isDefinite } from '../aws/errors.ts';
 import { putTarget, readTarget, rulesOf } from '../aws/rules.ts';
 import { readSchedule, schedulesOf, updateSchedule } from '../aws/schedules.ts';
 import type { Service } from '../core/ecs.ts';
 import { SCHEDULE_POLLS } from '../core/pacing.ts';
 import type { ServiceResult } from '../core/result.ts';
+import { nameOf } from '../core/service-name.ts';
 import { chosen, definitionOf, planSchedule, withRevision } from '../core/scheduled.ts';
 import type { ScheduledTask, ScheduleResult, Schedules } from '../core/scheduled.ts';
 import { familyOf } from '../core/task-definition.ts';
@@ -58,7 +60,13 @@ export async function followSchedules(
       isGood && taskDefinition !== null
         ? {
             ...result,
-            schedules: await follow(tools, poll, service, target.schedules, taskDefinition),
+            schedules: await follow(
+              at(tools, service),
+              poll,
+              service,
+              target.schedules,
+              taskDefinition,
+            ),
           }
         : result,
     );
@@ -69,20 +77,20 @@ export async function followSchedules(
 async function follow(
   tools: RolloutTools,
   poll: number,
-  { name: service, cluster }: Service,
+  service: Service,
   schedules: Schedules,
   arn: string,
 ): Promise<readonly ScheduleResult[]> {
   const { aws } = tools.ecs;
   const families = new Set([familyOf(arn)]);
   const reads = [
-    ['rule', rulesOf(aws, cluster, families)],
-    ['schedule', schedulesOf(aws, new Set([cluster]), families)],
+    ['rule', rulesOf(aws, service.cluster, families)],
+    ['schedule', schedulesOf(aws, new Set([service.cluster]), families)],
   ] as const;
   const results: ScheduleResult[] = [];
   const tell = (schedule: ScheduleResult, hint?: string) => {
     results.push(schedule);
-    tools.emit({ kind: 'schedule', service, schedule, hint });
+    tools.emit({ kind: 'schedule', ...nameOf(service), schedule, hint });
   };
   for (const [index, end] of (await Promise.allSettled(reads.map(([, read]) => read))).entries()) {
     const kind = reads[index]?.[0] ?? 'rule';

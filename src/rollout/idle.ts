@@ -1,3 +1,4 @@
+import { serviceFlags } from '../core/service-name.ts';
 import { shortName } from '../core/task-definition.ts';
 import type { ServiceResult } from '../core/result.ts';
 import type { Deployment } from '../core/ecs.ts';
@@ -93,15 +94,13 @@ function asWaiting(event: Event): Event | undefined {
   }
 }
 
-function tooLong(
-  { service, cluster, taskDefinition, deployment }: ServiceResult,
-  start: number,
-): EcsDeployError {
+function tooLong(result: ServiceResult, start: number): EcsDeployError {
+  const { service, taskDefinition, deployment } = result;
   // CodeDeploy lets no other deployment start meanwhile.
   const isLock = deployment?.startsWith('d-') === true;
   return new EcsDeployError({
     code: 'service-busy',
     message: `The deployment of ${shortName(taskDefinition ?? '')} to "${service}" is still in progress after ${Math.round(secondsSince(start))}s, the limit of --timeout. No service was changed.`,
-    hint: `to follow it: ecsdeploy rollout --watch --cluster ${cluster} --service ${service}\n${isLock ? 'to wait longer: --timeout DURATION' : 'to replace it: --if-busy supersede'}`,
+    hint: `to follow it: ecsdeploy rollout --watch ${serviceFlags(result)}\n${isLock ? 'to wait longer: --timeout DURATION' : 'to replace it: --if-busy supersede'}`,
   });
 }

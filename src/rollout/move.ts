@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { at } from '../aws/ecs.ts';
 import { answerHook, currentRecord, isAnswered } from '../aws/rollouts.ts';
 import type { HookAnswer } from '../aws/rollouts.ts';
 import { describeServices } from '../aws/services.ts';
@@ -10,6 +11,7 @@ import type { Deployment, RolloutRecord, Service } from '../core/ecs.ts';
 import { isThere } from '../core/express.ts';
 import { DOUBTFUL_POLLS, INTERRUPT_POLLS } from '../core/pacing.ts';
 import type { ServiceResult } from '../core/result.ts';
+import { flagsOf, nameOf } from '../core/service-name.ts';
 import { shortName } from '../core/task-definition.ts';
 import { advance, openWatch, requestRollback, resultOf, withAnswer } from '../core/watch.ts';
 import type { Seen, WatchState } from '../core/watch.ts';
@@ -54,7 +56,10 @@ export async function rollOut(
     const ready = queue.takeReady(isChanged && tools.signal.aborted);
     if (ready.length === 0) return [];
     const started = await Promise.all(
-      ready.map(async (move) => ({ move, start: await begin(tools, settings, move) })),
+      ready.map(async (move) => ({
+        move,
+        start: await begin(at(tools, move.service), settings, move),
+      })),
     );
     const errors = started.flatMap(({ start }) => (start.kind === 'refused' ? [start.error] : []));
     isChanged ||= started.some(({ start }) => start.kind === 'watch' || start.kind === 'lost');
@@ -152,7 +157,7 @@ async function startMove(
   const { primary } = answer;
   tools.emit({
     kind: 'rollout-started',
-    service: service.name,
+    ...nameOf(service),
     deployment: primary.id,
     from: shortName(service.taskDefinition),
     to: shortName(primary.taskDefinition),
@@ -252,7 +257,7 @@ async function continueDeployment(
   const opened = openWatch(move, primary, undefined, policy);
   const state = withAnswer(opened, answer.hook);
   if (!rollbackAsked) {
-    tools.emit({ kind: 'rollout-continued', service: service.name, hook: answer.hook });
+    tools.emit({ kind: 'rollout-continued', ...nameOf(service), hook: answer.hook });
     return { kind: 'watch', state };
   }
   const [requested] = requestRollback(state, REFUSED);
@@ -327,7 +332,7 @@ function tell(
     case 'unchanged':
       emit({
         kind: 'rollout-unchanged',
-        service: service.name,
+        ...nameOf(service),
         revision: shortName(revision),
         ...(move.way === 'continue' && { notPaused: true }),
       });
@@ -348,6 +353,4 @@ function tell(
   return resultOf(move, interrupt.aborted ? 'interrupted' : 'unknown');
 }
 
-function flags({ cluster, name }: Service): string {
-  return `--cluster ${shortName(cluster)} --service ${name}`;
-}
+const flags = (service: Service) => flagsOf(service);

@@ -8,7 +8,7 @@ import type { LogEvent } from '../aws/logs.ts';
 import { readTask, runTask, stopTask } from '../aws/one-off.ts';
 import type { RunAnswer } from '../aws/one-off.ts';
 import type { Cause } from '../core/diagnosis.ts';
-import type { Service, Task } from '../core/ecs.ts';
+import type { Place, Service, Task } from '../core/ecs.ts';
 import { logPlaceOf } from '../core/log-place.ts';
 import {
   causeOfCommand,
@@ -31,6 +31,7 @@ import {
 } from '../core/pacing.ts';
 import type { PollState } from '../core/pacing.ts';
 import type { TaskResult } from '../core/result.ts';
+import { placeFlags } from '../core/service-name.ts';
 import { shortName } from '../core/task-definition.ts';
 import type { JsonObject } from '../core/task-definition.ts';
 import { EcsDeployError } from '../errors.ts';
@@ -185,7 +186,7 @@ function start(
     error: new EcsDeployError({
       code: 'interrupted',
       message: 'Interrupted before AWS answered RunTask: the command may have been started.',
-      hint: `look for its task before you run it again: aws ecs list-tasks --cluster ${shortName(cluster)} --started-by ${startedBy}`,
+      hint: `look for its task before you run it again: aws ecs list-tasks --cluster ${shortName(cluster)} --started-by ${startedBy}${placeFlags(service.place)}`,
     }),
   }));
 }
@@ -253,7 +254,7 @@ async function follow(
       polls = afterAnswer(polls, false);
       seen = afterPoll(tools, seen, task);
       if (seen.missing > TASK_MISSING_POLLS) {
-        return end(lost(arn, 'ECS no longer finds its task'));
+        return end(lost(arn, 'ECS no longer finds its task', service.place));
       }
       if (seen.provisioning > CAPACITY_POLLS) {
         await stop('no capacity');
@@ -288,7 +289,9 @@ async function follow(
       }
       const { state, isNews, isLost } = afterFailure(polls, isThrottling(error));
       polls = state;
-      if (isLost || isRefused(error)) return end(lost(arn, awsErrorText(error)));
+      if (isLost || isRefused(error)) {
+        return end(lost(arn, awsErrorText(error), service.place));
+      }
       if (isNews) emit({ kind: 'polls-failing', message: awsErrorText(error) });
     }
   }
@@ -323,13 +326,13 @@ function tooLong(timeout: number): Cause {
   };
 }
 
-function lost(arn: string, reason: string): Ending {
+function lost(arn: string, reason: string, place: Place | undefined): Ending {
   return {
     outcome: 'unknown',
     error: new EcsDeployError({
       code: 'command-failed',
       message: `The command can no longer be followed: ${reason}. It may still run in the task ${shortName(arn)}.`,
-      hint: `look for its end before you run it again: aws ecs describe-tasks --cluster ${clusterOf(arn)} --tasks ${shortName(arn)}`,
+      hint: `look for its end before you run it again: aws ecs describe-tasks --cluster ${clusterOf(arn)} --tasks ${shortName(arn)}${placeFlags(place)}`,
     }),
   };
 }
@@ -347,7 +350,7 @@ async function interruptIt(tools: OneOffTools, { service }: OneOff, arn: string)
   const told = {
     kind: 'task-interrupted',
     task: arn,
-    stop: stopCommand({ arn }),
+    stop: stopCommand({ arn }, service.place),
     console: null,
   } as const;
   if (askStop !== undefined) {
@@ -373,7 +376,7 @@ async function stopIt(
     emit({
       kind: 'warning',
       message: `The task cannot be stopped: ${message}`,
-      hint: stopCommand({ arn }),
+      hint: stopCommand({ arn }, ecs.aws.place),
     });
     return false;
   }

@@ -1,4 +1,4 @@
-import { describeServices } from '../aws/services.ts';
+import { describeAgain } from '../aws/services.ts';
 import { describeRecords, findRecord } from '../aws/rollouts.ts';
 import { isDenied } from '../aws/optional.ts';
 import type { CodeDeployRead } from '../core/code-deploy.ts';
@@ -26,7 +26,7 @@ export interface RecordReads {
 }
 
 /**
- * Polls all deployments: one DescribeServices per cluster and ten services, and one
+ * Polls the deployments at one place: one DescribeServices per cluster and ten services, and one
  * DescribeServiceDeployments per twenty that need it. While a rolling deployment is in progress its
  * record says nothing more than the service; it is read once in a while, and in the poll in which the
  * service looks different. `number` counts the polls from 1.
@@ -115,16 +115,10 @@ async function readServices(
   { ecs }: Tools,
   watched: readonly Known[],
 ): Promise<ReadonlyMap<string, Service>> {
-  const clusters = new Set(watched.map(({ service }) => service.cluster));
-  const reads = [...clusters].map((cluster) => {
-    const here = watched.filter(({ service }) => service.cluster === cluster);
-    return describeServices(
-      ecs,
-      cluster,
-      here.map(({ service }) => service.name),
-    );
-  });
-  const services = (await Promise.all(reads)).flat();
+  const services = await describeAgain(
+    ecs,
+    watched.map(({ service }) => service),
+  );
   return new Map(services.map((service) => [service.arn, service]));
 }
 

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { chunks } from '../aws/ecs.ts';
+import { at, byPlace, chunks } from '../aws/ecs.ts';
 import { isDefinite } from '../aws/errors.ts';
 import { deleteRevisions, deregisterRevision, DELETIONS_PER_CALL } from '../aws/registrations.ts';
 import { PRUNE_PARTS } from '../core/pacing.ts';
@@ -24,10 +24,10 @@ export async function pruneRevisions(
   { poll, deleteInactive }: Pick<RolloutSettings, 'poll'> & { readonly deleteInactive: boolean },
   families: readonly PrunedFamily[],
 ): Promise<Pruned> {
-  const { ecs, emit, signal } = tools;
-  const planned = families
-    .flatMap(({ revisions }) => revisions)
-    .filter(({ outcome }) => outcome === 'planned');
+  const { emit, signal } = tools;
+  const planned = families.flatMap(({ revisions, place }) =>
+    revisions.filter(({ outcome }) => outcome === 'planned').map((item) => ({ ...item, place })),
+  );
   const outcomes = new Map<string, PruneOutcome>();
   const pause = () => sleep(poll / PRUNE_PARTS, undefined, { signal });
   const finish = (error?: EcsDeployError): Pruned => ({
@@ -39,18 +39,21 @@ export async function pruneRevisions(
   });
   let current: readonly string[] = [];
   try {
-    for (const { taskDefinition, status } of planned) {
+    for (const { taskDefinition, status, place } of planned) {
       if (status !== 'ACTIVE') continue;
       signal.throwIfAborted();
       current = [taskDefinition];
-      await deregisterRevision(ecs, taskDefinition);
+      await deregisterRevision(at(tools, { place }).ecs, taskDefinition);
       outcomes.set(taskDefinition, 'deregistered');
       current = [];
       emit({ kind: 'pruned', revisions: [shortName(taskDefinition)], outcome: 'deregistered' });
       await pause();
     }
-    const arns = deleteInactive ? planned.map(({ taskDefinition }) => taskDefinition) : [];
-    for (const part of chunks(arns, DELETIONS_PER_CALL)) {
+    const parts = byPlace(deleteInactive ? planned : []).flatMap(([first, ...others]) => {
+      const arns = [first, ...others].map(({ taskDefinition }) => taskDefinition);
+      return chunks(arns, DELETIONS_PER_CALL).map((part) => [at(tools, first), part] as const);
+    });
+    for (const [{ ecs }, part] of parts) {
       signal.throwIfAborted();
       current = part;
       const refused = await deleteRevisions(ecs, part);

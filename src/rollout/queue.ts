@@ -1,4 +1,5 @@
 import type { Outcome, ServiceResult } from '../core/result.ts';
+import { nameOf, nameSeenFrom } from '../core/service-name.ts';
 import { shortName } from '../core/task-definition.ts';
 import { resultOf } from '../core/watch.ts';
 import type { Emit } from '../events.ts';
@@ -38,7 +39,7 @@ export function openQueue(emit: Emit, moves: readonly Move[]): Queue {
       const outcome = results.get(item)?.outcome;
       return outcome === undefined || GOOD.has(outcome)
         ? []
-        : [{ service: item.service.name, outcome }];
+        : [{ ...nameOf(item.service), outcome }];
     });
   const take = (isTaken: (move: Move) => boolean) => {
     const taken = [...waiting].filter(isTaken);
@@ -46,8 +47,9 @@ export function openQueue(emit: Emit, moves: readonly Move[]): Queue {
     return taken;
   };
   for (const move of moves) {
-    const after = beforeOf(move).map(({ service }) => service.name);
-    if (after.length > 0) emit({ kind: 'service-waiting', ...nameOf(move), after });
+    const here = nameOf(move.service);
+    const after = beforeOf(move).map(({ service }) => nameSeenFrom(here, nameOf(service)));
+    if (after.length > 0) emit({ kind: 'service-waiting', ...watchedBy(move), after });
   }
   return {
     takeReady: (isOver) => {
@@ -56,7 +58,7 @@ export function openQueue(emit: Emit, moves: readonly Move[]): Queue {
         if (held.length === 0) break;
         for (const move of held) {
           results.set(move, resultOf(move, 'skipped'));
-          emit({ kind: 'service-skipped', ...nameOf(move), because: obstaclesOf(move) });
+          emit({ kind: 'service-skipped', ...watchedBy(move), because: obstaclesOf(move) });
         }
       }
       return take((move) => beforeOf(move).every(isGood));
@@ -66,17 +68,13 @@ export function openQueue(emit: Emit, moves: readonly Move[]): Queue {
       const ends = moves.map((move) => results.get(move) ?? resultOf(move, 'unknown'));
       const left = moves.filter((move) => results.get(move)?.outcome === 'succeeded');
       if (left.length > 0 && ends.some(({ outcome }) => outcome === 'skipped')) {
-        emit({ kind: 'left-deployed', services: left.map(nameOf) });
+        emit({ kind: 'left-deployed', services: left.map(watchedBy) });
       }
       return ends;
     },
   };
 }
 
-function nameOf({ service, revision }: Move) {
-  return {
-    cluster: shortName(service.cluster),
-    service: service.name,
-    revision: shortName(revision),
-  };
+function watchedBy({ service, revision }: Move) {
+  return { ...nameOf(service), revision: shortName(revision) };
 }

@@ -1,7 +1,8 @@
 import { serverTime } from '../aws/client.ts';
-import { describeServices } from '../aws/services.ts';
+import { describeAgain } from '../aws/services.ts';
 import { changeOf } from '../core/busy.ts';
 import { FRESH_POLLS } from '../core/pacing.ts';
+import { flagsOf } from '../core/service-name.ts';
 import { shortName } from '../core/task-definition.ts';
 import { EcsDeployError, refuse } from '../errors.ts';
 import type { Move, RolloutSettings, RolloutTools } from './tools.ts';
@@ -20,16 +21,10 @@ export async function refuseChanged(
   const stale = force
     ? []
     : moves.filter(({ way, readAt = Infinity }) => way === 'move' && readAt < oldest);
-  const clusters = [...new Set(stale.map(({ service }) => service.cluster))];
-  const reads = clusters.map((cluster) => {
-    const here = stale.filter(({ service }) => service.cluster === cluster);
-    return describeServices(
-      ecs,
-      cluster,
-      here.map(({ service }) => service.name),
-    );
-  });
-  const found = (await Promise.all(reads)).flat();
+  const found = await describeAgain(
+    ecs,
+    stale.map(({ service }) => service),
+  );
   const time = serverTime(ecs.aws);
   refuse(
     stale.flatMap((move) => {
@@ -43,10 +38,9 @@ export async function refuseChanged(
 function changed({ service, revision, registered }: Move, change: string): EcsDeployError {
   const name = shortName(revision);
   const left = registered ? ` ${name} was registered, but not deployed.` : '';
-  const flags = `--cluster ${shortName(service.cluster)} --service ${service.name}`;
   return new EcsDeployError({
     code: 'service-changed',
     message: `${change}${left} This run did not change the service.`,
-    hint: `run it again: it starts from what runs now\nto replace it with ${name}: ecsdeploy rollout ${name} ${flags}`,
+    hint: `run it again: it starts from what runs now\nto replace it with ${name}: ecsdeploy rollout ${name} ${flagsOf(service)}`,
   });
 }

@@ -1,5 +1,6 @@
 import { awsErrorName, awsErrorText } from '../aws/errors.ts';
 import type { Service } from '../core/ecs.ts';
+import { flagsOf, placeFlags } from '../core/service-name.ts';
 import { shortName } from '../core/task-definition.ts';
 import { EcsDeployError } from '../errors.ts';
 
@@ -11,7 +12,7 @@ export function explainRefusal(service: Service, error: unknown): unknown {
   if (awsErrorName(error) === 'DeploymentLimitExceededException') return busy(service, error);
   if (!/active deployments exist/.test(awsErrorText(error))) return error;
   const { name, deployments, events } = service;
-  const cluster = shortName(service.cluster);
+  const cluster = `${shortName(service.cluster)}${placeFlags(service.place)}`;
   const active = deployments.map(
     ({ taskDefinition, running }) => `${shortName(taskDefinition)} (${running} running)`,
   );
@@ -28,12 +29,12 @@ export function explainRefusal(service: Service, error: unknown): unknown {
 }
 
 /** Somebody else has started a deployment of CodeDeploy since the service was read. */
-function busy({ name, cluster }: Service, cause: unknown): EcsDeployError {
+function busy(service: Service, cause: unknown): EcsDeployError {
   const [active] = /d-[A-Z0-9]+/.exec(awsErrorText(cause)) ?? ['another one'];
-  const flags = `--cluster ${shortName(cluster)} --service ${name}`;
+  const flags = flagsOf(service);
   return new EcsDeployError({
     code: 'service-busy',
-    message: `CodeDeploy deploys one revision of "${name}" at a time, and the deployment ${active} is in progress.`,
+    message: `CodeDeploy deploys one revision of "${service.name}" at a time, and the deployment ${active} is in progress.`,
     hint: `to follow it: ecsdeploy rollout --watch ${flags}\nto wait for its end and then continue: --if-busy wait`,
     cause,
   });

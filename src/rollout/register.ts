@@ -1,8 +1,11 @@
 import { isUnknown, optional } from '../aws/optional.ts';
 import { secondsSince } from '../events.ts';
 import { describeRevision, registerDefinition } from '../aws/revisions.ts';
+import { at } from '../aws/ecs.ts';
 import { canonical, sameDefinition } from '../core/normal-form.ts';
-import { shortName } from '../core/task-definition.ts';
+import { placeNote } from '../core/service-name.ts';
+import type { Place } from '../core/ecs.ts';
+import { placeOfArn, shortName } from '../core/task-definition.ts';
 import type { JsonObject, Revision } from '../core/task-definition.ts';
 import { allOrRefuse, EcsDeployError, refuse } from '../errors.ts';
 import type { RolloutTools } from './tools.ts';
@@ -24,10 +27,12 @@ export interface Draft {
   readonly latest?: Revision | undefined;
   /** Express Mode registers it with the move: it only tells whether it is the origin. */
   readonly isManaged?: boolean;
+  /** That of its service. */
+  readonly place?: Place | undefined;
 }
 
 /**
- * Registers each draft once and returns one registration per draft, in their order.
+ * Registers each draft once in a region and an account, and returns one registration per draft, in their order.
  *
  * A draft that equals the revision it came from, or its family's latest, is not registered again:
  * ECS itself never deduplicates (docs/explanation/how-ecs-behaves.md#revisions). Waits for all;
@@ -40,8 +45,8 @@ export async function registerDrafts(
   const known = new Map<string, Promise<Registration>>();
   const left: string[] = [];
   const registrations = drafts.map((draft) => {
-    const key = canonical(draft.definition);
-    const registration = known.get(key) ?? registerDraft(tools, draft, left);
+    const key = JSON.stringify([canonical(draft.definition), placeOfArn(draft.origin?.arn ?? '')]);
+    const registration = known.get(key) ?? registerDraft(at(tools, draft), draft, left);
     known.set(key, registration);
     return registration;
   });
@@ -81,8 +86,10 @@ async function registerDraft(tools: Tools, draft: Draft, left: string[]): Promis
   const { arn } = await registerDefinition(ecs, definition, () =>
     emit({ kind: 'register-retried', family }),
   );
-  left.push(shortName(arn));
-  emit({ kind: 'registered', revision: shortName(arn), seconds: secondsSince(start) });
+  const region = draft.place && placeOfArn(arn)?.region;
+  left.push(`${shortName(arn)}${placeNote({ region })}`);
+  const seconds = secondsSince(start);
+  emit({ kind: 'registered', revision: shortName(arn), ...(region && { region }), seconds });
   return { arn, registered: true };
 }
 

@@ -1,4 +1,6 @@
+import { at } from '../aws/ecs.ts';
 import { isNews } from '../core/ecs.ts';
+import { nameOf } from '../core/service-name.ts';
 import { commandText } from '../core/one-off.ts';
 import type { ReleasePlan } from '../plan/release.ts';
 import type { Move } from './move.ts';
@@ -32,12 +34,12 @@ export async function runReleases(
       tools.emit({
         kind: 'release-skipped',
         command: commandText(command.words),
-        service: service.name,
+        ...nameOf(service),
       });
       continue;
     }
     const oneOff = { service, revision, definition, command, request, timeout };
-    const end = await runOneOff(tools, { poll, noWait: false }, oneOff);
+    const end = await runOneOff(at(tools, service), { poll, noWait: false }, oneOff);
     ends.push(end);
     if (end.error !== undefined) return { ends, failed: end };
   }

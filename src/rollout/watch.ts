@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { at, placeKey } from '../aws/ecs.ts';
 import { readRuleAddress } from '../aws/load-balancers.ts';
 import { awsErrorText, isPassing, isThrottling } from '../aws/errors.ts';
 import { optional } from '../aws/optional.ts';
@@ -10,6 +11,8 @@ import { greenOf } from '../core/code-deploy.ts';
 import { CODE_DEPLOY } from '../core/ecs.ts';
 import type { TargetGroup } from '../core/load-balancer.ts';
 import type { ServiceResult } from '../core/result.ts';
+import { flagsOf, nameOf } from '../core/service-name.ts';
+import type { Place } from '../core/ecs.ts';
 import { familyOf, shortName } from '../core/task-definition.ts';
 import type { Polled } from '../core/verdict.ts';
 import { advance, isNear, resultOf } from '../core/watch.ts';
@@ -45,7 +48,8 @@ export type Task = Exclude<Action, { kind: 'wait' | 'end' }>;
 
 /**
  * Follows deployments side by side, each to its verdict, the time limit or an interrupt; those that
- * `next` starts join the same polls. Returns the results by the states that the deployments were
+ * `next` starts join the same polls. Each place has polls of its own: trouble in one says nothing about
+ * the others. Returns the results by the states that the deployments were
  * opened with, and never throws.
  */
 export async function follow(
@@ -55,9 +59,11 @@ export async function follow(
   { start, interrupt }: TimeLimit,
   next?: Next,
 ): Promise<ReadonlyMap<WatchState, ServiceResult>> {
-  const { ecs, emit, signal } = tools;
+  const { emit, signal } = tools;
   const watches: Watch[] = [];
   const findPending = () => watches.filter(({ result }) => result === undefined);
+  const loops = new Map<string, Promise<void>>();
+  const counts = { polls: 0, calls: 0, mostCalls: 0 };
   const step = (watch: Watch, seen: Seen): Action => {
     const [state, events, action] = advance(watch.state, seen, secondsSince(watch.start));
     watch.state = state;
@@ -65,74 +71,109 @@ export async function follow(
     if (action.kind === 'end') watch.result = action.result;
     return action;
   };
-  const endAll = (ending: Ending) => {
-    for (const watch of findPending()) step(watch, { kind: 'end', ...ending });
-  };
-  let polls = NO_POLLS;
-  let reads: RecordReads = { isDenied: false, found: new Map() };
-  let calls = 0;
-  let mostCalls = 0;
-
-  const pollAll = async (pending: readonly Watch[]) => {
-    const before = ecs.aws.calls();
-    try {
-      const polling = poll(tools, pending, reads, polls.polls + 1);
-      const [polled, next] = await orAbort(signal, polling);
-      reads = next;
-      return polled;
-    } finally {
-      const made = ecs.aws.calls() - before;
-      calls += made;
-      mostCalls = Math.max(mostCalls, made);
-    }
-  };
-  /** Answers whether a read failed that the verdict does not depend on. */
-  const proceed = async (watch: Watch, polled: Polled): Promise<boolean> => {
-    let hasFailed = false;
-    let action = step(watch, { kind: 'poll', ...polled });
-    while (action.kind !== 'wait' && action.kind !== 'end') {
-      const seen = await orAbort(signal, perform(tools, settings.poll, watch.state, action));
-      hasFailed ||= seen.kind === 'tasks-unreadable' && !seen.denied;
-      action = step(watch, seen);
-    }
-    return hasFailed;
+  const endAll = (some: readonly Watch[], ending: Ending) => {
+    for (const watch of some) step(watch, { kind: 'end', ...ending });
   };
 
-  /** Ends all watches, or lets them go on, after a poll that failed. */
-  const fail = (error: unknown) => {
-    if (interrupt.aborted) {
-      const detached = settings.detachOnInterrupt;
-      endAll({ outcome: 'interrupted', reason: 'interrupted', detached });
-      return;
+  /** Polls the deployments at one place until they have ended. */
+  const watchPlace = async (place: Place | undefined): Promise<void> => {
+    const key = placeKey(place);
+    const there = at(tools, { place });
+    const findHere = () =>
+      findPending().filter(({ opened }) => placeKey(opened.move.service.place) === key);
+    let polls = NO_POLLS;
+    let reads: RecordReads = { isDenied: false, found: new Map() };
+    const pollAll = async (pending: readonly Watch[]) => {
+      const before = there.ecs.aws.calls();
+      try {
+        const polling = poll(there, pending, reads, polls.polls + 1);
+        const [polled, next] = await orAbort(signal, polling);
+        reads = next;
+        return polled;
+      } finally {
+        const made = there.ecs.aws.calls() - before;
+        counts.calls += made;
+        counts.mostCalls = Math.max(counts.mostCalls, made);
+      }
+    };
+    /** Answers whether a read failed that the verdict does not depend on. */
+    const proceed = async (watch: Watch, polled: Polled): Promise<boolean> => {
+      let hasFailed = false;
+      let action = step(watch, { kind: 'poll', ...polled });
+      while (action.kind !== 'wait' && action.kind !== 'end') {
+        const seen = await orAbort(signal, perform(there, settings.poll, watch.state, action));
+        hasFailed ||= seen.kind === 'tasks-unreadable' && !seen.denied;
+        action = step(watch, seen);
+      }
+      return hasFailed;
+    };
+    /** Ends the watches, or lets them go on, after a poll that failed. */
+    const fail = (error: unknown) => {
+      const pending = findHere();
+      if (interrupt.aborted) {
+        const detached = settings.detachOnInterrupt;
+        endAll(pending, { outcome: 'interrupted', reason: 'interrupted', detached });
+        return;
+      }
+      if (signal.aborted) {
+        endAll(pending, { outcome: 'timed-out', reason: 'the time limit is reached' });
+        return;
+      }
+      const message = awsErrorText(error);
+      const { state, isNews, isLost } = afterFailure(polls, isThrottling(error));
+      polls = state;
+      if (isLost || isRefused(error)) {
+        emit({ kind: 'error', error: reportable(error) });
+        endAll(pending, {
+          outcome: 'unknown',
+          reason: `it can no longer be watched: ${message}`,
+        });
+      } else if (isNews) emit({ kind: 'polls-failing', message, region: place?.region });
+    };
+    for (let pending = findHere(); pending.length > 0; pending = findHere()) {
+      try {
+        await sleep(pauseBefore(settings.poll, polls), undefined, { signal });
+        const polled = await pollAll(pending);
+        if (polls.isTold) emit({ kind: 'polls-recovered' });
+        let hasFailed = false;
+        for (const [watch, seen] of polled) hasFailed = (await proceed(watch, seen)) || hasFailed;
+        const answered = afterAnswer(
+          polls,
+          pending.some(({ state }) => isNear(state)),
+        );
+        polls = hasFailed ? slower(answered, true) : answered;
+      } catch (error) {
+        fail(error);
+      }
+      await startNext();
     }
-    if (signal.aborted) {
-      endAll({ outcome: 'timed-out', reason: 'the time limit is reached' });
-      return;
-    }
-    const message = awsErrorText(error);
-    const { state, isNews, isLost } = afterFailure(polls, isThrottling(error));
-    polls = state;
-    if (isLost || isRefused(error)) {
-      emit({ kind: 'error', error: reportable(error) });
-      endAll({ outcome: 'unknown', reason: `it can no longer be watched: ${message}` });
-    } else if (isNews) emit({ kind: 'polls-failing', message });
+    counts.polls += polls.polls;
+    // What is opened here from now on needs another loop.
+    loops.delete(key);
   };
 
   const open = (states: readonly WatchState[], since: number) => {
     for (const state of states) {
       watches.push({ opened: state, start: since, state, result: undefined, isNoted: false });
     }
-    if (settings.noWait) endAll({ outcome: 'unknown', reason: 'not waited for' });
+    if (settings.noWait) endAll(findPending(), { outcome: 'unknown', reason: 'not waited for' });
     else if (states.length > 0) {
       emit({
         kind: 'watch-started',
         services: states.map(({ move, ours }) => ({
-          cluster: shortName(move.service.cluster),
-          service: move.service.name,
+          ...nameOf(move.service),
           revision: shortName(ours.taskDefinition),
         })),
         secondsLeft: settings.timeout / 1000 - secondsSince(start),
       });
+      for (const { move } of states) {
+        const key = placeKey(move.service.place);
+        if (loops.has(key)) continue;
+        const loop = watchPlace(move.service.place);
+        // It is awaited below; until then, Node must not report a failure as unhandled.
+        loop.catch(() => undefined);
+        loops.set(key, loop);
+      }
     }
   };
   const startNext = async () => {
@@ -144,27 +185,9 @@ export async function follow(
   };
 
   open(opened, start);
-  let pending = findPending();
-  if (pending.length === 0) await startNext();
-  while (pending.length > 0) {
-    try {
-      await sleep(pauseBefore(settings.poll, polls), undefined, { signal });
-      const polled = await pollAll(pending);
-      if (polls.isTold) emit({ kind: 'polls-recovered' });
-      let hasFailed = false;
-      for (const [watch, seen] of polled) hasFailed = (await proceed(watch, seen)) || hasFailed;
-      const answered = afterAnswer(
-        polls,
-        pending.some(({ state }) => isNear(state)),
-      );
-      polls = hasFailed ? slower(answered, true) : answered;
-    } catch (error) {
-      fail(error);
-    }
-    await startNext();
-    pending = findPending();
-  }
-  if (polls.polls > 0) emit({ kind: 'watch-ended', polls: polls.polls, calls, mostCalls });
+  if (findPending().length === 0) await startNext();
+  while (loops.size > 0) await Promise.all(loops.values());
+  if (counts.polls > 0) emit({ kind: 'watch-ended', ...counts });
   return resultsOf(watches);
 }
 
@@ -290,7 +313,7 @@ async function moveBack(
     const error = new EcsDeployError({
       code: 'rollback-impossible',
       message: `${service.name} cannot be rolled back: no earlier revision is known.`,
-      hint: `name one: ecsdeploy rollback --cluster ${shortName(service.cluster)} --service ${service.name} --to ${familyOf(ours.taskDefinition)}:REVISION`,
+      hint: `name one: ecsdeploy rollback ${flagsOf(service)} --to ${familyOf(ours.taskDefinition)}:REVISION`,
     });
     return { kind: 'not-moved-back', error, isLost: false };
   }

@@ -76,18 +76,19 @@ async function answer(
   }
   const protocol = protocolOf(request, typeof body === 'string' ? body : '');
   const action = actionOf(protocol.call);
+  const { region = 'us-east-1', accessKey = '' } = credentialScope(request);
   let input: Record<string, unknown> = {};
   try {
     if (typeof body !== 'string') throw body;
     const read = protocol.read();
     ({ input } = read);
-    const output = await carryOut(parts, protocol.call, read, request);
-    parts.onCall({ action, input, status: 200 });
+    const output = await carryOut(parts, protocol.call, read, region);
+    parts.onCall({ action, input, status: 200, region, accessKey });
     if (parts.losesAnswer?.(action)) throw CUT;
     send(response, 200, protocol.answer(output ?? {}));
   } catch (error) {
     const fault = toFault(error);
-    parts.onCall({ action, input, status: fault.status });
+    parts.onCall({ action, input, status: fault.status, region, accessKey });
     if (!breakAnswer(response, fault)) send(response, fault.status, protocol.fault(fault));
   }
 }
@@ -107,7 +108,7 @@ async function carryOut(
   { services, gate, onGap }: ServerParts,
   call: Call,
   { input, refusal }: ReturnType<Protocol['read']>,
-  request: IncomingMessage,
+  region: string,
 ): Promise<unknown> {
   const { service, name } = call;
   const action = actionOf(call);
@@ -129,7 +130,7 @@ async function carryOut(
   if (refused !== undefined) throw refused;
   const { known, ignored } = knownMembers(service, name, input);
   if (ignored.length > 0) onGap?.({ action, members: ignored });
-  return operation(known, { region: credentialScope(request).region ?? 'us-east-1' });
+  return operation(known, { region });
 }
 
 /** Permissions that a call needs besides its own. */

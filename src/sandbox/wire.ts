@@ -6,6 +6,9 @@ export interface ApiCall {
   readonly input: Readonly<Record<string, unknown>>;
   /** HTTP status of the response. */
   readonly status: number;
+  /** Region and access key of the credential scope. */
+  readonly region: string;
+  readonly accessKey: string;
 }
 
 /** What an operation knows about its request besides the input. */
@@ -68,10 +71,10 @@ export type Gate = (action: string) => void | Promise<void>;
 /** What a service answers to a body that it cannot read. */
 export const SERIALIZATION = 'SerializationException';
 
-/** Region and service of the credential scope; undefined in a call that is not signed. */
+/** Access key, region and service of the credential scope; undefined in a call that is not signed. */
 export function credentialScope({ headers }: IncomingMessage) {
-  const scope = /Credential=[^/]+\/\d+\/([^/]+)\/([^/]+)\//.exec(headers.authorization ?? '');
-  return { region: scope?.[1], service: scope?.[2] };
+  const scope = /Credential=([^/]+)\/\d+\/([^/]+)\/([^/]+)\//.exec(headers.authorization ?? '');
+  return { accessKey: scope?.[1], region: scope?.[2], service: scope?.[3] };
 }
 
 /** Reads a whole body of at most `most` bytes; throws an {@link AwsFault} for a larger one. */

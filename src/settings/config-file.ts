@@ -207,7 +207,12 @@ function readServices(
       problems.push(`${at(item)}: an entry of "services" needs the key "service"`);
       return [];
     }
-    const identity = JSON.stringify([values.cluster, values.service]);
+    const identity = JSON.stringify([
+      values.cluster,
+      values.service,
+      values.region,
+      values.profile,
+    ]);
     if (seen.has(identity)) {
       problems.push(
         `${at(item)}: the service "${(values.service as readonly string[]).join()}" is repeated in "services"`,

@@ -1,6 +1,8 @@
 import { dirname, resolve } from 'node:path';
 import { suggest } from '../core/nearest.ts';
-import { isDefinitionFile } from '../core/task-definition.ts';
+import type { Place } from '../core/ecs.ts';
+import type { ServiceName } from '../core/service-name.ts';
+import { isDefinitionFile, shortName } from '../core/task-definition.ts';
 import { EcsDeployError } from '../errors.ts';
 import { readConfigFile } from './config-file.ts';
 import type { ConfigFile, Section } from './config-file.ts';
@@ -18,7 +20,7 @@ import {
   waysToGive,
 } from './lookup.ts';
 import type { KeyOf, Layer, SettingKey, Settings, Source } from './lookup.ts';
-import { readOrder, serviceOf } from './order.ts';
+import { namesOf, readOrder, serviceOf } from './order.ts';
 import type { Order } from './order.ts';
 import type { ReleaseTask } from './readers.ts';
 import type { CommandName } from './table.ts';
@@ -46,11 +48,18 @@ const PLAIN_KEYS = [
 export type Target = Pick<Settings, TargetKey> & {
   readonly cluster: string;
   readonly service: string;
+  /** Its region and profile where its entry of `services` has one; else they are those of the run. */
+  readonly place?: Place | undefined;
   /** The name of its image in `images`; undefined for a config without them. */
   readonly imageName: string | undefined;
   /** Undefined for a service that is not an entry of `services`. */
   readonly order?: Order;
 };
+
+/** The name of a service before it is read. */
+export function named({ cluster, service, place }: Target): ServiceName {
+  return { cluster: shortName(cluster), service: shortName(service), ...place };
+}
 
 /** All settings of one run, merged and checked. */
 export interface Config
@@ -121,18 +130,24 @@ export function resolveConfig(sources: Sources): Config {
   const base = given.taskDefinition === undefined ? directory : sources.directory;
   const readEnv = envReader(sources, directory, problems);
   const settingsOf = (owners: readonly Source[]) => targetSettings(owners, base, readEnv(owners));
+  // An entry overrides the section that lists it.
+  const withEntry = (item: Source) =>
+    listOwner === undefined ? layers : layers.toSpliced(layers.indexOf(listOwner), 0, item);
+  const chosen =
+    listed &&
+    chooseByPlace(selectServices(listed, [flags, variables], problems), layers, withEntry);
   const targets =
-    listOwner === undefined || listed === undefined
+    listed === undefined || chosen === undefined
       ? [...new Set((pick(layers, 'service') ?? []) as readonly string[])].map((service) =>
           targetOf(layers, service, settingsOf, imageOf(service, sections)),
         )
-      : inOrder(listed, selectServices(listed, [flags, variables], problems), (item) =>
+      : inOrder(listed, chosen, (item) =>
           targetOf(
-            // An entry overrides the section that lists it.
-            layers.toSpliced(layers.indexOf(listOwner), 0, item),
+            withEntry(item),
             serviceOf(item),
             settingsOf,
             imageOf(serviceOf(item), [item, ...sections]),
+            item,
           ),
         );
 
@@ -140,8 +155,9 @@ export function resolveConfig(sources: Sources): Config {
     ...(Object.fromEntries(SETTING_KEYS.map((key) => [key, pick(layers, key)])) as Settings),
     ...settingsOf(layers),
   };
-  const known = listed?.map(serviceOf) ?? targets.map(({ service }) => service);
+  const known = listed?.map(namesOf) ?? targets.map(({ service }) => [service]);
   problems.push(
+    ...placeProblems(targets, [flags, variables, ...(section ? [section] : [])]),
     ...merged.release.flatMap((task) => releaseProblems(task, known)),
     ...exclusiveFlags(flags),
     ...[...layers, ...(listed ?? [])].flatMap(contradictions),
@@ -231,9 +247,61 @@ function targetOf(
   service: string,
   settingsFrom: (layers: readonly Source[]) => TargetSettings,
   imageName: string | undefined,
+  entry?: Source,
 ): Target {
   const cluster = (pick(layers, 'cluster') ?? '') as string;
-  return { service, cluster, imageName, ...settingsFrom(layers) };
+  const hasPlace = (entry?.values.region ?? entry?.values.profile) !== undefined;
+  const place: Place | undefined = hasPlace
+    ? {
+        region: pick(layers, 'region') as string | undefined,
+        profile: pick(layers, 'profile') as string | undefined,
+      }
+    : undefined;
+  return { service, cluster, place, imageName, ...settingsFrom(layers) };
+}
+
+/** The settings that say where a service is. */
+const PLACE_KEYS = ['cluster', 'region', 'profile'] as const;
+
+/**
+ * Of entries with the same name, those that a flag or a variable means with its cluster, region or
+ * profile: so the commands that messages print choose one. All of them where none has it.
+ */
+function chooseByPlace(
+  entries: readonly Source[],
+  [flags, variables]: readonly Source[],
+  withEntry: (item: Source) => readonly Source[],
+): readonly Source[] {
+  const given = [flags, variables].filter((source) => source !== undefined);
+  const isMeant = (item: Source) =>
+    PLACE_KEYS.every((key) => {
+      const wanted = giverOf(given, key);
+      const own = withEntry(item).filter((source) => !given.includes(source));
+      return wanted === undefined || shortName(String(pick(own, key))) === shortName(wanted.value);
+    });
+  return entries.filter((item) => {
+    const same = entries.filter((other) => serviceOf(other) === serviceOf(item));
+    return same.length === 1 || isMeant(item) || !same.some(isMeant);
+  });
+}
+
+/** Flags that make two services one, and profiles that are none. */
+function placeProblems(targets: readonly Target[], given: readonly Source[]): string[] {
+  const seen = new Set<string>();
+  const label = PLACE_KEYS.flatMap((key) => giverOf(given, key)?.label ?? []).join(' and ');
+  return targets.flatMap(({ cluster, service, place }) => {
+    const key = JSON.stringify([cluster, service, place]);
+    const isTwice = seen.has(key);
+    seen.add(key);
+    return [
+      ...(isTwice && label !== ''
+        ? [`${label}: several entries of "services" would be the same service ${service}`]
+        : []),
+      ...(place?.profile === ''
+        ? [`the "profile" of the service "${service}" is empty: name one, or leave the key out`]
+        : []),
+    ];
+  });
 }
 
 /** The targets of the selected entries, with their places in the order of all. */
@@ -254,6 +322,7 @@ function inOrder(
         id: idOf(entry),
         after: before.filter(isSelected).map(idOf),
         outside: before.filter((item) => !isSelected(item)).map(serviceOf),
+        names: namesOf(entry),
       },
     };
   });
@@ -356,10 +425,10 @@ function contradictions(source: Source): string[] {
   );
 }
 
-/** What is wrong with the service of a release task. */
+/** What is wrong with the service of a release task; `known` are the names of each service. */
 function releaseProblems(
   { service, place = '' }: ReleaseTask,
-  known: readonly string[],
+  known: readonly (readonly string[])[],
 ): readonly string[] {
   if (service === undefined) {
     return known.length < 2
@@ -369,9 +438,14 @@ function releaseProblems(
         ];
   }
   // Where the config names none, the command line may.
-  if (known.length === 0 || known.includes(service)) return [];
+  if (known.length === 0) return [];
+  const found = known.filter((names) => names.includes(service));
+  if (found.length === 1) return [];
+  const first = known.map(([name = '']) => name);
   return [
-    `${place}the service "${service}" of a release task is not in the config file (${suggest(service, known, 'services')})`,
+    found.length === 0
+      ? `${place}the service "${service}" of a release task is not in the config file (${suggest(service, first, 'services')})`
+      : `${place}the service "${service}" of a release task is in "services" ${found.length} times: name one of ${found.map((names) => names.at(-1)).join(', ')}`,
   ];
 }
 
@@ -404,12 +478,13 @@ function selectServices(
   const wanted = giverOf(sources, 'service');
   if (wanted === undefined) return listed;
   const known = listed.map(serviceOf);
-  for (const unknown of wanted.value.filter((service) => !known.includes(service))) {
+  const names = listed.flatMap(namesOf);
+  for (const unknown of wanted.value.filter((service) => !names.includes(service))) {
     problems.push(
       `${wanted.label}: "${unknown}" is not in the config file (${suggest(unknown, known, 'services')})`,
     );
   }
-  return listed.filter((item) => wanted.value.includes(serviceOf(item)));
+  return listed.filter((item) => namesOf(item).some((name) => wanted.value.includes(name)));
 }
 
 function variableValues(environment: Sources['environment']): Layer {

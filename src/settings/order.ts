@@ -9,6 +9,8 @@ export interface Order {
   readonly after: readonly string[];
   /** Names of services that it comes after, and that are not part of the run. */
   readonly outside: readonly string[];
+  /** What it can be called in the config file and after --service. */
+  readonly names: readonly string[];
 }
 
 /** The service that an entry of `services` names. */
@@ -16,8 +18,8 @@ export const serviceOf = ({ values }: Source): string =>
   String((values.service as readonly string[])[0]);
 
 /**
- * The entries that each entry of `services` comes after. A name in `after` is that of a service, or
- * `CLUSTER/SERVICE`. Every mistake becomes a problem with its line.
+ * The entries that each entry of `services` comes after, by their names. Every mistake becomes a
+ * problem with its line.
  */
 export function readOrder(
   entries: readonly Source[],
@@ -51,11 +53,15 @@ export function readOrder(
   return order;
 }
 
-/** How `after` can name an entry. */
-function namesOf(entry: Source): readonly string[] {
-  const cluster = entry.values.cluster as string | undefined;
-  const service = serviceOf(entry);
-  return cluster === undefined ? [service] : [service, `${cluster}/${service}`];
+/** What an entry can be called: `SERVICE`, with its own cluster, region and profile in front of it. */
+export function namesOf(entry: Source): readonly string[] {
+  const { profile, region, cluster } = entry.values as Record<string, string | undefined>;
+  return [profile, region, cluster]
+    .filter((part) => part !== undefined)
+    .reduceRight(
+      (names, part) => [...names, ...names.map((name) => `${part}/${name}`)],
+      [serviceOf(entry)],
+    );
 }
 
 /** Every way around, once. */

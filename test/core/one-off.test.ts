@@ -348,7 +348,7 @@ test('failures of RunTask', () => {
 
 test('texts of a command', () => {
   expect(commandText(['sh', '-c', "echo 'a b'"])).toBe(`sh -c 'echo '\\''a b'\\'''`);
-  expect(stopCommand({ arn: 'arn:aws:ecs:r:1:task/backend/0f' })).toBe(
+  expect(stopCommand({ arn: 'arn:aws:ecs:r:1:task/backend/0f' }, undefined)).toBe(
     'aws ecs stop-task --cluster backend --task 0f',
   );
 });

@@ -359,7 +359,12 @@ describe('the progress of a stage', () => {
       seen(at('POST_TEST_TRAFFIC_SHIFT', 0), connected),
     );
     expect(eventsOf(told, 'rollout-testable')).toEqual([
-      { kind: 'rollout-testable', service: 'api', headers: connected.testHeaders },
+      {
+        kind: 'rollout-testable',
+        cluster: 'backend',
+        service: 'api',
+        headers: connected.testHeaders,
+      },
     ]);
   });
 });
@@ -375,7 +380,9 @@ test('the address of the test rule is read once, at the test stage, and told wit
   expect(asked.action).toEqual({ kind: 'read-test-address', rule: 'r' });
   const address = { url: 'http://lb:8443/', headers: [{ name: 'x-test', value: '1' }] };
   const [state, events, action] = advance(asked.state, { kind: 'test-address', address }, 7);
-  expect(events).toEqual([{ kind: 'rollout-testable', service: 'api', ...address }]);
+  expect(events).toEqual([
+    { kind: 'rollout-testable', cluster: 'backend', service: 'api', ...address },
+  ]);
   expect(action).toEqual({ kind: 'wait' });
   expect(run(state, seen(at('POST_TEST_TRAFFIC_SHIFT', 0), balanced)).action).toEqual({
     kind: 'wait',

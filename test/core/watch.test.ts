@@ -141,6 +141,7 @@ describe('progress', () => {
     };
     expect(seen.events[0]).toEqual({
       kind: 'rollout-progress',
+      cluster: 'backend',
       service: 'api',
       phase: 'in-progress',
       stage: undefined,
@@ -766,6 +767,7 @@ describe('a rollback that was requested', () => {
     expect(eventsOf(seen, 'rolling-back')).toEqual([
       {
         kind: 'rolling-back',
+        cluster: 'backend',
         service: 'api',
         reason: '3 tasks failed, the limit of --max-failures',
       },
@@ -821,6 +823,7 @@ describe('a rollback that was requested', () => {
       expect(after.events).toEqual([
         {
           kind: 'rolling-back',
+          cluster: 'backend',
           service: 'api',
           reason: '3 tasks failed, the limit of --max-failures',
         },
@@ -881,7 +884,7 @@ describe('a rollback that the user asked for', () => {
     const [state, events, action] = requestRollback(known(), 'requested');
     expect([events, action]).toEqual([[], { kind: 'stop-deployment', record: 'arn:record-2' }]);
     expect(run(state, { kind: 'stop-answer', answer: 'stopped' }).events).toEqual([
-      { kind: 'rolling-back', service: 'api', reason: 'requested' },
+      { kind: 'rolling-back', cluster: 'backend', service: 'api', reason: 'requested' },
     ]);
     expect(requestRollback(opened(), 'requested')[2]).toEqual({
       kind: 'move-back',
@@ -957,7 +960,7 @@ describe('a rollback by ECS is told once, with its reason', () => {
   ])('%s', (_, reason, of, expected) => {
     const seen = by(reason, of);
     expect(eventsOf(seen, 'rolling-back')).toEqual([
-      { kind: 'rolling-back', service: 'api', reason: expected },
+      { kind: 'rolling-back', cluster: 'backend', service: 'api', reason: expected },
     ]);
     expect(seen.action?.kind).toBe('wait');
   });

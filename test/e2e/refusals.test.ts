@@ -65,7 +65,7 @@ test('no config and no flags', async () => {
 test('an unknown key', async () => {
   expect(await refusal({ args: DEPLOY, files: { '.ecsdeployrc': `${CONFIG}clutser: x\n` } }))
     .toMatchInlineSnapshot(`
-      "Error: FOLDER/.ecsdeployrc:6: unknown key "clutser" (did you mean "cluster"? keys that exist: profile, region, repository, extraTags, platform, pin, release, check, notify, timeout, …)
+      "Error: FOLDER/.ecsdeployrc:6: unknown key "clutser" (did you mean "cluster"? keys that exist: repository, extraTags, platform, pin, release, check, notify, timeout, poll, maxFailures, …)
         → see .ecsdeployrc.example, which comes with ecsdeploy
       status 2"
     `);

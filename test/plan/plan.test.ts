@@ -146,6 +146,27 @@ function make(
 const failed = ({ findings }: Plan) =>
   findings.filter(({ status }) => status === 'fail').map(({ check }) => check);
 
+const PULL = 'ok: ECS pulls the image across regions, from us-east-1 to ap-northeast-2';
+const POLICY =
+  'skip: the image is in account 222222222222, the service in 111122223333: whether the policy of the repository allows the pull';
+
+test.each([
+  ['222222222222.dkr.ecr.us-east-1.amazonaws.com', [PULL, POLICY]],
+  ['registry', []],
+])('how a service that is elsewhere gets its image from %s', (registry, expected) => {
+  const read = { value: { stored: undefined, detail: undefined } };
+  const image = { kind: 'given', reference: `${registry}/app:new`, read } as const;
+  const notes = (where: Partial<Target>) =>
+    make({ services: [observed(aRevision('app:1'), { target: where })], image })
+      .findings.filter(({ check, about }) => check === 'image-exists' && about !== 'image')
+      .map(({ about, status, message }) => [about, `${status}: ${message}`]);
+  const about = 'service api in backend (r, other)';
+  expect(notes({ place: { region: 'r', profile: 'other' } })).toEqual(
+    expected.map((note) => [about, note]),
+  );
+  expect(notes({})).toEqual([]);
+});
+
 test('a plan holds what is registered, what changes and where it goes back to', () => {
   const { services, image } = make({
     services: [observed(aRevision('app:1'))],

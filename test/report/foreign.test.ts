@@ -155,11 +155,11 @@ const SAMPLES: {
   registered: (t) => [{ revision: t, seconds: 1 }],
   'register-skipped': (t) => [{ revision: t }],
   'register-retried': (t) => [{ family: t }],
-  'rollout-started': (t) => [{ service: t, deployment: t, from: t, to: `new ${t}` }],
-  'after-ignored': (t) => [{ service: t, after: [t, t] }],
+  'rollout-started': (t) => [{ cluster: t, service: t, deployment: t, from: t, to: `new ${t}` }],
+  'after-ignored': (t) => [{ cluster: t, service: t, after: [t, t] }],
   'service-waiting': (t) => [{ cluster: t, service: t, revision: t, after: [t, t] }],
   'service-skipped': (t) =>
-    [[], [{ service: t, outcome: 'failed' as const }]].map((because) => ({
+    [[], [{ cluster: t, service: t, outcome: 'failed' as const }]].map((because) => ({
       cluster: t,
       service: t,
       revision: t,
@@ -174,7 +174,7 @@ const SAMPLES: {
       seconds: 1,
     })),
   'watch-started': (t) => [{ services: [{ cluster: t, service: t, revision: t }], secondsLeft: 1 }],
-  'rollout-unchanged': (t) => [{ service: t, revision: t }],
+  'rollout-unchanged': (t) => [{ cluster: t, service: t, revision: t }],
   error: (t) => {
     const error = new EcsDeployError({ code: 'aws-rejected', message: t, hint: t });
     return [
@@ -184,6 +184,7 @@ const SAMPLES: {
   },
   'rollout-progress': (t) => [
     {
+      cluster: t,
       service: t,
       phase: t,
       stage: t,
@@ -223,9 +224,10 @@ const SAMPLES: {
       isAwaited: false,
     },
   ],
-  'rollout-continued': (t) => [{ service: t, hook: t }],
+  'rollout-continued': (t) => [{ cluster: t, service: t, hook: t }],
   'rollout-hook': (t) =>
     ['FAILED', t].map((status) => ({
+      cluster: t,
       service: t,
       stage: t,
       hook: t,
@@ -235,6 +237,7 @@ const SAMPLES: {
     })),
   'rollout-testable': (t) => [
     {
+      cluster: t,
       service: t,
       url: t,
       headers: [
@@ -243,20 +246,25 @@ const SAMPLES: {
       ],
     },
   ],
-  'service-event': (t) => [{ service: t, message: t, createdAt: t }],
+  'service-event': (t) => [{ cluster: t, service: t, message: t, createdAt: t }],
   cause: (t) => [
-    { service: t, cause: causeOf(t) },
-    { service: t, cause: { ...causeOf(t), tasks: 0 } },
+    { cluster: t, service: t, cause: causeOf(t) },
+    { cluster: t, service: t, cause: { ...causeOf(t), tasks: 0 } },
   ],
   schedule: (t) =>
     schedulesOf(t).flatMap((schedule) =>
-      [t, null].map((name) => ({ service: t, schedule: { ...schedule, name }, hint: t })),
+      [t, null].map((name) => ({
+        cluster: t,
+        service: t,
+        schedule: { ...schedule, name },
+        hint: t,
+      })),
     ),
   pruned: (t) => [
     { revisions: [t], outcome: 'deregistered' },
     { revisions: [t], outcome: 'deleted' },
   ],
-  'rolling-back': (t) => [{ service: t, reason: t }],
+  'rolling-back': (t) => [{ cluster: t, service: t, reason: t }],
   'service-ended': (t) =>
     (
       [
@@ -280,8 +288,8 @@ const SAMPLES: {
   'polls-recovered': () => [{}],
   'critical-path': (t) => [{ calls: [{ action: t, start: 0, end: 1 }], local: 1, total: 2 }],
   'watch-ended': () => [{ polls: 1, calls: 1, mostCalls: 1 }],
-  'release-planned': (t) => [{ tasks: [{ command: t, container: t, service: t }] }],
-  'release-skipped': (t) => [{ command: t, service: t }],
+  'release-planned': (t) => [{ tasks: [{ command: t, container: t, cluster: t, service: t }] }],
+  'release-skipped': (t) => [{ command: t, cluster: t, service: t }],
   'task-started': (t) => [
     { task: t, command: t, container: t, revision: t, console: t },
     { task: t, command: t, container: t, revision: t, console: null },
@@ -393,8 +401,8 @@ const OUTPUTS: {
     at: new Date(0),
     services: [
       {
-        service: t,
         cluster: t,
+        service: t,
         status: t,
         desired: 1,
         running: 1,
@@ -451,8 +459,8 @@ const OUTPUTS: {
   }),
   diagnosis: (t) => ({
     services: [[causeOf(t)], []].map((causes) => ({
-      service: t,
       cluster: t,
+      service: t,
       desired: 1,
       serving: t,
       running: { [t]: 1 },
@@ -489,8 +497,8 @@ const OUTPUTS: {
   history: (t) => ({
     services: [
       {
-        service: t,
         cluster: t,
+        service: t,
         desired: 1,
         running: 1,
         taskDefinition: t,

@@ -101,8 +101,8 @@ test.each(['failed', 'rolled-back', 'timed-out'] as const)(
   'the end %s with a cause is one error with the last log lines and the hint',
   async (outcome) => {
     const { annotations, lines } = await stepOf([
-      { kind: 'cause', service: 'api', cause: CAUSE },
-      { kind: 'rolling-back', service: 'api', reason: '' },
+      { kind: 'cause', cluster: 'backend', service: 'api', cause: CAUSE },
+      { kind: 'rolling-back', cluster: 'backend', service: 'api', reason: '' },
       ended(outcome, { causes: [CAUSE] }),
     ]);
     expect(annotations).toHaveLength(1);
@@ -124,14 +124,16 @@ test('each further cause of a red end is an error of its own', async () => {
 
 test('a cause that a service overcame is a warning', async () => {
   const { annotations } = await stepOf([
-    { kind: 'cause', service: 'api', cause: CAUSE },
+    { kind: 'cause', cluster: 'backend', service: 'api', cause: CAUSE },
     ended('succeeded', { causes: [CAUSE] }),
   ]);
   expect(annotations).toMatchObject([{ level: 'warning' }]);
 });
 
 test('a cause of a service without an end is annotated at the end of the run', async () => {
-  const { annotations } = await stepOf([{ kind: 'cause', service: 'api', cause: CAUSE }]);
+  const { annotations } = await stepOf([
+    { kind: 'cause', cluster: 'backend', service: 'api', cause: CAUSE },
+  ]);
   expect(annotations).toMatchObject([{ level: 'error' }]);
 });
 

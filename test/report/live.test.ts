@@ -63,6 +63,7 @@ const watching = (...services: readonly string[]): Event => ({
 });
 const cause: Event = {
   kind: 'cause',
+  cluster: 'backend',
   service: 'api',
   cause: {
     code: 'out-of-memory',
@@ -78,6 +79,7 @@ const cause: Event = {
 };
 const ecs: Event = {
   kind: 'service-event',
+  cluster: 'backend',
   service: 'api',
   message: '(service api) has started 1 tasks: (task 0123456789abcdef0123456789abcdef).',
   createdAt: undefined,
@@ -92,6 +94,7 @@ const built: readonly (readonly [number, Event])[] = [
     45,
     {
       kind: 'rollout-started',
+      cluster: 'backend',
       service: 'api',
       deployment: 'ecs-svc/2',
       from: 'app:1',
@@ -123,7 +126,7 @@ const VIEWS: Readonly<Record<string, readonly [RunState, number]>> = {
         {
           kind: 'service-skipped',
           ...named('cron'),
-          because: [{ service: 'web', outcome: 'failed' }],
+          because: [{ cluster: 'backend', service: 'web', outcome: 'failed' }],
         },
       ],
     ),
@@ -441,6 +444,7 @@ const events: fc.Arbitrary<Event> = fc.oneof(
   texts.map((stage) => progress({ stage, traffic: 10 })),
   fc.tuple(texts, texts).map(([summary, line]): Event => ({
     kind: 'cause',
+    cluster: 'backend',
     service: 'api',
     cause: { code: 'unknown', summary, hint: line, evidence: [line], tasks: 3 },
   })),
@@ -485,6 +489,7 @@ const events: fc.Arbitrary<Event> = fc.oneof(
   fc.tuple(ids, texts).map(([imageName, name]): Event => ({ ...step('1', name), imageName })),
   texts.map((message): Event => ({
     kind: 'service-event',
+    cluster: 'backend',
     service: 'api',
     message,
     createdAt: undefined,

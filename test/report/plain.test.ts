@@ -31,7 +31,12 @@ function open(options: Partial<PlainOptions> = {}) {
   };
 }
 
-const started = { kind: 'rollout-started', service: 'api', deployment: 'ecs-svc/2' } as const;
+const started = {
+  kind: 'rollout-started',
+  cluster: 'backend',
+  service: 'api',
+  deployment: 'ecs-svc/2',
+} as const;
 const ended: Event = {
   kind: 'service-ended',
   result: serviceResult({
@@ -50,6 +55,7 @@ const ended: Event = {
 };
 const ecs = (message: string): Event => ({
   kind: 'service-event',
+  cluster: 'backend',
   service: 'api',
   message: `(service api) ${message}`,
   createdAt: undefined,
@@ -128,8 +134,18 @@ describe('a rollout in a log', () => {
   test('names a late log under the cause that is known', () => {
     const { say, lines } = open();
     const cause = { code: 'application-exit', summary: 'it ended', hint: 'h', tasks: 1 } as const;
-    say({ kind: 'cause', service: 'api', cause: { ...cause, evidence: ['exit code 1'] } });
-    say({ kind: 'cause', service: 'api', cause: { ...cause, evidence: ['exit code 1', '| log'] } });
+    say({
+      kind: 'cause',
+      cluster: 'backend',
+      service: 'api',
+      cause: { ...cause, evidence: ['exit code 1'] },
+    });
+    say({
+      kind: 'cause',
+      cluster: 'backend',
+      service: 'api',
+      cause: { ...cause, evidence: ['exit code 1', '| log'] },
+    });
     say({
       ...ended,
       result: {

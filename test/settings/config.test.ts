@@ -160,14 +160,14 @@ environments:
   ).toMatchInlineSnapshot(`
     "--poll: "3" needs a unit: write 3s or 3m
     ECSDEPLOY_MAX_FAILURES: must be a positive integer, not "many"
-    .ecsdeployrc:1: unknown key "clutser" (did you mean "cluster"? keys that exist: profile, region, repository, extraTags, platform, pin, release, check, notify, timeout, …)
+    .ecsdeployrc:1: unknown key "clutser" (did you mean "cluster"? keys that exist: repository, extraTags, platform, pin, release, check, notify, timeout, poll, maxFailures, …)
     .ecsdeployrc:2: "platform": must be one of linux/amd64, linux/arm64, not "linux/386"
     .ecsdeployrc:3: "timeout": "30" needs a unit: write 30s or 30m
     .ecsdeployrc:5: unknown key "dokerfile" (did you mean "dockerfile"? keys that exist: context, dockerfile, target, args, labels, contexts, allow, network, addHosts, shmSize, …)
     .ecsdeployrc:6: "build.args": must be KEY=VALUE, not "1"
     .ecsdeployrc:8: an entry of "services" needs the key "service"
-    .ecsdeployrc:9: unknown key "setenv" (did you mean "setEnv"? keys that exist: service, cluster, container, taskDefinition, setEnv, setSecrets, unsetEnv, envFile, replaceEnv, setCommand, …)
-    .ecsdeployrc:11: unknown key "regoin" (did you mean "region"? keys that exist: profile, region, repository, extraTags, platform, pin, release, check, notify, timeout, …)
+    .ecsdeployrc:9: unknown key "setenv" (did you mean "setEnv"? keys that exist: service, cluster, profile, region, container, taskDefinition, setEnv, setSecrets, unsetEnv, envFile, …)
+    .ecsdeployrc:11: unknown key "regoin" (did you mean "region"? keys that exist: repository, extraTags, platform, pin, release, check, notify, timeout, poll, maxFailures, …)
     --env: .ecsdeployrc does not define the environment "prd" (did you mean "prod"? environments that exist: prod)"
   `);
 });
@@ -386,15 +386,98 @@ const ORDERED = `services:
 test('the order of services, and what is left of it with --service', () => {
   const orders = (flags: Sources['flags']) =>
     resolveIn({ '.ecsdeployrc': ORDERED }, { flags }).targets.map(({ order }) => order);
-  expect(orders({})).toEqual([
+  expect(orders({})).toMatchObject([
     { id: '0', after: [], outside: [] },
     { id: '1', after: ['0'], outside: [] },
     { id: '2', after: ['0', '1'], outside: [] },
   ]);
-  expect(orders({ service: ['mailer', 'worker'] })).toEqual([
+  expect(orders({ service: ['mailer', 'worker'] })).toMatchObject([
     { id: '1', after: [], outside: ['api'] },
     { id: '2', after: ['1'], outside: ['api'] },
   ]);
+});
+
+const PLACES = `profile: main
+region: eu-central-1
+cluster: backend
+services:
+  - { service: web }
+  - { service: api, region: eu-west-1 }
+  - { service: api, region: us-east-1, after: [eu-west-1/api] }
+  - { service: api, region: us-east-1, cluster: canary, profile: other }
+environments:
+  same: { region: us-east-1 }
+`;
+
+const US = { region: 'us-east-1', profile: 'main' };
+
+test.each<[string, Partial<Sources>, readonly object[]]>([
+  [
+    'its own region and profile, else those of the run',
+    {},
+    [
+      { service: 'web', place: undefined },
+      { service: 'api', cluster: 'backend', place: { region: 'eu-west-1', profile: 'main' } },
+      { service: 'api', cluster: 'backend', place: US, order: { after: ['1'] } },
+      { service: 'api', cluster: 'canary', place: { region: 'us-east-1', profile: 'other' } },
+    ],
+  ],
+  [
+    '--region chooses among services of one name, and is that of all others',
+    { flags: { region: 'us-east-1' } },
+    [
+      { service: 'web', place: undefined },
+      { service: 'api', cluster: 'backend', place: US },
+      { service: 'api', cluster: 'canary', place: { region: 'us-east-1', profile: 'other' } },
+    ],
+  ],
+  [
+    'the flags that a message prints choose one',
+    { flags: { cluster: 'backend', service: ['api'], region: 'us-east-1', profile: 'main' } },
+    [{ service: 'api', cluster: 'backend', place: US }],
+  ],
+  [
+    '--service takes the names that tell services apart',
+    { flags: { service: ['canary/api', 'eu-west-1/api'] } },
+    [{ place: { region: 'eu-west-1' } }, { cluster: 'canary' }],
+  ],
+  [
+    'a variable is stronger than the file, for all services',
+    { environment: { ECSDEPLOY_REGION: 'ap-south-1', ECSDEPLOY_SERVICE: 'web' } },
+    [{ service: 'web', place: undefined }],
+  ],
+  [
+    'the section of an environment is the run, where the file lists the services',
+    { flags: { environment: 'same', service: ['web', 'us-east-1/api'] } },
+    [
+      { service: 'web', place: undefined },
+      { service: 'api', cluster: 'backend', place: US },
+      { service: 'api', cluster: 'canary', place: { region: 'us-east-1', profile: 'other' } },
+    ],
+  ],
+])('the place of a service: %s', (_, sources, expected) => {
+  const { targets } = resolveIn({ '.ecsdeployrc': PLACES }, sources);
+  expect(targets).toHaveLength(expected.length);
+  expect(targets).toMatchObject(expected);
+});
+
+test('places that make no sense are refused', () => {
+  const services = (...entries: readonly string[]) => ({
+    '.ecsdeployrc': `services:\n${entries.map((entry) => `  - { ${entry} }\n`).join('')}`,
+  });
+  const two = ['service: api, region: eu-west-1', 'service: api, region: us-east-1'];
+  expect(problemsOf(services(...two), { flags: { region: 'eu-central-1' } })).toBe(
+    '--region: several entries of "services" would be the same service api',
+  );
+  expect(problemsOf(services("service: api, profile: ''"))).toBe(
+    'the "profile" of the service "api" is empty: name one, or leave the key out',
+  );
+  const release = {
+    '.ecsdeployrc': `${services(...two)['.ecsdeployrc']}release: [{ command: a, service: api }]\n`,
+  };
+  expect(problemsOf(release)).toBe(
+    '.ecsdeployrc:4: the service "api" of a release task is in "services" 2 times: name one of eu-west-1/api, us-east-1/api',
+  );
 });
 
 test('a service of several clusters comes after that of one of them, or of all others', () => {

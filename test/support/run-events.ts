@@ -8,6 +8,7 @@ export function progress(more: Partial<RolloutCounts & Progress> = {}): Progress
   const row = { traffic: undefined, desired, pending: 0, failed: 0 };
   return {
     kind: 'rollout-progress',
+    cluster: 'backend',
     service: 'api',
     phase: 'in-progress',
     stage: undefined,
