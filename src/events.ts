@@ -71,6 +71,8 @@ type Fact =
   | { readonly kind: 'warning'; readonly message: string; readonly hint?: string | undefined }
   | {
       readonly kind: 'plan';
+      /** The command ends with its plan. */
+      readonly isDryRun: boolean;
       /** Undefined for a rollback, and for several images. */
       readonly image: string | undefined;
       readonly builds: boolean;

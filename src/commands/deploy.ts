@@ -57,11 +57,11 @@ async function deployImage(context: Context<'deploy'>): Promise<CommandResult> {
   if (config.dryRun) {
     const rest = await Promise.all([checks['before-move'], checks.late]);
     enforce(tools, rest.flat());
-    tellPlan(tools, planned);
+    tellPlan(tools, planned, true);
     tellReleases(tools, releases);
     return dryRun(config, planned);
   }
-  tellPlan(tools, planned);
+  tellPlan(tools, planned, false);
   tellReleases(tools, releases);
   await confirmMoves(context, config, 'Deploy');
   // These can only warn, so nothing waits for them.
@@ -314,11 +314,12 @@ function startLookups(tools: Tools, { lookups }: Plan) {
   };
 }
 
-function tellPlan({ emit }: Tools, planned: Plan): void {
+function tellPlan({ emit }: Tools, planned: Plan, isDryRun: boolean): void {
   const { images } = planned;
   const [only] = images.length === 1 ? images : [];
   emit({
     kind: 'plan',
+    isDryRun,
     image: only?.image.reference,
     builds: only?.image.kind === 'build',
     ...(only === undefined && {

@@ -38,11 +38,12 @@ export function stepsOf({ services }: Plan) {
 export function tellSteps(
   { emit }: Pick<Tools, 'emit'>,
   planned: Plan,
-  isOrdered: boolean,
-  isBack = false,
+  isDryRun: boolean,
+  { isOrdered = false, isBack = false },
 ): void {
   emit({
     kind: 'plan',
+    isDryRun,
     image: undefined,
     builds: false,
     services: stepsOf(planned).map(

@@ -39,7 +39,7 @@ export async function rollback(context: Context<'rollback'>): Promise<CommandRes
     return { planned: made };
   });
   if (config.dryRun) return dryRun(tools, planned);
-  if (config.confirm) tellSteps(tools, planned, false, true);
+  if (config.confirm) tellSteps(tools, planned, false, { isBack: true });
   await confirmMoves(context, config, 'Roll back');
   const start = performance.now();
   // Nothing that fails must wait for another service to go back.
@@ -49,7 +49,7 @@ export async function rollback(context: Context<'rollback'>): Promise<CommandRes
 }
 
 function dryRun(tools: Tools, planned: Plan): CommandResult {
-  tellSteps(tools, planned, false, true);
+  tellSteps(tools, planned, true, { isBack: true });
   return {
     outcome: 'planned',
     image: null,

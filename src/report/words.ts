@@ -74,7 +74,7 @@ const WORDS: Words = {
   'api-call': ({ action, milliseconds, failure }) =>
     say('debug', `${action} ${milliseconds} ms${failure === undefined ? '' : ` ${failure}`}`),
   warning: ({ message, hint }) => ({ lines: [line('warning', message), ...hintLines(hint)] }),
-  plan: ({ image, builds, images = [], services }) => ({
+  plan: ({ isDryRun, image, builds, images = [], services }) => ({
     lines: [
       ...(image === undefined ? [] : [line('step', `Image ${image}${buildNote(builds)}`)]),
       ...images.map((item) =>
@@ -99,7 +99,7 @@ const WORDS: Words = {
         }) => [
           line(
             'step',
-            `${isExpress ? 'Express service' : 'Service'} ${service} in ${cluster}${placeNote({ region, profile })} runs ${from}${moveNote(from, to)}`,
+            `${isExpress ? 'Express service' : 'Service'} ${service} in ${cluster}${placeNote({ region, profile })} runs ${from}${moveNote(from, to, isDryRun)}`,
           ),
           ...(after.length === 0 ? [] : [line('detail', `  starts after ${after.join(' and ')}`)]),
           ...(codeDeploy === undefined
@@ -123,7 +123,7 @@ const WORDS: Words = {
                 ),
               ]
             : []),
-          ...schedules.map((item) => line('detail', `  ${scheduleText(item)}`)),
+          ...schedules.map((item) => line('detail', `  ${scheduleText(item, isDryRun)}`)),
         ],
       ),
     ],
@@ -468,13 +468,16 @@ const SCHEDULE_LEVELS: Readonly<Partial<Record<ScheduleOutcome, Level>>> = {
 };
 
 /** What becomes of a scheduled task. */
-function scheduleText({ from, to, outcome, reason, ...item }: ScheduleResult): string {
+function scheduleText(
+  { from, to, outcome, reason, ...item }: ScheduleResult,
+  isDryRun = false,
+): string {
   const kind = item.kind === 'rule' ? 'Rule' : 'Schedule';
   const name = `${kind} ${scheduleLabel(item)}`;
   const [before, after] = [shortName(from ?? ''), shortName(to ?? 'the new revision')];
   switch (outcome) {
     case 'planned':
-      return `${name} would follow: ${before} → ${after}`;
+      return `${name} ${isDryRun ? 'would' : 'will'} follow: ${before} → ${after}`;
     case 'updated':
       return `${name}: ${before} → ${after}`;
     case 'unchanged':
@@ -493,9 +496,9 @@ function scheduleText({ from, to, outcome, reason, ...item }: ScheduleResult): s
   }
 }
 
-function moveNote(from: string, to: string | undefined): string {
+function moveNote(from: string, to: string | undefined, isDryRun: boolean): string {
   if (to === undefined) return '';
-  return to === from ? ' and stays on it' : ` and would move to ${to}`;
+  return to === from ? ' and stays on it' : ` and ${isDryRun ? 'would' : 'will'} move to ${to}`;
 }
 
 function errorLines({ message, hint }: EcsDeployError): Line[] {

@@ -189,9 +189,14 @@ test.each(Object.entries(ROWS))('%s', async (_, row) => {
 });
 
 test('schedules follow a rollback back, and never somebody who only watches', async () => {
-  const world = await makeWorld();
+  const world = await makeWorld({ files: { 'confirm.yaml': `${CONFIG}confirm: true\n` } });
   await register(world);
-  expect((await world.run(['rollout', '--schedules', '-q'])).status).toBe(0);
+  const confirm = ['rollout', '--schedules', '--config', 'confirm.yaml', '--yes'];
+  const forth = await world.run(confirm);
+  expect(forth.status, forth.stderr).toBe(0);
+  expect(forth.stderr).toContain(
+    'Schedule weekly will follow: hyeon9mak-task-dev:1 → hyeon9mak-task-dev:2',
+  );
   const plan = await world.run(['rollback', '--schedules', '--dry-run', '--json']);
   expect(outcomesOf(readResult(plan))['weekly']).toBe('planned :1');
   expect(plan.stderr).toContain(
