@@ -125,21 +125,32 @@ function toRecord(record: ServiceDeployment): RolloutRecord {
   };
 }
 
+const NO_TRAFFIC = {
+  traffic: undefined,
+  oldTraffic: undefined,
+  testTraffic: undefined,
+  oldTestTraffic: undefined,
+};
+
 /** ECS gives weights of rolling deployments and of services without traffic, too. */
 function trafficOf({
   lifecycleStage,
   targetServiceRevision: target,
   sourceServiceRevisions: sources = [],
-}: ServiceDeployment): Pick<RolloutRecord, 'traffic' | 'oldTraffic' | 'testTraffic'> {
+}: ServiceDeployment): Pick<
+  RolloutRecord,
+  'traffic' | 'oldTraffic' | 'testTraffic' | 'oldTestTraffic'
+> {
   const traffic = target?.requestedProductionTrafficWeight;
-  if (lifecycleStage === undefined || traffic === undefined) {
-    return { traffic: undefined, oldTraffic: undefined, testTraffic: undefined };
-  }
-  const old = sources.map((source) => source.requestedProductionTrafficWeight ?? 0);
+  if (lifecycleStage === undefined || traffic === undefined) return NO_TRAFFIC;
+  const sum = (weights: readonly number[]) => weights.reduce((total, weight) => total + weight, 0);
+  const old = sources.flatMap(({ requestedProductionTrafficWeight: weight = [] }) => weight);
+  const oldTest = sources.flatMap(({ requestedTestTrafficWeight: weight = [] }) => weight);
   return {
     traffic,
-    oldTraffic: old.reduce((sum, weight) => sum + weight, 0),
+    oldTraffic: sum(old),
     testTraffic: target?.requestedTestTrafficWeight,
+    oldTestTraffic: oldTest.length === 0 ? undefined : sum(oldTest),
   };
 }
 

@@ -219,6 +219,7 @@ function deploymentStatus(
             threshold: record.breaker?.threshold ?? null,
             traffic: record.traffic ?? null,
             testTraffic: record.testTraffic ?? null,
+            oldTestTraffic: record.oldTestTraffic ?? null,
             pausedBy: pauseOf(record)?.hook ?? null,
             hooks: openHooks(record),
             alarms: { armed: record.armedAlarms, fired: record.alarms },

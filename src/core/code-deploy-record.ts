@@ -25,6 +25,7 @@ export function toRecord(
     traffic: isWeighed ? weights.own : undefined,
     oldTraffic: isWeighed ? weights.others : undefined,
     testTraffic: undefined,
+    oldTestTraffic: undefined,
     breaker: undefined,
     alarms: [],
     armedAlarms: [],

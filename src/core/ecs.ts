@@ -194,8 +194,9 @@ export interface RolloutRecord {
   readonly traffic: number | undefined;
   /** Percentage that the old tasks still get. */
   readonly oldTraffic: number | undefined;
-  /** Percentage of the test traffic that the new tasks get. */
+  /** Percentages of the test traffic that the new and the old tasks get. */
   readonly testTraffic: number | undefined;
+  readonly oldTestTraffic: number | undefined;
   /** Failed tasks, and the number at which the circuit breaker trips. */
   readonly breaker: { readonly failures: number; readonly threshold: number } | undefined;
   /** Names of the alarms that fired. */

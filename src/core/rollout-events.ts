@@ -31,6 +31,8 @@ export interface RevisionProgress {
   readonly isServing: boolean;
   /** Percentage of the production traffic; undefined where it is not shifted in stages. */
   readonly traffic: number | undefined;
+  /** Percentage of the test traffic, in the same way. */
+  readonly testTraffic: number | undefined;
   readonly desired: number;
   readonly running: number;
   readonly pending: number;
@@ -78,8 +80,9 @@ export type RolloutEvent =
       readonly stage: string | undefined;
       /** Percentage of the production traffic that the new tasks get, where it is shifted. */
       readonly traffic: number | undefined;
-      /** Percentage of the test traffic that they get. */
+      /** Percentages of the test traffic that they and the old tasks get. */
       readonly testTraffic: number | undefined;
+      readonly oldTestTraffic: number | undefined;
       /** What ECS waits for although all new tasks run. */
       readonly waitsFor:
         | 'health-checks'

@@ -66,6 +66,8 @@ export interface DeploymentStatus extends ShownImage {
     /** Percentages of production and test traffic that its tasks get, where it is shifted. */
     readonly traffic: number | null;
     readonly testTraffic: number | null;
+    /** Of the test traffic, the percentage of the tasks before. */
+    readonly oldTestTraffic: number | null;
     /** The pause hook that waits for approval. */
     readonly pausedBy: string | null;
     /** Lifecycle hooks that run or wait. */

@@ -464,7 +464,11 @@ function revisionRows(progress: Progress, pen: Pen): Row[] {
   const { width, chalk } = pen;
   const { revisions, counts } = progress;
   const hasTraffic = revisions.some(({ traffic }) => traffic !== undefined);
-  const cells = columnsFor(width, hasTraffic);
+  // Later, production traffic says more.
+  const hasTest =
+    revisions.some(({ testTraffic }) => testTraffic) &&
+    !revisions.some(({ isOurs, traffic }) => isOurs && traffic);
+  const cells = columnsFor(width, hasTraffic, hasTest);
   const fixed = cells.reduce((sum, { size }) => sum + size + 1, 2);
   const longest = Math.max(8, ...revisions.map(({ revision }) => widthOf(revision)));
   const nameSize = Math.max(0, Math.min(longest, width - fixed - (width < 30 ? 0 : 8)));
@@ -510,7 +514,9 @@ const cell = (
   side: Cell['side'] = 'left',
 ): Cell => ({ title, size, side, text });
 
-const TRAFFIC = cell('traffic', ({ traffic }) => (traffic === undefined ? '' : `${traffic} %`));
+const percentOf = (part: number | undefined) => (part === undefined ? '' : `${part} %`);
+const TRAFFIC = cell('traffic', ({ traffic }) => percentOf(traffic));
+const TEST = cell('test', ({ testTraffic }) => percentOf(testTraffic), 5);
 const WIDE: readonly Cell[] = [
   cell('state', stateOf, 12, 'right'),
   cell('desired', ({ desired }) => String(desired)),
@@ -524,7 +530,8 @@ const NARROW: readonly Cell[] = [
 ];
 
 /** The cells after the name: all of them, the most important ones, or the running tasks alone. */
-function columnsFor(width: number, hasTraffic: boolean): readonly Cell[] {
+function columnsFor(width: number, hasTraffic: boolean, hasTest: boolean): readonly Cell[] {
+  if (width >= 76 && hasTest) return [...WIDE, TRAFFIC, TEST];
   if (width >= 70) return hasTraffic ? [...WIDE, TRAFFIC] : WIDE;
   if (width >= 24) return hasTraffic && width >= 36 ? [...NARROW, TRAFFIC] : NARROW;
   return NARROW.slice(0, 1);

@@ -10,16 +10,22 @@ export function stageText({
   stage,
   traffic,
   testTraffic,
+  oldTestTraffic,
 }: {
   readonly stage: string;
   readonly traffic?: number | null | undefined;
   readonly testTraffic?: number | null | undefined;
+  readonly oldTestTraffic?: number | null | undefined;
 }): string {
   const parts = [
     stage,
     ...(typeof traffic === 'number' ? [`${traffic} % of the traffic`] : []),
     // Later, production traffic says more.
-    ...(testTraffic && !traffic ? [`${testTraffic} % of the test traffic`] : []),
+    ...(testTraffic && !traffic
+      ? [
+          `${testTraffic} % of the test traffic${oldTestTraffic ? ` (old tasks: ${oldTestTraffic} %)` : ''}`,
+        ]
+      : []),
   ];
   return parts.join(', ');
 }

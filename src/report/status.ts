@@ -157,14 +157,14 @@ function stageLines({ deployments, ...name }: ServiceStatus, columns: number): s
     ({ rolloutState }) => rolloutState === 'IN_PROGRESS',
   )?.serviceDeployment;
   if (!record || record.stage === null || record.status !== 'IN_PROGRESS') return [];
-  const { stage, traffic, testTraffic, hooks, alarms } = record;
+  const { stage, traffic, testTraffic, oldTestTraffic, hooks, alarms } = record;
   const pauses = hooks.filter(({ function: name }) => name === undefined);
   const alarm = alarmsText(alarms);
   return [
     '',
     'STAGE',
     ...[
-      stageText({ stage, traffic, testTraffic }),
+      stageText({ stage, traffic, testTraffic, oldTestTraffic }),
       ...hooks.map((hook) => hookText(hook) + expiryText(hook)),
       ...(alarm === '' ? [] : [alarm]),
     ].flatMap((text) => wrap(`  ${text}`, columns)),

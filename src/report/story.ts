@@ -30,13 +30,15 @@ export function makeStory(verbose: boolean): Story {
   const said = new Set<string>();
   const causes = new Set<string>();
   const isProgressNews = (event: EventOf<'rollout-progress'>, at: number): boolean => {
-    const { service, phase, stage, traffic, testTraffic, waitsFor, targetGroups, counts } = event;
+    const { service, phase, stage, traffic, testTraffic, oldTestTraffic } = event;
+    const { waitsFor, targetGroups, counts } = event;
     const text = progressText(event);
     const situation = JSON.stringify([
       phase,
       stage,
       traffic,
       testTraffic,
+      oldTestTraffic,
       waitsFor,
       targetGroups,
       counts.failed > 0,

@@ -44,7 +44,14 @@ const inProgress = service([own({ running: 2 }), old({ running: 2 })], { setting
 
 /** A record at a stage, with the traffic of the new tasks. */
 const at = (stage: string, traffic: number, more: Partial<RolloutRecord> = {}): RolloutRecord =>
-  record('IN_PROGRESS', { stage, traffic, oldTraffic: 100 - traffic, testTraffic: 100, ...more });
+  record('IN_PROGRESS', {
+    stage,
+    traffic,
+    oldTraffic: 100 - traffic,
+    testTraffic: 100,
+    oldTestTraffic: 0,
+    ...more,
+  });
 
 const open = (policy: Partial<WatchPolicy> = {}): WatchState =>
   openWatch(

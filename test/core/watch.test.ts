@@ -147,6 +147,7 @@ describe('progress', () => {
       stage: undefined,
       traffic: undefined,
       testTraffic: undefined,
+      oldTestTraffic: undefined,
       waitsFor: undefined,
       waitsSince: undefined,
       waitsAtMost: undefined,

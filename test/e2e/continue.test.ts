@@ -349,7 +349,11 @@ test('status shows the stage, what holds it, and how to answer', async () => {
   expect(hidden).toContain(`  → continue: ecsdeploy continue ${FLAGS}\n`);
   const json = readResult(await world.run(['status', '--json'])).services[0];
   expect(json?.paused).toMatchObject({ stage: 'POST_TEST_TRAFFIC_SHIFT' });
-  expect(json?.deployments?.[0]?.serviceDeployment).toMatchObject({ traffic: 0, testTraffic: 100 });
+  expect(json?.deployments?.[0]?.serviceDeployment).toMatchObject({
+    traffic: 0,
+    testTraffic: 100,
+    oldTestTraffic: 0,
+  });
 });
 
 test('a pause as asked is no annotation of GitHub, and no word of a quiet run', async () => {

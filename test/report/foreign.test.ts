@@ -97,6 +97,7 @@ const SAMPLES: {
   warning: (t) => [{ message: t, hint: t }],
   plan: (t) => [
     {
+      isDryRun: true,
       image: t,
       builds: true,
       images: [{ name: t, reference: t, builds: true }],
@@ -190,6 +191,7 @@ const SAMPLES: {
       stage: t,
       traffic: 1,
       testTraffic: 1,
+      oldTestTraffic: 1,
       waitsFor: undefined,
       waitsSince: t,
       waitsAtMost: 1,
@@ -202,6 +204,7 @@ const SAMPLES: {
         isOurs,
         isServing: isOurs,
         traffic: 1,
+        testTraffic: 1,
         desired: 1,
         running: 1,
         pending: 1,
@@ -434,6 +437,7 @@ const OUTPUTS: {
               threshold: 1,
               traffic: 1,
               testTraffic: 1,
+              oldTestTraffic: 1,
               pausedBy: t,
               hooks: [hookOf(t), { ...hookOf(t), function: undefined }],
               alarms: { armed: [t], fired: [t] },

@@ -52,6 +52,7 @@ const status: ServiceStatus = {
         threshold: 3,
         traffic: null,
         testTraffic: null,
+        oldTestTraffic: null,
         pausedBy: null,
         hooks: [],
         alarms: { armed: [], fired: [] },

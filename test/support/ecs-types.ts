@@ -92,6 +92,7 @@ export const record = (status: string, more: Partial<RolloutRecord> = {}): Rollo
   traffic: undefined,
   oldTraffic: undefined,
   testTraffic: undefined,
+  oldTestTraffic: undefined,
   breaker: undefined,
   alarms: [],
   armedAlarms: [],

@@ -5,7 +5,7 @@ type Progress = RolloutEventOf<'rollout-progress'>;
 /** The progress of service `api` from app:1 to app:2, with two tasks unless given. */
 export function progress(more: Partial<RolloutCounts & Progress> = {}): Progress {
   const { desired = 2, running = 0, pending = 0, failed = 0, limit, old = 2, ...event } = more;
-  const row = { traffic: undefined, desired, pending: 0, failed: 0 };
+  const row = { traffic: undefined, testTraffic: undefined, desired, pending: 0, failed: 0 };
   return {
     kind: 'rollout-progress',
     cluster: 'backend',
@@ -14,6 +14,7 @@ export function progress(more: Partial<RolloutCounts & Progress> = {}): Progress
     stage: undefined,
     traffic: undefined,
     testTraffic: undefined,
+    oldTestTraffic: undefined,
     waitsFor: undefined,
     waitsSince: undefined,
     waitsAtMost: undefined,
