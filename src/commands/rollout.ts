@@ -38,7 +38,8 @@ export async function rollout(context: Context<'rollout'>): Promise<CommandResul
   });
   // How long CodeDeploy waits is said before it starts.
   const isLong = planned.services.some(({ service }) => service.codeDeploy !== undefined);
-  if ((config.confirm || isLong) && !config.watch) tellSteps(tools, planned, false, { isOrdered: true });
+  if ((config.confirm || isLong) && !config.watch)
+    tellSteps(tools, planned, false, { isOrdered: true });
   await confirmMoves(context, config, 'Deploy');
   const start = performance.now();
   const moves = movesOf(planned);

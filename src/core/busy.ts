@@ -3,21 +3,37 @@ import { ok } from './checks.ts';
 import type { Answer } from './checks.ts';
 import { formatSeconds } from './duration.ts';
 import { primaryOf } from './ecs.ts';
-import type { Deployment, Service } from './ecs.ts';
+import type { Deployment, RolloutRecord, Service } from './ecs.ts';
 import { flagsOf } from './service-name.ts';
 import { shortName } from './task-definition.ts';
 
 /** What to do about a deployment in progress. */
 export type IfBusy = 'supersede' | 'wait' | 'refuse';
 
-/** The deployment in progress of a service; undefined where there is none. */
-export function deploymentInProgress(service: Service): Deployment | undefined {
+/** Statuses of a service deployment that has not ended. */
+const OPEN: ReadonlySet<string> = new Set(['PENDING', 'IN_PROGRESS']);
+
+/**
+ * The deployment in progress of a service; undefined where there is none. A deployment that shifts
+ * traffic can be COMPLETED in its bake time: then its record tells that it has not ended.
+ */
+export function deploymentInProgress(
+  service: Service,
+  record?: RolloutRecord,
+): Deployment | undefined {
   const { active } = service.codeDeploy ?? {};
   if (active !== undefined) {
     return activeDeployment(active.deployment, service, active.taskDefinition);
   }
   const primary = primaryOf(service);
-  return primary?.rolloutState === 'IN_PROGRESS' ? primary : undefined;
+  const isOpen = record?.deployment === primary?.id && OPEN.has(record?.status ?? '');
+  return primary?.rolloutState === 'IN_PROGRESS' || isOpen ? primary : undefined;
+}
+
+/** Whether only the record tells if the deployment of a service has ended. */
+export function needsRecord(service: Service): boolean {
+  const isCompleted = primaryOf(service)?.rolloutState === 'COMPLETED';
+  return isCompleted && service.settings.strategy !== 'ROLLING';
 }
 
 /**
@@ -26,9 +42,14 @@ export function deploymentInProgress(service: Service): Deployment | undefined {
  */
 export function checkInProgress(
   service: Service,
-  { ifBusy, isJoined, now }: { ifBusy: IfBusy; isJoined: boolean; now: Date },
+  {
+    ifBusy,
+    isJoined,
+    now,
+    record,
+  }: { ifBusy: IfBusy; isJoined: boolean; now: Date; record?: RolloutRecord | undefined },
 ): Answer {
-  const running = deploymentInProgress(service);
+  const running = deploymentInProgress(service, record);
   if (running === undefined) return ok('no deployment is in progress');
   const { id } = running;
   const revision = shortName(running.taskDefinition);

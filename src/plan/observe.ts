@@ -3,9 +3,11 @@ import type { Ecs } from '../aws/ecs.ts';
 import { at } from '../aws/ecs.ts';
 import { isUnknown, isUnread, optional } from '../aws/optional.ts';
 import { describeExpress } from '../aws/express.ts';
+import { currentRecord } from '../aws/rollouts.ts';
 import type { HookAnswer } from '../aws/rollouts.ts';
 import { describeRevision } from '../aws/revisions.ts';
 import { describeService, readServices } from '../aws/services.ts';
+import { needsRecord } from '../core/busy.ts';
 import { CODE_DEPLOY } from '../core/ecs.ts';
 import type { ExpressConfiguration, RolloutRecord, Service } from '../core/ecs.ts';
 import { familyOf, isDefinitionFile, placeOfArn, shortName } from '../core/task-definition.ts';
@@ -53,6 +55,8 @@ export interface ObservedService {
   readonly next: Next;
   /** Undefined where it cannot be read, and for other services. */
   readonly express?: ExpressConfiguration | undefined;
+  /** Of a COMPLETED deployment that shifts traffic, where it was read: it may not have ended. */
+  readonly completed?: RolloutRecord | undefined;
 }
 
 /** A target with what was read of it. */
@@ -105,16 +109,17 @@ export async function observeSource(
   const { ecs } = tools;
   const family = familyOf(service.taskDefinition);
   const isOther = named !== undefined && named !== family;
-  const [running, latest, express, definition] = await allOrRefuse([
+  const [running, latest, express, completed, definition] = await allOrRefuse([
     describeRevision(ecs, service.taskDefinition),
     latestOf(tools, family),
     readExpress(tools, service),
+    readCompleted(tools, service),
     isOther
       ? readDefinition(tools, skipCheck, /^\d+$/.test(named) ? `${family}:${named}` : named)
       : Promise.resolve(undefined),
   ]);
   const source = definition === undefined ? running.definition : withTags(definition, running);
-  return { service, running, latest, next: { kind: 'render', source }, express };
+  return { service, running, latest, next: { kind: 'render', source }, express, completed };
 }
 
 /** A service that is to be deployed, with what CodeDeploy knows of it where that deploys it. */
@@ -147,6 +152,14 @@ export async function readExpress(
   if (!service.isExpress) return undefined;
   const what = `the Express configuration of ${service.name}`;
   return optional({ emit }, what, describeExpress(ecs, service), isUnknown);
+}
+
+/** The record of a COMPLETED deployment, where only that tells whether it has ended. */
+export async function readCompleted(
+  tools: Pick<ObserveTools, 'ecs' | 'emit'>,
+  service: Service,
+): Promise<RolloutRecord | undefined> {
+  return needsRecord(service) ? currentRecord(tools, service) : undefined;
 }
 
 /** The definition that a family, a revision, an ARN or a file names. */

@@ -358,7 +358,7 @@ function planService(
     findings.push(...checkCodeDeploy(check, about, service, service.codeDeploy, { ifBusy, now }));
   } else if (checked || ifBusy !== 'supersede') {
     // `rollback` is there to stop a deployment in progress: that alone needs no warning.
-    const busy = { ifBusy, isJoined, now };
+    const busy = { ifBusy, isJoined, now, record: read.value.completed };
     findings.push(check('deployment-in-progress', about, () => checkInProgress(service, busy)));
   }
   const changes = diffDefinitions(running.definition, definition, { showValues });
@@ -402,7 +402,7 @@ function planService(
           ? { running: running.definition, configuration: read.value.express }
           : undefined,
       containers: draft.containers,
-      busy: isJoined ? undefined : deploymentInProgress(service),
+      busy: isJoined ? undefined : deploymentInProgress(service, read.value.completed),
       readAt,
       schedules: chosen(schedules?.tasks ?? [], target.schedules).map((task) =>
         planSchedule(task, goal),

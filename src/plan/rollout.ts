@@ -7,7 +7,7 @@ import { isDefinitionFile, revisionName, shortName } from '../core/task-definiti
 import type { Revision } from '../core/task-definition.ts';
 import { allOrRefuse, EcsDeployError } from '../errors.ts';
 import type { Config, Target } from '../settings/config.ts';
-import { checkPlace, checkService, readDefinition, readExpress } from './observe.ts';
+import { checkPlace, checkService, readCompleted, readDefinition, readExpress } from './observe.ts';
 import type { ObservedService, ObserveTools } from './observe.ts';
 
 /**
@@ -45,9 +45,10 @@ export async function observeRollout(
     return follow(current);
   }
   const family = service.taskDefinition.slice(0, service.taskDefinition.lastIndexOf(':'));
-  const [current, express, revision] = await allOrRefuse([
+  const [current, express, completed, revision] = await allOrRefuse([
     running,
     readExpress(tools, service),
+    readCompleted(tools, service),
     (async () => {
       if (wanted !== undefined && isDefinitionFile(wanted)) {
         const file = await readDefinition(tools, config.skipCheck, wanted);
@@ -60,7 +61,7 @@ export async function observeRollout(
   // A named revision is deployed on purpose; the latest one may have been rolled back.
   const isNamed = wanted !== undefined && /:|^\d+$/.test(wanted);
   if (!isNamed) await checkLastRollout(tools, service, revision);
-  return { ...follow(revision), running: current, express };
+  return { ...follow(revision), running: current, express, completed };
 }
 
 /** A revision as the API takes it. A family is accepted from the config only, for its latest. */

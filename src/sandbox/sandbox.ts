@@ -163,6 +163,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
     targetGroups,
     weightLag: scene.weightLag,
     quickStages: scene.quickStages,
+    completesEarly: scene.completesEarly,
   });
   handlers.push(embedded.handle, ecr.handle);
   const { service = {}, container = {}, hasFailed = false, oldRevisions = 0, express } = scene;

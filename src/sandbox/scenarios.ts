@@ -113,6 +113,8 @@ export interface Scenario {
   readonly weightLag?: number;
   /** Stages take no time beside their hooks and bake times. */
   readonly quickStages?: boolean;
+  /** ECS shows a deployment as COMPLETED from its bake time on. */
+  readonly completesEarly?: boolean;
   /** PutTargets calls whose entries fail because the rule is being changed. */
   readonly busyTargets?: number;
   /** Number of findings in the scan of every image, by severity. */
@@ -601,6 +603,13 @@ const DEFINITIONS = {
     group: 'strategy',
     summary: 'blue/green with a bake time of one minute',
     service: strategy('BLUE_GREEN', { bakeTimeInMinutes: 1 }),
+  },
+  'blue-green-baking': {
+    group: 'strategy',
+    summary: 'blue/green with a bake time in which ECS shows the deployment as COMPLETED',
+    service: strategy('BLUE_GREEN', { bakeTimeInMinutes: 1 }),
+    quickStages: true,
+    completesEarly: true,
   },
   'blue-green-crash': {
     group: 'strategy',

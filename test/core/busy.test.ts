@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import { changeOf, checkInProgress } from '../../src/core/busy.ts';
+import { changeOf, checkInProgress, needsRecord } from '../../src/core/busy.ts';
 import type { IfBusy } from '../../src/core/busy.ts';
-import { old, own, deployment, service, timeOf } from '../support/ecs-types.ts';
+import { old, own, deployment, record, service, timeOf } from '../support/ecs-types.ts';
 
 const NOW = new Date(timeOf(2).getTime() + 40_000);
 const busy = service([own(), old()]);
@@ -32,6 +32,26 @@ test.each([
 ] as const)('a PRIMARY deployment that is %s is not in progress', (_, more) => {
   expect(check('refuse', false, service([own(more), deployment(1)])).status).toBe('ok');
 });
+
+test.each([
+  ['ROLLING', 'IN_PROGRESS', 2, false, 'ok'],
+  ['BLUE_GREEN', 'IN_PROGRESS', 2, true, 'fail'],
+  ['CANARY', 'PENDING', 2, true, 'fail'],
+  ['LINEAR', 'SUCCESSFUL', 2, true, 'ok'],
+  ['LINEAR', 'IN_PROGRESS', 1, true, 'ok'],
+] as const)(
+  'a COMPLETED deployment of %s whose record (%s) is of deployment %i',
+  (strategy, status, number, isRead, expected) => {
+    const { settings } = busy;
+    const completed = service([own({ rolloutState: 'COMPLETED' })], {
+      settings: { ...settings, strategy },
+    });
+    expect(needsRecord(completed)).toBe(isRead);
+    const known = isRead ? record(status, { deployment: `ecs-svc/${number}` }) : undefined;
+    const context = { ifBusy: 'refuse', isJoined: false, now: NOW, record: known } as const;
+    expect(checkInProgress(completed, context).status).toBe(expected);
+  },
+);
 
 test('an age is measured on the clock of AWS, which a local AWS can run ahead of', () => {
   const event = { id: '1', message: '', createdAt: new Date(timeOf(2).getTime() + 90_000) };

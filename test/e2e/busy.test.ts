@@ -1,4 +1,5 @@
-import { expect, test } from 'vitest';
+import { UpdateServiceCommand } from '@aws-sdk/client-ecs';
+import { expect, test, vi } from 'vitest';
 import type { Outcome } from '../../src/core/result.ts';
 import type { ScenarioName } from '../../src/sandbox/scenarios.ts';
 import { readResult } from '../support/cli.ts';
@@ -174,6 +175,30 @@ test.each(Object.entries(ROWS))('%s', async (_, row) => {
   expect((await world.service()).taskDefinition).toMatch(new RegExp(`:${on}$`));
   const updates = world.sandbox.calls.filter(({ action }) => action === 'ecs:UpdateService');
   expect(updates).toHaveLength(moves);
+});
+
+test('a bake time in which ECS shows the deployment as COMPLETED is in progress', async () => {
+  const world = await makeWorld({ scenario: 'blue-green-baking' });
+  const { ecs, sandbox, service } = world;
+  const { deploymentConfiguration } = await service();
+  const bake = { ...deploymentConfiguration, bakeTimeInMinutes: 1440 };
+  const input = { cluster: 'backend', service: 'hyeon9mak-service-dev', forceNewDeployment: true };
+  await ecs.send(new UpdateServiceCommand({ ...input, deploymentConfiguration: bake }));
+  const id = (await service()).deployments?.[0]?.id;
+  await vi.waitUntil(
+    async () => {
+      const { deployments = [] } = await service();
+      return deployments[0]?.id === id && deployments[0]?.rolloutState === 'COMPLETED';
+    },
+    { timeout: 30_000 },
+  );
+  const image = `${sandbox.registryHost}/hyeon9mak-dev:first`;
+  const deploy = ['deploy', '--image', image, '--set-env', 'A=B', '--if-busy', 'refuse'];
+  for (const args of [deploy, ['rollout', '--force', '--if-busy', 'refuse']]) {
+    const end = await world.run(args);
+    expect(end.status, end.stderr).toBe(3);
+    expect(end.stderr).toContain('has been in progress for ');
+  }
 });
 
 test('Ctrl-C while another deployment is awaited changes nothing', async () => {

@@ -177,6 +177,7 @@ const ENDS: Readonly<Record<DeployScenario, End>> = {
   alarm: rollsBack(undefined, 'an alarm was detected. (backend-5xx)'),
   'early-success': succeeds('runs hyeon9mak-task-dev:2'),
   'blue-green': succeeds('(BAKE_TIME, 100 % of the traffic, up to 1m 0s)', { speed: 100 }),
+  'blue-green-baking': succeeds('(BAKE_TIME, 100 % of the traffic, up to 1m 0s)', { speed: 100 }),
   'blue-green-crash': {
     ...rollsBack('application-exit', '(SCALE_UP, 0 % of the traffic)'),
     speed: 100,

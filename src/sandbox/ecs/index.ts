@@ -36,6 +36,8 @@ export interface EcsOptions {
   readonly weightLag?: number | undefined;
   /** Stages take no time beside their hooks and bake times. */
   readonly quickStages?: boolean | undefined;
+  /** A deployment is shown as COMPLETED from its bake time on. */
+  readonly completesEarly?: boolean | undefined;
 }
 
 /** A simulated ECS: its API operations, and functions that build the start world. */
@@ -113,6 +115,7 @@ function createSimulation(
     targetGroups,
     weightLag = 0,
     quickStages = false,
+    completesEarly = false,
   }: EcsOptions,
   region: string,
   faults: readonly ArmedFault[],
@@ -137,6 +140,7 @@ function createSimulation(
     hasTargetGroup: (arn) => targetGroups?.has(arn) ?? true,
     weightLag,
     quickStages,
+    completesEarly,
     clusters: new Map(),
     capacityProviders: new Map(),
     accountSettings: new Map(),

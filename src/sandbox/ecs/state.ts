@@ -412,6 +412,8 @@ export interface Simulation extends Agenda<Service> {
   readonly weightLag: number;
   /** Whether stages take no time beside their hooks and bake times. */
   readonly quickStages: boolean;
+  /** Whether a deployment is shown as COMPLETED from its bake time on. */
+  readonly completesEarly: boolean;
   readonly clusters: Map<string, Cluster>;
   readonly capacityProviders: Map<string, CapacityProvider>;
   /** Values of account settings by name, by principal. */

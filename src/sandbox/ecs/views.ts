@@ -76,7 +76,7 @@ export function serviceView(simulation: Simulation, service: Service, withTags: 
       ? { deployments: [], taskSets: taskSetViews(simulation, service) }
       : {
           deployments: (service.status === 'INACTIVE' ? [] : service.deployments).map(
-            (deployment) => deploymentView(service, deployment),
+            (deployment) => deploymentView(simulation, service, deployment),
           ),
         }),
     role: undefined,
@@ -99,7 +99,11 @@ function roleArnOf({ account }: Simulation, role: unknown): string {
   return name.startsWith('arn:') ? name : `arn:aws:iam::${account}:role/${name}`;
 }
 
-function deploymentView(service: Service, deployment: Deployment): unknown {
+function deploymentView(
+  { completesEarly }: Simulation,
+  service: Service,
+  deployment: Deployment,
+): unknown {
   const { running, pending } = countsOf(service, deployment);
   const { settings } = deployment;
   return {
@@ -117,7 +121,8 @@ function deploymentView(service: Service, deployment: Deployment): unknown {
     serviceConnectConfiguration: settings.serviceConnectConfiguration,
     volumeConfigurations: settings.volumeConfigurations,
     vpcLatticeConfigurations: settings['vpcLatticeConfigurations'],
-    rolloutState: deployment.rolloutState,
+    rolloutState:
+      completesEarly && isBaking(service, deployment) ? 'COMPLETED' : deployment.rolloutState,
     rolloutStateReason: deployment.rolloutStateReason,
   };
 }
@@ -156,6 +161,12 @@ export function taskSetViews(simulation: Simulation, service: Service): readonly
 interface TaskSetView {
   readonly id: string;
   readonly taskSetArn: string;
+}
+
+function isBaking({ serviceDeployments }: Service, deployment: Deployment): boolean {
+  const lifecycle = serviceDeployments.find(({ target }) => target === deployment)?.lifecycle;
+  const stage = lifecycle?.steps[lifecycle.position]?.stage;
+  return stage === 'BAKE_TIME' || stage === 'CLEAN_UP';
 }
 
 /** A task as RunTask, DescribeTasks and StopTask return it. */
