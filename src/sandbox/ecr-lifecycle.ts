@@ -50,14 +50,14 @@ export function checkLifecyclePolicy(text: string): void {
     if ((tagStatus === 'tagged') !== tags.length > 0) {
       refuse('tagged needs tagPrefixList or tagPatternList, the others have none');
     }
-    if (!/^(?:imageCountMoreThan|sinceImagePushed)$/.test(countType)) {
+    if (!/^(?:imageCountMoreThan|sinceImage(?:Pushed|Pulled|Transitioned))$/.test(countType)) {
       refuse('countType is not valid');
     }
-    if ((countType === 'sinceImagePushed') !== (countUnit === 'days')) {
-      refuse('sinceImagePushed needs countUnit days, imageCountMoreThan has none');
+    if ((countType !== 'imageCountMoreThan') !== (countUnit === 'days')) {
+      refuse('countUnit must be days with a time, and imageCountMoreThan has none');
     }
     if (!Number.isInteger(countNumber) || countNumber < 1) refuse('countNumber must be positive');
-    if (action.type !== 'expire') refuse('action.type must be expire');
+    if (!['expire', 'transition'].includes(action.type)) refuse('action.type is not valid');
   }
   const last = Math.max(...priorities);
   if (rules.some((rule) => rule.selection.tagStatus === 'any' && rule.rulePriority !== last)) {
@@ -81,7 +81,7 @@ export function expiries(text: string, images: readonly LifecycleImage[], now: n
   const rules = (rulesOf(text) ?? []).toSorted(
     (one, other) => one.rulePriority - other.rulePriority,
   );
-  return rules.flatMap(({ rulePriority, selection }) => {
+  return rules.flatMap(({ rulePriority, selection, action }) => {
     const selected = left.filter((image) => isSelected(selection, image));
     left = left.filter((image) => !selected.includes(image));
     const { countType, countNumber } = selection;
@@ -89,7 +89,10 @@ export function expiries(text: string, images: readonly LifecycleImage[], now: n
       countType === 'imageCountMoreThan'
         ? selected.slice(countNumber)
         : selected.filter(({ pushedAt }) => pushedAt < now - countNumber * DAY_SECONDS);
-    return expired.map((image) => ({ image, rulePriority }));
+    // Only what expires is in a preview; pulls and transitions are not known here.
+    return action.type === 'expire' && !/Pulled|Transitioned/.test(countType)
+      ? expired.map((image) => ({ image, rulePriority }))
+      : [];
   });
 }
 

@@ -563,6 +563,9 @@ test('a lifecycle policy is checked, and its preview names what it would expire'
   await expect(ecr.send(preview)).rejects.toMatchObject({
     name: 'LifecyclePolicyPreviewNotFoundException',
   });
+  const pulled = { countType: 'sinceImagePulled', countUnit: 'days', countNumber: 30 };
+  const archive = { type: 'transition', targetStorageClass: 'archive' };
+  await put(policy({ ...rule(1, { tagStatus: 'any', ...pulled }), action: archive }));
   await put(policy(rule(1, { ...tagged, ...count }), rule(2, { tagStatus: 'any', ...count })));
   await ecr.send(new StartLifecyclePolicyPreviewCommand({ repositoryName }));
   expect(await ecr.send(preview)).toMatchObject({
