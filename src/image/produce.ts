@@ -10,6 +10,7 @@ import {
   loginForHost,
   registryLogin,
 } from '../aws/repositories.ts';
+import type { RegistryLogin } from '../aws/repositories.ts';
 import type { Repository } from '../aws/repositories.ts';
 import { checkPlatform, checkStart } from '../core/checks.ts';
 import type { Answer } from '../core/checks.ts';
@@ -121,6 +122,8 @@ interface Place {
 /** Where an image goes, and through which daemon. */
 interface Target extends Place {
   readonly daemon: Daemon;
+  /** Logs in to the registry, for one attempt to push. */
+  readonly login: () => Promise<RegistryLogin>;
 }
 
 /**
@@ -190,7 +193,8 @@ export async function produceImage(
     await proveImage(tools, config, daemon, { verb: 'has', local, wanted: platform, use });
   if (built) await prepare();
   const repository = destination.repository ?? (await makeRepository(tools, config));
-  const target = { daemon, repository, tag, reference: `${repository.uri}:${tag}`, platform };
+  const reference = `${repository.uri}:${tag}`;
+  const target = { daemon, repository, tag, reference, platform, login: earlyLogin(repository) };
   const ready = await whileConnected(
     daemon,
     local === undefined
@@ -247,6 +251,18 @@ async function findRival(
 function machineOf(observed: ObservedImage): Daemon | BuildKit | undefined {
   if (observed.kind === 'local') return valueOf(observed.local)?.daemon;
   return observed.kind === 'built' ? valueOf(observed.build?.machine) : undefined;
+}
+
+/** The login for each attempt to push: the first is requested now, while the image is built. */
+function earlyLogin(repository: Repository): () => Promise<RegistryLogin> {
+  const again = () => registryLogin(repository);
+  const early = again().catch(() => undefined);
+  let isFirst = true;
+  return async () => {
+    const first = isFirst ? await early : undefined;
+    isFirst = false;
+    return first ?? again();
+  };
 }
 
 /** An image of the daemon that is ready to be pushed, and how long it took. */
@@ -505,8 +521,7 @@ async function push(
   local: LocalImage,
 ): Promise<Pushed> {
   const { emit, signal } = tools;
-  const { daemon, repository, tag, reference, platform } = target;
-  const login = () => registryLogin(repository);
+  const { daemon, repository, tag, reference, platform, login } = target;
   const { skipCheck, poll } = config;
   // Every pause is a multiple of --poll: this one is one second by default.
   const request = { repository: repository.uri, tag, platform, pause: poll / 3, login };

@@ -393,3 +393,10 @@ test('an index is fine when it has the platform, and refused when it has not', a
   const end = await world.run(['deploy', '--dry-run', '--image', both]);
   expect(end.status, end.stderr).toBe(0);
 });
+
+test('the login to ECR is requested while the image is built', async () => {
+  const world = await makeWorld({ files: { Dockerfile: 'FROM scratch\nCOPY missing /app\n' } });
+  const end = await world.run(['push']);
+  expect(end.status, end.stderr).toBe(5);
+  expect(world.sandbox.calls.map(({ action }) => action)).toContain('ecr:GetAuthorizationToken');
+});
