@@ -54,7 +54,7 @@ const LONGEST: Readonly<Record<string, readonly [most: number, items: string]>> 
 };
 
 /** Operations that find the cluster in the ARN of the service where none is named. */
-const CLUSTER_IN_ARN = new Set(['ListServiceDeployments']);
+const CLUSTER_IN_ARN = /^ListServiceDeployments$|ExpressGatewayService$/;
 
 /** Throws what ECS answers to a request whose identifiers or lists it does not take. */
 export function checkRequest(simulation: Simulation, operation: string, input: Input): void {
@@ -65,7 +65,7 @@ export function checkRequest(simulation: Simulation, operation: string, input: I
     // A definition may have the members of a description, which ECS drops.
     const kind = operation === 'RegisterTaskDefinition' ? undefined : IDENTIFIERS[member];
     if (kind === undefined) continue;
-    const isAnywhere = input['cluster'] === undefined && CLUSTER_IN_ARN.has(operation);
+    const isAnywhere = input['cluster'] === undefined && CLUSTER_IN_ARN.test(operation);
     const cluster = isAnywhere ? undefined : lastSegment(input['cluster'] ?? 'default');
     for (const identifier of values) {
       const text = String(identifier);
