@@ -97,7 +97,7 @@ test('services of two platforms are not given one image', async () => {
     expect(both.status).toBe(3);
     expect(complaint(both.stderr, world)).toMatchInlineSnapshot(`
       "Error: The services run on linux/amd64 and linux/arm64: one image cannot be built for both.
-        → deploy the services of one platform at a time with --service NAME
+        → build it for both: --platform linux/amd64,linux/arm64; or deploy the services of one platform at a time with --service NAME
       "
     `);
   }
