@@ -621,7 +621,7 @@ test('many mistakes in one config file', async () => {
   ).toMatchInlineSnapshot(`
     "Error: FOLDER/.ecsdeployrc:6: "timeout": "30" needs a unit: write 30s or 30m
     FOLDER/.ecsdeployrc:7: "platform": must be one of linux/amd64, linux/arm64, not "linux/x86_64" (did you mean "linux/amd64"?)
-    FOLDER/.ecsdeployrc:8: unknown key "dokerfile" (did you mean "dockerfile"? keys that exist: context, dockerfile, target, args, labels, network, addHosts, shmSize, ulimits, secrets, …)
+    FOLDER/.ecsdeployrc:8: unknown key "dokerfile" (did you mean "dockerfile"? keys that exist: context, dockerfile, target, args, labels, contexts, allow, network, addHosts, shmSize, …)
     FOLDER/.ecsdeployrc:9: "maxFailures": must be a positive integer, not "none"
     FOLDER/.ecsdeployrc:10: "setEnv": must be KEY=VALUE, not "A"
       → see .ecsdeployrc.example, which comes with ecsdeploy
