@@ -129,7 +129,7 @@ describe('notify', () => {
     [
       'service-deleted',
       3,
-      'deploy refused The service "hyeon9mak-service-dev" is DRAINING',
+      'deploy refused The service "hyeon9mak-service-dev" is INACTIVE',
       'refused',
     ],
   ] as const)('%s: whatever came out is told', async (scenario, status, line, outcome) => {

@@ -313,7 +313,8 @@ const ENDS: Readonly<Record<DeployScenario, End>> = {
   'revision-inactive': isRefused(4, 'TaskDefinition is inactive'),
   'busy-family': succeeds('is being registered by someone else; retrying'),
   'pass-role-denied': isRefused(4, '"Action": "iam:PassRole"'),
-  'service-deleted': isRefused(3, 'is DRAINING: it is being deleted'),
+  // Its tasks take half a minute to stop.
+  'service-deleted': { ...isRefused(3, 'is DRAINING: it is being deleted'), speed: 1 },
   'code-deploy': isRefused(3, 'No deployment group of CodeDeploy deploys'),
   'five-deployments': {
     ...isRefused(4, '5 are not finished: hyeon9mak-task-dev:1 (1 running)'),
