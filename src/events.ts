@@ -237,6 +237,13 @@ type Fact =
       /** Of services with a place of their own. */
       readonly region?: string | undefined;
     }
+  | (ServiceName & {
+      /** The terminal is for a question about a pause hook until it has ended. */
+      readonly kind: 'question-started';
+      readonly stage: string;
+      readonly hook: string;
+    })
+  | (ServiceName & { readonly kind: 'question-ended'; readonly hook: string })
   | { readonly kind: 'polls-recovered' }
   | {
       readonly kind: 'watch-ended';

@@ -270,7 +270,7 @@ async function makeContext(
     },
     terminal: isTerminal ? { input: stdin, output: stderr } : undefined,
     ask: isTerminal ? (question) => prompt(io, question, 'hidden') : undefined,
-    confirm: isTerminal ? (question) => prompt(io, question, 'shown') : undefined,
+    confirm: isTerminal ? (question, until) => prompt(io, question, 'shown', until) : undefined,
   };
 }
 
@@ -279,6 +279,7 @@ async function prompt(
   { stdin, stderr, signal, interrupt }: Io,
   question: string,
   echo: 'hidden' | 'shown',
+  until = signal,
 ): Promise<string> {
   // Most runs ask nothing, and these take a tenth of the time to start.
   const { createInterface } = await import('node:readline/promises');
@@ -294,7 +295,9 @@ async function prompt(
   if (echo === 'hidden') stderr.write(printable(question));
   let answer: string | undefined;
   try {
-    const asking = terminal.question(echo === 'hidden' ? '' : printable(question), { signal });
+    const asking = terminal.question(echo === 'hidden' ? '' : printable(question), {
+      signal: until,
+    });
     answer = await Promise.race([asking, closed]);
     return answer;
   } finally {

@@ -31,8 +31,11 @@ export interface Context<C extends CommandName = CommandName> {
     | undefined;
   /** Asks for a secret on the terminal, without showing the answer; undefined without a terminal. */
   readonly ask: ((question: string) => Promise<string>) | undefined;
-  /** Asks on the terminal, and shows the answer; undefined without a terminal. */
-  readonly confirm: ((question: string) => Promise<string>) | undefined;
+  /**
+   * Asks on the terminal, and shows the answer; undefined without a terminal. Rejects when the signal
+   * aborts.
+   */
+  readonly confirm: ((question: string, signal?: AbortSignal) => Promise<string>) | undefined;
 }
 
 /** How a command ended, for the exit status, `--json` and stdout. */

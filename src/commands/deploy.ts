@@ -32,6 +32,7 @@ import { askStop } from './ask-stop.ts';
 import { prepareOnceIdle } from './busy.ts';
 import { checkRollout } from './check.ts';
 import { confirmMoves, requireTerminal } from './confirm.ts';
+import { askPause } from './ask-pause.ts';
 import { connectTools } from './connect.ts';
 import type { Tools } from './connect.ts';
 import type { CommandResult, Context } from './context.ts';
@@ -122,7 +123,11 @@ async function deployImage(context: Context<'deploy'>): Promise<CommandResult> {
     return { ...notReleased(tools, failed, failed.error, made), ...stayed() };
   }
   const rolloutStart = performance.now();
-  const services = await rollOut(tools, config, moves).catch((error: unknown) => {
+  const services = await rollOut(
+    { ...tools, askPause: askPause(context, config) },
+    config,
+    moves,
+  ).catch((error: unknown) => {
     // No service has moved, but the release tasks have run: the result names them.
     if (ends.length > 0 && error instanceof EcsDeployError && error.code !== 'interrupted') {
       return error;

@@ -14,6 +14,7 @@ import { rollOut } from '../rollout/move.ts';
 import { requireSettings } from '../settings/config.ts';
 import { prepareOnceIdle } from './busy.ts';
 import { confirmMoves, requireTerminal } from './confirm.ts';
+import { askPause } from './ask-pause.ts';
 import { connectTools } from './connect.ts';
 import type { Tools } from './connect.ts';
 import type { CommandResult, Context } from './context.ts';
@@ -44,7 +45,11 @@ export async function rollback(context: Context<'rollback'>): Promise<CommandRes
   const start = performance.now();
   // Nothing that fails must wait for another service to go back.
   const moves = movesOf(planned).map((move) => ({ ...move, order: undefined }));
-  const moved = await rollOut(tools, { ...config, force: false }, moves);
+  const moved = await rollOut(
+    { ...tools, askPause: askPause(context, config) },
+    { ...config, force: false },
+    moves,
+  );
   return rolloutResult(config, await followSchedules(tools, config, moves, moved), start);
 }
 

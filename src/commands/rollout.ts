@@ -12,6 +12,7 @@ import type { ConfigOf } from '../settings/config.ts';
 import { prepareOnceIdle } from './busy.ts';
 import { checkRollout } from './check.ts';
 import { confirmMoves, requireTerminal } from './confirm.ts';
+import { askPause } from './ask-pause.ts';
 import { connectTools } from './connect.ts';
 import type { CommandResult, Context } from './context.ts';
 import { checkOrder, movesOf, rolloutResult, tellSteps } from './moves.ts';
@@ -43,7 +44,11 @@ export async function rollout(context: Context<'rollout'>): Promise<CommandResul
   await confirmMoves(context, config, 'Deploy');
   const start = performance.now();
   const moves = movesOf(planned);
-  const moved = await rollOut(tools, config, moves);
+  const moved = await rollOut(
+    { ...tools, askPause: config.watch ? undefined : askPause(context, config) },
+    config,
+    moves,
+  );
   const result = rolloutResult(config, moved, start);
   const ended = config.watch ? result : await checkRollout(context, tools, 'rollout', result);
   return { ...ended, services: await followSchedules(tools, config, moves, ended.services) };

@@ -78,6 +78,8 @@ export interface RunState {
   /** Of several images that are built side by side, each as a run of its own, by name. */
   readonly images: ReadonlyMap<string, RunState>;
   readonly services: readonly ServiceState[];
+  /** The terminal is for a question. */
+  readonly isAsking: boolean;
   /** AWS does not answer the polls: what is shown was seen before. */
   readonly isUnreachable: boolean;
   /** When --timeout ends the watch. */
@@ -97,6 +99,7 @@ export const NOTHING_YET: RunState = {
   push: { current: 0, total: undefined, ratio: 0, layers: 0, there: 0 },
   images: new Map(),
   services: [],
+  isAsking: false,
   isUnreachable: false,
   deadline: undefined,
 };
@@ -197,6 +200,10 @@ export function reduce(before: RunState, event: TimedEvent): RunState {
         ...item,
         causes: [...item.causes.filter(({ code }) => code !== event.cause.code), event.cause],
       }));
+    case 'question-started':
+      return { ...state, isAsking: true };
+    case 'question-ended':
+      return { ...state, isAsking: false };
     case 'polls-failing':
       return { ...state, isUnreachable: true };
     case 'polls-recovered':

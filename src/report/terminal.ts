@@ -56,29 +56,36 @@ export function terminalReporter(
     colour,
   });
   const frame = () => {
-    region.draw((columns, rows) => draw(state, screen([columns, rows])).map(guard));
+    region.draw((columns, rows) =>
+      state.isAsking ? [] : draw(state, screen([columns, rows])).map(guard),
+    );
   };
+  // Frames and lines would be written over a question.
+  const isLive = () => phaseOf(state) !== undefined && !state.isAsking;
+  const held: string[] = [];
   onResume?.(() => region.forget());
   return {
     report: (event) => {
       state = reduce(state, event);
       const lines = story(event);
-      if (phaseOf(state) === undefined) {
+      if (!isLive()) {
         clearInterval(drawing);
         drawing = undefined;
-        frame();
+        if (!state.isAsking || event.kind === 'question-started') frame();
       }
       if (lines.length > 0 && (verbose || !PASSING.has(event.kind))) {
         const [columns] = stream.getWindowSize();
-        region.print(guard(lines.map((line) => paint(fold(line, columns))).join('')));
+        held.push(guard(lines.map((line) => paint(fold(line, columns))).join('')));
       }
-      if (phaseOf(state) !== undefined && drawing === undefined) {
+      if (!state.isAsking && held.length > 0) region.print(held.splice(0).join(''));
+      if (isLive() && drawing === undefined) {
         frame();
         drawing = setInterval(frame, FRAME).unref();
       }
     },
     end: () => {
       clearInterval(drawing);
+      if (held.length > 0) region.print(held.splice(0).join(''));
       region.close();
       const lines = summarise(state, screen());
       if (lines.length > 0) stream.write(guard(lines.map((line) => `${line}\n`).join('')));

@@ -293,6 +293,9 @@ const WORDS: Words = {
       'warning',
       `Cannot reach AWS${region === undefined ? '' : ` in ${region}`} (${message}); still watching`,
     ),
+  // The question is on the terminal already.
+  'question-started': () => NONE,
+  'question-ended': () => NONE,
   'polls-recovered': () => say('detail', 'AWS can be reached again'),
   'critical-path': ({ calls, local, total }) => {
     const share = (milliseconds: number) =>

@@ -1,6 +1,7 @@
 import { setMaxListeners } from 'node:events';
 import type { Ecs } from '../aws/ecs.ts';
 import type { HookAnswer } from '../aws/rollouts.ts';
+import type { ServiceName } from '../core/service-name.ts';
 import type { WatchedMove } from '../core/watch.ts';
 import { EcsDeployError } from '../errors.ts';
 import type { Emit } from '../events.ts';
@@ -13,7 +14,15 @@ export interface RolloutTools {
   readonly emit: Emit;
   /** Aborted by an interrupt. */
   readonly signal: AbortSignal;
+  /** Asks about a pause hook; undefined where nobody is to be asked. */
+  readonly askPause?: AskPause | undefined;
 }
+
+/** Asks what to do about a pause; undefined leaves it as it is. Rejects when the signal aborts. */
+export type AskPause = (
+  pause: ServiceName & { readonly stage: string },
+  signal: AbortSignal,
+) => Promise<'CONTINUE' | 'ROLLBACK' | undefined>;
 
 /** What a rollout lets the user set; times in milliseconds. */
 export type RolloutSettings = Pick<

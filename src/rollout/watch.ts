@@ -14,14 +14,14 @@ import type { ServiceResult } from '../core/result.ts';
 import { flagsOf, nameOf } from '../core/service-name.ts';
 import type { Place } from '../core/ecs.ts';
 import { familyOf, shortName } from '../core/task-definition.ts';
-import type { Polled } from '../core/verdict.ts';
-import { advance, isNear, resultOf } from '../core/watch.ts';
+import { advance, isNear, requestRollback, resultOf, withAnswer } from '../core/watch.ts';
 import type { Action, Ending, Seen, WatchState } from '../core/watch.ts';
 import { EcsDeployError } from '../errors.ts';
 import { readFailedTasks } from './failed-tasks.ts';
 import { poll } from './poll.ts';
 import type { RecordReads } from './poll.ts';
 import { sendBack } from './send.ts';
+import { openQuestions } from './questions.ts';
 import { readTargets } from './targets.ts';
 import { orAbort, reportable } from './tools.ts';
 import type { RolloutSettings, RolloutTools, TimeLimit } from './tools.ts';
@@ -62,6 +62,7 @@ export async function follow(
   const { emit, signal } = tools;
   const watches: Watch[] = [];
   const findPending = () => watches.filter(({ result }) => result === undefined);
+  const questions = openQuestions<Watch>(tools);
   const loops = new Map<string, Promise<void>>();
   const counts = { polls: 0, calls: 0, mostCalls: 0 };
   const step = (watch: Watch, seen: Seen): Action => {
@@ -97,15 +98,46 @@ export async function follow(
       }
     };
     /** Answers whether a read failed that the verdict does not depend on. */
-    const proceed = async (watch: Watch, polled: Polled): Promise<boolean> => {
+    const proceed = async (watch: Watch, first: Action): Promise<boolean> => {
       let hasFailed = false;
-      let action = step(watch, { kind: 'poll', ...polled });
+      let action = first;
       while (action.kind !== 'wait' && action.kind !== 'end') {
         const seen = await orAbort(signal, perform(there, settings.poll, watch.state, action));
         hasFailed ||= seen.kind === 'tasks-unreadable' && !seen.denied;
         action = step(watch, seen);
       }
+      questions.update(watch, watch.state);
       return hasFailed;
+    };
+    /** Does what the user has decided about a pause hook. */
+    const decide = async (watch: Watch): Promise<void> => {
+      const { polled } = watch.state;
+      const decision = questions.take(watch);
+      if (decision === undefined || polled.record === undefined) return;
+      const { hook, action } = decision;
+      if (action === 'ROLLBACK') {
+        const [state, events, next] = requestRollback(watch.state, 'as asked at the pause');
+        watch.state = state;
+        for (const event of events) emit(event);
+        await proceed(watch, next);
+        return;
+      }
+      const answer = { record: polled.record.arn, hook, action };
+      const error = await orAbort(signal, answerHook(there.ecs, answer, settings.poll)).then(
+        (answered) => (answered === 'answered' ? undefined : 'its answer was lost'),
+        (thrown: unknown) => {
+          signal.throwIfAborted();
+          return reportable(thrown).message;
+        },
+      );
+      const name = nameOf(polled.service);
+      if (error === undefined) {
+        watch.state = withAnswer(watch.state, hook);
+        emit({ kind: 'rollout-continued', ...name, hook });
+      } else {
+        const hint = `ecsdeploy continue ${flagsOf(polled.service)}`;
+        emit({ kind: 'warning', message: `The hook ${hook} was not answered: ${error}`, hint });
+      }
     };
     /** Ends the watches, or lets them go on, after a poll that failed. */
     const fail = (error: unknown) => {
@@ -132,11 +164,16 @@ export async function follow(
     };
     for (let pending = findHere(); pending.length > 0; pending = findHere()) {
       try {
-        await sleep(pauseBefore(settings.poll, polls), undefined, { signal });
+        const pause = sleep(pauseBefore(settings.poll, polls), undefined, { signal });
+        await Promise.race([pause, questions.next()]);
+        for (const watch of pending) await decide(watch);
         const polled = await pollAll(pending);
         if (polls.isTold) emit({ kind: 'polls-recovered' });
         let hasFailed = false;
-        for (const [watch, seen] of polled) hasFailed = (await proceed(watch, seen)) || hasFailed;
+        for (const [watch, seen] of polled) {
+          const action = step(watch, { kind: 'poll', ...seen });
+          hasFailed = (await proceed(watch, action)) || hasFailed;
+        }
         const answered = afterAnswer(
           polls,
           pending.some(({ state }) => isNear(state)),
@@ -187,6 +224,7 @@ export async function follow(
   open(opened, start);
   if (findPending().length === 0) await startNext();
   while (loops.size > 0) await Promise.all(loops.values());
+  questions.close();
   if (counts.polls > 0) emit({ kind: 'watch-ended', ...counts });
   return resultsOf(watches);
 }

@@ -288,6 +288,8 @@ const SAMPLES: {
       detached: false,
     })),
   'polls-failing': (t) => [{ message: t }],
+  'question-started': (t) => [{ cluster: t, service: t, stage: t, hook: t }],
+  'question-ended': (t) => [{ cluster: t, service: t, hook: t }],
   'polls-recovered': () => [{}],
   'critical-path': (t) => [{ calls: [{ action: t, start: 0, end: 1 }], local: 1, total: 2 }],
   'watch-ended': () => [{ polls: 1, calls: 1, mostCalls: 1 }],
