@@ -68,7 +68,8 @@ type DeployScenario = Exclude<ScenarioName, CommandScenario | CodeDeployScenario
  */
 const ENDS: Readonly<Record<DeployScenario, End>> = {
   success: succeeds('(2 of 2 tasks)'),
-  'load-balancer': succeeds('(draining '),
+  // The old tasks drain for half a minute, which a poll on a busy machine must not miss.
+  'load-balancer': succeeds('(draining ', { speed: 100 }),
   'slow-drain': succeeds('(draining '),
   'desired-zero': succeeds('(desired count is 0)', { serving: null }),
   autoscaling: succeeds('(3 of 3 tasks)'),
