@@ -26,6 +26,8 @@ test.each([
   [403, { host: '127.0.0.1.example.com' }],
   [403, { host: 'localhost:x' }],
   [403, { origin: 'https://example.com' }],
+  [403, { origin: 'https://page.s3.amazonaws.com' }],
+  [200, { host: 'ecs.ap-northeast-2.amazonaws.com' }],
   [403, { origin: 'null' }],
   [403, { 'sec-fetch-site': 'cross-site' }],
 ])('status %d for a request with %j', async (status, headers) => {
