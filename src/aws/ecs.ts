@@ -4,7 +4,7 @@ import { EcsDeployError } from '../errors.ts';
 import type { Place } from '../core/ecs.ts';
 import { connectAt, ecsClient } from './client.ts';
 import type { Aws } from './client.ts';
-import { translateAwsError } from './errors.ts';
+import { arnElsewhere, translateAwsError } from './errors.ts';
 
 /** ECS in the region of a run; its clients are made once. */
 export interface Ecs {
@@ -101,14 +101,11 @@ export async function checkRegion(ecs: Ecs, names: readonly string[]): Promise<v
 /** Throws `arn-elsewhere` for an ARN of another account than the one that ECS answered for. */
 export function checkAccount(names: readonly string[], answered: string): void {
   const own = placeOfArn(answered)?.account;
-  const other = names.find((name) => (placeOfArn(name)?.account ?? own) !== own);
-  if (other === undefined) return;
-  const there = placeOfArn(other)?.account;
-  throw new EcsDeployError({
-    code: 'arn-elsewhere',
-    message: `${other} is in account ${there}, but the credentials are for account ${own}.`,
-    hint: `use credentials of account ${there} (--profile NAME), or give the name instead of the ARN`,
-  });
+  if (own === undefined) return;
+  for (const name of names) {
+    const there: string = placeOfArn(name)?.account ?? own;
+    if (there !== own) throw arnElsewhere(name, there, own);
+  }
 }
 
 /** ` in REGION (profile "NAME")`, for messages about what does not exist. */

@@ -242,6 +242,16 @@ export function permissionDenied(
   });
 }
 
+/** The error for an ARN of the account `there`, with credentials of the account `own`. */
+export function arnElsewhere(arn: string, there: string, own: string, cause?: unknown) {
+  return new EcsDeployError({
+    code: 'arn-elsewhere',
+    message: `${arn} is in account ${there}, but the credentials are for account ${own}.`,
+    hint: `use credentials of account ${there} (--profile NAME), or give the name instead of the ARN`,
+    cause,
+  });
+}
+
 function denied(message: string, action: string, call: Call, cause: Error): EcsDeployError {
   const who = `The identity of ${nameOf(call)}`;
   const unknown = { user: undefined, policy: undefined, policyArn: undefined, explicit: false };
@@ -254,6 +264,13 @@ function denied(message: string, action: string, call: Call, cause: Error): EcsD
     });
   }
   const denial = parseDenial(message) ?? { ...unknown, action, resource: '*' };
+  const { user = '', resource } = denial;
+  const own = user.split(':')[4];
+  const there = /^arn:[\w-]+:ecs:[^:]*:(\d{12}):/.exec(resource)?.[1];
+  // Resources of ECS have no policies that could allow it.
+  if (own !== undefined && there !== undefined && own !== there) {
+    return arnElsewhere(resource, there, own, cause);
+  }
   const error = permissionDenied(denial, cause, { who, call: action });
   if (!denial.action.startsWith('sts:AssumeRole')) return error;
   // Without the role there are no credentials, and no call can be made at all.
