@@ -34,10 +34,10 @@ test('init asks for what the account has, shows the file and writes it; deploy w
   expect(written(world)).toMatchInlineSnapshot(`
     "# Written by ecsdeploy init. Check it with: ecsdeploy verify
 
-    region: ap-northeast-2
     repository: hyeon9mak-dev
     service: hyeon9mak-service-dev
     cluster: backend
+    region: ap-northeast-2
     container: hyeon9mak-container
     "
   `);
@@ -182,10 +182,10 @@ test('without a terminal, init writes what the flags give', async () => {
     {
       "content": "# Written by ecsdeploy init. Check it with: ecsdeploy verify
 
-    region: eu-west-1
     repository: shop
     service: api
     cluster: backend
+    region: eu-west-1
     ",
       "file": Any<String>,
       "missing": [],
