@@ -84,7 +84,7 @@ const ENDS: Readonly<Record<CodeDeployScenario, End>> = {
     outcome: 'superseded',
     says: 'deploys hyeon9mak-task-dev:3 instead',
     serving: 3,
-    speed: 1000,
+    speed: 300,
   },
   'codedeploy-busy': isRefused(3, 'CodeDeploy deploys one revision'),
   'codedeploy-busy-ready': isRefused(3, 'CodeDeploy deploys one revision'),

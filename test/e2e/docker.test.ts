@@ -151,9 +151,6 @@ describe.skipIf(!HAS_DOCKER || !HAS_PROGRAM)('with a real Docker daemon', () => 
       "
     `);
     expect(world.writes()).toEqual([]);
-    expect(world.sandbox.calls.map(({ action }) => action)).not.toContain(
-      'ecr:GetAuthorizationToken',
-    );
   });
 
   test('a program that cannot start is refused before the push, whatever starts it', async () => {

@@ -101,9 +101,12 @@ test('a client token starts one task, and names it to other parameters', async (
 });
 
 test('a container with a restart policy is started again once it has run long enough', async () => {
+  // The command ends after a day.
   const world = await startWorld({
+    faults: [{ name: 'command-hangs' }],
+    speed: 100_000,
     definition: definition('v1', {
-      restartPolicy: { enabled: true, restartAttemptPeriod: 2 },
+      restartPolicy: { enabled: true, restartAttemptPeriod: 60 },
     }),
   });
   const { tasks } = await run(world);
@@ -111,7 +114,7 @@ test('a container with a restart policy is started again once it has run long en
   const task = await describeTask(world, arn, ({ startedAt }) => startedAt !== undefined);
   await until(
     async () => world.clock.now() - (task.startedAt?.getTime() ?? 0) / 1000,
-    (age) => age > 20,
+    (age) => age > 100_000,
   );
   expect(await describeTask(world, arn, () => true)).toMatchObject({ lastStatus: 'RUNNING' });
 });
