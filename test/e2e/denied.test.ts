@@ -6,7 +6,7 @@ import type { IamCommand } from '../../src/core/iam.ts';
 import { accessDenied } from '../../src/sandbox/wire.ts';
 import { readResult } from '../support/cli.ts';
 import type { CliEnd, CliOptions } from '../support/cli.ts';
-import { makeWorld } from '../support/world.ts';
+import { CONFIG, makeWorld } from '../support/world.ts';
 import type { World, WorldOptions } from '../support/world.ts';
 
 /** A command as it is run here: so that it calls what it can call when nothing is wrong. */
@@ -236,6 +236,45 @@ describe('rollout --schedules', () => {
       expect(end.stderr).toContain(`is not authorized to call ${action}`);
     },
   );
+});
+
+describe('deploy with release tasks', () => {
+  const rows = PERMISSIONS.filter(({ only }) => only?.setting === 'release');
+  const migrate = async (
+    denied: readonly string[],
+    scenario: WorldOptions['scenario'] = 'success',
+    more = '',
+  ) => {
+    const config = `${CONFIG}release:\n  - { command: [rails, "db:migrate"]${more} }\n`;
+    const world = await makeWorld({ scenario, files: { '.ecsdeployrc': config } });
+    for (const action of denied) world.sandbox.fail(action, accessDenied(action, '111122223333'));
+    return { ...(await world.run(['deploy'])), writes: world.writes() };
+  };
+
+  test('works with its policy', async () => {
+    const own = rows.map(({ action }) => action);
+    const policy = [...actionsOf('deploy', 'needed'), ...actionsOf('deploy', 'optional'), ...own];
+    const end = await migrate(ALL.filter((action) => !policy.includes(action)));
+    expect(end.status, end.stderr).toBe(0);
+    expect(end.stderr).not.toContain('is not authorized');
+  });
+
+  test.each(rows.filter(({ needed }) => needed.includes('deploy')))(
+    'is refused without $action, and no service has moved',
+    async ({ action }) => {
+      const end = await migrate([action]);
+      expect(end.status, end.stderr).toBe(4);
+      expect(end.stderr).toContain(`is not authorized to call ${action}`);
+      expect(end.writes).not.toContain('ecs:UpdateService');
+    },
+  );
+
+  test('ends without ecs:StopTask, and says that the task continues', async () => {
+    const end = await migrate(['ecs:StopTask'], 'command-hangs', ', timeout: 1s');
+    expect(end.status, end.stderr).toBe(10);
+    expect(end.stderr).toContain('is not authorized to call ecs:StopTask');
+    expect(end.writes).not.toContain('ecs:UpdateService');
+  });
 });
 
 describe('a service that CodeDeploy deploys', () => {
