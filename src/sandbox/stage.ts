@@ -174,6 +174,8 @@ async function perform(call: Call, parts: StageParts, act: Act): Promise<void> {
       await call('UpdateService', { ...SERVICE, taskDefinition });
       return;
     }
+    // The group takes one deployment at a time, and one that is being stopped is still one.
+    while ((await deploymentOfCodeDeploy()) !== undefined) await pause(1);
     const { deployments } = await codeDeployed('ListDeployments', {});
     const { deploymentInfo } = await codeDeployed('GetDeployment', {
       deploymentId: deployments[0],
