@@ -279,20 +279,10 @@ async function latency(bench) {
     }
   }
   await world.close();
-  return Object.entries(measured).flatMap(([name, byDelay]) => {
-    const at = (delay) => median(byDelay[delay]);
-    // The call itself arrives before it is delayed. At 0 ms, local work hides some of the calls.
-    const rounds = (at(200) - at(50)) / 0.15 + 1;
-    const limit = { 'ecsdeploy, new revision': 4, 'ecsdeploy, same revision': 4 }[name];
-    const text = rounds.toFixed(1);
-    const times = [0, 50, 200].map((delay) => at(delay).toFixed(2)).join(' / ');
-    return [
-      { what: `${name}: to UpdateService at 0 / 50 / 200 ms a call`, value: `${times} s` },
-      limit === undefined
-        ? { what: `${name}: round trips up to it`, value: text }
-        : atMost(`${name}: round trips up to it`, { value: rounds, text }, limit + 0.4, ''),
-    ];
-  });
+  return Object.entries(measured).map(([name, byDelay]) => ({
+    what: `${name}: to UpdateService at 0 / 50 / 200 ms a call`,
+    value: `${[0, 50, 200].map((delay) => median(byDelay[delay]).toFixed(2)).join(' / ')} s`,
+  }));
 }
 
 /**
