@@ -129,7 +129,11 @@ const ENDS: Readonly<Record<DeployScenario, End>> = {
     'load-balancer-health-check',
     'hyeon9mak-service-dev --health-check-grace-period-seconds 90',
   ),
-  'grace-period': succeeds('(2 of 2 tasks)', { speed: 100 }),
+  // What it waits for is named, although it succeeds in the end.
+  'grace-period': succeeds('(2 of 2 tasks)', {
+    causes: ['load-balancer-health-check'],
+    speed: 40,
+  }),
   'default-target-group': succeeds('(draining 2 old tasks, up to 5m', { speed: 150 }),
   'slow-health-checks': succeeds(
     'waiting for the load balancer: 0 of 2 targets healthy, checked every 120s',
