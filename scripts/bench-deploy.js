@@ -152,7 +152,7 @@ async function deployed(bench, args, options) {
 
 const place = ['--cluster', CLUSTER, '--service', SERVICE];
 const container = ['--container', 'hyeon9mak-container'];
-/** As on a clock that is no faster: what was read before would soon be out of date. */
+/** On the sandbox's faster clock, a poll interval would be so short that earlier reads count as stale. */
 const usualPoll = { ECSDEPLOY_POLL: '3s' };
 
 /** The time of a command beside an empty Node, run alternately. */

@@ -68,7 +68,13 @@ type Fact =
       readonly local: number;
       readonly total: number;
     }
-  | { readonly kind: 'warning'; readonly message: string; readonly hint?: string | undefined }
+  | {
+      readonly kind: 'warning';
+      readonly message: string;
+      readonly hint?: string | undefined;
+      /** A run warns once of each reason; without one, once of each message. */
+      readonly reason?: string | undefined;
+    }
   | {
       readonly kind: 'plan';
       /** The command ends with its plan. */
@@ -103,7 +109,7 @@ type Fact =
   | { readonly kind: 'builder-found'; readonly name: string }
   | { readonly kind: 'commit-checked-out'; readonly commit: string }
   | {
-      /** git cannot read the commit, and a CI system tells it. */
+      /** git cannot read the commit: it comes from the CI system. */
       readonly kind: 'commit-from-ci';
       readonly commit: string;
       readonly branch: string | undefined;

@@ -248,7 +248,7 @@ function convertedPath(entry: string): string[] {
 
 const entriesOf = (output: string) => output.split('\0').filter((entry) => entry !== '');
 
-/** Removes from a URL user names and passwords, the query and the fragment; the user of `git@host:path` stays. */
+/** Removes user names, passwords, the query and the fragment from a URL; keeps the user of `git@host:path`. */
 export function withoutCredentials(url: string): string {
   return (
     url

@@ -248,11 +248,12 @@ async function makeContext(
     config: resolveConfig({ ...invocation, environment, directory }),
     argument: invocation.argument,
     rest: invocation.rest,
-    // A warning that every poll repeats is reported once.
+    // A warning that every poll repeats, or several reads for one reason, is reported once.
     emit: (event) => {
       if (event.kind === 'warning') {
-        if (reported.has(event.message)) return;
-        reported.add(event.message);
+        const { reason = event.message } = event;
+        if (reported.has(reason)) return;
+        reported.add(reason);
       }
       report(event);
     },

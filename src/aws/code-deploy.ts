@@ -391,7 +391,7 @@ export async function createDeployment(
 ): Promise<MoveAnswer> {
   const { signal } = aws.options;
   const since = new Date(serverTime(aws).getTime() - SKEW_MILLISECONDS);
-  // What tells ours from every other deployment.
+  // Identifies our deployment among all others.
   const description = `ecsdeploy: ${shortName(request.taskDefinition)} (${randomUUID()})`;
   for (let attempt = 1; ; attempt += 1) {
     try {

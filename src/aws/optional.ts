@@ -28,9 +28,6 @@ export function isUnread(error: unknown): error is EcsDeployError {
   return error instanceof EcsDeployError && !/^(credentials|region)-/.test(error.code);
 }
 
-/** The errors that a run has told already, by the function that tells them. */
-const told = new WeakMap<Emit, Set<string>>();
-
 /**
  * Awaits a read that can be denied: one warning names the permission, however many reads need it, and
  * undefined is the answer. `isIgnored` chooses the errors for which this holds.
@@ -45,14 +42,11 @@ export async function optional<T>(
     return await read;
   } catch (error) {
     if (!isIgnored(error)) throw error;
-    const known = told.get(emit) ?? new Set();
-    told.set(emit, known);
-    if (known.has(error.message)) return undefined;
-    known.add(error.message);
     emit({
       kind: 'warning',
       message: `Continuing without ${what}: ${error.message}`,
       hint: error.hint,
+      reason: error.message,
     });
     return undefined;
   }

@@ -285,7 +285,7 @@ async function repeatAnswer(
   }
 }
 
-/** Whether AWS refuses an answer because the hook or its deployment is not waiting for one. */
+/** Whether AWS rejects a call that continues a deployment because it, or its hook, is no longer waiting. */
 export function isAnswered(error: unknown): boolean {
   return (
     /hookId is either completed|deployment in terminal states/.test(awsErrorText(error)) ||

@@ -3,12 +3,13 @@ import { describeServices } from '../aws/services.ts';
 import { describeRevision } from '../aws/revisions.ts';
 import { overallOutcome } from '../core/result.ts';
 import type { ServiceResult } from '../core/result.ts';
-import { nameOf, placeIn } from '../core/service-name.ts';
+import { nameOf, placeIn, serviceFlags } from '../core/service-name.ts';
 import { EcsDeployError, EXIT_STATUS } from '../errors.ts';
 import { readController, readExpress } from '../plan/observe.ts';
 import { rollOut } from '../rollout/move.ts';
 import type { Move, RolloutSettings } from '../rollout/move.ts';
 import { reportable } from '../rollout/tools.ts';
+import { named } from '../settings/config.ts';
 import type { Config, Target } from '../settings/config.ts';
 import type { Tools } from './connect.ts';
 import type { CommandResult, Context } from './context.ts';
@@ -131,7 +132,10 @@ async function moveBack(
   if (outcome !== 'succeeded' || previousTaskDefinition === null) return undefined;
   const [found] = await describeServices(ecs, cluster, [name]);
   if (found === undefined || found.taskDefinition !== taskDefinition) return undefined;
-  const target = targets.find((item) => item.service === name) ?? { codeDeploy: undefined };
+  const flags = serviceFlags(result);
+  const target = targets.find((item) => serviceFlags(named(item)) === flags) ?? {
+    codeDeploy: undefined,
+  };
   const service = await readController({ aws, emit }, target, Promise.resolve(found));
   emit({ kind: 'rolling-back', ...nameOf(service), reason: 'the check failed' });
   const [{ definition }, { definition: running }, configuration] = await Promise.all([

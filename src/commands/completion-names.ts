@@ -26,7 +26,7 @@ export interface NameRequest {
 
 type Tools = Pick<Context, 'environment' | 'signal'>;
 
-/** Names as they are kept, by what they are the answer to. */
+/** Cached names, by the query that they answer. */
 type Cache = Readonly<Record<string, { readonly at: number; readonly names: readonly string[] }>>;
 
 /** The names, from the cache where they are young; none where AWS fails or takes too long. */
@@ -34,7 +34,7 @@ export async function awsNames(request: NameRequest, tools: Tools): Promise<read
   const { environment, signal } = tools;
   const places = Object.keys(environment).filter((name) => PLACE.test(name));
   const place = places.toSorted().map((name) => [name, environment[name]]);
-  // A hash: the file tells nobody which keys were used.
+  // Hashed, so that the file does not reveal the keys.
   const key = createHash('sha256')
     .update(JSON.stringify([request, place]))
     .digest('hex');

@@ -91,7 +91,7 @@ const CI_SYSTEMS: readonly CiVariables[] = [
   },
 ];
 
-/** What a job of a CI system tells about itself; each part is undefined where it tells nothing. */
+/** The job, from the variables of its CI system; each part is undefined where no variable has it. */
 export interface CiJob {
   readonly name: CiName;
   /** Full SHA. */

@@ -98,7 +98,7 @@ export interface TaskSetShare {
   readonly weight: number;
 }
 
-/** What one read tells of a deployment. */
+/** What one read returns of a deployment. */
 export interface DeploymentRead {
   readonly deployment: CodeDeployment;
   /** In their order; empty until it has started. */
@@ -106,7 +106,7 @@ export interface DeploymentRead {
   readonly taskSets: readonly TaskSetShare[];
 }
 
-/** What one read tells of a deployment, and of what came after it. */
+/** What one read returns of a deployment, and of what came after it. */
 export interface CodeDeployRead extends DeploymentRead {
   /** The deployment that rolls it back; undefined while CodeDeploy names none. */
   readonly rolledBackBy: DeploymentRead | undefined;

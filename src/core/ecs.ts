@@ -206,7 +206,7 @@ export interface RolloutRecord {
   readonly hooks: readonly StageHook[];
   /** Why ECS rolls back; empty where it does not. */
   readonly rollbackReason: string;
-  /** What CodeDeploy tells of it. */
+  /** What CodeDeploy returns for it. */
   readonly codeDeploy?: CodeDeployRead | undefined;
 }
 

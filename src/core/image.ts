@@ -40,7 +40,7 @@ export function ecrRegistry(host: string): { account: string; region: string } |
 /** The platform to build for where nothing says where the tasks run. */
 export const DEFAULT_PLATFORM = 'linux/amd64';
 
-/** The platforms of an image for one or several, e.g. `linux/amd64,linux/arm64`. */
+/** Splits a list of platforms, e.g. `linux/amd64,linux/arm64`. */
 export function platformsIn(platform: string): readonly [string, ...string[]] {
   return platform.split(',') as [string, ...string[]];
 }

@@ -34,7 +34,7 @@ export function nameSeenFrom(here: ServiceName, there: ServiceName): string {
     .join('/');
 }
 
-/** Gives a service the name by which the words of a run tell it apart from the others. */
+/** Returns a function that qualifies the names that several services of a run share. */
 export function qualifier(names: readonly ServiceName[]): (name: ServiceName) => string {
   const keyOf = ({ cluster, service, region, profile }: ServiceName) =>
     JSON.stringify([cluster, service, region, profile]);

@@ -608,7 +608,7 @@ function hookNews({ polled, knownHooks, policy }: WatchState): readonly RolloutE
   return (
     record.hooks
       .filter((hook) => knownHooks?.has(hookState(hook)) !== true)
-      // Hooks that ended before the watch began are not told.
+      // Hooks that ended before the watch began are not reported.
       .filter(({ status }) => knownHooks !== undefined || status !== 'SUCCEEDED')
       .flatMap((hook): RolloutEvent[] => {
         const { id, target, status, expiresAt, timeoutAction } = hook;
@@ -640,13 +640,13 @@ const hookState = ({ id, status }: StageHook) => `${id} ${status}`;
 /** Told once, when test traffic reaches the new tasks. */
 function testableNews(state: WatchState): RolloutEvent | undefined {
   const { service } = state.polled;
-  // With a rule, the headers are told with its address.
+  // With a rule, the headers are reported with its address.
   if (testRuleOf(state) !== undefined || !isTestable(state)) return undefined;
   if (service.testHeaders.length === 0) return undefined;
   return { kind: 'rollout-testable', ...nameOf(service), headers: service.testHeaders };
 }
 
-/** Whether test traffic reaches the new tasks, and that was not told yet. */
+/** Whether test traffic reaches the new tasks, and that was not reported yet. */
 function isTestable({ polled: { record }, isTestableTold }: WatchState): boolean {
   if (isTestableTold || record?.status !== 'IN_PROGRESS') return false;
   if (record.codeDeploy !== undefined) {
@@ -828,7 +828,7 @@ function decide(before: WatchState, told: readonly RolloutEvent[], seconds: numb
   const events = [...told, ...causes];
   const { verdict, rollback } = state;
   if (verdict.kind !== 'waiting') return conclude(state, verdict, events, seconds);
-  // Before the watch ends at a pause, the address for the test is told.
+  // Before the watch ends at a pause, the address for the test is reported.
   const rule = isTestable(state) ? testRuleOf(state) : undefined;
   if (rule !== undefined) {
     return [{ ...state, isTestableTold: true }, events, { kind: 'read-test-address', rule }];

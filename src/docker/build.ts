@@ -62,7 +62,7 @@ export interface BuildRequest extends ContextFiles {
   readonly contexts: Readonly<Record<string, string>>;
   /** Entitlements of the steps, e.g. `network.host`. */
   readonly allow: readonly string[];
-  /** What is attached to the image; only by a BuildKit that pushes it. */
+  /** The attestations to attach to the image; only a BuildKit that pushes it can. */
   readonly attestations: Attestations;
   /** Caches beside the daemon's own, to read and to write. */
   readonly cacheFrom: readonly Backend[];

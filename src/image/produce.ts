@@ -122,7 +122,7 @@ interface Place {
 /** Where an image goes, and through which daemon. */
 interface Target extends Place {
   readonly daemon: Daemon;
-  /** Logs in to the registry, for one attempt to push. */
+  /** Gets credentials for the registry; called before each push attempt. */
   readonly login: () => Promise<RegistryLogin>;
 }
 

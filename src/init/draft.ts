@@ -14,7 +14,7 @@ export interface Section {
   readonly values: Values;
   /** Undefined for a section with one service, whose settings are in `values`. */
   readonly services: readonly Values[] | undefined;
-  /** Several images by name, each chosen by `image` of its services; empty for one image. */
+  /** Images by name, which services refer to with `image`; empty when all services share one image. */
   readonly images: ReadonlyMap<string, Values>;
 }
 

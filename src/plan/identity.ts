@@ -12,14 +12,14 @@ import { readObjects } from '../git.ts';
 import type { Source } from '../git.ts';
 import type { Config } from '../settings/config.ts';
 
-/** A commit as a CI system tells it. */
+/** A commit from the variables of a CI system. */
 export type ToldSource = Pick<Source, 'commit' | 'remote'>;
 
 /** Everything that a build is made from, but for its platform. */
 export interface BuildInputs {
   /** Undefined where git cannot read it. */
   readonly source: Source | undefined;
-  /** What a CI system tells in place of git; nothing proves that the files are those of the commit. */
+  /** From the variables of a CI system in place of git: nothing proves that the files are those of the commit. */
   readonly told: ToldSource | undefined;
   /** SHA-256 of what the commit has in `paths`; undefined without `paths`. */
   readonly tree: string | undefined;

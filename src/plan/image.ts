@@ -120,7 +120,7 @@ export function isRebuild({
 /** What all images of a run read, once when the first needs it. */
 export interface SharedReads {
   readonly source: () => Promise<Source>;
-  /** The commit that git cannot read, as the CI system tells it; undefined where none does. */
+  /** The commit from the variables of the CI system, where git cannot read it; undefined without one. */
   readonly told: () => Promise<ToldSource | undefined>;
   readonly daemon: () => Promise<Daemon>;
 }

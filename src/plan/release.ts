@@ -93,7 +93,7 @@ function noRevision({ command }: ReleaseTask, { service, target }: ServicePlan):
   };
 }
 
-/** Tells the release tasks of a plan. */
+/** Reports the release tasks of a plan. */
 export function tellReleases({ emit }: { readonly emit: Emit }, { plans }: Releases): void {
   if (plans.length === 0) return;
   const tasks = plans.map(({ command: { words, container }, name }) => ({

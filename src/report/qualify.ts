@@ -10,7 +10,7 @@ type Naming = Partial<ServiceName> & {
   readonly tasks?: readonly object[];
 };
 
-/** Names services with equal names so that the words of an event tell them apart. */
+/** Qualifies the names of services in an event where several services share one. */
 export function qualifyEvents(names: readonly ServiceName[]): <E extends Event>(event: E) => E {
   const label = qualifier(names);
   if (names.every((name) => label(name) === name.service)) return (event) => event;

@@ -70,10 +70,10 @@ export function makeStory(verbose: boolean): Story {
         // The causes have given their hints.
         return lines.filter((line) => line.level !== 'hint' || isNews(line));
       case 'task-ended':
-        // Its log has been told line by line.
+        // Its log was already printed line by line.
         return lines.filter((line) => line.level !== 'detail' || isNews(line));
       case 'schedule':
-        // Several can fail for one reason.
+        // Several tasks can fail for the same reason.
         return lines.filter(
           (line) => (line.level !== 'debug' || verbose) && (line.level !== 'hint' || isNews(line)),
         );

@@ -297,10 +297,10 @@ async function follow(
   }
 }
 
-/** Statuses that are told: the end is told as such. */
+/** Statuses that are reported; the end has an event of its own. */
 const ON_THE_WAY = new Set(['PROVISIONING', 'PENDING', 'ACTIVATING', 'RUNNING']);
 
-/** What is known after a poll; a change of the task's status is told. */
+/** The state after a poll; a change of the task's status is reported. */
 function afterPoll({ emit }: OneOffTools, before: TaskPolls, task: Task | undefined): TaskPolls {
   if (task === undefined) return { ...before, missing: before.missing + 1 };
   const { arn, lastStatus } = task;

@@ -77,7 +77,7 @@ type Known = Polled & { readonly deployment: string };
 
 const isCodeDeploy = ({ service }: Polled): boolean => service.controller === CODE_DEPLOY;
 
-/** What CodeDeploy tells of deployments, by their ids; none of one that it does not know yet. */
+/** The deployments as CodeDeploy returns them, by id; without those that it does not know yet. */
 async function readCodeDeploys(
   { ecs }: Tools,
   watched: readonly Known[],

@@ -167,7 +167,8 @@ export async function follow(
         const pause = sleep(pauseBefore(settings.poll, polls), undefined, { signal });
         await Promise.race([pause, questions.next()]);
         for (const watch of pending) await decide(watch);
-        const polled = await pollAll(pending);
+        // A decision can have ended one.
+        const polled = await pollAll(findHere());
         if (polls.isTold) emit({ kind: 'polls-recovered' });
         let hasFailed = false;
         for (const [watch, seen] of polled) {
@@ -185,7 +186,7 @@ export async function follow(
       await startNext();
     }
     counts.polls += polls.polls;
-    // What is opened here from now on needs another loop.
+    // Deployments that start here later need a new loop.
     loops.delete(key);
   };
 

@@ -178,7 +178,7 @@ function queryProtocol(request: IncomingMessage, form: URLSearchParams): Protoco
   };
 }
 
-/** The services of this protocol that the sandbox has none of, so that each operation is unknown. */
+/** Services of this protocol that the sandbox does not have: every operation is unknown. */
 function restProtocol(request: IncomingMessage): Protocol {
   const { pathname } = urlOf(request);
   const service = serviceOf(request);

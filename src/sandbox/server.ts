@@ -9,7 +9,7 @@ import type { Call, Protocol } from './protocols.ts';
 import { awsFault, credentialScope, CUT, HTML, readBody, SERIALIZATION } from './wire.ts';
 import type { ApiCall, AwsFault, Gate, HttpHandler, Operations } from './wire.ts';
 
-/** What a call asked for in vain: an operation (no members), or members that had no effect. */
+/** What the sandbox does not model of a call: the operation (no members), or members, which it ignored. */
 export interface Gap {
   readonly action: string;
   readonly members: readonly string[];

@@ -478,8 +478,8 @@ function selectServices(
   const wanted = giverOf(sources, 'service');
   if (wanted === undefined) return listed;
   const known = listed.map(serviceOf);
-  const names = listed.flatMap(namesOf);
-  for (const unknown of wanted.value.filter((service) => !names.includes(service))) {
+  const names = new Set(listed.flatMap(namesOf));
+  for (const unknown of wanted.value.filter((service) => !names.has(service))) {
     problems.push(
       `${wanted.label}: "${unknown}" is not in the config file (${suggest(unknown, known, 'services')})`,
     );

@@ -253,8 +253,9 @@ describe('deploy with release tasks', () => {
 
   test('works with its policy', async () => {
     const own = rows.map(({ action }) => action);
-    const policy = [...actionsOf('deploy', 'needed'), ...actionsOf('deploy', 'optional'), ...own];
-    const end = await migrate(ALL.filter((action) => !policy.includes(action)));
+    const others = [...actionsOf('deploy', 'needed'), ...actionsOf('deploy', 'optional')];
+    const policy = new Set([...others, ...own]);
+    const end = await migrate(ALL.filter((action) => !policy.has(action)));
     expect(end.status, end.stderr).toBe(0);
     expect(end.stderr).not.toContain('is not authorized');
   });

@@ -7,6 +7,7 @@ import type {
   LifecycleEvent,
 } from '../../src/core/code-deploy.ts';
 import type { Deployment, Service } from '../../src/core/ecs.ts';
+import { LIFECYCLE_EVENTS } from '../../src/sandbox/code-deploy/course.ts';
 import { deployment as taskSetOf, service as serviceOf, timeOf } from './ecs-types.ts';
 
 export const options = (more: Partial<BlueGreenOptions> = {}): BlueGreenOptions => ({
@@ -38,24 +39,13 @@ export const codeDeployment = (
   ...more,
 });
 
-const EVENTS = [
-  'BeforeInstall',
-  'Install',
-  'AfterInstall',
-  'AllowTestTraffic',
-  'AfterAllowTestTraffic',
-  'BeforeAllowTraffic',
-  'AllowTraffic',
-  'AfterAllowTraffic',
-] as const;
-
 /** The lifecycle events up to one, which has the status; those behind it are pending. */
 export const eventsTo = (
-  last: (typeof EVENTS)[number],
+  last: (typeof LIFECYCLE_EVENTS)[number],
   status = 'InProgress',
 ): readonly LifecycleEvent[] =>
-  EVENTS.map((name, index) => {
-    const at = EVENTS.indexOf(last);
+  LIFECYCLE_EVENTS.map((name, index) => {
+    const at = LIFECYCLE_EVENTS.indexOf(last);
     return {
       name,
       status: index < at ? 'Succeeded' : index === at ? status : 'Pending',

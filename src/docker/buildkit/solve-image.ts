@@ -39,7 +39,7 @@ export interface SolvedImage {
   readonly cacheTo: readonly Backend[];
 }
 
-/** What is attached to an image. */
+/** The attestations to attach to an image. */
 export interface Attestations {
   readonly provenance: 'min' | 'max' | undefined;
   readonly sbom: boolean;
@@ -205,7 +205,7 @@ const solveOf = (image: SolvedImage, session: string, gateway: string | undefine
   entitlements: [...new Set([...entitlementsOf(image.steps), ...image.allow])],
 });
 
-/** Awaits a build whose failure is told with its steps. */
+/** Awaits a build; a failure is reported with its steps. */
 async function orFail<T>(
   work: Promise<T>,
   progress: BuildProgress,

@@ -82,7 +82,7 @@ function parseDocument(content: string): unknown {
   }
 }
 
-/** CodeDeploy does not tell the case of a key apart. */
+/** CodeDeploy ignores the case of keys. */
 function lowerKeys(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(lowerKeys);
   if (typeof value !== 'object' || value === null) return value;

@@ -5,7 +5,7 @@ import type { Simulation } from './state.ts';
 
 type Input = Parameters<Operation>[0];
 
-/** What each setting is in an account that has changed none. */
+/** The default value of each account setting. */
 const DEFAULTS: Readonly<Record<string, string>> = {
   awsvpcTrunking: 'disabled',
   containerInsights: 'disabled',

@@ -1,8 +1,8 @@
 import { awsFault } from '../wire.ts';
 import type { Tag, TaskDefinition } from './definition.ts';
-import { makeDeployment } from './deployments.ts';
 import { strikeOneOff } from './faults.ts';
-import { ecsArn, findCluster } from './lookups.ts';
+import { findCluster, primaryOf } from './lookups.ts';
+import { newService } from './services.ts';
 import type { OneOff, Service, ServiceSettings, Simulation, TaskOverrides } from './state.ts';
 import { findTaskDefinition, isFargateSize } from './task-definitions.ts';
 import { startTask } from './tasks.ts';
@@ -91,24 +91,7 @@ function startOne(simulation: Simulation, definition: TaskDefinition, input: Inp
     ...(networkConfiguration && { networkConfiguration }),
     ...(platformVersion && { platformVersion }),
   };
-  const deployment = makeDeployment(simulation, definition, settings);
-  const keeper: Service = {
-    name: '',
-    arn: ecsArn(simulation, `service/${cluster.name}/`),
-    cluster,
-    createdAt: simulation.now(),
-    tags: [],
-    settings,
-    status: 'ACTIVE',
-    deployments: [deployment],
-    tasks: [],
-    events: [],
-    said: new Map(),
-    serviceDeployments: [],
-    revisions: new Map(),
-    steady: true,
-    routes: [],
-  };
+  const keeper = newService(simulation, { name: '', cluster, settings, definition });
   const late = strikeOneOff(simulation.faults, 'visibility')?.seconds ?? 0;
   const oneOff: OneOff = {
     group: input.group ?? `family:${definition.family}`,
@@ -117,7 +100,7 @@ function startOne(simulation: Simulation, definition: TaskDefinition, input: Inp
     visibleAt: simulation.now() + late,
   };
   cluster.runs = [...withoutOld(cluster.runs), keeper];
-  const task = startTask(simulation, keeper, deployment, oneOff);
+  const task = startTask(simulation, keeper, primaryOf(keeper), oneOff);
   task.tags = [
     ...(input.propagateTags === 'TASK_DEFINITION' ? definition.tags : []),
     ...(input.tags ?? []),

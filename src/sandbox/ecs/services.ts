@@ -57,11 +57,33 @@ export function makeService(simulation: Simulation, cluster: Cluster, input: Inp
   );
   checkSettings(settings, definition);
   const service: Service = {
+    ...newService(simulation, { name, cluster, settings, definition }),
+    tags: (tags ?? []) as readonly Tag[],
+  };
+  if (isCodeDeployService(service)) makePrimaryTaskSet(simulation, service, primaryOf(service));
+  if (settings['resourceManagementType'] === 'ECS') service.express = { told: primaryOf(service) };
+  // The newest is last, also where it takes the place of a deleted one.
+  cluster.services.delete(name);
+  cluster.services.set(name, service);
+  return service;
+}
+
+/** A service with one deployment, no tasks and no history. */
+export function newService(
+  simulation: Simulation,
+  {
+    name,
+    cluster,
+    settings,
+    definition,
+  }: Pick<Service, 'name' | 'cluster' | 'settings'> & { readonly definition: TaskDefinition },
+): Service {
+  return {
     name,
     arn: ecsArn(simulation, `service/${cluster.name}/${name}`),
     cluster,
     createdAt: simulation.now(),
-    tags: (tags ?? []) as readonly Tag[],
+    tags: [],
     settings,
     status: 'ACTIVE',
     deployments: [makeDeployment(simulation, definition, settings)],
@@ -73,12 +95,6 @@ export function makeService(simulation: Simulation, cluster: Cluster, input: Inp
     steady: true,
     routes: [],
   };
-  if (isCodeDeployService(service)) makePrimaryTaskSet(simulation, service, primaryOf(service));
-  if (settings['resourceManagementType'] === 'ECS') service.express = { told: primaryOf(service) };
-  // The newest is last, also where it takes the place of a deleted one.
-  cluster.services.delete(name);
-  cluster.services.set(name, service);
-  return service;
 }
 
 /** Members of UpdateService whose change starts a new deployment. */
