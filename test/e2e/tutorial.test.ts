@@ -30,7 +30,6 @@ function type(script: string): Promise<string> {
     env: {
       PATH: `${bin}${delimiter}${process.env['PATH']}`,
       HOME: directory,
-      ECSDEPLOY_DOCKER: 'stand-in',
     },
   });
   let text = '';
