@@ -68,7 +68,8 @@ export async function traceStarts(
   try {
     return await traceIn(config, overrides, (path) => readFile(container, path));
   } finally {
-    await container.remove({ force: true });
+    // Creating it has created a volume for each VOLUME of the image.
+    await container.remove({ force: true, v: true });
   }
 }
 
