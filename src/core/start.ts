@@ -77,9 +77,13 @@ export function overridesOf(definition: JsonObject, names: readonly string[]): O
       command: words(container['command']),
       directory: text(container['workingDirectory']),
       path: text(objects(container['environment']).find(({ name }) => name === 'PATH')?.['value']),
-      mounts: objects(container['mountPoints']).flatMap(
-        ({ containerPath }) => text(containerPath) ?? [],
-      ),
+      // Which folders come from another container, its image says.
+      mounts: [
+        ...objects(container['mountPoints']).flatMap(
+          ({ containerPath }) => text(containerPath) ?? [],
+        ),
+        ...(objects(container['volumesFrom']).length > 0 ? ['/'] : []),
+      ],
     }));
 }
 

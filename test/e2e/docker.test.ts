@@ -168,6 +168,11 @@ describe.skipIf(!HAS_DOCKER || !HAS_PROGRAM)('with a real Docker daemon', () => 
       ],
       mode: ['FROM scratch\nCOPY page /page\nCMD ["/page"]\n', 3, 'no permission to be executed'],
       folder: [`${shell}CMD ["/bin"]\n`, 3, '/bin is a folder'],
+      loop: [
+        `${shell}RUN busybox ln -s loop /loop\nVOLUME /data\nCMD ["/loop"]\n`,
+        3,
+        '/loop is not in the image',
+      ],
       crlf: [`${shell}COPY crlf.sh /e.sh\nENTRYPOINT ["/e.sh"]\n`, 3, 'ends with CR LF'],
       behind: [
         `${shell}${script}COPY arm64 /arm64\nCMD ["/arm64"]\n`,
@@ -195,12 +200,16 @@ describe.skipIf(!HAS_DOCKER || !HAS_PROGRAM)('with a real Docker daemon', () => 
       chmodSync(join(world.folder, name), 0o755);
     rmSync(join(world.folder, 'link'));
     symlinkSync('busybox', join(world.folder, 'link'));
+    const docker = new Docker(dockerOptions());
+    const volumes = async () => ((await docker.listVolumes()).Volumes ?? []).length;
+    const before = await volumes();
     for (const [name, [, status, said]] of Object.entries(images)) {
       const end = await world.run(['push', '--tag', name, '--dockerfile', name]);
       expect([name, end.status], end.stderr).toEqual([name, status]);
       expect(end.stderr).toContain(said);
       expect(end.stderr.includes('Warning: A container')).toBe(name === 'script');
     }
+    expect(await volumes()).toBe(before);
     const missing = ['push', '--tag', 'missing', '--dockerfile', 'missing'];
     const skipped = await world.run([...missing, '--skip-check', 'image-program']);
     expect(skipped.status, skipped.stderr).toBe(0);

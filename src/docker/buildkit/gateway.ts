@@ -1,6 +1,6 @@
 import type { ClientHttp2Session } from 'node:http2';
 import type { ContainerConfig } from '../engine/program.ts';
-import { HEAD_BYTES } from '../engine/trace-start.ts';
+import { HEAD_BYTES, isNowhere } from '../engine/trace-start.ts';
 import type { ImageFile } from '../engine/trace-start.ts';
 import { callOnce } from './grpc-client.ts';
 import { entries, fieldBytes, fields, message, text } from './protobuf.ts';
@@ -93,8 +93,7 @@ const FOLDER = 2 ** 31;
 
 async function readFile(call: Bridge, ref: string, path: string): Promise<ImageFile> {
   const stat = await call('StatFile', message([1, ref], [2, path])).catch((error: unknown) => {
-    if (/no such file or directory|not a directory/.test((error as Error).message))
-      return undefined;
+    if (isNowhere((error as Error).message)) return undefined;
     throw error;
   });
   if (stat === undefined) return { kind: 'missing' };

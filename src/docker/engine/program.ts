@@ -7,7 +7,7 @@ import type { Overrides, Trace } from '../../core/start.ts';
 import { isAtLeast } from './api.ts';
 import type { Daemon } from './daemon.ts';
 import type { LocalImage } from './inspect-image.ts';
-import { HEAD_BYTES, traceStart } from './trace-start.ts';
+import { HEAD_BYTES, isNowhere, traceStart } from './trace-start.ts';
 import type { ImageFile } from './trace-start.ts';
 
 /** The defaults of a container in an image's config. */
@@ -78,7 +78,8 @@ const listOf = (words: string | string[] | null | undefined): string[] =>
 
 async function readFile(container: Docker.Container, path: string): Promise<ImageFile> {
   const answer = await container.getArchive({ path }).catch((error: unknown) => {
-    if ((error as { statusCode?: number }).statusCode === 404) return undefined;
+    const { statusCode, message } = error as { statusCode?: number; message: string };
+    if (statusCode === 404 || isNowhere(message)) return undefined;
     throw error;
   });
   if (answer === undefined) return { kind: 'missing' };

@@ -10,6 +10,10 @@ export type ImageFile =
 /** Bytes of a file that are read: scripts are short, and a program names its loader in the beginning. */
 export const HEAD_BYTES = 64 << 10;
 
+/** Whether reading a path of an image failed because it leads nowhere. */
+export const isNowhere = (message: string): boolean =>
+  /no such file or directory|not a directory|too many .*links|file name too long/.test(message);
+
 /** Links, interpreters and wrappers that are followed at most. */
 const MAX_HOPS = 16;
 
@@ -21,6 +25,8 @@ interface Walk {
   readonly read: (path: string) => Promise<ImageFile>;
   readonly programs: Program[];
   hops: number;
+  /** A shell on the way is busybox, most likely: it has programs that are in no folder. */
+  hasApplets: boolean;
 }
 
 /**
@@ -36,8 +42,8 @@ export async function traceStart(
   if (start.argv.length === 0) {
     return { programs, problem: { kind: 'nothing', path: '', detail: '', isCertain: true } };
   }
-  const problem = await follow({ start, read, programs, hops: MAX_HOPS }, start.argv, 'certain');
-  return { programs, problem };
+  const walk = { start, read, programs, hops: MAX_HOPS, hasApplets: false };
+  return { programs, problem: await follow(walk, start.argv, 'certain') };
 }
 
 async function follow(
@@ -48,13 +54,12 @@ async function follow(
   const [name = '', ...args] = argv;
   walk.hops -= 1;
   if (name === '' || walk.hops < 0) return undefined;
-  const tell = (kind: StartProblem['kind'], path: string, detail = ''): StartProblem | undefined =>
-    certainty === 'unsure' || isMounted(walk, path)
-      ? undefined
-      : { kind, path, detail, isCertain: certainty === 'certain' };
+  const tell = teller(walk, certainty);
   const found = await locate(walk, name);
   if (found === undefined) {
-    if (!name.includes('/')) return tell('not-in-path', name, walk.start.search.join(':'));
+    if (!name.includes('/')) {
+      return walk.hasApplets ? undefined : tell('not-in-path', name, walk.start.search.join(':'));
+    }
     const isShellForm = name === '/bin/sh' && args[0] === '-c' && args.length === 2;
     return isShellForm ? tell('no-shell', name, args[1]) : tell('missing', absolute(walk, name));
   }
@@ -70,11 +75,12 @@ async function follow(
     if (loader !== undefined && (await locate(walk, loader)) === undefined) {
       return tell('no-loader', path, loader);
     }
+    walk.hasApplets ||= loader === undefined && (SHELLS.has(baseOf(name)) || isBusybox(name));
     return behind(walk, baseOf(name), args, certainty);
   }
-  const line = /^#![ \t]*([^\n]*)/.exec(head.subarray(0, 256).toString('latin1'))?.[1];
-  // A shell runs a file without an interpreter itself.
-  if (line === undefined) return certainty === 'certain' ? tell('no-format', path) : undefined;
+  const line = /^#![ \t]*(\S[^\n]*)/.exec(head.subarray(0, 256).toString('latin1'))?.[1];
+  // Shells run a file without an interpreter themselves; so does execvp, which wrappers use.
+  if (line === undefined) return argv === walk.start.argv ? tell('no-format', path) : undefined;
   if (line.endsWith('\r')) return tell('line-ends', path, line.trim());
   const [, interpreter = '', argument = ''] = /^(\S+)[ \t]*(.*?)[ \t]*$/.exec(line) ?? [];
   const program = absolute(walk, interpreter);
@@ -82,12 +88,21 @@ async function follow(
   return follow(walk, [program, ...(argument === '' ? [] : [argument]), path, ...args], certainty);
 }
 
+/** Makes the problems of a walk. */
+const teller =
+  (walk: Walk, certainty: Certainty) =>
+  (kind: StartProblem['kind'], path: string, detail = ''): StartProblem | undefined =>
+    certainty === 'unsure' || isMounted(walk, path)
+      ? undefined
+      : { kind, path, detail, isCertain: certainty === 'certain' };
+
 const absolute = ({ start }: Walk, path: string): string =>
   path.startsWith('/')
     ? path
     : `${start.directory.replace(/\/$/, '')}/${path.replace(/^\.\//, '')}`;
 
 const baseOf = (path: string): string => path.slice(path.lastIndexOf('/') + 1);
+const isBusybox = (name: string): boolean => baseOf(name) === 'busybox';
 
 function isMounted({ start }: Walk, path: string): boolean {
   return start.mounts.some(
@@ -116,15 +131,17 @@ async function resolveLinks(walk: Walk, named: string): Promise<Located | undefi
   let path = named;
   for (let hop = 0; hop < MAX_HOPS; hop += 1) {
     const file = await walk.read(path);
-    if (file.kind === 'missing') return undefined;
+    if (file.kind === 'missing') {
+      return isMounted(walk, path) ? { path: named, file: { kind: 'special' } } : undefined;
+    }
     if (file.kind !== 'link') return { path: named, file };
     path = file.target;
   }
   return undefined;
 }
 
-/** ELF's `e_machine` values of the CPUs that ECS offers (System V ABI). */
-const MACHINES: Readonly<Record<number, string>> = { 0x3e: 'amd64', 0xb7: 'arm64' };
+/** ELF's `e_machine` values that the CPUs of ECS run (System V ABI); 0x03 is 386. */
+const MACHINES: Readonly<Record<number, string>> = { 0x03: 'amd64', 0x3e: 'amd64', 0xb7: 'arm64' };
 
 /** The CPU of an ELF file; undefined for anything else. */
 function architectureOf(head: Buffer): string | undefined {
@@ -165,7 +182,7 @@ async function behind(
   certainty: Certainty,
 ): Promise<StartProblem | undefined> {
   if (SHELLS.has(name)) return behindShell(walk, args, certainty);
-  if (name === 'busybox') return behind(walk, args[0] ?? '', args.slice(1), certainty);
+  if (isBusybox(name)) return behind(walk, args[0] ?? '', args.slice(1), certainty);
   const rest = wrapped(name, args);
   return rest === undefined ? undefined : follow(walk, rest, certainty);
 }
@@ -188,14 +205,18 @@ function wrapped(name: string, args: readonly string[]): readonly string[] | und
   if (options === undefined) return undefined;
   let words = [...args];
   if (name === 'env' && words[0]?.startsWith('-S') === true) {
-    const line = words[0].slice(2).split(/\s+/);
-    words = [...line, ...words.slice(1)].filter((word) => word !== '');
+    const [line = '', ...after] = [words[0].slice(2), ...words.slice(1)].filter(
+      (word, index) => index > 0 || word !== '',
+    );
+    // Quotes, variables and escapes are not expanded here.
+    if (/["'$\\]/.test(line)) return undefined;
+    words = [...line.split(/\s+/).filter((word) => word !== ''), ...after];
   }
   for (;;) {
     const [first] = words;
     if (first === undefined) return undefined;
-    if (first === '--') return words.slice(1);
-    if (name === 'env' && /^\w+=/.test(first)) {
+    if (first === '--' && name !== 'env') return words.slice(1);
+    if (name === 'env' && (first === '--' || /^[^-=][^=]*=/.test(first))) {
       if (first.startsWith('PATH=')) return undefined;
       words.shift();
     } else if (!first.startsWith('-')) return words;
@@ -218,20 +239,31 @@ async function behindShell(
       index += 1;
       break;
     }
-    isLine ||= /^-[a-z]*c/i.test(option);
+    isLine ||= /^-[a-z]*c/.test(option);
     if (/^[-+][a-z]*o$/i.test(option)) index += 1;
   }
   const [first, ...rest] = args.slice(index);
   if (first === undefined) return undefined;
   if (isLine) return behindLine(walk, first, certainty);
-  const found = await locate(walk, absolute(walk, first));
+  const path = absolute(walk, first);
+  // bash looks into PATH, too.
+  const found = (await locate(walk, path)) ?? (await locate(walk, first));
+  const isPlain = args.slice(0, index).every((option) => /^[-+][a-rt-z]+$/.test(option));
+  if (found === undefined && isPlain && first !== '-') {
+    return teller(walk, certainty)('missing', path);
+  }
   if (found?.file.kind !== 'file') return undefined;
   return behindScript(walk, found.file.head.toString('utf8'), rest, certainty);
 }
 
-/** Words of a shell that are no programs. */
-const BUILTINS =
-  /^(?:[.:![{(]|cd|set|export|unset|echo|printf|eval|source|trap|ulimit|umask|true|false|test|if|for|while|until|case|exit|return|read|wait|kill|command|type|shift|local|then|do|fi|done|esac)$/;
+/** Words of shells that are no programs. */
+const BUILTINS = new Set(
+  `. : ! [ [[ { ( alias bg bind break builtin caller case cd chdir command compgen complete compopt
+  continue coproc declare dirs disown do done echo elif else enable esac eval exec exit export false
+  fc fg fi for function getopts hash help history if in jobs kill let local logout mapfile popd printf
+  pushd pwd read readarray readonly return select set shift shopt source suspend test then time times
+  trap true type typeset ulimit umask unalias unset until wait while`.split(/\s+/),
+);
 
 /** Follows a line of a shell: its only command, or the last one of several. */
 async function behindLine(
@@ -244,11 +276,16 @@ async function behindLine(
   const words = (parts.at(-1) ?? '').trim().split(/\s+/);
   while (words[0] === 'exec' || /^\w+=[^'"$`]*$/.test(words[0] ?? '')) words.shift();
   const [name = ''] = words;
-  if (!/^[\w./@%+:-]+$/.test(name) || BUILTINS.test(name)) return undefined;
+  if (!/^[\w./@%+:][\w./@%+:-]*$/.test(name) || BUILTINS.has(name)) return undefined;
+  // The next command runs if this one fails, e.g. because it is for another CPU.
+  if (line.includes('||') || isForCpus(line)) return undefined;
   // Quotes and variables in the arguments are not expanded here.
   const isPlain = words.every((word) => !/['"$`\\*?[~]/.test(word));
   return follow(walk, isPlain ? words : [name], isSimple ? certainty : 'unsure');
 }
+
+/** Whether a script or line chooses a program by the CPU. */
+const isForCpus = (text: string): boolean => /\b(?:uname|arch|print-architecture)\b/.test(text);
 
 /** Follows a script to its arguments (`exec "$@"`), or to the program of its last `exec`. */
 async function behindScript(
@@ -258,9 +295,13 @@ async function behindScript(
   certainty: Certainty,
 ): Promise<StartProblem | undefined> {
   const lines = script.match(/^[ \t]*exec[ \t]+.*$/gm) ?? [];
-  const last = lines.at(-1)?.trim() ?? '';
-  const [, before] = /^exec\s+(.*?)"?\$\{?@\}?"?$/.exec(last) ?? [];
-  if (before === undefined) return last === '' ? undefined : behindLine(walk, last, 'unsure');
+  const last = lines.at(-1) ?? '';
+  // One of several branches is not always taken.
+  if ((lines.length > 1 && /^\s/.test(last)) || /;;\s*$/.test(last)) return undefined;
+  const [, before] = /^\s*exec\s+(.*?)"?\$\{?@\}?"?$/.exec(last) ?? [];
+  if (before === undefined) {
+    return last === '' || isForCpus(script) ? undefined : behindLine(walk, last, 'unsure');
+  }
   // A script that changes its arguments starts something else.
   if (before.includes('$') || /\b(?:set[ \t]+--|shift\b)/.test(script)) return undefined;
   const words = before.split(/\s+/).filter((word) => word !== '');

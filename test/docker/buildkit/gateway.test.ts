@@ -43,7 +43,7 @@ describe.skipIf(!HAS_DOCKER || !HAS_PROGRAM)('an image that BuildKit has built',
     const dockerfile = `FROM scratch
 COPY --chmod=755 app /bin/sh
 COPY page /empty
-RUN ln -s ../bin/sh /link && ln -s /nowhere /dangling && mkfifo /pipe && chmod 0 /empty
+RUN ln -s ../bin/sh /link && ln -s /nowhere /dangling && ln -s loop /loop && mkfifo /pipe && chmod 0 /empty
 ENV PATH=/bin
 ENTRYPOINT ["/link", "-c"]
 CMD ["sh /empty"]
@@ -52,7 +52,8 @@ CMD ["sh /empty"]
     await build(dockerfile, async ([built, ...others]) => {
       expect(others).toEqual([]);
       expect(built?.platform).toBe('linux/amd64');
-      for (const path of ['/link', '/empty', '/bin', '/pipe', '/dangling', '/bin/sh/x']) {
+      const nowhere = ['/dangling', '/bin/sh/x', '/loop', `/${'x'.repeat(300)}`];
+      for (const path of ['/link', '/empty', '/bin', '/pipe', ...nowhere]) {
         const file = await built?.read(path);
         const mode = file?.kind === 'file' ? ` ${file.mode.toString(8)} ${file.head.length}` : '';
         kinds.push(`${file?.kind}${mode}`);
@@ -66,8 +67,7 @@ CMD ["sh /empty"]
       'file 0 0',
       'folder',
       'special',
-      'missing',
-      'missing',
+      ...Array.from({ length: 4 }, () => 'missing'),
     ]);
     expect((await image.inspect()).Config.Entrypoint).toEqual(['/link', '-c']);
   });

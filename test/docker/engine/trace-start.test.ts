@@ -36,6 +36,7 @@ const link = (target: string): ImageFile => ({ kind: 'link', target });
 const FILES: Readonly<Record<string, ImageFile>> = {
   '/bin/sh': link('/bin/busybox'),
   '/bin/busybox': program(AMD),
+  '/bin/dash': program(elf(0x3e, '/lib/ld-musl.so')),
   '/usr/bin/env': program(AMD),
   '/usr/bin/bash': program(AMD),
   '/sbin/tini': program(AMD),
@@ -59,6 +60,12 @@ const FILES: Readonly<Record<string, ImageFile>> = {
   '/last.sh': program('#!/usr/bin/env bash\nexec /server --flag\n'),
   '/crlf.sh': program('#!/bin/sh\r\nexec "$@"\r\n'),
   '/python': program('#!/usr/bin/python3\n'),
+  '/no-name': program('#!\necho hi\n'),
+  '/split.sh': program('#!/usr/bin/env -S sh -e\nexec "$@"\n'),
+  '/cpu.sh': program('#!/bin/sh\n[ "$(uname -m)" = x86_64 ] && exec /native\nexec /server\n'),
+  '/if.sh': program('#!/bin/sh\nif x; then\n  exec /native\nelse\n  exec /server\nfi\n'),
+  '/case.sh': program('#!/bin/sh\ncase $1 in\na) exec /native ;;\n*)\nexec /server ;;\nesac\n'),
+  '/to-data': link('/data/run'),
 };
 
 const read = (path: string): Promise<ImageFile> =>
@@ -87,6 +94,10 @@ test.each<[string, readonly string[]]>([
   ['tini with options', ['/sbin/tini', '-g', '-e', '143', '--', 'server']],
   ['dumb-init', ['dumb-init', '--single-child', '-r', '15:3', '/server']],
   ['env', ['env', '-u', 'A', 'B=1', '/server']],
+  ['env, splitting a word', ['env', '-S', 'A=1 /server --port']],
+  ['env, splitting the rest of a word', ['env', '-SA=1 /server', '--port']],
+  ['variables that are no names', ['env', '--', 'my.port=1', '/server']],
+  ['a first line with options', ['/split.sh', '/server']],
   ['gosu', ['gosu', 'app:app', '/server']],
   ['busybox', ['busybox', 'sh', '-c', '/server']],
   ['a script', ['/e.sh', '/server']],
@@ -99,6 +110,8 @@ test.each<[string, readonly string[]]>([
   expect(problem).toBeUndefined();
   expect(programs.at(-1)?.architecture).toBe('arm64');
 });
+
+const SEARCH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 const P = (kind: StartProblem['kind'], path: string, detail = '', isCertain = true) => ({
   kind,
@@ -118,6 +131,9 @@ test.each<[string, readonly string[], StartProblem]>([
   ['a first line with CR', ['/crlf.sh'], P('line-ends', '/crlf.sh', '/bin/sh')],
   ['no interpreter', ['/python'], P('no-interpreter', '/python', '/usr/bin/python3')],
   ['no loader', ['/glibc'], P('no-loader', '/glibc', '/lib64/ld-linux-x86-64.so.2')],
+  ['nothing behind #!', ['/no-name'], P('no-format', '/no-name')],
+  ['a script of a shell that is not there', ['sh', '-e', '/nope'], P('missing', '/nope')],
+  ['a name behind a shell', ['dash', '-c', 'nope'], P('not-in-path', 'nope', SEARCH)],
   ['nothing behind tini', ['tini', '--', '/missing'], P('missing', '/missing')],
   ['nothing behind a shell', ['sh', '-c', '/missing a'], P('missing', '/missing')],
   ['nothing behind a script', ['/e.sh', '/missing'], P('missing', '/missing', '', false)],
@@ -152,8 +168,35 @@ test.each<[string, readonly string[]]>([
   ['a shell alone', ['sh']],
   ['a pipe', ['sh', '-c', 'a | b']],
   ['an own PATH', ['env', 'PATH=/opt', 'app']],
+  ['quotes that env splits', ['env', '-S', '"/my app" a']],
+  ['a variable that env expands', ['env', '-S', '${APP}']],
+  ['a file without #! in a line', ['sh', '-c', 'exec /text']],
+  ['a file without #! behind a wrapper', ['tini', '--', '/text']],
+  ['another builtin', ['bash', '-c', 'shopt']],
+  ['a builtin that is started', ['bash', '-c', 'exec -a name /missing']],
+  ['an applet of busybox', ['sh', '-c', 'uptime']],
+  ['a shell that reads from stdin', ['sh', '-s', 'missing']],
+  ['an option of a shell with a value', ['bash', '--rcfile', '/missing', '/native']],
+  ['an option of a shell like -c', ['sh', '-C', '/plain']],
 ])('%s is not said to fail', async (_, argv) => {
   expect((await trace(argv)).problem).toBeUndefined();
+});
+
+test.each<[string, readonly string[]]>([
+  ['the next one of a line', ['sh', '-c', '/server || /native']],
+  ['one of a line, by the CPU', ['sh', '-c', 'test $(arch) = x86_64 && exec /x; exec /server']],
+  ['one of a script, by the CPU', ['/cpu.sh']],
+  ['one of a script, by a condition', ['/if.sh']],
+  ['one of a script, by its arguments', ['/case.sh']],
+])('%s may be for another CPU', async (_, argv) => {
+  const { programs } = await trace(argv);
+  expect(programs.map(({ architecture }) => architecture)).not.toContain('arm64');
+});
+
+test('amd64 runs programs of 386', async () => {
+  const of386 = () => Promise.resolve(program(elf(0x03)));
+  const { programs } = await traceStart(startOf({ ...IMAGE, command: ['/x'] }, undefined), of386);
+  expect(programs).toEqual([{ path: '/x', architecture: 'amd64' }]);
 });
 
 test('a task definition decides what starts, where, and what is mounted', async () => {
@@ -163,11 +206,19 @@ test('a task definition decides what starts, where, and what is mounted', async 
       { name: 'worker', entryPoint: ['run'], workingDirectory: '/app' },
       { name: 'path', entryPoint: ['run'], environment: [{ name: 'PATH', value: '/app' }] },
       { name: 'mounted', command: ['/data/run'], mountPoints: [{ containerPath: '/data' }] },
+      { name: 'linked', command: ['/to-data'], mountPoints: [{ containerPath: '/data' }] },
+      {
+        name: 'in-path',
+        command: ['tool'],
+        environment: [{ name: 'PATH', value: '/data:/bin' }],
+        mountPoints: [{ containerPath: '/data/' }],
+      },
+      { name: 'agent', command: ['/agent/run'], volumesFrom: [{ sourceContainer: 'other' }] },
       { name: 'plain', command: [], entryPoint: null },
       { name: 'other', command: ['/missing'] },
     ],
   };
-  const names = ['app', 'worker', 'path', 'mounted', 'plain'];
+  const names = ['app', 'worker', 'path', 'mounted', 'linked', 'in-path', 'agent', 'plain'];
   const image = { ...IMAGE, entryPoint: ['/native'], command: ['/ignored'] };
   const starts = overridesOf(definition, names).map((item) => startOf(image, item));
   expect(starts.map(({ argv }) => argv)).toEqual([
@@ -175,6 +226,9 @@ test('a task definition decides what starts, where, and what is mounted', async 
     ['run'],
     ['run'],
     ['/native', '/data/run'],
+    ['/native', '/to-data'],
+    ['/native', 'tool'],
+    ['/native', '/agent/run'],
     ['/native', '/ignored'],
   ]);
   const own = { ...IMAGE, command: ['/nothing'] };
@@ -182,7 +236,8 @@ test('a task definition decides what starts, where, and what is mounted', async 
   for (const item of overridesOf(definition, names)) {
     kinds.push((await traceStart(startOf(own, item), read)).problem?.kind);
   }
-  expect(kinds).toEqual(['missing', 'not-in-path', undefined, undefined, 'missing']);
+  const unknown = Array.from({ length: 5 }, () => undefined);
+  expect(kinds).toEqual(['missing', 'not-in-path', ...unknown, 'missing']);
 });
 
 test('without a task definition a problem is a warning, behind a script always', async () => {
