@@ -37,12 +37,7 @@ export interface Source {
 /** Reads the commit and the work tree of a folder; throws `tag-unknown` and `git-distrusted`. */
 export async function readSource(directory: string): Promise<Source> {
   const { commit, root } = await readHead(directory);
-  const [tree, remote] = await Promise.all([
-    readTree(root),
-    git(directory, 'remote', 'get-url', 'origin'),
-  ]);
-  const url = remote.status === 0 ? withoutCredentials(remote.stdout.trim()) : undefined;
-  return { ...tree, root, commit, remote: url };
+  return { ...(await readTree(root)), root, commit };
 }
 
 /**
@@ -174,10 +169,10 @@ export async function checkOut(
   return { commit, root, remove };
 }
 
-type Tree = Omit<Source, 'root' | 'commit' | 'remote'>;
+type Tree = Omit<Source, 'root' | 'commit'>;
 
 async function readTree(root: string): Promise<Tree> {
-  const [status, index, unknown, conversion] = await Promise.all([
+  const [status, listing, config] = await Promise.all([
     git(
       root,
       'status',
@@ -188,18 +183,21 @@ async function readTree(root: string): Promise<Tree> {
       // Overrides `submodule.NAME.ignore`; what changed inside of a submodule is read below.
       '--ignore-submodules=dirty',
     ),
-    git(root, 'ls-files', '-z', '-s', '-v'),
-    git(root, 'ls-files', '-z', '--others', '--directory'),
-    git(root, 'config', 'core.autocrlf'),
+    git(root, 'ls-files', '-z', '-s', '-v', '--others', '--directory'),
+    readConfig(root),
   ]);
-  const failed = [status, index, unknown].find((end) => end.status !== 0);
+  const failed = [status, listing].find((end) => end.status !== 0);
   if (failed !== undefined) return noSource(root, failed.tail.join(' '), undefined);
   const changed = entriesOf(status.stdout).map((entry) => entry.slice(3));
-  const others = entriesOf(unknown.stdout);
+  const others: string[] = [];
   const overlooked = new Map<string, IndexEntry>();
   const submodules = new Map<string, string | undefined>();
   let hasAttributes = false;
-  for (const entry of entriesOf(index.stdout)) {
+  for (const entry of entriesOf(listing.stdout)) {
+    if (entry.startsWith('? ')) {
+      others.push(entry.slice(2));
+      continue;
+    }
     const [, flag = '', mode = '', blob = '', path = ''] =
       /^(.) (\d+) (\w+) \d\t(.*)$/s.exec(entry) ?? [];
     if (mode === '160000') submodules.set(path, undefined);
@@ -211,7 +209,7 @@ async function readTree(root: string): Promise<Tree> {
     ? await git(root, 'ls-files', '-z', '--', ':(attr:filter=lfs)')
     : undefined;
   const lfs = entriesOf(listed?.stdout ?? '');
-  const converts = hasAttributes || /^(true|input)$/.test(conversion.stdout.trim());
+  const converts = hasAttributes || /^(true|input)$/.test(config.autocrlf);
   const ends = converts ? await git(root, 'ls-files', '-z', '--eol') : undefined;
   changed.push(...entriesOf(ends?.stdout ?? '').flatMap(convertedPath));
   await Promise.all(
@@ -234,7 +232,29 @@ async function readTree(root: string): Promise<Tree> {
       lfs.push(...read.lfs.map(at));
     }),
   );
-  return { changed, others, overlooked, submodules, lfs };
+  return { changed, others, overlooked, submodules, lfs, remote: config.remote };
+}
+
+/** The value of `core.autocrlf`, and the URL of the remote `origin` without credentials. */
+async function readConfig(root: string): Promise<{ autocrlf: string; remote: string | undefined }> {
+  const keys = String.raw`^(core\.autocrlf|remote\.origin\..*|url\..*\.insteadof)$`;
+  const read = await git(root, 'config', '-z', '--get-regexp', keys);
+  const entries = entriesOf(read.stdout).map((entry) => {
+    const [key = '', ...lines] = entry.split('\n');
+    return { key, value: lines.join('\n').trim() };
+  });
+  const valuesOf = (name: string) =>
+    entries.filter(({ key }) => key === name).map(({ value }) => value);
+  const isSet = (prefix: string) => entries.some(({ key }) => key.startsWith(prefix));
+  const autocrlf = valuesOf('core.autocrlf').at(-1) ?? '';
+  const [url = '', ...more] = valuesOf('remote.origin.url');
+  if (!isSet('remote.')) return { autocrlf, remote: undefined };
+  if (url !== '' && more.length === 0 && !isSet('url.'))
+    return { autocrlf, remote: withoutCredentials(url) };
+  // Only git knows its own rules for a rewritten URL, or for several.
+  const resolved = await git(root, 'remote', 'get-url', 'origin');
+  const remote = resolved.status === 0 ? withoutCredentials(resolved.stdout.trim()) : undefined;
+  return { autocrlf, remote };
 }
 
 /** The path of a file whose line ends git converts: `git status` compares it without them. */

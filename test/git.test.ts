@@ -25,4 +25,24 @@ describe.runIf(HAS_GIT)('the remote of a repository', () => {
     execFileSync('git', ['-C', folder, 'remote', 'add', 'origin', url]);
     expect((await readSource(folder)).remote).toBe(remote);
   });
+
+  test.each([
+    [[['url.https://mirror/.insteadOf', 'https://host/']], 'https://mirror/r.git'],
+    [[['remote.origin.url', 'https://host/second.git']], 'https://host/r.git'],
+    [[['remote.origin.pushurl', 'https://host/push.git']], 'https://host/r.git'],
+  ])('is what git makes of its settings: with %j, %s', async (settings, remote) => {
+    const folder = makeFolder({ file: 'x' });
+    commitAll(folder);
+    const config = ['-C', folder, 'config', '--add'];
+    for (const [key = '', value = ''] of [['remote.origin.url', 'https://host/r.git'], ...settings])
+      execFileSync('git', [...config, key, value]);
+    expect((await readSource(folder)).remote).toBe(remote);
+  });
+
+  test('is undefined without one', async () => {
+    const folder = makeFolder({ file: 'x' });
+    commitAll(folder);
+    execFileSync('git', ['-C', folder, 'remote', 'add', 'other', 'https://host/r.git']);
+    expect((await readSource(folder)).remote).toBeUndefined();
+  });
 });
