@@ -1,4 +1,5 @@
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execSync, spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { devNull } from 'node:os';
 import { join } from 'node:path';
@@ -89,13 +90,8 @@ export async function makeWorld(options: WorldOptions = {}): Promise<World> {
     await Promise.all([sandbox.close(), engine?.close()]);
   });
   if (options.daemon) registries.add(sandbox.registryHost);
-  const isUsual = HAS_GIT && Object.keys(files).length === 0;
-  const folder = makeFolder({
-    ...PROJECT,
-    ...files,
-    ...(isUsual && (repository ??= commitProject())),
-  });
-  if (!isUsual) commitAll(folder);
+  const project = { ...PROJECT, ...files };
+  const folder = makeFolder({ ...project, ...repositoryOf(project) });
   const docker = engine?.url ?? process.env['DOCKER_HOST'] ?? '';
   const environment = {
     ...sandbox.environment,
@@ -173,28 +169,44 @@ export const HAS_GIT = spawnSync('git', ['--version']).status === 0;
 
 /** Initialises a repository in a folder and commits everything. */
 export function commitAll(folder: string): void {
-  if (!HAS_GIT) return;
-  git(folder, 'init', '--quiet', '--template=');
-  git(folder, 'add', '--all');
-  git(folder, 'commit', '--quiet', '--allow-empty', '--message', 'test');
+  if (HAS_GIT) git(folder, ...COMMIT);
 }
 
-function git(folder: string, ...args: readonly string[]): void {
-  const author = ['-c', 'user.name=t', '-c', 'user.email=t@t'];
-  execFileSync('git', ['-C', folder, ...author, ...args], { stdio: 'ignore' });
+const COMMIT = [
+  'init --quiet --template=',
+  'add --all',
+  'commit --quiet --allow-empty --message test',
+];
+
+/** Runs commands of git in one shell: starting a process takes long in a large one. */
+function git(folder: string, ...commands: readonly string[]): void {
+  const settings = '-c user.name=t -c user.email=t@t -c maintenance.auto=false';
+  const line = commands.map((command) => `git ${settings} ${command}`).join(' && ');
+  execSync(line, { cwd: folder, stdio: 'ignore' });
 }
 
-/** Files of a repository with the default project; writing them avoids three git processes. */
-let repository: Readonly<Record<string, Buffer>> | undefined;
+/** The folder `.git` of each project that was committed, by its files. */
+const repositories = new Map<string, Readonly<Record<string, Buffer>>>();
 
-function commitProject(): Readonly<Record<string, Buffer>> {
-  const folder = makeFolder(PROJECT);
-  commitAll(folder);
-  git(folder, 'repack', '-adq');
+/** Files of a repository with the project as its one commit; writing them avoids git processes. */
+function repositoryOf(
+  project: Readonly<Record<string, string | Buffer>>,
+): Readonly<Record<string, Buffer>> {
+  if (!HAS_GIT) return {};
+  const hash = createHash('sha256');
+  for (const [path, content] of Object.entries(project))
+    hash.update(`${path} ${typeof content} ${content.length}\n`).update(content);
+  const key = hash.digest('hex');
+  const known = repositories.get(key);
+  if (known !== undefined) return known;
+  const folder = makeFolder(project);
+  git(folder, ...COMMIT, 'repack -adq');
   const paths = readdirSync(join(folder, '.git'), { recursive: true, encoding: 'utf8' })
     .filter((path) => /^(HEAD|config|index|refs.heads.\w+|objects.pack.*\..*)$/.test(path))
     .map((path) => join('.git', path));
-  return Object.fromEntries(paths.map((path) => [path, readFileSync(join(folder, path))]));
+  const files = Object.fromEntries(paths.map((path) => [path, readFileSync(join(folder, path))]));
+  repositories.set(key, files);
+  return files;
 }
 
 /** Replaces what differs between runs: ports, hashes, times, folders. */
