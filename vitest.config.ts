@@ -6,10 +6,10 @@ import type { TestSpecification } from 'vitest/node';
 
 /** The tests that take longest, first: what begins last should be short. */
 const ORDER = [
-  /e2e.(faults|promise|scenarios)\.test|plan.identity\.test|aws.moves\.test/,
-  /e2e.(outcomes|denied|rollback|unreadable|watching)\.test/,
-  /e2e/,
-  /ecs-(bake|strategies)\.test/,
+  /e2e.(denied|promise|scenarios)\.test/,
+  /e2e.(faults|foreign|identity|outcomes|rollback)\.test|plan.identity\.test|aws.moves\.test/,
+  /e2e.(docker|other-clients|refusals|unreadable|verify|watching)|init.from-workflow\.test/,
+  /e2e|(code-deploy|ecs-bake|ecs-strategies|report.foreign|roll-out)\.test/,
   /./,
 ];
 const rank = ({ moduleId }: TestSpecification) =>
@@ -22,17 +22,12 @@ class LongestFirst extends BaseSequencer {
   }
 }
 
-const E2E = 'test/e2e/**/*.test.ts';
-
 export default defineConfig({
   test: {
-    projects: [
-      { extends: true, test: { name: 'e2e', include: [E2E] } },
-      { extends: true, test: { name: 'unit', include: ['test/**/*.test.ts'], exclude: [E2E] } },
-    ],
+    include: ['test/**/*.test.ts'],
     sequence: { sequencer: LongestFirst },
-    // The tests wait for the sandbox more than they compute.
-    maxWorkers: 2 * availableParallelism(),
+    // The tests wait for the sandbox three times as long as they compute.
+    maxWorkers: 4 * availableParallelism(),
     // Loading the SDK and the sources for each file would take longer than many files.
     isolate: false,
     testTimeout: 60_000,
