@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { createServer } from 'node:http';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -97,6 +98,8 @@ function send(response: ServerResponse, status: number, body: object): void {
 }
 
 const interrupt = new AbortController();
+// As in a run: every call listens to it while it is under way.
+setMaxListeners(0, interrupt.signal);
 let ecs: Ecs;
 
 beforeAll(async () => {
