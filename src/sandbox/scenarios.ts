@@ -899,10 +899,10 @@ const DEFINITIONS = {
   'codedeploy-appspec-in-s3': codeDeployed('the AppSpec of the last deployment is in S3', {
     bucket: 'deployments',
   }),
-  'codedeploy-appspec-hash': codeDeployed('deployments show the hash of their AppSpec only', {
-    hidesContent: true,
-    hooks: HOOKS,
-  }),
+  'codedeploy-appspec-shown': codeDeployed(
+    'deployments show their AppSpec, and not only its hash',
+    { showsContent: true, hooks: HOOKS },
+  ),
   'codedeploy-listener-changed': codeDeployed(
     'someone made the listener forward to the other target group',
     {},

@@ -180,15 +180,21 @@ async function perform(call: Call, parts: StageParts, act: Act): Promise<void> {
     const { deploymentInfo } = await codeDeployed('GetDeployment', {
       deploymentId: deployments[0],
     });
-    const { applicationName, deploymentGroupName, revision } = deploymentInfo;
-    const { content } = revision.appSpecContent;
+    const { applicationName, deploymentGroupName } = deploymentInfo;
+    const { revision } = await codeDeployed('GetApplicationRevision', {
+      applicationName,
+      revision: deploymentInfo.revision,
+    });
     await codeDeployed('CreateDeployment', {
       applicationName,
       deploymentGroupName,
       revision: {
         revisionType: 'AppSpecContent',
         appSpecContent: {
-          content: String(content).replace(/arn:aws:ecs:[^"\s]+/, taskDefinition),
+          content: String(revision.appSpecContent.content).replace(
+            /arn:aws:ecs:[^"\s]+/,
+            taskDefinition,
+          ),
         },
       },
     });

@@ -94,7 +94,7 @@ const ENDS: Readonly<Record<CodeDeployScenario, End>> = {
   'codedeploy-group-missing': isRefused(3, 'No deployment group of CodeDeploy'),
   'codedeploy-first': serves('the new one has no hooks'),
   'codedeploy-appspec-in-s3': isRefused(3, 's3://deployments/appspec.yaml'),
-  'codedeploy-appspec-hash': serves('Lambda hook'),
+  'codedeploy-appspec-shown': serves('Lambda hook'),
   'codedeploy-listener-changed': rollsBack('the production listener does not forward'),
   'codedeploy-role-denied': rollsBack('AWSCodeDeployRoleForECS'),
   'codedeploy-denied': isRefused(4, 'codedeploy:CreateDeployment'),
@@ -277,7 +277,7 @@ test('hooks and everything else of the last AppSpec stay', async () => {
 });
 
 test('--if-busy wait deploys once the deployment of someone else has ended', async () => {
-  const { ok, next, service } = await withNext('codedeploy-busy', 1000);
+  const { ok, next, service } = await withNext('codedeploy-busy');
   const end = await ok(['rollout', next, '--if-busy', 'wait']);
   expect(end.stderr).toContain('waiting for the end of the deployment');
   const { taskSets = [] } = await service();

@@ -80,6 +80,14 @@ async function open(scenario: CodeDeployScenario = 'codedeploy', more: Scene = {
     );
     return deploymentTarget?.ecsTarget ?? {};
   };
+  /** The AppSpec of the deployment that made the running task set. */
+  const lastAppSpec = async (): Promise<string | undefined> => {
+    const { revision } = await info((await service()).taskSets?.[0]?.externalId ?? '');
+    const stored = await codeDeploy.send(
+      new GetApplicationRevisionCommand({ applicationName: NAMES.applicationName, revision }),
+    );
+    return stored.revision?.appSpecContent?.content;
+  };
   const end = (id: string) =>
     until(
       () => info(id),
@@ -120,10 +128,10 @@ async function open(scenario: CodeDeployScenario = 'codedeploy', more: Scene = {
     info,
     target,
     deploy,
+    lastAppSpec,
     /** Deploys a new revision with the AppSpec of the last deployment; returns the id. */
     deployAgain: async (): Promise<string> => {
-      const { revision } = await info((await service()).taskSets?.[0]?.externalId ?? '');
-      const content = revision?.appSpecContent?.content?.replace(/dev:1/, 'dev:2');
+      const content = (await lastAppSpec())?.replace(/dev:1/, 'dev:2');
       return deploy({ revision: { revisionType: 'AppSpecContent', appSpecContent: { content } } });
     },
     end,
@@ -705,16 +713,16 @@ describe('finding', () => {
   });
 
   test('the AppSpec of the last deployment: by its hash', async () => {
-    const world = await open('codedeploy-appspec-hash');
+    const world = await open('codedeploy-hooks');
     const id = (await world.service()).taskSets?.[0]?.externalId ?? '';
     const { revision } = await world.info(id);
-    expect(revision?.appSpecContent).toEqual({
-      sha256: expect.stringMatching(/^[0-9a-f]{64}$/) as string,
-    });
-    const answer = await world.codeDeploy.send(
-      new GetApplicationRevisionCommand({ applicationName: NAMES.applicationName, revision }),
-    );
-    expect(answer.revision?.appSpecContent?.content).toContain('- BeforeInstall: arn:aws:lambda');
+    const sha256 = expect.stringMatching(/^[0-9a-f]{64}$/) as string;
+    expect(revision?.appSpecContent).toEqual({ sha256 });
+    expect(await world.lastAppSpec()).toContain('- BeforeInstall: arn:aws:lambda');
+    const shown = await open('codedeploy-appspec-shown');
+    const last = (await shown.service()).taskSets?.[0]?.externalId ?? '';
+    const content = expect.stringContaining('- BeforeInstall: arn:aws:lambda') as string;
+    expect((await shown.info(last)).revision?.appSpecContent).toEqual({ content, sha256 });
   });
 
   test('an AppSpec in S3 can be deployed again', async () => {

@@ -31,8 +31,8 @@ export interface CodeDeployScene {
   readonly rollbackFails?: boolean;
   /** Why the task set cannot be created. */
   readonly installError?: { readonly code: string; readonly message: string };
-  /** Whether GetDeployment leaves out the content of AppSpecs, and gives their hashes only. */
-  readonly hidesContent?: boolean;
+  /** Whether GetDeployment shows the content of AppSpecs, and not only their hashes. */
+  readonly showsContent?: boolean;
   /** The target group that somebody made the production listener forward to. */
   readonly liveTargetGroup?: string | undefined;
 }

@@ -54,7 +54,7 @@ function briefView({ id, status, createdAt, completedAt }: CodeDeployment): unkn
 export function deploymentView({ scene }: CodeDeployState, deployment: CodeDeployment): unknown {
   const { group, rollback, triggeredBy } = deployment;
   const revisionView = (revision: Revision | undefined) =>
-    scene.hidesContent && revision ? withoutContent(revision) : revision;
+    revision === undefined || scene.showsContent ? revision : withoutContent(revision);
   const { deploymentStyle, blueGreenDeploymentConfiguration, loadBalancerInfo } = group.settings;
   return {
     applicationName: group.application.name,
@@ -92,6 +92,7 @@ export function deploymentView({ scene }: CodeDeployState, deployment: CodeDeplo
   };
 }
 
+/** "The content property of the appSpecContent object in the returned revision is always null." */
 function withoutContent({ appSpecContent, ...revision }: Revision): Revision {
   const { content: _content, ...left } = appSpecContent ?? {};
   return { ...revision, ...(appSpecContent && { appSpecContent: left }) };
