@@ -431,9 +431,13 @@ function readManifest(body: Buffer): ManifestContent {
 
 const isList = (value: unknown): boolean => value === undefined || Array.isArray(value);
 
+/** Layers that stay where their URL leads, such as those of Windows. */
+const FOREIGN_LAYER = /\.(?:nondistributable|foreign)\./;
+
 /** Digests that a manifest or an index needs; its subject can come later. */
 function referencesOf({ config, layers = [], manifests = [] }: ManifestContent): string[] {
-  return [...(config === undefined ? [] : [config]), ...layers, ...manifests].map(
+  const own = layers.filter(({ mediaType = '' }) => !FOREIGN_LAYER.test(mediaType));
+  return [...(config === undefined ? [] : [config]), ...own, ...manifests].map(
     ({ digest }) => digest,
   );
 }

@@ -181,6 +181,14 @@ test('a manifest with invalid JSON or missing blobs is refused', async () => {
   expect(await registry.listTags(NAME)).toEqual(['first']);
 });
 
+test.each([
+  'application/vnd.oci.image.layer.nondistributable.v1.tar+gzip',
+  'application/vnd.docker.image.rootfs.foreign.diff.tar.gzip',
+])('a layer of the type %s need not be pushed', async (mediaType) => {
+  const body = JSON.stringify({ layers: [{ mediaType, digest: digestOf('absent') }] });
+  expect((await call(`/v2/${NAME}/manifests/v1`, { method: 'PUT', body })).status).toBe(201);
+});
+
 test('a tag can be moved in a mutable repository but not in an immutable one', async () => {
   await pushImage('v1', 'one', platform('amd64'));
   const two = await pushImage('v1', 'two', platform('amd64'));
