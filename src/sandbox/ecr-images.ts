@@ -16,6 +16,8 @@ export interface ImageParts {
   /** Throws if the repository does not exist. */
   readonly find: (name: unknown) => Repository;
   readonly canOverwrite: (repository: string, tag: string) => boolean;
+  /** Whether the images of a repository are scanned again whenever a vulnerability becomes known. */
+  readonly isContinuouslyScanned: (repository: Repository) => boolean;
   /** Number of findings in the scan of every image, by severity. */
   readonly findings: Readonly<Record<string, number>> | undefined;
 }
@@ -32,7 +34,7 @@ interface Image {
 
 /** The operations of ECR on images, and reads for other operations. */
 export function imageOperations(parts: ImageParts) {
-  const { account, clock, registry, find, canOverwrite, findings } = parts;
+  const { account, clock, registry, find, canOverwrite, findings, isContinuouslyScanned } = parts;
   const manifestOf = ({ name }: Repository, { imageDigest, imageTag }: ImageId) =>
     registry.getManifest(name, imageDigest ?? imageTag ?? '');
   const describeId = ({ imageDigest = 'null', imageTag = 'null' }: ImageId) =>
@@ -76,6 +78,10 @@ export function imageOperations(parts: ImageParts) {
     if (scannedAt === undefined) return undefined;
     return { imageScanCompletedAt: scannedAt, findingSeverityCounts: findings ?? {} };
   };
+  const scanStatusOf = (repository: Repository) =>
+    isContinuouslyScanned(repository)
+      ? { status: 'ACTIVE', description: 'Continuous scan is selected for image.' }
+      : { status: 'COMPLETE', description: 'The scan was completed successfully.' };
   const detail = (repository: Repository, { manifest, tags }: Image) => {
     const { digest, mediaType } = manifest;
     const scan = scanOf(repository, digest);
@@ -89,7 +95,7 @@ export function imageOperations(parts: ImageParts) {
       imageManifestMediaType: mediaType,
       imageStatus: repository.archived.has(digest) ? 'ARCHIVED' : 'ACTIVE',
       ...(scan && {
-        imageScanStatus: { status: 'COMPLETE' },
+        imageScanStatus: scanStatusOf(repository),
         imageScanFindingsSummary: scan,
       }),
     };
@@ -217,7 +223,13 @@ export function imageOperations(parts: ImageParts) {
       const { repositoryName, imageManifest, imageManifestMediaType, imageTag } = input;
       const repository = find(repositoryName);
       const text = String(imageManifest);
-      const mediaType = String(imageManifestMediaType ?? declaredType(text) ?? MANIFEST_TYPES[2]);
+      const mediaType = (imageManifestMediaType ?? declaredType(text)) as string | undefined;
+      if (mediaType === undefined) {
+        throw awsFault(
+          'InvalidParameterException',
+          'image manifest mediatype not provided in manifest or parameter',
+        );
+      }
       const digest = digestOf(text);
       if (input['imageDigest'] !== undefined && input['imageDigest'] !== digest) {
         throw awsFault(
@@ -302,7 +314,7 @@ export function imageOperations(parts: ImageParts) {
         registryId: account,
         repositoryName,
         imageId: { ...imageId, imageDigest: digest },
-        imageScanStatus: { status: 'COMPLETE' },
+        imageScanStatus: scanStatusOf(repository),
         imageScanFindings: { ...scan, findings: [] },
       };
     },

@@ -8,14 +8,19 @@ import type { Operation } from './wire.ts';
 /** What the policies need. */
 export interface PolicyParts {
   readonly account: string;
+  readonly region: string;
   readonly clock: Clock;
   readonly find: (name: unknown) => Repository;
   readonly images: (repository: Repository) => Promise<readonly LifecycleImage[]>;
+  /** `V1` where a policy of the registry knows a few actions only. */
+  readonly scope: () => string | undefined;
 }
 
-/** The operations on policies of repositories and of the registry; no policy is enforced. */
-export function policyOperations({ account, clock, find, images }: PolicyParts) {
+/** The operations on policies of repositories and of the registry; nothing of them is carried out. */
+export function policyOperations(parts: PolicyParts) {
+  const { account, region, clock, find, images, scope } = parts;
   let registryPolicy: string | undefined;
+  let replication: Replication = { rules: [] };
   const ofRepository = (name: string) =>
     `for the repository with name '${name}' in the registry with id '${account}'`;
   const base = (repository: Repository) => ({
@@ -44,7 +49,7 @@ export function policyOperations({ account, clock, find, images }: PolicyParts) 
   return {
     SetRepositoryPolicy: ({ repositoryName, policyText }) => {
       const repository = find(repositoryName);
-      repository.policy = checkedPolicy(policyText, 'repository');
+      repository.policy = checkedPolicy(policyText, 'repository', ALL_ACTIONS);
       return { ...base(repository), policyText };
     },
     GetRepositoryPolicy: ({ repositoryName }) => {
@@ -59,7 +64,8 @@ export function policyOperations({ account, clock, find, images }: PolicyParts) 
     },
 
     PutRegistryPolicy: ({ policyText }) => {
-      registryPolicy = checkedPolicy(policyText, 'registry');
+      const actions = scope() === 'V1' ? V1_ACTIONS : ALL_ACTIONS;
+      registryPolicy = checkedPolicy(policyText, 'registry', actions);
       return { registryId: account, policyText };
     },
     GetRegistryPolicy: () => ({ registryId: account, policyText: knownRegistryPolicy() }),
@@ -67,6 +73,15 @@ export function policyOperations({ account, clock, find, images }: PolicyParts) 
       const policyText = knownRegistryPolicy();
       registryPolicy = undefined;
       return { registryId: account, policyText };
+    },
+
+    DescribeRegistry: () => ({ registryId: account, replicationConfiguration: replication }),
+    PutReplicationConfiguration: ({ replicationConfiguration }) => {
+      replication = checkedReplication(replicationConfiguration as Replication, {
+        registryId: account,
+        region,
+      });
+      return { replicationConfiguration };
     },
 
     PutLifecyclePolicy: ({ repositoryName, lifecyclePolicyText }) => {
@@ -122,10 +137,32 @@ export function policyOperations({ account, clock, find, images }: PolicyParts) 
   } satisfies Record<string, Operation>;
 }
 
-function checkedPolicy(text: unknown, kind: string): string {
+interface Statement {
+  readonly Effect?: unknown;
+  readonly Principal?: unknown;
+  readonly NotPrincipal?: unknown;
+  readonly Action?: string | readonly string[];
+  readonly NotAction?: string | readonly string[];
+}
+
+const ALL_ACTIONS = /^(?:\*|ecr:[\w*?]+)$/i;
+const V1_ACTIONS = /^ecr:(?:\*|ReplicateImage|CreateRepository|BatchImportUpstreamImage)$/i;
+
+/** Throws what ECR refuses of a policy: one whose statements lack a part, or name other actions. */
+function checkedPolicy(text: unknown, kind: string, actions: RegExp): string {
+  const isStatement = ({ Effect, Principal, NotPrincipal, Action, NotAction }: Statement) => {
+    const named = [Action ?? NotAction ?? []].flat();
+    return (
+      (Effect === 'Allow' || Effect === 'Deny') &&
+      Boolean(Principal ?? NotPrincipal) &&
+      named.length > 0 &&
+      named.every((action) => actions.test(action))
+    );
+  };
   try {
-    const { Statement } = JSON.parse(String(text)) as { Statement?: unknown };
-    if (typeof Statement === 'object' && Statement !== null) return String(text);
+    const { Statement } = JSON.parse(String(text)) as { Statement?: Statement | Statement[] };
+    const statements = [Statement ?? []].flat();
+    if (statements.length > 0 && statements.every(isStatement)) return String(text);
   } catch {
     // The same answer as for JSON that is no policy.
   }
@@ -133,4 +170,34 @@ function checkedPolicy(text: unknown, kind: string): string {
     'InvalidParameterException',
     `Invalid parameter at 'PolicyText' failed to satisfy constraint: 'Invalid ${kind} policy provided'`,
   );
+}
+
+interface Destination {
+  readonly region: string;
+  readonly registryId: string;
+}
+
+interface Replication {
+  readonly rules: readonly { readonly destinations: readonly Destination[] }[];
+}
+
+const MOST_DESTINATIONS = 25;
+
+/** Throws what ECR refuses of a replication; the model has the limits of each list. */
+function checkedReplication(replication: Replication, source: Destination): Replication {
+  const places = replication.rules.flatMap(({ destinations }) =>
+    destinations.map(({ region, registryId }) => `${registryId} ${region}`),
+  );
+  const refuse = (reason: string) =>
+    awsFault(
+      'InvalidParameterException',
+      `Invalid parameter at 'replicationConfiguration' failed to satisfy constraint: '${reason}'`,
+    );
+  if (places.includes(`${source.registryId} ${source.region}`)) {
+    throw refuse('Replication destination cannot be the same as the source registry');
+  }
+  if (new Set(places).size > MOST_DESTINATIONS) {
+    throw refuse(`Replication can have at most ${MOST_DESTINATIONS} unique destinations`);
+  }
+  return replication;
 }

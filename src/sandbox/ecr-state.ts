@@ -4,7 +4,7 @@ import type { Expiry } from './ecr-lifecycle.ts';
 export interface Repository {
   readonly name: string;
   readonly createdAt: number;
-  readonly encryption: unknown;
+  readonly encryption: Encryption;
   mutability: string;
   /** Patterns (`*` is a wildcard) of tags to which the opposite mutability applies. */
   exclusions: readonly string[];
@@ -21,6 +21,12 @@ export interface Repository {
   readonly scannedAt: Map<string, number>;
   /** Digests of archived images. */
   readonly archived: Set<string>;
+}
+
+/** How the layers of a repository are encrypted. */
+export interface Encryption {
+  readonly encryptionType: string;
+  readonly kmsKey?: string;
 }
 
 /** A tag of a resource, as ECR spells it. */

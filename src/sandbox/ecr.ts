@@ -4,7 +4,8 @@ import { layerOperations } from './ecr-layers.ts';
 import { matchesWildcards } from './ecr-lifecycle.ts';
 import { policyOperations } from './ecr-policies.ts';
 import { page } from './ecr-pages.ts';
-import type { Repository, Tag } from './ecr-state.ts';
+import { createScanning } from './ecr-scanning.ts';
+import type { Encryption, Repository, Tag } from './ecr-state.ts';
 import type { RegistryClient } from './registry-client.ts';
 import { awsFault } from './wire.ts';
 import type { HttpHandler, Operation, Operations } from './wire.ts';
@@ -44,6 +45,7 @@ const NAME = /^(?:[a-z0-9]+(?:[._-][a-z0-9]+)*\/)*[a-z0-9]+(?:[._-][a-z0-9]+)*$/
 const MUTABILITY = /^(IM)?MUTABLE(_WITH_EXCLUSION)?$/;
 const DOWNLOADS = '/ecr-layers/';
 const MOST_TAGS = 50;
+const ECR_KEY = 'aaaaaaaa-0000-4000-8000-000000000000';
 
 /** Operations on the registry as a whole: they need no repository. */
 const OF_REGISTRY =
@@ -58,8 +60,6 @@ export function createEcr(options: EcrOptions): Ecr {
     ['BLOB_MOUNTING', 'DISABLED'],
     ['REGISTRY_POLICY_SCOPE', 'V2'],
   ]);
-  let registryScanning: unknown = { scanType: 'BASIC', rules: [] };
-  let replication: unknown = { rules: [] };
 
   const arnOf = (name: string) => `arn:aws:ecr:${options.region}:${account}:repository/${name}`;
   const describe = ({ name, createdAt, scanOnPush, encryption, ...mutability }: Repository) => ({
@@ -80,7 +80,19 @@ export function createEcr(options: EcrOptions): Ecr {
   };
   const find = (name: unknown): Repository =>
     repositories.get(String(name)) ?? notHere(name, account);
-  const findByArn = (arn: unknown): Repository => find(String(arn).split(':repository/')[1]);
+  const findByArn = (arn: unknown): Repository => {
+    const [, name] = String(arn).split(':repository/');
+    if (name !== undefined) return find(name);
+    throw awsFault(
+      'InvalidParameterException',
+      "Invalid parameter at 'resourceArn' failed to satisfy constraint: 'Invalid ARN'",
+    );
+  };
+  // Without a key of one's own, KMS encrypts with the one that AWS manages for ECR.
+  const withKey = (encryption: Encryption): Encryption =>
+    encryption.encryptionType === 'AES256'
+      ? encryption
+      : { kmsKey: `arn:aws:kms:${options.region}:${account}:key/${ECR_KEY}`, ...encryption };
   const canOverwrite = (name: string, tag: string): boolean => {
     const { mutability = '', exclusions = [] } = repositories.get(name) ?? {};
     const isExcluded = exclusions.some((filter) => matchesWildcards(filter, tag));
@@ -115,24 +127,24 @@ export function createEcr(options: EcrOptions): Ecr {
     repositories.set(name, made);
     return made;
   };
-  const scanningOf = ({ name, scanOnPush }: Repository) => ({
-    repositoryArn: arnOf(name),
-    repositoryName: name,
-    scanOnPush,
-    scanFrequency: scanOnPush ? 'SCAN_ON_PUSH' : 'MANUAL',
-    appliedScanFilters: [],
-  });
   const setting = (name: string) => {
     const value = accountSettings.get(name);
     if (value !== undefined) return { name, value };
     throw awsFault('InvalidParameterException', `The account setting '${name}' is not valid.`);
   };
+  const scanning = createScanning({
+    account,
+    arnOf,
+    find,
+    exists: (name) => repositories.has(name),
+  });
   const images = imageOperations({
     account,
     clock,
     registry,
     find,
     canOverwrite,
+    isContinuouslyScanned: (repository) => scanning.frequencyOf(repository) === 'CONTINUOUS_SCAN',
     findings: options.findings,
   });
 
@@ -144,7 +156,15 @@ export function createEcr(options: EcrOptions): Ecr {
       find,
       downloads: `${options.endpoint}${DOWNLOADS}`,
     }),
-    ...policyOperations({ account, clock, find, images: images.forLifecycle }),
+    ...scanning.operations,
+    ...policyOperations({
+      account,
+      region: options.region,
+      clock,
+      find,
+      images: images.forLifecycle,
+      scope: () => accountSettings.get('REGISTRY_POLICY_SCOPE'),
+    }),
     GetAuthorizationToken: () => ({
       authorizationData: [
         {
@@ -168,7 +188,7 @@ export function createEcr(options: EcrOptions): Ecr {
         ...readMutability(input),
         scanOnPush: imageScanningConfiguration?.scanOnPush === true,
         tags,
-        ...(encryption && { encryption }),
+        ...(encryption && { encryption: withKey(encryption as Encryption) }),
       });
       return { repository: describe(repository) };
     },
@@ -189,38 +209,6 @@ export function createEcr(options: EcrOptions): Ecr {
       const repository = Object.assign(find(input['repositoryName']), readMutability(input));
       const { name: repositoryName } = repository;
       return { registryId: account, repositoryName, ...describeMutability(repository) };
-    },
-    PutImageScanningConfiguration: ({ repositoryName, imageScanningConfiguration }) => {
-      const repository = find(repositoryName);
-      repository.scanOnPush = imageScanningConfiguration.scanOnPush === true;
-      return { registryId: account, repositoryName, imageScanningConfiguration };
-    },
-    BatchGetRepositoryScanningConfiguration: ({ repositoryNames }) => {
-      const names = repositoryNames as readonly string[];
-      const missing = names.filter((name) => !repositories.has(name));
-      return {
-        scanningConfigurations: names
-          .filter((name) => repositories.has(name))
-          .map((name) => scanningOf(find(name))),
-        failures: missing.map((repositoryName) => ({
-          repositoryName,
-          failureCode: 'REPOSITORY_NOT_FOUND',
-          failureReason: `The repository with name '${repositoryName}' does not exist`,
-        })),
-      };
-    },
-    GetRegistryScanningConfiguration: () => ({
-      registryId: account,
-      scanningConfiguration: registryScanning,
-    }),
-    PutRegistryScanningConfiguration: ({ scanType = 'BASIC', rules = [] }) => {
-      registryScanning = { scanType, rules };
-      return { registryScanningConfiguration: registryScanning };
-    },
-    DescribeRegistry: () => ({ registryId: account, replicationConfiguration: replication }),
-    PutReplicationConfiguration: ({ replicationConfiguration }) => {
-      replication = replicationConfiguration;
-      return { replicationConfiguration };
     },
     DescribePullThroughCacheRules: () => ({ pullThroughCacheRules: [] }),
     GetAccountSetting: ({ name }) => setting(name),
@@ -279,7 +267,7 @@ export function createEcr(options: EcrOptions): Ecr {
       if (repository === undefined) return;
       const now = clock.now();
       repository.pushedAt.set(digest, now);
-      if (repository.scanOnPush) repository.scannedAt.set(digest, now);
+      if (scanning.frequencyOf(repository) !== 'MANUAL') repository.scannedAt.set(digest, now);
     },
     handle: async (request, response) => {
       const [, name, digest] =

@@ -22,6 +22,7 @@ import {
   PutImageScanningConfigurationCommand,
   PutImageTagMutabilityCommand,
   PutLifecyclePolicyCommand,
+  PutRegistryScanningConfigurationCommand,
   SetRepositoryPolicyCommand,
   StartImageScanCommand,
   StartLifecyclePolicyPreviewCommand,
@@ -29,6 +30,7 @@ import {
   UntagResourceCommand,
   UploadLayerPartCommand,
 } from '@aws-sdk/client-ecr';
+import type { ScanFrequency } from '@aws-sdk/client-ecr';
 import { beforeEach, expect, onTestFinished, test } from 'vitest';
 import { createRegistryClient } from '../../src/sandbox/registry-client.ts';
 import { digestOf } from '../../src/sandbox/registry.ts';
@@ -323,7 +325,7 @@ test('PutImage adds a tag once', async () => {
     message:
       "Invalid parameter at 'ImageManifest' failed to satisfy constraint: 'Invalid JSON syntax'",
   });
-  const layers = JSON.stringify({ layers: [{ digest: digestOf('absent') }] });
+  const layers = JSON.stringify({ mediaType: OCI, layers: [{ digest: digestOf('absent') }] });
   await expect(put(layers, 'v2')).rejects.toMatchObject({ name: 'LayersNotFoundException' });
   const other = JSON.stringify({ ...(JSON.parse(text) as object), annotations: { a: 'b' } });
   expect((await put(other)).image?.imageId).toEqual({ imageDigest: digestOf(other) });
@@ -380,12 +382,15 @@ test('a repository keeps its settings, tags and policies', async () => {
       repositoryName: 'team/app',
       tags: [{ Key: 'team', Value: 'web' }],
       imageScanningConfiguration: { scanOnPush: true },
-      encryptionConfiguration: { encryptionType: 'KMS', kmsKey: 'arn:aws:kms:x' },
+      encryptionConfiguration: { encryptionType: 'KMS' },
     }),
   );
   expect(repository).toMatchObject({
     imageScanningConfiguration: { scanOnPush: true },
-    encryptionConfiguration: { encryptionType: 'KMS' },
+    encryptionConfiguration: {
+      encryptionType: 'KMS',
+      kmsKey: expect.stringMatching(/^arn:aws:kms:ap-northeast-2:111122223333:key\//) as string,
+    },
   });
   const resourceArn = repository?.repositoryArn ?? '';
   await send(new TagResourceCommand({ resourceArn, tags: [{ Key: 'a', Value: 'b' }] }));
@@ -394,7 +399,8 @@ test('a repository keeps its settings, tags and policies', async () => {
     { Key: 'a', Value: 'b' },
   ]);
   const named = { repositoryName: 'team/app' };
-  const policyText = JSON.stringify({ Version: '2012-10-17', Statement: [] });
+  const statement = { Effect: 'Allow', Principal: '*', Action: ['ecr:BatchGetImage'] };
+  const policyText = JSON.stringify({ Version: '2012-10-17', Statement: [statement] });
   await expect(send(new GetRepositoryPolicyCommand(named))).rejects.toMatchObject({
     name: 'RepositoryPolicyNotFoundException',
   });
@@ -417,6 +423,37 @@ test('a repository keeps its settings, tags and policies', async () => {
     scanningConfigurations: [{ scanOnPush: false, scanFrequency: 'MANUAL' }],
     failures: [{ failureCode: 'REPOSITORY_NOT_FOUND' }],
   });
+});
+
+test('the registry decides when images are scanned: continuously before on push', async () => {
+  const set = (scanType: 'BASIC' | 'ENHANCED', ...rules: readonly [ScanFrequency, string][]) =>
+    ecr.send(
+      new PutRegistryScanningConfigurationCommand({
+        scanType,
+        rules: rules.map(([scanFrequency, filter]) => ({
+          scanFrequency,
+          repositoryFilters: [{ filter, filterType: 'WILDCARD' }],
+        })),
+      }),
+    );
+  const read = async () => {
+    const command = new BatchGetRepositoryScanningConfigurationCommand({
+      repositoryNames: [repositoryName],
+    });
+    const { scanningConfigurations: [found] = [] } = await ecr.send(command);
+    return [found?.scanFrequency, found?.appliedScanFilters?.map(({ filter }) => filter)];
+  };
+  await set('ENHANCED', ['SCAN_ON_PUSH', '*'], ['CONTINUOUS_SCAN', 'hyeon9mak-*']);
+  expect(await read()).toEqual(['CONTINUOUS_SCAN', ['hyeon9mak-*']]);
+  const imageId = { imageTag: 'first' };
+  const scan = await ecr.send(new StartImageScanCommand({ repositoryName, imageId }));
+  expect(scan.imageScanStatus?.status).toBe('IN_PROGRESS');
+  const described = await ecr.send(new DescribeImagesCommand({ repositoryName }));
+  expect(described.imageDetails).toMatchObject([{ imageScanStatus: { status: 'ACTIVE' } }]);
+  await set('ENHANCED', ['SCAN_ON_PUSH', '9mak'], ['CONTINUOUS_SCAN', 'other-*']);
+  expect(await read()).toEqual(['SCAN_ON_PUSH', ['9mak']]);
+  await set('BASIC');
+  expect(await read()).toEqual(['MANUAL', []]);
 });
 
 test('images are scanned on demand', async () => {

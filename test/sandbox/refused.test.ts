@@ -344,6 +344,15 @@ const mutability = (filter: object) => ({
   imageTagMutability: 'MUTABLE_WITH_EXCLUSION',
   imageTagMutabilityExclusionFilters: [filter],
 });
+const statement = (members: object) =>
+  JSON.stringify({
+    Statement: [{ Effect: 'Allow', Principal: '*', Action: 'ecr:BatchGetImage', ...members }],
+  });
+const replication = (...regions: readonly unknown[]) => ({
+  replicationConfiguration: {
+    rules: [{ destinations: regions.map((region) => ({ region, registryId: ACCOUNT })) }],
+  },
+});
 const NO_REPOSITORY = 'RepositoryNotFoundException';
 
 const IMAGES: readonly Row[] = [
@@ -389,7 +398,19 @@ const IMAGES: readonly Row[] = [
   image('PutImage', { imageManifest: '{}', imageTag: 'a b' }),
   image('PutLifecyclePolicy', { lifecyclePolicyText: '{}' }),
   image('GetLifecyclePolicy', {}, 'LifecyclePolicyNotFoundException'),
+  image('PutImage', { imageManifest: '{}', imageTag: 'a' }),
   image('PutImageTagMutability', { imageTagMutability: 'SOMETIMES' }),
+  image('ListTagsForResource', { resourceArn: 'hyeon9mak-dev' }),
+  image('SetRepositoryPolicy', { policyText: '{}' }),
+  image('SetRepositoryPolicy', { policyText: statement({ Principal: undefined }) }),
+  image('SetRepositoryPolicy', { policyText: statement({ Effect: 'Maybe' }) }),
+  image('SetRepositoryPolicy', { policyText: statement({ Action: [] }) }),
+  image('PutRegistryPolicy', { policyText: statement({ Action: 's3:GetObject' }) }),
+  image('PutRegistryScanningConfiguration', {
+    rules: [{ scanFrequency: 'CONTINUOUS_SCAN', repositoryFilters: [] }],
+  }),
+  image('PutReplicationConfiguration', replication(REGION)),
+  image('PutReplicationConfiguration', replication(...many(26, (index) => `eu-west-${index}`))),
 ];
 
 const log = (operation: string, input: object, exception = INVALID): Row => [
