@@ -1,126 +1,119 @@
-import { execFile, spawnSync } from 'node:child_process';
+import { execFile, spawn, spawnSync } from 'node:child_process';
+import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
 import { promisify } from 'node:util';
 import { DescribeServicesCommand } from '@aws-sdk/client-ecs';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import type { Sandbox } from '../../src/sandbox/sandbox.ts';
 import { until } from '../sandbox/ecs-world.ts';
+import { REQUIRED } from '../support/docker.ts';
 import { makeFolder } from '../support/files.ts';
+import { forwardProxy, HAS_OPENSSL, makeCertificate, tlsFront } from '../support/network.ts';
 import { httpProxy } from '../support/proxies.ts';
 import { makeWorld } from '../support/world.ts';
 import type { World } from '../support/world.ts';
 
 const run = promisify(execFile);
-const has = (command: string, ...args: string[]) => spawnSync(command, args).status === 0;
-const HAS_CLI = has('aws', '--version');
-const HAS_BOTO = has('python3', '-c', 'import boto3');
 
-function environmentOf({ sandbox }: World) {
+/** Debian's Python where it has a module: another one can come first on the PATH. */
+function pythonWith(module: string): string | undefined {
+  const code = `import importlib.util as i, sys; sys.exit(i.find_spec('${module}') is None)`;
+  const candidates = ['/usr/bin/python3', 'python3'];
+  const found = candidates.find((path) => spawnSync(path, ['-c', code]).status === 0);
+  return found ?? (REQUIRED ? 'python3' : undefined);
+}
+const CLI_PYTHON = pythonWith('awscli');
+const BOTO_PYTHON = pythonWith('boto3');
+
+function environmentOf({ sandbox }: Pick<World, 'sandbox'>) {
   return { ...process.env, ...sandbox.environment, AWS_PAGER: '' };
 }
 
-/** Runs the AWS CLI in a world, and reads what it prints. */
-const cliIn =
-  (world: World) =>
-  async (...args: string[]) => {
-    const { stdout } = await run('aws', [...args, '--output', 'json'], {
-      env: environmentOf(world),
-    });
-    return stdout === '' ? undefined : (JSON.parse(stdout) as Record<string, never>);
-  };
+/** Runs the AWS CLI for each command line: to start it takes longer than what it does. */
+const CLI = `
+import contextlib, io, json, sys
+from awscli.clidriver import create_clidriver
+for line in sys.stdin:
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        status = create_clidriver().main(json.loads(line)) or 0
+    print(json.dumps([status, out.getvalue(), err.getvalue()]), flush=True)
+`;
 
-test.skipIf(!HAS_CLI)('the AWS CLI works against the sandbox as it is', async () => {
-  const world = await makeWorld();
-  await world.run(['deploy', '-q', '--tag', 'v2']);
-  const aws = cliIn(world);
-  const service = ['--cluster', 'backend', '--service', 'hyeon9mak-service-dev'];
-  const services = ['--cluster', 'backend', '--services', 'hyeon9mak-service-dev'];
-  expect(await aws('ecs', 'describe-services', ...services)).toMatchObject({
-    services: [
-      {
-        desiredCount: 2,
-        runningCount: 2,
-        deployments: [{ status: 'PRIMARY', rolloutState: 'COMPLETED' }],
-      },
-    ],
+/** Starts the AWS CLI until the test ends; the function runs it, and returns what it prints. */
+function startCli(env: NodeJS.ProcessEnv, cwd = '.') {
+  const cli = spawn(CLI_PYTHON ?? '', ['-c', CLI], {
+    env,
+    cwd,
+    stdio: ['pipe', 'pipe', 'inherit'],
   });
-  const update = await aws(
-    'ecs',
-    'update-service',
-    ...service,
-    '--task-definition',
-    'hyeon9mak-task-dev:1',
-  );
-  expect(update).toMatchObject({
-    service: { deployments: [{ rolloutState: 'IN_PROGRESS' }, { status: 'ACTIVE' }] },
-  });
-  await aws('ecs', 'wait', 'services-stable', ...services);
-  const list = (await aws('ecs', 'list-tasks', '--cluster', 'backend')) as unknown as {
-    taskArns: string[];
+  onTestFinished(() => void cli.kill());
+  const lines = createInterface({ input: cli.stdout })[Symbol.asyncIterator]();
+  return async (...args: string[]): Promise<string> => {
+    cli.stdin.write(`${JSON.stringify([...args, '--output', 'json'])}\n`);
+    const { value } = (await lines.next()) as { value: string };
+    const [status, stdout, stderr] = JSON.parse(value) as [number, string, string];
+    expect(status, `${args.join(' ')}: ${stderr}`).toBe(0);
+    return stdout;
   };
-  expect(list.taskArns).toHaveLength(2);
-  expect(
-    await aws('ecs', 'describe-tasks', '--cluster', 'backend', '--tasks', ...list.taskArns),
-  ).toMatchObject({
-    tasks: [{ lastStatus: 'RUNNING' }, { lastStatus: 'RUNNING' }],
-    failures: [],
-  });
-  const images = await aws('ecr', 'describe-images', '--repository-name', 'hyeon9mak-dev');
-  expect(images).toMatchObject({
-    imageDetails: expect.arrayContaining([expect.objectContaining({ imageTags: ['v2'] })]),
-  });
-  expect(await aws('sts', 'get-caller-identity')).toMatchObject({ Account: '111122223333' });
-});
+}
 
-test.skipIf(!HAS_CLI)('the AWS CLI waits for a stopped task and a deleted service', async () => {
+test.skipIf(!CLI_PYTHON)('the AWS CLI rolls out, runs tasks and waits for both', async () => {
   const world = await makeWorld();
-  const aws = cliIn(world);
+  const deployed = await world.run(['deploy', '-q', '--tag', 'v2', '--schedules']);
+  expect(deployed.status, deployed.stderr).toBe(0);
+  const cli = startCli(environmentOf(world));
+  // Old ones do not know AWS_ENDPOINT_URL.
+  const aws = async (...args: string[]) => {
+    const text = await cli(...args, '--endpoint-url', world.sandbox.url);
+    return (text === '' ? {} : JSON.parse(text)) as Record<string, unknown>;
+  };
+  const name = 'hyeon9mak-service-dev';
   const cluster = ['--cluster', 'backend'];
-  const stopTask = async () => {
-    const task = ['--task-definition', 'hyeon9mak-task-dev:1', '--launch-type', 'FARGATE'];
+  const revision = ['--task-definition', 'hyeon9mak-task-dev:1'];
+  const rollOut = async () => {
+    const update = await aws('ecs', 'update-service', ...cluster, '--service', name, ...revision);
+    expect(update).toMatchObject({
+      service: { deployments: [{ rolloutState: 'IN_PROGRESS' }, { status: 'ACTIVE' }] },
+    });
+    await aws('ecs', 'wait', 'services-stable', ...cluster, '--services', name);
+    const pages = ['--page-size', '1', '--desired-status', 'RUNNING', '--service-name', name];
+    const { taskArns } = await aws('ecs', 'list-tasks', ...cluster, ...pages);
+    expect(taskArns).toHaveLength(2);
+    await aws('ecs', 'delete-service', ...cluster, '--service', name, '--force');
+    await aws('ecs', 'wait', 'services-inactive', ...cluster, '--services', name);
+    const { services } = await world.ecs.send(
+      new DescribeServicesCommand({ cluster: 'backend', services: [name] }),
+    );
+    expect(services).toMatchObject([{ status: 'INACTIVE', runningCount: 0 }]);
+  };
+  const runTask = async () => {
     const network = ['--network-configuration', 'awsvpcConfiguration={subnets=[subnet-1]}'];
-    const run = (await aws('ecs', 'run-task', ...cluster, ...task, ...network)) as unknown as {
-      tasks: { taskArn: string }[];
-    };
-    const arn = run.tasks[0]?.taskArn ?? '';
-    await aws('ecs', 'stop-task', ...cluster, '--task', arn);
-    await aws('ecs', 'wait', 'tasks-stopped', ...cluster, '--tasks', arn);
+    const launch = ['--launch-type', 'FARGATE', ...network];
+    const { tasks } = await aws('ecs', 'run-task', ...cluster, ...revision, ...launch);
+    const [{ taskArn } = { taskArn: '' }] = tasks as { taskArn: string }[];
+    await aws('ecs', 'stop-task', ...cluster, '--task', taskArn);
+    await aws('ecs', 'wait', 'tasks-stopped', ...cluster, '--tasks', taskArn);
   };
-  const deleteService = async () => {
-    const service = 'hyeon9mak-service-dev';
-    await aws('ecs', 'delete-service', ...cluster, '--service', service, '--force');
-    await aws('ecs', 'wait', 'services-inactive', ...cluster, '--services', service);
+  const readSchedules = async () => {
+    const TaskDefinitionArn = expect.stringMatching(/:2$/) as string;
+    expect(await aws('events', 'list-targets-by-rule', '--rule', 'nightly')).toMatchObject({
+      Targets: [
+        { Id: 'report', EcsParameters: { TaskDefinitionArn } },
+        { Id: 'cleanup', EcsParameters: { TaskDefinitionArn } },
+        { Id: 'announce' },
+      ],
+    });
+    expect(await aws('scheduler', 'get-schedule', '--name', 'weekly')).toMatchObject({
+      State: 'ENABLED',
+      ScheduleExpressionTimezone: 'Asia/Seoul',
+      StartDate: expect.anything() as unknown,
+      Target: { EcsParameters: { TaskDefinitionArn } },
+    });
   };
-  await Promise.all([stopTask(), deleteService()]);
-  const { services } = await world.ecs.send(
-    new DescribeServicesCommand({ cluster: 'backend', services: ['hyeon9mak-service-dev'] }),
-  );
-  expect(services).toMatchObject([{ status: 'INACTIVE', runningCount: 0 }]);
-});
-
-test.skipIf(!HAS_CLI)('the AWS CLI shows rules and schedules, also after a deploy', async () => {
-  const world = await makeWorld();
-  const deploy = ['deploy', '-q', '--tag', 'v2', '--schedules'];
-  expect((await world.run(deploy)).status).toBe(0);
-  const aws = cliIn(world);
-  const [rule, schedule] = await Promise.all([
-    aws('events', 'list-targets-by-rule', '--rule', 'nightly'),
-    aws('scheduler', 'get-schedule', '--name', 'weekly'),
-  ]);
-  const TaskDefinitionArn = expect.stringMatching(/:2$/) as string;
-  expect(rule).toMatchObject({
-    Targets: [
-      { Id: 'report', EcsParameters: { TaskDefinitionArn } },
-      { Id: 'cleanup', EcsParameters: { TaskDefinitionArn } },
-      { Id: 'announce' },
-    ],
-  });
-  expect(schedule).toMatchObject({
-    State: 'ENABLED',
-    ScheduleExpressionTimezone: 'Asia/Seoul',
-    StartDate: expect.anything() as unknown,
-    Target: { EcsParameters: { TaskDefinitionArn } },
-  });
+  await readSchedules();
+  await runTask();
+  await rollOut();
 });
 
 /**
@@ -142,7 +135,14 @@ function endsFirst({ url }: Sandbox): Promise<string> {
   });
 }
 
-test.skipIf(!HAS_CLI)('the AWS CLI deploys with CodeDeploy', async () => {
+/** Leads the AWS CLI to a server by the names of AWS: `ecs deploy` takes one endpoint of two. */
+async function byName(host: string) {
+  const certificate = makeCertificate(['*.ap-northeast-2.amazonaws.com']);
+  const proxy = await forwardProxy({ https: await tlsFront(host, certificate) });
+  return { HTTPS_PROXY: `http://${proxy.host}`, AWS_CA_BUNDLE: certificate.caFile };
+}
+
+test.skipIf(!CLI_PYTHON || !HAS_OPENSSL)('the AWS CLI deploys with CodeDeploy', async () => {
   const { sandbox } = await makeWorld({ scenario: 'codedeploy' });
   const container = {
     name: 'hyeon9mak-container',
@@ -168,32 +168,26 @@ test.skipIf(!HAS_CLI)('the AWS CLI deploys with CodeDeploy', async () => {
       containerDefinitions: [container],
     }),
   });
-  const { AWS_ENDPOINT_URL: url, ...environment } = sandbox.environment;
-  const endpoints = {
-    AWS_ENDPOINT_URL_ECS: url,
-    AWS_ENDPOINT_URL_CODEDEPLOY: `http://${await endsFirst(sandbox)}`,
-  };
-  const env = { ...process.env, ...environment, ...endpoints, AWS_PAGER: '' };
-  const aws = async (...args: string[]) =>
-    (await run('aws', [...args, '--output', 'json'], { env, cwd })).stdout;
+  const names = await byName(await endsFirst(sandbox));
+  const env = { ...environmentOf({ sandbox }), AWS_ENDPOINT_URL: '', ...names };
+  const aws = startCli(env, cwd);
   const service = ['--cluster', 'backend', '--service', 'hyeon9mak-service-dev'];
   const files = ['--task-definition', 'definition.json', '--codedeploy-appspec', 'appspec.json'];
   const deployed = await aws('ecs', 'deploy', ...service, ...files);
   expect(deployed).toMatch(/Successfully deployed \S+:2 to service 'hyeon9mak-service-dev'/);
   const [, id = ''] = /created deployment (d-\w+)/.exec(deployed) ?? [];
   const deployment = ['--deployment-id', id];
-  const [info] = await Promise.all([
-    aws('deploy', 'get-deployment', ...deployment),
-    aws('deploy', 'wait', 'deployment-successful', ...deployment),
-  ]);
-  expect(JSON.parse(info)).toMatchObject({
+  await aws('deploy', 'wait', 'deployment-successful', ...deployment);
+  expect(JSON.parse(await aws('deploy', 'get-deployment', ...deployment))).toMatchObject({
     deploymentInfo: { status: 'Succeeded', creator: 'user', computePlatform: 'ECS' },
   });
 });
 
 const BOTO = `
-import boto3, json
-ecs = boto3.client('ecs')
+import boto3, json, os
+def client(name):
+    return boto3.client(name, endpoint_url=os.environ['AWS_ENDPOINT_URL'])
+ecs = client('ecs')
 service = dict(cluster='backend', service='hyeon9mak-service-dev')
 before = ecs.describe_services(cluster='backend', services=['hyeon9mak-service-dev'])['services'][0]
 ecs.update_service(**service, forceNewDeployment=True)
@@ -204,7 +198,7 @@ try:
     ecs.describe_services(cluster='nowhere', services=['x'])
 except ecs.exceptions.ClusterNotFoundException as error:
     missing = str(error)
-elb = boto3.client('elbv2')
+elb = client('elbv2')
 groups = elb.get_paginator('describe_target_groups').paginate(PaginationConfig={'PageSize': 1}).build_full_result()['TargetGroups']
 health = elb.describe_target_health(TargetGroupArn=groups[0]['TargetGroupArn'])['TargetHealthDescriptions']
 rules = elb.describe_rules(ListenerArn=elb.describe_listeners()['Listeners'][0]['ListenerArn'])['Rules']
@@ -223,11 +217,11 @@ fast = {'Delay': 1, 'MaxAttempts': 60}
 ecs.get_waiter('tasks_stopped').wait(cluster='backend', tasks=one, WaiterConfig=fast)
 ecs.delete_service(**service, force=True)
 ecs.get_waiter('services_inactive').wait(cluster='backend', services=['hyeon9mak-service-dev'], WaiterConfig=fast)
-ecr = boto3.client('ecr')
+ecr = client('ecr')
 for tag in ['a', 'b', 'c']:
     ecr.put_image(repositoryName='hyeon9mak-dev', imageTag=tag, imageManifest=ecr.batch_get_image(repositoryName='hyeon9mak-dev', imageIds=[{'imageTag': 'first'}])['images'][0]['imageManifest'])
 ids = ecr.get_paginator('list_images').paginate(repositoryName='hyeon9mak-dev', PaginationConfig={'PageSize': 2}).build_full_result()['imageIds']
-logs = boto3.client('logs')
+logs = client('logs')
 logs.create_log_group(logGroupName='/app')
 logs.create_log_stream(logGroupName='/app', logStreamName='one')
 import time
@@ -246,14 +240,14 @@ print(json.dumps({
     'created': before['createdAt'].year > 2000,
     'running': [task['lastStatus'] for task in described],
     'missing': missing,
-    'images': len(boto3.client('ecr').describe_images(repositoryName='hyeon9mak-dev')['imageDetails']),
-    'account': boto3.client('sts').get_caller_identity()['Account'],
+    'images': len(ecr.describe_images(repositoryName='hyeon9mak-dev')['imageDetails']),
+    'account': client('sts').get_caller_identity()['Account'],
 }))
 `;
 
-test.skipIf(!HAS_BOTO)('boto3 works against the sandbox as it is', async () => {
+test.skipIf(!BOTO_PYTHON)('boto3 works against the sandbox as it is', async () => {
   const world = await makeWorld({ scenario: 'load-balancer' });
-  const { stdout } = await run('python3', ['-c', BOTO], { env: environmentOf(world) });
+  const { stdout } = await run(BOTO_PYTHON ?? '', ['-c', BOTO], { env: environmentOf(world) });
   expect(JSON.parse(stdout)).toEqual({
     tags: ['a', 'b', 'c', 'first'],
     found: ['ERROR one'],
