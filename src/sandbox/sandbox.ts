@@ -75,8 +75,8 @@ export interface Sandbox {
   };
   /** Environment variables that point the AWS CLI, an SDK or ecsdeploy to the sandbox. */
   readonly environment: Readonly<Record<string, string>>;
-  /** The API calls so far, the newest last, each with the sandbox's time in epoch seconds. */
-  readonly calls: readonly (ApiCall & { readonly at: number })[];
+  /** The API calls so far, the newest last. */
+  readonly calls: readonly ApiCall[];
   /** Fails the next calls of an action (`ecs:ListTasks`); all of them without `times`. */
   readonly fail: (action: string, fault: AwsFault, times?: number) => void;
   /** Carries out all further calls of an action, but closes their connections instead of responding. */
@@ -93,7 +93,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
   const clock = startClock(options.speed);
   const services: Record<string, Operations> = {};
   const handlers: HttpHandler[] = [];
-  const calls: (ApiCall & { readonly at: number })[] = [];
+  const calls: ApiCall[] = [];
   const failures = new Map<string, { readonly fault: AwsFault; left: number }>();
   const held = new Set<string>();
   const scene = combine(options.scenarios ?? []);
@@ -114,9 +114,10 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
     services,
     handlers,
     gate,
+    now: clock.now,
     losesAnswer: (action) => lost.has(action),
     onCall: (call) => {
-      calls.push({ ...call, at: clock.now() });
+      calls.push(call);
       if (calls.length > CALLS_KEPT) calls.splice(0, CALLS_KEPT / 2);
     },
     onGap: (gap) => options.onGap?.(gap),

@@ -20,6 +20,8 @@ export interface ServerParts {
   readonly services: Readonly<Record<string, Operations>>;
   readonly handlers: readonly HttpHandler[];
   readonly gate: Gate;
+  /** The sandbox's time in epoch seconds. */
+  readonly now: () => number;
   /** Whether the response to an action that was carried out is lost. */
   readonly losesAnswer?: (action: string) => boolean;
   readonly onCall: (call: ApiCall) => void;
@@ -77,18 +79,19 @@ async function answer(
   const protocol = protocolOf(request, typeof body === 'string' ? body : '');
   const action = actionOf(protocol.call);
   const { region = 'us-east-1', accessKey = '' } = credentialScope(request);
+  const at = parts.now();
   let input: Record<string, unknown> = {};
   try {
     if (typeof body !== 'string') throw body;
     const read = protocol.read();
     ({ input } = read);
     const output = await carryOut(parts, protocol.call, read, region);
-    parts.onCall({ action, input, status: 200, region, accessKey });
+    parts.onCall({ action, at, input, status: 200, region, accessKey });
     if (parts.losesAnswer?.(action)) throw CUT;
     send(response, 200, protocol.answer(output ?? {}));
   } catch (error) {
     const fault = toFault(error);
-    parts.onCall({ action, input, status: fault.status, region, accessKey });
+    parts.onCall({ action, at, input, status: fault.status, region, accessKey });
     if (!breakAnswer(response, fault)) send(response, fault.status, protocol.fault(fault));
   }
 }

@@ -3,6 +3,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 /** One AWS API request that the sandbox received; `action` is written as in IAM (`ecs:UpdateService`). */
 export interface ApiCall {
   readonly action: string;
+  /** When it was read, in epoch seconds of the sandbox's clock: it sees no earlier state. */
+  readonly at: number;
   readonly input: Readonly<Record<string, unknown>>;
   /** HTTP status of the response. */
   readonly status: number;

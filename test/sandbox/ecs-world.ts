@@ -149,6 +149,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     services: { ecs: ecs.operations, logs: logs.operations },
     handlers: [],
     gate: () => undefined,
+    now: clock.now,
     onCall: (call) => calls.push(call),
   });
   const client = clientFor(port, REGION);
