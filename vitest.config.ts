@@ -30,8 +30,8 @@ export default defineConfig({
     maxWorkers: 4 * availableParallelism(),
     // Loading the SDK and the sources for each file would take longer than many files.
     isolate: false,
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
     // The SDK's notice about Node 20 would stand between the results.
     env: { AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true' },
   },
