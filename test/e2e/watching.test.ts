@@ -47,8 +47,8 @@ describe('calls of one poll', () => {
 });
 
 test('while a rolling deployment only progresses, a poll is one call, and every tenth two', async () => {
-  const world = await makeWorld({ speed: 5 });
-  const end = await world.run(['deploy', '--poll', '50ms', '--timeout', '4s', '--verbose']);
+  const world = await makeWorld({ speed: 12 });
+  const end = await world.run(['deploy', '--poll', '20ms', '--timeout', '3s', '--verbose']);
   expect(end.status, end.stderr).toBe(9);
   const [, polls, calls] = /(\d+) polls with (\d+) calls/.exec(end.stderr) ?? [];
   expect(Number(polls)).toBeGreaterThan(30);
