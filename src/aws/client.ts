@@ -218,7 +218,7 @@ async function readProfile(
 /** An ECS client of the run's region; `maxAttempts` 1 for calls that must not be repeated blindly. */
 export function ecsClient(aws: Aws, maxAttempts = 4): Promise<ECSClient> {
   return open(aws, 'ecs', { maxAttempts }, async (config) => {
-    const { ECSClient } = await import('@aws-sdk/client-ecs');
+    const { ECSClient } = await import('./sdk/ecs.ts');
     return new ECSClient(config);
   });
 }

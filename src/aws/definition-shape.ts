@@ -4,7 +4,7 @@ import type { Shape } from '../core/members.ts';
 /** What RegisterTaskDefinition takes, as the SDK's own schema says it. */
 export async function definitionShape(): Promise<Shape> {
   const [{ RegisterTaskDefinitionRequest$ }, { NormalizedSchema }] = await Promise.all([
-    import('@aws-sdk/client-ecs'),
+    import('./sdk/ecs.ts'),
     import('@smithy/core/schema'),
   ]);
   return toShape(NormalizedSchema.of(RegisterTaskDefinitionRequest$));

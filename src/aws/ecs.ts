@@ -64,7 +64,7 @@ export function byPlace<T extends { readonly place?: Place | undefined }>(
 }
 
 /** The SDK's commands, loaded with the first call. */
-export const sdk = () => import('@aws-sdk/client-ecs');
+export const sdk = () => import('./sdk/ecs.ts');
 
 /** What makes a call end with the run. */
 export function abort({ aws }: Pick<Ecs, 'aws'>): { abortSignal: AbortSignal } {

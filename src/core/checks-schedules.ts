@@ -108,14 +108,13 @@ function otherRoles(
       labels.set(key, [...(labels.get(key) ?? []), scheduleLabel(task)]);
     }
   }
+  const list = new Intl.ListFormat('en');
   return [...labels].map(([key, names]) => {
     const [member, role, ...starter] = key.split(' ');
     return {
       status: 'warn',
-      message: `The new revision has another ${member}: ${role}. ${starter.join(' ')} must be allowed to pass it, or the tasks of ${LIST.format(names)} do not start.`,
+      message: `The new revision has another ${member}: ${role}. ${starter.join(' ')} must be allowed to pass it, or the tasks of ${list.format(names)} do not start.`,
       hint: `allow iam:PassRole on ${role} in its policy`,
     };
   });
 }
-
-const LIST = new Intl.ListFormat('en');

@@ -1,6 +1,7 @@
 import type { ErrorCode } from '../errors.ts';
 import type { CheckName } from './check-names.ts';
 import { brokenRules } from './definition-rules.ts';
+import { isFargate } from './ecs.ts';
 import type { Service } from './ecs.ts';
 import type { StartProblem, Trace } from './start.ts';
 import { flagsOf } from './service-name.ts';
@@ -28,19 +29,6 @@ export interface Finding extends Answer {
 export const ok = (message: string): Answer => ({ status: 'ok', message });
 /** An answer of a check that does not apply. */
 export const skip = (message: string): Answer => ({ status: 'skip', message });
-
-/** Tasks of a service that run on Fargate, by what the service or its definition says. */
-export function isFargate(
-  { launchType, capacityProviders }: Pick<Service, 'launchType' | 'capacityProviders'>,
-  definition: JsonObject,
-): boolean {
-  if (capacityProviders.length > 0) {
-    return capacityProviders.some((provider) => provider.startsWith('FARGATE'));
-  }
-  if (launchType !== undefined) return launchType === 'FARGATE';
-  const compatible = definition['requiresCompatibilities'];
-  return Array.isArray(compatible) && compatible.includes('FARGATE');
-}
 
 /**
  * Whether ECS would register a definition. What the revision that it came from breaks as well is no

@@ -280,3 +280,16 @@ export function lastGood({ deployments, taskDefinition }: Service): string {
   const completed = deployments.find(({ rolloutState }) => rolloutState === 'COMPLETED');
   return completed?.taskDefinition ?? taskDefinition;
 }
+
+/** Tasks of a service that run on Fargate, by what the service or its definition says. */
+export function isFargate(
+  { launchType, capacityProviders }: Pick<Service, 'launchType' | 'capacityProviders'>,
+  definition: JsonObject,
+): boolean {
+  if (capacityProviders.length > 0) {
+    return capacityProviders.some((provider) => provider.startsWith('FARGATE'));
+  }
+  if (launchType !== undefined) return launchType === 'FARGATE';
+  const compatible = definition['requiresCompatibilities'];
+  return Array.isArray(compatible) && compatible.includes('FARGATE');
+}

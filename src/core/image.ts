@@ -1,4 +1,4 @@
-import { isFargate } from './checks.ts';
+import { isFargate } from './ecs.ts';
 import type { Service } from './ecs.ts';
 import type { JsonObject } from './task-definition.ts';
 import { ecrDomains } from './partitions.ts';

@@ -1,5 +1,6 @@
 import { EcsDeployError } from '../errors.ts';
-import { checkTaskSize, isFargate } from './checks.ts';
+import { checkTaskSize } from './checks.ts';
+import { isFargate } from './ecs.ts';
 import type { Answer } from './checks.ts';
 import type { Place, Service, Task, TaskContainer } from './ecs.ts';
 import { diagnoseTask } from './diagnosis.ts';

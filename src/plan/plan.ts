@@ -20,7 +20,6 @@ import {
   checkPorts,
   checkTaskSize,
   checkVolumes,
-  isFargate,
   logGroupsOf,
   ok,
   secretsOf,
@@ -37,7 +36,7 @@ import { checkActive, checkAppSpec, checkGroup } from '../core/checks-code-deplo
 import type { CodeDeployUse } from '../core/code-deploy.ts';
 import { asMoving } from '../core/code-deploy-record.ts';
 import { checkSchedules } from '../core/checks-schedules.ts';
-import { lastGood, primaryOf } from '../core/ecs.ts';
+import { isFargate, lastGood, primaryOf } from '../core/ecs.ts';
 import type { Deployment, RolloutRecord, Service } from '../core/ecs.ts';
 import { isManaged } from '../core/express.ts';
 import type { ExpressMove } from '../core/express.ts';

@@ -10,10 +10,10 @@ import {
   checkPorts,
   checkTaskSize,
   checkVolumes,
-  isFargate,
   logGroupsOf,
   secretsOf,
 } from '../../src/core/checks.ts';
+import { isFargate } from '../../src/core/ecs.ts';
 import type { DeploymentSettings, Service } from '../../src/core/ecs.ts';
 import type { JsonObject } from '../../src/core/task-definition.ts';
 import { aService } from '../support/ecs-types.ts';
