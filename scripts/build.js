@@ -1,7 +1,7 @@
 // Bundles src/main.ts, src/action.ts and their dependencies into dist/, split so that a command loads only its part.
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { build } from 'esbuild';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
@@ -61,6 +61,18 @@ const withoutPrograms = {
   },
 };
 
+/** Gives the prepared help only commander's formatting: its parser is most of what help would load. */
+const withoutParser = {
+  name: 'without-parser',
+  setup: ({ onResolve }) => {
+    onResolve({ filter: /^commander$/ }, ({ importer }) =>
+      importer.endsWith('help-text.ts')
+        ? { path: join(root, 'node_modules/commander/lib/help.js') }
+        : undefined,
+    );
+  },
+};
+
 /** CommonJS packages in the bundle expect these names. */
 const COMMON_JS = [
   "import { createRequire as __createRequire } from 'node:module';",
@@ -88,7 +100,7 @@ const { metafile, outputFiles } = await build({
   minifyWhitespace: true,
   define: { ECSDEPLOY_VERSION: JSON.stringify(version) },
   banner: { js: COMMON_JS },
-  plugins: [withoutUnused, withoutLegacyUrls, withoutPrograms],
+  plugins: [withoutUnused, withoutLegacyUrls, withoutPrograms, withoutParser],
   logLevel: 'warning',
 });
 rmSync(join(root, 'dist'), { recursive: true, force: true });
@@ -98,7 +110,30 @@ for (const { path, text } of outputFiles) {
   // Most files do not need the names, and setting them up takes time in each.
   writeFileSync(path, /\b(?:require|__filename|__dirname)\b/.test(code) ? text : code);
 }
+await prepareHelp();
 writeFileSync(join(root, 'dist/THIRD-PARTY-LICENSES'), licences(metafile));
+
+/** Writes each page of help as JSON into dist/help, as the command line makes it. */
+async function prepareHelp() {
+  const folder = join(root, 'dist/help');
+  mkdirSync(folder);
+  const outfile = join(folder, 'cli.mjs');
+  await build({
+    absWorkingDir: root,
+    entryPoints: ['src/cli.ts'],
+    outfile,
+    bundle: true,
+    format: 'esm',
+    platform: 'node',
+    external: ['commander', './commands/*'],
+    logLevel: 'warning',
+  });
+  const { helpPages } = await import(pathToFileURL(outfile));
+  rmSync(outfile);
+  for (const [file, page] of await helpPages()) {
+    writeFileSync(join(folder, file), JSON.stringify(page));
+  }
+}
 
 /** The licence and notice texts of all packages in the bundle; throws if a package has none. */
 function licences({ inputs }) {

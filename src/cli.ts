@@ -3,6 +3,8 @@ import type { Help } from 'commander';
 import type { CommandResult, Context } from './commands/context.ts';
 import { misspelt } from './core/nearest.ts';
 import { EcsDeployError } from './errors.ts';
+import { formatPage, pageFile } from './help-text.ts';
+import type { HelpPage } from './help-text.ts';
 import { longFlag, SETTING_KEYS, settingOf } from './settings/lookup.ts';
 import type { Layer } from './settings/lookup.ts';
 import type { CommandName } from './settings/table.ts';
@@ -173,6 +175,8 @@ export interface HelpOutput {
   readonly errorCodes: () => Promise<string>;
   /** The folder of the documentation, absolute. */
   readonly docs: string;
+  /** Takes each page of help before it is written. */
+  readonly onPage?: (page: HelpPage) => void;
 }
 
 /**
@@ -195,7 +199,11 @@ export async function parseCommandLine(
     .configureHelp({
       showGlobalOptions: true,
       subcommandTerm: (command) => command.name(),
-      formatHelp: (command, helper) => formatHelp(command, helper, all),
+      formatHelp: (command, helper) => {
+        const page = helpPage(command, helper, all);
+        output.onPage?.(page);
+        return formatPage(page, helper);
+      },
     })
     .configureOutput({
       writeOut: output.write,
@@ -237,6 +245,24 @@ export async function parseCommandLine(
   return invocation;
 }
 
+/** Every page of help by the name of its file, for the build to prepare. */
+export async function helpPages(): Promise<ReadonlyMap<string, HelpPage>> {
+  const pages = new Map<string, HelpPage>();
+  for (const command of [undefined, ...Object.keys(COMMANDS)]) {
+    for (const all of [false, true]) {
+      const words = [...(command === undefined ? [] : [command]), '--help'];
+      await parseCommandLine([...words, ...(all ? ['--all'] : [])], '', {
+        write: () => undefined,
+        columns: 80,
+        errorCodes: async () => '',
+        docs: '',
+        onPage: (page) => void pages.set(pageFile(command, all), page),
+      });
+    }
+  }
+  return pages;
+}
+
 /** Takes `--all` out of a command line that asks for help; tells whether it was there. */
 function takeAll(argv: readonly string[]): [words: readonly string[], all: boolean] {
   const end = argv.includes('--') ? argv.indexOf('--') : argv.length;
@@ -247,7 +273,7 @@ function takeAll(argv: readonly string[]): [words: readonly string[], all: boole
 }
 
 /** The help of a command on one screen of 24 lines, or with `all` its rare options, too. */
-function formatHelp(command: Command, helper: Help, all: boolean): string {
+function helpPage(command: Command, helper: Help, all: boolean): HelpPage {
   const isProgram = command.parent === null;
   const options = [...command.options, ...(command.parent?.options ?? [])].filter(
     ({ flags }) => all || (!isProgram && USUAL_FLAGS.has(flags)),
@@ -256,11 +282,15 @@ function formatHelp(command: Command, helper: Help, all: boolean): string {
   const lists = [
     {
       title: 'Commands',
-      items: helper.visibleCommands(command).map((item) => [item.name(), item.description()]),
+      items: helper
+        .visibleCommands(command)
+        .map((item) => [item.name(), item.description()] as const),
     },
     {
       title: 'Arguments',
-      items: helper.visibleArguments(command).map((item) => [item.name(), item.description]),
+      items: helper
+        .visibleArguments(command)
+        .map((item) => [item.name(), item.description] as const),
     },
     ...groups
       .toSorted((a, b) => Number(isGeneral(a)) - Number(isGeneral(b)))
@@ -268,26 +298,21 @@ function formatHelp(command: Command, helper: Help, all: boolean): string {
         title,
         items: options
           .filter(({ helpGroupHeading = 'Help' }) => helpGroupHeading === title)
-          .map(({ flags, description }) => [flags, description]),
+          .map(({ flags, description }) => [flags, description] as const),
       })),
-  ].filter(({ items }) => items.length > 0);
-  const width = Math.max(...lists.flatMap(({ items }) => items.map(([term = '']) => term.length)));
-  const examples = isProgram ? [] : COMMANDS[command.name() as CommandName].examples;
+  ];
   const name = isProgram ? 'ecsdeploy' : `ecsdeploy ${command.name()}`;
-  return [
-    `Usage: ${helper.commandUsage(command)}`,
-    helper.boxWrap(command.description(), helper.helpWidth ?? 80),
-    '',
-    ...lists.flatMap(({ title, items }) => [
-      `${title}:`,
-      ...items.map(([term = '', text = '']) => helper.formatItem(term, width, text, helper)),
-      ...(all ? [''] : []),
-    ]),
-    ...(examples.length === 0 ? [] : ['Examples:', ...examples.map((line) => `  ${line}`)]),
-    ...(isProgram ? ['Help of a command: ecsdeploy COMMAND --help'] : []),
-    ...(all ? [] : [`All options: ${name} --help --all`]),
-    '',
-  ].join('\n');
+  return {
+    usage: helper.commandUsage(command),
+    description: command.description(),
+    lists: lists.filter(({ items }) => items.length > 0),
+    examples: isProgram ? [] : COMMANDS[command.name() as CommandName].examples,
+    notes: [
+      ...(isProgram ? ['Help of a command: ecsdeploy COMMAND --help'] : []),
+      ...(all ? [] : [`All options: ${name} --help --all`]),
+    ],
+    all,
+  };
 }
 
 /** Groups that come last: every command has them. */

@@ -5,9 +5,10 @@ import { expect, test } from 'vitest';
 /** The parts of the source, and the parts that each can import, types included: data flows down. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   action: ['main', 'settings'],
-  main: ['run', 'commands', 'errors'],
+  main: ['run', 'help-text', 'commands', 'errors'],
   run: ['cli', 'commands', 'report', 'settings', 'events', 'core', 'errors'],
-  cli: ['commands', 'settings', 'core', 'errors'],
+  cli: ['help-text', 'commands', 'settings', 'core', 'errors'],
+  'help-text': [],
   commands: [
     'init',
     'rollout',
@@ -45,7 +46,7 @@ const ONLY_IN: readonly (readonly [RegExp, readonly string[]])[] = [
   [/^@aws-sdk\/|^@smithy\//, ['aws']],
   [/^dockerode$|^@bufbuild\/|^re2js$/, ['docker']],
   [/^(chalk|fast-string-width)$/, ['report']],
-  [/^commander$/, ['cli']],
+  [/^commander$/, ['cli', 'help-text']],
   [/^yaml$/, ['core', 'settings', 'init', 'sandbox']],
   [/^@clack\/|^@actions\//, ['init']],
   [/^jsonc-parser$/, ['plan']],

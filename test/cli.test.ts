@@ -1,8 +1,9 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { expect, test } from 'vitest';
-import { parseCommandLine } from '../src/cli.ts';
+import { commandSummaries, helpPages, parseCommandLine } from '../src/cli.ts';
 import { EcsDeployError } from '../src/errors.ts';
+import { preparedHelp } from '../src/help-text.ts';
 import { longFlag, SETTING_KEYS, settingOf } from '../src/settings/lookup.ts';
 import type { CommandName } from '../src/settings/table.ts';
 
@@ -88,13 +89,13 @@ test('before the command, --service takes one name', async () => {
 const COMMANDS =
   'deploy push render register rollout rollback status diagnose logs history verify init sandbox help';
 
-/** The help that a command line asks for, at 100 columns. */
-async function helpOf(line: string): Promise<string> {
+/** The help that a command line asks for. */
+async function helpOf(line: string, columns = 100): Promise<string> {
   let text = '';
   const write = (part: string) => {
     text += part;
   };
-  const output = { write, columns: 100, errorCodes: async () => '', docs: resolve('docs') };
+  const output = { write, columns, errorCodes: async () => '', docs: resolve('docs') };
   expect(await parseCommandLine(line.split(' '), '1.0.0', output)).toBeUndefined();
   return text;
 }
@@ -122,6 +123,50 @@ test.each(COMMANDS.split(' '))('%s --help --all lists every option', async (name
     expect(listed.test(usual.split('Examples:')[0] ?? ''), flag).toBe(takes && rare !== true);
   }
   expect(await helpOf(`help ${name} --all`)).toBe(all);
+});
+
+const PREPARED = new URL('../dist/help/', import.meta.url);
+
+test('every page of help is prepared', async () => {
+  const pages = [...(await helpPages()).keys()];
+  expect(readdirSync(PREPARED).toSorted()).toEqual(pages.toSorted());
+});
+
+test.each([undefined, ...Object.keys(commandSummaries())])(
+  'the prepared help of %s is what the command line prints',
+  async (name) => {
+    const words = name === undefined ? [] : [name];
+    for (const rest of [[], ['--all']]) {
+      for (const argv of [
+        [...words, '--help', ...rest],
+        [...words, '-h', ...rest],
+        ['help', ...words, ...rest],
+      ]) {
+        for (const columns of [40, 80, 100, 200]) {
+          const text = await helpOf(argv.join(' '), columns);
+          expect(preparedHelp(argv, columns, PREPARED), argv.join(' ')).toBe(text);
+        }
+      }
+    }
+  },
+);
+
+test.each([
+  '',
+  '--all',
+  '--all help',
+  'help iam',
+  'help errors',
+  'help toString',
+  'help ../package',
+  'help deploy --help',
+  'deploy',
+  'deploy --help --tag x',
+  'deploy --tag x --help',
+  'run -- ls --help',
+  'sandbox -- --help',
+])('no help is prepared for "%s"', (line) => {
+  expect(preparedHelp(line.split(' '), 100, PREPARED)).toBeUndefined();
 });
 
 test('after --, --all belongs to the command in the sandbox', async () => {
