@@ -5,7 +5,7 @@ import type { CodeDeployRead } from '../core/code-deploy.ts';
 import { toRecord } from '../core/code-deploy-record.ts';
 import { CODE_DEPLOY, MISSING, primaryOf } from '../core/ecs.ts';
 import type { RolloutRecord, Service } from '../core/ecs.ts';
-import { RECORD_EVERY, RECORD_POLLS } from '../core/pacing.ts';
+import { FIRST_RECORD_POLL, RECORD_EVERY, RECORD_POLLS } from '../core/pacing.ts';
 import type { Polled } from '../core/verdict.ts';
 import type { WatchState } from '../core/watch.ts';
 import type { RolloutTools } from './tools.ts';
@@ -95,7 +95,7 @@ async function readCodeDeploys(
 
 /** Whether a poll reads a record although the service gives no reason to. */
 function isRecordTurn(number: number, { record }: Known): boolean {
-  const isSearched = record === undefined && number > 1 && number <= RECORD_POLLS;
+  const isSearched = record === undefined && number >= FIRST_RECORD_POLL && number <= RECORD_POLLS;
   return isSearched || number % RECORD_EVERY === 0;
 }
 

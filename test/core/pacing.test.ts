@@ -13,12 +13,12 @@ function failed(state: PollState, count: number, throttled = false): PollState {
 }
 
 describe('the pause before a poll', () => {
-  test('is shorter at the start, and while only ECS is awaited, but not for ever', () => {
+  test('is shorter at the start, and when only ECS can end the rollout, but not for ever', () => {
     const pause = (more: Partial<PollState>) => pauseBefore(POLL, { ...NO_POLLS, ...more });
     const first = [0, 1, 2].map((polls) => pause({ polls }));
     expect(first).toEqual([250, 1000, 3000]);
     const near = [0, 1, 2, 3, 9, 10].map((count) => pause({ polls: 20, near: count }));
-    expect(near).toEqual([3000, 3000, 3000, 1500, 1000, 3000]);
+    expect(near).toEqual([3000, 4500, 3000, 1500, 1500, 3000]);
   });
 
   test('doubles with each poll that fails, up to eight times', () => {

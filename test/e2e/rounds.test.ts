@@ -69,11 +69,11 @@ interface Budget {
   readonly calls: number;
 }
 
-const BUDGETS = JSON.parse(readFileSync('scripts/bench-budget.json', 'utf8')) as Readonly<
-  Record<string, Budget>
->;
+const BUDGETS = JSON.parse(readFileSync('scripts/bench-budget.json', 'utf8')) as {
+  readonly commands: Readonly<Record<string, Budget>>;
+};
 
-test.each(Object.entries(BUDGETS))('%s keeps to its budget', async (_, budget) => {
+test.each(Object.entries(BUDGETS.commands))('%s keeps to its budget', async (_, budget) => {
   const { services = 0, roundTrips, calls } = budget;
   const names = Array.from({ length: services }, (__, index) => `service-${index}`);
   const list = names.map((service) => `  - { service: ${service} }\n`).join('');
