@@ -22,12 +22,12 @@ const ROWS: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
     ContinueServiceDeployment: ['serviceDeploymentArn hookId action'],
     CreateCapacityProvider: ['name tags', 'autoScalingGroupProvider managedInstancesProvider'],
     CreateCluster: [
-      'clusterName tags capacityProviders serviceConnectDefaults',
-      'settings configuration defaultCapacityProviderStrategy',
+      'clusterName tags capacityProviders defaultCapacityProviderStrategy serviceConnectDefaults',
+      'settings configuration',
     ],
     CreateService: [
-      'serviceName cluster taskDefinition loadBalancers desiredCount launchType platformVersion deploymentConfiguration networkConfiguration healthCheckGracePeriodSeconds deploymentController tags enableECSManagedTags propagateTags schedulingStrategy serviceConnectConfiguration serviceRegistries volumeConfigurations',
-      'availabilityZoneRebalancing capacityProviderStrategy clientToken role placementConstraints placementStrategy enableExecuteCommand vpcLatticeConfigurations *',
+      'serviceName cluster taskDefinition loadBalancers desiredCount launchType capacityProviderStrategy platformVersion deploymentConfiguration networkConfiguration healthCheckGracePeriodSeconds deploymentController tags enableECSManagedTags propagateTags schedulingStrategy serviceConnectConfiguration serviceRegistries volumeConfigurations',
+      'availabilityZoneRebalancing clientToken role placementConstraints placementStrategy enableExecuteCommand vpcLatticeConfigurations *',
     ],
     DeleteAccountSetting: ['name principalArn'],
     DeleteCapacityProvider: ['capacityProvider'],
@@ -63,7 +63,7 @@ const ROWS: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
     ],
     PutAccountSetting: ['name principalArn', 'value'],
     PutAccountSettingDefault: ['name', 'value'],
-    PutClusterCapacityProviders: ['cluster capacityProviders', 'defaultCapacityProviderStrategy'],
+    PutClusterCapacityProviders: ['cluster capacityProviders defaultCapacityProviderStrategy'],
     RegisterTaskDefinition: [
       'family containerDefinitions taskRoleArn executionRoleArn networkMode volumes requiresCompatibilities cpu memory tags pidMode runtimePlatform',
       'placementConstraints ipcMode proxyConfiguration inferenceAccelerators ephemeralStorage enableFaultInjection *',
@@ -82,8 +82,8 @@ const ROWS: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
       'serviceArn executionRoleArn healthCheckPath primaryContainer taskRoleArn networkConfiguration cpu memory cpuArchitecture scalingTarget taskDefinitionArn',
     ],
     UpdateService: [
-      'service cluster desiredCount taskDefinition deploymentConfiguration networkConfiguration platformVersion forceNewDeployment healthCheckGracePeriodSeconds loadBalancers serviceConnectConfiguration serviceRegistries volumeConfigurations deploymentController vpcLatticeConfigurations enableECSManagedTags propagateTags',
-      'capacityProviderStrategy availabilityZoneRebalancing placementConstraints placementStrategy enableExecuteCommand *',
+      'service cluster desiredCount taskDefinition capacityProviderStrategy deploymentConfiguration networkConfiguration platformVersion forceNewDeployment healthCheckGracePeriodSeconds loadBalancers serviceConnectConfiguration serviceRegistries volumeConfigurations deploymentController vpcLatticeConfigurations enableECSManagedTags propagateTags',
+      'availabilityZoneRebalancing placementConstraints placementStrategy enableExecuteCommand *',
     ],
     UpdateTaskProtection: ['cluster tasks protectionEnabled expiresInMinutes'],
   },

@@ -17,7 +17,7 @@ import {
   waitUntilTasksStopped,
 } from '@aws-sdk/client-ecs';
 import { expect, test } from 'vitest';
-import { callRaw, describeService, SERVICE, startWorld } from './ecs-world.ts';
+import { callRaw, describeService, SERVICE, startWorld, until } from './ecs-world.ts';
 import type { World } from './ecs-world.ts';
 
 const ecs = (world: World, operation: string, input: object) =>
@@ -122,6 +122,54 @@ test('settings and capacity providers of a cluster can be changed', async () => 
     capacityProviders: [{ name: 'own' }, { name: 'FARGATE' }],
     failures: [{ reason: 'MISSING' }],
   });
+});
+
+test('the default strategy of a cluster places tasks that ask for no launch type', async () => {
+  const world = await startWorld();
+  const { client } = world;
+  await ecs(world, 'PutClusterCapacityProviders', {
+    cluster: 'backend',
+    capacityProviders: ['FARGATE', 'FARGATE_SPOT'],
+    defaultCapacityProviderStrategy: [
+      { capacityProvider: 'FARGATE', base: 1 },
+      { capacityProvider: 'FARGATE_SPOT', weight: 1 },
+    ],
+  });
+  const request = { cluster: 'backend', taskDefinition: 'app:1', networkConfiguration: NETWORK };
+  const { tasks } = await client.send(new RunTaskCommand({ ...request, count: 3 }));
+  expect(tasks?.map((task) => task.capacityProviderName)).toEqual([
+    'FARGATE',
+    'FARGATE_SPOT',
+    'FARGATE_SPOT',
+  ]);
+  expect(tasks?.[2]).toMatchObject({
+    launchType: 'FARGATE',
+    platformVersion: '1.4.0',
+    ephemeralStorage: { sizeInGiB: 20 },
+    fargateEphemeralStorage: { sizeInGiB: 20 },
+  });
+  const launched = await client.send(new RunTaskCommand({ ...request, launchType: 'FARGATE' }));
+  expect(launched.tasks?.[0]).not.toHaveProperty('capacityProviderName');
+  const { service } = await client.send(
+    new CreateServiceCommand({ ...request, serviceName: 'new', desiredCount: 2 }),
+  );
+  expect(service?.capacityProviderStrategy).toHaveLength(2);
+  expect(service).not.toHaveProperty('launchType');
+  const { taskArns } = await until(
+    () => client.send(new ListTasksCommand({ cluster: 'backend', serviceName: 'new' })),
+    (list) => list.taskArns?.length === 2,
+  );
+  const described = await client.send(
+    new DescribeTasksCommand({ cluster: 'backend', tasks: taskArns }),
+  );
+  expect(described.tasks?.map((task) => task.capacityProviderName)).toEqual([
+    'FARGATE',
+    'FARGATE_SPOT',
+  ]);
+  const back = { cluster: 'backend', service: 'new', capacityProviderStrategy: [] };
+  expect((await ecs(world, 'UpdateService', back)).service).not.toHaveProperty(
+    'capacityProviderStrategy',
+  );
 });
 
 test('resources are tagged, and tasks get the tags of their service or revision', async () => {

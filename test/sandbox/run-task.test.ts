@@ -140,6 +140,10 @@ test.each<readonly [string, Partial<RunTaskCommandInput>]>([
     'Specifying both a launch type and capacity provider strategy is not supported. Remove one and try again.',
     { capacityProviderStrategy: [{ capacityProvider: 'FARGATE' }] },
   ],
+  [
+    'cannot contain a capacity provider that is not associated with the cluster',
+    { launchType: undefined, capacityProviderStrategy: [{ capacityProvider: 'own' }] },
+  ],
   ['Invalid value for propagateTags', { propagateTags: 'SERVICE' }],
   ['Invalid value for startedBy.', { startedBy: 'a:b' }],
   [

@@ -321,6 +321,18 @@ export const WRONG_DEFINITIONS: Readonly<
     health({ interval: 4 }),
     'containerDefinitions[0].healthCheck.interval',
   ],
+  'a health check every 301 seconds': [
+    health({ interval: 301 }),
+    'containerDefinitions[0].healthCheck.interval',
+  ],
+  'a health check that waits 1 second': [
+    health({ timeout: 1 }),
+    'containerDefinitions[0].healthCheck.timeout',
+  ],
+  'a health check without retries': [
+    health({ retries: 0 }),
+    'containerDefinitions[0].healthCheck.retries',
+  ],
   'a health check that waits 61 seconds': [
     health({ timeout: 61 }),
     'containerDefinitions[0].healthCheck.timeout',

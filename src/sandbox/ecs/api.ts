@@ -1,6 +1,7 @@
 import type { Operation } from '../wire.ts';
 import { awsFault } from '../wire.ts';
 import { ACCOUNT_OPERATIONS } from './account.ts';
+import { launchTypeOf } from './capacity.ts';
 import { CLUSTER_OPERATIONS } from './clusters.ts';
 import { beginDeployment, requestRollback } from './deployments.ts';
 import { expressView, updateExpress } from './express.ts';
@@ -45,6 +46,16 @@ const invalid = (message: string): Error => awsFault('InvalidParameterException'
 
 /** Minutes for which a task can be protected: two days. */
 const LONGEST_PROTECTION = 2880;
+
+/** Why DeleteTaskDefinitions leaves a revision. */
+const UNDELETABLE = {
+  invalid:
+    'The specified task definition identifier is invalid. Specify a valid name or ARN and try again.',
+  missing:
+    'The specified task definition does not exist. Specify a valid account, family, revision and try again.',
+  active:
+    'The specified task definition is still in ACTIVE status. Please deregister the target and try again.',
+};
 
 /** The ECS API operations by name. */
 export const ECS_OPERATIONS: Readonly<Record<string, EcsOperation>> = {
@@ -96,24 +107,26 @@ export const ECS_OPERATIONS: Readonly<Record<string, EcsOperation>> = {
   DeleteTaskDefinitions: (simulation, input) => {
     const identifiers: readonly string[] = input['taskDefinitions'] ?? [];
     const lookup = (identifier: string) => findTaskDefinition(simulation, identifier);
-    const isGone = (identifier: string) => lookup(identifier)?.status !== 'ACTIVE';
-    const deleted = found(identifiers.filter(isGone), lookup);
+    const reasonOf = (identifier: string): string | undefined => {
+      if (!/:\d+$/.test(identifier)) return UNDELETABLE.invalid;
+      const { status } = lookup(identifier) ?? {};
+      if (status === undefined) return UNDELETABLE.missing;
+      return status === 'ACTIVE' ? UNDELETABLE.active : undefined;
+    };
+    const deleted = found(
+      identifiers.filter((identifier) => reasonOf(identifier) === undefined),
+      lookup,
+    );
     for (const definition of deleted) {
       definition.status = 'DELETE_IN_PROGRESS';
       definition.deleteRequestedAt ??= simulation.now();
     }
     return {
       taskDefinitions: deleted.map(describeTaskDefinition),
-      failures: [
-        ...(missing(simulation, identifiers, lookup, 'task-definition') as object[]),
-        ...identifiers
-          .filter((identifier) => !isGone(identifier))
-          .map((arn) => ({
-            arn,
-            reason:
-              'The specified task definition is still in ACTIVE status. Please deregister the target and try again.',
-          })),
-      ],
+      failures: identifiers.flatMap((arn) => {
+        const reason = reasonOf(arn);
+        return reason === undefined ? [] : { arn, reason };
+      }),
     };
   },
 
@@ -271,8 +284,12 @@ export const ECS_OPERATIONS: Readonly<Record<string, EcsOperation>> = {
         ? keepersOf(findCluster(simulation, cluster))
         : [findService(simulation, { cluster, service: serviceName })];
     const tasks = services
-      .filter(({ settings }) => launchType === undefined || settings.launchType === launchType)
       .flatMap((service) => service.tasks)
+      .filter(
+        ({ deployment, capacityProvider }) =>
+          launchType === undefined ||
+          launchTypeOf(deployment.settings, capacityProvider) === launchType,
+      )
       .filter((task) => task.desiredStatus === desiredStatus)
       .filter(({ deployment }) => family === undefined || deployment.definition.family === family)
       .filter(
@@ -394,7 +411,7 @@ export const ECS_OPERATIONS: Readonly<Record<string, EcsOperation>> = {
   StopServiceDeployment: (simulation, input) => {
     const [service, record] = knownRecord(simulation, input);
     if ((input['stopType'] ?? 'ROLLBACK') !== 'ROLLBACK') {
-      throw invalid('The sandbox models only the stop type ROLLBACK.');
+      throw invalid('The stop type is not supported. The valid values are ROLLBACK.');
     }
     if (record.finishedAt !== undefined) {
       throw awsFault(

@@ -1,9 +1,17 @@
 import { awsFault } from '../wire.ts';
 import type { Tag, TaskDefinition } from './definition.ts';
+import { nextProvider, placeOf, strategyProblem } from './capacity.ts';
 import { strikeOneOff } from './faults.ts';
 import { findCluster, primaryOf } from './lookups.ts';
 import { newService } from './services.ts';
-import type { OneOff, Service, ServiceSettings, Simulation, TaskOverrides } from './state.ts';
+import type {
+  OneOff,
+  Service,
+  ServiceSettings,
+  Simulation,
+  StrategyItem,
+  TaskOverrides,
+} from './state.ts';
 import { findTaskDefinition, isFargateSize } from './task-definitions.ts';
 import { startTask } from './tasks.ts';
 
@@ -13,7 +21,7 @@ interface Input {
   readonly taskDefinition?: string;
   readonly count?: number;
   readonly launchType?: string;
-  readonly capacityProviderStrategy?: readonly unknown[];
+  readonly capacityProviderStrategy?: readonly StrategyItem[];
   readonly networkConfiguration?: ServiceSettings['networkConfiguration'];
   readonly platformVersion?: string;
   readonly placementStrategy?: readonly unknown[];
@@ -50,9 +58,10 @@ export function runTask(simulation: Simulation, raw: Readonly<Record<string, unk
   const definition = check(simulation, input);
   const failures = refusals(simulation);
   if (failures !== undefined) return { services: [], failures };
-  const services = Array.from({ length: input.count ?? 1 }, () =>
-    startOne(simulation, definition, input),
-  );
+  const services: Service[] = [];
+  for (let left = input.count ?? 1; left > 0; left -= 1) {
+    services.push(startOne(simulation, definition, input, services));
+  }
   if (clientToken !== undefined) {
     simulation.tokens.set(clientToken, { request, tasks: services });
     const [oldest = ''] = simulation.tokens.keys();
@@ -75,9 +84,14 @@ function refusals({ faults, account, region }: Simulation): Started['failures'] 
   }));
 }
 
-function startOne(simulation: Simulation, definition: TaskDefinition, input: Input): Service {
+function startOne(
+  simulation: Simulation,
+  definition: TaskDefinition,
+  input: Input,
+  others: readonly Service[],
+): Service {
   const cluster = findCluster(simulation, input.cluster);
-  const { launchType, capacityProviderStrategy, networkConfiguration, platformVersion } = input;
+  const { networkConfiguration, platformVersion } = input;
   const settings: ServiceSettings = {
     desiredCount: 0,
     deploymentConfiguration: {
@@ -86,8 +100,7 @@ function startOne(simulation: Simulation, definition: TaskDefinition, input: Inp
       minimumHealthyPercent: 100,
     },
     loadBalancers: [],
-    ...(launchType && { launchType }),
-    ...(capacityProviderStrategy && { capacityProviderStrategy }),
+    ...placeOf(cluster, input),
     ...(networkConfiguration && { networkConfiguration }),
     ...(platformVersion && { platformVersion }),
   };
@@ -101,6 +114,10 @@ function startOne(simulation: Simulation, definition: TaskDefinition, input: Inp
   };
   cluster.runs = [...withoutOld(cluster.runs), keeper];
   const task = startTask(simulation, keeper, primaryOf(keeper), oneOff);
+  task.capacityProvider = nextProvider(
+    settings.capacityProviderStrategy,
+    others.flatMap(({ tasks }) => tasks.map(({ capacityProvider }) => capacityProvider)),
+  );
   task.tags = [
     ...(input.propagateTags === 'TASK_DEFINITION' ? definition.tags : []),
     ...(input.tags ?? []),
@@ -127,7 +144,7 @@ const LONGEST_OVERRIDES = 8192;
 /** The revision to run; throws what RunTask refuses. */
 function check(simulation: Simulation, input: Input): TaskDefinition {
   const { launchType, capacityProviderStrategy, overrides = {}, startedBy, count = 1 } = input;
-  findCluster(simulation, input.cluster);
+  const cluster = findCluster(simulation, input.cluster);
   const definition = findTaskDefinition(simulation, input.taskDefinition);
   if (definition === undefined) throw awsFault('ClientException', 'TaskDefinition not found.');
   if (definition.status !== 'ACTIVE') throw invalid('TaskDefinition is inactive');
@@ -139,6 +156,8 @@ function check(simulation: Simulation, input: Input): TaskDefinition {
       'Specifying both a launch type and capacity provider strategy is not supported. Remove one and try again.',
     );
   }
+  const badStrategy = strategyProblem(cluster, capacityProviderStrategy);
+  if (badStrategy !== undefined) throw invalid(badStrategy);
   if (startedBy !== undefined && !/^[\w/-]{1,128}$/.test(startedBy)) {
     throw invalid('Invalid value for startedBy.');
   }

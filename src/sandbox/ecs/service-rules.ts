@@ -1,4 +1,5 @@
 import { awsFault } from '../wire.ts';
+import { strategyProblem } from './capacity.ts';
 import { findCluster } from './lookups.ts';
 import { checkName } from './requests.ts';
 import type { Service, ServiceSettings, Simulation } from './state.ts';
@@ -21,11 +22,10 @@ const MOST_SECURITY_GROUPS = 5;
 export function checkNewService(simulation: Simulation, input: Input): void {
   const { serviceName, schedulingStrategy, desiredCount, launchType } = input;
   checkName('Service', String(serviceName));
-  const providers = input['capacityProviderStrategy'] as readonly unknown[] | undefined;
   const isDaemon = schedulingStrategy === 'DAEMON';
   refuse([
     [
-      launchType !== undefined && Boolean(providers?.length),
+      launchType !== undefined && Boolean(input.capacityProviderStrategy?.length),
       'Specifying both a launch type and capacity provider strategy is not supported. Remove one and try again.',
     ],
     [
@@ -54,9 +54,6 @@ function memberRows(simulation: Simulation, input: Input, settings: Input): Rows
   const { loadBalancers = [], launchType, schedulingStrategy } = settings;
   const platformVersion = input['platformVersion'] as string | undefined;
   const grace = input.healthCheckGracePeriodSeconds;
-  const strategy = input['capacityProviderStrategy'] as
-    | readonly { readonly capacityProvider?: string; readonly weight?: number }[]
-    | undefined;
   const { subnets, securityGroups } = (input.networkConfiguration?.awsvpcConfiguration ?? {}) as {
     readonly subnets?: readonly string[];
     readonly securityGroups?: readonly string[];
@@ -73,9 +70,9 @@ function memberRows(simulation: Simulation, input: Input, settings: Input): Rows
   };
   const isDaemon = schedulingStrategy === 'DAEMON';
   const isRolling = deploymentStrategy === 'ROLLING' && input.deploymentConfiguration !== undefined;
-  const { capacityProviders } = findCluster(simulation, input['cluster']).settings;
-  const unknownProvider = strategy?.find(
-    ({ capacityProvider = '' }) => !capacityProviders.includes(capacityProvider),
+  const badStrategy = strategyProblem(
+    findCluster(simulation, input['cluster']),
+    input.capacityProviderStrategy,
   );
   const unknownGroup = (input.loadBalancers ?? []).find(
     ({ targetGroupArn }) =>
@@ -93,16 +90,7 @@ function memberRows(simulation: Simulation, input: Input, settings: Input): Rows
       isRolling && least === 100 && most === 100,
       'Both maximumPercent and minimumHealthyPercent cannot be 100 as this will block deployments.',
     ],
-    [
-      unknownProvider !== undefined,
-      'The specified capacity provider strategy cannot contain a capacity provider that is not associated with the cluster. Associate the capacity provider with the cluster and try again.',
-    ],
-    [
-      strategy !== undefined &&
-        strategy.length > 1 &&
-        strategy.every(({ weight = 0 }) => weight === 0),
-      'There are no capacity providers in the capacity provider strategy with a weight value greater than zero.',
-    ],
+    [badStrategy !== undefined, badStrategy ?? ''],
     [hasNetwork && !subnets?.length, 'subnets can not be empty.'],
     [(subnets?.length ?? 0) > MOST_SUBNETS, `subnets can have at most ${MOST_SUBNETS} items.`],
     [

@@ -1,4 +1,5 @@
 import { awsFault } from '../wire.ts';
+import { placeOf } from './capacity.ts';
 import { beginDeployment, makeDeployment } from './deployments.ts';
 import type { Tag, TaskDefinition } from './definition.ts';
 import type {
@@ -53,7 +54,7 @@ export function makeService(simulation: Simulation, cluster: Cluster, input: Inp
   const definition = deployableDefinition(simulation, taskDefinition);
   const settings = mergeSettings(
     { desiredCount: 0, deploymentConfiguration: DEPLOYMENT_DEFAULTS, loadBalancers: [] },
-    rest,
+    { ...rest, ...placeOf(cluster, rest) },
   );
   checkSettings(settings, definition);
   const service: Service = {
@@ -203,11 +204,15 @@ export function deployableDefinition(simulation: Simulation, identifier: unknown
 
 function mergeSettings(settings: ServiceSettings, changes: Input): ServiceSettings {
   const { launchType: _launchType, ...others } = settings;
-  // A service has either a launch type or capacity providers.
-  const isLaunched = !(changes['capacityProviderStrategy'] as unknown[] | undefined)?.length;
-  const merged = { ...(isLaunched ? settings : others), ...changes } as ServiceSettings;
+  const { capacityProviderStrategy = settings.capacityProviderStrategy ?? [], ...changed } =
+    changes as Partial<ServiceSettings>;
+  // A service has either a launch type or capacity providers; an empty list leads back.
+  const isLaunched = capacityProviderStrategy.length === 0;
+  const { capacityProviderStrategy: _strategy, ...kept } = isLaunched ? settings : others;
   return {
-    ...merged,
+    ...kept,
+    ...changed,
+    ...(!isLaunched && { capacityProviderStrategy }),
     deploymentConfiguration: {
       ...settings.deploymentConfiguration,
       ...(changes['deploymentConfiguration'] as Partial<DeploymentConfiguration> | undefined),

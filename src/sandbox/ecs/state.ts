@@ -14,7 +14,14 @@ export interface ClusterSettings {
   readonly configuration?: unknown;
   readonly serviceConnectDefaults?: { readonly namespace?: string };
   readonly capacityProviders: readonly string[];
-  readonly defaultCapacityProviderStrategy: readonly unknown[];
+  readonly defaultCapacityProviderStrategy: readonly StrategyItem[];
+}
+
+/** One provider of a capacity provider strategy. */
+export interface StrategyItem {
+  readonly capacityProvider: string;
+  readonly weight?: number;
+  readonly base?: number;
 }
 
 /** A capacity provider of the account; it places no task. */
@@ -108,6 +115,7 @@ export interface ServiceSettings {
   readonly loadBalancers: readonly LoadBalancer[];
   readonly deploymentController?: { readonly type: string };
   readonly launchType?: string;
+  readonly capacityProviderStrategy?: readonly StrategyItem[];
   readonly healthCheckGracePeriodSeconds?: number;
   readonly networkConfiguration?: {
     readonly awsvpcConfiguration?: Readonly<Record<string, unknown>>;
@@ -354,6 +362,8 @@ export interface Task {
   readonly arn: string;
   readonly service: Service;
   readonly deployment: Deployment;
+  /** Undefined for a task with a launch type. */
+  capacityProvider: string | undefined;
   /** Undefined for a task of a service. */
   readonly oneOff: OneOff | undefined;
   readonly containers: readonly Container[];

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { nextProvider } from './capacity.ts';
 import type { Course, Found, Pulled } from './containers.ts';
 import {
   courseOf,
@@ -20,7 +21,7 @@ import type {
   Task,
   TaskStatus,
 } from './state.ts';
-import { ecsArn, newTaskId, primaryOf } from './lookups.ts';
+import { ecsArn, keptTasks, newTaskId, primaryOf } from './lookups.ts';
 import { timesOf } from './target-group.ts';
 import type { TargetCourse } from './target-group.ts';
 import { applicationContainer, architectureOf } from './task-definitions.ts';
@@ -157,6 +158,10 @@ function newTask(
     arn: ecsArn(simulation, `task/${path}`),
     service,
     deployment,
+    capacityProvider: nextProvider(
+      deployment.settings.capacityProviderStrategy,
+      keptTasks(service, deployment).map((task) => task.capacityProvider),
+    ),
     oneOff,
     createdAt: simulation.now(),
     tags: propagatedTags(service, deployment),

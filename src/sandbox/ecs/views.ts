@@ -1,3 +1,4 @@
+import { isFargateProvider, launchTypeOf } from './capacity.ts';
 import { breakerThreshold, revisionCounts } from './deployments.ts';
 import { overrideOf } from './containers.ts';
 import type {
@@ -196,8 +197,9 @@ export function taskView(service: Service, task: Task, withTags = true): unknown
     group,
     healthStatus: worstHealth(checked),
     lastStatus: task.lastStatus,
-    ...computeOf(task.deployment.settings),
+    ...placeOfTask(task),
     overrides: {
+      inferenceAcceleratorOverrides: [],
       ...overrides,
       containerOverrides: body.containerDefinitions.map(
         ({ name }) => overrideOf(task, name) ?? { name },
@@ -215,6 +217,21 @@ export function taskView(service: Service, task: Task, withTags = true): unknown
     taskArn: task.arn,
     taskDefinitionArn: definition.arn,
     version: task.version,
+  };
+}
+
+/** Where a task runs, and the storage that it has there. */
+function placeOfTask({ deployment, capacityProvider }: Task): Readonly<Record<string, unknown>> {
+  const { settings, definition } = deployment;
+  const launchType = launchTypeOf(settings, capacityProvider);
+  const place = { launchType, capacityProviderName: capacityProvider };
+  if (launchType !== 'FARGATE') return place;
+  const storage = definition.body['ephemeralStorage'] ?? { sizeInGiB: 20 };
+  return {
+    ...place,
+    ...platformOf(settings),
+    ephemeralStorage: storage,
+    fargateEphemeralStorage: storage,
   };
 }
 
@@ -247,7 +264,14 @@ function attachmentsOf(task: Task): unknown {
   const configuration = task.deployment.settings.networkConfiguration?.awsvpcConfiguration;
   const subnets = configuration?.['subnets'] as readonly string[] | undefined;
   const status = { PROVISIONING: 'PRECREATED', STOPPED: 'DELETED' }[task.lastStatus as string];
-  const details = { subnetId: subnets?.[0] ?? 'subnet-0a', privateIPv4Address: addressOf(task) };
+  const address = addressOf(task);
+  const details = {
+    subnetId: subnets?.[0] ?? 'subnet-0a',
+    networkInterfaceId: `eni-${task.id.slice(0, 17)}`,
+    macAddress: `0a:${(task.id.slice(0, 10).match(/../g) ?? []).join(':')}`,
+    privateDnsName: `ip-${address.replaceAll('.', '-')}.${task.arn.split(':')[3]}.compute.internal`,
+    privateIPv4Address: address,
+  };
   return [
     {
       id: attachmentId(task),
@@ -286,7 +310,7 @@ function architecture(platform: { readonly cpuArchitecture?: string } | undefine
 
 /** Launch type or capacity providers, and the platform version for Fargate. */
 function computeOf(settings: ServiceSettings): Readonly<Record<string, unknown>> {
-  const capacityProviderStrategy = settings['capacityProviderStrategy'];
+  const { capacityProviderStrategy } = settings;
   return {
     ...(capacityProviderStrategy === undefined
       ? { launchType: settings.launchType ?? 'EC2' }
@@ -296,9 +320,11 @@ function computeOf(settings: ServiceSettings): Readonly<Record<string, unknown>>
 }
 
 function platformOf(settings: ServiceSettings): Readonly<Record<string, unknown>> {
-  if (settings.launchType !== 'FARGATE' && settings['capacityProviderStrategy'] === undefined) {
-    return {};
-  }
+  const { launchType, capacityProviderStrategy = [] } = settings;
+  const isFargate = capacityProviderStrategy.some((item) =>
+    isFargateProvider(item.capacityProvider),
+  );
+  if (launchType !== 'FARGATE' && !isFargate) return {};
   const version = settings['platformVersion'] ?? 'LATEST';
   return { platformVersion: version === 'LATEST' ? '1.4.0' : version, platformFamily: 'Linux' };
 }
