@@ -177,7 +177,9 @@ function makeGreen({ simulation }: CodeDeployState, deployment: CodeDeployment, 
       ],
     };
     checkSettings(settings, definition);
-    return createTaskSet(simulation, service, definition, settings, deployment.id);
+    return createTaskSet(simulation, service, definition, settings, {
+      externalId: deployment.id,
+    });
   } catch (error) {
     throw failure(
       'ECS_UPDATE_ERROR',

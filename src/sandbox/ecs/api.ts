@@ -5,6 +5,7 @@ import { launchTypeOf } from './capacity.ts';
 import { CLUSTER_OPERATIONS } from './clusters.ts';
 import { beginDeployment, requestRollback } from './deployments.ts';
 import { expressView, updateExpress } from './express.ts';
+import { TASK_SET_OPERATIONS } from './external.ts';
 import { continueDeployment } from './hooks.ts';
 import { page } from './pages.ts';
 import { runTask } from './run-task.ts';
@@ -25,6 +26,7 @@ import {
   findTaskDefinition,
   registerTaskDefinition,
 } from './task-definitions.ts';
+import { hasTaskSets } from './task-sets.ts';
 import { TAG_OPERATIONS } from './tags.ts';
 import { stopTask } from './tasks.ts';
 import {
@@ -62,6 +64,7 @@ export const ECS_OPERATIONS: Readonly<Record<string, EcsOperation>> = {
   ...CLUSTER_OPERATIONS,
   ...TAG_OPERATIONS,
   ...ACCOUNT_OPERATIONS,
+  ...TASK_SET_OPERATIONS,
 
   ListClusters: (simulation, input) => {
     const arns = [...simulation.clusters.values()]
@@ -191,7 +194,7 @@ export const ECS_OPERATIONS: Readonly<Record<string, EcsOperation>> = {
     checkNewService(simulation, input);
     const service = makeService(simulation, cluster, input);
     const primary = primaryOf(service);
-    if (primary.taskSet === undefined) beginDeployment(simulation, service, primary);
+    if (!hasTaskSets(service)) beginDeployment(simulation, service, primary);
     else wakeAfter(simulation, service, primary.startAfter - simulation.now());
     return { service: serviceView(simulation, service, true) };
   },

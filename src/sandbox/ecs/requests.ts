@@ -32,6 +32,7 @@ const IDENTIFIERS: Readonly<Record<string, Kind>> = {
   taskDefinitions: 'task-definition',
   taskSet: 'task-set',
   taskSets: 'task-set',
+  primaryTaskSet: 'task-set',
   containerInstance: 'container-instance',
   containerInstances: 'container-instance',
   serviceDeploymentArn: 'service-deployment',

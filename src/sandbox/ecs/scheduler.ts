@@ -10,7 +10,7 @@ import { advanceLifecycle, hasBaked, presentStep } from './lifecycle.ts';
 import type { Cluster, Deployment, Service, ServiceDeployment, Simulation, Task } from './state.ts';
 import { announce, announceOnce } from './events.ts';
 import { currentServiceDeployment, isReady, keptTasks, primaryOf, wakeAfter } from './lookups.ts';
-import { isCodeDeployService, noteStability } from './task-sets.ts';
+import { hasTaskSets, noteStability } from './task-sets.ts';
 import { drainSeconds, isBehindLoadBalancer, startTask, stopTask } from './tasks.ts';
 
 /** Simulated seconds between a task that failed after it had run and its replacement. */
@@ -30,7 +30,7 @@ export function reconcile(simulation: Simulation, service: Service): void {
   forgetStoppedTasks(simulation, service);
   registerTargets(simulation, service);
   countFailures(simulation, service);
-  if (isCodeDeployService(service)) {
+  if (hasTaskSets(service)) {
     maintainTaskSets(simulation, service);
     return;
   }
@@ -241,7 +241,7 @@ function room(service: Service): number {
 }
 
 function upperLimit(service: Service): number {
-  if (isCodeDeployService(service)) return Number.POSITIVE_INFINITY;
+  if (hasTaskSets(service)) return Number.POSITIVE_INFINITY;
   const record = currentServiceDeployment(service);
   // A deployment that does not roll starts all new tasks beside the old ones.
   if (record?.lifecycle !== undefined && record.rollback === undefined) {

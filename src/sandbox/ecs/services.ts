@@ -12,9 +12,11 @@ import type {
 import { ecsArn, findService, primaryOf } from './lookups.ts';
 import { checkStrategy } from './strategies.ts';
 import {
+  hasTaskSets,
   isCodeDeployService,
   leaveTaskSets,
   makePrimaryTaskSet,
+  NO_DEFINITION,
   scaleTaskSets,
 } from './task-sets.ts';
 import { findTaskDefinition } from './task-definitions.ts';
@@ -51,16 +53,18 @@ export function makeService(simulation: Simulation, cluster: Cluster, input: Inp
   if (known?.status === 'ACTIVE') {
     throw awsFault('InvalidParameterException', 'Creation of service was not idempotent.');
   }
-  const definition = deployableDefinition(simulation, taskDefinition);
+  const isExternal = controllerOf(rest) === 'EXTERNAL';
+  const definition = isExternal ? NO_DEFINITION : deployableDefinition(simulation, taskDefinition);
   const settings = mergeSettings(
     { desiredCount: 0, deploymentConfiguration: DEPLOYMENT_DEFAULTS, loadBalancers: [] },
     { ...rest, ...placeOf(cluster, rest) },
   );
-  checkSettings(settings, definition);
+  if (!isExternal) checkSettings(settings, definition);
   const service: Service = {
     ...newService(simulation, { name, cluster, settings, definition }),
     tags: (tags ?? []) as readonly Tag[],
   };
+  if (isExternal) primaryOf(service).desiredCount = 0;
   if (isCodeDeployService(service)) makePrimaryTaskSet(simulation, service, primaryOf(service));
   if (settings['resourceManagementType'] === 'ECS') service.express = { told: primaryOf(service) };
   // The newest is last, also where it takes the place of a deleted one.
@@ -128,7 +132,7 @@ export function updateService(simulation: Simulation, input: Input): Service {
   const primary = primaryOf(service);
   const names = taskDefinition !== undefined;
   const leavesCodeDeploy = isCodeDeployService(service) && controllerOf(input) === 'ECS';
-  if (isCodeDeployService(service) && !leavesCodeDeploy) refuseDeployment(input);
+  if (hasTaskSets(service) && !leavesCodeDeploy) refuseDeployment(service, input);
   const settings = mergeSettings(service.settings, rest);
   const definition = names ? deployableDefinition(simulation, taskDefinition) : primary.definition;
   checkSettings(settings, definition);
@@ -148,7 +152,7 @@ export function updateService(simulation: Simulation, input: Input): Service {
   if (leavesCodeDeploy) leaveTaskSets(service);
   service.settings = settings;
   simulation.touch(service);
-  if (isCodeDeployService(service)) {
+  if (hasTaskSets(service)) {
     scaleTaskSets(service);
   } else if (deploys) {
     beginDeployment(simulation, service, makeDeployment(simulation, definition, settings));
@@ -176,13 +180,13 @@ function controllerOf({ deploymentController }: Input): unknown {
   return (deploymentController as { type?: string } | undefined)?.type;
 }
 
-/** Throws for an UpdateService that only CodeDeploy can carry out. */
-function refuseDeployment(input: Input): void {
+/** Throws for an UpdateService that only the deployment controller can carry out. */
+function refuseDeployment(service: Service, input: Input): void {
+  const where = isCodeDeployService(service)
+    ? 'with a CODE_DEPLOY deployment controller. Use AWS CodeDeploy to trigger a new deployment.'
+    : 'with an EXTERNAL deployment controller. Use CreateTaskSet to trigger a new deployment.';
   const refuse = (what: string) =>
-    awsFault(
-      'InvalidParameterException',
-      `${what} on services with a CODE_DEPLOY deployment controller. Use AWS CodeDeploy to trigger a new deployment.`,
-    );
+    awsFault('InvalidParameterException', `${what} on services ${where}`);
   if (input['taskDefinition'] !== undefined) throw refuse('Unable to update task definition');
   if (input['networkConfiguration'] !== undefined) {
     throw refuse('Unable to update network parameters');

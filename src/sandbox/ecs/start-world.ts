@@ -12,7 +12,7 @@ import type { Cluster, ClusterSettings, Deployment, Service, Simulation } from '
 import { announce } from './events.ts';
 import { ecsArn, findCluster, primaryOf } from './lookups.ts';
 import { architectureOf, findTaskDefinition } from './task-definitions.ts';
-import { isCodeDeployService, noteStability } from './task-sets.ts';
+import { hasTaskSets, noteStability } from './task-sets.ts';
 import { makeRunningTask } from './tasks.ts';
 
 const DAY_SECONDS = 86_400;
@@ -64,7 +64,8 @@ export async function createOldService(
       service.express = { told: toldBefore(begun, service, expressRevision) };
     }
     const deployment = primaryOf(service);
-    if (isCodeDeployService(service)) {
+    if (hasTaskSets(service)) {
+      if (deployment.taskSet === undefined) return;
       runTasks(begun, service, deployment, images);
       noteStability(done, service);
       return;

@@ -205,14 +205,17 @@ export interface Deployment {
   rolloutStateReason: string;
   /** Digest by container name; undefined until the first task has resolved the tags. */
   digests: ReadonlyMap<string, string> | undefined;
-  /** Of a CodeDeploy service, whose deployments are task sets. */
+  /** Of a service whose deployments are task sets. */
   taskSet?: TaskSet;
 }
 
-/** What a task set has besides. */
+/** What a task set has besides: of CodeDeploy or of another deployment controller. */
 export interface TaskSet {
   /** Id of the CodeDeploy deployment that created it; undefined for the task set of CreateService. */
   externalId: string | undefined;
+  /** Percentage of the desired count of the service. */
+  scale: number;
+  readonly tags: readonly Tag[];
   status: 'PRIMARY' | 'ACTIVE' | 'DRAINING';
   stabilityStatus: 'STABILIZING' | 'STEADY_STATE';
   stabilityStatusAt: number;

@@ -5,12 +5,31 @@ import type { Deployment, Service, ServiceSettings, Simulation, TaskSet } from '
 import { announce } from './events.ts';
 import { hasHealthyTasks, primaryOf, wakeAfter } from './lookups.ts';
 
-// The task sets of a service that CodeDeploy deploys: each is a deployment that keeps its own tasks.
+// The task sets of a service that CodeDeploy or someone else deploys: each is a deployment that keeps
+// its own tasks. A deployment without a task set holds the place of the PRIMARY one until there is one.
 
 /** Whether CodeDeploy deploys the service. */
 export function isCodeDeployService({ settings }: Service): boolean {
   return settings.deploymentController?.type === 'CODE_DEPLOY';
 }
+
+/** Whether ECS leaves the deployments of the service to others, whose task sets it keeps. */
+export function hasTaskSets({ settings }: Service): boolean {
+  return /^(?:CODE_DEPLOY|EXTERNAL)$/.test(settings.deploymentController?.type ?? '');
+}
+
+/** What a service of an EXTERNAL controller runs before it has a PRIMARY task set. */
+export const NO_DEFINITION: TaskDefinition = {
+  arn: '',
+  family: '',
+  revision: 0,
+  body: { family: '', containerDefinitions: [] },
+  tags: [],
+  registeredAt: 0,
+  registeredBy: '',
+  original: false,
+  status: 'ACTIVE',
+};
 
 /** Makes a task set with the tasks that the service desires, beside those that it has. */
 export function createTaskSet(
@@ -18,10 +37,12 @@ export function createTaskSet(
   service: Service,
   definition: TaskDefinition,
   settings: ServiceSettings,
-  externalId: string,
-): Deployment {
-  const created = makeDeployment(simulation, definition, settings);
-  created.taskSet = newTaskSet(simulation, 'ACTIVE', externalId);
+  members: Partial<TaskSet>,
+): Deployment & { taskSet: TaskSet } {
+  const created = {
+    ...makeDeployment(simulation, definition, settings),
+    taskSet: newTaskSet(simulation, 'ACTIVE', members),
+  };
   service.deployments = [...service.deployments, created];
   wakeAfter(simulation, service, created.startAfter - simulation.now());
   return created;
@@ -36,11 +57,14 @@ export function makePrimaryTaskSet(
   for (const { taskSet } of service.deployments) {
     if (taskSet?.status === 'PRIMARY') taskSet.status = 'ACTIVE';
   }
-  primary.taskSet ??= newTaskSet(simulation, 'PRIMARY', undefined);
+  primary.taskSet ??= newTaskSet(simulation, 'PRIMARY', {});
   primary.taskSet.status = 'PRIMARY';
   primary.updatedAt = simulation.now();
   primary.desiredCount = service.settings.desiredCount;
-  service.deployments = [primary, ...service.deployments.filter((other) => other !== primary)];
+  const others = service.deployments.filter(
+    (other) => other !== primary && other.taskSet !== undefined,
+  );
+  service.deployments = [primary, ...others];
   service.settings = { ...primary.settings, ...ofService(service.settings) };
 }
 
@@ -79,11 +103,12 @@ export function leaveTaskSets(service: Service): void {
   service.routes = [];
 }
 
-/** Gives all task sets the desired count of the service. */
+/** Gives each task set its share of the desired count of the service. */
 export function scaleTaskSets({ deployments, settings }: Service): void {
   for (const deployment of deployments) {
-    if (deployment.taskSet?.status === 'DRAINING') continue;
-    deployment.desiredCount = settings.desiredCount;
+    const { taskSet } = deployment;
+    if (taskSet === undefined || taskSet.status === 'DRAINING') continue;
+    deployment.desiredCount = Math.ceil((settings.desiredCount * taskSet.scale) / 100);
   }
 }
 
@@ -106,10 +131,13 @@ export function noteStability(simulation: Simulation, service: Service): void {
 function newTaskSet(
   simulation: Simulation,
   status: TaskSet['status'],
-  externalId: string | undefined,
+  members: Partial<TaskSet>,
 ): TaskSet {
   return {
-    externalId,
+    externalId: undefined,
+    scale: 100,
+    tags: [],
+    ...members,
     status,
     stabilityStatus: 'STABILIZING',
     stabilityStatusAt: simulation.now(),

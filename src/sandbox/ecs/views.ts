@@ -17,7 +17,7 @@ import type {
   Task,
 } from './state.ts';
 import { countsOf, desiredCountOf, ecsArn, primaryOf, revisionArn } from './lookups.ts';
-import { isCodeDeployService } from './task-sets.ts';
+import { hasTaskSets, isCodeDeployService } from './task-sets.ts';
 
 // API responses, created from the state. Undefined members are not sent.
 
@@ -72,8 +72,8 @@ export function serviceView(simulation: Simulation, service: Service, withTags: 
     status: service.status,
     runningCount: running,
     pendingCount: pending,
-    taskDefinition: primaryOf(service).definition.arn,
-    ...(isCodeDeployService(service)
+    taskDefinition: primaryOf(service).definition.arn || undefined,
+    ...(hasTaskSets(service)
       ? { deployments: [], taskSets: taskSetViews(simulation, service) }
       : {
           deployments: (service.status === 'INACTIVE' ? [] : service.deployments).map(
@@ -86,7 +86,7 @@ export function serviceView(simulation: Simulation, service: Service, withTags: 
     createdAt: service.createdAt,
     createdBy: `arn:aws:iam::${simulation.account}:user/sandbox`,
     currentServiceDeployment: current?.arn,
-    currentServiceRevisions: isCodeDeployService(service)
+    currentServiceRevisions: hasTaskSets(service)
       ? undefined
       : service.deployments.map((deployment) => revisionCounts(simulation, service, deployment)),
     tags: withTags ? service.tags : undefined,
@@ -128,12 +128,12 @@ function deploymentView(
   };
 }
 
-/** The task sets of a CodeDeploy service as DescribeServices and DescribeTaskSets return them. */
+/** The task sets of a service as DescribeServices and DescribeTaskSets return them. */
 export function taskSetViews(simulation: Simulation, service: Service): readonly TaskSetView[] {
   return service.deployments.flatMap((deployment) => {
     const { taskSet, settings, number } = deployment;
     if (taskSet === undefined) return [];
-    const { externalId, ...status } = taskSet;
+    const { externalId, scale, tags, ...status } = taskSet;
     const { running, pending } = countsOf(service, deployment);
     const id = `ecs-svc/${number}`;
     return {
@@ -141,7 +141,8 @@ export function taskSetViews(simulation: Simulation, service: Service): readonly
       taskSetArn: ecsArn(simulation, `task-set/${service.cluster.name}/${service.name}/${id}`),
       serviceArn: service.arn,
       clusterArn: service.cluster.arn,
-      ...(externalId !== undefined && { startedBy: 'CODE_DEPLOY', externalId }),
+      ...(externalId !== undefined && isCodeDeployService(service) && { startedBy: 'CODE_DEPLOY' }),
+      externalId,
       ...status,
       taskDefinition: deployment.definition.arn,
       computedDesiredCount: deployment.desiredCount,
@@ -153,8 +154,8 @@ export function taskSetViews(simulation: Simulation, service: Service): readonly
       networkConfiguration: settings.networkConfiguration,
       loadBalancers: settings.loadBalancers,
       serviceRegistries: settings.serviceRegistries ?? [],
-      scale: { value: taskSet.status === 'DRAINING' ? 0 : 100, unit: 'PERCENT' },
-      tags: [],
+      scale: { value: taskSet.status === 'DRAINING' ? 0 : scale, unit: 'PERCENT' },
+      tags,
     };
   });
 }
