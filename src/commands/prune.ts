@@ -1,3 +1,4 @@
+import type { GroupName } from '../aws/deployment-groups.ts';
 import { at } from '../aws/ecs.ts';
 import { readServices } from '../aws/services.ts';
 import type { Service } from '../core/ecs.ts';
@@ -21,11 +22,18 @@ export async function prune(context: Context<'prune'>): Promise<CommandResult> {
   requireSettings(config, ['cluster', 'service']);
   const tools = await connectTools(context);
   const read = readServices(tools.ecs, config.targets);
-  const services = await allOrRefuse(config.targets.map(read));
+  const named = new Map<string, GroupName>();
+  const services = await allOrRefuse(
+    config.targets.map(async (target) => {
+      const service = await read(target);
+      if (target.codeDeploy !== undefined) named.set(service.arn, target.codeDeploy);
+      return service;
+    }),
+  );
   refuse(services.flatMap(withoutRevision));
   const groups = byAccount(services).map(async ([first, ...others]) => {
     const families = [first, ...others].map(({ taskDefinition }) => familyOf(taskDefinition));
-    const found = await observePrune(at(tools, first), config, [...new Set(families)]);
+    const found = await observePrune(at(tools, first), config, [...new Set(families)], named);
     return found.map((family) => ({ ...family, ...(first.place && { place: first.place }) }));
   });
   const planned = (await allOrRefuse(groups)).flat();

@@ -191,6 +191,20 @@ const PRUNE_READS: readonly string[] = [
   'scheduler:ListSchedules',
 ];
 
+/** The same of CodeDeploy. */
+const PRUNE_CODE_DEPLOY: readonly string[] = [
+  'GetDeploymentGroup',
+  'GetDeployment',
+  'BatchGetDeployments',
+  'GetDeploymentTarget',
+  'ListDeployments',
+  'GetApplicationRevision',
+  'ListApplications',
+  'BatchGetApplications',
+  'ListDeploymentGroups',
+  'BatchGetDeploymentGroups',
+];
+
 const SCHEDULE_READERS: readonly IamCommand[] = [
   'deploy',
   'rollout',
@@ -212,7 +226,7 @@ const BY_CODE_DEPLOY = {
 /** An action on CodeDeploy; one that moves it is not called by what only looks. */
 const codeDeploy = (
   name: string,
-  on: 'DeploymentGroups' | 'Applications' | 'DeploymentConfigs' | 'Anything',
+  on: 'DeploymentGroups' | 'Applications' | 'DeploymentConfigs' | 'Anything' | 'Region',
   needed: readonly IamCommand[] = CODE_DEPLOY_MOVERS,
   optional: readonly IamCommand[] = CODE_DEPLOY_LOOKERS,
 ): Permission => ({ action: `codedeploy:${name}`, on, needed, optional, only: BY_CODE_DEPLOY });
@@ -463,6 +477,8 @@ export const PERMISSIONS: readonly Permission[] = [
     codeDeploy(name, 'Anything', [], [...CODE_DEPLOY_MOVERS, ...CODE_DEPLOY_LOOKERS]),
   ),
   ...PRUNE_READS.map((action) => ({ action, on: 'Region', needed: ['prune'] }) as const),
+  ...PRUNE_CODE_DEPLOY.map((name) => codeDeploy(name, 'Region', ['prune'], [])),
+  codeDeploy('GetDeploymentConfig', 'Region', [], ['prune']),
   ...['ListRuleNamesByTarget', 'ListTargetsByRule', 'DescribeRule'].flatMap((name) => {
     const row = { action: `events:${name}`, on: 'Rules' } as const;
     return [

@@ -301,7 +301,7 @@ describe('a service that CodeDeploy deploys', () => {
     return { ...end, writes: world.writes(), answered: answered.map(({ action }) => action) };
   };
 
-  test.each<IamCommand>(['rollout', 'status', 'diagnose', 'history', 'verify'])(
+  test.each<IamCommand>(['rollout', 'status', 'diagnose', 'history', 'prune', 'verify'])(
     '%s works with its policy, and calls nothing else',
     async (command) => {
       const own = [...rowsOf(command, 'needed'), ...rowsOf(command, 'optional')];
@@ -323,6 +323,15 @@ describe('a service that CodeDeploy deploys', () => {
       expect(end.status, end.stderr).toBe(4);
       expect(end.stderr).toContain(`is not authorized to call ${action}`);
       expect(end.writes.filter((name) => name !== 'codedeploy:CreateDeployment')).toEqual([]);
+    },
+  );
+
+  test.each(rowsOf('prune', 'needed').slice(0, 5))(
+    'prune is refused without %s',
+    async (action) => {
+      const end = await runWith('prune', [action]);
+      expect(end.status, end.stderr).toBe(4);
+      expect(end.stderr).toContain(`is not authorized to call ${action}`);
     },
   );
 

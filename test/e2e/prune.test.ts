@@ -10,7 +10,8 @@ import { accessDenied } from '../../src/sandbox/wire.ts';
 import { readResult } from '../support/cli.ts';
 import type { CliEnd } from '../support/cli.ts';
 import { callEvents, callScheduler } from '../support/schedule-wire.ts';
-import { makeWorld } from '../support/world.ts';
+import type { ScenarioName } from '../../src/sandbox/scenarios.ts';
+import { CONFIG, makeWorld } from '../support/world.ts';
 import type { World } from '../support/world.ts';
 
 const FAMILY = 'hyeon9mak-task-dev';
@@ -151,6 +152,62 @@ test.each(Object.entries(ROWS))('%s', async (_, { prepare, args = [], planned, k
     expect(reasonsOf(end, Number(revision))).toEqual(reasons);
   }
   expect(world.writes()).toEqual([]);
+});
+
+interface CodeDeployRow {
+  readonly scenario?: ScenarioName;
+  /** Times as fast as the wall clock; 2000 unless given. */
+  readonly speed?: number;
+  /** Deployed one after the other, each to its end unless `args` say otherwise. */
+  readonly deploys?: readonly number[];
+  readonly args?: readonly string[];
+  /** Kept with `--keep 1`, besides what is not of CodeDeploy. */
+  readonly kept: readonly number[];
+}
+
+const OLDER = [...OLD, 16, 17, 19, 20, 22, 23];
+const DEPLOYED = 'deployment: service hyeon9mak-service-dev in backend';
+
+const CODE_DEPLOY_ROWS: Readonly<Record<string, CodeDeployRow>> = {
+  'nothing is in use but the task set': { kept: [] },
+  'a rollback deploys the revision before': { deploys: [4, 5, 7], kept: [5, 7] },
+  'deployments show their AppSpec': {
+    scenario: 'codedeploy-appspec-shown',
+    deploys: [4, 5],
+    kept: [4, 5],
+  },
+  'the group is searched for': { scenario: 'codedeploy-search', deploys: [4, 5], kept: [4, 5] },
+  'a deployment has no task set yet': {
+    speed: 1,
+    deploys: [4],
+    args: ['--no-wait'],
+    kept: [4],
+  },
+  'the last deployment was rolled back': { scenario: 'codedeploy-alarm', deploys: [4], kept: [4] },
+  'no deployment group has the service': { scenario: 'codedeploy-group-missing', kept: [] },
+};
+
+test.each(Object.entries(CODE_DEPLOY_ROWS))(
+  'what CodeDeploy needs is kept where %s',
+  async (_, { scenario = 'codedeploy', speed = 2000, deploys = [], args = [], kept }) => {
+    const world = await makeWorld({ scenario, speed, oldRevisions: 24 });
+    for (const revision of deploys) {
+      const until = args.length > 0 ? args : ['--until', 'finished'];
+      const end = await world.run(['rollout', '-q', `${FAMILY}:${revision}`, ...until]);
+      expect([0, 7], end.stderr).toContain(end.status);
+    }
+    const end = await world.run(['prune', '--json', '--keep', '1']);
+    expect(end.status, end.stderr).toBe(0);
+    expect(inState(end, 'planned')).toEqual(OLDER.filter((revision) => !kept.includes(revision)));
+    for (const revision of kept) expect(reasonsOf(end, revision)).toContain(DEPLOYED);
+  },
+);
+
+test('a wrong deployment group in the config ends prune', async () => {
+  const files = { '.ecsdeployrc': `${CONFIG}codeDeploy: { application: shop, group: other }\n` };
+  const end = await (await makeWorld({ scenario: 'codedeploy', files })).run(['prune', '--json']);
+  expect(end.status, end.stderr).toBe(3);
+  expect(readResult(end).error).toMatchObject({ code: 'deployment-group-missing' });
 });
 
 test('--yes deregisters the oldest first, and nothing else', async () => {

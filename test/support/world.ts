@@ -68,6 +68,8 @@ export interface WorldOptions {
   /** Actions that are denied, e.g. `ecs:ListTasks`, or `/^logs:/`. */
   readonly denied?: readonly (string | RegExp)[];
   readonly speed?: number;
+  /** Revisions that the family has besides the one that runs. */
+  readonly oldRevisions?: number;
   /** Uses Docker on this machine instead of the stand-in. */
   readonly daemon?: true;
   /** The registry behind ECR; the built-in one if undefined. */
@@ -79,10 +81,17 @@ const READS =
 
 /** Creates a project, a sandbox and a stand-in for Docker, which exist until the test ends. */
 export async function makeWorld(options: WorldOptions = {}): Promise<World> {
-  const { files = {}, faults = [], scenario = 'success', speed = 600 } = options;
+  const { files = {}, faults = [], scenario = 'success', speed = 600, oldRevisions } = options;
   const sandbox = await startSandbox({
     speed,
-    scenarios: [SCENARIOS[scenario], { faults, trouble: (options.denied ?? []).map(denied) }],
+    scenarios: [
+      SCENARIOS[scenario],
+      {
+        faults,
+        trouble: (options.denied ?? []).map(denied),
+        ...(oldRevisions && { oldRevisions }),
+      },
+    ],
     registry: options.registry,
   });
   const engine = options.daemon ? undefined : await startDockerEngine();
