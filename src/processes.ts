@@ -9,7 +9,7 @@ export interface ProcessEnd {
   /** Exit status; null when a signal ended the process. */
   readonly status: number | null;
   readonly stdout: string;
-  /** The last lines of both streams, oldest first. */
+  /** The last lines of both streams, oldest first; long ones are cut. */
   readonly tail: readonly string[];
 }
 
@@ -29,6 +29,8 @@ export interface ProcessRequest {
 }
 
 const TAIL = 20;
+/** Characters of a line that is kept: it is quoted in messages, and given to other processes. */
+const LINE = 2000;
 /** Milliseconds between SIGTERM and SIGKILL for an aborted process. */
 const GRACE = 3000;
 
@@ -51,7 +53,7 @@ export function runProcess(request: ProcessRequest): Promise<ProcessEnd> {
     let rest = '';
     stream.setEncoding('utf8');
     const take = (line: string) => {
-      tail.push(line);
+      tail.push(line.slice(0, LINE));
       if (tail.length > TAIL) tail.shift();
       onLine?.(line);
     };

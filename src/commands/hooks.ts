@@ -63,6 +63,9 @@ export async function runHook(
   }
 }
 
+/** Characters of a variable: Linux starts no process with more than 128 KiB in one. */
+const LONGEST = 30_000;
+
 /** `DEPLOY_OUTCOME`, …: names with ECSDEPLOY_ would be settings of an ecsdeploy that the hook runs. */
 function variablesOf(result: Result, environment: Context['environment']): Record<string, string> {
   const { commit, branch, run } = readCiJob(environment) ?? {};
@@ -70,7 +73,7 @@ function variablesOf(result: Result, environment: Context['environment']): Recor
   const values = { ...own, ...resultValues(result), commit, branch, 'run-url': run };
   return Object.fromEntries(
     Object.entries(values).flatMap(([name, value]) =>
-      value ? [[`DEPLOY_${name.toUpperCase().replaceAll('-', '_')}`, value]] : [],
+      value ? [[`DEPLOY_${name.toUpperCase().replaceAll('-', '_')}`, value.slice(0, LONGEST)]] : [],
     ),
   );
 }

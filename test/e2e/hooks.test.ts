@@ -54,6 +54,17 @@ describe('check', () => {
     expect((await world.service()).taskDefinition).toMatch(/:1$/);
   });
 
+  test('a line of megabytes is cut in the error, and notify still runs', async () => {
+    const world = await makeProject(
+      `check: 'head -c 3000000 /dev/zero | tr "\\0" a; exit 1'\nnotify: 'printf %s "$DEPLOY_ERROR" > told'\n`,
+    );
+    const end = await world.run(['rollout', '--force', '-q', '--json']);
+    expect(end.status).toBe(6);
+    const { message = '' } = readResult(end).error ?? {};
+    expect(message.length).toBeLessThan(5000);
+    expect(readFileSync(join(world.folder, 'told'), 'utf8')).toBe(message);
+  });
+
   test.each([
     ['refused', awsFault('InvalidParameterException', 'not now')],
     ['not answered', CUT],
