@@ -16,7 +16,7 @@ import type {
   DeploymentRead,
 } from '../core/code-deploy.ts';
 import { activeDeployment } from '../core/code-deploy-record.ts';
-import type { PastRollout, Service } from '../core/ecs.ts';
+import type { PastRollouts, Service } from '../core/ecs.ts';
 import { flagsOf } from '../core/service-name.ts';
 import { shortName } from '../core/task-definition.ts';
 import { EcsDeployError } from '../errors.ts';
@@ -252,7 +252,7 @@ async function listDeployments(
   aws: Aws,
   { application: applicationName, group: deploymentGroupName }: Named,
   { statuses, since, limit }: { statuses?: 'active'; since?: Date; limit?: number },
-): Promise<readonly string[]> {
+): Promise<{ readonly ids: readonly string[]; readonly hasOlder: boolean }> {
   const [{ ListDeploymentsCommand }, client] = await Promise.all([sdk(), codeDeployClient(aws)]);
   const ids: string[] = [];
   let nextToken: string | undefined;
@@ -272,7 +272,8 @@ async function listDeployments(
     ids.push(...whole(page.deployments, 'codedeploy:ListDeployments', 'deployments'));
     nextToken = page.nextToken;
   } while (nextToken !== undefined && ids.length < (limit ?? Infinity));
-  return ids.slice(0, limit);
+  const hasOlder = nextToken !== undefined || ids.length > (limit ?? Infinity);
+  return { ids: ids.slice(0, limit), hasOlder };
 }
 
 async function describeDeployments(
@@ -301,7 +302,8 @@ async function latestDeployments(
   named: Named,
   since: Date,
 ): Promise<readonly CodeDeployment[]> {
-  return describeDeployments(aws, await listDeployments(aws, named, { since }));
+  const { ids } = await listDeployments(aws, named, { since });
+  return describeDeployments(aws, ids);
 }
 
 /** The deployment of a group that has not ended; undefined where there is none. */
@@ -311,7 +313,8 @@ export async function readActive(
   group: DeploymentGroup,
 ): Promise<DeploymentRead | undefined> {
   const named = { application: group.application, group: group.name };
-  const [id] = await listDeployments(aws, named, { statuses: 'active' });
+  const { ids } = await listDeployments(aws, named, { statuses: 'active' });
+  const [id] = ids;
   const read = id === undefined ? undefined : await readProgress(aws, service, id);
   return read !== undefined && isActive(read.deployment) ? read : undefined;
 }
@@ -331,9 +334,9 @@ export async function pastDeployments(
   service: Pick<Service, 'deployments'>,
   group: DeploymentGroup,
   { all = false } = {},
-): Promise<readonly PastRollout[]> {
+): Promise<PastRollouts> {
   const named = { application: group.application, group: group.name };
-  const ids = await listDeployments(aws, named, { limit: all ? 2 * PAST : PAST });
+  const { ids, hasOlder } = await listDeployments(aws, named, { limit: all ? 2 * PAST : PAST });
   const found = await describeDeployments(aws, ids);
   const own = found.filter(({ rollbackOf }) => rollbackOf === undefined);
   const revisions = new Map<string, string>();
@@ -342,7 +345,7 @@ export async function pastDeployments(
       part.map(async (item) => revisions.set(item.id, await revisionOf(aws, service, item))),
     );
   }
-  return own.map((deployment) => {
+  const rollouts = own.map((deployment) => {
     const back = found.find(({ rollbackOf }) => rollbackOf === deployment.id);
     const { id, createdAt, error } = deployment;
     const { code, message } = error ?? { code: '', message: '' };
@@ -355,6 +358,7 @@ export async function pastDeployments(
       taskDefinition: revisions.get(id) || undefined,
     };
   });
+  return { rollouts, hasOlder };
 }
 
 /** The words of ECS, as for the record of a deployment. */

@@ -3,7 +3,7 @@ import type { ServiceDeployment, ServiceDeploymentBrief } from '@aws-sdk/client-
 import { activeRecord } from '../core/code-deploy-record.ts';
 import { READY_WAIT } from '../core/code-deploy.ts';
 import { waitingHooks } from '../core/ecs.ts';
-import type { Deployment, PastRollout, RolloutRecord, Service } from '../core/ecs.ts';
+import type { Deployment, PastRollout, PastRollouts, RolloutRecord, Service } from '../core/ecs.ts';
 import { shortName } from '../core/task-definition.ts';
 import type { Emit } from '../events.ts';
 import { abort, chunks, sdk, whole } from './ecs.ts';
@@ -293,15 +293,28 @@ export function isAnswered(error: unknown): boolean {
   );
 }
 
-/**
- * The latest 20 service deployments, or `all` that ECS keeps (90 days), the newest first; with
- * CodeDeploy, those of the deployment group.
- */
+type DeployedService = Pick<Service, 'cluster' | 'name'> &
+  Partial<Pick<Service, 'codeDeploy' | 'deployments'>>;
+
+/** The service deployments of {@link listRollouts}. */
 export async function pastRollouts(
   ecs: Ecs,
-  service: Pick<Service, 'cluster' | 'name'> & Partial<Pick<Service, 'codeDeploy' | 'deployments'>>,
-  { all = false } = {},
+  service: DeployedService,
+  limits: { readonly all?: boolean } = {},
 ): Promise<readonly PastRollout[]> {
+  const { rollouts } = await listRollouts(ecs, service, limits);
+  return rollouts;
+}
+
+/**
+ * The latest 20 service deployments, or `all` that ECS keeps (90 days), the newest first; with
+ * CodeDeploy, the latest of the deployment group.
+ */
+export async function listRollouts(
+  ecs: Ecs,
+  service: DeployedService,
+  { all = false }: { readonly all?: boolean },
+): Promise<PastRollouts> {
   const { codeDeploy, deployments = [] } = service;
   if (codeDeploy !== undefined) {
     const { pastDeployments } = await import('./code-deploy.ts');
@@ -324,7 +337,7 @@ export async function pastRollouts(
       .flatMap(({ serviceRevisions }) => whole(serviceRevisions, action, 'serviceRevisions'))
       .map((item) => [item.serviceRevisionArn, item.taskDefinition]),
   );
-  return listed
+  const rollouts = listed
     .flatMap((record) => {
       const { status, statusReason, createdAt, finishedAt, targetServiceRevisionArn: arn } = record;
       if (arn === undefined || status === undefined) return [];
@@ -338,4 +351,5 @@ export async function pastRollouts(
       };
     })
     .toSorted((a, b) => b.createdAt.getTime() - a.createdAt.getTime());
+  return { rollouts, hasOlder: false };
 }

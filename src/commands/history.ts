@@ -1,6 +1,6 @@
 import { at } from '../aws/ecs.ts';
 import { optional } from '../aws/optional.ts';
-import { currentRecord, pastRollouts } from '../aws/rollouts.ts';
+import { currentRecord, listRollouts } from '../aws/rollouts.ts';
 import { pastDeployment, rollbackTarget } from '../core/history.ts';
 import type { ServiceHistory } from '../core/history.ts';
 import { nameOf } from '../core/service-name.ts';
@@ -35,9 +35,9 @@ async function readHistory(run: Tools, target: Target): Promise<ServiceHistory> 
   const tools = at(run, target);
   const { ecs } = tools;
   const service = await readShown(tools, target);
-  const [record, past] = await allOrRefuse([
+  const [record, { rollouts: past, hasOlder }] = await allOrRefuse([
     currentRecord(tools, service),
-    pastRollouts(ecs, service, { all: true }),
+    listRollouts(ecs, service, { all: true }),
   ]);
   const images = await readImages(
     tools,
@@ -62,5 +62,6 @@ async function readHistory(run: Tools, target: Target): Promise<ServiceHistory> 
     history: past.map((rollout) =>
       pastDeployment(rollout, images.get(rollout.taskDefinition ?? '')?.image),
     ),
+    hasOlder,
   };
 }

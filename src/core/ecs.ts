@@ -226,6 +226,13 @@ export type PastRollout = Pick<RolloutRecord, 'deployment' | 'status' | 'reason'
   readonly taskDefinition: string | undefined;
 };
 
+/** Service deployments, the newest first. */
+export interface PastRollouts {
+  readonly rollouts: readonly PastRollout[];
+  /** Whether there are older ones, which were not read. */
+  readonly hasOlder: boolean;
+}
+
 /** A container of a task. */
 export interface TaskContainer {
   readonly name: string;

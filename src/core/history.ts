@@ -37,6 +37,8 @@ export interface ServiceHistory extends ServiceName {
   readonly rollbackTo: string | null;
   /** The newest first. */
   readonly history: readonly PastDeployment[];
+  /** Whether there are older deployments, which are not shown: CodeDeploy keeps all of them. */
+  readonly hasOlder: boolean;
 }
 
 /** A deployment of the past with the image of its revision. */

@@ -100,6 +100,7 @@ export interface ServiceResult extends ServiceName {
   /** Members of `history` only: the newest first, and the ARN of the revision that `rollback` goes to. */
   readonly history?: readonly PastDeployment[];
   readonly rollbackTo?: string | null;
+  readonly hasOlder?: boolean;
 }
 
 type Known = ServiceName & Pick<ServiceResult, 'outcome'> & Partial<ServiceResult>;

@@ -6,9 +6,11 @@ import type { TableRow } from './format.ts';
 import type { Page } from './page.ts';
 import { wrap } from './width.ts';
 
+const OLDER = 'Older deployments are not shown: CodeDeploy keeps them.';
+
 /** The deployments of a service for people. */
 export function formatHistory(
-  { serving, rollbackTo, taskDefinition, history, ...name }: ServiceHistory,
+  { serving, rollbackTo, taskDefinition, history, hasOlder, ...name }: ServiceHistory,
   { columns, linkOf }: Page,
 ): string {
   const { service, cluster } = name;
@@ -21,9 +23,10 @@ export function formatHistory(
   ].join(', ');
   const top = [...wrap(head, columns), ...(link === undefined ? [] : [`  console: ${link}`]), ''];
   if (history.length === 0)
-    return [...top, 'ECS knows of no deployments (it keeps them 90 days).'].join('\n');
+    return [...top, 'No deployment is known (ECS keeps them 90 days).'].join('\n');
   const header = ['STARTED', 'TOOK', 'REVISION', 'OUTCOME', 'TAG'];
-  return [...top, ...formatTable(header, history.map(rowOf), columns)].join('\n');
+  const older = hasOlder ? ['', ...wrap(OLDER, columns)] : [];
+  return [...top, ...formatTable(header, history.map(rowOf), columns), ...older].join('\n');
 }
 
 function rowOf(row: PastDeployment): TableRow {

@@ -4,6 +4,7 @@ import { beforeEach, describe, expect, test, vi } from 'vitest';
 import {
   appSpecOf,
   createDeployment,
+  pastDeployments,
   readCodeDeploy,
   stopDeployment,
 } from '../../src/aws/code-deploy.ts';
@@ -145,6 +146,36 @@ test('an AppSpec is read by its hash where the deployment comes without it', asy
     },
   ]);
 });
+
+test.each([
+  [24, undefined, 24, false],
+  [25, undefined, 25, false],
+  [25, 'next', 25, true],
+  [30, undefined, 25, true],
+])(
+  'of %d deployments in a page and the token %s, %d are read',
+  async (listed, nextToken, read, hasOlder) => {
+    const aws = await serveAws((request, response) => {
+      void (async () => {
+        const operation = String(request.headers['x-amz-target']).split('.')[1] ?? '';
+        const { deploymentIds = [] } = JSON.parse(await text(request)) as {
+          deploymentIds?: string[];
+        };
+        if (operation === 'ListDeployments') {
+          send(response, 200, {
+            deployments: Array.from({ length: listed }, (_, id) => `d-${id}`),
+            nextToken,
+          });
+        } else if (operation === 'BatchGetDeployments') {
+          send(response, 200, { deploymentsInfo: deploymentIds.map((id) => info(id)) });
+        } else send(response, 200, { revision: { appSpecContent: { content: '{}' } } });
+      })();
+    });
+    const past = await pastDeployments(aws, SERVICE, aGroup());
+    expect(past.rollouts).toHaveLength(read);
+    expect(past.hasOlder).toBe(hasOlder);
+  },
+);
 
 test('a deployment without a target yet has no events, and half an answer is none', async () => {
   const aws = await serveAws((request, response) => {

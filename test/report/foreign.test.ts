@@ -526,6 +526,7 @@ const OUTPUTS: {
             commit: t,
           },
         ],
+        hasOlder: true,
       },
     ],
   }),

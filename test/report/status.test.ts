@@ -207,6 +207,7 @@ test('a history that is wider than the screen is paragraphs', () => {
           commit: null,
         },
       ],
+      hasOlder: true,
     },
     { columns: 40, linkOf: ({ taskDefinition }) => `https://console/${String(taskDefinition)}` },
   );
@@ -217,7 +218,10 @@ test('a history that is wider than the screen is paragraphs', () => {
 
     2026-01-02 03:02
       took 1m 40s, revision app:2, outcome
-      succeeded, tag v2"
+      succeeded, tag v2
+
+    Older deployments are not shown:
+    CodeDeploy keeps them."
   `);
 });
 
