@@ -1,11 +1,12 @@
 import { at } from '../aws/ecs.ts';
 import { describeServices } from '../aws/services.ts';
 import { describeRevision } from '../aws/revisions.ts';
+import { deploymentInProgress } from '../core/busy.ts';
 import { overallOutcome } from '../core/result.ts';
 import type { ServiceResult } from '../core/result.ts';
 import { nameOf, placeIn, serviceFlags } from '../core/service-name.ts';
 import { EcsDeployError, EXIT_STATUS } from '../errors.ts';
-import { readController, readExpress } from '../plan/observe.ts';
+import { readCompleted, readController, readExpress } from '../plan/observe.ts';
 import { rollOut } from '../rollout/move.ts';
 import type { Move, RolloutSettings } from '../rollout/move.ts';
 import { reportable } from '../rollout/tools.ts';
@@ -138,20 +139,22 @@ async function moveBack(
   };
   const service = await readController({ aws, emit }, target, Promise.resolve(found));
   emit({ kind: 'rolling-back', ...nameOf(service), reason: 'the check failed' });
-  const [{ definition }, { definition: running }, configuration] = await Promise.all([
+  const [{ definition }, { definition: running }, configuration, completed] = await Promise.all([
     describeRevision(ecs, previousTaskDefinition),
     describeRevision(ecs, service.taskDefinition),
     readExpress({ ecs, emit }, service),
+    readCompleted({ ecs, emit }, service),
   ]);
+  // While it has not ended, the old tasks can still run: they get the traffic back at once.
+  const isOpen = deploymentInProgress(service, completed) !== undefined;
   return {
     service,
-    revision: previousTaskDefinition,
+    ...(isOpen
+      ? { way: 'stop', revision: found.taskDefinition, previous: previousTaskDefinition }
+      : { way: 'move', revision: previousTaskDefinition, previous: found.taskDefinition }),
     definition,
-    previous: taskDefinition ?? undefined,
     registered: false,
     containers: [],
-    // The old tasks of CodeDeploy still run: they get the traffic back at once.
-    way: service.codeDeploy?.active === undefined ? 'move' : 'stop',
     ...(service.isExpress && { express: { running, configuration } }),
   };
 }

@@ -1,6 +1,7 @@
 import { at } from '../aws/ecs.ts';
 import { optional } from '../aws/optional.ts';
 import { currentRecord, listRollouts } from '../aws/rollouts.ts';
+import { asMoving } from '../core/code-deploy-record.ts';
 import { pastDeployment, rollbackTarget } from '../core/history.ts';
 import type { ServiceHistory } from '../core/history.ts';
 import { nameOf } from '../core/service-name.ts';
@@ -35,6 +36,7 @@ async function readHistory(run: Tools, target: Target): Promise<ServiceHistory> 
   const tools = at(run, target);
   const { ecs } = tools;
   const service = await readShown(tools, target);
+  const moving = asMoving(service);
   const [record, { rollouts: past, hasOlder }] = await allOrRefuse([
     currentRecord(tools, service),
     listRollouts(ecs, service, { all: true }),
@@ -46,8 +48,8 @@ async function readHistory(run: Tools, target: Target): Promise<ServiceHistory> 
     new Map(),
   );
   const what = 'the contents of the revisions';
-  const seen = (await optional(tools, what, byContent(ecs, { service, past }))) ?? {
-    service,
+  const seen = (await optional(tools, what, byContent(ecs, { service: moving, past }))) ?? {
+    service: moving,
     past,
   };
   const back = rollbackTarget(seen.service, record, seen.past);

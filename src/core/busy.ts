@@ -11,7 +11,13 @@ import { shortName } from './task-definition.ts';
 export type IfBusy = 'supersede' | 'wait' | 'refuse';
 
 /** Statuses of a service deployment that has not ended. */
-const OPEN: ReadonlySet<string> = new Set(['PENDING', 'IN_PROGRESS']);
+const OPEN: ReadonlySet<string> = new Set([
+  'PENDING',
+  'IN_PROGRESS',
+  'STOP_REQUESTED',
+  'ROLLBACK_REQUESTED',
+  'ROLLBACK_IN_PROGRESS',
+]);
 
 /**
  * The deployment in progress of a service; undefined where there is none. A deployment that shifts
@@ -19,7 +25,7 @@ const OPEN: ReadonlySet<string> = new Set(['PENDING', 'IN_PROGRESS']);
  */
 export function deploymentInProgress(
   service: Service,
-  record?: RolloutRecord,
+  record?: Pick<RolloutRecord, 'deployment' | 'status'>,
 ): Deployment | undefined {
   const { active } = service.codeDeploy ?? {};
   if (active !== undefined) {
@@ -28,6 +34,20 @@ export function deploymentInProgress(
   const primary = primaryOf(service);
   const isOpen = record?.deployment === primary?.id && OPEN.has(record?.status ?? '');
   return primary?.rolloutState === 'IN_PROGRESS' || isOpen ? primary : undefined;
+}
+
+/**
+ * The deployment that can be followed to an end: the one in progress, else one that has failed or of
+ * which ECS gives no state. Undefined where nothing is to come.
+ */
+export function deploymentToFollow(
+  service: Service,
+  record?: Pick<RolloutRecord, 'deployment' | 'status'>,
+): Deployment | undefined {
+  const running = deploymentInProgress(service, record);
+  if (running !== undefined || service.codeDeploy !== undefined) return running;
+  const primary = primaryOf(service);
+  return primary?.rolloutState === 'COMPLETED' ? undefined : primary;
 }
 
 /** Whether only the record tells if the deployment of a service has ended. */

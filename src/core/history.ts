@@ -1,4 +1,5 @@
-import { lastGood, primaryOf } from './ecs.ts';
+import { deploymentInProgress } from './busy.ts';
+import { primaryOf } from './ecs.ts';
 import type { PastRollout, RolloutRecord, Service } from './ecs.ts';
 import { shownImage } from './image.ts';
 import type { ShownImage } from './image.ts';
@@ -83,19 +84,21 @@ export function rollbackTarget(
   const current = service.taskDefinition;
   const before = revisionBefore(past, current);
   const primary = primaryOf(service);
-  if (primary?.rolloutState === 'IN_PROGRESS') {
+  if (deploymentInProgress(service, record) !== undefined) {
     // It goes back already: to stop it would go forward to the revision that it leaves.
     const isBack = goodRevisions(past).slice(0, -1).includes(current);
     if (isBack || record?.status.startsWith('ROLLBACK_')) {
       return { way: 'follow', revision: current };
     }
-    const good = lastGood(service);
-    const revision = good === current ? before : good;
+    const good = service.deployments.find(
+      (item) => item !== primary && item.rolloutState === 'COMPLETED',
+    )?.taskDefinition;
+    const revision = good === undefined || good === current ? before : good;
     if (revision === undefined) return undefined;
     // Its old tasks are going: what ECS would stop is no longer there to go back to.
     const isCleaningUp =
       record !== undefined &&
-      record.deployment === primary.id &&
+      record.deployment === primary?.id &&
       trafficPhase(record) === 'cleaning-up';
     return { way: isCleaningUp ? 'move' : 'stop', revision };
   }

@@ -391,7 +391,7 @@ function planService(
       running,
       latest,
       way,
-      record: next.kind === 'render' ? undefined : next.record,
+      record: next.kind === 'render' ? read.value.completed : (next.record ?? read.value.completed),
       answer: next.kind === 'render' ? undefined : next.answer,
       ...ends,
       definition,

@@ -1,6 +1,7 @@
 import { optional } from '../aws/optional.ts';
 import { describeRevision } from '../aws/revisions.ts';
 import { currentRecord, pastRollouts } from '../aws/rollouts.ts';
+import { deploymentInProgress, needsRecord } from '../core/busy.ts';
 import { asMoving } from '../core/code-deploy-record.ts';
 import { primaryOf } from '../core/ecs.ts';
 import type { RolloutRecord, Service } from '../core/ecs.ts';
@@ -38,11 +39,13 @@ export async function observeRollback(
     return { service, running, latest: undefined, next, express };
   };
   if (to !== undefined) return goTo('move', revisionName(to, running.family));
-  const isInProgress = primaryOf(moving)?.rolloutState === 'IN_PROGRESS';
-  const [record, listed] = await allOrRefuse([
-    isInProgress ? currentRecord(tools, service) : Promise.resolve(undefined),
+  const isMoving = primaryOf(moving)?.rolloutState === 'IN_PROGRESS' || needsRecord(moving);
+  const [found, listed] = await allOrRefuse([
+    isMoving ? currentRecord(tools, service) : Promise.resolve(undefined),
     optional(tools, 'ecs:ListServiceDeployments', pastRollouts(ecs, service, { all: true })),
   ]);
+  // That of a deployment that has ended says nothing about the next one.
+  const record = deploymentInProgress(moving, found) === undefined ? undefined : found;
   const seen = listed && (await byContent(ecs, { service: moving, past: listed }));
   const past = seen?.past;
   const target = rollbackTarget(seen?.service ?? moving, record, past);

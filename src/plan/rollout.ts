@@ -26,12 +26,6 @@ export async function observeRollout(
   const wanted = named ?? taskDefinition;
   checkPlace(service, wanted);
   const { ecs } = tools;
-  const follow = (revision: Revision): ObservedService => ({
-    service,
-    running: revision,
-    latest: undefined,
-    next: { kind: 'revision', revision, way: config.watch ? 'follow' : 'move' },
-  });
   const running = describeRevision(
     ecs,
     config.watch ? asMoving(service).taskDefinition : service.taskDefinition,
@@ -42,7 +36,9 @@ export async function observeRollout(
     if (other !== undefined && other.includes(':')) {
       await refuseOther(service, current, await describeRevision(ecs, other));
     }
-    return follow(current);
+    const completed = await readCompleted(tools, service);
+    const next = { kind: 'revision', revision: current, way: 'follow' } as const;
+    return { service, running: current, latest: undefined, next, completed };
   }
   const family = service.taskDefinition.slice(0, service.taskDefinition.lastIndexOf(':'));
   const [current, express, completed, revision] = await allOrRefuse([
@@ -61,7 +57,8 @@ export async function observeRollout(
   // A named revision is deployed on purpose; the latest one may have been rolled back.
   const isNamed = wanted !== undefined && /:|^\d+$/.test(wanted);
   if (!isNamed) await checkLastRollout(tools, service, revision);
-  return { ...follow(revision), running: current, express, completed };
+  const next = { kind: 'revision', revision, way: 'move' } as const;
+  return { service, running: current, latest: undefined, next, express, completed };
 }
 
 /** A revision as the API takes it. A family is accepted from the config only, for its latest. */

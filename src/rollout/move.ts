@@ -4,7 +4,7 @@ import { answerHook, currentRecord, isAnswered } from '../aws/rollouts.ts';
 import type { HookAnswer } from '../aws/rollouts.ts';
 import { describeServices } from '../aws/services.ts';
 import type { MoveAnswer } from '../aws/services.ts';
-import { deploymentInProgress } from '../core/busy.ts';
+import { deploymentInProgress, deploymentToFollow } from '../core/busy.ts';
 import { usualEnd } from '../core/checks-strategy.ts';
 import { primaryOf } from '../core/ecs.ts';
 import type { Deployment, RolloutRecord, Service } from '../core/ecs.ts';
@@ -104,10 +104,8 @@ const ways: Readonly<
   stop: stopDeployment,
   continue: continueDeployment,
   follow: async (_, settings, move) => {
-    const primary = currentDeployment(move.service);
-    return primary === undefined || primary.rolloutState === 'COMPLETED'
-      ? UNCHANGED
-      : watch(settings, move, primary);
+    const followed = deploymentToFollow(move.service, move.record);
+    return followed === undefined ? UNCHANGED : watch(settings, move, followed);
   },
   stay: async () => UNCHANGED,
 };
@@ -140,13 +138,14 @@ async function startMove(
   settings: RolloutSettings,
   move: Move,
 ): Promise<Start> {
-  const { service } = move;
+  const { service, record } = move;
   const before = primaryOf(service);
   const runs = isThere(move) && before !== undefined;
   // A deployment that failed without a rollback leaves the service on its revision.
   const force = settings.force || (runs && before.rolloutState === 'FAILED');
   if (runs && !force) {
-    return before.rolloutState === 'IN_PROGRESS' ? watch(settings, move, before) : UNCHANGED;
+    const isInProgress = deploymentInProgress(service, record)?.id === before.id;
+    return isInProgress ? watch(settings, move, before) : UNCHANGED;
   }
   tools.signal.throwIfAborted();
   const answer = await send(tools, settings, move, force);

@@ -1,6 +1,7 @@
 import { setMaxListeners } from 'node:events';
 import type { Ecs } from '../aws/ecs.ts';
 import type { HookAnswer } from '../aws/rollouts.ts';
+import type { RolloutRecord } from '../core/ecs.ts';
 import type { ServiceName } from '../core/service-name.ts';
 import type { WatchedMove } from '../core/watch.ts';
 import { EcsDeployError } from '../errors.ts';
@@ -44,6 +45,8 @@ export interface Move extends WatchedMove {
    * `answer`, `follow` the PRIMARY deployment and change nothing, or `stay`.
    */
   readonly way: 'move' | 'stop' | 'continue' | 'follow' | 'stay';
+  /** The deployment in progress, where it was read. */
+  readonly record?: RolloutRecord | undefined;
   /** What is answered to the pause hook of the deployment. */
   readonly answer?: HookAnswer | undefined;
   /** `performance.now()` before the service was read; just now when absent. */

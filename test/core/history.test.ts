@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { record as recordOf } from '../support/ecs-types.ts';
+import { old, own, record as recordOf, service as serviceOf } from '../support/ecs-types.ts';
 import type { Service } from '../../src/core/ecs.ts';
 import { pastDeployment, revisionBefore, rollbackTarget } from '../../src/core/history.ts';
 
@@ -86,6 +86,18 @@ describe('a rollback', () => {
     ],
   ])('%s', (_, seen, entries, target) => {
     expect(rollbackTarget(seen, undefined, past(...entries))).toEqual(target);
+  });
+
+  test.each([
+    ['IN_PROGRESS', 'BAKE_TIME', { way: 'stop', revision: '2' }],
+    ['IN_PROGRESS', 'CLEAN_UP', { way: 'move', revision: '2' }],
+    ['SUCCESSFUL', undefined, { way: 'move', revision: '2' }],
+    ['ROLLBACK_IN_PROGRESS', undefined, { way: 'follow', revision: '3' }],
+  ])('of a COMPLETED deployment whose record is %s at %s', (status, stage, target) => {
+    const primary = own({ taskDefinition: '3', rolloutState: 'COMPLETED' });
+    const seen = serviceOf([primary, old({ taskDefinition: '2' })]);
+    const done = status === 'SUCCESSFUL' ? ['1', '2', '3'] : ['1', '2'];
+    expect(rollbackTarget(seen, recordOf(status, { stage }), past(...done))).toEqual(target);
   });
 
   test('follows what ECS rolls back already', () => {

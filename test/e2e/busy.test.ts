@@ -180,9 +180,11 @@ test.each(Object.entries(ROWS))('%s', async (_, row) => {
 test('a bake time in which ECS shows the deployment as COMPLETED is in progress', async () => {
   const world = await makeWorld({ scenario: 'blue-green-baking' });
   const { ecs, sandbox, service } = world;
+  const stdin = (await world.run(['render', '--set-env', 'STEP=2'])).stdout;
+  const taskDefinition = (await world.run(['register'], { stdin })).stdout.trim();
   const { deploymentConfiguration } = await service();
   const bake = { ...deploymentConfiguration, bakeTimeInMinutes: 1440 };
-  const input = { cluster: 'backend', service: 'hyeon9mak-service-dev', forceNewDeployment: true };
+  const input = { cluster: 'backend', service: 'hyeon9mak-service-dev', taskDefinition };
   await ecs.send(new UpdateServiceCommand({ ...input, deploymentConfiguration: bake }));
   const id = (await service()).deployments?.[0]?.id;
   await vi.waitUntil(
@@ -199,6 +201,18 @@ test('a bake time in which ECS shows the deployment as COMPLETED is in progress'
     expect(end.status, end.stderr).toBe(3);
     expect(end.stderr).toContain('has been in progress for ');
   }
+  world.writes();
+  for (const args of [['--watch'], [taskDefinition]]) {
+    const end = await world.run(['rollout', '--json', '--until', 'serving', ...args]);
+    expect(end.status, end.stderr).toBe(0);
+    // It can still be rolled back: to call it unchanged would be a success too early.
+    expect(readResult(end).outcome).toBe('succeeded');
+  }
+  expect(world.writes()).toEqual([]);
+  const back = await world.run(['rollback']);
+  expect(back.status, back.stderr).toBe(0);
+  expect(world.writes()).toEqual(['ecs:StopServiceDeployment']);
+  expect((await service()).taskDefinition).toMatch(/:1$/);
 });
 
 test('Ctrl-C while another deployment is awaited changes nothing', async () => {

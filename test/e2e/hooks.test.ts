@@ -65,6 +65,16 @@ describe('check', () => {
     expect(readFileSync(join(world.folder, 'told'), 'utf8')).toBe(message);
   });
 
+  test('a deployment that has not ended is stopped: the old tasks still run', async () => {
+    const world = await makeProject("check: 'exit 1'\n", { scenario: 'paused-after-production' });
+    const args = ['deploy', '--json', '--until', 'serving', '--on-failure', 'rollback'];
+    const end = await world.run(args);
+    expect(end.status, end.stderr).toBe(7);
+    const writes = world.writes().filter((action) => action.startsWith('ecs:'));
+    expect(writes.slice(1)).toEqual(['ecs:UpdateService', 'ecs:ContinueServiceDeployment']);
+    expect((await world.service()).taskDefinition).toMatch(/:1$/);
+  });
+
   test.each([
     ['refused', awsFault('InvalidParameterException', 'not now')],
     ['not answered', CUT],
