@@ -188,6 +188,8 @@ type Fact =
       readonly revision: string;
       /** `continue` leaves it as it is: its deployment waits at no pause hook. */
       readonly notPaused?: true;
+      /** `rollout --watch` finds no deployment in progress. */
+      readonly notDeploying?: true;
     })
   | (ServiceName & { readonly kind: 'rollout-continued'; readonly hook: string })
   | RolloutEvent

@@ -1,4 +1,8 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { deploymentToFollow } from '../core/busy.ts';
 import type { IfBusy } from '../core/busy.ts';
+import { DOUBTFUL_POLLS } from '../core/pacing.ts';
+import { EcsDeployError } from '../errors.ts';
 import type { Plan } from '../plan/plan.ts';
 import { awaitDeployments } from '../rollout/idle.ts';
 import type { BusyService } from '../rollout/idle.ts';
@@ -32,5 +36,30 @@ export async function prepareOnceIdle<T extends { readonly planned: Plan }>(
     if (!waits || busy.length === 0) return prepared;
     start ??= performance.now();
     for (const id of await awaitDeployments(tools, settings, busy, start)) failing.add(id);
+  }
+}
+
+/**
+ * Prepares a run that only follows deployments, again until one of them is there: right after someone
+ * else has started it, reads can still miss it.
+ */
+export async function prepareOnceStarted<T extends { readonly planned: Plan }>(
+  { signal }: Tools,
+  { poll }: Pick<RolloutSettings, 'poll'>,
+  prepare: () => Promise<T>,
+): Promise<T> {
+  for (let read = 1; ; read += 1) {
+    const isLast = read === DOUBTFUL_POLLS;
+    try {
+      const prepared = await prepare();
+      const isStarted = prepared.planned.services.some(
+        ({ service, record }) => deploymentToFollow(service, record) !== undefined,
+      );
+      if (isStarted || isLast) return prepared;
+    } catch (error) {
+      const isElsewhere = error instanceof EcsDeployError && error.code === 'revision-failed';
+      if (!isElsewhere || isLast) throw error;
+    }
+    await sleep(poll, undefined, { signal });
   }
 }

@@ -9,7 +9,7 @@ import { followSchedules } from '../rollout/follow-schedules.ts';
 import { rollOut } from '../rollout/move.ts';
 import { requireSettings } from '../settings/config.ts';
 import type { ConfigOf } from '../settings/config.ts';
-import { prepareOnceIdle } from './busy.ts';
+import { prepareOnceIdle, prepareOnceStarted } from './busy.ts';
 import { checkRollout } from './check.ts';
 import { confirmMoves, requireTerminal } from './confirm.ts';
 import { askPause } from './ask-pause.ts';
@@ -27,7 +27,7 @@ export async function rollout(context: Context<'rollout'>): Promise<CommandResul
   const [tools, named] = await allOrRefuse([connectTools(context), namedRevision(context)]);
   // `--watch` changes no schedules.
   const targets = config.watch ? config.targets.map(withoutSchedules) : config.targets;
-  const { planned } = await prepareOnceIdle(tools, config, async () => {
+  const prepare = async () => {
     const services = await observeServices(tools, { targets }, (there, target, service) =>
       observeRollout(there, config, target, named, readController(there, target, service)),
     );
@@ -36,7 +36,12 @@ export async function rollout(context: Context<'rollout'>): Promise<CommandResul
     enforce(tools, made.findings);
     enforce(tools, await lookUp(tools, made.lookups));
     return { planned: made };
-  });
+  };
+  const { planned } = await (config.watch ? prepareOnceStarted : prepareOnceIdle)(
+    tools,
+    config,
+    prepare,
+  );
   // How long CodeDeploy waits is said before it starts.
   const isLong = planned.services.some(({ service }) => service.codeDeploy !== undefined);
   if ((config.confirm || isLong) && !config.watch)

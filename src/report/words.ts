@@ -215,10 +215,12 @@ const WORDS: Words = {
       line('detail', `  deployment ${deployment}`),
     ],
   }),
-  'rollout-unchanged': ({ service, revision, notPaused }) =>
+  'rollout-unchanged': ({ service, revision, notPaused, notDeploying }) =>
     notPaused === true
       ? say('detail', `${service} does not wait at a pause hook: it is left as it is`)
-      : say('success', `${service} already runs ${revision}: nothing to deploy`),
+      : notDeploying === true
+        ? say('success', `${service} runs ${revision}, and no deployment is in progress`)
+        : say('success', `${service} already runs ${revision}: nothing to deploy`),
   'rollout-continued': ({ service, hook }) =>
     say('step', `${service} continues: the pause hook ${hook} is answered`),
   'service-waiting': ({ service, after }) =>

@@ -334,6 +334,7 @@ function tell(
         ...nameOf(service),
         revision: shortName(revision),
         ...(move.way === 'continue' && { notPaused: true }),
+        ...(move.way === 'follow' && { notDeploying: true }),
       });
       return resultOf(move, 'unchanged');
     case 'refused':

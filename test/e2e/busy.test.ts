@@ -215,6 +215,21 @@ test('a bake time in which ECS shows the deployment as COMPLETED is in progress'
   expect((await service()).taskDefinition).toMatch(/:1$/);
 });
 
+test.each([[], ['hyeon9mak-task-dev:2']])(
+  '--watch follows a deployment that reads do not show yet (%j)',
+  async (...named) => {
+    const world = await makeWorld({ scenario: 'stale-reads', speed: 60 });
+    const stdin = (await world.run(['render', '--set-env', 'STEP=2'])).stdout;
+    const taskDefinition = (await world.run(['register'], { stdin })).stdout.trim();
+    const input = { cluster: 'backend', service: 'hyeon9mak-service-dev', taskDefinition };
+    await world.ecs.send(new UpdateServiceCommand(input));
+    const args = ['rollout', '--watch', '--json', '--poll', '100ms', ...named];
+    const end = await world.run(args);
+    expect(end.status, end.stderr).toBe(0);
+    expect(readResult(end)).toMatchObject({ outcome: 'succeeded', services: [{ taskDefinition }] });
+  },
+);
+
 test('Ctrl-C while another deployment is awaited changes nothing', async () => {
   const world = await makeWorld({ scenario: 'busy-paused', speed: 300 });
   const end = await world.run(['deploy', '--json', '--if-busy', 'wait'], {

@@ -75,7 +75,7 @@ const ROWS: Readonly<Record<string, Row>> = {
   'a rollout that only watches': {
     args: ['rollout', '--watch', '--env', 'prod'],
     status: 0,
-    says: 'already runs hyeon9mak-task-dev:1',
+    says: 'runs hyeon9mak-task-dev:1, and no deployment is in progress',
     moves: 0,
   },
   'rollout shows where it goes': {
