@@ -77,7 +77,7 @@ const ROWS: Readonly<Record<string, Row>> = {
     outcome: 'refused',
     says: [
       'is paused for approval at POST_TEST_TRAFFIC_SHIFT',
-      'is still in progress after 2s, the limit of --timeout. No service was changed.',
+      's, the limit of --timeout. No service was changed.',
       'to replace it: --if-busy supersede',
     ],
     on: 2,
