@@ -13,7 +13,7 @@ export interface Clock {
 }
 
 /** Simulated seconds between two beats of a clock whose timers are pending, and their least milliseconds. */
-const BEAT_SECONDS = 1.5;
+const BEAT_SECONDS = 0.5;
 const SHORTEST_BEAT = 5;
 /** How much later than expected a beat can be before the rest of the time does not count. */
 const TOLERANCE = 1.5;
