@@ -6,8 +6,8 @@ import type { TestSpecification } from 'vitest/node';
 
 /** The tests that take longest, first: what begins last should be short. */
 const ORDER = [
-  /e2e.(denied|promise|scenarios)\.test/,
-  /e2e.(faults|foreign|identity|outcomes|rollback)\.test|plan.identity\.test|aws.moves\.test/,
+  /e2e.(denied|promise|scenarios)\.test|aws.moves\.test/,
+  /e2e.(faults|foreign|identity|outcomes|rollback)\.test|plan.identity\.test/,
   /e2e.(docker|other-clients|refusals|unreadable|verify|watching)|init.from-workflow\.test/,
   /e2e|(code-deploy|ecs-bake|ecs-strategies|report.foreign|roll-out)\.test/,
   /./,
@@ -26,8 +26,8 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     sequence: { sequencer: LongestFirst },
-    // The tests wait for the sandbox three times as long as they compute.
-    maxWorkers: 4 * availableParallelism(),
+    // The tests wait for the sandbox five times as long as they compute; a worker has 300 MB.
+    maxWorkers: Math.min(5 * availableParallelism(), 20),
     // Loading the SDK and the sources for each file would take longer than many files.
     isolate: false,
     testTimeout: 120_000,
