@@ -97,6 +97,9 @@ function send(response: ServerResponse, status: number, body: object): void {
   response.end(JSON.stringify(body));
 }
 
+/** A test is hundreds of sequences. */
+vi.setConfig({ testTimeout: 300_000 });
+
 const interrupt = new AbortController();
 // As in a run: every call listens to it while it is under way.
 setMaxListeners(0, interrupt.signal);

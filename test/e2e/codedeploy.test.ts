@@ -261,7 +261,7 @@ test('--on-failure rollback stops a deployment whose tasks fail', async () => {
 });
 
 test('hooks and everything else of the last AppSpec stay', async () => {
-  const { ok, next, sandbox } = await withNext('codedeploy-hooks');
+  const { ok, next, sandbox } = await withNext('codedeploy-hooks', 100);
   const { stderr } = await ok(['rollout', next]);
   expect(stderr).toMatch(/test traffic reaches the new tasks at https?:\/\//);
   const contents = sandbox.calls

@@ -157,7 +157,14 @@ test.each(Object.entries(ROWS))('%s', async (_, row) => {
     speed: 300,
     files: { '.ecsdeployrc': CONFIG.replace(/^service:.*\n/m, '') + SERVICES },
   });
-  for (const name of ['api', 'worker', 'mailer', 'web']) await addService(world, name);
+  const names = ['api', 'worker', 'mailer', 'web'];
+  for (const name of names) await addService(world, name);
+  const states = () =>
+    Promise.all(
+      names.map(async (name) => (await world.service(name)).deployments?.[0]?.rolloutState),
+    );
+  // A rollback goes to a deployment that has succeeded.
+  await expect.poll(states, { timeout: 60_000 }).toEqual(names.map(() => 'COMPLETED'));
   await before?.(world);
   const mark = world.sandbox.calls.length;
   let isDone = false;

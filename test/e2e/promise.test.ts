@@ -168,7 +168,7 @@ async function prepare(
       const [deployment] = (await world.service(name)).deployments ?? [];
       expect(deployment?.rolloutState).toBe('COMPLETED');
     },
-    { timeout: 20_000 },
+    { timeout: 60_000 },
   );
 }
 
@@ -260,7 +260,7 @@ test.each(Object.entries(CASES))(
         word.replace('NAME', name).replace('HOST', world.sandbox.registryHost),
       );
       const isStalled = way.times > 1 || Object.values(STALLS).includes(way.mode);
-      const end = await world.run([...args, '--timeout', isStalled ? '1s' : '30s'], {
+      const end = await world.run([...args, '--timeout', isStalled ? '3s' : '30s'], {
         environment: { AWS_ENDPOINT_URL: url, ECSDEPLOY_POLL: '50ms' },
       });
       const { taskDefinition } = await world.service(name);

@@ -102,8 +102,11 @@ describe('never goes forward to a revision that a rollback has left', () => {
   });
 
   test('after a deployment in progress was stopped', async () => {
-    const world = await makeWorld({ speed: 100 });
+    const world = await makeWorld();
     await deployTwice(world);
+    // The deployment never ends.
+    world.sandbox.arm({ name: 'image-gone' });
+    world.sandbox.arm({ name: 'stall' });
     await world.run(['deploy', '-q', '--no-wait', '--set-env', 'STEP=4']);
     expect(await back(world)).toMatchObject({ status: 0, on: '3' });
     world.writes();

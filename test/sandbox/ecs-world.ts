@@ -185,7 +185,7 @@ export async function until<T>(
   read: () => Promise<T>,
   condition: (answer: T) => boolean,
 ): Promise<T> {
-  const deadline = Date.now() + 15_000;
+  const deadline = Date.now() + 60_000;
   for (;;) {
     const answer = await read();
     if (condition(answer)) return answer;

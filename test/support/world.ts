@@ -234,6 +234,9 @@ export function stable(
       .replaceAll(/\(task [0-9a-f]+\)/g, '(task ID)')
       .replaceAll(/^(?:\d{4}-\d\d-\d\dT)?\d\d:\d\d:\d\dZ? /gm, '')
       .replaceAll(/\b\d+\.\d+s\b/g, 'TIME')
+      // On a busy machine, a step can take 10 s and more.
+      .replaceAll(/(?:\b\d+m )?\b\d+s(?= in total)/g, 'TIME')
+      .replaceAll(/(?<=\b(?:build|push|register|rollout) )(?:\d+m )?\d+s\b/g, 'TIME')
       // The bars of a summary are as long as the times.
       .replaceAll(/(?<=\| TIME \| )█* ?(?=\|$)/gm, '')
   );
