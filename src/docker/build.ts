@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { ClientHttp2Session } from 'node:http2';
-import { readFile, stat } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { basename, dirname } from 'node:path';
 import { parseImageReference } from '../core/image.ts';
@@ -168,6 +168,7 @@ async function inSession(
     progress: BuildProgress,
     signal: AbortSignal,
   ) => Promise<void>,
+  hasLongHeaders = false,
 ): Promise<void> {
   const progress = trackProgress(emit);
   const sent: Sent = { files: 0, bytes: 0 };
@@ -186,30 +187,28 @@ async function inSession(
     const methods = sessionMethods(request, ignored, sent, (error) => {
       unreadable ??= error;
     });
-    const found = await stat(request.dockerfile).catch(() => undefined);
-    session = await openSession(
-      place,
-      sharedKeyOf(request),
-      methods,
-      signal,
-      (found?.size ?? 0) > MAX_PATTERN_BYTES,
-    );
+    session = await openSession(place, sharedKeyOf(request), methods, signal, hasLongHeaders);
     const until = AbortSignal.any([signal, stop.signal]);
     await Promise.race([build(session, progress, until), registry.silence]);
     progress.finish();
     if (session !== undefined) emit({ kind: 'context-sent', ...sent });
+    return;
   } catch (error) {
     if (signal.aborted) throw error;
     // The context's own error says more than the failed build that it causes.
     if (unreadable instanceof EcsDeployError) throw unreadable;
-    if (error instanceof EcsDeployError || isConnectionLost(error)) throw error;
-    throw buildFailed((error as Error).message, [], error);
+    if (session?.isOverrun() !== true) {
+      if (error instanceof EcsDeployError || isConnectionLost(error)) throw error;
+      throw buildFailed((error as Error).message, [], error);
+    }
   } finally {
     clearInterval(telling);
     registry.stop();
     stop.abort();
     session?.close();
   }
+  // The names of a COPY are longer than a session usually takes.
+  await inSession(place, request, emit, signal, build, true);
 }
 
 /** Rejects once the registry of a base image has not answered for a time: BuildKit has no limit. */
@@ -242,7 +241,7 @@ function sharedKeyOf({ context, dockerfile }: BuildRequest): string {
   return createHash('sha256').update(`${context}\0${dockerfile}`).digest('hex');
 }
 
-/** Bytes of patterns, or of paths in a Dockerfile, that fit into the headers of a call, with the others. */
+/** Bytes of patterns that fit into the headers of a call, with the others. */
 const MAX_PATTERN_BYTES = 64 << 10;
 
 /** The methods of a session; `sent` counts files, `fail` gets those that cannot be read. */

@@ -14,6 +14,8 @@ import { message } from './protobuf.ts';
 export interface Session {
   /** The `session` parameter of `/build`. */
   readonly id: string;
+  /** Whether Node ended it because the headers of a call were too long. */
+  readonly isOverrun: () => boolean;
   readonly close: () => void;
 }
 
@@ -41,7 +43,7 @@ const HEALTH: Methods = {
  * offers none (podman, socket proxies).
  *
  * `sharedKey` identifies the build context: under the same key only changes are sent. Headers of more
- * than 144 kB have to be announced: reading them costs time.
+ * than 144 kB have to be announced: reading them costs time. Otherwise they overrun the session.
  */
 export async function openSession(
   from: Daemon | ClientHttp2Session,
@@ -73,7 +75,10 @@ export async function openSession(
     // BuildKit sends each pattern and each path as a header of its own.
     maxHeaderListPairs: HEADER_BYTES,
   });
-  connection.on('error', () => undefined);
+  let isOverrun = false;
+  connection.on('error', ({ message: text }: Error) => {
+    isOverrun = text.includes('CONTINUATION');
+  });
   connection.on('stream', (...[stream, headers, , raw]: StreamArguments) => {
     const header = (name: string) =>
       raw.filter((value, index) => index % 2 === 1 && raw[index - 1] === name && value !== '');
@@ -81,6 +86,7 @@ export async function openSession(
   });
   return {
     id,
+    isOverrun: () => isOverrun,
     close: () => {
       connection.destroy();
       socket.destroy();
