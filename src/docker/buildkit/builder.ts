@@ -197,14 +197,22 @@ function kubectlArguments({ name, endpoint, options }: BuilderNode): string[] {
   ];
 }
 
-function unavailable({ name, driver, nodes }: Builder, reason: string): EcsDeployError {
+/** What OpenSSL and Node say of certificates. */
+const OF_TLS = /certificate|altnames|self.signed|SSL routines|\.pem'$/;
+
+function unavailable({ name, driver, nodes }: Builder, reasons: string): EcsDeployError {
+  const reason = /certificate required/.test(reasons)
+    ? 'it requires a client certificate'
+    : reasons.replace(/^[0-9A-F]+:error:\w+:([^:]+):[^:]*:([^:]+):[^]*$/, '$1: $2');
   const at = driver === 'remote' ? ` at ${nodes.map(({ endpoint }) => endpoint).join(', ')}` : '';
   return new EcsDeployError({
     code: 'docker-unavailable',
     message: `Cannot reach the builder "${name}" (${driver}${at}): ${reason}.`,
     hint:
       driver === 'remote'
-        ? `start buildkitd there, and check it: docker buildx inspect ${name}`
+        ? OF_TLS.test(reasons)
+          ? `make it again with its certificates: docker buildx rm ${name} && docker buildx create --name ${name} --driver remote --driver-opt cacert=FILE,cert=FILE,key=FILE,servername=NAME ${nodes[0]?.endpoint ?? ''}`
+          : `start buildkitd there, and check it: docker buildx inspect ${name}`
         : `start it: docker buildx inspect --bootstrap ${name}`,
   });
 }

@@ -11,6 +11,7 @@ import { serveBuildKit, storeBuilders } from '../../support/builders.ts';
 import type { StoredBuilder } from '../../support/builders.ts';
 import { dockerOptions, HAS_DOCKER, HAS_PROGRAM, program } from '../../support/docker.ts';
 import { makeFolder } from '../../support/files.ts';
+import { HAS_OPENSSL, makeCertificate, tlsFront } from '../../support/network.ts';
 
 afterEach(() => void vi.unstubAllEnvs());
 
@@ -102,6 +103,25 @@ describe.skipIf(!HAS_DOCKER)('a builder that runs', () => {
       name: 'builder ci (remote, ci0)',
       platforms,
     });
+  });
+
+  test.skipIf(!HAS_OPENSSL)('listens behind TLS', async () => {
+    const certificate = makeCertificate(['buildkitd']);
+    const upstream = (await serveBuildKit('tcp')).replace('tcp://', '');
+    const endpoint = `tcp://${await tlsFront(upstream, certificate)}`;
+    const options = { cacert: certificate.caFile, servername: 'buildkitd' };
+    const builder = { driver: 'remote', endpoint };
+    expect(await open({ ...builder, options })).toMatchObject({ name: 'builder ci (remote, ci0)' });
+    const hint = expect.stringContaining('--driver-opt cacert=FILE,') as string;
+    for (const [wrong, said] of [
+      [{ ...options, servername: 'other' }, /altnames/],
+      [{ servername: 'buildkitd' }, /unable to verify|self.signed/],
+      [{ ...options, cacert: '/nowhere/ca.pem' }, /no such file.*ca\.pem/],
+    ] as const) {
+      const opening = open({ ...builder, options: wrong });
+      await expect(opening).rejects.toThrow(said);
+      await expect(opening).rejects.toMatchObject({ hint });
+    }
   });
 
   test('is in Kubernetes, behind kubectl', async () => {
