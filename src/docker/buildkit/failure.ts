@@ -16,12 +16,15 @@ export function buildFailed(
   const text = message.replace(PREFIXES, '').replace('" not found: not found', '": not found');
   const quoted = log.map((line) => `\n  | ${line}`).join('');
   return new EcsDeployError({
-    code: 'build-failed',
+    code: DENIED_PUSH.test(text) ? 'permission-denied' : 'build-failed',
     message: `The build failed: ${text}${quoted}`,
     hint: hintFor(`${text}\n${log.join('\n')}`),
     cause,
   });
 }
+
+/** The registry denies the push; BuildKit before 0.14 drops the reason, which ECR gives. */
+const DENIED_PUSH = /^[^\n]*failed to push [^\n]*403 Forbidden/;
 
 /** Hints by what the error and the log say; the first match counts. */
 const HINTS: readonly (readonly [RegExp, string | ((match: RegExpExecArray) => string)])[] = [
@@ -53,7 +56,19 @@ const HINTS: readonly (readonly [RegExp, string | ((match: RegExpExecArray) => s
   ],
   [
     /^[^\n]*failed to push [^\n]*(?:denied|authoriz|40[13] )/i,
-    'the policy needs ecr:BatchCheckLayerAvailability, InitiateLayerUpload, UploadLayerPart, CompleteLayerUpload and PutImage on the repository',
+    'the policy needs ecr:BatchCheckLayerAvailability, ecr:InitiateLayerUpload, ecr:UploadLayerPart, ecr:CompleteLayerUpload and ecr:PutImage on the repository',
+  ],
+  [
+    /url not set for github actions cache/,
+    'BuildKit before 0.20, which Docker 28 has, does not know the present cache service of GitHub: use a newer builder, or type=registry',
+  ],
+  [
+    /failed to read downloaded context/,
+    'this Docker daemon builds only with a session: allow POST /session and POST /grpc in the proxy before it',
+  ],
+  [
+    /buildkit-syft-scanner/,
+    'SBOMs are made by an image of Docker Hub that BuildKit pulls where it runs: permit that, or build without --sbom',
   ],
   [
     /no space left on device/i,

@@ -98,10 +98,24 @@ test.each([
   ['write /x: no space left on device', /docker system prune/],
   ['no active session for abc', /docker pull/],
   ['pull access denied, authorization failed', /docker login/],
+  ['failed to configure gha cache exporter: url not set for github actions cache', /Docker 28/],
+  ['failed to read downloaded context: no such host', /allow POST \/session and POST \/grpc/],
+  ['failed to resolve source metadata for docker.io/docker/buildkit-syft-scanner:1', /--sbom/],
   ['dial tcp: lookup registry: no such host', /cannot reach the registry/],
   ['failed to calculate checksum of ref a::b "/x" not found: not found', /path in the Dockerfile/],
 ])('%s has a hint', (text, hint) => {
   expect(buildFailed(text, []).hint).toMatch(hint);
+});
+
+test('a push that is denied lacks a permission', () => {
+  const refused = buildFailed('failed to push r/a: unexpected status: 403 Forbidden', []);
+  expect(refused).toMatchObject({
+    code: 'permission-denied',
+    hint: expect.stringContaining('ecr:PutImage') as string,
+  });
+  expect(buildFailed('failed to push r/a: 500 Internal Server Error', []).code).toBe(
+    'build-failed',
+  );
 });
 
 test('a cached step that fetches its layer is reported once', () => {
