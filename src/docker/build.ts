@@ -28,6 +28,7 @@ import {
 } from './buildkit/solve-image.ts';
 import type { Attestations } from './buildkit/solve-image.ts';
 import type { Backend } from './buildkit/solve.ts';
+import { layoutStores, pinLayouts } from './buildkit/oci-layouts.ts';
 import { engineSteps } from './buildkit/steps.ts';
 import type { StepOptions } from './buildkit/steps.ts';
 import { serveStores } from './buildkit/content-store.ts';
@@ -89,11 +90,12 @@ export interface BuildRequest extends ContextFiles {
  */
 export async function buildImage(
   daemon: Daemon,
-  request: BuildRequest,
+  given: BuildRequest,
   emit: Emit,
   signal: AbortSignal,
 ): Promise<void> {
-  checkSteps(daemon, request.steps);
+  checkSteps(daemon, given.steps);
+  const request = { ...given, contexts: await pinLayouts(given.contexts) };
   await retryPulls(request, emit, signal, () =>
     inSession(daemon, request, emit, signal, (session, progress, until) =>
       session === undefined
@@ -109,11 +111,12 @@ export async function buildImage(
  */
 export async function buildAndPush(
   buildKit: BuildKit,
-  request: BuildRequest & { readonly repository: string },
+  given: BuildRequest & { readonly repository: string },
   prove: Proof,
   emit: Emit,
   signal: AbortSignal,
 ): Promise<string> {
+  const request = { ...given, contexts: await pinLayouts(given.contexts) };
   return retryPulls(request, emit, signal, async () => {
     const client = await buildKit.connect();
     let digest: string | undefined;
@@ -252,7 +255,7 @@ function sessionMethods(
   fail: (error: unknown) => void,
 ): Methods {
   const { context, dockerfile, contexts, secrets, agents, login } = request;
-  const stores = cacheStores(request);
+  const stores = new Map([...cacheStores(request), ...layoutStores(contexts)]);
   return {
     '/moby.filesync.v1.FileSync/DiffCopy': serveFiles(
       { ...folderContexts(contexts), context, dockerfile: dirname(dockerfile) },

@@ -3,6 +3,7 @@ import { existsSync, lstatSync, readFileSync, readlinkSync, realpathSync, statSy
 import type { Stats } from 'node:fs';
 import { isAbsolute, join, relative, sep } from 'node:path';
 import { DEFAULT_PLATFORM } from '../core/image.ts';
+import { pinLayouts } from '../docker/buildkit/oci-layouts.ts';
 import { readIgnored } from '../docker/context/dockerignore.ts';
 import type { Patterns } from '../docker/context/dockerignore.ts';
 import { readContent } from '../docker/context/read.ts';
@@ -209,8 +210,9 @@ async function hashContexts(
   contexts: InputSettings['contexts'],
   signal: AbortSignal,
 ): Promise<BuildInputs['contexts']> {
-  const hashed = Object.entries(contexts).map(async ([name, source]) => {
-    if (!isAbsolute(source)) return [name, source] as const;
+  const hashed = Object.entries(await pinLayouts(contexts)).map(async ([name, source]) => {
+    // Of an OCI layout, the digest counts, and not where it is.
+    if (!isAbsolute(source)) return [name, source.replace(/^oci-layout:.*@/, '')] as const;
     if (statSync(source, { throwIfNoEntry: false })?.isDirectory() !== true) {
       throw new EcsDeployError({
         code: 'context-missing',

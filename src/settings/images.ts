@@ -83,7 +83,9 @@ export function imageSettings(
       Object.entries(values.contexts).map(([name, source]) => {
         const isGiven = (flags.contexts as Settings['contexts'] | undefined)?.[name] === source;
         const folder = isGiven ? current : ofFile;
-        return [name, isFolder(source) ? resolve(folder, source) : source];
+        const [scheme = ''] = /^oci-layout:\/\//.exec(source) ?? [];
+        const isHere = isFolder(source) || scheme !== '';
+        return [name, isHere ? `${scheme}${resolve(folder, source.slice(scheme.length))}` : source];
       }),
     ),
   };

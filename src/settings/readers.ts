@@ -304,7 +304,7 @@ const plain: Reader<string> = {
 /** Strings by name, e.g. environment variables or build arguments. */
 export const pairs = pairsOf('KEY=VALUE', plain);
 
-/** Sources of named build contexts: a folder, `docker-image://REFERENCE` or the URL of a git repository. */
+/** Sources of named build contexts: a folder, `docker-image://REFERENCE`, `oci-layout://FOLDER:TAG` or the URL of a git repository. */
 export const contexts = pairsOf('NAME=SOURCE', name, {
   pattern: /^[a-zA-Z\d][\w./:@-]*$/,
   expected: 'must be a name such as shared or an image such as alpine:3',

@@ -297,7 +297,7 @@ export const SETTINGS = {
     merge: true,
     commands: BUILDERS,
     meaning:
-      'additional build context: a folder, docker-image://IMAGE or the URL of a git repository (repeatable)',
+      'additional build context: a folder, docker-image://IMAGE, oci-layout://FOLDER:TAG or the URL of a git repository (repeatable)',
     example: '{ shared: ../shared }',
   }),
   allow: setting({

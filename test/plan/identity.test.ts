@@ -356,6 +356,13 @@ describe.runIf(HAS_GIT)('each build setting is in the tag', () => {
     expect(await tagOf()).toBe(before);
     write('library', 'two')(shared);
     expect(await tagOf()).not.toBe(before);
+    const index = { manifests: [{ digest: `sha256:${'a'.repeat(64)}` }] };
+    const layouts = [0, 1].map(() => makeFolder({ 'index.json': JSON.stringify(index) }));
+    const tags = layouts.map(
+      async (layout) =>
+        (await identityOf(folder, { contexts: { shared: `oci-layout://${layout}` } })).tag,
+    );
+    expect(new Set(await Promise.all(tags)).size, 'the place of a layout').toBe(1);
     const missing = identityOf(folder, { contexts: { shared: join(shared, 'none') } });
     await expect(missing).rejects.toThrow('none, which is the build context "shared"');
   });

@@ -18,8 +18,8 @@ const ACTION = { stat: 0, write: 1, commit: 2 } as const;
 const CHUNK = 1 << 20;
 
 /**
- * Serves folders in the image layout of OCI as content stores of containerd, by their names, for
- * caches of the type `local` (docs/explanation/how-docker-behaves.md#caches). A blob appears in its
+ * Serves folders in the image layout of OCI as content stores of containerd, by their names, for build
+ * contexts and for caches of the type `local` (docs/explanation/how-docker-behaves.md#caches). A blob appears in its
  * folder when it is complete and has its digest.
  */
 export function serveStores(stores: ReadonlyMap<string, string>): Methods {
@@ -158,6 +158,17 @@ async function readIndex(folder: string): Promise<Index> {
 export async function taggedDigest(folder: string, tag: string): Promise<string | undefined> {
   const { manifests = [] } = await readIndex(folder);
   return manifests.find(({ annotations }) => annotations?.[TAG] === tag)?.digest;
+}
+
+/** The digest that a tag names in a folder; without one, of `latest` or of the only image. */
+export async function findDigest(
+  folder: string,
+  tag: string | undefined,
+): Promise<string | undefined> {
+  const found = await taggedDigest(folder, tag ?? 'latest');
+  if (found !== undefined || tag !== undefined) return found;
+  const { manifests = [] } = await readIndex(folder);
+  return manifests.length === 1 ? manifests[0]?.digest : undefined;
 }
 
 /** Gives a tag to a manifest in a folder, of which BuildKit answers the descriptor. */

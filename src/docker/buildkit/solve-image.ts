@@ -10,6 +10,7 @@ import { taggedDigest, tagManifest } from './content-store.ts';
 import { openControl } from './daemon-grpc.ts';
 import type { Proof } from './gateway.ts';
 import type { BuildProgress } from './progress.ts';
+import { withStores } from './oci-layouts.ts';
 import { solve } from './solve.ts';
 import type { Backend } from './solve.ts';
 import { entitlementsOf, frontendSteps, needsGateway } from './steps.ts';
@@ -230,7 +231,7 @@ function frontendAttributes(
 ): Readonly<Record<string, string>> {
   const { dockerfile, platform, target, args, proxies, labels, noCache, pull, cacheFrom } = image;
   const { provenance, sbom } = image.attestations;
-  const contexts = Object.entries(image.contexts).map(([name, source]) => [
+  const contexts = Object.entries(withStores(image.contexts)).map(([name, source]) => [
     name,
     isAbsolute(source) ? `local:${folderName(name)}` : source,
   ]);
