@@ -115,7 +115,7 @@ function toTarget(targets: BakeFile['targets'], values: Values): BakeTarget {
     context: text('context'),
     dockerfile: text('dockerfile'),
     target: text('target'),
-    platform: listOf(all['platforms']).map(textOf)[0],
+    platform: listOf(all['platforms']).map(textOf).join(',') || undefined,
     tags: listOf(all['tags']).map(textOf),
     args: Object.fromEntries(
       Object.entries(valuesOf(all['args'])).map(([name, value]) => [name, textOf(value)]),

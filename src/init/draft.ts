@@ -110,18 +110,15 @@ const noted = <T>(value: T, place: string): Noted<T> => ({ value, place });
 
 /** The settings of a deployment as they are written; what is not known is still in them. */
 function settingsOf(deployment: Deployment, warn: Warn): Values {
-  const { run, service, cluster, containers, builds, place, source, timeout, codeDeploy } =
-    deployment;
+  const { run, service, cluster, builds, place, source, timeout, codeDeploy } = deployment;
   const [build] = builds;
-  const built = containers.filter(({ image }) => build === undefined || isOf(build, image));
-  const others = containers.filter((container) => !built.includes(container));
-  const given = others.filter(({ image }) => unknownsIn(image).length === 0 && image !== '');
-  for (const { name, image, place: at } of others.filter(
-    (container) => !given.includes(container),
-  )) {
+  const { built, given, others } = imagesIn(deployment);
+  for (const { name, image, place: at } of others) {
+    const from = builds.find((other) => isOf(other, image));
+    const where = from === undefined ? '' : `, which ${from.place} builds`;
     warn(
       at,
-      `container ${name} gets another image, ${asWritten(image)}: ecsdeploy builds one image; deploy the other with --container-image`,
+      `container ${name} gets an image of its own, ${asWritten(image)}${where}: ecsdeploy builds one image for a service; ${from === undefined ? 'push the other one before' : 'the steps of the other one stay in the workflow'}, and --container-image ${name}=IMAGE deploys it`,
     );
   }
   const image = built[0]?.image ?? '';
@@ -145,6 +142,7 @@ function settingsOf(deployment: Deployment, warn: Warn): Values {
   return {
     ...(run.region && { region: run.region }),
     ...(run.onFailure && { onFailure: run.onFailure }),
+    ...(run.check && { check: run.check }),
     ...(timeout && { timeout }),
     ...(codeDeploy && { codeDeploy }),
     ...(source && { taskDefinition: source }),
@@ -168,6 +166,15 @@ function settingsOf(deployment: Deployment, warn: Warn): Values {
     ...variables('setSecrets', deployment.setSecrets, warn),
     ...(build && buildSettings(build, warn)),
   };
+}
+
+/** The containers of a deployment: those with the image that is built, with one that is named, and others. */
+export function imagesIn({ containers, builds: [build] }: Deployment) {
+  const built = containers.filter(({ image }) => build === undefined || isOf(build, image));
+  const rest = containers.filter((container) => !built.includes(container));
+  const isNamed = ({ image }: (typeof containers)[number]) =>
+    unknownsIn(image).length === 0 && image !== '';
+  return { built, given: rest.filter(isNamed), others: rest.filter((item) => !isNamed(item)) };
 }
 
 /** The one-off tasks of a deployment, in its service. */
@@ -212,7 +219,14 @@ function variables(key: 'setEnv' | 'setSecrets', given: Deployment['setEnv'], wa
 
 const DEFAULTS: Readonly<Record<string, string>> = { context: '.', dockerfile: 'Dockerfile' };
 
-function buildSettings({ place, images, values, before }: Build, warn: Warn): Values {
+/** The platforms of a build. */
+export function platformsIn({ values }: Build): readonly string[] {
+  const text = textOf(values['platform']?.value);
+  return text.split(',').flatMap((platform) => platform.trim() || []);
+}
+
+function buildSettings(build: Build, warn: Warn): Values {
+  const { place, images, values, before } = build;
   const pushed = images.filter((image) => image.includes('/'));
   const tags = pushed.flatMap((image) => splitImage(image).tag ?? []);
   const fixed = tags.filter((tag) => unknownsIn(tag).length === 0);
@@ -224,15 +238,12 @@ function buildSettings({ place, images, values, before }: Build, warn: Warn): Va
     );
   }
   const given = Object.entries(values).filter(([key, { value }]) => DEFAULTS[key] !== value);
-  const platforms = textOf(values['platform']?.value).split(',');
-  if (platforms.length > 1) {
-    warn(
-      place,
-      `the platforms ${platforms.join(', ')}: ecsdeploy builds for the platform of the tasks`,
-    );
-  }
+  const platforms = platformsIn(build);
   return {
-    ...Object.fromEntries(given.filter(([key]) => key !== 'platform' || platforms.length === 1)),
+    ...Object.fromEntries(given),
+    ...(platforms.length > 1 && {
+      platform: noted(platforms, values['platform']?.place ?? place),
+    }),
     ...(fixed.length > 0 && { extraTags: noted([...new Set(fixed)], place) }),
     ...(before.length > 0 && { before: noted(before, before[0]?.place ?? place) }),
   };
@@ -284,20 +295,25 @@ function sectionOf(entries: readonly Entry[], warn: Warn): Section {
       continue;
     }
     const own = image === undefined ? values : { ...values, image: noted(image, '') };
-    const isTwice = [...unique.values()].some(
-      (other) =>
-        other.image?.value !== image &&
-        ['service', 'cluster'].every((key) => isSame(other, own, key as SettingKey)),
+    const key = JSON.stringify(plainValues(pick(own, OF_SERVICES)));
+    const before = [...unique].find(([, other]) =>
+      ['service', 'cluster'].every((name) => isSame(other, own, name as SettingKey)),
     );
-    if (isTwice) {
-      warn(place, `service ${asWritten(service.value)} gets another image too, ${image}`);
+    if (before !== undefined && before[0] !== key && own.service !== undefined) {
+      const name = asWritten(service.value);
+      warn(
+        place,
+        before[1].image?.value === image
+          ? `service ${name} is deployed again with other settings, which are not in the config file`
+          : `service ${name} gets another image too, ${image}`,
+      );
       continue;
     }
-    unique.set(JSON.stringify(plainValues(pick(own, OF_SERVICES))), own);
+    unique.set(key, own);
   }
   const list = [...unique.values()];
   const shared = common(list);
-  const release = releaseOfAll(list, list.length > 1);
+  const release = { ...releaseOfAll(list, list.length > 1), ...checkOfAll(list) };
   const all = without({ ...first?.values, ...shared }, images.size > 0 ? OF_IMAGES : []);
   if (list.length <= 1) return { values: { ...all, ...release }, services: undefined, images };
   const { service: _, ...top } = without(shared, [...OF_IMAGES, 'release']);
@@ -346,6 +362,14 @@ function releaseOfAll(list: readonly Values[], hasNames: boolean): Values {
   );
   const place = list.find(({ release }) => release !== undefined)?.release?.place ?? '';
   return unique.size === 0 ? {} : { release: noted([...unique.values()], place) };
+}
+
+/** The tests of all deployments, one after the other. */
+function checkOfAll(list: readonly Values[]): Values {
+  const checks = list.flatMap(({ check }) => check ?? []);
+  const [first] = checks;
+  const commands = new Set(checks.map(({ value }) => value));
+  return first === undefined ? {} : { check: noted([...commands].join(' && '), first.place) };
 }
 
 function withEnvironments(sections: ReadonlyMap<string, Section>): Draft {

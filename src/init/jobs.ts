@@ -227,6 +227,7 @@ function readSteps(
     region: undefined,
     role: undefined,
     onFailure: undefined,
+    check: undefined,
   };
   const folder = (owner: Values) =>
     valuesOf(valuesOf(owner['defaults'])['run'])['working-directory'];

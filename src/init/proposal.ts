@@ -1,6 +1,7 @@
 import type { Remark } from '../core/result.ts';
 import { Document } from 'yaml';
 import { variableOf } from '../settings/lookup.ts';
+import { imagesIn, platformsIn } from './draft.ts';
 import type { WorkflowDraft } from './draft.ts';
 import { asWritten } from './expressions.ts';
 import type { Deployment, Interpretation, JobRun } from './reading.ts';
@@ -35,6 +36,10 @@ const JOB_KEYS = [
 ];
 
 const KEYS_STEP = 'aws-actions/configure-aws-credentials@v5';
+/** The step that makes the builder that buildx uses from then on. */
+const BUILDX = 'docker/setup-buildx-action';
+/** Steps that a build for several platforms needs. */
+const BUILDERS = /^docker\/setup-(?:buildx|qemu)-action$/;
 const TARBALL = '${{ vars.ECSDEPLOY_TARBALL }}';
 
 /** Proposes the workflow that deploys with ecsdeploy: the other steps and jobs stay. */
@@ -175,14 +180,21 @@ function stepsOf(
   const all = [...builders, run].flatMap((job) =>
     job.steps.map((step) => ({ ...step, job, values: valuesOf(valueAt(job.workflow, step.path)) })),
   );
-  const gone = all.flatMap(({ use, values }) =>
-    use === 'kept' || use === 'credentials' ? [] : [textOf(values['id'])],
-  );
   // The reference of an image that is built elsewhere may name the registry by the login to it.
-  const isGiven = deployments.some(({ builds }) => builds.length === 0);
+  const isGiven = deployments.some(
+    (deployment) => deployment.builds.length === 0 || imagesIn(deployment).others.length > 0,
+  );
+  const isMulti = deployments.some(({ builds: [build] }) => build && platformsIn(build).length > 1);
+  const staysFor = (name: string) =>
+    (isGiven && /amazon-ecr-login/.test(name)) || (isMulti && BUILDERS.test(name));
+  const gone = all.flatMap(({ use, values }) =>
+    use === 'kept' || use === 'credentials' || staysFor(actionOf(values))
+      ? []
+      : [textOf(values['id'])],
+  );
   let isDeployed = false;
   for (const { use, path, job, values } of all) {
-    const name = textOf(values['uses']).split('@')[0] ?? '';
+    const name = actionOf(values);
     const isAgain = uses.has(name) && /checkout|configure-aws-credentials/.test(name);
     if (name !== '') uses.add(name);
     if (isAgain) continue;
@@ -198,9 +210,19 @@ function stepsOf(
       steps.push({ node, text: JSON.stringify(node), isKept: false });
     } else if (use === 'deploy' && !isDeployed) {
       isDeployed = true;
-      const node = deployStep(environment, deployments, missing);
+      const hasBuilder = isMulti && uses.has(BUILDX);
+      if (isMulti) {
+        remarks.push({
+          place: job.workflow.placeOf(path),
+          status: hasBuilder ? 'ok' : 'warn',
+          message: hasBuilder
+            ? `several platforms: the proposed workflow builds with the builder of ${BUILDX}`
+            : `several platforms need a builder: run ${BUILDX} before, and add --builder to the deploy`,
+        });
+      }
+      const node = deployStep(environment, deployments, missing, hasBuilder);
       steps.push({ node, text: JSON.stringify(node), isKept: false });
-    } else if (use === 'kept' || (isGiven && /amazon-ecr-login/.test(name))) {
+    } else if (use === 'kept' || staysFor(name)) {
       const text = JSON.stringify(values);
       const lost =
         gone.find((id) => text.includes(`steps.${id}.`)) ??
@@ -218,15 +240,25 @@ function stepsOf(
   return steps;
 }
 
+/** The action that a step uses, without its version; empty for a script. */
+const actionOf = (values: ReturnType<typeof valuesOf>) =>
+  textOf(values['uses']).split('@')[0] ?? '';
+
 function deployStep(
   environment: string | undefined,
   deployments: readonly Deployment[],
   missing: WorkflowDraft['missing'],
+  hasBuilder: boolean,
 ) {
   const images = deployments.flatMap(({ builds, containers }) =>
     builds.length > 0 ? [] : containers.flatMap(({ image }) => (image === '' ? [] : [image])),
   );
   const [image] = images;
+  // What a script computes is not known to another step.
+  const others = deployments
+    .flatMap((deployment) => imagesIn(deployment).others)
+    .map(({ name, image: other }) => ({ name, text: asWritten(other) }))
+    .filter(({ text }) => !/^$|\$[^{]|\$\{[^{]/.test(text));
   const variables = missing.flatMap(({ key, text }) => {
     const variable = variableOf(key);
     // A repository comes from the image that is given; the region from the step before.
@@ -241,6 +273,8 @@ function deployStep(
       'npx --yes "$ECSDEPLOY_TARBALL" deploy',
       ...(environment === undefined ? [] : [`--env ${environment}`]),
       ...(image === undefined ? [] : ['--image "$IMAGE"']),
+      ...others.map(({ name, text }) => `--container-image '${name}=${text}'`),
+      ...(hasBuilder ? ['--builder'] : []),
     ].join(' '),
     env: {
       ECSDEPLOY_TARBALL: TARBALL,

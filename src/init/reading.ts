@@ -20,6 +20,8 @@ export interface Build {
   readonly images: string[];
   readonly values: Readonly<Record<string, Noted<unknown>>>;
   readonly before: readonly Noted<string>[];
+  /** The steps that build and push it. */
+  readonly steps: StepUse[];
 }
 
 /** A task definition on its way to a deployment. */
@@ -82,6 +84,8 @@ export interface JobRun {
   region: Noted<string> | undefined;
   role: string | undefined;
   onFailure: Noted<string> | undefined;
+  /** A command that tests what was deployed. */
+  check: Noted<string> | undefined;
 }
 
 /** What a workflow does. */
@@ -290,6 +294,14 @@ export function addDeployment(
   // An image that cannot be told apart from another is of the build before it.
   const nearest = reading.builds.slice(-1);
   const isGiven = images.some((image) => image !== '' && unknownsIn(image).length === 0);
+  // One image is built for each service; the steps of the others stay.
+  const [first, ...others] = builds;
+  const own = new Set(first?.images.map(repositoryOf));
+  for (const other of others.filter(
+    (build) => !build.images.some((item) => own.has(repositoryOf(item))),
+  )) {
+    for (const step of other.steps) step.use = 'kept';
+  }
   const release = reading.tasks.splice(0);
   for (const task of release) {
     reading.note(
@@ -308,14 +320,14 @@ export function addDeployment(
 
 /** Adds a build; the commands before it in its job belong to it. */
 export function addBuild(
-  { reading, pending }: StepReading,
+  { reading, pending, entry }: StepReading,
   place: string,
   images: readonly string[],
   values: Build['values'],
 ): void {
   const before = pending.splice(0);
   for (const { step } of before) step.use = 'replaced';
-  reading.builds.push({ place, images: [...images], values, before });
+  reading.builds.push({ place, images: [...images], values, before, steps: [entry] });
 }
 
 /** Build arguments; those with a secret stay out of the config. */

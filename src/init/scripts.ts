@@ -73,7 +73,14 @@ const COMMANDS: readonly (readonly [RegExp, ReadCommand])[] = [
       return 'replaced';
     },
   ],
-  [/^docker push /, () => 'replaced'],
+  [
+    /^docker push /,
+    ({ step, command: { words } }) => {
+      const image = words.at(-1) ?? '';
+      step.reading.builds.find(({ images }) => images.includes(image))?.steps.push(step.entry);
+      return 'replaced';
+    },
+  ],
   [/^echo /, readEcho],
   [/^aws ecs /, awsCommand],
   [
@@ -139,6 +146,7 @@ export function readRun(
     else if (/^(docker|aws) /.test(text)) use ??= 'replaced';
   });
   if (use === undefined) {
+    if (readCheck(step, script, others, variables, isSimple)) return 'replaced';
     return moveBefore(step, script, others, variables, isSimple && folder === step.folder);
   }
   if (use === 'kept') return use;
@@ -210,6 +218,40 @@ function runnable(
   if (used.some(([, value]) => unknownsIn(value).length > 0)) return undefined;
   const exports = used.map(([name, value]) => `export ${name}='${value.replaceAll("'", "'\\''")}'`);
   return [...(folder === '.' ? [] : [`cd ${folder}`]), ...exports, statement].join(' && ');
+}
+
+/** A request that sends something reports the deployment, and does not test it. */
+const SENDS = /\s(?:-X|--request|-d|--data\S*|-F|--form|-T|--upload-file|--post-\S+)[\s=]/;
+
+/** Reads a step after a deployment that requests a page; false for any other. */
+function readCheck(
+  step: StepReading,
+  script: string,
+  others: readonly Other[],
+  variables: ReadonlyMap<string, string>,
+  isSimple: boolean,
+): boolean {
+  const { reading, run } = step;
+  const first = others.find(({ command }) => /^(?:curl|wget)$/.test(command.words[0] ?? ''));
+  const isAfter = reading.deployments.some((deployment) => deployment.run === run);
+  if (first === undefined || !isAfter || step.step['if'] !== undefined || SENDS.test(script)) {
+    return false;
+  }
+  const exported = Object.keys(valuesOf(step.step['env']));
+  const statements = isSimple
+    ? others.map(({ command }) => command.statement)
+    : [`set -e\n${script.trim()}`];
+  const values = [...new Set(statements)].map((statement) =>
+    runnable(step, statement, variables, exported),
+  );
+  if (values.includes(undefined)) return false;
+  const { place } = first;
+  run.check = {
+    value: [...(run.check === undefined ? [] : [run.check.value]), ...values].join(' && '),
+    place: run.check?.place ?? place,
+  };
+  reading.note(place, 'the test is in "check": when it fails, the deployment has failed');
+  return true;
 }
 
 /** Moves a step without docker and AWS before the next build of its job, where it can run there. */

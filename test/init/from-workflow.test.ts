@@ -93,7 +93,7 @@ const PLAYS: readonly Play[] = [
       'docker/app.Dockerfile': DOCKERFILE.replace('COPY', 'ARG VERSION\nCOPY'),
     },
   },
-  { name: 'several-jobs', files: { gradlew: NOTHING } },
+  { name: 'several-jobs', files: { gradlew: NOTHING, 'bin/curl': NOTHING } },
   { name: 'several-services', services: ['worker'] },
   { name: 'matrix', files: inFolder('services/app'), services: ['worker', 'mailer'] },
   { name: 'environments', deploy: ['--env', 'staging'] },
@@ -107,6 +107,13 @@ const PLAYS: readonly Play[] = [
   { name: 'cli-only', services: ['worker'] },
   { name: 'given-image', deploy: ['--image', 'IMAGE'] },
   { name: 'several-containers' },
+  { name: 'two-images', files: inFolder('proxy') },
+  {
+    name: 'two-platforms',
+    files: { 'bin/curl': NOTHING },
+    // The stand-in for Docker builds for one.
+    deploy: ['--platform', 'linux/amd64'],
+  },
   {
     name: 'several-images',
     files: { ...inFolder('services/api'), ...inFolder('services/worker') },
