@@ -59,6 +59,11 @@ export function shortDigest(digest: string): string {
   return digest.replace(/^(sha256:[0-9a-f]{12})[0-9a-f]{52}$/, '$1');
 }
 
+/** A tag with its commit as git shortens it. */
+export function shortCommit(tag: string, commit: string): string {
+  return tag.replace(commit, commit.slice(0, 8));
+}
+
 /** An image reference with the beginning of its digest: its tag says more. */
 export function shortImage(reference: string): string {
   return reference.replace(/@(.+)$/, (_, digest: string) => `@${shortDigest(digest)}`);
@@ -83,6 +88,8 @@ export function formatAge(seconds: number): string {
 /** A row of a table, and lines below it. */
 export interface TableRow {
   readonly cells: readonly string[];
+  /** The cells of a screen that has no room for all of these. */
+  readonly short?: readonly string[] | undefined;
   readonly note?: string | undefined;
 }
 
@@ -95,15 +102,20 @@ export function formatTable(
   rows: readonly TableRow[],
   screen = Infinity,
 ): string[] {
-  const all = [header, ...rows.map(({ cells }) => cells)];
-  const widths = header.map((_, column) =>
-    Math.max(...all.map((cells) => widthOf(cells[column] ?? ''))),
+  const widths = header.map((title, column) =>
+    Math.max(widthOf(title), ...rows.map(({ cells }) => widthOf(cells[column] ?? ''))),
   );
-  const isWide = widths.reduce((sum, width) => sum + width + 2, -2) <= screen;
+  const sum = widths.reduce((all, width) => all + width, 0);
+  const gap = [2, 1].find((blanks) => sum + blanks * (widths.length - 1) <= screen);
+  const isWide = gap !== undefined;
+  if (!isWide && rows.some(({ short }) => short !== undefined)) {
+    const shortened = rows.map(({ cells, short = cells, note }) => ({ cells: short, note }));
+    return formatTable(header, shortened, screen);
+  }
   const lineOf = (cells: readonly string[]) =>
     cells
       .map((cell, column) => pad(cell, widths[column] ?? 0))
-      .join('  ')
+      .join(' '.repeat(gap ?? 0))
       .trimEnd();
   const paragraph = ([name = '', ...rest]: readonly string[]) => [
     name,

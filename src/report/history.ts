@@ -1,7 +1,7 @@
 import type { PastDeployment, ServiceHistory } from '../core/history.ts';
 import { placeNote } from '../core/service-name.ts';
 import { shortName } from '../core/task-definition.ts';
-import { formatSeconds, formatTable, formatTime, shortDigest } from './format.ts';
+import { formatSeconds, formatTable, formatTime, shortCommit, shortDigest } from './format.ts';
 import type { TableRow } from './format.ts';
 import type { Page } from './page.ts';
 import { wrap } from './width.ts';
@@ -30,16 +30,20 @@ export function formatHistory(
 }
 
 function rowOf(row: PastDeployment): TableRow {
-  const { createdAt, seconds, taskDefinition, outcome, image, tag } = row;
-  const cells = [
+  const { createdAt, seconds, taskDefinition, outcome, image, tag, commit } = row;
+  const cellsWith = (name: string) => [
     formatTime(new Date(createdAt)).slice(0, 16).replace('T', ' '),
     seconds === null ? '-' : formatSeconds(seconds),
     taskDefinition === null ? '-' : shortName(taskDefinition),
     outcome,
-    // An image without a tag is named by its digest.
-    tag ?? digestOf(image) ?? '-',
+    name,
   ];
-  return { cells };
+  // An image without a tag is named by its digest.
+  const name = tag ?? digestOf(image) ?? '-';
+  return {
+    cells: cellsWith(name),
+    short: cellsWith(commit === null ? name : shortCommit(name, commit)),
+  };
 }
 
 function digestOf(image: string | null): string | undefined {

@@ -5,8 +5,10 @@ import { placeNote } from '../core/service-name.ts';
 import { shortName } from '../core/task-definition.ts';
 import {
   formatAge,
+  formatCount,
   formatTable,
   secondsBetween,
+  shortCommit,
   shortDigest,
   shortenEvent,
   shortImage,
@@ -14,6 +16,9 @@ import {
 import type { Page } from './page.ts';
 import { alarmsText, answerCommands, expiryText, hookText, stageText } from './stages.ts';
 import { wrap } from './width.ts';
+
+/** Why ECS stops a task that is no longer needed. */
+const SCALED = /^Scaling activity initiated by/;
 
 /** The status of a service for people, as of a time of the server's clock. */
 export function formatStatus(status: ServiceStatus, at: Date, page: Page): string {
@@ -26,16 +31,20 @@ export function formatStatus(status: ServiceStatus, at: Date, page: Page): strin
   const link = page.linkOf(status);
   const hasHealth = tasks.some(({ health }) => health !== 'UNKNOWN');
   const taskHeader = ['TASK', 'REVISION', 'STATUS', ...(hasHealth ? ['HEALTH'] : []), 'AGE'];
-  const taskRows = tasks.map((task) => ({
-    cells: [
-      task.id,
-      task.taskDefinition,
-      task.lastStatus,
-      ...(hasHealth ? [healthOf(task)] : []),
-      age(task.since),
-    ],
-    note: task.stoppedReason ?? undefined,
-  }));
+  const isRoutine = ({ stoppedReason }: TaskStatus) => SCALED.test(stoppedReason ?? '');
+  const scaled = tasks.filter(isRoutine).length;
+  const taskRows = tasks
+    .filter((task) => !isRoutine(task))
+    .map((task) => ({
+      cells: [
+        task.id,
+        task.taskDefinition,
+        task.lastStatus,
+        ...(hasHealth ? [healthOf(task)] : []),
+        age(task.since),
+      ],
+      note: task.stoppedReason ?? undefined,
+    }));
   return [
     ...wrap(
       [
@@ -52,7 +61,7 @@ export function formatStatus(status: ServiceStatus, at: Date, page: Page): strin
     ...(link === undefined ? [] : [`  console: ${link}`]),
     '',
     ...formatTable(
-      ['DEPLOYMENT', 'REVISION', 'TAG', 'STATE', 'TASKS', 'FAILED', 'AGE'],
+      ['STATUS', 'REVISION', 'TAG', 'STATE', 'TASKS', 'FAILED', 'AGE'],
       deployments.map((deployment) => ({
         cells: [
           deployment.status,
@@ -60,14 +69,21 @@ export function formatStatus(status: ServiceStatus, at: Date, page: Page): strin
           tagOf(deployment),
           stateOf(deployment) + (deployment.taskDefinition === current ? ', serving' : ''),
           `${deployment.running} of ${deployment.desired}`,
-          failuresOf(deployment),
+          String(failuresOf(deployment)),
           age(deployment.createdAt),
         ],
+        note: breakerNote(deployment),
       })),
       page.columns,
     ),
     ...stageLines(status, page.columns),
-    ...(tasks.length === 0 ? [] : ['', ...formatTable(taskHeader, taskRows, page.columns)]),
+    ...(taskRows.length === 0 ? [] : ['', ...formatTable(taskHeader, taskRows, page.columns)]),
+    ...(scaled === 0
+      ? []
+      : wrap(
+          `and ${formatCount(scaled, 'task')} that a deployment or scaling stopped`,
+          page.columns,
+        )),
     ...targetLines(status, page.columns),
     ...(schedules.length === 0
       ? []
@@ -177,7 +193,7 @@ function stageLines({ deployments, ...name }: ServiceStatus, columns: number): s
 /** The tag, with a commit as git shortens it. */
 function tagOf({ tag, commit }: DeploymentStatus): string {
   if (tag === null) return '-';
-  return commit === null ? tag : tag.replace(commit, commit.slice(0, 8));
+  return commit === null ? tag : shortCommit(tag, commit);
 }
 
 function stateOf({ rolloutState, serviceDeployment }: DeploymentStatus): string {
@@ -188,12 +204,20 @@ function stateOf({ rolloutState, serviceDeployment }: DeploymentStatus): string 
   return stage && word !== 'COMPLETED' ? `${word}, ${stage}` : word;
 }
 
-function failuresOf({ failedTasks, rolloutState, serviceDeployment }: DeploymentStatus): string {
+function failuresOf({ failedTasks, serviceDeployment }: DeploymentStatus): number {
   const { failures, threshold } = serviceDeployment ?? {};
-  if (typeof failures !== 'number' || typeof threshold !== 'number') return String(failedTasks);
-  const failed = Math.max(failures, failedTasks);
-  // The circuit breaker watches a deployment in progress only.
-  return rolloutState === 'COMPLETED' ? String(failed) : `${failed}, breaker trips at ${threshold}`;
+  if (typeof failures !== 'number' || typeof threshold !== 'number') return failedTasks;
+  return Math.max(failures, failedTasks);
+}
+
+/** When the circuit breaker ends a deployment with failed tasks; it watches those in progress only. */
+function breakerNote(deployment: DeploymentStatus): string | undefined {
+  const { rolloutState, serviceDeployment } = deployment;
+  const { threshold } = serviceDeployment ?? {};
+  const isWatched = rolloutState !== 'COMPLETED' && failuresOf(deployment) > 0;
+  return isWatched && typeof threshold === 'number'
+    ? `the circuit breaker trips at ${threshold} failed tasks`
+    : undefined;
 }
 
 /** ECS says UNKNOWN where a task has no health check, too. */

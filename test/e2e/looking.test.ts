@@ -28,8 +28,8 @@ describe('status', () => {
       "hyeon9mak-service-dev in backend: ACTIVE, 2 of 2 running, serving hyeon9mak-task-dev:1
         image: REGISTRY/hyeon9mak-dev:first DIGEST
 
-      DEPLOYMENT  REVISION              TAG    STATE               TASKS   FAILED  AGE
-      PRIMARY     hyeon9mak-task-dev:1  first  COMPLETED, serving  2 of 2  0       AGE
+      STATUS   REVISION              TAG    STATE               TASKS   FAILED  AGE
+      PRIMARY  hyeon9mak-task-dev:1  first  COMPLETED, serving  2 of 2  0       AGE
 
       TASK                              REVISION              STATUS   AGE
       ID  hyeon9mak-task-dev:1  RUNNING  AGE
@@ -73,7 +73,7 @@ describe('status', () => {
     await world.run(['deploy', '-q', '--timeout', '1s']);
     const end = await world.run(['status']);
     expect(end.stdout).toContain('IN_PROGRESS, paused at POST_TEST_TRAFFIC_SHIFT');
-    expect(end.stdout).toContain('  0, breaker trips at 3  ');
+    expect(end.stdout).not.toContain('circuit breaker');
     expect(end.stdout).toMatch(/hyeon9mak-task-dev:1 .*, serving {2}/);
   });
 

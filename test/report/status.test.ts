@@ -145,8 +145,8 @@ test('a service without tasks, without a known image and in a new console', () =
   expect(text).toMatchInlineSnapshot(`
     "상점 in c: ACTIVE, 2 of 2 running, 1 pending, no revision serves
 
-    DEPLOYMENT  REVISION  TAG  STATE      TASKS   FAILED  AGE
-    ACTIVE      app:1     -    COMPLETED  2 of 2  0       -"
+    STATUS  REVISION  TAG  STATE      TASKS   FAILED  AGE
+    ACTIVE  app:1     -    COMPLETED  2 of 2  0       -"
   `);
 });
 
@@ -223,6 +223,53 @@ test('a history that is wider than the screen is paragraphs', () => {
     Older deployments are not shown:
     CodeDeploy keeps them."
   `);
+});
+
+test('a commit is shortened where a history has no room for it', () => {
+  const row = {
+    deployment: 'ecs-svc/1',
+    outcome: 'succeeded',
+    status: 'SUCCESSFUL',
+    reason: '',
+    createdAt: ago(100),
+    finishedAt: ago(0),
+    seconds: 100,
+    taskDefinition: arn('hyeon9mak-task-dev:2'),
+    image: `r/app:${commit}`,
+    tag: commit,
+    commit,
+  } as const;
+  const { service, cluster, desired, running, taskDefinition, serving } = status;
+  const history = { service, cluster, desired, running, taskDefinition, serving };
+  const linesAt = (columns: number) =>
+    formatHistory(
+      { ...history, runningByRevision: {}, rollbackTo: null, history: [row], hasOlder: false },
+      { ...none, columns },
+    )
+      .split('\n')
+      .slice(-2);
+  expect(linesAt(120).at(-1)).toMatch(new RegExp(`${commit}$`));
+  expect(linesAt(80)).toEqual([
+    'STARTED           TOOK    REVISION              OUTCOME    TAG',
+    '2026-01-02 03:02  1m 40s  hyeon9mak-task-dev:2  succeeded  01234567',
+  ]);
+});
+
+test('tasks that a deployment has stopped are counted, and others are shown', () => {
+  const [task] = status.tasks;
+  const stoppedBy = (stoppedReason: string) =>
+    task === undefined ? [] : [{ ...task, lastStatus: 'STOPPED', stoppedReason }];
+  const scaled = stoppedBy('Scaling activity initiated by (deployment ecs-svc/1)');
+  const tasks = [...scaled, ...stoppedBy('Essential container in task exited'), ...scaled];
+  const text = formatStatus({ ...status, tasks, targetGroups: null, events: [] }, at, none);
+  expect(text.slice(text.indexOf('TASK  '))).toBe(
+    [
+      'TASK                              REVISION  STATUS   HEALTH   AGE',
+      `${'a'.repeat(32)}  app:1     STOPPED  HEALTHY  2d`,
+      '    Essential container in task exited',
+      'and 2 tasks that a deployment or scaling stopped',
+    ].join('\n'),
+  );
 });
 
 describe('a display', () => {
