@@ -26,7 +26,8 @@ export function askPause(
   const label = qualifier(targets.map(named));
   return async (name, signal) => {
     for (;;) {
-      const question = `${label(name)} waits at ${name.stage}. Continue, roll back or leave it waiting? [c/r/L] `;
+      // The line above it names the stage.
+      const question = `${label(name)}: continue, roll back or leave it waiting? [c/r/L] `;
       const answer = (await confirm(question, signal)).trim();
       const found = ANSWERS.find(([pattern]) => pattern.test(answer));
       if (found !== undefined) return found[1];

@@ -98,7 +98,7 @@ function blocksOf(lines: readonly Line[]): readonly (readonly Line[])[] {
   return blocks;
 }
 
-const textOf = ({ level, text }: Line) => (level === 'hint' ? `→ ${text}` : text);
+const textOf = ({ level, text }: Line) => (level === 'hint' ? `→ ${text.trim()}` : text);
 
 /** Encodes `%` and line breaks: a workflow command ends with its line. */
 function escapeData(text: string): string {

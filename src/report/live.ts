@@ -1,5 +1,6 @@
 import { Chalk } from 'chalk';
 import type { ChalkInstance } from 'chalk';
+import type { Outcome } from '../core/result.ts';
 import type { RevisionProgress } from '../core/rollout-events.ts';
 import { shortName } from '../core/task-definition.ts';
 import {
@@ -239,7 +240,7 @@ function buildRows(state: RunState, phase: Phase, pen: Pen): readonly Row[] {
       ),
       weight: WEIGHT.head,
     },
-    ...(context === undefined
+    ...(context === undefined || context.files === 0
       ? []
       : [
           {
@@ -452,7 +453,6 @@ function waitLine({ progress, paused, waitsSince, start }: ServiceState, pen: Pe
   const text = waitText(progress);
   if (text !== undefined) return `${text}, ${gone}${limit}`;
   const missing = counts.desired - counts.running;
-  if (missing <= 0) return `waiting for ECS to complete the deployment, ${gone}`;
   const trips = counts.limit === undefined ? '' : `; the circuit breaker trips at ${counts.limit}`;
   return `waiting for ${formatCount(missing, 'task')} to start, ${gone}${trips}`;
 }
@@ -548,6 +548,23 @@ function failedOf({ failed, isOurs }: RevisionProgress, { counts }: Progress): s
   return isOurs && counts.limit !== undefined ? `${failed}/${counts.limit}` : String(failed);
 }
 
+/** Ends whose lines name the revision that serves. */
+const SAID: ReadonlySet<Outcome> = new Set([
+  'succeeded',
+  'rolled-back',
+  'paused',
+  'superseded',
+  'timed-out',
+  'failed',
+]);
+
+/** What a service runs at the end: of several services for all, of one what was not said yet. */
+function servingText(isOnly: boolean, now: string, before: string, outcome: Outcome): string[] {
+  const was = before === '' || before === now ? [] : [`before: ${before}`];
+  if (!isOnly || !SAID.has(outcome)) return [[`serving ${now}`, ...was].join(', ')];
+  return outcome === 'succeeded' ? was : [];
+}
+
 /** The lines that stay at the end of a rollout: what serves, and where the time went. */
 export function summarise(state: RunState, screen: Screen): string[] {
   const pen = penOf(screen);
@@ -557,11 +574,12 @@ export function summarise(state: RunState, screen: Screen): string[] {
   const serving = ended.flatMap(({ service, from, ended: end }) => {
     const result = end?.result;
     if (result === undefined || result.serving === null) return [];
-    const now = shortName(result.serving);
-    const before = from ?? shortName(result.previousTaskDefinition ?? '');
-    const was = before === '' || before === now ? '' : chalk.dim(`, before: ${clean(before)}`);
+    const now = clean(shortName(result.serving));
+    const before = clean(from ?? shortName(result.previousTaskDefinition ?? ''));
+    const isOnly = ended.length === 1;
+    const name = isOnly ? '' : `${chalk.bold(service)}: `;
     return [
-      `  ${chalk.bold(service)} is served by ${clean(now)}${was}`,
+      ...servingText(isOnly, now, before, result.outcome).map((text) => `  ${name}${text}`),
       ...(result.console === null ? [] : [`    ${chalk.dim(clean(result.console))}`]),
     ];
   });

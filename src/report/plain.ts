@@ -37,7 +37,8 @@ const MARKS: Readonly<Record<Level, string>> = {
 
 /** A line without colour. */
 function plainLine({ level, text }: Line): string {
-  return `${MARKS[level]}${text}\n`;
+  if (level !== 'hint') return `${MARKS[level]}${text}\n`;
+  return `${text.replace(/^ */, (indent) => indent + MARKS.hint)}\n`;
 }
 
 const GOOD: ReadonlySet<Outcome> = new Set(['succeeded', 'paused']);

@@ -8,7 +8,7 @@ import { openRegion } from './region.ts';
 import type { RegionStream } from './region.ts';
 import { NOTHING_YET, phaseOf, reduce } from './run-state.ts';
 import { makeStory } from './story.ts';
-import { wrap } from './width.ts';
+import { widthOf, wrap } from './width.ts';
 import type { Level, Line } from './words.ts';
 
 /** Events that a terminal shows in the live view only, unless --verbose is given. */
@@ -75,7 +75,8 @@ export function terminalReporter(
       }
       if (lines.length > 0 && (verbose || !PASSING.has(event.kind))) {
         const [columns] = stream.getWindowSize();
-        held.push(guard(lines.map((line) => paint(fold(line, columns))).join('')));
+        const shown = VERBATIM.has(event.kind) ? lines : lines.map((line) => fold(line, columns));
+        held.push(guard(shown.map(paint).join('')));
       }
       if (!state.isAsking && held.length > 0) region.print(held.splice(0).join(''));
       if (isLive() && drawing === undefined) {
@@ -93,30 +94,53 @@ export function terminalReporter(
   };
 }
 
-/** Narrower screens get the words of a message on several lines, instead of lines cut in words. */
-const NARROW = 60;
-
-/** What is copied or was printed by others stays one line: commands in hints, logs, changes. */
-const FOLDED = new Set<Level>([
-  'step',
-  'success',
-  'warning',
-  'error',
-  'ok',
-  'warn',
-  'fail',
-  'skip',
+/** Events whose lines are files, or were printed by others: each stays one line. */
+const VERBATIM = new Set<Event['kind']>([
+  'before-output',
+  'build-output',
+  'build-step',
+  'config-drafted',
+  'hook-output',
+  'task-output',
+  'workflow-proposed',
 ]);
 
+/** Columns before the words of a level, under which its next lines begin; others are not folded. */
+const MARK_WIDTH: Readonly<Partial<Record<Level, number>>> = {
+  step: 2,
+  detail: 2,
+  success: 2,
+  warning: 2,
+  error: 2,
+  hint: 4,
+  ok: 4,
+  warn: 4,
+  fail: 4,
+  skip: 4,
+};
+
+/** A log line, which stays as it was written. */
+const LOG_LINE = /^ *\|/;
+/** A command to copy, at the end of a hint: it stays one line. */
+const COMMAND = /(?:^|: )(?=(?:ecsdeploy|aws|docker|git|rm) \S)/g;
+
+/** Breaks a line between words where the screen ends; a terminal would break it within a word. */
 function fold({ level, text }: Line, columns: number): Line {
-  if (columns >= NARROW || !FOLDED.has(level)) return { level, text };
-  const lines = text.split('\n').map((line) => {
-    // Wrapping takes the square of a length, and so long a line is no sentence.
-    if (line.length > 1000) return line;
-    const indent = /^ */.exec(line)?.[0] ?? '';
-    return wrap(line, columns - 5).join(`\n  ${indent}`);
-  });
-  return { level, text: lines.join('\n') };
+  const mark = MARK_WIDTH[level];
+  // Wrapping takes the square of a length, and so long a line is no sentence.
+  if (mark === undefined || text.length > 1000 || LOG_LINE.test(text)) return { level, text };
+  const indent = /^ */.exec(text)?.[0] ?? '';
+  const room = columns - 1 - mark;
+  const start = level === 'hint' ? [...text.matchAll(COMMAND)].at(-1) : undefined;
+  const at = start === undefined ? text.length : start.index + start[0].length;
+  const lines = at === 0 ? [] : wrap(text.slice(0, at).trimEnd(), room);
+  const command = text.slice(at);
+  const last = lines.at(-1);
+  if (command !== '') {
+    if (last === undefined || widthOf(`${last} ${command}`) > room) lines.push(indent + command);
+    else lines[lines.length - 1] = `${last} ${command}`;
+  }
+  return { level, text: lines.join(`\n${' '.repeat(mark)}`) };
 }
 
 /** Adds the mark and the colours of its level to a line. */
@@ -129,7 +153,7 @@ export function paintLine(colour: boolean, unicode: boolean): (line: Line) => st
     ...diffStyles(chalk),
     warning: (words) => `${chalk.yellow('▲')} ${words}`,
     error: (words) => `${chalk.red('✖')} ${words}`,
-    hint: (words) => `  ${chalk.cyan('→')} ${words}`,
+    hint: (words) => words.replace(/^ */, (indent) => `  ${indent}${chalk.cyan('→')} `),
     debug: (words) => chalk.dim(`  · ${words}`),
     ok: (words) => `  ${chalk.green('✔')} ${words}`,
     warn: (words) => `  ${chalk.yellow('▲')} ${words}`,

@@ -161,8 +161,11 @@ const WORDS: Words = {
     lines: [line('step', `Building for ${platform}`)],
   }),
   'context-progress': () => NONE,
+  // Of an unchanged context BuildKit takes no file.
   'context-sent': ({ files, bytes }) =>
-    say('detail', `  context: ${formatCount(files, 'file')}, ${formatBytes(bytes)}`),
+    files === 0
+      ? NONE
+      : say('detail', `  context: ${formatCount(files, 'file')}, ${formatBytes(bytes)}`),
   'build-step': ({ name, state, seconds }) =>
     state === 'started'
       ? NONE
@@ -520,7 +523,9 @@ function findingLines(findings: readonly Finding[]): Line[] {
       .filter(({ about }) => about === group)
       .flatMap(({ check, status, message, hint }) => [
         line(status, `${check}: ${message}`),
-        ...(status === 'ok' ? [] : hintLines(hint)),
+        ...(status === 'ok'
+          ? []
+          : hintLines(hint).map((item) => ({ ...item, text: `  ${item.text}` }))),
       ]),
   ]);
   const count = (wanted: Finding['status']) =>
@@ -794,7 +799,9 @@ export function progressText(event: EventOf<'rollout-progress'>): string {
 
 /** What ECS waits for; undefined while tasks start. */
 export function waitText(event: EventOf<'rollout-progress'>): string | undefined {
-  return event.waitsFor && WAITS[event.waitsFor](event);
+  const { waitsFor, counts } = event;
+  if (waitsFor !== undefined) return WAITS[waitsFor](event);
+  return counts.running < counts.desired ? undefined : 'waiting for ECS to complete the deployment';
 }
 
 /** The stage of a deployment that shifts traffic, and the targets that it waits for. */
@@ -805,12 +812,12 @@ export function stageNote(event: EventOf<'rollout-progress'> & { readonly stage:
 }
 
 function phaseNote(event: EventOf<'rollout-progress'>): string {
-  const { phase, stage, waitsFor, waitsAtMost } = event;
+  const { phase, stage, waitsAtMost } = event;
   if (phase === 'rolling-back') return ' (rolling back)';
   const limit = waitsAtMost === undefined ? '' : `, up to ${formatSeconds(waitsAtMost)}`;
   if (stage !== undefined) return ` (${stageNote({ ...event, stage })}${limit})`;
-  if (waitsFor === undefined) return '';
-  return ` (${WAITS[waitsFor](event)}${limit})`;
+  const text = waitText(event);
+  return text === undefined ? '' : ` (${text}${limit})`;
 }
 
 function formatCounts(

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { CONFIG, makeWorld } from '../support/world.ts';
 import type { World } from '../support/world.ts';
 
-const QUESTION = 'Continue, roll back or leave it waiting?';
+const QUESTION = 'continue, roll back or leave it waiting?';
 
 const deploy = ({ sandbox }: World, ...more: readonly string[]) => [
   'deploy',

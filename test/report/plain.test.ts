@@ -76,7 +76,7 @@ describe('a rollout in a log', () => {
       '23:58:00 api: 0 of 2 running, 2 pending; 2 old tasks running',
       '23:58:50 api: 1 of 2 running, 1 pending; 2 old tasks running',
       '23:59:50 Still watching after 1m 50s: api: 1 of 2 running, 1 pending; 2 old tasks running',
-      '2026-11-27T00:00:10Z api: 2 of 2 running',
+      '2026-11-27T00:00:10Z api: 2 of 2 running (waiting for ECS to complete the deployment)',
       '00:00:10 api runs app:2 (2 of 2 tasks) after 2m 10s',
     ]);
   });

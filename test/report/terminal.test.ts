@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import type { Cause } from '../../src/core/diagnosis.ts';
 import type { Event } from '../../src/events.ts';
 import { openRegion } from '../../src/report/region.ts';
 import { showsUnicode } from '../../src/report/reporter.ts';
@@ -121,10 +122,52 @@ test('a narrow screen gets whole words of a message, and commands in one line', 
   reporter.report({ kind: 'warning', message, hint, at: new Date() });
   reporter.end();
   expect((await lines()).slice(0, 2)).toEqual([
-    '▲ The container 결제-서비스 ended',
-    '  with exit code 1 again and again',
+    '▲ The container 결제-서비스 ended with',
+    '  exit code 1 again and again',
   ]);
   expect(written()).toContain(hint);
+});
+
+test('lines are broken between words at any width, and logs and commands are not', async () => {
+  const { stream, written, lines } = makeScreen(80, 40);
+  const reporter = terminalReporter(stream, {
+    verbose: false,
+    colour: false,
+    unicode: true,
+    guard: (text) => text,
+  });
+  const log = `| ${'a line of the log that is as long as it is '.repeat(3)}`;
+  const command = 'ecsdeploy logs --cluster backend --service hyeon9mak-service-dev';
+  const cause: Cause = {
+    code: 'application-exit',
+    summary: 'the container hyeon9mak-container of the task ended with exit code 1',
+    hint: `see the last log lines above, which say more than this; full log: ${command}`,
+    evidence: ['Essential container in task exited', log],
+    tasks: 1,
+  };
+  reporter.report({ kind: 'cause', cluster: 'c', service: 'api', cause, at: new Date() });
+  const finding = { check: 'secrets', about: 'service api' } as const;
+  const message = 'the secret of the application cannot be found in this account and region';
+  reporter.report({
+    kind: 'checked',
+    findings: [{ ...finding, status: 'warn', message, hint: 'create it' }],
+    at: new Date(),
+  });
+  reporter.end();
+  expect(written()).toContain(`\n  ${log}\n`);
+  expect(written()).toContain(`\n    ${command}\n`);
+  const shown = (await lines()).filter((line) => !/log that is|logs --cluster/.test(line));
+  expect(shown).toEqual([
+    '✖ api: the container hyeon9mak-container of the task ended with exit code 1',
+    '  [application-exit]',
+    '  Essential container in task exited',
+    '  → see the last log lines above, which say more than this; full log:',
+    'service api',
+    '  ▲ secrets: the secret of the application cannot be found in this account and',
+    '    region',
+    '    → create it',
+    '0 passed, 1 warning, 0 failed, 0 skipped',
+  ]);
 });
 
 test.each([
