@@ -4,6 +4,7 @@ import type { Outcome } from '../../src/core/result.ts';
 import type { CodeDeployScenario } from '../../src/sandbox/scenarios.ts';
 import { readResult } from '../support/cli.ts';
 import { makeFolder } from '../support/files.ts';
+import { checkLog } from '../support/plain-log.ts';
 import { CONFIG, makeWorld } from '../support/world.ts';
 
 /** How `ecsdeploy deploy` ends in a scenario. */
@@ -115,6 +116,7 @@ test.concurrent.each(Object.entries(ENDS) as [CodeDeployScenario, End][])(
     const result = readResult(ended);
     expect(ended.stderr).toContain(says);
     expect(ended.status, ended.stderr).toBe(status);
+    checkLog(ended.stderr, causes);
     expect(result.outcome).toBe(outcome);
     if (outcome === 'refused') return;
     expect(result.services).toMatchObject([{ outcome, causes: causes.map((code) => ({ code })) }]);

@@ -9,6 +9,7 @@ import type { PrunedRevision } from '../../src/core/prune.ts';
 import { accessDenied } from '../../src/sandbox/wire.ts';
 import { readResult } from '../support/cli.ts';
 import type { CliEnd } from '../support/cli.ts';
+import { checkLog } from '../support/plain-log.ts';
 import { callEvents, callScheduler } from '../support/schedule-wire.ts';
 import type { ScenarioName } from '../../src/sandbox/scenarios.ts';
 import { CONFIG, makeWorld } from '../support/world.ts';
@@ -147,6 +148,7 @@ test.each(Object.entries(ROWS))('%s', async (_, { prepare, args = [], planned, k
   const end = await world.run(['prune', '--json', ...args]);
   expect(end.status, end.stderr).toBe(0);
   expect(readResult(end).outcome).toBe('planned');
+  checkLog(end.stderr, []);
   expect(inState(end, 'planned')).toEqual(planned);
   for (const [revision, reasons] of Object.entries(kept)) {
     expect(reasonsOf(end, Number(revision))).toEqual(reasons);
@@ -236,6 +238,7 @@ test('--yes deregisters the oldest first, and nothing else', async () => {
   const end = await world.run(['prune', '--yes']);
   expect(end.status, end.stderr).toBe(0);
   expect(end.stdout).toContain(`${FAMILY}: 9 of 25 revisions are gone`);
+  checkLog(end.stderr, []);
   expect(await listed(world, 'INACTIVE')).toEqual(OLD);
   expect(world.writes()).toEqual(OLD.map(() => 'ecs:DeregisterTaskDefinition'));
   const calls = world.sandbox.calls.filter(

@@ -11,6 +11,7 @@ import type { ScheduleOutcome } from '../../src/core/scheduled.ts';
 import type { JsonObject } from '../../src/core/task-definition.ts';
 import { CUT } from '../../src/sandbox/wire.ts';
 import { readResult } from '../support/cli.ts';
+import { checkLog } from '../support/plain-log.ts';
 import { callEvents, callScheduler, scheduledDocuments } from '../support/schedule-wire.ts';
 import { CONFIG, addService, makeWorld } from '../support/world.ts';
 import type { World, WorldOptions } from '../support/world.ts';
@@ -179,6 +180,7 @@ test.each(Object.entries(ROWS))('%s', async (_, row) => {
   const end = await world.run(['rollout', '--json', ...args]);
   expect(end.status, end.stderr).toBe(status);
   expect(end.stderr).toContain(says);
+  checkLog(end.stderr, []);
   expect(outcomesOf(readResult(end))).toEqual(schedules);
   const after = await scheduledDocuments(world.sandbox);
   expect(split(document(after, 'nightly/report')).named).toBe(`${FAMILY}:${nightly}`);
