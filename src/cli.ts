@@ -30,7 +30,7 @@ interface CommandRow<C extends CommandName> {
 /** The subcommands; the code of a command is loaded only when it runs. */
 const COMMANDS: { readonly [C in CommandName]: CommandRow<C> } = {
   deploy: {
-    summary: 'build, push, register and roll out, and follow the deployment to its end',
+    summary: 'build, push, register and roll out, and follow it to its end',
     examples: [
       'ecsdeploy deploy',
       'ecsdeploy deploy --env prod --dry-run',
@@ -58,7 +58,7 @@ const COMMANDS: { readonly [C in CommandName]: CommandRow<C> } = {
     load: async () => (await import('./commands/register.ts')).register,
   },
   rollout: {
-    summary: 'move the service to a revision, and follow the deployment to its end',
+    summary: 'move the service to a revision, and follow it to its end',
     argument: [
       '[revision]',
       'revision number, family:revision or ARN; - reads it from stdin (default: the latest of the family)',
@@ -72,7 +72,7 @@ const COMMANDS: { readonly [C in CommandName]: CommandRow<C> } = {
     load: async () => (await import('./commands/rollback.ts')).rollback,
   },
   run: {
-    summary: 'run a command once, in a task like those of the service, and print its log',
+    summary: 'run a command once in a task of the service, and print its log',
     argument: ['[command...]', 'command and its arguments, after --'],
     examples: [
       'ecsdeploy run -- rails db:migrate',
@@ -86,7 +86,7 @@ const COMMANDS: { readonly [C in CommandName]: CommandRow<C> } = {
     load: async () => (await import('./commands/continue.ts')).continueDeployments,
   },
   status: {
-    summary: 'show what runs, and the deployments, tasks and recent events of the service',
+    summary: 'show what runs: deployments, tasks, targets and recent events',
     examples: ['ecsdeploy status', 'ecsdeploy status --watch'],
     load: async () => (await import('./commands/status.ts')).status,
   },
@@ -101,12 +101,12 @@ const COMMANDS: { readonly [C in CommandName]: CommandRow<C> } = {
     load: async () => (await import('./commands/logs.ts')).logs,
   },
   history: {
-    summary: 'list the past deployments, what serves now, and where a rollback would go',
+    summary: 'list past deployments, what serves, and where a rollback would go',
     examples: ['ecsdeploy history', 'ecsdeploy history --json'],
     load: async () => (await import('./commands/history.ts')).history,
   },
   prune: {
-    summary: 'show old revisions that nothing needs, and deregister them with --yes',
+    summary: 'show old revisions that nothing needs; --yes deregisters them',
     examples: ['ecsdeploy prune', 'ecsdeploy prune --keep 20 --older-than 90d --yes'],
     load: async () => (await import('./commands/prune.ts')).prune,
   },
@@ -116,7 +116,7 @@ const COMMANDS: { readonly [C in CommandName]: CommandRow<C> } = {
     load: async () => (await import('./commands/verify.ts')).verify,
   },
   init: {
-    summary: 'write .ecsdeployrc: ask for what it needs, or read a GitHub Actions workflow',
+    summary: 'write .ecsdeployrc from answers, or from a GitHub Actions workflow',
     examples: [
       'ecsdeploy init',
       'ecsdeploy init --from-workflow .github/workflows/deploy.yml',
@@ -131,7 +131,7 @@ const COMMANDS: { readonly [C in CommandName]: CommandRow<C> } = {
     load: async () => (await import('./commands/completion.ts')).completion,
   },
   sandbox: {
-    summary: 'run a local ECS, ECR and CloudWatch Logs to try everything without an AWS account',
+    summary: 'run a local ECS, ECR and CloudWatch Logs, without an AWS account',
     argument: ['[command...]', 'command to run in the sandbox, after --'],
     examples: [
       'ecsdeploy sandbox -- ecsdeploy deploy',
@@ -141,7 +141,7 @@ const COMMANDS: { readonly [C in CommandName]: CommandRow<C> } = {
     load: async () => (await import('./commands/sandbox.ts')).sandbox,
   },
   help: {
-    summary: 'print the help of a command, the IAM policy that it needs, or a page of the docs',
+    summary: 'print the help of a command, its IAM policy, or a page of the docs',
     argument: [
       '[topic...]',
       'a command; iam, with a command (default: deploy); errors; or a page that help topics lists',

@@ -90,6 +90,8 @@ type Fact =
       }[];
       readonly services: readonly ServicePlan[];
     }
+  /** The plan was everything: nothing is changed. */
+  | { readonly kind: 'dry-run-ended' }
   | (ServiceName & {
       /** Services that are not part of the run, so that `after` does not wait for them. */
       readonly kind: 'after-ignored';

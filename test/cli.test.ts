@@ -111,6 +111,11 @@ test.each(['--help', ...COMMANDS.split(' ').map((name) => `${name} --help`)])(
   },
 );
 
+test('the list of commands fits a screen of 80 columns, too', async () => {
+  const lines = (await helpOf('--help', 80)).trimEnd().split('\n');
+  expect(lines.length).toBeLessThanOrEqual(24);
+});
+
 test.each(COMMANDS.split(' '))('%s --help --all lists every option', async (name) => {
   const [usual, all] = [await helpOf(`${name} --help`), await helpOf(`${name} --help --all`)];
   for (const key of SETTING_KEYS) {

@@ -60,6 +60,7 @@ async function deployImage(context: Context<'deploy'>): Promise<CommandResult> {
     enforce(tools, rest.flat());
     tellPlan(tools, planned, true);
     tellReleases(tools, releases);
+    tools.emit({ kind: 'dry-run-ended' });
     return dryRun(config, planned);
   }
   tellPlan(tools, planned, false);

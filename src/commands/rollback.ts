@@ -40,7 +40,7 @@ export async function rollback(context: Context<'rollback'>): Promise<CommandRes
     return { planned: made };
   });
   if (config.dryRun) return dryRun(tools, planned);
-  if (config.confirm) tellSteps(tools, planned, false, { isBack: true });
+  tellSteps(tools, planned, false, { isBack: true });
   await confirmMoves(context, config, 'Roll back');
   const start = performance.now();
   // Nothing that fails must wait for another service to go back.
@@ -55,6 +55,7 @@ export async function rollback(context: Context<'rollback'>): Promise<CommandRes
 
 function dryRun(tools: Tools, planned: Plan): CommandResult {
   tellSteps(tools, planned, true, { isBack: true });
+  tools.emit({ kind: 'dry-run-ended' });
   return {
     outcome: 'planned',
     image: null,

@@ -121,7 +121,7 @@ function chooser(prompts: Prompts, { terminal, signal }: Asking): Choose {
     const options = names.map(toOption);
     // Where nothing is found, Enter would answer with nothing.
     const validate = (value: string | string[] | undefined) =>
-      value === undefined ? 'No name has these letters.' : undefined;
+      value === undefined ? 'Type other letters.' : undefined;
     return answered(await prompts.autocomplete({ ...common, options, maxItems: 10, validate }));
   };
 }

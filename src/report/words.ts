@@ -128,6 +128,7 @@ const WORDS: Words = {
       ),
     ],
   }),
+  'dry-run-ended': () => say('step', 'Dry run: nothing was changed'),
   'after-ignored': ({ service, after }) =>
     say('detail', `${service} does not wait for ${after.join(' and ')}, not part of this run`),
   checked: ({ findings }) => ({ lines: findingLines(findings) }),

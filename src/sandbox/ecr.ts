@@ -49,7 +49,7 @@ const ECR_KEY = 'aaaaaaaa-0000-4000-8000-000000000000';
 
 /** Operations on the registry as a whole: they need no repository. */
 const OF_REGISTRY =
-  /^(?:GetAuthorizationToken|DescribeRegistry|DescribePullThroughCacheRules|(?:Get|Put|Delete)(?:Registry|AccountSetting|Replication).*|BatchGetRepositoryScanningConfiguration)$/;
+  /^(?:GetAuthorizationToken|DescribeRegistry|DescribePullThroughCacheRules|DescribeRepositoryCreationTemplates|(?:Get|Put|Delete)(?:Registry|AccountSetting|Replication).*|BatchGetRepositoryScanningConfiguration)$/;
 
 /** Creates an ECR without repositories on top of a registry (docs/explanation/how-ecs-behaves.md#ecr). */
 export function createEcr(options: EcrOptions): Ecr {
@@ -211,6 +211,10 @@ export function createEcr(options: EcrOptions): Ecr {
       return { registryId: account, repositoryName, ...describeMutability(repository) };
     },
     DescribePullThroughCacheRules: () => ({ pullThroughCacheRules: [] }),
+    DescribeRepositoryCreationTemplates: () => ({
+      registryId: account,
+      repositoryCreationTemplates: [],
+    }),
     GetAccountSetting: ({ name }) => setting(name),
     PutAccountSetting: ({ name, value }) => {
       setting(name);

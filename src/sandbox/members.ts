@@ -113,6 +113,7 @@ const ROWS: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
     DescribePullThroughCacheRules: [''],
     DescribeRegistry: [''],
     DescribeRepositories: ['repositoryNames registryId nextToken maxResults'],
+    DescribeRepositoryCreationTemplates: [''],
     GetAccountSetting: ['name'],
     GetAuthorizationToken: [''],
     GetDownloadUrlForLayer: ['repositoryName layerDigest registryId'],

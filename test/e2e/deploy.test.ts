@@ -212,6 +212,7 @@ test('a dry run shows the plan with its diff and writes nothing', async () => {
         + image: "REGISTRY/hyeon9mak-dev:COMMIT"
         - environment.JAVA_OPTS: •••
         + environment.TOKEN: •••
+    Dry run: nothing was changed
     "
   `);
   expect(world.writes()).toEqual([]);
@@ -254,6 +255,7 @@ test('a dry run shows what is set of the task, without the values of a file', as
         - environment.JAVA_OPTS: •••
         ~ environment.SPRING_PROFILES_ACTIVE: •••
         + environment.TOKEN: •••
+    Dry run: nothing was changed
     "
   `);
   const small = await world.run(['deploy', '--dry-run', '--set-cpu', '4096']);

@@ -46,6 +46,8 @@ test('goes back to the revision that was deployed successfully before', async ()
     ],
   });
   expect(await revisionOf(world)).toBe(`${FAMILY}:2`);
+  // The image that it goes back to is shown as before a deploy.
+  expect(end.stderr).toMatch(/runs \S+:3 and will move to \S+:2\n[^]*environment\.STEP/);
 });
 
 describe('never goes forward to a revision that a rollback has left', () => {
@@ -127,6 +129,7 @@ describe('--dry-run', () => {
         with a new deployment
         container hyeon9mak-container
           ~ environment.STEP: •••
+      Dry run: nothing was changed
       "
     `);
     expect(readResult(end)).toMatchObject({

@@ -12,12 +12,16 @@ function blocksOf(document: string): { readonly language: string; readonly lines
 
 /** A line without what differs between two runs. */
 function withoutChance(line: string): string {
-  return line
-    .replaceAll(/(?:\d{4}-\d\d-\d\dT)?\d\d:\d\d:\d\dZ?/g, 'TIME')
-    .replaceAll(/127\.0\.0\.1:\d+/g, 'ADDRESS')
-    .replaceAll(/\b[0-9a-f]{12,40}\b/g, 'HEX')
-    .replaceAll(/\d+(?:\.\d+)?s\b/g, 'SECONDS')
-    .replace(/^TIME TIME/, 'TIME');
+  return (
+    line
+      .replaceAll(/(?:\d{4}-\d\d-\d\dT)?\d\d:\d\d:\d\dZ?/g, 'TIME')
+      .replaceAll(/127\.0\.0\.1:\d+/g, 'ADDRESS')
+      .replaceAll(/\b[0-9a-f]{12,40}\b/g, 'HEX')
+      .replaceAll(/\d+(?:\.\d+)?s\b/g, 'SECONDS')
+      .replace(/^TIME TIME/, 'TIME')
+      // How many tasks have failed when the first one is explained.
+      .replace(/ \(\d+ tasks\)$/, '')
+  );
 }
 
 /** Runs a script as a user types it: a shell that it starts reads the rest of it. */

@@ -53,7 +53,7 @@ test('letters that find no name are no answer', async () => {
   const world = await makeProject();
   const end = await init(world, [
     ['Cluster', 'zz\r'],
-    ['No name has these letters.', '\u007F\u007F\r'],
+    ['Type other letters.', '\u007F\u007F\r'],
     ['Service', '\r'],
     ['Container to update', '\r'],
     ['ECR repository', '\r'],

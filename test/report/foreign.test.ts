@@ -157,6 +157,7 @@ const SAMPLES: {
   'register-skipped': (t) => [{ revision: t }],
   'register-retried': (t) => [{ family: t }],
   'rollout-started': (t) => [{ cluster: t, service: t, deployment: t, from: t, to: `new ${t}` }],
+  'dry-run-ended': () => [{}],
   'after-ignored': (t) => [{ cluster: t, service: t, after: [t, t] }],
   'service-waiting': (t) => [{ cluster: t, service: t, revision: t, after: [t, t] }],
   'service-skipped': (t) =>
