@@ -6,10 +6,10 @@ import type { TestSpecification } from 'vitest/node';
 
 /** The tests that take longest, first: what begins last should be short. */
 const ORDER = [
-  /e2e.(denied|promise|scenarios)\.test|aws.moves\.test/,
-  /e2e.(faults|foreign|identity|outcomes|rollback)\.test|plan.identity\.test/,
-  /e2e.(docker|other-clients|refusals|unreadable|verify|watching)|init.from-workflow\.test/,
-  /e2e|(code-deploy|ecs-bake|ecs-strategies|report.foreign|roll-out)\.test/,
+  /e2e.(denied|docker|docker-session|faults|promise|scenarios)\.test/,
+  /e2e.(foreign|identity|outcomes|rollback|terminal)\.test|plan.identity\.test|aws.moves\.test/,
+  /e2e.(other-clients|refusals|unreadable|verify|watching)\.test|init.from-workflow\.test/,
+  /e2e|(build|code-deploy|ecs-bake|ecs-strategies|report.foreign|roll-out)\.test/,
   /./,
 ];
 const rank = ({ moduleId }: TestSpecification) =>
