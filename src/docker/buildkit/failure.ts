@@ -71,6 +71,10 @@ const HINTS: readonly (readonly [RegExp, string | ((match: RegExpExecArray) => s
     'SBOMs are made by an image of Docker Hub that BuildKit pulls where it runs: permit that, or build without --sbom',
   ],
   [
+    /unknown scheme oci-layout/,
+    'the image store of this Docker daemon takes no OCI layouts: use one with the containerd image store, or a builder (--builder NAME)',
+  ],
+  [
     /no space left on device/i,
     'the disk of the Docker daemon is full: docker system df shows what uses it, docker system prune frees it',
   ],

@@ -101,6 +101,7 @@ test.each([
   ['failed to configure gha cache exporter: url not set for github actions cache', /Docker 28/],
   ['failed to read downloaded context: no such host', /allow POST \/session and POST \/grpc/],
   ['failed to resolve source metadata for docker.io/docker/buildkit-syft-scanner:1', /--sbom/],
+  ['failed to load metadata: unknown scheme oci-layout: not found', /containerd image store/],
   ['dial tcp: lookup registry: no such host', /cannot reach the registry/],
   ['failed to calculate checksum of ref a::b "/x" not found: not found', /path in the Dockerfile/],
 ])('%s has a hint', (text, hint) => {
