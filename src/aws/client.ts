@@ -394,6 +394,8 @@ function observe({ config, middlewareStack }: AnyClient, service: string, aws: A
       aws.clock.offset = offset;
     },
   });
+  // It prepares every input and answer for a log that nobody reads.
+  middlewareStack.remove('loggerMiddleware');
   middlewareStack.add(
     (next, context) => async (args) => {
       const action = `${service}:${String(context.commandName).replace(/Command$/, '')}`;

@@ -90,8 +90,9 @@ export function httpHandler(limit: number, network: Network): NodeHttpHandler {
       try {
         const { response } = await send(request, { ...options, abortSignal: signal });
         // The SDK reports an answer that breaks off in its body with the status of a whole one.
-        const body = await buffer(addAbortSignal(signal, response.body as Readable));
-        return { response: Object.assign(response, { body: Readable.from([body]) }) };
+        const parts = await addAbortSignal(signal, response.body as Readable).toArray();
+        const body = Readable.from([Buffer.concat(parts)]);
+        return { response: Object.assign(response, { body }) };
       } catch (error) {
         if (!deadline.signal.aborted || given?.aborted === true) throw error;
         const message = `no whole answer within ${limit / 1000} s`;
