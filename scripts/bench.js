@@ -8,7 +8,7 @@ import { openBench } from './bench-tools.js';
 const HELP = `npm run bench [-- image] [--runs N] [--only PART]... [--fabfuel DIR] [--actions DIR]
 
 Without an argument, measures ecsdeploy deploy with an existing image in the sandbox, without Docker: start-up,
-the time to UpdateService, many services, the end of a rollout, a long watch, and the sandbox under load. Takes about 6 minutes.
+the time to UpdateService, many services, the end of a rollout, a long watch, and the sandbox under load. Takes about 8 minutes.
 Parts: ${Object.keys(DEPLOY_PARTS).join(', ')}.
 
 image measures ecsdeploy push with the Docker daemon of DOCKER_HOST in the sandbox. Takes minutes and some GB of
@@ -62,7 +62,9 @@ try {
   const rows = [];
   for (const part of only) {
     say(part);
+    const begun = performance.now();
     rows.push(...(await parts[part](bench)));
+    say(`  ${((performance.now() - begun) / 1000).toFixed(0)} s`);
   }
   process.stdout.write(table(rows));
   if (rows.some(({ isMet }) => isMet === false)) process.exitCode = 1;
