@@ -7,9 +7,12 @@ import {
 import { join } from 'node:path';
 import { devNull } from 'node:os';
 import { expect, test } from 'vitest';
+import type { ServiceResult } from '../../src/core/result.ts';
+import { LOSSES } from '../support/broken-answers.ts';
 import { readResult } from '../support/cli.ts';
 import type { CliOptions } from '../support/cli.ts';
 import { makeFolder } from '../support/files.ts';
+import { apiProxy } from '../support/proxies.ts';
 import { CONFIG, makeWorld } from '../support/world.ts';
 import type { World, WorldOptions } from '../support/world.ts';
 
@@ -164,6 +167,34 @@ test('what fails in one region leaves the other alone, and the commands that are
   expect(paused.end.stderr).toContain(
     `ecsdeploy rollout --watch --cluster backend --service ${SERVICE} --region us-east-1`,
   );
+});
+
+test('polls that fail in one region leave the other to its verdict, and recover', async () => {
+  const world = await makeRegions();
+  let state: 'before' | 'cut' | 'back' = 'before';
+  const url = await apiProxy(world.sandbox.url, ({ action, body }) => {
+    if (action === 'UpdateService' && state === 'before') state = 'cut';
+    const isThere = action === 'DescribeServices' && body.includes(':us-east-1:');
+    return state === 'cut' && isThere ? { mode: LOSSES.reset, carriedOut: false } : undefined;
+  });
+  const { end } = await runAt(world, [...DEPLOY, '--progress', 'json', '--json'], {
+    environment: { AWS_ENDPOINT_URL: url },
+    onStderr: (text) => {
+      // Only the verdict of the other region ends the trouble.
+      if (text.includes('"service-ended"')) state = 'back';
+    },
+  });
+  const ended = end.stderr
+    .split('\n')
+    .filter((line) => line.includes('"kind":"service-ended"'))
+    .map((line) => (JSON.parse(line) as { result: ServiceResult }).result)
+    .map(({ region, outcome }) => [region, outcome]);
+  expect(end.status, end.stderr).toBe(0);
+  expect(ended).toEqual([
+    [undefined, 'succeeded'],
+    ['us-east-1', 'succeeded'],
+  ]);
+  expect(end.stderr).toMatch(/"kind":"polls-failing".*"region":"us-east-1"/);
 });
 
 test('a release task and `run` are in the region of their service', async () => {
