@@ -128,6 +128,7 @@ describe('blue/green', () => {
         target?.runningTaskCount,
         target?.requestedTestTrafficWeight,
         target?.requestedProductionTrafficWeight,
+        sources?.[0]?.requestedTestTrafficWeight,
         sources?.[0]?.requestedProductionTrafficWeight,
       ]);
       expect((await describeService(world)).deployments).toMatchObject([
@@ -138,12 +139,12 @@ describe('blue/green', () => {
       last = hookId;
     }
     expect(seen).toEqual([
-      ['PRE_SCALE_UP', 0, 0, 0, 100],
-      ['POST_SCALE_UP', 2, 0, 0, 100],
-      ['POST_TEST_TRAFFIC_SHIFT', 2, 100, 0, 100],
+      ['PRE_SCALE_UP', 0, 0, 0, 100, 100],
+      ['POST_SCALE_UP', 2, 0, 0, 100, 100],
+      ['POST_TEST_TRAFFIC_SHIFT', 2, 100, 0, 0, 100],
       // A stage of hooks only: the record stays at the one before it.
-      ['POST_TEST_TRAFFIC_SHIFT', 2, 100, 0, 100],
-      ['POST_PRODUCTION_TRAFFIC_SHIFT', 2, 100, 100, 0],
+      ['POST_TEST_TRAFFIC_SHIFT', 2, 100, 0, 0, 100],
+      ['POST_PRODUCTION_TRAFFIC_SHIFT', 2, 100, 100, 0, 0],
     ]);
     await serviceDeployment(world, primary, 'SUCCESSFUL');
   });
@@ -160,7 +161,7 @@ describe('blue/green', () => {
       lifecycleStage: 'SCALE_UP',
       deploymentCircuitBreaker: { status: 'TRIGGERED', failureCount: 3 },
       targetServiceRevision: weights(0, 0),
-      sourceServiceRevisions: [weights(0, 100)],
+      sourceServiceRevisions: [weights(100, 100)],
     });
     const service = await describeService(world);
     expect(service.deployments).toMatchObject([{ ...untouched(before), status: 'PRIMARY' }]);

@@ -401,13 +401,20 @@ function trafficWeights(
   { lifecycle, rollback }: ServiceDeployment,
 ) {
   if (lifecycle === undefined) return [ALL_TRAFFIC, NO_TRAFFIC];
-  if (rollback !== undefined) return [NO_TRAFFIC, ALL_TRAFFIC];
+  // A test rule leads somewhere at any time: what the new revision does not get, the old one does.
+  const ofTest = lifecycle.steps.some((step) => step.testWeight > 0) ? 100 : 0;
+  if (rollback !== undefined) {
+    return [NO_TRAFFIC, { ...ALL_TRAFFIC, requestedTestTrafficWeight: ofTest }];
+  }
   const isLate = now() < lifecycle.enteredAt + weightLag;
   const step = lifecycle.steps[lifecycle.position - (isLate ? 1 : 0)];
   const { testWeight = 0, productionWeight = 0 } = step ?? {};
   return [
     { requestedTestTrafficWeight: testWeight, requestedProductionTrafficWeight: productionWeight },
-    { ...NO_TRAFFIC, requestedProductionTrafficWeight: 100 - productionWeight },
+    {
+      requestedTestTrafficWeight: ofTest - testWeight,
+      requestedProductionTrafficWeight: 100 - productionWeight,
+    },
   ];
 }
 
