@@ -50,8 +50,9 @@ export async function readFailedTasks(
   const failed = tasks.filter(
     (task) =>
       task.stoppedReason !== undefined &&
-      // A deployment replaces tasks: that is no failure.
+      // A deployment replaces tasks, and a service takes them along: that is no failure.
       !task.stoppedReason.startsWith('Scaling activity initiated') &&
+      (service.status === 'ACTIVE' || task.stopCode !== 'ServiceSchedulerInitiated') &&
       !known.has(task.id) &&
       !isUntold(task, service),
   );

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import {
+  DeleteServiceCommand,
   DescribeServiceDeploymentsCommand,
   DescribeTasksCommand,
   ListServiceDeploymentsCommand,
@@ -140,4 +141,21 @@ test.each([
   const readable = (record?.finishedAt?.getTime() ?? 0) / 1000;
   expect(readable).toBeGreaterThan(0);
   expect(polls.filter(({ at }) => at > readable).length).toBeLessThanOrEqual(1);
+});
+
+test('a service that is deleted meanwhile takes its tasks along, which is no failure of them', async () => {
+  const world = await makeWorld({ speed: 100 });
+  let isDeleted = false;
+  const end = await world.run(['rollout', '--force', '--json'], {
+    onStderr: (text) => {
+      if (isDeleted || !/ 2 of 2 running /.test(text)) return;
+      isDeleted = true;
+      const input = { cluster: 'backend', service: 'hyeon9mak-service-dev', force: true };
+      void world.ecs.send(new DeleteServiceCommand(input));
+    },
+  });
+  expect(end.status, end.stderr).toBe(6);
+  expect(readResult(end).services).toMatchObject([{ outcome: 'failed', causes: [] }]);
+  expect(end.stderr).toMatch(/failed: the service is (DRAINING|INACTIVE)/);
+  expect(end.stderr).not.toContain('roll back:');
 });
