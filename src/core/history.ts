@@ -62,7 +62,7 @@ export function pastDeployment(rollout: PastRollout, image: string | undefined):
 export interface RollbackTarget {
   /**
    * `move` with UpdateService, `stop` the deployment in progress, `follow` the rollback in progress,
-   * or `stay`: the last deployment was already rolled back.
+   * or `stay`: the last deployment was already rolled back, or has not moved the service.
    */
   readonly way: 'move' | 'stop' | 'follow' | 'stay';
   /** ARN of the revision. */
@@ -102,8 +102,25 @@ export function rollbackTarget(
       trafficPhase(record) === 'cleaning-up';
     return { way: isCleaningUp ? 'move' : 'stop', revision };
   }
-  if (past[0]?.status === 'ROLLBACK_SUCCESSFUL') return { way: 'stay', revision: current };
+  if (hasLeftNothing(past[0], service)) return { way: 'stay', revision: current };
   return before === undefined ? undefined : { way: 'move', revision: before };
+}
+
+/**
+ * Whether the last deployment is over and the service is not on its revision: to go back from there
+ * would leave what was good before it.
+ */
+function hasLeftNothing(
+  last: PastRollout | undefined,
+  { codeDeploy, deployments }: Service,
+): boolean {
+  if (last === undefined) return false;
+  if (last.status === 'ROLLBACK_SUCCESSFUL') return true;
+  // A deployment of CodeDeploy that has failed is on its revision only where it shifted the traffic.
+  const hasFailed = last.status === 'FAILED' || last.status === 'STOPPED';
+  return (
+    codeDeploy !== undefined && hasFailed && primaryOf({ deployments })?.id !== last.deployment
+  );
 }
 
 /**

@@ -170,6 +170,8 @@ export type RolloutEvent =
       readonly waiting?: number | undefined;
       /** ISO time until which CodeDeploy keeps the old tasks, so that a rollback is instant. */
       readonly oldTasksUntil?: string | undefined;
+      /** Why a rollback has nothing to do: the service was deleted, or its traffic has never moved. */
+      readonly nothingToRollBack?: true;
       /** Stage at which the deployment continues after `--until serving`; undefined at any other end. */
       readonly continuesAt?: string | undefined;
     };

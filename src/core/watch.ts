@@ -16,7 +16,7 @@ import {
   isLogLate,
 } from './diagnosis.ts';
 import type { Cause, FailedTask } from './diagnosis.ts';
-import { codeDeployWait, INSTALL, takesTestTraffic } from './code-deploy.ts';
+import { codeDeployWait, INSTALL, isActive, takesTestTraffic } from './code-deploy.ts';
 import { terminationEnd } from './code-deploy-record.ts';
 import { judgeCodeDeploy } from './code-deploy-verdict.ts';
 import { CODE_DEPLOY, primaryOf, waitingHooks } from './ecs.ts';
@@ -889,6 +889,14 @@ function rollBack(state: WatchState): Step {
   return [{ ...state, rollingBack: true }, [told], WAIT];
 }
 
+/** Whether a rollback would find nothing to take back: the service is gone, or still where it was. */
+function isSpared({ ours, polled: { service, record } }: WatchState): boolean {
+  if (service.status !== 'ACTIVE') return true;
+  const read = record?.codeDeploy;
+  const isOver = read !== undefined && !isActive(read.deployment);
+  return isOver && primaryOf(service)?.id !== ours.id;
+}
+
 type Final = Exclude<Verdict, { kind: 'waiting' }>;
 
 function conclude(
@@ -987,6 +995,7 @@ function end(
     waiting: polled.record && waitingHooks(polled.record).length,
     continuesAt:
       outcome === 'succeeded' && verdict.kind === 'waiting' ? polled.record?.stage : undefined,
+    ...(isSpared(state) && { nothingToRollBack: true }),
     oldTasksUntil:
       polled.record?.codeDeploy && terminationEnd(polled.record.codeDeploy)?.toISOString(),
   };

@@ -68,7 +68,7 @@ export async function observeRollback(
       kind: 'warning',
       message:
         way === 'stay'
-          ? `The last deployment of "${service.name}" was already rolled back, to ${shortName(running.arn)}.`
+          ? `The last deployment of "${service.name}" ${past?.[0]?.status === 'ROLLBACK_SUCCESSFUL' ? 'was already rolled back, to' : 'did not succeed: the service is still on'} ${shortName(running.arn)}.`
           : `"${service.name}" is already being rolled back to ${shortName(running.arn)}.`,
       hint: `to go further back, name the revision: ${command} ${before === undefined ? `${running.family}:REVISION` : shortName(before)}`,
     });

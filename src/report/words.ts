@@ -585,6 +585,7 @@ function endLines({
   rollingBack,
   detached,
   waiting,
+  nothingToRollBack,
   continuesAt,
   oldTasksUntil,
 }: EventOf<'service-ended'>): Line[] {
@@ -597,7 +598,7 @@ function endLines({
   const because = cause === undefined ? reason : `${cause.summary} [${cause.code}]`;
   const why = because === '' ? '' : `: ${because}`;
   const back =
-    previous === '' || previous === ours || rollingBack
+    previous === '' || previous === ours || rollingBack || nothingToRollBack === true
       ? []
       : [line('hint', `roll back: ecsdeploy rollback ${flags}`)];
   const serves = servingLine(result);

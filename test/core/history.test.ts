@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { old, own, record as recordOf, service as serviceOf } from '../support/ecs-types.ts';
-import type { Service } from '../../src/core/ecs.ts';
+import { aUse, codeDeployService } from '../support/code-deploy-types.ts';
+import type { PastRollout, Service } from '../../src/core/ecs.ts';
 import { pastDeployment, revisionBefore, rollbackTarget } from '../../src/core/history.ts';
 
 /** Deployments from the oldest to the newest: a revision, with `!` behind it one that failed. */
@@ -98,6 +99,23 @@ describe('a rollback', () => {
     const seen = serviceOf([primary, old({ taskDefinition: '2' })]);
     const done = status === 'SUCCESSFUL' ? ['1', '2', '3'] : ['1', '2'];
     expect(rollbackTarget(seen, recordOf(status, { stage }), past(...done))).toEqual(target);
+  });
+
+  test.each([
+    ['d-3', 'STOPPED', 'd-2', { way: 'stay', revision: '2' }],
+    ['d-3', 'FAILED', 'd-2', { way: 'stay', revision: '2' }],
+    // It has shifted the traffic before it was stopped.
+    ['d-3', 'STOPPED', 'd-3', { way: 'move', revision: '2' }],
+  ])('of CodeDeploy whose last deployment %s is %s while %s serves', (last, status, id, target) => {
+    const taskDefinition = id === last ? '3' : '2';
+    const service = codeDeployService([1], {
+      taskDefinition,
+      deployments: [own({ id, taskDefinition, rolloutState: 'COMPLETED' })],
+      codeDeploy: aUse(),
+    });
+    const [, ...before] = past('1', '2', '3');
+    const failed = { ...before[0], deployment: last, status, taskDefinition: '3' } as PastRollout;
+    expect(rollbackTarget(service, undefined, [failed, ...before])).toEqual(target);
   });
 
   test('follows what ECS rolls back already', () => {

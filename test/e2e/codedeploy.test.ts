@@ -210,6 +210,17 @@ test('after the old tasks are gone, a rollback deploys the revision before', asy
   expect(taskSets.find(({ status }) => status === 'PRIMARY')?.taskDefinition).toMatch(/:1$/);
 });
 
+test('a deployment that was stopped before it served leaves nothing to roll back', async () => {
+  const { ok, next, writes } = await withNext('codedeploy-stopped');
+  const failed = await ok(['rollout', next], 6);
+  expect(failed.stderr).toContain(`serving now: ${REVISION}:1`);
+  expect(failed.stderr).not.toContain('roll back:');
+  writes();
+  const back = await ok(['rollback']);
+  expect(back.stderr).toContain(`did not succeed: the service is still on ${REVISION}:1`);
+  expect(writes()).toEqual([]);
+});
+
 test('a deployment that waits is continued, or refused', async () => {
   const { ok, next } = await withNext('codedeploy-ready');
   const paused = readResult(await ok(['rollout', next, '--until', 'paused', '--json']));
