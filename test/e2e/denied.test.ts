@@ -397,3 +397,70 @@ test('a deploy of a given image writes nothing at all where registering is denie
   const answered = world.sandbox.calls.filter(({ status }) => status === 200);
   expect(answered.filter(({ action }) => WRITES.has(action))).toEqual([]);
 });
+
+interface CaseRow {
+  readonly action: string;
+  readonly args: (world: World) => readonly string[];
+  readonly scenario?: WorldOptions['scenario'];
+  readonly status: number;
+  readonly says: string;
+  /** Kinds of writes that are carried out all the same. */
+  readonly writes: readonly string[];
+}
+
+const DENIED = 'is not authorized to call ACTION';
+
+/** Actions that only a setting needs, denied. */
+const CASE_ROWS: Readonly<Record<string, CaseRow>> = {
+  'run --image is refused before it starts a task': {
+    action: 'ecs:RegisterTaskDefinition',
+    args: ({ sandbox }) => [
+      'run',
+      '--image',
+      `${sandbox.registryHost}/hyeon9mak-dev:first`,
+      '--',
+      'true',
+    ],
+    status: 4,
+    says: DENIED,
+    writes: [],
+  },
+  'push --create-repository is refused': {
+    action: 'ecr:CreateRepository',
+    args: () => ['push', '--create-repository', '--repository', 'new'],
+    status: 4,
+    says: DENIED,
+    writes: [],
+  },
+  'prune --delete ends once everything is deregistered': {
+    action: 'ecs:DeleteTaskDefinitions',
+    args: () => ['prune', '--yes', '--delete', '--keep', '22'],
+    scenario: 'old-revisions',
+    status: 4,
+    says: DENIED,
+    writes: ['ecs:DeregisterTaskDefinition'],
+  },
+  '--on-failure rollback deploys the revision before': {
+    action: 'ecs:StopServiceDeployment',
+    args: () => ['rollout', '--on-failure', 'rollback', 'hyeon9mak-task-dev:2'],
+    scenario: 'crash-loop',
+    status: 7,
+    says: 'which is back on hyeon9mak-task-dev:1',
+    writes: ['ecs:UpdateService'],
+  },
+};
+
+test.each(Object.entries(CASE_ROWS))(
+  '%s',
+  async (_, { action, args, scenario = 'success', status, says, writes }) => {
+    const world = await makeWorld({ scenario });
+    const stdin = await renderNext(world);
+    expect((await world.run(['register'], { stdin })).status).toBe(0);
+    world.writes();
+    world.sandbox.fail(action, accessDenied(action, '111122223333'));
+    const end = await world.run(args(world));
+    expect(end.status, end.stderr).toBe(status);
+    expect(end.stderr).toContain(says.replace('ACTION', action));
+    expect([...new Set(world.writes())].filter((name) => name !== action)).toEqual(writes);
+  },
+);
