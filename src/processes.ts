@@ -34,6 +34,9 @@ const LINE = 2000;
 /** Milliseconds between SIGTERM and SIGKILL for an aborted process. */
 const GRACE = 3000;
 
+/** Milliseconds after the end of a shell for which its output is still read. */
+const REST = 500;
+
 /** Runs a process without a terminal until it ends; rejects if it cannot start or is aborted. */
 export function runProcess(request: ProcessRequest): Promise<ProcessEnd> {
   const { command, args, directory, environment, input, signal, onLine } = request;
@@ -82,19 +85,28 @@ export function runProcess(request: ProcessRequest): Promise<ProcessEnd> {
       }
     };
     let grace: NodeJS.Timeout | undefined;
+    // A process in the background that it started can keep the pipes open; do not wait for that.
+    const closePipes = () => {
+      child.stdout.destroy();
+      child.stderr.destroy();
+    };
     const stop = () => {
       send('SIGTERM');
       grace = setTimeout(() => {
         send('SIGKILL');
-        // A daemon that the process started can keep the pipes open; do not wait for it.
-        child.stdout.destroy();
-        child.stderr.destroy();
+        closePipes();
       }, GRACE);
     };
+    let rest: NodeJS.Timeout | undefined;
+    child.once('exit', () => {
+      // Of a line for the shell, only the lines count that it printed before.
+      if (args === undefined) rest = setTimeout(closePipes, REST);
+    });
     signal?.addEventListener('abort', stop, { once: true });
     child.once('error', reject);
     child.once('close', (status) => {
       clearTimeout(grace);
+      clearTimeout(rest);
       signal?.removeEventListener('abort', stop);
       if (signal?.aborted === true) reject(signal.reason as Error);
       else resolve({ status, stdout, tail });

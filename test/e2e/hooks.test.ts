@@ -54,6 +54,13 @@ describe('check', () => {
     expect((await world.service()).taskDefinition).toMatch(/:1$/);
   });
 
+  test('ends with its shell, whatever that leaves in the background', async () => {
+    const world = await makeProject("check: 'sleep 30 & echo $! > left'\n");
+    const end = await world.run(['rollout', '--force', '--timeout', '20s']);
+    expect(end.status, end.stderr).toBe(0);
+    process.kill(Number(readFileSync(join(world.folder, 'left'), 'utf8')));
+  });
+
   test('a line of megabytes is cut in the error, and notify still runs', async () => {
     const world = await makeProject(
       `check: 'head -c 3000000 /dev/zero | tr "\\0" a; exit 1'\nnotify: 'printf %s "$DEPLOY_ERROR" > told'\n`,
