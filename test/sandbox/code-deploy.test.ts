@@ -325,7 +325,7 @@ describe('what CodeDeploy refuses', () => {
   });
 
   test('a second deployment, and calls that come too early or too late', async () => {
-    const world = await open('codedeploy-hour', {}, 50);
+    const world = await open('codedeploy-hour', {}, 20);
     const deploymentId = await world.deploy();
     const fails = (command: { input: object }) =>
       world.codeDeploy.send(command as never).then(
