@@ -17,7 +17,7 @@ test.each([
   ['a weight of 0 places no task', [item('a', 0), item('b', 1)], 'bbb'],
 ])('%s', (_, strategy, expected) => {
   const placed: (string | undefined)[] = [];
-  while (placed.length < expected.length) placed.push(nextProvider(strategy, placed));
+  while (placed.length < expected.length) placed.push(nextProvider(strategy, () => placed));
   expect(placed.join('')).toBe(expected);
 });
 

@@ -41,10 +41,11 @@ export function strategyProblem(
  */
 export function nextProvider(
   strategy: readonly StrategyItem[] = [],
-  taken: readonly (string | undefined)[] = [],
+  listTaken: () => readonly (string | undefined)[] = () => [],
 ): string | undefined {
   const [only] = strategy;
   if (only === undefined || strategy.length === 1) return only?.capacityProvider;
+  const taken = listTaken();
   const countOf = ({ capacityProvider }: StrategyItem) =>
     taken.filter((name) => name === capacityProvider).length;
   const open = strategy.find((item) => countOf(item) < (item.base ?? 0));

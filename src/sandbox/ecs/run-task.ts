@@ -114,8 +114,7 @@ function startOne(
   };
   cluster.runs = [...withoutOld(cluster.runs), keeper];
   const task = startTask(simulation, keeper, primaryOf(keeper), oneOff);
-  task.capacityProvider = nextProvider(
-    settings.capacityProviderStrategy,
+  task.capacityProvider = nextProvider(settings.capacityProviderStrategy, () =>
     others.flatMap(({ tasks }) => tasks.map(({ capacityProvider }) => capacityProvider)),
   );
   task.tags = [

@@ -158,8 +158,7 @@ function newTask(
     arn: ecsArn(simulation, `task/${path}`),
     service,
     deployment,
-    capacityProvider: nextProvider(
-      deployment.settings.capacityProviderStrategy,
+    capacityProvider: nextProvider(deployment.settings.capacityProviderStrategy, () =>
       keptTasks(service, deployment).map((task) => task.capacityProvider),
     ),
     oneOff,
