@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { BatchGetImageCommand } from '@aws-sdk/client-ecr';
 import { afterAll, describe, expect, test } from 'vitest';
 import { canSolve } from '../../src/docker/buildkit/solve-image.ts';
+import { isAtLeast } from '../../src/docker/engine/api.ts';
 import { openDocker } from '../../src/docker/engine/daemon.ts';
 import { RUNTIME_TOKEN, serveActionsCache } from '../support/actions-cache.ts';
 import { HAS_DOCKER, HAS_PROGRAM, program, removeImages } from '../support/docker.ts';
@@ -22,6 +23,8 @@ ENTRYPOINT ["/bin/busybox"]
 };
 /** Whether the daemon can write a cache. */
 const CAN_WRITE = HAS_DOCKER && (await canSolve(await openDocker(process.env), () => undefined));
+/** Whether it knows the present cache service of GitHub Actions: from Docker 28 on. */
+const KNOWS_ACTIONS = CAN_WRITE && isAtLeast((await openDocker(process.env)).apiVersion, '1.48');
 const CI = { environment: { CI: 'true' } };
 
 async function cacheOf({ ecr }: World): Promise<string | undefined> {
@@ -71,27 +74,32 @@ describe.skipIf(!HAS_DOCKER || !HAS_PROGRAM)('build caches of a real daemon', ()
     expect(second.stderr).not.toContain('could not be');
   });
 
-  test.runIf(CAN_WRITE)('GitHub Actions keeps a cache, whose token is shown nowhere', async () => {
-    const world = await makeWorld({ daemon: true, files: { ...FILES, busybox: program() } });
-    const { url, calls } = await serveActionsCache();
-    const environment = {
-      ACTIONS_RUNTIME_TOKEN: RUNTIME_TOKEN,
-      ACTIONS_RESULTS_URL: url,
-      ACTIONS_CACHE_SERVICE_V2: 'True',
-    };
-    const both = ['--cache-from', 'type=gha', '--cache-to', 'type=gha,mode=max', '--verbose'];
-    for (const tag of ['one', 'two']) {
-      const { status, stdout, stderr } = await world.run(['push', '--tag', tag, ...both], {
-        environment,
-      });
-      expect(status, stderr).toBe(0);
-      expect(stderr).toContain('exporting to GitHub Actions Cache');
-      expect(stderr).not.toContain('could not be');
-      expect(stdout + stderr).not.toContain(RUNTIME_TOKEN);
-    }
-    expect(calls.map(({ method }) => method)).toContain('FinalizeCacheEntryUpload');
-    expect(new Set(calls.map(({ token }) => token))).toEqual(new Set([`Bearer ${RUNTIME_TOKEN}`]));
-  });
+  test.runIf(KNOWS_ACTIONS)(
+    'GitHub Actions keeps a cache, whose token is shown nowhere',
+    async () => {
+      const world = await makeWorld({ daemon: true, files: { ...FILES, busybox: program() } });
+      const { url, calls } = await serveActionsCache();
+      const environment = {
+        ACTIONS_RUNTIME_TOKEN: RUNTIME_TOKEN,
+        ACTIONS_RESULTS_URL: url,
+        ACTIONS_CACHE_SERVICE_V2: 'True',
+      };
+      const both = ['--cache-from', 'type=gha', '--cache-to', 'type=gha,mode=max', '--verbose'];
+      for (const tag of ['one', 'two']) {
+        const { status, stdout, stderr } = await world.run(['push', '--tag', tag, ...both], {
+          environment,
+        });
+        expect(status, stderr).toBe(0);
+        expect(stderr).toContain('exporting to GitHub Actions Cache');
+        expect(stderr).not.toContain('could not be');
+        expect(stdout + stderr).not.toContain(RUNTIME_TOKEN);
+      }
+      expect(calls.map(({ method }) => method)).toContain('FinalizeCacheEntryUpload');
+      expect(new Set(calls.map(({ token }) => token))).toEqual(
+        new Set([`Bearer ${RUNTIME_TOKEN}`]),
+      );
+    },
+  );
 
   test.runIf(!CAN_WRITE)('a daemon that writes no cache says what would', async () => {
     const world = await makeWorld({ daemon: true, files: { ...FILES, busybox: program() } });
