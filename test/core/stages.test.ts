@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { checkRolloutTime } from '../../src/core/checks-strategy.ts';
 import { diagnoseReason } from '../../src/core/diagnosis.ts';
+import type { Cause } from '../../src/core/diagnosis.ts';
 import type { RolloutRecord, Service } from '../../src/core/ecs.ts';
 import {
   hasAllTraffic,
@@ -13,7 +14,7 @@ import {
 } from '../../src/core/stages.ts';
 import type { Polled } from '../../src/core/verdict.ts';
 import { advance, openWatch, requestRollback, withAnswer } from '../../src/core/watch.ts';
-import type { Action, WatchPolicy, WatchState } from '../../src/core/watch.ts';
+import type { Action, Seen, WatchPolicy, WatchState } from '../../src/core/watch.ts';
 import type { Event, EventOf } from '../../src/events.ts';
 import {
   deployment,
@@ -194,8 +195,15 @@ describe('--until serving', () => {
   test('does not end at a pause, and not in a rollback', () => {
     const hooks = [pauseHook('a')];
     expect(endOf(until(seen(at('POST_TEST_TRAFFIC_SHIFT', 0, { hooks }))))).toBeUndefined();
-    const state = { ...open({ until: 'serving' }), rollingBack: true };
-    expect(endOf(run(state, seen(at('BAKE_TIME', 100))))).toBeUndefined();
+    const opened = open({ until: 'serving' });
+    for (const rolledBack of [
+      { rollingBack: true },
+      { rollback: { reason: 'r', pause: 1 } },
+      { judged: { ...deployment(3), previous: undefined } },
+    ]) {
+      const state = { ...opened, ...rolledBack };
+      expect(endOf(run(state, seen(at('BAKE_TIME', 100))))).toBeUndefined();
+    }
   });
 
   test('whatever the record says: never a success before the traffic is there', () => {
@@ -316,7 +324,50 @@ describe('the progress of a stage', () => {
       waitsAtMost: 360,
       traffic: 50,
     });
-    expect(progressOf(seen(at('PRODUCTION_TRAFFIC_SHIFT', 100), linear))?.waitsFor).toBe(undefined);
+    for (const [stage, traffic] of [
+      ['PRODUCTION_TRAFFIC_SHIFT', 0],
+      ['PRODUCTION_TRAFFIC_SHIFT', 100],
+      ['POST_PRODUCTION_TRAFFIC_SHIFT', 50],
+    ] as const) {
+      expect(progressOf(seen(at(stage, traffic), linear))?.waitsFor).toBeUndefined();
+    }
+    // Blue/green has one step.
+    expect(progressOf(seen(at('PRODUCTION_TRAFFIC_SHIFT', 50)))?.waitsFor).toBeUndefined();
+  });
+
+  test('a stage counts from its change, and a bake time that is not known has no limit', () => {
+    const updatedAt = timeOf(3);
+    expect(progressOf(seen(at('SCALE_UP', 0, { updatedAt })))).toMatchObject({
+      waitsFor: undefined,
+      waitsSince: updatedAt.toISOString(),
+    });
+    const none = { ...inProgress, settings: settings({ strategy: 'BLUE_GREEN' }) };
+    expect(progressOf(seen(at('BAKE_TIME', 100), none))).toMatchObject({
+      waitsFor: 'bake',
+      waitsAtMost: undefined,
+    });
+  });
+
+  test('has a row for each revision with tasks, the new one first', () => {
+    const staged = service([
+      old({ running: 2 }),
+      deployment(3, { desired: 0 }),
+      deployment(0, { desired: 0, pending: 1, failed: 4 }),
+      own({ running: 1, pending: 1 }),
+    ]);
+    const row = { isOurs: false, isServing: false, traffic: 70, testTraffic: 0 };
+    const of = at('PRODUCTION_TRAFFIC_SHIFT', 30);
+    expect(progressOf(seen(of, staged))?.revisions).toMatchObject([
+      { ...row, revision: 'app:2', isOurs: true, traffic: 30, testTraffic: 100, running: 1 },
+      { ...row, revision: 'app:1', isServing: true, running: 2, failed: 0 },
+      { ...row, revision: 'app:0', pending: 1, failed: 4 },
+    ]);
+    const weightless = seen(record('IN_PROGRESS'), staged);
+    expect(progressOf(weightless)?.revisions.map(({ traffic }) => traffic)).toEqual([
+      undefined,
+      undefined,
+      undefined,
+    ]);
   });
 
   test('shows the hooks that hold it, and its alarms', () => {
@@ -394,40 +445,131 @@ test('the address of the test rule is read once, at the test stage, and told wit
   expect(run(state, seen(at('POST_TEST_TRAFFIC_SHIFT', 0), balanced)).action).toEqual({
     kind: 'wait',
   });
+  const unread: Seen = { kind: 'test-address', address: undefined };
+  expect(advance(asked.state, unread, 7)[1]).toEqual([]);
+  const testHeaders = [{ name: 'x-connect', value: 'green' }];
+  const both = run(open(), seen(at('POST_TEST_TRAFFIC_SHIFT', 0), { ...balanced, testHeaders }));
+  // The headers come with the address, or alone.
+  expect(eventsOf(both, 'rollout-testable')).toEqual([]);
+  expect(advance(both.state, unread, 7)[1]).toMatchObject([
+    { kind: 'rollout-testable', url: undefined, headers: testHeaders },
+  ]);
 });
 
-describe('reasons of ECS', () => {
+describe('reasons of ECS and of CodeDeploy', () => {
   const LAMBDA = 'arn:aws:lambda:ap-northeast-2:111122223333:function:smoke-test';
   const BACK = 'Service deployment rolled back because';
-  test.each([
+  const HOOKS = `${BACK} PRE_SCALE_UP lifecycle hook(s) failed.`;
+  test.each<[string, Omit<Cause, 'evidence' | 'tasks'>]>([
     [
-      `${BACK} PRE_SCALE_UP lifecycle hook(s) failed. Lifecycle hook target ${LAMBDA} returned FAILED status.`,
-      'the Lambda hook smoke-test refused the deployment at PRE_SCALE_UP',
+      `${HOOKS} Lifecycle hook target ${LAMBDA} returned FAILED status.`,
+      {
+        code: 'unknown',
+        summary: 'the Lambda hook smoke-test refused the deployment at PRE_SCALE_UP',
+        hint: 'read why in its log: aws logs tail /aws/lambda/smoke-test',
+      },
     ],
     [
-      `${BACK} PRE_SCALE_UP lifecycle hook(s) failed. ECS was unable to assume role arn:aws:iam::1:role/hooks.`,
-      'ECS cannot assume the role arn:aws:iam::1:role/hooks of a lifecycle hook',
+      `${HOOKS} ECS was unable to assume role arn:aws:iam::1:role/hooks.`,
+      {
+        code: 'role-not-assumable',
+        summary: 'ECS cannot assume the role arn:aws:iam::1:role/hooks of a lifecycle hook',
+        hint: "allow ecs.amazonaws.com to assume it in the role's trust policy, and let it call lambda:InvokeFunction",
+      },
     ],
     [
-      `${BACK} PRE_SCALE_UP lifecycle hook(s) failed. ECS was unable to invoke hook target ${LAMBDA} due to ResourceNotFoundException`,
-      'ECS could not call the Lambda hook smoke-test',
+      'ECS was unable to assume role hooks for a hook',
+      {
+        code: 'role-not-assumable',
+        summary: 'ECS cannot assume the role hooks of a lifecycle hook',
+        hint: "allow ecs.amazonaws.com to assume it in the role's trust policy, and let it call lambda:InvokeFunction",
+      },
     ],
     [
-      `${BACK} PRE_SCALE_UP lifecycle hook(s) failed. ECS was unable to parse the response from ${LAMBDA} due to HookStatus must not be null`,
-      'the Lambda hook smoke-test gave no valid answer',
+      `${HOOKS} ECS was unable to invoke hook target ${LAMBDA} due to ResourceNotFoundException`,
+      {
+        code: 'unknown',
+        summary: 'ECS could not call the Lambda hook smoke-test',
+        hint: 'check that the function exists, and that the role of the hook allows lambda:InvokeFunction on it',
+      },
+    ],
+    [
+      'ECS was unable to invoke hook target smoke-test due to ResourceNotFoundException',
+      {
+        code: 'unknown',
+        summary: 'ECS could not call the Lambda hook smoke-test',
+        hint: 'check that the function exists, and that the role of the hook allows lambda:InvokeFunction on it',
+      },
+    ],
+    [
+      `${HOOKS} ECS was unable to parse the response from ${LAMBDA} due to HookStatus must not be null`,
+      {
+        code: 'unknown',
+        summary: 'the Lambda hook smoke-test gave no valid answer',
+        hint: 'let it return {"hookStatus": "SUCCEEDED"}, "FAILED" or "IN_PROGRESS"; its log: aws logs tail /aws/lambda/smoke-test',
+      },
     ],
     [
       `${BACK} POST_TEST_TRAFFIC_SHIFT pause hook timed out.`,
-      'nobody approved the deployment at POST_TEST_TRAFFIC_SHIFT in time',
+      {
+        code: 'unknown',
+        summary: 'nobody approved the deployment at POST_TEST_TRAFFIC_SHIFT in time',
+        hint: 'deploy again, and answer the pause with: ecsdeploy continue --cluster backend --service api',
+      },
     ],
     [
       `${BACK} of invalid networking configuration. Both targetGroup and alternateTargetGroup must be associated with the productionListenerRule or testListenerRule.`,
-      'ECS cannot shift traffic: a target group is not in the listener rules of the service',
+      {
+        code: 'unknown',
+        summary:
+          'ECS cannot shift traffic: a target group is not in the listener rules of the service',
+        hint: 'put both target groups, targetGroupArn and alternateTargetGroupArn, into the forward action of productionListenerRule or testListenerRule',
+      },
     ],
-    [`${BACK} the circuit breaker threshold was exceeded.`, undefined],
-  ])('%s', (reason, summary) => {
-    const cause = diagnoseReason(reason, inProgress);
-    expect(cause?.summary).toBe(summary);
-    expect(cause?.evidence ?? [reason]).toEqual([reason]);
+    [
+      'HOOK_EXECUTION_FAILURE: a Lambda function failed; AfterInstall: no answer',
+      {
+        code: 'unknown',
+        summary: 'the Lambda hook at AfterInstall failed',
+        hint: 'read why in the log of its function, which must answer with codedeploy:PutLifecycleEventHookExecutionStatus within an hour',
+      },
+    ],
+    [
+      'ELASTIC_LOAD_BALANCING_INVALID: the listener is wrong',
+      {
+        code: 'unknown',
+        summary:
+          'the production listener does not forward to the target group of the running tasks',
+        hint: 'let it forward to the target group of the PRIMARY task set; infrastructure code that resets the listener is a common reason',
+      },
+    ],
+    [
+      'IAM_ROLE_PERMISSIONS: the role has no permission',
+      {
+        code: 'unknown',
+        summary: 'the service role of the deployment group lacks a permission',
+        hint: 'attach the managed policy AWSCodeDeployRoleForECS to it',
+      },
+    ],
+    [
+      'ALARM_ACTIVE: errors',
+      {
+        code: 'unknown',
+        summary: 'an alarm of the deployment group stopped the deployment',
+        hint: 'see which: aws cloudwatch describe-alarms --state-value ALARM',
+      },
+    ],
+  ])('%s', (reason, words) => {
+    expect(diagnoseReason(reason, inProgress)).toEqual({ ...words, evidence: [reason], tasks: 0 });
+  });
+
+  test.each([
+    `${BACK} the circuit breaker threshold was exceeded.`,
+    'a HOOK_EXECUTION_FAILURE was before; AfterInstall: no answer',
+    'after an ELASTIC_LOAD_BALANCING_INVALID',
+    'after an IAM_ROLE_MISSING',
+    'after an ALARM_ACTIVE',
+  ])('%s: no cause', (reason) => {
+    expect(diagnoseReason(reason, inProgress)).toBeUndefined();
   });
 });

@@ -2,10 +2,14 @@ import { describe, expect, test } from 'vitest';
 import type { FailedTask } from '../../src/core/diagnosis.ts';
 import type { TargetGroup } from '../../src/core/load-balancer.ts';
 import type { Deployment, RolloutRecord, Service, ServiceEvent } from '../../src/core/ecs.ts';
+import { toRecord } from '../../src/core/code-deploy-record.ts';
 import {
   DEADLOCK_POLLS,
+  DOUBTFUL_POLLS,
   LOST_STOP_POLLS,
   SEARCH_POLLS,
+  SLOW_POLLS,
+  STALE_POLLS,
   STALLED_POLLS,
   STILL_POLLS,
   TARGET_POLLS,
@@ -14,6 +18,14 @@ import { advance, isNear, openWatch, requestRollback, resultOf } from '../../src
 import type { Action, Seen, WatchedMove, WatchPolicy, WatchState } from '../../src/core/watch.ts';
 import { EcsDeployError } from '../../src/errors.ts';
 import type { Event, EventOf } from '../../src/events.ts';
+import {
+  aGroup,
+  aUse,
+  codeDeployService,
+  eventsTo,
+  readOf,
+  sharesOf,
+} from '../support/code-deploy-types.ts';
 import {
   deployment,
   old,
@@ -1246,6 +1258,31 @@ describe('the load balancer', () => {
     expect(first).toBe(pause === Infinity ? 0 : pause);
   });
 
+  test('explains missing tasks only where a target is not healthy', () => {
+    const one = { ...behind, deployments: [own({ running: 1 }), old({ running: 2 })] };
+    const waiting = run(open(), ...still(STILL_POLLS + 1, one));
+    expect(waiting.action).toEqual(asked);
+    const isWaiting = (seen: Seen) => eventsOf(run(waiting.state, seen), 'rollout-progress');
+    expect(isWaiting(answer(['a', 'initial']))).toMatchObject([{ waitsFor: 'health-checks' }]);
+    expect(isWaiting(answer(['a', 'healthy']))).toMatchObject([
+      { waitsFor: undefined, targetGroups: [{ healthy: 1 }] },
+    ]);
+    // Targets of other services are not counted, and nothing new is not reported.
+    expect(isWaiting(answer(['old', 'unhealthy']))).toEqual([]);
+  });
+
+  test('a drain can take as long as the longest of its target groups allows', () => {
+    const draining = event('has begun draining connections on 2 tasks.');
+    const seen = service([own({ running: 2 }), old()], { loadBalancers, events: [draining] });
+    const waiting = run(open(), ...still(STILL_POLLS + 1, seen));
+    const health = [60, 300, undefined].map((deregistrationDelay) => ({
+      group: { ...group, deregistrationDelay },
+      targets: [],
+    }));
+    const told = run(waiting.state, { kind: 'target-health', health, addresses: new Set() });
+    expect(eventsOf(told, 'rollout-progress')).toMatchObject([{ waitsAtMost: 300 }]);
+  });
+
   test('a task that is stopped for its health is no old task', () => {
     const unhealthy = event(
       `(task abc) (port 80) is unhealthy in (target-group ${targetGroup}) due to (reason Request timed out).`,
@@ -1261,6 +1298,127 @@ describe('the load balancer', () => {
     );
     expect(seen.state.isStopping).toBe(false);
     expect(seen.state.draining.tasks).toBe(0);
+  });
+});
+
+describe('a deployment of CodeDeploy', () => {
+  type Stage = Parameters<typeof eventsTo>[0];
+  const seenAt = (stage: Stage, running: number): Seen => {
+    const seen = codeDeployService([1, 2]);
+    const deployments = seen.deployments.map((item) =>
+      item.id === 'd-2' ? { ...item, running } : item,
+    );
+    const events = eventsTo(stage);
+    return poll({ ...seen, deployments }, toRecord(readOf({}, { events }), seen));
+  };
+  const watch = (policy: Partial<WatchPolicy> = {}) =>
+    openWatch(move({ service: codeDeployService([1]) }), own({ id: 'd-2' }), 'd-1', {
+      ...POLICY,
+      ...policy,
+    });
+  /** The polls after which failed tasks were read. */
+  const searchedAfter = (seen: Seen): number[] => {
+    let state = watch();
+    const polls: number[] = [];
+    for (let count = 1; count <= 2 * SLOW_POLLS; count += 1) {
+      const polled = run(state, seen);
+      const isRead = polled.action?.kind === 'read-failed-tasks';
+      if (isRead) polls.push(count);
+      state = isRead ? run(polled.state, failedTasks()).state : polled.state;
+    }
+    return polls;
+  };
+
+  test('failed tasks are searched from time to time while tasks are missing in Install', () => {
+    const search = (first: number) => Array.from({ length: SEARCH_POLLS }, (_, at) => first + at);
+    expect(searchedAfter(seenAt('Install', 1))).toEqual([...search(3), ...search(3 + SLOW_POLLS)]);
+    expect(searchedAfter(seenAt('Install', 2))).toEqual([]);
+    expect(searchedAfter(seenAt('AllowTraffic', 1))).toEqual([]);
+  });
+
+  test('that is given up still waits for its tasks', () => {
+    const broken = failedTasks(task('1', NOT_FOUND));
+    const seen = run(watch(), seenAt('Install', 0), seenAt('Install', 0), broken);
+    expect(eventsOf(seen, 'service-ended')).toMatchObject([
+      {
+        reason:
+          'every new task would fail the same way, but CodeDeploy waits for them up to an hour',
+        result: { outcome: 'failed' },
+      },
+    ]);
+  });
+
+  /** A poll at an event, with weights; `use` is how the service is deployed. */
+  const pollOf = (
+    stage: Stage,
+    green: number,
+    use: Parameters<typeof aUse>[0],
+    more: Partial<Service> = {},
+  ): Seen => {
+    const seen = codeDeployService([1, 2], { codeDeploy: aUse(use), ...more });
+    const read = readOf({}, { events: eventsTo(stage), taskSets: sharesOf(green) });
+    return poll(seen, toRecord(read, seen));
+  };
+
+  test('is testable at its test listener once test traffic has shifted, and before production', () => {
+    const group = aGroup({ testListener: 'arn:test' });
+    const actionAt = (...[stage, green]: readonly [Stage, number]) =>
+      run(watch(), pollOf(stage, green, { group })).action;
+    expect(actionAt('AllowTestTraffic', 0)).toEqual({ kind: 'wait' });
+    expect(actionAt('AfterAllowTestTraffic', 0)).toEqual({
+      kind: 'read-test-address',
+      rule: 'arn:test',
+    });
+    expect(actionAt('AllowTraffic', 10)).toEqual({ kind: 'wait' });
+    expect(run(watch(), pollOf('AfterAllowTestTraffic', 0, {})).action).toEqual({ kind: 'wait' });
+  });
+
+  test('calls each function at the event of its name', () => {
+    const hooks = { AfterInstall: 'arn:aws:lambda:r:1:function:smoke-test' };
+    const seen = run(watch(), pollOf('AfterInstall', 0, { hooks }));
+    expect(eventsOf(seen, 'rollout-hook')).toMatchObject([
+      { stage: 'AfterInstall', hook: 'AfterInstall', function: 'smoke-test' },
+    ]);
+  });
+
+  test('waits for the rest of the shift', () => {
+    const shift = { waits: 1, minutes: 5 };
+    const told = run(watch(), pollOf('AllowTraffic', 10, {}, { settings: settings({ shift }) }));
+    expect(eventsOf(told, 'rollout-progress')).toMatchObject([
+      { waitsFor: 'next-step', waitsSince: timeOf(2).toISOString(), waitsAtMost: 300, traffic: 10 },
+    ]);
+  });
+
+  test('that is rolled back in vain has the reason of its own failure as the cause', () => {
+    const seen = codeDeployService([1]);
+    const failed = readOf({
+      status: 'Failed',
+      error: { code: 'ALARM_ACTIVE', message: 'errors' },
+      rollback: 'd-3',
+    });
+    const rolledBackBy = readOf({
+      id: 'd-3',
+      status: 'Failed',
+      error: { code: 'TIMEOUT', message: 'late' },
+    });
+    const record = toRecord({ ...failed, rolledBackBy }, seen);
+    const polls = times(DOUBTFUL_POLLS + STALE_POLLS, poll(seen, record));
+    const ended = run(watch(), ...polls, failedTasks());
+    expect(eventsOf(ended, 'service-ended')[0]?.result.causes).toMatchObject([
+      { summary: 'an alarm of the deployment group stopped the deployment' },
+    ]);
+  });
+
+  test('that was stopped has failed, unless its rollback was asked for', () => {
+    const seen = codeDeployService([1]);
+    const stopped = readOf({ status: 'Stopped' });
+    const polls = times(DOUBTFUL_POLLS + STALE_POLLS, poll(seen, toRecord(stopped, seen)));
+    const outcomeOf = (policy: Partial<WatchPolicy>) => {
+      const { action } = run(watch(policy), ...polls, failedTasks());
+      return action?.kind === 'end' ? action.result.outcome : action?.kind;
+    };
+    expect(outcomeOf({})).toBe('failed');
+    expect(outcomeOf({ rollbackAsked: true })).toBe('succeeded');
   });
 });
 
