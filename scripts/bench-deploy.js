@@ -14,7 +14,6 @@ import {
   ECSClient,
   ListServiceDeploymentsCommand,
   RegisterTaskDefinitionCommand,
-  waitUntilServicesStable,
 } from '@aws-sdk/client-ecs';
 import { build } from 'esbuild';
 import { measureSandbox, memoryOf } from './bench-sandbox.js';
@@ -312,7 +311,7 @@ async function latency(bench) {
         measured[name][delay].push((update.at - begun) / 1000);
         if (delay === LONGEST_DELAY) rounds[name].push(countRounds(api.calls, update));
         // What a deployment in progress adds is not measured.
-        await settled(world);
+        await settled(world, [SERVICE]);
       }
     }
   }
@@ -351,12 +350,12 @@ function countRounds(calls, last) {
   return count;
 }
 
-/** Waits until the deployment of the service has ended. */
-async function settled({ ecs }) {
-  const describe = new DescribeServicesCommand({ cluster: CLUSTER, services: [SERVICE] });
-  const isSettled = ({ services: [{ deployments }] }) =>
+/** Waits until the deployments of services have ended. */
+async function settled({ ecs }, names) {
+  const describe = new DescribeServicesCommand({ cluster: CLUSTER, services: names });
+  const isSettled = ({ deployments }) =>
     deployments.length === 1 && deployments[0].rolloutState === 'COMPLETED';
-  while (!isSettled(await ecs.send(describe))) {
+  while (!(await ecs.send(describe)).services.every(isSettled)) {
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
 }
@@ -442,11 +441,8 @@ async function services(bench) {
 async function lag(bench) {
   const world = await openWorld(bench, 1);
   const names = await addServices(world, Math.max(bench.runs, 12), 1);
-  // A service without tasks would have none to replace.
-  await waitUntilServicesStable(
-    { client: world.ecs, maxWaitTime: 300, minDelay: 3, maxDelay: 3 },
-    { cluster: CLUSTER, services: names.slice(-10) },
-  );
+  // A service without tasks would have none to replace, and one that is deployed none that serve.
+  await settled(world, names.slice(-SERVICES_PER_CALL));
   const cwd = tmpdir();
   const ends = await Promise.all(
     names.map(async (name, index) => {

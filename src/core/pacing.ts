@@ -11,9 +11,9 @@ const FIRST_QUICKNESS = [12, 3];
 /**
  * How many times quicker the polls come while only ECS's own completion is outstanding, which takes
  * 8 to 10 s and can take minutes (docs/explanation/how-ecs-behaves.md#how-a-rollout-goes). The first
- * poll is too early for it; every 1.5 s then ends the watch 0.75 s after the completion in the median.
+ * polls are too early for it; every second then ends the watch 0.5 s after it in the median.
  */
-const NEAR_QUICKNESS = [2 / 3, 1, 2, 2, 2, 2, 2, 2, 2];
+const NEAR_QUICKNESS = [2 / 3, 1, 3, 3, 3, 3, 2, 2, 2];
 /** Doublings of the pause while polls fail or are throttled: 24 s, and the end is not missed by more. */
 const MOST_DOUBLINGS = 3;
 /** Failed polls in a row before the watch ends (at least 10 min): credentials and networks come back. */

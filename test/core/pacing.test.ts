@@ -18,7 +18,7 @@ describe('the pause before a poll', () => {
     const first = [0, 1, 2].map((polls) => pause({ polls }));
     expect(first).toEqual([250, 1000, 3000]);
     const near = [0, 1, 2, 3, 9, 10].map((count) => pause({ polls: 20, near: count }));
-    expect(near).toEqual([3000, 4500, 3000, 1500, 1500, 3000]);
+    expect(near).toEqual([3000, 4500, 3000, 1000, 1500, 3000]);
   });
 
   test('doubles with each poll that fails, up to eight times', () => {
