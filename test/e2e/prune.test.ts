@@ -1,3 +1,4 @@
+import { CodeDeployClient, CreateDeploymentCommand } from '@aws-sdk/client-codedeploy';
 import {
   CreateClusterCommand,
   CreateServiceCommand,
@@ -204,6 +205,26 @@ test.each(Object.entries(CODE_DEPLOY_ROWS))(
     for (const revision of kept) expect(reasonsOf(end, revision)).toContain(DEPLOYED);
   },
 );
+
+test('a deployment in progress whose AppSpec is in S3 ends prune: its revision is not known', async () => {
+  const world = await makeWorld({ scenario: 'codedeploy-appspec-in-s3', speed: 1 });
+  const client = new CodeDeployClient({
+    endpoint: world.sandbox.url,
+    region: 'ap-northeast-2',
+    credentials: { accessKeyId: 'AKIASANDBOX', secretAccessKey: 'sandbox' },
+  });
+  const s3Location = { bucket: 'deployments', key: 'appspec.yaml', bundleType: 'YAML' } as const;
+  await client.send(
+    new CreateDeploymentCommand({
+      applicationName: 'AppECS-backend-hyeon9mak-service-dev',
+      deploymentGroupName: 'DgpECS-backend-hyeon9mak-service-dev',
+      revision: { revisionType: 'S3', s3Location },
+    }),
+  );
+  const end = await world.run(['prune', '--json', '--yes']);
+  expect(end.status, end.stderr).toBe(3);
+  expect(readResult(end).error).toMatchObject({ code: 'app-spec-unreadable' });
+});
 
 test('a wrong deployment group in the config ends prune', async () => {
   const files = { '.ecsdeployrc': `${CONFIG}codeDeploy: { application: shop, group: other }\n` };
