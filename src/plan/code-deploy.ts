@@ -142,6 +142,7 @@ async function lastAppSpec(
   { lastSuccessful }: DeploymentGroup,
 ): Promise<AppSpecSource> {
   const { id = '' } = primaryOf(service) ?? {};
+  let unread: AppSpecSource | undefined;
   for (const candidate of [lastSuccessful, id.startsWith('d-') ? id : undefined]) {
     const deployment = candidate === undefined ? undefined : await readDeployment(aws, candidate);
     if (deployment === undefined) continue;
@@ -150,10 +151,13 @@ async function lastAppSpec(
       return { kind: 'elsewhere', deployment: deployment.id, place: appSpec.place };
     }
     const content = await appSpecOf(aws, deployment);
-    if (content === undefined) continue;
+    if (content === undefined) {
+      unread ??= { kind: 'elsewhere', deployment: deployment.id, place: 'CodeDeploy has no text' };
+      continue;
+    }
     return readAppSpec(content) === undefined
       ? { kind: 'elsewhere', deployment: deployment.id, place: 'it names no single revision' }
       : { kind: 'last', deployment: deployment.id, content };
   }
-  return { kind: 'none' };
+  return unread ?? { kind: 'none' };
 }

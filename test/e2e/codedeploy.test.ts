@@ -5,6 +5,7 @@ import type { CodeDeployScenario } from '../../src/sandbox/scenarios.ts';
 import { readResult } from '../support/cli.ts';
 import { makeFolder } from '../support/files.ts';
 import { checkLog } from '../support/plain-log.ts';
+import { httpProxy } from '../support/proxies.ts';
 import { CONFIG, makeWorld } from '../support/world.ts';
 
 /** How `ecsdeploy deploy` ends in a scenario. */
@@ -132,6 +133,23 @@ test.concurrent.each(Object.entries(ENDS) as [CodeDeployScenario, End][])(
     );
   },
 );
+
+test('an AppSpec without its text is no missing one: its hooks would be lost', async () => {
+  const world = await makeWorld({ scenario: 'codedeploy' });
+  const { sandbox, run } = world;
+  const url = new URL(sandbox.url);
+  const host = await httpProxy({ host: url.host }, ({ headers }, response) => {
+    if (!String(headers['x-amz-target']).endsWith('.GetApplicationRevision')) return false;
+    response.setHeader('content-type', 'application/x-amz-json-1.1');
+    response.end('{"revision":{"revisionType":"AppSpecContent","appSpecContent":{"sha256":"f"}}}');
+    return true;
+  });
+  const image = `${sandbox.registryHost}/hyeon9mak-dev:first`;
+  const environment = { AWS_ENDPOINT_URL: `http://${host}` };
+  const ended = await run(['deploy', '--image', image, '--set-env', 'A=b'], { environment });
+  expect(ended.stderr).toContain('cannot be read (CodeDeploy has no text)');
+  expect(ended.status).toBe(3);
+});
 
 const REVISION = 'hyeon9mak-task-dev';
 
