@@ -1,7 +1,7 @@
 import { CHECK_NAMES } from '../core/check-names.ts';
 import { EcsDeployError, refuse } from '../errors.ts';
 import type { Emit } from '../events.ts';
-import type { PlanFinding } from './plan.ts';
+import type { PlanFinding } from './findings.ts';
 
 /**
  * Emits every warning, and throws all failures together. `left` says what this run has already

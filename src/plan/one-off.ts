@@ -9,8 +9,8 @@ import type { JsonObject, Revision } from '../core/task-definition.ts';
 import { allOrRefuse, EcsDeployError } from '../errors.ts';
 import { checkPlace } from './observe.ts';
 import type { ObservedService, ObserveTools } from './observe.ts';
-import { failures } from './plan.ts';
-import type { PlanFinding } from './plan.ts';
+import { failures } from './findings.ts';
+import type { PlanFinding } from './findings.ts';
 import { attemptNow } from './read.ts';
 
 /** A service that a one-off task takes its place from. */

@@ -11,8 +11,9 @@ import type { ReleaseTask } from '../settings/readers.ts';
 import { observeLaunch, planCommand } from './one-off.ts';
 import type { CommandPlan } from './one-off.ts';
 import type { ObserveTools } from './observe.ts';
-import { failures } from './plan.ts';
-import type { PlanFinding, ServicePlan } from './plan.ts';
+import { failures } from './findings.ts';
+import type { PlanFinding } from './findings.ts';
+import type { ServicePlan } from './plan-service.ts';
 import { attempt } from './read.ts';
 
 /** A release task with the service that it belongs to. */
