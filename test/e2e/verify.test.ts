@@ -368,12 +368,12 @@ test('several problems are shown at once, by service', async () => {
       skip  lifecycle-policy: no repository has a lifecycle policy
     service other in backend
       FAIL  service: The cluster "backend" has no service "other" in ap-northeast-2.
-      → services that exist: hyeon9mak-service-dev
+        → services that exist: hyeon9mak-service-dev
     image
       ok    image-platform: linux/amd64
       FAIL  repository: ECR has no repository "nobody" in ap-northeast-2.
-      → repositories that exist: hyeon9mak-dev
-      → to create it: --create-repository
+        → repositories that exist: hyeon9mak-dev
+        → to create it: --create-repository
     build
       ok    docker: the sandbox's stand-in at tcp://DOCKER
       ok    files: FOLDER/Dockerfile
