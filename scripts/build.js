@@ -100,7 +100,7 @@ const { metafile, outputFiles } = await build({
   minifyWhitespace: true,
   define: { ECSDEPLOY_VERSION: JSON.stringify(version) },
   banner: { js: COMMON_JS },
-  plugins: [withoutUnused, withoutLegacyUrls, withoutPrograms, withoutParser],
+  plugins: [withoutUnused, withoutLegacyUrls, withoutPrograms],
   logLevel: 'warning',
 });
 rmSync(join(root, 'dist'), { recursive: true, force: true });
@@ -110,8 +110,26 @@ for (const { path, text } of outputFiles) {
   // Most files do not need the names, and setting them up takes time in each.
   writeFileSync(path, /\b(?:require|__filename|__dirname)\b/.test(code) ? text : code);
 }
+await buildTexts();
 await prepareHelp();
 writeFileSync(join(root, 'dist/THIRD-PARTY-LICENSES'), licences(metafile));
+
+/** Bundles what bin/ecsdeploy.js prints itself. */
+function buildTexts() {
+  return build({
+    absWorkingDir: root,
+    entryPoints: ['src/texts.ts'],
+    outfile: 'dist/texts.cjs',
+    bundle: true,
+    format: 'cjs',
+    platform: 'node',
+    target: 'node20.19',
+    minify: true,
+    define: { ECSDEPLOY_VERSION: JSON.stringify(version) },
+    plugins: [withoutParser],
+    logLevel: 'warning',
+  });
+}
 
 /** Writes each page of help as JSON into dist/help, as the command line makes it. */
 async function prepareHelp() {

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { Help } from 'commander';
 
 /** The help of a command, or of the program, without line breaks for a width. */
@@ -46,7 +47,7 @@ export const pageFile = (command: string | undefined, all: boolean): string =>
 export function preparedHelp(
   argv: readonly string[],
   columns: number,
-  folder: URL,
+  folder: string,
 ): string | undefined {
   const all = argv.at(-1) === '--all';
   const [first = '', second, ...rest] = all ? argv.slice(0, -1) : argv;
@@ -59,7 +60,7 @@ export function preparedHelp(
   if (command !== undefined && !/^[a-z]+$/.test(command)) return undefined;
   let text: string;
   try {
-    text = readFileSync(new URL(pageFile(command, all), folder), 'utf8');
+    text = readFileSync(join(folder, pageFile(command, all)), 'utf8');
   } catch {
     return undefined;
   }

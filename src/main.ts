@@ -26,27 +26,8 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') lost = error.message;
 });
 
-/** What needs nothing of the rest: the version, help, and the completion script that a shell waits for. */
-async function textOf(argv: readonly string[]): Promise<string | undefined> {
-  const [word, shell = '', ...rest] = argv;
-  if (word === '--version' && shell === '') return `${ECSDEPLOY_VERSION}\n`;
-  if (word === 'help' || argv.some((other) => other === '--help' || other === '-h')) {
-    const { preparedHelp } = await import('./help-text.ts');
-    const folder = new URL('help/', import.meta.url);
-    return preparedHelp(argv, process.stdout.columns ?? 100, folder);
-  }
-  if (word !== 'completion' || rest.length > 0) return undefined;
-  const script = (await import('./commands/completion-scripts.ts')).scriptOf(shell);
-  return script && `${script}\n`;
-}
-
 /** Runs a command line; the exit status. */
 async function start(argv: readonly string[]): Promise<number> {
-  const text = await textOf(argv);
-  if (text !== undefined) {
-    process.stdout.write(text);
-    return EXIT_STATUS.succeeded;
-  }
   const { run } = await import('./run.ts');
   return run(argv, {
     environment: process.env,

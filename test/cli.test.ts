@@ -130,7 +130,7 @@ test.each(COMMANDS.split(' '))('%s --help --all lists every option', async (name
   expect(await helpOf(`help ${name} --all`)).toBe(all);
 });
 
-const PREPARED = new URL('../dist/help/', import.meta.url);
+const PREPARED = 'dist/help';
 
 test('every page of help is prepared', async () => {
   const pages = [...(await helpPages()).keys()];
