@@ -4,7 +4,12 @@ import type {
   TargetGroup as ElbTargetGroup,
   TargetHealthDescription,
 } from '@aws-sdk/client-elastic-load-balancing-v2';
-import type { HealthCheck, TargetGroup, TargetHealth } from '../core/load-balancer.ts';
+import type {
+  BalancerPlace,
+  HealthCheck,
+  TargetGroup,
+  TargetHealth,
+} from '../core/load-balancer.ts';
 import { loadBalancingClient } from './client.ts';
 import type { Aws } from './client.ts';
 import { whole } from './ecs.ts';
@@ -118,13 +123,32 @@ function toTargetHealth(
   };
 }
 
-/** The host name of a load balancer. */
-async function readHost(aws: Aws, arn: string): Promise<string> {
+const DESCRIBE = 'elasticloadbalancing:DescribeLoadBalancers';
+
+async function readBalancer(aws: Aws, arn: string) {
   const { sdk, client, abort } = await open(aws);
-  const action = 'elasticloadbalancing:DescribeLoadBalancers';
   const command = new sdk.DescribeLoadBalancersCommand({ LoadBalancerArns: [arn] });
   const { LoadBalancers } = await client.send(command, abort);
-  return whole(LoadBalancers?.[0]?.DNSName, action, 'DNSName');
+  return whole(LoadBalancers?.[0], DESCRIBE, 'load balancer');
+}
+
+/** The zones that a load balancer serves. */
+export async function readBalancerPlace(aws: Aws, arn: string): Promise<BalancerPlace> {
+  const { VpcId, AvailabilityZones } = await readBalancer(aws, arn);
+  const zones = whole(AvailabilityZones, DESCRIBE, 'AvailabilityZones');
+  return {
+    arn,
+    vpc: VpcId,
+    subnets: zones.map(({ ZoneName, SubnetId }) => ({
+      zone: whole(ZoneName, DESCRIBE, 'ZoneName'),
+      subnet: whole(SubnetId, DESCRIBE, 'SubnetId'),
+    })),
+  };
+}
+
+/** The host name of a load balancer. */
+async function readHost(aws: Aws, arn: string): Promise<string> {
+  return whole((await readBalancer(aws, arn)).DNSName, DESCRIBE, 'DNSName');
 }
 
 /** A listener rule, or the listener of a Network Load Balancer. */

@@ -1,10 +1,15 @@
 import type { Service } from '../core/ecs.ts';
-import { targetGroupsOf } from '../core/load-balancer.ts';
+import { isElsewhere, targetGroupsOf } from '../core/load-balancer.ts';
 import type { GroupHealth, TargetGroup } from '../core/load-balancer.ts';
 import type { EcsDeployError } from '../errors.ts';
 import type { Emit } from '../events.ts';
 import type { Ecs } from './ecs.ts';
-import { readDeregistrationDelay, readTargetGroups, readTargetHealth } from './load-balancers.ts';
+import {
+  readBalancerPlace,
+  readDeregistrationDelay,
+  readTargetGroups,
+  readTargetHealth,
+} from './load-balancers.ts';
 import { isUnread, optional } from './optional.ts';
 
 interface Tools {
@@ -74,4 +79,24 @@ export async function readGroupHealth(
     })),
   );
   return read.flatMap(({ group, targets }) => (targets === undefined ? [] : { group, targets }));
+}
+
+/**
+ * Adds where the load balancer takes traffic to the groups that have a target in another zone, as
+ * far as it can be read.
+ */
+export function readPlaces(
+  tools: Tools,
+  health: readonly GroupHealth[],
+  isIgnored: IsIgnored = isUnread,
+): Promise<readonly GroupHealth[]> {
+  return Promise.all(
+    health.map(async (of) => {
+      const [balancer] = of.group.loadBalancers;
+      if (balancer === undefined || !of.targets.some(isElsewhere)) return of;
+      const reading = readBalancerPlace(tools.ecs.aws, balancer);
+      const what = 'the zones of the load balancer';
+      return { ...of, place: await optional(tools, what, reading, isIgnored) };
+    }),
+  );
 }

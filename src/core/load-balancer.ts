@@ -50,6 +50,16 @@ export interface TargetHealth {
 export interface GroupHealth {
   readonly group: TargetGroup;
   readonly targets: readonly TargetHealth[];
+  /** Read only where a target is in a zone that its load balancer does not serve. */
+  readonly place?: BalancerPlace | undefined;
+}
+
+/** Where a load balancer takes traffic. */
+export interface BalancerPlace {
+  readonly arn: string;
+  readonly vpc: string | undefined;
+  /** One subnet of each Availability Zone that it serves. */
+  readonly subnets: readonly { readonly zone: string; readonly subnet: string }[];
 }
 
 /** The targets of the new tasks in one target group; times in seconds. */
@@ -81,6 +91,8 @@ export interface TargetFailure {
   /** E.g. `Health checks failed with these codes: [502]`; empty where it is not known. */
   readonly description: string;
   readonly zone: string | undefined;
+  /** The load balancer of a target in a zone that is not enabled; undefined where it was not read. */
+  readonly place?: BalancerPlace | undefined;
   readonly service: Pick<Service, 'cluster' | 'name' | 'place' | 'gracePeriod' | 'securityGroups'>;
   /** Seconds that the container has to start, by its own health check; 0 without one. */
   readonly startPeriod: number;
@@ -186,7 +198,7 @@ function ifSlow(failure: TargetFailure): string {
 }
 
 function wordsOf(failure: TargetFailure): Words {
-  const { description, zone } = failure;
+  const { description } = failure;
   const name = nameOf(failure);
   const codes = /these codes: \[([^\]]*)\]/.exec(description)?.[1];
   if (codes !== undefined) return codeWords(failure, codes);
@@ -202,7 +214,7 @@ function wordsOf(failure: TargetFailure): Words {
         ].join('\n'),
       };
     case 'Target.NotInUse':
-      return /Availability Zone/.test(description) ? zoneWords(failure, zone) : ruleWords(failure);
+      return isElsewhere(failure) ? zoneWords(failure) : ruleWords(failure);
     case 'Target.IpUnusable':
     case 'Target.InvalidState':
     case 'Elb.InternalError':
@@ -305,8 +317,25 @@ function timeoutWords(failure: TargetFailure): Words {
   };
 }
 
-function zoneWords(failure: TargetFailure, zone: string | undefined): Words {
-  const [balancer] = failure.group?.loadBalancers ?? [];
+function zoneWords(failure: TargetFailure): Words {
+  const { zone, place, group } = failure;
+  const zones = place?.subnets.map((subnet) => subnet.zone) ?? [];
+  if (place !== undefined && zone !== undefined && !zones.includes(zone)) {
+    const filters = [
+      ...(place.vpc === undefined ? [] : [`Name=vpc-id,Values=${place.vpc}`]),
+      `Name=availability-zone,Values=${zone}`,
+    ];
+    const subnets = place.subnets.map(({ subnet }) => subnet);
+    return {
+      summary: `tasks are in ${zone}; the load balancer of the target group ${nameOf(failure)} serves ${new Intl.ListFormat('en').format(zones)} only`,
+      hint: [
+        `choose a subnet of ${zone}: aws ec2 describe-subnets --filters ${filters.join(' ')} --query 'Subnets[].SubnetId'`,
+        `add it to the load balancer: aws elbv2 set-subnets --load-balancer-arn ${place.arn} --subnets ${subnets.join(' ')} SUBNET`,
+        `or remove the subnets of ${zone} from the service`,
+      ].join('\n'),
+    };
+  }
+  const [balancer] = group?.loadBalancers ?? [];
   const which = balancer === undefined ? '' : ` --load-balancer-arns ${balancer}`;
   return {
     summary: `tasks are in ${zone ?? 'an Availability Zone'}, which is not enabled for the load balancer of the target group ${nameOf(failure)}`,
@@ -421,12 +450,18 @@ export function targetFailures(
   service: Service,
   definition: JsonObject,
 ): readonly TargetFailure[] {
-  return health.flatMap(({ group, targets }) => {
+  return health.flatMap(({ group, targets, place }) => {
     const [first] = failingTargets(ownTargets(targets, addresses), service);
     if (first === undefined) return [];
     const { reason, description, zone } = first;
-    return { ...targetPlace(service, group.arn, definition), group, reason, description, zone };
+    const own = targetPlace(service, group.arn, definition);
+    return { ...own, group, reason, description, zone, place };
   });
+}
+
+/** Whether a target that is not in use is in a zone that its load balancer does not serve. */
+export function isElsewhere({ description }: Pick<TargetHealth, 'description'>): boolean {
+  return /Availability Zone/.test(description);
 }
 
 /** States of a target that no longer gets new requests. */
@@ -442,9 +477,10 @@ function failingTargets(
   targets: readonly TargetHealth[],
   { settings }: Pick<Service, 'settings'>,
 ): readonly TargetHealth[] {
-  return targets.filter(({ state, description }) => {
+  return targets.filter((target) => {
+    const { state } = target;
     if (state === 'unhealthy') return true;
-    const isIdle = settings.strategy !== 'ROLLING' && !/Availability Zone/.test(description);
+    const isIdle = settings.strategy !== 'ROLLING' && !isElsewhere(target);
     return state === 'unused' && !isIdle;
   });
 }

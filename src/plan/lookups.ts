@@ -5,7 +5,7 @@ import { awsErrorText } from '../aws/errors.ts';
 import { readTraffic } from '../aws/load-balancers.ts';
 import { isUnread, optional } from '../aws/optional.ts';
 import { usedGroup } from '../aws/rollouts.ts';
-import { readGroupHealth } from '../aws/target-health.ts';
+import { readGroupHealth, readPlaces } from '../aws/target-health.ts';
 import { describeImage } from '../aws/images.ts';
 import { hasLogGroup } from '../aws/logs.ts';
 import { describeRevision } from '../aws/revisions.ts';
@@ -234,7 +234,8 @@ async function examineBalancer(
   { service, definition }: Extract<Lookup, { readonly check: 'load-balancer' }>,
 ): Promise<Answer> {
   const health = await readGroupHealth(tools, service);
-  return health === undefined ? skip(UNREAD) : checkTargetGroups(service, definition, health);
+  if (health === undefined) return skip(UNREAD);
+  return checkTargetGroups(service, definition, await readPlaces(tools, health));
 }
 
 const UNREAD = 'the load balancer cannot be read';

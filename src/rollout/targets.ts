@@ -1,5 +1,5 @@
 import { optional } from '../aws/optional.ts';
-import { readDelays, readGroupHealth, readGroups } from '../aws/target-health.ts';
+import { readDelays, readGroupHealth, readGroups, readPlaces } from '../aws/target-health.ts';
 import type { GroupReads } from '../aws/target-health.ts';
 import { tasksOf } from '../aws/tasks.ts';
 import type { Service } from '../core/ecs.ts';
@@ -27,16 +27,18 @@ export async function readTargets(
   const running = tasksOf(tools.ecs, service, deployment, 'RUNNING');
   const [groups, health, tasks] = await Promise.all([
     reads.known ?? readDelays(tools, known, isIgnored),
-    readGroupHealth(tools, service, { ...reads, known }),
+    readGroupHealth(tools, service, { ...reads, known }).then((read = []) =>
+      readPlaces(tools, read, isIgnored),
+    ),
     optional(tools, 'ecs:ListTasks', running, isIgnored),
   ]);
   const addresses = tasks
     ?.filter(({ lastStatus }) => lastStatus === 'RUNNING')
     .map(({ address }) => address);
   return {
-    health: (health ?? []).map(({ group, targets }) => ({
-      group: groups.find(({ arn }) => arn === group.arn) ?? group,
-      targets,
+    health: health.map((of) => ({
+      ...of,
+      group: groups.find(({ arn }) => arn === of.group.arn) ?? of.group,
     })),
     addresses: addresses?.every((address) => address !== undefined)
       ? new Set(addresses)

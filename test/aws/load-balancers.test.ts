@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import {
   addressOf,
+  readBalancerPlace,
   readDeregistrationDelay,
   readRuleAddress,
   readTargetGroups,
@@ -84,6 +85,14 @@ test('target groups, targets, rules and the address of the test rule are read', 
     { port: 8080, state: 'healthy', reason: undefined, description: '' },
     { zone: 'ap-northeast-2a' },
   ]);
+  expect(await readBalancerPlace(aws, LOAD_BALANCER)).toEqual({
+    arn: LOAD_BALANCER,
+    vpc: 'vpc-0123456789abcdef0',
+    subnets: [
+      { zone: 'ap-northeast-2a', subnet: 'subnet-0a' },
+      { zone: 'ap-northeast-2b', subnet: 'subnet-0b' },
+    ],
+  });
   expect([...(await readTraffic(aws, PRODUCTION_RULE))]).toEqual([[TARGET_GROUP, 100]]);
   expect(await readRuleAddress(aws, TEST_RULE)).toEqual({
     url: 'http://test.example.com/',

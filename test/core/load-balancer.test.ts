@@ -61,6 +61,9 @@ const failure = (
   startPeriod: 0,
   ...more,
 });
+const ELSEWHERE = 'Target is in an Availability Zone that is not enabled for the load balancer';
+const subnet = (zone: string) => ({ zone: `r-${zone}`, subnet: `subnet-0${zone}` });
+const place = { arn: BALANCER, vpc: 'vpc-1', subnets: [subnet('a'), subnet('b')] };
 const codes = (list: string) =>
   failure('Target.ResponseCodeMismatch', `Health checks failed with these codes: [${list}]`);
 const GRACE = 'aws ecs update-service --cluster backend --service api --health-check-grace-period';
@@ -131,19 +134,35 @@ test.each<[string, TargetFailure, string, readonly string[]]>([
   ],
   [
     'a zone',
-    failure(
-      'Target.NotInUse',
-      'Target is in an Availability Zone that is not enabled for the load balancer',
-    ),
+    failure('Target.NotInUse', ELSEWHERE),
     'tasks are in r-c, which is not enabled for the load balancer of the target group web',
     [`describe-load-balancers --load-balancer-arns ${BALANCER}`, 'add a subnet of that zone'],
   ],
   [
+    'a zone beside those of the load balancer',
+    failure('Target.NotInUse', ELSEWHERE, { place }),
+    'tasks are in r-c; the load balancer of the target group web serves r-a and r-b only',
+    [
+      "aws ec2 describe-subnets --filters Name=vpc-id,Values=vpc-1 Name=availability-zone,Values=r-c --query 'Subnets[].SubnetId'\n",
+      `aws elbv2 set-subnets --load-balancer-arn ${BALANCER} --subnets subnet-0a subnet-0b SUBNET\n`,
+      'or remove the subnets of r-c from the service',
+    ],
+  ],
+  [
+    'a load balancer of an unknown VPC',
+    failure('Target.NotInUse', ELSEWHERE, { place: { ...place, vpc: undefined } }),
+    'serves r-a and r-b only',
+    ['--filters Name=availability-zone,Values=r-c'],
+  ],
+  [
+    'a zone that the load balancer has now',
+    failure('Target.NotInUse', ELSEWHERE, { place, zone: 'r-b' }),
+    'tasks are in r-b, which is not enabled',
+    [`describe-load-balancers --load-balancer-arns ${BALANCER}`],
+  ],
+  [
     'a zone that nobody names',
-    failure(undefined, 'Target is in an Availability Zone that is not enabled', {
-      zone: undefined,
-      group: undefined,
-    }),
+    failure(undefined, ELSEWHERE, { zone: undefined, group: undefined, place }),
     'tasks are in an Availability Zone, which is not enabled',
     ["describe-load-balancers --query 'LoadBalancers[]"],
   ],
@@ -305,6 +324,12 @@ describe('targets', () => {
     const shifted = { ...behind, settings: settings({ strategy }) };
     const [first] = targetFailures([of], undefined, shifted, {});
     expect(first?.description.slice(0, expected?.length)).toBe(expected);
+  });
+
+  test('a zone that is not enabled comes with those of the load balancer', () => {
+    const elsewhere = target('a', 'unused', { description: ELSEWHERE });
+    const of = { ...health(elsewhere), place };
+    expect(targetFailures([of], undefined, behind, {})).toMatchObject([{ zone: 'r-a', place }]);
   });
 
   test('a container has the time of its own health check to start', () => {

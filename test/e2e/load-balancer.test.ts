@@ -42,16 +42,19 @@ describe('a rollout that hangs because of its load balancer', () => {
       '  target group hyeon9mak-dev: 0 of 2 targets healthy, checked every 10s\n',
     );
     expect(diagnosed.stdout).toContain(
-      'tasks are in ap-northeast-2c, which is not enabled for the load balancer of the target group hyeon9mak-dev [load-balancer-health-check]\n',
+      'tasks are in ap-northeast-2c; the load balancer of the target group hyeon9mak-dev serves ap-northeast-2a and ap-northeast-2b only [load-balancer-health-check]\n',
     );
-    expect(diagnosed.stdout).toContain('  → see the zones of the load balancer: aws elbv2 ');
+    expect(diagnosed.stdout).toContain(
+      '  → choose a subnet of ap-northeast-2c: aws ec2 describe-subnets --filters Name=vpc-id,Values=vpc-0',
+    );
+    expect(diagnosed.stdout).toContain(' --subnets subnet-0a subnet-0b SUBNET\n');
     expect(readResult(await world.run(['diagnose', '--json'])).services[0]?.causes).toMatchObject([
       { code: 'load-balancer-health-check', tasks: 0 },
     ]);
     const verified = await world.run(['verify']);
     expect(verified.status).toBe(0);
     expect(verified.stderr).toContain(
-      '  warn  load-balancer: Some targets are not healthy now: tasks are in ap-northeast-2c',
+      '  warn  load-balancer: Some targets are not healthy now: tasks are in ap-northeast-2c; the load balancer',
     );
   });
 
@@ -70,7 +73,7 @@ describe('a rollout that hangs because of its load balancer', () => {
     expect(services[0]?.targetGroups).toBeNull();
   });
 
-  test.each(['DescribeTargetHealth', 'DescribeTargetGroupAttributes'])(
+  test.each(['DescribeTargetHealth', 'DescribeTargetGroupAttributes', 'DescribeLoadBalancers'])(
     'without %s the rest of it is told',
     async (name) => {
       const world = await stuck({ denied: [ELB + name] });

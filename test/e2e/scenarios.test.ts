@@ -143,7 +143,7 @@ const ENDS: Readonly<Record<DeployScenario, End>> = {
     status: 9,
     outcome: 'timed-out',
     causes: ['load-balancer-health-check'],
-    says: 'tasks are in ap-northeast-2c, which is not enabled for the load balancer',
+    says: 'tasks are in ap-northeast-2c; the load balancer of the target group hyeon9mak-dev serves ap-northeast-2a and ap-northeast-2b only',
     args: ['--timeout', '2s'],
   },
   'no-listener-rule': {
