@@ -94,8 +94,11 @@ export const tags = namesOf((tag) => {
   return tag;
 });
 
-/** Strings, which may contain commas. */
-export const texts: Reader<readonly string[]> = listOf(text, (value) => [value]);
+/** A line for a shell, which starts no process for an empty one. */
+export const shellLine = matching('\\S', () => new Error('must not be empty'));
+
+/** Lines for a shell, which may contain commas. */
+export const shellLines: Reader<readonly string[]> = listOf(shellLine, (value) => [value]);
 
 const COMPONENT = String.raw`[a-z\d]+(?:(?:\.|__?|-+)[a-z\d]+)*`;
 const REFERENCE = new RegExp(
@@ -391,6 +394,16 @@ export const command: Reader<readonly string[]> = {
   },
 };
 
+/** A command; without words, ECS would start what the container starts in the service. */
+const someWords: Reader<readonly string[]> = {
+  schema: command.schema,
+  read: (value) => {
+    const words = command.read(value);
+    if (words.length === 0) throw new Error('must not be empty');
+    return words;
+  },
+};
+
 function parseJson(text: string): unknown {
   try {
     return JSON.parse(text) as unknown;
@@ -609,7 +622,7 @@ export interface ReleaseTask {
 
 /** The readers of the keys of a release task. */
 export const RELEASE_KEYS = {
-  command,
+  command: someWords,
   container: name,
   service: name,
   timeout: duration,

@@ -29,12 +29,13 @@ import {
   release,
   secretReferences,
   secrets,
+  shellLine,
+  shellLines,
   someOrAll,
   tagPairs,
   size,
   tags,
   text,
-  texts,
   ulimits,
   yes,
 } from './readers.ts';
@@ -424,7 +425,7 @@ export const SETTINGS = {
     example: 'true',
   }),
   before: setting({
-    reader: texts,
+    reader: shellLines,
     group: 'Image',
     file: 'build',
     default: [],
@@ -818,7 +819,7 @@ export const SETTINGS = {
     meaning: "don't run the release tasks of the config file",
   }),
   check: setting({
-    reader: text,
+    reader: shellLine,
     group: 'Rollout',
     file: 'top',
     commands: ['deploy', 'rollout'],
@@ -835,7 +836,7 @@ export const SETTINGS = {
     meaning: "don't run the check of the config file",
   }),
   notify: setting({
-    reader: text,
+    reader: shellLine,
     group: 'Rollout',
     file: 'top',
     commands: MOVERS,

@@ -155,6 +155,7 @@ test('problems of the config file are named together, with their lines', async (
   - { command: [x], timeout: 5, service: api }
   - migrate
   - { command: "a && b" }
+  - { command: [] }
 `);
   const end = await world.run(['deploy']);
   expect(end.status).toBe(2);
@@ -166,6 +167,7 @@ test('problems of the config file are named together, with their lines', async (
       '8: "timeout" of a release task: "5" needs a unit: write 5s or 5m',
       '9: an entry of "release" must hold keys and values',
       expect.stringContaining('10: "command" of a release task: "a && b" needs a shell'),
+      '11: "command" of a release task: must not be empty',
       expect.stringContaining('8: the service "api" of a release task is not in the config file'),
     ]),
   );
