@@ -36,9 +36,9 @@ export function formatPage(page: HelpPage, helper: Help): string {
   ].join('\n');
 }
 
-/** The file of a page in the folder of prepared pages; the program's has no command. */
+/** The file of a page in the folder of prepared pages; that of the program has no name of a command. */
 export const pageFile = (command: string | undefined, all: boolean): string =>
-  `${command ?? 'program'}${all ? '-all' : ''}.json`;
+  `${command ?? 'the-program'}${all ? '-all' : ''}.json`;
 
 /**
  * What a command line prints that asks for nothing but help, from a page that the build has prepared in

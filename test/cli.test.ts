@@ -163,6 +163,8 @@ test.each([
   'help iam',
   'help errors',
   'help toString',
+  'help program',
+  'program --help',
   'help ../package',
   'help deploy --help',
   'deploy',
