@@ -4,7 +4,7 @@ import { findDigest } from './content-store.ts';
 type Contexts = Readonly<Record<string, string>>;
 
 /** An image in a folder with the image layout of OCI: `oci-layout://FOLDER[:TAG][@DIGEST]`. */
-const LAYOUT = /^oci-layout:\/\/(.+?)(?::([^/:@]+))?(?:@(.+))?$/;
+const LAYOUT = /^oci-layout:\/\/(.+?)(?::([^/:@]+))?(?:@(sha\d+:\w+))?$/;
 
 /** Named build contexts, with the digests of images in OCI layouts; throws `context-missing`. */
 export async function pinLayouts(contexts: Contexts): Promise<Contexts> {

@@ -8,8 +8,10 @@ const entry = (letter: string, tag?: string) => ({
   digest: digest(letter),
   ...(tag !== undefined && { annotations: { [REF]: tag } }),
 });
-const layout = (...manifests: readonly unknown[]) =>
-  makeFolder({ 'index.json': JSON.stringify({ manifests }) });
+const layout = (...manifests: readonly unknown[]) => {
+  const parent = makeFolder({ 'job@2/index.json': JSON.stringify({ manifests }) });
+  return `${parent}/job@2`;
+};
 
 test.each([
   ['a tag', ':1', [entry('a', '1'), entry('b', 'latest')], 'a'],
