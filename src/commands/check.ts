@@ -117,6 +117,7 @@ async function rollBackMoved(
   return results.map((result, index) => {
     const move = planned[index];
     const end = move && ends[moves.indexOf(move)];
+    if (end?.outcome === 'interrupted') return withoutSuccess(result, 'interrupted');
     if (end?.outcome !== 'succeeded') return withoutSuccess(result);
     const { serving, runningByRevision, running, desired } = end;
     return { ...result, outcome: 'rolled-back', serving, runningByRevision, running, desired };
@@ -138,7 +139,6 @@ async function moveBack(
     codeDeploy: undefined,
   };
   const service = await readController({ aws, emit }, target, Promise.resolve(found));
-  emit({ kind: 'rolling-back', ...nameOf(service), reason: 'the check failed' });
   const [{ definition }, { definition: running }, configuration, completed] = await Promise.all([
     describeRevision(ecs, previousTaskDefinition),
     describeRevision(ecs, service.taskDefinition),
@@ -147,10 +147,13 @@ async function moveBack(
   ]);
   // While it has not ended, the old tasks can still run: they get the traffic back at once.
   const isOpen = deploymentInProgress(service, completed) !== undefined;
+  const reason = 'the check failed';
+  // A stop says it by itself.
+  if (!isOpen) emit({ kind: 'rolling-back', ...nameOf(service), reason });
   return {
     service,
     ...(isOpen
-      ? { way: 'stop', revision: found.taskDefinition, previous: previousTaskDefinition }
+      ? { way: 'stop', reason, revision: found.taskDefinition, previous: previousTaskDefinition }
       : { way: 'move', revision: previousTaskDefinition, previous: found.taskDefinition }),
     definition,
     registered: false,

@@ -193,7 +193,7 @@ async function stopDeployment(
   tools: RolloutTools,
   settings: RolloutSettings,
   move: Move,
-  reason = 'requested by ecsdeploy rollback',
+  reason = move.reason ?? 'requested by ecsdeploy rollback',
 ): Promise<Start> {
   const { service } = move;
   const primary = currentDeployment(service);

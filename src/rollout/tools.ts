@@ -45,6 +45,8 @@ export interface Move extends WatchedMove {
    * `answer`, `follow` the PRIMARY deployment and change nothing, or `stay`.
    */
   readonly way: 'move' | 'stop' | 'continue' | 'follow' | 'stay';
+  /** Why it is stopped; because `rollback` asks for it when absent. */
+  readonly reason?: string;
   /** The deployment in progress, where it was read. */
   readonly record?: RolloutRecord | undefined;
   /** What is answered to the pause hook of the deployment. */

@@ -79,6 +79,8 @@ describe('check', () => {
     expect(end.status, end.stderr).toBe(7);
     const writes = world.writes().filter((action) => action.startsWith('ecs:'));
     expect(writes.slice(1)).toEqual(['ecs:UpdateService', 'ecs:ContinueServiceDeployment']);
+    const reasons = [...end.stderr.matchAll(/is being rolled back [^:]*: (.*)/g)];
+    expect(reasons.map(([, reason]) => reason)).toEqual(['the check failed']);
     expect((await world.service()).taskDefinition).toMatch(/:1$/);
   });
 
