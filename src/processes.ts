@@ -37,6 +37,9 @@ const GRACE = 3000;
 /** Milliseconds after the end of a shell for which its output is still read. */
 const REST = 500;
 
+/** Cuts a long line before a word: the beginning of a secret would not be redacted. */
+const cutLine = (line: string) => (line.length > LINE ? line.replace(/[^\s"',;&=:]*$/, '…') : line);
+
 /** Runs a process without a terminal until it ends; rejects if it cannot start or is aborted. */
 export function runProcess(request: ProcessRequest): Promise<ProcessEnd> {
   const { command, args, directory, environment, input, signal, onLine } = request;
@@ -56,7 +59,7 @@ export function runProcess(request: ProcessRequest): Promise<ProcessEnd> {
     let rest = '';
     stream.setEncoding('utf8');
     const take = (line: string) => {
-      tail.push(line.slice(0, LINE));
+      tail.push(line.slice(0, LINE + 1));
       if (tail.length > TAIL) tail.shift();
       onLine?.(line);
     };
@@ -109,7 +112,7 @@ export function runProcess(request: ProcessRequest): Promise<ProcessEnd> {
       clearTimeout(rest);
       signal?.removeEventListener('abort', stop);
       if (signal?.aborted === true) reject(signal.reason as Error);
-      else resolve({ status, stdout, tail });
+      else resolve({ status, stdout, tail: tail.map(cutLine) });
     });
   });
 }

@@ -61,14 +61,16 @@ describe('check', () => {
     process.kill(Number(readFileSync(join(world.folder, 'left'), 'utf8')));
   });
 
-  test('a line of megabytes is cut in the error, and notify still runs', async () => {
+  test('a line of megabytes is cut in the error outside of a secret, and notify still runs', async () => {
     const world = await makeProject(
-      `check: 'head -c 3000000 /dev/zero | tr "\\0" a; exit 1'\nnotify: 'printf %s "$DEPLOY_ERROR" > told'\n`,
+      `check: 'printf "%1990s $API_TOKEN" | cat - /dev/zero | head -c 3000000 | tr "\\0" a; exit 1'\nnotify: 'printf %s "$DEPLOY_ERROR" > told'\n`,
     );
-    const end = await world.run(['rollout', '--force', '-q', '--json']);
+    const environment = { API_TOKEN: 'very-secret-value-42' };
+    const end = await world.run(['rollout', '--force', '-q', '--json'], { environment });
     expect(end.status).toBe(6);
     const { message = '' } = readResult(end).error ?? {};
     expect(message.length).toBeLessThan(5000);
+    expect(message).not.toContain('very');
     expect(readFileSync(join(world.folder, 'told'), 'utf8')).toBe(message);
   });
 
