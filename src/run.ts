@@ -1,4 +1,5 @@
 import { setMaxListeners } from 'node:events';
+import { addAbortSignal } from 'node:stream';
 import { commandSummaries, loadCommand, parseCommandLine } from './cli.ts';
 import type { Invocation } from './cli.ts';
 import type { CommandResult, Context } from './commands/context.ts';
@@ -214,6 +215,35 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
   }
 }
 
+/** Bytes of stdin that are read at most: ECS takes no task definition of more than 64 KiB. */
+const STDIN_BYTES = 1 << 20;
+
+/** Reads stdin to its end; throws `usage` where it is a terminal or too long, and on an abort. */
+async function readStdin({ stdin, signal }: Io, command: string): Promise<Buffer> {
+  const refuse = (message: string, hint: string) =>
+    new EcsDeployError({
+      code: 'usage',
+      message,
+      hint: `${hint}: see ecsdeploy ${command} --help`,
+    });
+  if (stdin.isTTY) {
+    throw refuse(
+      `${command} reads stdin, but nothing is piped into it.`,
+      'pipe the input into it, or use an argument',
+    );
+  }
+  const parts: Buffer[] = [];
+  let bytes = 0;
+  for await (const part of addAbortSignal(signal, stdin)) {
+    parts.push(Buffer.from(part as Buffer));
+    bytes += parts.at(-1)?.length ?? 0;
+    if (bytes > STDIN_BYTES) {
+      throw refuse('stdin is longer than 1 MiB.', 'pipe in a revision or a task definition');
+    }
+  }
+  return Buffer.concat(parts);
+}
+
 /** Whether stderr should be JSON, as far as that is known before the command line is parsed. */
 function asksForJsonLines(words: readonly string[], environment: Io['environment']): boolean {
   const at = words.indexOf('--progress');
@@ -261,14 +291,7 @@ async function makeContext(
     environment,
     directory,
     ...write,
-    readStdin: async () => {
-      if (!stdin.isTTY) return (await import('node:stream/consumers')).buffer(stdin);
-      throw new EcsDeployError({
-        code: 'usage',
-        message: `${invocation.command} reads stdin, but nothing is piped into it.`,
-        hint: `pipe the input into it, or use an argument: see ecsdeploy ${invocation.command} --help`,
-      });
-    },
+    readStdin: () => readStdin(io, invocation.command),
     terminal: isTerminal ? { input: stdin, output: stderr } : undefined,
     ask: isTerminal ? (question) => prompt(io, question, 'hidden') : undefined,
     confirm: isTerminal ? (question, until) => prompt(io, question, 'shown', until) : undefined,

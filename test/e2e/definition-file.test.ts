@@ -1,5 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { RegisterTaskDefinitionCommand } from '@aws-sdk/client-ecs';
 import { expect, test } from 'vitest';
 import { readResult } from '../support/cli.ts';
@@ -149,6 +150,7 @@ test('sidecars by name, secrets and variables in one go: the diff, and what is r
       container datadog-agent
         - image: "public.ecr.aws/datadog/agent:latest"
         + image: "registry/datadog:8"
+    Dry run: nothing was changed
     "
   `);
   const diff = await world.run(['render', '--diff', ...args.slice(0, -2)]);
@@ -389,6 +391,23 @@ test('a member that is there twice is warned of, at every depth', async () => {
   expect(end.stderr).toContain(
     'stdin has members twice in one object: memory, containerDefinitions[0].image. The last one counts.',
   );
+});
+
+test('a stdin without an end is refused', async () => {
+  const world = await makeWorld();
+  const endless = new Readable({ read: () => void endless.push('x'.repeat(1 << 16)) });
+  const end = await world.run(['register', '-'], { input: () => endless });
+  expect(end.status).toBe(2);
+  expect(end.stderr).toContain('Error: stdin is longer than 1 MiB.');
+});
+
+test('Ctrl-C ends the wait for a stdin', async () => {
+  const world = await makeWorld();
+  const end = await world.run(['register', '-', '--json'], {
+    input: ({ kill }) => new Readable({ read: () => kill('SIGINT') }),
+  });
+  expect(end.status, end.stderr).toBe(130);
+  expect(readResult(end)).toMatchObject({ outcome: 'interrupted', services: [] });
 });
 
 test('a JSON file of another kind is refused without a word on its members', async () => {

@@ -26,6 +26,8 @@ export interface CliOptions<R extends Running = Running> {
   readonly environment?: Readonly<Record<string, string | undefined>>;
   readonly directory?: string;
   readonly stdin?: string | Buffer;
+  /** Gives stdin in place of that; not for a run in its own process. */
+  readonly input?: (running: R) => Readable;
   /** Keys to type on a terminal once a text is on it, in order; no terminal when absent. */
   readonly answers?: readonly (readonly [shown: string, keys: string])[];
   /** Called with each chunk of stderr, to act during a run. */
@@ -88,10 +90,8 @@ export function runCli(args: readonly string[], options: CliOptions = {}): Promi
     setRawMode: () => undefined,
   };
   if (answers !== undefined) Object.assign(stderr.stream, terminal);
-  const input =
-    answers === undefined
-      ? Readable.from(stdin.length === 0 ? [] : [stdin])
-      : Object.assign(keyboard, terminal);
+  const piped = options.input?.({ kill }) ?? Readable.from(stdin.length === 0 ? [] : [stdin]);
+  const input = answers === undefined ? piped : Object.assign(keyboard, terminal);
   return inside({ environment: environmentOf(options), directory }, async () => {
     const status = await run(args, {
       environment: process.env,
