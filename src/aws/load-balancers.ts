@@ -60,6 +60,7 @@ function toTargetGroup(group: ElbTargetGroup, action: string): TargetGroup {
   return {
     arn: whole(group.TargetGroupArn, action, 'TargetGroupArn'),
     name: whole(group.TargetGroupName, action, 'TargetGroupName'),
+    targetType: group.TargetType ?? 'instance',
     check: toHealthCheck(group),
     deregistrationDelay: undefined,
     loadBalancers: group.LoadBalancerArns ?? [],

@@ -1,6 +1,6 @@
-import type { Service } from '../core/ecs.ts';
-import { isElsewhere, targetGroupsOf } from '../core/load-balancer.ts';
-import type { GroupHealth, TargetGroup } from '../core/load-balancer.ts';
+import type { Service, Task } from '../core/ecs.ts';
+import { hasInstances, isElsewhere, targetGroupsOf } from '../core/load-balancer.ts';
+import type { GroupHealth, Instances, TargetGroup } from '../core/load-balancer.ts';
 import type { EcsDeployError } from '../errors.ts';
 import type { Emit } from '../events.ts';
 import type { Ecs } from './ecs.ts';
@@ -11,6 +11,7 @@ import {
   readTargetHealth,
 } from './load-balancers.ts';
 import { isUnread, optional } from './optional.ts';
+import { instancesOf } from './tasks.ts';
 
 interface Tools {
   readonly ecs: Ecs;
@@ -99,4 +100,20 @@ export function readPlaces(
       return { ...of, place: await optional(tools, what, reading, isIgnored) };
     }),
   );
+}
+
+/** The EC2 instances of tasks, which name their targets: none where no target group has such ones. */
+export async function readInstances(
+  tools: Tools,
+  service: Service,
+  tasks: readonly Task[],
+  {
+    groups,
+    isIgnored = isUnread,
+  }: { groups: readonly TargetGroup[]; isIgnored?: IsIgnored | undefined },
+): Promise<Instances> {
+  if (!groups.some(hasInstances)) return new Map();
+  const reading = instancesOf(tools.ecs, service, tasks);
+  const what = 'the container instances of the tasks';
+  return (await optional(tools, what, reading, isIgnored)) ?? new Map();
 }

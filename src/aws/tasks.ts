@@ -1,5 +1,6 @@
 import type { Task as EcsTask } from '@aws-sdk/client-ecs';
 import type { Service, Task } from '../core/ecs.ts';
+import type { Instances } from '../core/load-balancer.ts';
 import { shortName } from '../core/task-definition.ts';
 import { abort, chunks, sdk, whole } from './ecs.ts';
 import type { Ecs } from './ecs.ts';
@@ -8,6 +9,8 @@ import type { Ecs } from './ecs.ts';
  * DescribeTasks' limit of tasks in one call (docs/explanation/how-ecs-behaves.md#request-limits).
  */
 const TASKS_PER_CALL = 100;
+/** Container instances in one call of DescribeContainerInstances. Source: its API reference. */
+const INSTANCES_PER_CALL = 100;
 
 /** The tasks of one deployment, running or stopped. */
 export async function tasksOf(
@@ -66,6 +69,10 @@ export function toTask(task: EcsTask): Task {
     stopCode: task.stopCode,
     stoppedReason: task.stoppedReason,
     address: addressOf(task),
+    containerInstance: task.containerInstanceArn,
+    hostPorts: (task.containers ?? []).flatMap(({ networkBindings = [] }) =>
+      networkBindings.flatMap(({ hostPort }) => hostPort ?? []),
+    ),
     containers: (task.containers ?? []).map(
       ({ name, lastStatus, exitCode, reason, runtimeId, imageDigest }) => ({
         name: whole(name, 'ecs:DescribeTasks', 'name of a container'),
@@ -77,6 +84,32 @@ export function toTask(task: EcsTask): Task {
       }),
     ),
   };
+}
+
+/** The EC2 instances that tasks run on, as far as ECS knows them. */
+export async function instancesOf(
+  ecs: Ecs,
+  { cluster }: Pick<Service, 'cluster'>,
+  tasks: readonly Task[],
+): Promise<Instances> {
+  const { DescribeContainerInstancesCommand } = await sdk();
+  const arns = new Set(tasks.flatMap(({ containerInstance }) => containerInstance ?? []));
+  const answers = await Promise.all(
+    chunks([...arns], INSTANCES_PER_CALL).map((containerInstances) =>
+      ecs.client.send(
+        new DescribeContainerInstancesCommand({ cluster, containerInstances }),
+        abort(ecs),
+      ),
+    ),
+  );
+  const found = answers.flatMap(({ containerInstances }) =>
+    whole(containerInstances, 'ecs:DescribeContainerInstances', 'containerInstances'),
+  );
+  return new Map(
+    found.flatMap(({ containerInstanceArn: arn, ec2InstanceId: id }) =>
+      arn === undefined || id === undefined ? [] : [[arn, id]],
+    ),
+  );
 }
 
 function addressOf({ attachments = [] }: EcsTask): string | undefined {

@@ -1,7 +1,7 @@
 import { at } from '../aws/ecs.ts';
 import { optional } from '../aws/optional.ts';
 import { currentRecord } from '../aws/rollouts.ts';
-import { readGroupHealth } from '../aws/target-health.ts';
+import { readGroupHealth, readInstances } from '../aws/target-health.ts';
 import { allTasksOf } from '../aws/tasks.ts';
 import type {
   Deployment,
@@ -134,6 +134,11 @@ async function readStatus(
     optional(tools, 'ecs:ListTasks', allTasksOf(ecs, service, 'STOPPED')),
     readGroupHealth(tools, service),
   ]);
+  const tasks = [...running, ...stopped];
+  const groups = (health ?? [])
+    .filter(({ targets }) => targets.some(({ state }) => state !== 'healthy'))
+    .map(({ group }) => group);
+  const instances = await readInstances(tools, service, tasks, { groups });
   const revisions = service.deployments.map(({ taskDefinition }) => taskDefinition);
   const images = await readImages(tools, target, revisions, known);
   const newest = (tasks: readonly Task[]) =>
@@ -160,7 +165,7 @@ async function readStatus(
     ),
     tasks: [...newest(running), ...newest(stopped).slice(0, STOPPED_SHOWN)].map(taskStatus),
     targetGroups:
-      health?.map((group) => targetGroupStatus(group, [...running, ...stopped], service)) ?? null,
+      health?.map((group) => targetGroupStatus(group, tasks, service, instances)) ?? null,
     events: service.events
       .slice(0, EVENTS_SHOWN)
       .toReversed()

@@ -263,6 +263,10 @@ export interface Task {
   readonly stoppedReason: string | undefined;
   /** Private IPv4 address of its network interface; undefined in other network modes than `awsvpc`. */
   readonly address: string | undefined;
+  /** ARN of its container instance; undefined on Fargate. */
+  readonly containerInstance: string | undefined;
+  /** Ports of its instance that lead to its containers: none in other network modes than `bridge`. */
+  readonly hostPorts: readonly number[];
   readonly containers: readonly TaskContainer[];
 }
 

@@ -1,4 +1,4 @@
-import type { LoadBalancer, Service } from './ecs.ts';
+import type { LoadBalancer, Service, Task } from './ecs.ts';
 import { flagsOf } from './service-name.ts';
 import { containersOf } from './task-definition.ts';
 import type { JsonObject } from './task-definition.ts';
@@ -7,6 +7,8 @@ import type { JsonObject } from './task-definition.ts';
 export interface TargetGroup {
   readonly arn: string;
   readonly name: string;
+  /** `ip` for addresses, `instance` for instances with a port. */
+  readonly targetType: string;
   readonly check: HealthCheck;
   /** For how long a target drains at most; undefined where it cannot be read. */
   readonly deregistrationDelay: number | undefined;
@@ -91,6 +93,8 @@ export interface TargetFailure {
   /** E.g. `Health checks failed with these codes: [502]`; empty where it is not known. */
   readonly description: string;
   readonly zone: string | undefined;
+  /** Id of the EC2 instance of a target that is one; undefined where it is not known. */
+  readonly instance?: string | undefined;
   /** The load balancer of a target in a zone that is not enabled; undefined where it was not read. */
   readonly place?: BalancerPlace | undefined;
   readonly service: Pick<Service, 'cluster' | 'name' | 'place' | 'gracePeriod' | 'securityGroups'>;
@@ -125,7 +129,7 @@ export function explainTarget(failure: TargetFailure): TargetWords {
     ...words,
     evidence: [
       ...(description === '' ? [] : [description]),
-      ...(group === undefined ? [] : [`health check: ${describeCheck(group.check, failure.port)}`]),
+      ...(group === undefined ? [] : [`health check: ${describeCheck(group, failure.port)}`]),
       ...(limit === undefined
         ? []
         : [
@@ -135,12 +139,18 @@ export function explainTarget(failure: TargetFailure): TargetWords {
   };
 }
 
-/** E.g. `HTTP /health on port 8080, expects 200; every 30s, unhealthy after 2 failures`. */
-export function describeCheck(check: HealthCheck, port: number): string {
+/**
+ * E.g. `HTTP /health on port 8080, expects 200; every 30s, unhealthy after 2 failures`. The port is
+ * that of the container, so of instances only `the host port` is named.
+ */
+export function describeCheck(group: TargetGroup, port: number): string {
+  const { check } = group;
   const { protocol, path = '', matcher, interval, unhealthyThreshold } = check;
+  const traffic = hasInstances(group) ? 'the host port' : `port ${port}`;
+  const where = check.port === undefined ? traffic : `port ${check.port}`;
   const expects = matcher === undefined ? '' : `, expects ${matcher}`;
   const what = [protocol, path].filter((text) => text !== '').join(' ');
-  return `${what} on port ${check.port ?? port}${expects}; every ${interval}s, unhealthy after ${unhealthyThreshold} failures`;
+  return `${what} on ${where}${expects}; every ${interval}s, unhealthy after ${unhealthyThreshold} failures`;
 }
 
 /** Seconds after its start at which ECS replaces a task that never answers; undefined if not known. */
@@ -298,23 +308,32 @@ function codeWords(failure: TargetFailure, codes: string): Words {
 }
 
 function timeoutWords(failure: TargetFailure): Words {
-  const { group, service } = failure;
-  const { securityGroups } = service;
-  const port = portOf(failure);
+  const { group } = failure;
   const within = group === undefined ? 'in time' : `within ${group.check.timeout}s`;
   const path = group?.check.path;
-  const rules =
-    securityGroups.length === 0
-      ? ''
-      : `: aws ec2 describe-security-groups --group-ids ${securityGroups.join(' ')}`;
   return {
     summary: `the tasks do not answer the health check of the target group ${nameOf(failure)} ${within}`,
     hint: [
-      `allow port ${port} from the load balancer in the security group of the tasks${rules}`,
+      allowStep(failure),
       `check that the application listens on 0.0.0.0, not on 127.0.0.1, and answers ${path === undefined ? '' : `${path} `}${within}`,
       ifSlow(failure),
     ].join('\n'),
   };
+}
+
+/** How the security group lets the load balancer in: that of the tasks, or of their instances. */
+function allowStep(failure: TargetFailure): string {
+  const { group, instance, service } = failure;
+  const groups = service.securityGroups.join(' ');
+  if (group === undefined || !hasInstances(group)) {
+    const rules = groups === '' ? '' : `: aws ec2 describe-security-groups --group-ids ${groups}`;
+    return `allow port ${portOf(failure)} from the load balancer in the security group of the tasks${rules}`;
+  }
+  const which =
+    instance === undefined
+      ? ''
+      : `: aws ec2 describe-instances --instance-ids ${instance} --query 'Reservations[].Instances[].SecurityGroups'`;
+  return `allow the host ports of the tasks (32768-65535 if they are dynamic) from the load balancer in the security group of the instances${which}`;
 }
 
 function zoneWords(failure: TargetFailure): Words {
@@ -412,6 +431,42 @@ export function targetPlace(
   };
 }
 
+/** Whether the targets of a group are instances with a port, and not the addresses of tasks. */
+export function hasInstances({ targetType }: Pick<TargetGroup, 'targetType'>): boolean {
+  return targetType === 'instance';
+}
+
+/** Ids of EC2 instances by the ARNs of their container instances. */
+export type Instances = ReadonlyMap<string, string>;
+
+/**
+ * How the targets of a task are named: by its address, or by its instance and each host port
+ * (`i-0a:32768`), which in the network mode `host` are those of its containers. None if not known.
+ */
+export function addressesOf(
+  {
+    address,
+    containerInstance = '',
+    hostPorts,
+  }: Pick<Task, 'address' | 'containerInstance' | 'hostPorts'>,
+  { loadBalancers }: Pick<Service, 'loadBalancers'>,
+  instances: Instances,
+): readonly string[] {
+  if (address !== undefined) return [address];
+  const instance = instances.get(containerInstance);
+  if (instance === undefined) return [];
+  const ports = hostPorts.length > 0 ? hostPorts : loadBalancers.map(({ port }) => port);
+  return ports.map((port) => `${instance}:${port}`);
+}
+
+/** Whether a target has one of these addresses of {@link addressesOf}. */
+export function isAt(
+  { id, port }: Pick<TargetHealth, 'id' | 'port'>,
+  addresses: Pick<ReadonlySet<string>, 'has'>,
+): boolean {
+  return addresses.has(id) || addresses.has(`${id}:${port}`);
+}
+
 /** Counts the targets at these addresses; all that do not drain where the addresses are not known. */
 export function countTargets(
   { group, targets }: GroupHealth,
@@ -435,12 +490,15 @@ function ownTargets(
   targets: readonly TargetHealth[],
   addresses: ReadonlySet<string> | undefined,
 ): readonly TargetHealth[] {
-  return targets.filter((target) => !isDraining(target) && (addresses?.has(target.id) ?? true));
+  return targets.filter(
+    (target) => !isDraining(target) && (addresses === undefined || isAt(target, addresses)),
+  );
 }
 
 /** What `verify` says of a target group that is in order. */
-export function describeGroup({ name, check }: TargetGroup, port: number, grace: number): string {
-  return `${name}: ${describeCheck(check, port)}; ECS gives a task ${secondsToAnswer(check, grace)}s to pass`;
+export function describeGroup(group: TargetGroup, port: number, grace: number): string {
+  const seconds = secondsToAnswer(group.check, grace);
+  return `${group.name}: ${describeCheck(group, port)}; ECS gives a task ${seconds}s to pass`;
 }
 
 /** Why targets of a service fail in a target group: the first one that holds it up. */
@@ -455,7 +513,8 @@ export function targetFailures(
     if (first === undefined) return [];
     const { reason, description, zone } = first;
     const own = targetPlace(service, group.arn, definition);
-    return { ...own, group, reason, description, zone, place };
+    const instance = hasInstances(group) ? first.id : undefined;
+    return { ...own, group, reason, description, zone, instance, place };
   });
 }
 

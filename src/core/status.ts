@@ -2,8 +2,8 @@ import type { CodeDeployNames } from './code-deploy.ts';
 import type { Cause } from './diagnosis.ts';
 import { CODE_DEPLOY, lastGood } from './ecs.ts';
 import type { RolloutRecord, Service, Task } from './ecs.ts';
-import { describeCheck, targetPort } from './load-balancer.ts';
-import type { GroupHealth, TargetGroupProgress } from './load-balancer.ts';
+import { addressesOf, describeCheck, isAt, targetPort } from './load-balancer.ts';
+import type { GroupHealth, Instances, TargetGroupProgress, TargetHealth } from './load-balancer.ts';
 import type { ShownImage } from './image.ts';
 import type { ScheduleResult } from './scheduled.ts';
 import type { ServiceName } from './service-name.ts';
@@ -164,17 +164,20 @@ export function targetGroupStatus(
   { group, targets }: GroupHealth,
   tasks: readonly Task[],
   service: Pick<Service, 'loadBalancers'>,
+  instances: Instances,
 ): TargetGroupStatus {
   const counts: Record<string, number> = {};
   for (const { state } of targets) counts[state] = (counts[state] ?? 0) + 1;
   const port = targetPort(service, group.arn);
+  const taskAt = (target: Pick<TargetHealth, 'id' | 'port'>) =>
+    tasks.find((task) => isAt(target, new Set(addressesOf(task, service, instances))));
   return {
     name: group.name,
     arn: group.arn,
-    healthCheck: describeCheck(group.check, port),
+    healthCheck: describeCheck(group, port),
     counts,
     targets: targets.map(({ id, port: own, zone = null, state, reason = null, description }) => ({
-      task: tasks.find(({ address }) => address === id)?.id ?? null,
+      task: taskAt({ id, port: own })?.id ?? null,
       target: own === undefined ? id : `${id}:${own}`,
       zone,
       state,

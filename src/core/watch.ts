@@ -161,7 +161,7 @@ export type Seen =
   | {
       readonly kind: 'target-health';
       readonly health: readonly GroupHealth[];
-      /** Of the running tasks of the judged deployment; undefined where they are not known. */
+      /** Of the running tasks of the judged deployment, by `addressesOf`; undefined if not known. */
       readonly addresses: ReadonlySet<string> | undefined;
     }
   /** Denied for good, or only this time. */

@@ -1,16 +1,22 @@
 import { optional } from '../aws/optional.ts';
-import { readDelays, readGroupHealth, readGroups, readPlaces } from '../aws/target-health.ts';
+import {
+  readDelays,
+  readGroupHealth,
+  readGroups,
+  readInstances,
+  readPlaces,
+} from '../aws/target-health.ts';
 import type { GroupReads } from '../aws/target-health.ts';
 import { tasksOf } from '../aws/tasks.ts';
 import type { Service } from '../core/ecs.ts';
-import { targetGroupsOf } from '../core/load-balancer.ts';
+import { addressesOf, targetGroupsOf } from '../core/load-balancer.ts';
 import type { GroupHealth } from '../core/load-balancer.ts';
 import type { RolloutTools } from './tools.ts';
 
 /** What the load balancer of a service says, and which of its targets are of one deployment. */
 export interface Targets {
   readonly health: readonly GroupHealth[];
-  /** Of the running tasks of the deployment; undefined where they are not known. */
+  /** Of the running tasks of the deployment, by `addressesOf`; undefined where they are not known. */
   readonly addresses: ReadonlySet<string> | undefined;
 }
 
@@ -32,16 +38,14 @@ export async function readTargets(
     ),
     optional(tools, 'ecs:ListTasks', running, isIgnored),
   ]);
-  const addresses = tasks
-    ?.filter(({ lastStatus }) => lastStatus === 'RUNNING')
-    .map(({ address }) => address);
+  const started = tasks?.filter(({ lastStatus }) => lastStatus === 'RUNNING');
+  const instances = await readInstances(tools, service, started ?? [], { groups, isIgnored });
+  const addresses = started?.map((task) => addressesOf(task, service, instances));
   return {
     health: health.map((of) => ({
       ...of,
       group: groups.find(({ arn }) => arn === of.group.arn) ?? of.group,
     })),
-    addresses: addresses?.every((address) => address !== undefined)
-      ? new Set(addresses)
-      : undefined,
+    addresses: addresses?.every((own) => own.length > 0) ? new Set(addresses.flat()) : undefined,
   };
 }

@@ -158,14 +158,14 @@ function groupView(group: TargetGroup, loadBalancer: string): unknown {
     HealthCheckPath: path,
     Matcher: matcher === undefined ? undefined : { HttpCode: matcher },
     LoadBalancerArns: group.isAttached ? [loadBalancer] : [],
-    TargetType: 'ip',
+    TargetType: group.targetType,
     IpAddressType: 'ipv4',
   };
 }
 
-function healthView({ address, port, zone, state, reason, description }: Target): unknown {
+function healthView({ id, port, zone, state, reason, description }: Target): unknown {
   return {
-    Target: { Id: address, Port: port, AvailabilityZone: zone },
+    Target: { Id: id, Port: port, AvailabilityZone: zone },
     HealthCheckPort: port,
     TargetHealth: { State: state, Reason: reason, Description: description },
   };

@@ -57,6 +57,20 @@ export function targetGroupArn(account: string, region: string, name: string): s
   return `arn:aws:elasticloadbalancing:${region}:${account}:targetgroup/${name}/0123456789abcdef`;
 }
 
+/** The target type of a target group: instances with ports unless its tasks have their own addresses. */
+export function targetTypeOf(
+  { families = [], services = [] }: OwnWorld,
+  targetGroup: string,
+): 'ip' | 'instance' {
+  const isBehind = ({ members }: { readonly members: Json }) =>
+    ((members['loadBalancers'] ?? []) as readonly Json[]).some(
+      ({ targetGroupArn }) => targetGroupArn === targetGroup,
+    );
+  const [name] = services.find(isBehind)?.taskDefinition.split(':') ?? [];
+  const definition = families.findLast(({ family }) => family === name);
+  return definition === undefined || definition['networkMode'] === 'awsvpc' ? 'ip' : 'instance';
+}
+
 /**
  * Builds a world: services run since yesterday. An image of ECR whose repository is in the world is
  * one of the sandbox's registry. Throws an error named {@link WORLD_INVALID}.

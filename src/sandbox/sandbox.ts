@@ -9,7 +9,7 @@ import { makeTargetGroup } from './ecs/target-group.ts';
 import { createElb } from './elb.ts';
 import { createLogs } from './logs.ts';
 import { createImagePuller, createRegistryClient } from './registry-client.ts';
-import { buildOwnWorld, targetGroupArn } from './own-world.ts';
+import { buildOwnWorld, targetGroupArn, targetTypeOf } from './own-world.ts';
 import type { OwnWorld } from './own-world.ts';
 import { createRegistry } from './registry.ts';
 import { combine } from './scenarios.ts';
@@ -150,9 +150,13 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
   const logs = createLogs(clock, { account, region });
   const targetGroups = new Map(
     (world === undefined
-      ? [TARGET_GROUP, GREEN_TARGET_GROUP]
-      : (world.targetGroups ?? []).map((name) => targetGroupArn(account, region, name))
-    ).map((arn) => [arn, makeTargetGroup(arn, scene.targetGroup)]),
+      ? [TARGET_GROUP, GREEN_TARGET_GROUP].map((arn) => makeTargetGroup(arn, scene.targetGroup))
+      : (world.targetGroups ?? []).map((name) =>
+          makeTargetGroup(targetGroupArn(account, region, name), {
+            targetType: targetTypeOf(world, name),
+          }),
+        )
+    ).map((group) => [group.arn, group]),
   );
   const ecs = createEcs({
     account,
@@ -167,7 +171,14 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
     completesEarly: scene.completesEarly,
   });
   handlers.push(embedded.handle, ecr.handle);
-  const { service = {}, container = {}, hasFailed = false, oldRevisions = 0, express } = scene;
+  const {
+    service = {},
+    definition = {},
+    container = {},
+    hasFailed = false,
+    oldRevisions = 0,
+    express,
+  } = scene;
   const codeDeploy = createCodeDeploy(ecs, {
     ...scene.codeDeploy,
     liveTargetGroup: scene.productionGroup,
@@ -182,6 +193,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
       events,
       schedules,
       service,
+      definition,
       container,
       hasFailed,
       express,

@@ -86,6 +86,8 @@ export interface Scenario {
   readonly hasFailed?: boolean;
   /** Revisions of its family besides the first one, a month apart; every third is from Terraform. */
   readonly oldRevisions?: number;
+  /** Additional members of its task definition. */
+  readonly definition?: Readonly<Record<string, unknown>>;
   /** Additional members of its application container. */
   readonly container?: Readonly<Record<string, unknown>>;
   readonly trouble?: readonly Trouble[];
@@ -522,6 +524,19 @@ const DEFINITIONS = {
     summary: 'new tasks are in an Availability Zone that the load balancer does not have',
     service: BEHIND_LOAD_BALANCER,
     faults: [{ name: 'zone-not-enabled' }],
+  },
+  'instance-targets': {
+    group: 'load balancer',
+    summary: 'tasks on EC2 with dynamic host ports, which the load balancer cannot reach',
+    service: {
+      ...BEHIND_LOAD_BALANCER,
+      launchType: 'EC2',
+      networkConfiguration: undefined,
+      healthCheckGracePeriodSeconds: 3600,
+    },
+    definition: { networkMode: 'bridge', requiresCompatibilities: ['EC2'] },
+    targetGroup: { targetType: 'instance' },
+    faults: [{ name: 'target-timeout' }],
   },
   'no-listener-rule': {
     group: 'load balancer',

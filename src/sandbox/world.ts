@@ -54,6 +54,8 @@ export interface WorldParts {
   readonly registryHost: string;
   /** Additional members of CreateService. */
   readonly service: Readonly<Record<string, unknown>>;
+  /** Additional members of the task definition. */
+  readonly definition: Readonly<Record<string, unknown>>;
   /** Additional members of the application container. */
   readonly container: Readonly<Record<string, unknown>>;
   /** Whether the first deployment of the service has failed. */
@@ -171,9 +173,13 @@ function changedOutside(definition: Record<string, unknown>): Record<string, unk
   return { ...definition, containerDefinitions: [{ ...main, environment }, ...others] };
 }
 
-function taskDefinition({ container }: WorldParts, image: string): Record<string, unknown> {
+function taskDefinition(
+  { definition, container }: WorldParts,
+  image: string,
+): Record<string, unknown> {
   return {
     ...TASK,
+    ...definition,
     tags: [{ key: 'team', value: 'backend' }],
     containerDefinitions: [
       {

@@ -67,6 +67,7 @@ test('target groups, targets, rules and the address of the test rule are read', 
   expect(groups[1]).toEqual({
     arn: TARGET_GROUP,
     name: 'hyeon9mak-dev',
+    targetType: 'ip',
     check: {
       protocol: 'HTTP',
       port: undefined,

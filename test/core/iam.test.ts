@@ -135,6 +135,7 @@ test('account, region and partition come from ARNs and URIs, else from the regio
       "NeededTaskDefinitions": "arn:aws-cn:ecs:cn-north-1:444455556666:task-definition/*",
       "OptionalAnything": "*",
       "OptionalCluster": "*",
+      "OptionalContainerInstances": "arn:aws-cn:ecs:cn-north-1:444455556666:container-instance/prod/*",
       "OptionalLogs": "arn:aws-cn:logs:cn-north-1:444455556666:log-group:*",
       "OptionalRepository": "arn:aws:ecr:eu-west-1:111122223333:repository/team/shop",
       "OptionalSecrets": "arn:aws-cn:secretsmanager:*:444455556666:secret:*",

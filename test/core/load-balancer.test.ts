@@ -2,10 +2,12 @@ import { describe, expect, test } from 'vitest';
 import { checkListenerRule, checkTargetGroups } from '../../src/core/balancer-checks.ts';
 import { diagnoseTarget, diagnoseTask } from '../../src/core/diagnosis.ts';
 import {
+  addressesOf,
   countTargets,
   enoughGrace,
   explainTarget,
   failedGroup,
+  isAt,
   secondsToAnswer,
   targetFailures,
   targetGroupsOf,
@@ -37,6 +39,7 @@ const CHECK: HealthCheck = {
 const group = (more: Partial<TargetGroup> = {}, check: Partial<HealthCheck> = {}): TargetGroup => ({
   arn: ARN,
   name: 'web',
+  targetType: 'ip',
   check: { ...CHECK, ...check },
   deregistrationDelay: 300,
   loadBalancers: [BALANCER],
@@ -119,6 +122,23 @@ test.each<[string, TargetFailure, string, readonly string[]]>([
     failure('Target.Timeout', 'Request timed out', { group: undefined }),
     'the tasks do not answer the health check of the target group web in time',
     ['if it needs more than 0s to start'],
+  ],
+  [
+    'a timeout of an instance, on a port of its own',
+    failure('Target.Timeout', 'Request timed out', {
+      group: group({ targetType: 'instance' }),
+      instance: 'i-0a',
+    }),
+    'do not answer the health check of the target group web within 5s',
+    [
+      'allow the host ports of the tasks (32768-65535 if they are dynamic) from the load balancer in the security group of the instances: aws ec2 describe-instances --instance-ids i-0a --query',
+    ],
+  ],
+  [
+    'a timeout of an instance, as ECS tells it',
+    failure(undefined, 'Request timed out', { group: group({ targetType: 'instance' }) }),
+    'within 5s',
+    ['in the security group of the instances\n'],
   ],
   [
     'a refused connection',
@@ -220,6 +240,14 @@ test('the evidence has the check and the time that a task has', () => {
   expect(explainTarget(failure(undefined, '', { group: undefined })).evidence).toEqual([]);
   // A target that is not in use fails no check.
   expect(explainTarget(failure('Target.NotInUse', 'Target group')).evidence).toHaveLength(2);
+});
+
+test('an instance is checked on a port that the check names, else on the host port', () => {
+  const check = (port: number | undefined) =>
+    explainTarget({ ...codes('404'), group: group({ targetType: 'instance' }, { port }) })
+      .evidence[1];
+  expect(check(undefined)).toContain('HTTP /health on the host port, expects 200');
+  expect(check(9000)).toContain('HTTP /health on port 9000, expects 200');
 });
 
 test.each([
@@ -344,6 +372,41 @@ describe('targets', () => {
     const one = { targetGroup: ARN, container: 'app', port: 80, shift };
     const classic = { targetGroup: undefined, container: 'app', port: 80 };
     expect(targetGroupsOf({ loadBalancers: [one, one, classic] })).toEqual([ARN, GREEN]);
+  });
+});
+
+describe('the addresses of a task', () => {
+  const INSTANCES = new Map([['arn:1', 'i-0a']]);
+  const onInstance = { address: undefined, containerInstance: 'arn:1', hostPorts: [] };
+
+  test.each<[string, Parameters<typeof addressesOf>[0], readonly string[]]>([
+    ['its own', { ...onInstance, address: '10.0.0.1' }, ['10.0.0.1']],
+    ['its instance with each port', { ...onInstance, hostPorts: [1, 2] }, ['i-0a:1', 'i-0a:2']],
+    ['its instance with the port of its container in the mode host', onInstance, ['i-0a:8080']],
+    ['none on an unknown instance', { ...onInstance, containerInstance: 'arn:2' }, []],
+    ['none yet', { ...onInstance, containerInstance: undefined }, []],
+  ])('are %s', (_, task, addresses) => {
+    expect(addressesOf(task, behind, INSTANCES)).toEqual(addresses);
+  });
+
+  test.each<[string, boolean]>([
+    ['i-0a:8080', true],
+    ['i-0a:8081', false],
+    ['i-0b:8080', false],
+  ])('%s is a target on port 8080 of the instance i-0a: %s', (address, isIts) => {
+    expect(isAt(target('i-0a', 'healthy'), new Set([address]))).toBe(isIts);
+  });
+
+  test('targets of one instance are told apart by port, and the failing one is named', () => {
+    const of = {
+      ...health(target('i-0a', 'healthy', { port: 1 }), target('i-0a', 'unhealthy', { port: 2 })),
+      group: group({ targetType: 'instance' }),
+    };
+    expect(countTargets(of, new Set(['i-0a:1']))).toMatchObject({ targets: 1, healthy: 1 });
+    expect(targetFailures([of], new Set(['i-0a:1']), behind, {})).toEqual([]);
+    expect(targetFailures([of], new Set(['i-0a:2']), behind, {})).toMatchObject([
+      { instance: 'i-0a', group: { name: 'web' } },
+    ]);
   });
 });
 

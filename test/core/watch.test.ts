@@ -1136,6 +1136,7 @@ describe('the load balancer', () => {
   const group: TargetGroup = {
     arn: targetGroup,
     name: 'web',
+    targetType: 'ip',
     check: {
       protocol: 'HTTP',
       port: undefined,

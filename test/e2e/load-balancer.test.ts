@@ -85,6 +85,42 @@ describe('a rollout that hangs because of its load balancer', () => {
   );
 });
 
+describe('tasks on container instances', () => {
+  /** The new tasks do not answer, while the old ones still serve. */
+  const waiting = (more: WorldOptions = {}) => stuck({ scenario: 'instance-targets', ...more });
+  const action = 'ecs:DescribeContainerInstances';
+
+  test('a target is an instance with a port, and belongs to a task', async () => {
+    const world = await waiting();
+    const status = readResult(await world.run(['status', '--json'])).services[0];
+    const targets = status?.targetGroups?.[0]?.targets ?? [];
+    const tasks = status?.tasks?.map(({ id }) => id) ?? [];
+    expect(targets).toHaveLength(4);
+    expect(new Set(targets.map(({ task }) => task)).size).toBe(4);
+    for (const { task, target } of targets) {
+      expect(tasks).toContain(task);
+      expect(target).toMatch(/^i-0[0-9a-f]{16}:\d{5}$/);
+    }
+    const diagnosed = await world.run(['diagnose']);
+    expect(diagnosed.stdout).toContain('target group hyeon9mak-dev: 0 of 2 targets healthy');
+    expect(diagnosed.stdout).toMatch(/describe-instances --instance-ids i-0[0-9a-f]{16} --query/);
+  });
+
+  test('without the permission the tasks are not named, and old targets count as well', async () => {
+    const world = await waiting({ denied: [action] });
+    const shown = await world.run(['status', '--json']);
+    const targets = readResult(shown).services[0]?.targetGroups?.[0]?.targets ?? [];
+    expect(targets.map(({ task }) => task)).toEqual([null, null, null, null]);
+    const diagnosed = await world.run(['diagnose']);
+    expect(diagnosed.stdout).toContain('2 of 4 targets healthy');
+    for (const end of [shown, diagnosed]) {
+      expect(end.status, end.stderr).toBe(0);
+      expect(end.stderr.match(/Warning: /g)).toHaveLength(1);
+      expect(end.stderr).toContain(`is not authorized to call ${action}`);
+    }
+  });
+});
+
 test('a deploy without the permissions works, and names each of them once', async () => {
   const denied = [/^elasticloadbalancing:/, 'ecs:DescribeServiceRevisions'];
   const world = await makeWorld({ scenario: 'blue-green', speed: 300, denied });

@@ -7,7 +7,14 @@ import {
   UpdateServiceCommand,
 } from '@aws-sdk/client-ecs';
 import { expect, onTestFinished, test } from 'vitest';
+import { openEcs } from '../../src/aws/ecs.ts';
+import { readTargetHealth } from '../../src/aws/load-balancers.ts';
+import { describeService } from '../../src/aws/services.ts';
+import { allTasksOf, instancesOf } from '../../src/aws/tasks.ts';
+import { addressesOf } from '../../src/core/load-balancer.ts';
+import { targetGroupArn } from '../../src/sandbox/own-world.ts';
 import { startSandbox } from '../../src/sandbox/sandbox.ts';
+import { connectTo } from '../support/aws.ts';
 import { runCli } from '../support/cli.ts';
 import { makeFolder } from '../support/files.ts';
 
@@ -158,6 +165,46 @@ test('a service of a world rolls out and is rolled back like that of the start w
   await expect
     .poll(async () => (await ecs.send(describe)).services?.[0]?.deployments, { timeout: 20_000 })
     .toMatchObject([{ rolloutState: 'COMPLETED', taskDefinition: expect.stringMatching(/:2$/) }]);
+});
+
+test.each([
+  ['host', undefined, 80],
+  ['bridge', 8080, 8080],
+])('in the network mode %s a target is an instance with a port', async (mode, hostPort, port) => {
+  const [account, region] = ['444455556666', 'eu-central-1'];
+  const mapping = { containerPort: 80, ...(hostPort !== undefined && { hostPort }) };
+  const app = { name: 'app', image: 'nginx', memory: 64, portMappings: [mapping] };
+  const loadBalancers = [{ targetGroupArn: 'web', containerName: 'app', containerPort: 80 }];
+  const sandbox = await startSandbox({
+    speed: 600,
+    world: {
+      account,
+      region,
+      clusters: ['web'],
+      families: [{ family: 'api', networkMode: mode, containerDefinitions: [app] }],
+      targetGroups: ['web'],
+      services: [
+        {
+          service: 'api',
+          cluster: 'web',
+          taskDefinition: 'api:1',
+          desiredCount: 2,
+          members: { loadBalancers },
+        },
+      ],
+    },
+  });
+  onTestFinished(() => sandbox.close());
+  const ecs = await openEcs(await connectTo(sandbox.url, { region }));
+  const service = await describeService(ecs, { cluster: 'web', service: 'api' });
+  const tasks = await allTasksOf(ecs, service, 'RUNNING');
+  const instances = await instancesOf(ecs, service, tasks);
+  const targets = await readTargetHealth(ecs.aws, targetGroupArn(account, region, 'web'));
+  expect(new Set(targets.map(({ id }) => id)).size).toBe(2);
+  expect(targets.map((target) => `${target.id}:${target.port}`)).toEqual(
+    tasks.flatMap((task) => addressesOf(task, service, instances)),
+  );
+  expect(targets).toMatchObject([{ port }, { port }]);
 });
 
 function clientFor(endpoint: string, region: string): ECSClient {

@@ -146,6 +146,13 @@ const ENDS: Readonly<Record<DeployScenario, End>> = {
     says: 'tasks are in ap-northeast-2c; the load balancer of the target group hyeon9mak-dev serves ap-northeast-2a and ap-northeast-2b only',
     args: ['--timeout', '2s'],
   },
+  'instance-targets': {
+    status: 9,
+    outcome: 'timed-out',
+    causes: ['load-balancer-health-check'],
+    says: 'allow the host ports of the tasks (32768-65535 if they are dynamic) from the load balancer',
+    args: ['--timeout', '2s'],
+  },
   'no-listener-rule': {
     status: 9,
     outcome: 'timed-out',

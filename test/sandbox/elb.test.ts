@@ -8,7 +8,13 @@ import {
   ElasticLoadBalancingV2Client,
 } from '@aws-sdk/client-elastic-load-balancing-v2';
 import type { TargetHealthDescription } from '@aws-sdk/client-elastic-load-balancing-v2';
-import { UpdateServiceCommand } from '@aws-sdk/client-ecs';
+import {
+  DescribeContainerInstancesCommand,
+  DescribeTasksCommand,
+  ListContainerInstancesCommand,
+  ListTasksCommand,
+  UpdateServiceCommand,
+} from '@aws-sdk/client-ecs';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { makeTargetGroup, timesOf } from '../../src/sandbox/ecs/target-group.ts';
 import type { ScenarioName } from '../../src/sandbox/scenarios.ts';
@@ -228,6 +234,36 @@ test.each<[ScenarioName, object]>([
   expect(
     found.find((target) => ['unused', 'unhealthy'].includes(stateOf(target) ?? '')),
   ).toMatchObject(expected);
+});
+
+test('on EC2 a target is the instance of a task and the host port of its container', async () => {
+  const { world, targets } = await open('instance-targets');
+  const cluster = 'backend';
+  const { taskArns } = await world.ecs.send(new ListTasksCommand({ cluster }));
+  const { tasks = [] } = await world.ecs.send(
+    new DescribeTasksCommand({ cluster, tasks: taskArns }),
+  );
+  expect(tasks).toMatchObject([{ launchType: 'EC2', attachments: [] }, { launchType: 'EC2' }]);
+  const { containerInstanceArns } = await world.ecs.send(
+    new ListContainerInstancesCommand({ cluster }),
+  );
+  expect(containerInstanceArns).toEqual([tasks[0]?.containerInstanceArn]);
+  const { containerInstances = [], failures } = await world.ecs.send(
+    new DescribeContainerInstancesCommand({
+      cluster,
+      containerInstances: [...(containerInstanceArns ?? []), 'none'],
+    }),
+  );
+  expect(containerInstances).toMatchObject([{ containerInstanceArn: containerInstanceArns?.[0] }]);
+  expect(failures).toMatchObject([{ reason: 'MISSING' }]);
+  const ports = tasks.flatMap(
+    ({ containers = [] }) => containers[0]?.networkBindings?.map(({ hostPort }) => hostPort) ?? [],
+  );
+  expect(new Set(ports).size).toBe(2);
+  const Id = containerInstances[0]?.ec2InstanceId;
+  expect((await targets()).map(({ Target }) => Target)).toMatchObject(
+    ports.map((Port) => ({ Id, Port })),
+  );
 });
 
 test('a production rule follows the traffic to the other target group', async () => {

@@ -7,6 +7,7 @@ import { beginDeployment, requestRollback } from './deployments.ts';
 import { expressView, updateExpress } from './express.ts';
 import { TASK_SET_OPERATIONS } from './external.ts';
 import { continueDeployment } from './hooks.ts';
+import { instancesIn } from './instances.ts';
 import { page } from './pages.ts';
 import { runTask } from './run-task.ts';
 import { checkNewService, checkServiceChange } from './service-rules.ts';
@@ -31,6 +32,7 @@ import { TAG_OPERATIONS } from './tags.ts';
 import { stopTask } from './tasks.ts';
 import {
   clusterView,
+  instanceView,
   serviceDeploymentBriefView,
   serviceDeploymentView,
   serviceRevisionView,
@@ -249,23 +251,22 @@ export const ECS_OPERATIONS: Readonly<Record<string, EcsOperation>> = {
     return { serviceArns: items.map(({ arn }) => arn), nextToken };
   },
 
-  // No task has an instance.
   ListContainerInstances: (simulation, input) => {
-    findCluster(simulation, input['cluster']);
-    return { containerInstanceArns: [] };
+    const cluster = findCluster(simulation, input['cluster']);
+    return { containerInstanceArns: instancesIn(cluster).map(({ arn }) => arn) };
   },
 
   DescribeContainerInstances: (simulation, input) => {
-    const { name } = findCluster(simulation, input['cluster']);
+    const cluster = findCluster(simulation, input['cluster']);
     const identifiers = input['containerInstances'] as readonly string[];
     if (identifiers.length === 0) throw invalid('Container instances cannot be empty.');
-    const failures = missing(
-      simulation,
-      identifiers,
-      () => undefined,
-      `container-instance/${name}`,
-    );
-    return { containerInstances: [], failures };
+    const instances = instancesIn(cluster);
+    const lookup = (identifier: string) =>
+      instances.find(({ arn }) => lastSegment(arn) === lastSegment(identifier));
+    return {
+      containerInstances: found(identifiers, lookup).map(instanceView),
+      failures: missing(simulation, identifiers, lookup, `container-instance/${cluster.name}`),
+    };
   },
 
   ExecuteCommand: (simulation, input) => {

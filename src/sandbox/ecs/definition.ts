@@ -26,7 +26,8 @@ export interface ContainerDefinition {
   readonly [member: string]: unknown;
 }
 
-interface PortMapping {
+/** A port of a container; a host port of 0, or none, is dynamic in the network mode `bridge`. */
+export interface PortMapping {
   readonly name?: string;
   readonly containerPort?: number;
   readonly hostPort?: number;

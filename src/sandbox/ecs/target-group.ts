@@ -3,6 +3,8 @@
 /** A target group; times in seconds. */
 export interface TargetGroup {
   readonly arn: string;
+  /** Whether targets are the addresses of tasks, or instances with host ports. */
+  readonly targetType: 'ip' | 'instance';
   readonly protocol: string;
   readonly port: number;
   readonly path: string | undefined;
@@ -24,6 +26,7 @@ export function makeTargetGroup(arn: string, settings: Partial<TargetGroup> = {}
   const isHttp = (settings.protocol ?? 'HTTP').startsWith('HTTP');
   return {
     arn,
+    targetType: 'ip',
     protocol: 'HTTP',
     port: 80,
     path: isHttp ? '/health' : undefined,

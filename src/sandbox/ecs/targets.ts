@@ -1,4 +1,5 @@
 import { currentServiceDeployment, primaryOf } from './lookups.ts';
+import { hostPortOf, instanceOf } from './instances.ts';
 import { presentStep } from './lifecycle.ts';
 import { addressOf, zoneOf } from './views.ts';
 import type { Service, Simulation, Task } from './state.ts';
@@ -9,7 +10,8 @@ import type { TargetFailure, TargetGroup } from './target-group.ts';
 
 /** A target of a task, with its health as ELB describes it. */
 export interface Target {
-  readonly address: string;
+  /** An address, or the id of an instance. */
+  readonly id: string;
   readonly port: number;
   readonly zone: string;
   readonly state: 'initial' | 'healthy' | 'unhealthy' | 'unused' | 'draining';
@@ -35,8 +37,14 @@ export function targetsIn(
     .flatMap((task) => {
       const health = healthOf(task, group, now);
       if (health === undefined) return [];
+      const instance = group.targetType === 'instance' ? instanceOf(task) : undefined;
       const port = task.deployment.settings.loadBalancers[0]?.containerPort ?? group.port;
-      return { address: addressOf(task), port, zone: zoneOf(service, task), ...health };
+      return {
+        id: instance?.ec2InstanceId ?? addressOf(task),
+        port: hostPortOf(task, port),
+        zone: zoneOf(service, task),
+        ...health,
+      };
     });
 }
 

@@ -21,6 +21,7 @@ import type {
   Task,
   TaskStatus,
 } from './state.ts';
+import { hostPortOf } from './instances.ts';
 import { ecsArn, keptTasks, newTaskId, primaryOf } from './lookups.ts';
 import { timesOf } from './target-group.ts';
 import type { TargetCourse } from './target-group.ts';
@@ -496,7 +497,7 @@ function checkTarget(
   const killed = Math.max(service.settings.healthCheckGracePeriodSeconds ?? 0, unhealthy);
   if (killed >= healthy) return { seconds: healthy, never: false };
   const group = `(target-group ${targetGroup})`;
-  const port = service.settings.loadBalancers[0]?.containerPort ?? 0;
+  const port = hostPortOf(task, service.settings.loadBalancers[0]?.containerPort ?? 0);
   later(simulation, task, killed, () => {
     task.unhealthy = {
       stoppedReason: `Task failed ELB health checks in ${group}`,

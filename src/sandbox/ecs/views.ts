@@ -1,6 +1,8 @@
 import { isFargateProvider, launchTypeOf } from './capacity.ts';
 import { breakerThreshold, revisionCounts } from './deployments.ts';
 import { overrideOf } from './containers.ts';
+import { bindingsOf, instanceOf, instancesIn } from './instances.ts';
+import type { ContainerInstance } from './instances.ts';
 import type {
   Cluster,
   Container,
@@ -30,7 +32,7 @@ export function clusterView(cluster: Cluster, includes: (part: string) => boolea
     clusterArn: arn,
     clusterName: name,
     status: cluster.status,
-    registeredContainerInstancesCount: 0,
+    registeredContainerInstancesCount: instancesIn(cluster).length,
     runningTasksCount: sum(counts.map(({ running }) => running)),
     pendingTasksCount: sum(counts.map(({ pending }) => pending)),
     activeServicesCount: active.length,
@@ -188,6 +190,7 @@ export function taskView(service: Service, task: Task, withTags = true): unknown
     clusterArn: service.cluster.arn,
     connectivity: task.connectivityAt === undefined ? undefined : 'CONNECTED',
     connectivityAt: task.connectivityAt,
+    containerInstanceArn: instanceOf(task)?.arn,
     containers: task.containers.map((container) => containerView(task, container)),
     cpu: overrides.cpu ?? body.cpu,
     memory: overrides.memory ?? body.memory,
@@ -248,8 +251,9 @@ function containerView(task: Task, container: Container): unknown {
     lastStatus: container.lastStatus,
     exitCode: container.exitCode,
     reason: container.reason,
+    networkBindings: bindingsOf(task, container),
     networkInterfaces:
-      task.connectivityAt === undefined
+      task.connectivityAt === undefined || !hasInterface(task)
         ? []
         : [{ attachmentId: attachmentId(task), privateIpv4Address: addressOf(task) }],
     healthStatus: container.healthStatus,
@@ -260,8 +264,13 @@ function containerView(task: Task, container: Container): unknown {
   };
 }
 
+/** Whether a task has a network interface for itself. */
+function hasInterface({ deployment }: Task): boolean {
+  return deployment.definition.body.networkMode === 'awsvpc';
+}
+
 function attachmentsOf(task: Task): unknown {
-  if (task.deployment.definition.body.networkMode !== 'awsvpc') return [];
+  if (!hasInterface(task)) return [];
   const configuration = task.deployment.settings.networkConfiguration?.awsvpcConfiguration;
   const subnets = configuration?.['subnets'] as readonly string[] | undefined;
   const status = { PROVISIONING: 'PRECREATED', STOPPED: 'DELETED' }[task.lastStatus as string];
@@ -297,6 +306,18 @@ export function zoneOf({ arn }: Pick<Service, 'arn'>, { target }: Task): string 
 export function addressOf({ id }: Task): string {
   const byte = (start: number): number => Number.parseInt(id.slice(start, start + 2), 16);
   return `10.0.${byte(0)}.${Math.max(4, byte(2))}`;
+}
+
+/** A container instance as DescribeContainerInstances returns it. */
+export function instanceView({ arn, ec2InstanceId }: ContainerInstance): unknown {
+  return {
+    containerInstanceArn: arn,
+    ec2InstanceId,
+    status: 'ACTIVE',
+    agentConnected: true,
+    attachments: [],
+    tags: [],
+  };
 }
 
 function worstHealth(containers: readonly Container[]): HealthStatus {
