@@ -1,8 +1,11 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { afterAnswer, afterFailure, NO_POLLS, pauseBefore, slower } from '../../src/core/pacing.ts';
 import type { PollState } from '../../src/core/pacing.ts';
 
 const POLL = 3000;
+/** Calls of a watch beside one for each poll, as `test/e2e/watching.test.ts` counts them. */
+const FURTHER_CALLS = 4;
 const LATER: PollState = { ...NO_POLLS, polls: 20 };
 
 /** The state after that many polls failed. */
@@ -36,6 +39,20 @@ describe('the pause before a poll', () => {
     });
     expect(pauses).toEqual([6000, 3000, 3000]);
   });
+});
+
+test.each([60, 84])('a rollout of %i s takes few calls a minute', (seconds) => {
+  const { callsPerMinute } = JSON.parse(readFileSync('scripts/bench-budget.json', 'utf8')).watch;
+  let state = NO_POLLS;
+  let time = pauseBefore(POLL, state);
+  while (time < seconds * 1000) {
+    // ECS completes a deployment 8 to 10 s after its tasks run.
+    state = afterAnswer(state, time > (seconds - 9) * 1000);
+    time += pauseBefore(POLL, state);
+  }
+  const calls = state.polls + FURTHER_CALLS;
+  expect((calls * 60) / seconds).toBeLessThanOrEqual(callsPerMinute);
+  expect(calls).toBeGreaterThan(seconds / 4);
 });
 
 test('an answer counts the polls in a row that were near the end', () => {

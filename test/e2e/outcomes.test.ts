@@ -496,7 +496,8 @@ describe('reads that AWS refuses', () => {
   });
 
   test('an AWS that knows no service deployments is watched in classic mode', async () => {
-    const world = await makeWorld();
+    // The record is read some polls after the start.
+    const world = await makeWorld({ speed: 20 });
     const unknown = awsFault('UnknownOperationException', 'The operation is not known.');
     world.sandbox.fail('ecs:DescribeServiceDeployments', unknown);
     const end = await world.run(['deploy', '--json']);

@@ -177,11 +177,14 @@ test('polls that fail in one region leave the other to its verdict, and recover'
     const isThere = action === 'DescribeServices' && body.includes(':us-east-1:');
     return state === 'cut' && isThere ? { mode: LOSSES.reset, carriedOut: false } : undefined;
   });
+  let seen = '';
   const { end } = await runAt(world, [...DEPLOY, '--progress', 'json', '--json'], {
     environment: { AWS_ENDPOINT_URL: url },
     onStderr: (text) => {
-      // Only the verdict of the other region ends the trouble.
-      if (text.includes('"service-ended"')) state = 'back';
+      seen += text;
+      // Only the verdict of the other region ends the trouble, and not before it was reported.
+      const isOver = ['"service-ended"', '"polls-failing"'].every((kind) => seen.includes(kind));
+      if (isOver) state = 'back';
     },
   });
   const ended = end.stderr
