@@ -19,10 +19,13 @@ export function openDisplay(
 ): Display {
   if (!isTerminal) {
     let last: string | undefined;
+    let start: Date | undefined;
     return {
       show: (output) => {
-        // Its time is another one each time.
-        const key = JSON.stringify({ ...output, at: undefined });
+        if (output.kind === 'status') start ??= output.at;
+        // As of the same time, because ages change each time.
+        const same = output.kind === 'status' ? { ...output, at: start ?? output.at } : output;
+        const key = format(same, Infinity);
         if (key === last) return;
         const time = output.kind === 'status' ? `${formatTime(output.at)}\n` : '';
         stream.write(`${last === undefined ? '' : '\n'}${time}${format(output, Infinity)}\n`);
