@@ -367,6 +367,12 @@ export const PERMISSIONS: readonly Permission[] = [
     needed: [],
     optional: [...PUSHERS, 'rollback', 'rollout', 'verify'],
   },
+  {
+    action: 'ecr:DescribeRepositoryCreationTemplates',
+    on: 'Anything',
+    needed: [],
+    optional: [...PUSHERS, 'rollback', 'rollout', 'verify'],
+  },
   { action: 'ecr:GetLifecyclePolicy', on: 'Repository', needed: [], optional: ['verify'] },
   {
     action: 'ecs:ListServiceDeployments',

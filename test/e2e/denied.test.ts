@@ -100,6 +100,8 @@ function isSilent(command: IamCommand, action: string): boolean {
   // The images of a revision are named by their URIs; whether one is there does not need its config.
   return (
     action === 'ecr:DescribeRepositories' ||
+    // A repository that does not exist is missing, whether a template would create it or not.
+    action === 'ecr:DescribeRepositoryCreationTemplates' ||
     (action === 'ecr:GetDownloadUrlForLayer' && command === 'rollout')
   );
 }
