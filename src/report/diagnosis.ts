@@ -123,6 +123,7 @@ function formatCause({ code, summary, hint, evidence, tasks }: Cause, columns: n
         ? text.split('\n').map((line) => `  ${line}`)
         : text.split('\n').flatMap((line) => wrap(`  ${line}`, columns)),
     ),
-    ...hint.split('\n').map((step) => `  → ${step}`),
+    // What follows a line break comes indented (output.ts).
+    ...hint.split(/\n */).map((step) => `  → ${step}`),
   ];
 }

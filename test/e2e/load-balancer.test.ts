@@ -47,7 +47,9 @@ describe('a rollout that hangs because of its load balancer', () => {
     expect(diagnosed.stdout).toContain(
       '  → choose a subnet of ap-northeast-2c: aws ec2 describe-subnets --filters Name=vpc-id,Values=vpc-0',
     );
-    expect(diagnosed.stdout).toContain(' --subnets subnet-0a subnet-0b SUBNET\n');
+    expect(diagnosed.stdout).toMatch(
+      /^ {2}→ add it to the load balancer: .* --subnets subnet-0a subnet-0b SUBNET$/m,
+    );
     expect(readResult(await world.run(['diagnose', '--json'])).services[0]?.causes).toMatchObject([
       { code: 'load-balancer-health-check', tasks: 0 },
     ]);
