@@ -6,11 +6,10 @@ import { abort, chunks, sdk, whole } from './ecs.ts';
 import type { Ecs } from './ecs.ts';
 
 /**
- * DescribeTasks' limit of tasks in one call (docs/explanation/how-ecs-behaves.md#request-limits).
+ * The limit of DescribeTasks and DescribeContainerInstances in one call
+ * (docs/explanation/how-ecs-behaves.md#request-limits).
  */
-const TASKS_PER_CALL = 100;
-/** Container instances in one call of DescribeContainerInstances. Source: its API reference. */
-const INSTANCES_PER_CALL = 100;
+const DESCRIBED_PER_CALL = 100;
 
 /** The tasks of one deployment, running or stopped. */
 export async function tasksOf(
@@ -43,7 +42,7 @@ export async function allTasksOf(
     nextToken = page.nextToken;
   } while (nextToken !== undefined);
   const answers = await Promise.all(
-    chunks(arns, TASKS_PER_CALL).map((tasks) =>
+    chunks(arns, DESCRIBED_PER_CALL).map((tasks) =>
       ecs.client.send(new DescribeTasksCommand({ cluster, tasks }), abort(ecs)),
     ),
   );
@@ -95,7 +94,7 @@ export async function instancesOf(
   const { DescribeContainerInstancesCommand } = await sdk();
   const arns = new Set(tasks.flatMap(({ containerInstance }) => containerInstance ?? []));
   const answers = await Promise.all(
-    chunks([...arns], INSTANCES_PER_CALL).map((containerInstances) =>
+    chunks([...arns], DESCRIBED_PER_CALL).map((containerInstances) =>
       ecs.client.send(
         new DescribeContainerInstancesCommand({ cluster, containerInstances }),
         abort(ecs),
