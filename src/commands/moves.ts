@@ -55,7 +55,7 @@ export function tellSteps(
         isExpress: service.isExpress,
         changes,
         after: isOrdered ? namesBefore(planned, target) : [],
-        ...waitsOf(service),
+        ...(way === 'move' && waitsOf(service)),
         how: isBack ? howOf(way, record) : undefined,
         schedules,
       }),

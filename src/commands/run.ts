@@ -36,7 +36,10 @@ export async function run(context: Context<'run'>): Promise<CommandResult> {
   const tools = await connectTools(context);
   const { service, planned } = await planRun(tools, context, target);
   const { request } = planned;
-  if (config.dryRun) return dryRun(service, request);
+  if (config.dryRun) {
+    tools.emit({ kind: 'dry-run-ended' });
+    return dryRun(service, request);
+  }
   const revision = await registered(tools, service);
   const logged: LogEvent[] = [];
   const start = performance.now();

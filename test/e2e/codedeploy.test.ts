@@ -236,6 +236,7 @@ test('a deployment that was stopped before it served leaves nothing to roll back
   writes();
   const back = await ok(['rollback']);
   expect(back.stderr).toContain(`did not succeed: the service is still on ${REVISION}:1`);
+  expect(back.stderr).not.toContain('by CodeDeploy');
   expect(writes()).toEqual([]);
 });
 

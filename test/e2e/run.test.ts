@@ -263,6 +263,7 @@ describe('what is run', () => {
     expect(end.status).toBe(0);
     expect(end.stdout).toContain('"name": "KEY",\n            "value": "(hidden)"');
     expect(end.stdout + end.stderr).not.toContain('hunter2');
+    expect(end.stderr).toContain('Dry run: nothing was changed');
     expect(world.writes()).toEqual([]);
   });
 });
