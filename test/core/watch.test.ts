@@ -1410,6 +1410,19 @@ describe('a deployment of CodeDeploy', () => {
     ]);
   });
 
+  test.each<[string, Service, Parameters<typeof readOf>[0] | undefined, true | undefined]>([
+    ['has ended and serves', codeDeployService([2, 1]), { status: 'Failed' }, undefined],
+    ['has ended without traffic', codeDeployService([1]), { status: 'Failed' }, true],
+    ['goes on', codeDeployService([1, 2]), {}, undefined],
+    ['is of a deleted service', codeDeployService([1], { status: 'INACTIVE' }), undefined, true],
+    ['is not listed', codeDeployService([1]), undefined, undefined],
+  ])('leaves something to roll back, or not: it %s', (_, seen, read, expected) => {
+    const polled = poll(seen, read && toRecord(readOf(read), seen));
+    const last: Seen = { kind: 'end', outcome: 'timed-out', reason: '' };
+    const [ended] = eventsOf(run(watch(), polled, last, failedTasks()), 'service-ended');
+    expect(ended?.nothingToRollBack).toBe(expected);
+  });
+
   test('that was stopped has failed, unless its rollback was asked for', () => {
     const seen = codeDeployService([1]);
     const stopped = readOf({ status: 'Stopped' });
