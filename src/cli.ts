@@ -263,7 +263,7 @@ export async function helpPages(): Promise<ReadonlyMap<string, HelpPage>> {
   return pages;
 }
 
-/** Takes `--all` out of a command line that asks for help; tells whether it was there. */
+/** Takes `--all` out of a command line that asks for help; returns whether it was there. */
 function takeAll(argv: readonly string[]): [words: readonly string[], all: boolean] {
   const end = argv.includes('--') ? argv.indexOf('--') : argv.length;
   const words = argv.slice(0, end);

@@ -13,7 +13,7 @@ export interface IndexEntry {
 }
 
 /**
- * A commit and what git tells about its work tree, submodules included. Paths are relative to
+ * A commit and what git says about its work tree, submodules included. Paths are relative to
  * `root`, with `/`.
  */
 export interface Source {

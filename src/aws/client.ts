@@ -48,7 +48,7 @@ export interface Aws {
   readonly place?: Place | undefined;
   readonly credentials: AwsCredentialIdentityProvider;
   readonly requestHandler: NodeHttpHandler;
-  /** Milliseconds by which the clock of AWS is ahead of this machine's, as the last answer told. */
+  /** Milliseconds by which the clock of AWS is ahead of this machine's, from the last answer. */
   readonly clock: { offset: number };
   /** Clients that are open, by service and region. */
   readonly clients: Map<string, unknown>;

@@ -386,7 +386,7 @@ const PROOF_READS = 4;
 
 /**
  * Moves a service with CreateDeployment. The call has no client token: once an answer is lost it is
- * never repeated, and the deployments of the group tell whether it had an effect. Never throws.
+ * never repeated, and the deployments of the group show whether it had an effect. Never throws.
  */
 export async function createDeployment(
   aws: Aws,

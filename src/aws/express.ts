@@ -25,7 +25,7 @@ interface Described {
   };
 }
 
-/** The configuration that Express Mode was told last. */
+/** The configuration that Express Mode was given last. */
 export async function describeExpress(
   ecs: Ecs,
   { arn }: Pick<Service, 'arn'>,
@@ -113,7 +113,7 @@ async function sendUpdate(
   return { kind: 'moved', service: before, primary };
 }
 
-/** Express Mode registers the revision itself: its content tells whether it is the one asked for. */
+/** Express Mode registers the revision itself: its content shows whether it is the one asked for. */
 async function recogniseManaged(
   ecs: Ecs,
   now: Service,

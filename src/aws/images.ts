@@ -189,7 +189,7 @@ async function open({ aws, name, registryId, region }: Repository) {
 /** Milliseconds after which a deploy continues without the config. */
 const DOWNLOAD_TIMEOUT = 10_000;
 
-/** What the config of an image tells. */
+/** What the config of an image says. */
 type ConfigFacts = Pick<StoredImage, 'platforms' | 'labels' | 'denied'>;
 
 const UNREADABLE: ConfigFacts = { platforms: undefined, labels: undefined };

@@ -73,7 +73,7 @@ const REGISTER_ATTEMPTS = 8;
 /**
  * Registers a definition as it stands, members unknown to the SDK included, and returns the revision.
  *
- * `onRetry` is told when another registration in the family is in the way.
+ * `onRetry` is called when another registration in the family is in the way.
  */
 export async function registerDefinition(
   ecs: Ecs,

@@ -190,7 +190,7 @@ export async function stopRecord(
 
 /**
  * ARN of the target group that the revision of a deployment uses behind a production rule; undefined
- * where ECS does not tell.
+ * where ECS does not say.
  */
 export async function usedGroup(
   ecs: Ecs,

@@ -48,7 +48,7 @@ interface Parameter {
 
 function parameterOf(reference: string): Parameter {
   const [, region, path] = /^arn:[^:]+:ssm:([^:]+):\d*:parameter(\/.+)$/.exec(reference) ?? [];
-  // An ARN does not tell whether the name itself begins with the slash.
+  // An ARN does not show whether the name itself begins with the slash.
   const names = path === undefined ? [reference] : [path, path.slice(1)];
   return { reference, names, region };
 }

@@ -29,7 +29,7 @@ export interface HookFailure {
 }
 
 /**
- * Runs a hook in the folder of the config file; its output is told as events. Rejects when the signal
+ * Runs a hook in the folder of the config file; its output becomes events. Rejects when the signal
  * aborts.
  */
 export async function runHook(

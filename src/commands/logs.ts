@@ -258,7 +258,7 @@ async function readBlock(
 ): Promise<Block> {
   if (start !== undefined) return { reading, lines: await readOn(reading, start) };
   const page = await readLog(reading.ecs.aws, reading.stream, {
-    // One more than are shown: it tells whether they are all.
+    // One more than are shown: it shows whether they are all.
     limit: Math.min(limit + 1, LINES_PER_CALL),
     startFromHead: false,
   });

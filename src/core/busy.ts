@@ -21,7 +21,7 @@ const OPEN: ReadonlySet<string> = new Set([
 
 /**
  * The deployment in progress of a service; undefined where there is none. A deployment that shifts
- * traffic can be COMPLETED in its bake time: then its record tells that it has not ended.
+ * traffic can be COMPLETED in its bake time: then its record shows that it has not ended.
  */
 export function deploymentInProgress(
   service: Service,
@@ -50,7 +50,7 @@ export function deploymentToFollow(
   return primary?.rolloutState === 'COMPLETED' ? undefined : primary;
 }
 
-/** Whether only the record tells if the deployment of a service has ended. */
+/** Whether only the record shows if the deployment of a service has ended. */
 export function needsRecord(service: Service): boolean {
   const isCompleted = primaryOf(service)?.rolloutState === 'COMPLETED';
   return isCompleted && service.settings.strategy !== 'ROLLING';

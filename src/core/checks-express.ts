@@ -35,7 +35,7 @@ export function checkExpressContainer(definition: JsonObject): Answer {
   };
 }
 
-/** Whether the service runs what Express Mode was told last. */
+/** Whether the service runs what Express Mode was given last. */
 export function checkExpressDrift(
   service: Service,
   configuration: ExpressConfiguration | undefined,

@@ -150,7 +150,7 @@ export const CODE_DEPLOY = 'CODE_DEPLOY';
 
 /** The configuration of a service in Express Mode. */
 export interface ExpressConfiguration {
-  /** ARN of the revision that Express Mode was told to deploy last. */
+  /** ARN of the revision that Express Mode was last asked to deploy. */
   readonly taskDefinition: string;
   /** The configuration as AWS sent it, with members that the SDK does not know. */
   readonly members: JsonObject;

@@ -8,7 +8,7 @@ export const EXPRESS_CONTAINER = 'Main';
 
 /**
  * Whether Express Mode itself makes the revisions of a definition, from settings of its own. AWS does
- * not say it: the family tells, and that there is no other container
+ * not say it: the family shows it, and that there is no other container
  * (docs/explanation/how-ecs-behaves.md#express-services).
  */
 export function isManaged(

@@ -593,7 +593,7 @@ function isCalled({ only }: Permission, occasions: ReadonlySet<Occasion>): boole
   return only?.setting === undefined || occasions.has(only.setting);
 }
 
-/** The actions that a command needs only in cases that the names do not tell, a sentence for each case. */
+/** The actions that a command needs only in cases that the names do not show, a sentence for each case. */
 export function furtherActions(command: IamCommand, { occasions }: PolicyNames): readonly string[] {
   // Made here: it takes a tenth of the time to the first call, of which most runs need none.
   const list = new Intl.ListFormat('en');

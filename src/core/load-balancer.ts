@@ -68,7 +68,7 @@ export interface BalancerPlace {
 export interface TargetGroupProgress {
   /** Its name. */
   readonly targetGroup: string;
-  /** Of the new tasks; of all that do not drain where new and old cannot be told apart. */
+  /** Of the new tasks; of all that do not drain where new and old cannot be distinguished. */
   readonly targets: number;
   readonly healthy: number;
   readonly unhealthy: number;
@@ -88,7 +88,7 @@ export interface TargetFailure {
   readonly group: TargetGroup | undefined;
   /** Port that receives the traffic. */
   readonly port: number;
-  /** Reason code of ELB; undefined where only ECS tells of it. */
+  /** Reason code of ELB; undefined where only ECS reports it. */
   readonly reason: string | undefined;
   /** E.g. `Health checks failed with these codes: [502]`; empty where it is not known. */
   readonly description: string;

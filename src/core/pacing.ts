@@ -18,7 +18,7 @@ const NEAR_QUICKNESS = [2 / 3, 1, 3, 3, 3, 3, 2, 2, 2];
 const MOST_DOUBLINGS = 3;
 /** Failed polls in a row before the watch ends (at least 10 min): credentials and networks come back. */
 const LOST_POLLS = 200;
-/** Polls in which failures that come and go are told once (5 min). */
+/** Polls in which failures that come and go are reported once (5 min). */
 const TOLD_POLLS = 100;
 /** The last poll that searches for the record of a service deployment: ECS lists it late (60 s). */
 export const RECORD_POLLS = 20;
@@ -73,7 +73,7 @@ export interface PollState {
   readonly polls: number;
   /** Polls in a row that failed. */
   readonly failed: number;
-  /** The poll whose failure was told last, and whether the end of the failures is still to be told. */
+  /** The poll whose failure was reported last, and whether the end of the failures is still to be reported. */
   readonly toldAt: number;
   readonly isTold: boolean;
   /** Doublings of the pause. */
@@ -101,7 +101,7 @@ export function pauseBefore(poll: number, { polls, near, doublings }: PollState)
   return (poll / quickness) * 2 ** doublings;
 }
 
-/** The state after a failed poll: whether to tell it, and whether to end the watch. */
+/** The state after a failed poll: whether to report it, and whether to end the watch. */
 export function afterFailure(
   state: PollState,
   throttled: boolean,

@@ -45,7 +45,7 @@ export interface WatchedService extends ServiceName {
   readonly revision: string;
 }
 
-/** What a rollout and the watch of a deployment tell. */
+/** What a rollout and the watch of a deployment report. */
 export type RolloutEvent =
   | { readonly kind: 'error'; readonly error: EcsDeployError }
   | (ServiceName & {

@@ -99,7 +99,7 @@ export function scheduleLabel({
 }
 
 /**
- * The result of a scheduled task as far as its document tells; `planned` where it has to be changed
+ * The result of a scheduled task as far as its document shows; `planned` where it has to be changed
  * to name `to`: the ARN of a revision, or undefined before the revision is registered.
  */
 export function planSchedule(task: ScheduledTask, to: string | undefined): ScheduleResult {

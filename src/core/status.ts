@@ -39,7 +39,7 @@ export interface ServiceStatus extends ServiceName {
 export interface ExpressStatus {
   /** URL of the application; null where it cannot be read. */
   readonly endpoint: string | null;
-  /** ARN of the revision that Express Mode was told to deploy last; null where it cannot be read. */
+  /** ARN of the revision that Express Mode was last asked to deploy; null where it cannot be read. */
   readonly taskDefinition: string | null;
 }
 
@@ -213,7 +213,7 @@ export function servingRevision(
 ): string | null {
   const alive = service.deployments.filter(({ running }) => running > 0);
   if (record?.traffic !== undefined) {
-    // While traffic is shifted in stages, running tasks do not tell who gets it.
+    // While traffic is shifted in stages, running tasks do not show who gets it.
     const isShifted = record.traffic >= 50;
     const one = alive.find(({ id }) => (id === record.deployment) === isShifted);
     if (one !== undefined) return one.taskDefinition;

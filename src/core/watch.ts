@@ -91,10 +91,10 @@ export interface WatchState {
   readonly polled: Polled;
   readonly verdict: Verdict;
   readonly memory: Memory;
-  /** The progress that was told last. */
+  /** The progress that was reported last. */
   readonly told: string;
   readonly causes: readonly Cause[];
-  /** What the events of the last poll name; told after the tasks, which say more. */
+  /** What the events of the last poll name; reported after the tasks, which say more. */
   readonly eventCauses: readonly Cause[];
   /** Ids of failed tasks with a cause, and of those whose log is still to come. */
   readonly knownTasks: ReadonlySet<string>;
@@ -122,7 +122,7 @@ export interface WatchState {
   /** Polls in a row, see {@link RolloutHealth}. */
   readonly deadlocked: number;
   readonly stalled: number;
-  /** Old tasks that drain, since when, and whether any old task was told to stop. */
+  /** Old tasks that drain, since when, and whether any old task was asked to stop. */
   readonly draining: { readonly tasks: number; readonly since: Date | undefined };
   readonly isStopping: boolean;
   /** Ids of the tasks that events say were started: those that ECS stops again are no old ones. */
@@ -193,7 +193,7 @@ export type Action =
   | { readonly kind: 'read-digests' }
   | { readonly kind: 'end'; readonly result: ServiceResult };
 
-/** The state after what was seen, what to tell, and what to do. */
+/** The state after what was seen, what to report, and what to do. */
 export type Step = readonly [WatchState, readonly RolloutEvent[], Action];
 
 const WAITING: Verdict = { kind: 'waiting', phase: 'stale' };
@@ -317,7 +317,7 @@ export function isNear({ polled: { service } }: WatchState): boolean {
   );
 }
 
-/** The result of a service as far as its move tells. */
+/** The result of a service as far as its move says. */
 export function resultOf(move: WatchedMove, outcome: Outcome): ServiceResult {
   const { service, revision } = move;
   // What Express Mode will register has no name yet.
@@ -490,7 +490,7 @@ function tellProgress(
   const own = judgedDeployment(state);
   const progress = progressOf(state);
   const told = JSON.stringify(progress);
-  // CodeDeploy tells of its deployment before it has a task set, and while it is taken back.
+  // CodeDeploy reports its deployment before it has a task set, and while it is taken back.
   const isKnown =
     record?.codeDeploy === undefined ? own !== undefined : state.verdict.kind === 'waiting';
   const isNews = told !== state.told && isKnown && progress.phase !== 'stale';
@@ -498,7 +498,7 @@ function tellProgress(
   const isRollbackNews = progress.phase === 'rolling-back' && !state.rollingBack;
   const reason = record?.rollbackReason || own?.reason || '';
   const events: readonly (RolloutEvent | false | undefined)[] = [
-    // An event with a cause is told as the cause.
+    // An event with a cause is reported as the cause.
     ...fresh
       .filter(({ message }) => diagnoseEvent(message, service) === undefined)
       .map(({ message, createdAt }) => ({
@@ -593,7 +593,7 @@ function revisionsOf({ polled, judged, failedTasks }: WatchState): readonly Revi
     });
 }
 
-/** The stage and traffic of a poll, and since when: ECS tells no more than its last change. */
+/** The stage and traffic of a poll, and since when: ECS reports no more than its last change. */
 function stageOf({ stage }: WatchState, { record }: Polled): WatchState['stage'] {
   const key = JSON.stringify([record?.stage, record?.traffic]);
   return key === stage.key ? stage : { key, since: record?.updatedAt };
@@ -805,7 +805,7 @@ function afterNoTasks(state: WatchState, denied: boolean, seconds: number): Step
   return next.searches > 0 ? [next, [], WAIT] : decide(next, [], seconds);
 }
 
-/** Adds causes to the known ones, and tells each kind when it is first seen, or first has a log. */
+/** Adds causes to the known ones, and reports each kind when it is first seen, or first has a log. */
 function addCauses(
   state: WatchState,
   causes: readonly Cause[],

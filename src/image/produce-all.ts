@@ -17,7 +17,7 @@ export interface ImageWork {
   readonly planned: readonly NamedImage<ImagePlan>[];
   /** References of the images that run now. */
   readonly running: readonly string[];
-  /** The services that tell what is started in their image. */
+  /** The services that decide what is started in their image. */
   readonly services: readonly ServicePlan[];
   readonly use: Omit<ImageUse, 'overrides'>;
 }

@@ -291,7 +291,7 @@ export function addDeployment(
   const builds = reading.builds.filter((build) =>
     build.images.some((image) => images.includes(repositoryOf(image))),
   );
-  // An image that cannot be told apart from another is of the build before it.
+  // An image that cannot be distinguished from another is of the build before it.
   const nearest = reading.builds.slice(-1);
   const isGiven = images.some((image) => image !== '' && unknownsIn(image).length === 0);
   // One image is built for each service; the steps of the others stay.

@@ -227,7 +227,7 @@ async function readGiven(
 }
 
 /**
- * The name of an image in a definition that is only rendered: with its digest where ECR tells it,
+ * The name of an image in a definition that is only rendered: with its digest where ECR has it,
  * because rendering needs neither AWS nor that the image exists.
  */
 export async function resolveName(

@@ -154,7 +154,7 @@ export async function readExpress(
   return optional({ emit }, what, describeExpress(ecs, service), isUnknown);
 }
 
-/** The record of a COMPLETED deployment, where only that tells whether it has ended. */
+/** The record of a COMPLETED deployment, where only that shows whether it has ended. */
 export async function readCompleted(
   tools: Pick<ObserveTools, 'ecs' | 'emit'>,
   service: Service,

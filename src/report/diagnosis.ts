@@ -10,7 +10,7 @@ import { answerCommands } from './stages.ts';
 import { wrap } from './width.ts';
 import { targetsText } from './words.ts';
 
-/** Events that are shown where no task tells a cause. */
+/** Events that are shown where no task names a cause. */
 const EVENTS_SHOWN = 5;
 
 const STATES: Readonly<Record<DeploymentState, string>> = {

@@ -13,7 +13,7 @@ export interface LogStyle {
 
 const COLOURS = ['cyan', 'yellow', 'green', 'magenta', 'blue', 'cyanBright'] as const;
 
-/** A log line after the short id of its task, which tells whether the task has stopped. */
+/** A log line after the short id of its task, which shows whether the task has stopped. */
 export function formatLine(
   { task, container, time, message, stopped }: LogLine,
   { withContainer, withTime, tasks }: LogStyle,

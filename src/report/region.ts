@@ -29,7 +29,7 @@ const SETTLE = 150;
 /**
  * Opens a region. The cursor stays visible: nothing has to be restored after a crash or Ctrl-Z.
  *
- * A terminal that becomes narrower wraps the frame, and tells too late: never more rows are erased
+ * A terminal that becomes narrower wraps the frame, and reports it too late: never more rows are erased
  * than the frame had, so that a line that stays is never lost.
  */
 export function openRegion(stream: RegionStream, settle = SETTLE): Region {

@@ -335,7 +335,7 @@ function change(
   };
 }
 
-/** AWS tells the begin of some waits; of the others, and on a clock ahead, it is when they were seen. */
+/** AWS says when some waits began; for the others, and on a clock ahead, it is when they were seen. */
 function waitsSince(
   { progress, waitsSince: before }: ServiceState,
   event: EventOf<'rollout-progress'>,

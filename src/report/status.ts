@@ -96,7 +96,7 @@ export function formatStatus(status: ServiceStatus, at: Date, page: Page): strin
   ].join('\n');
 }
 
-/** The image that serves, with the digests that its name does not tell. */
+/** The image that serves, with the digests that its name does not have. */
 function imageLines(image: string, digests: readonly string[], columns: number): string[] {
   const others = digests.filter((digest) => !image.endsWith(digest));
   const differ = digests.length > 1 ? ' (the tasks have different images)' : '';

@@ -12,7 +12,7 @@ const LONGEST_PAUSE = 60_000;
 /** A change of the counts waits for this part of the rollout's time so far. */
 const PAUSE_PART = 1 / 5;
 
-/** What was told of the progress of a service. */
+/** What was reported of the progress of a service. */
 interface Told {
   /** Times in milliseconds. */
   readonly start: number;

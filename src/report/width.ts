@@ -28,7 +28,7 @@ export function fit(text: string, columns: number, mark = '…'): string {
   return `${kept}${mark}${kept.includes('\u001B') ? '\u001B[0m' : ''}`;
 }
 
-/** Cuts a name at its begin: its end tells names apart. */
+/** Cuts a name at its beginning: names differ at their ends. */
 export function fitName(name: string, columns: number, mark = '…'): string {
   if (stringWidth(name) <= columns) return name;
   const room = columns - stringWidth(mark);
@@ -62,7 +62,7 @@ export function wrap(text: string, columns: number): string[] {
   });
 }
 
-/** The begin of a text without escapes, as far as it fits. */
+/** The beginning of a text without escapes, as far as it fits. */
 function take(text: string, columns: number): string {
   let kept = '';
   let used = 0;

@@ -72,7 +72,7 @@ export async function readFailedTasks(
 }
 
 /**
- * Whether a later read tells why the target of a task is unhealthy: the service was read before ECS
+ * Whether a later read says why the target of a task is unhealthy: the service was read before ECS
  * stopped the task, and said so in its events.
  */
 function isUntold({ id, lastStatus, stoppedReason = '' }: Task, service: Service): boolean {

@@ -77,7 +77,7 @@ export async function awaitDeployments(
   });
 }
 
-/** What the watch of someone else's deployment tells; its failures are none of this run. */
+/** What the watch of someone else's deployment reports; its failures are none of this run. */
 function asWaiting(event: Event): Event | undefined {
   switch (event.kind) {
     case 'watch-started':

@@ -14,14 +14,14 @@ export interface Queue {
   readonly takeReady: (isOver: boolean) => readonly Move[];
   /** Notes how a move that was taken has ended. */
   readonly end: (move: Move, result: ServiceResult) => void;
-  /** One result per move, in their order; tells what stays deployed although others were skipped. */
+  /** One result per move, in their order; reports what stays deployed although others were skipped. */
   readonly results: () => readonly ServiceResult[];
 }
 
 /** Outcomes after which the next service is deployed. */
 const GOOD: ReadonlySet<Outcome> = new Set(['succeeded', 'unchanged']);
 
-/** Opens the queue, and tells which services wait. */
+/** Opens the queue, and reports which services wait. */
 export function openQueue(emit: Emit, moves: readonly Move[]): Queue {
   const results = new Map<Move, ServiceResult>();
   const waiting = new Set(moves);

@@ -25,7 +25,7 @@ export interface Draft {
   readonly origin: Revision | undefined;
   /** The family's latest revision as it was observed; read here only when undefined. */
   readonly latest?: Revision | undefined;
-  /** Express Mode registers it with the move: it only tells whether it is the origin. */
+  /** Express Mode registers it with the move: only whether it is the origin is known before. */
   readonly isManaged?: boolean;
   /** That of its service. */
   readonly place?: Place | undefined;

@@ -307,7 +307,7 @@ async function readTestAddress({ ecs, emit, signal }: RolloutTools, rule: string
   }
 }
 
-/** What the load balancer says of the tasks; a failure that passes is not told. */
+/** What the load balancer says of the tasks; a failure that passes is not reported. */
 async function askBalancer(
   tools: RolloutTools,
   { polled: { service }, judged }: WatchState,

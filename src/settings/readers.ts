@@ -542,7 +542,7 @@ function choice<T extends string>(
 export const oneOf = <const T extends string>(...choices: readonly T[]): Reader<T> =>
   choice(choices, (value) => didYouMean(value, choices));
 
-/** What a provenance attestation tells; the flag alone stands for `min`, which has no build arguments. */
+/** What a provenance attestation contains; the flag alone means `min`, which has no build arguments. */
 export const provenance: Reader<'min' | 'max'> = {
   schema: { enum: [true, 'min', 'max'] },
   read: (value) =>

@@ -39,7 +39,7 @@ export async function openDocker(
       failures.push({ address, error: error as NodeJS.ErrnoException });
     }
   }
-  // A socket that exists tells more than a missing default one.
+  // A socket that exists says more than a missing default one.
   const { address, error } = (failures.find((failure) => failure.error.code !== 'ENOENT') ??
     failures[0]) as (typeof failures)[number];
   throw daemonUnavailable(address, error);

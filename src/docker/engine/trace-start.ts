@@ -17,7 +17,7 @@ export const isNowhere = (message: string): boolean =>
 /** Links, interpreters and wrappers that are followed at most. */
 const MAX_HOPS = 16;
 
-/** How certainly a command is started as it is written: behind `unsure`, only its CPU is told. */
+/** How certainly a command is started as it is written: behind `unsure`, only its CPU is known. */
 type Certainty = 'certain' | 'likely' | 'unsure';
 
 interface Walk {

@@ -225,7 +225,7 @@ function primaryContainerView(main: ContainerDefinition): unknown {
   };
 }
 
-/** The deployment of the revision that Express Mode was told last, where that is not what runs. */
+/** The deployment of the revision that Express Mode was given last, where that is not what runs. */
 export function toldBefore(
   simulation: Simulation,
   service: Service,

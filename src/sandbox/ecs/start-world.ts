@@ -47,7 +47,7 @@ export function createClusterIn(
 /**
  * Creates a service with running tasks whose only deployment was completed a day ago, or failed,
  * so that there is nothing to roll back to. `expressRevision` names the revision that Express Mode
- * was told last, where the service has been changed outside of it.
+ * was given last, where the service has been changed outside of it.
  */
 export async function createOldService(
   simulation: Simulation,
