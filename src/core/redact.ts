@@ -15,7 +15,7 @@ const HEADER = /\b(?:authorization|cookie|x-(?:amz-security-token|registry-(?:au
 /** A sentence that follows a colon, e.g. `failed to fetch oauth token: unexpected status`. */
 const SENTENCE = /:[ \t]+(?!(?:basic|bearer|digest|negotiate|token)[ \t])[a-z]+(?:[\s,.;:]|$)/;
 /** `=`, `:`, `": "`, also in JSON that is a text of JSON; not what stands in place of a secret already. */
-const SEPARATOR = /\\*["']?[ \t]*[:=][ \t]*\\*["']?(?!\[)/;
+const SEPARATOR = /\\*["']?[ \t]*[:=][ \t]*\\*["']?(?!\[|\$\{\{)/;
 
 /** A name, its separator, and the value that is to be removed. */
 const named = (name: RegExp, value: RegExp) =>

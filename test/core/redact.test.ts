@@ -63,6 +63,7 @@ test.each([
   '1 of 2 running, task 0123456789abcdef0123456789abcdef, commit 0123456789abcdef0123456789abcdef01234567',
   'npm_package_config_registry_host',
   'Www-Authenticate: Bearer realm="https://auth.docker.io/token",service="registry.docker.io"',
+  'run: curl "https://api.example.com/?token=${{ secrets.TOKEN }}"',
 ])('a message without a secret stays: %s', (text) => {
   expect(redactor({})(text)).toBe(text);
 });
