@@ -221,7 +221,9 @@ function runnable(
 }
 
 /** A request that sends something reports the deployment, and does not test it. */
-const SENDS = /\s(?:-X|--request|-d|--data\S*|-F|--form|-T|--upload-file|--post-\S+)[\s=]/;
+const SENDS = /\s(?:-[a-zA-Z]*[XdFT]|--(?:request|data|json|form|upload-file|post-|method|body-))/;
+/** What a line has that can hide the failure of a command joined to it with `&&`. */
+const OPEN_ENDED = /\|\||[;&#\n]/;
 
 /** Reads a step after a deployment that requests a page; false for any other. */
 function readCheck(
@@ -238,9 +240,12 @@ function readCheck(
     return false;
   }
   const exported = Object.keys(valuesOf(step.step['env']));
-  const statements = isSimple
-    ? others.map(({ command }) => command.statement)
-    : [`set -e\n${script.trim()}`];
+  const lines = others.map(({ command }) => command.statement);
+  // A shell of its own: before `&&`, `set -e` would have no effect.
+  const statements =
+    isSimple && !lines.some((line) => OPEN_ENDED.test(line))
+      ? lines
+      : [`sh -ec '\n${script.trim().replaceAll("'", "'\\''")}\n'`];
   const values = [...new Set(statements)].map((statement) =>
     runnable(step, statement, variables, exported),
   );
