@@ -14,6 +14,8 @@ const FIRST_QUICKNESS = [12, 3];
  * polls are too early for it; every second then ends the watch 0.5 s after it in the median.
  */
 const NEAR_QUICKNESS = [2 / 3, 1, 3, 3, 3, 3, 2, 2, 2];
+/** Services that are polled at the usual pause: more of them are polled less often, for the calls and the CPU. */
+const USUAL_SERVICES = 25;
 /** Doublings of the pause while polls fail or are throttled: 24 s, and the end is not missed by more. */
 const MOST_DOUBLINGS = 3;
 /** Failed polls in a row before the watch ends (at least 10 min): credentials and networks come back. */
@@ -95,10 +97,14 @@ export const NO_POLLS: PollState = {
   near: 0,
 };
 
-/** Milliseconds before the next poll. */
-export function pauseBefore(poll: number, { polls, near, doublings }: PollState): number {
+/** Milliseconds before the next poll of so many services. */
+export function pauseBefore(
+  poll: number,
+  { polls, near, doublings }: PollState,
+  services = 1,
+): number {
   const quickness = FIRST_QUICKNESS[polls] ?? NEAR_QUICKNESS[near - 1] ?? 1;
-  return (poll / quickness) * 2 ** doublings;
+  return (poll / quickness) * 2 ** doublings * Math.max(services / USUAL_SERVICES, 1);
 }
 
 /** The state after a failed poll: whether to report it, and whether to end the watch. */

@@ -164,7 +164,9 @@ export async function follow(
     };
     for (let pending = findHere(); pending.length > 0; pending = findHere()) {
       try {
-        const pause = sleep(pauseBefore(settings.poll, polls), undefined, { signal });
+        const pause = sleep(pauseBefore(settings.poll, polls, pending.length), undefined, {
+          signal,
+        });
         await Promise.race([pause, questions.next()]);
         for (const watch of pending) await decide(watch);
         // A decision can have ended one.

@@ -24,6 +24,11 @@ describe('the pause before a poll', () => {
     expect(near).toEqual([3000, 4500, 3000, 1000, 1500, 3000]);
   });
 
+  test('is longer for many services', () => {
+    const pauses = [1, 25, 50, 100].map((services) => pauseBefore(POLL, LATER, services));
+    expect(pauses).toEqual([3000, 3000, 6000, 12_000]);
+  });
+
   test('doubles with each poll that fails, up to eight times', () => {
     const pauses = [1, 2, 3, 4, 5].map((count) => pauseBefore(POLL, failed(LATER, count)));
     expect(pauses).toEqual([6000, 12_000, 24_000, 24_000, 24_000]);
