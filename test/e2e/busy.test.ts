@@ -142,7 +142,8 @@ const ROWS: Readonly<Record<string, Row>> = {
   },
   'another deployment since the plan is refused': {
     scenario: 'overtaken',
-    args: SET,
+    // What was read some polls ago is read again.
+    args: [...SET, '--poll', '1ms'],
     status: 3,
     outcome: 'refused',
     says: [
