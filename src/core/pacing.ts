@@ -15,7 +15,7 @@ const FIRST_QUICKNESS = [12, 3];
  */
 const NEAR_QUICKNESS = [2 / 3, 1, 3, 3, 3, 3, 2, 2, 2];
 /** Services that are polled at the usual pause: more of them are polled less often, for the calls and the CPU. */
-const USUAL_SERVICES = 25;
+const USUAL_SERVICES = 20;
 /** Doublings of the pause while polls fail or are throttled: 24 s, and the end is not missed by more. */
 const MOST_DOUBLINGS = 3;
 /** Failed polls in a row before the watch ends (at least 10 min): credentials and networks come back. */

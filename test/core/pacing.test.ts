@@ -25,8 +25,8 @@ describe('the pause before a poll', () => {
   });
 
   test('is longer for many services', () => {
-    const pauses = [1, 25, 50, 100].map((services) => pauseBefore(POLL, LATER, services));
-    expect(pauses).toEqual([3000, 3000, 6000, 12_000]);
+    const pauses = [1, 20, 50, 100].map((services) => pauseBefore(POLL, LATER, services));
+    expect(pauses).toEqual([3000, 3000, 7500, 15_000]);
   });
 
   test('doubles with each poll that fails, up to eight times', () => {

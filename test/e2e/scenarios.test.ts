@@ -299,7 +299,11 @@ const ENDS: Readonly<Record<DeployScenario, End>> = {
     ...isRefused(3, 'to follow it: ecsdeploy rollout --watch'),
     args: ['--if-busy', 'refuse'],
   },
-  overtaken: isRefused(3, 'hyeon9mak-task-dev:2 was registered, but not deployed'),
+  overtaken: {
+    ...isRefused(3, 'hyeon9mak-task-dev:2 was registered, but not deployed'),
+    // What was read some polls ago is read again.
+    args: ['--poll', '1ms'],
+  },
   'old-task-stopped': succeeds('(2 of 2 tasks)'),
   'stopped-in-the-console': rollsBack(undefined, 'it was stopped by a user'),
   'stale-reads': succeeds('(2 of 2 tasks)'),
