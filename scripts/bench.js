@@ -8,7 +8,7 @@ import { openBench } from './bench-tools.js';
 const HELP = `npm run bench [-- image] [--runs N] [--only PART]... [--fabfuel DIR] [--actions DIR]
 
 Without an argument, measures ecsdeploy deploy with an existing image in the sandbox, without Docker: start-up,
-the time to UpdateService, many services, the end of a rollout, a long watch, and the sandbox under load. Takes about 8 minutes.
+the time to UpdateService, many services, the end of a rollout, a long watch, and the sandbox under load. Takes about 5 minutes.
 Parts: ${Object.keys(DEPLOY_PARTS).join(', ')}.
 
 image measures ecsdeploy push with the Docker daemon of DOCKER_HOST in the sandbox. Takes minutes and some GB of
