@@ -74,10 +74,7 @@ const COMMANDS: { readonly [C in CommandName]: CommandRow<C> } = {
   run: {
     summary: 'run a command once in a task of the service, and print its log',
     argument: ['[command...]', 'command and its arguments, after --'],
-    examples: [
-      'ecsdeploy run -- rails db:migrate',
-      'ecsdeploy run --container app --memory 2048 -- sh -c "bin/import && bin/report"',
-    ],
+    examples: ['ecsdeploy run --memory 2048 -- rails db:migrate'],
     load: async () => (await import('./commands/run.ts')).run,
   },
   continue: {

@@ -131,7 +131,7 @@ export const SETTINGS = {
     group: 'Common',
     flags: '-s, --service <name...>',
     file: 'service',
-    meaning: 'ECS service, one of those in the config file (default: all)',
+    meaning: 'ECS service in the config file (default: all)',
     example: 'hyeon9mak-service-dev',
   }),
   cluster: setting({
@@ -209,7 +209,7 @@ export const SETTINGS = {
     group: 'Image',
     flags: '--tag <tag>',
     commands: BUILDERS,
-    meaning: 'image tag (default: the commit SHA, plus a hash of changes and options)',
+    meaning: 'image tag (default: commit SHA and hash of changes)',
   }),
   extraTags: setting({
     reader: tags,
@@ -534,7 +534,7 @@ export const SETTINGS = {
     group: 'Task definition',
     flags: '--image <reference>',
     commands: [...RENDERERS, 'push', 'run'],
-    meaning: 'existing image to deploy; with push: an image of the Docker daemon',
+    meaning: 'image in a registry, or in Docker for push',
   }),
   container: setting({
     reader: names,
@@ -542,7 +542,7 @@ export const SETTINGS = {
     flags: '--container <name>',
     file: 'service',
     commands: [...RENDERERS, 'run', 'logs', 'history', 'init'],
-    meaning: 'container to update or show, if there are several (repeatable)',
+    meaning: 'container to update or show (repeatable)',
     example: 'hyeon9mak-container',
   }),
   taskDefinition: setting({
@@ -564,7 +564,7 @@ export const SETTINGS = {
     default: {},
     merge: true,
     commands: [...RENDERERS, 'run'],
-    meaning: 'environment variable to set in the container (repeatable)',
+    meaning: 'environment variable to set (repeatable)',
     example: '{ LOG_LEVEL: info }',
   }),
   setSecrets: setting({
@@ -882,7 +882,7 @@ export const SETTINGS = {
     file: 'top',
     default: 30 * 60_000,
     commands: [...MOVERS, 'run'],
-    meaning: 'time limit of the rollout or the command (default: 30m)',
+    meaning: 'time limit of the command (default: 30m)',
     example: '30m',
   }),
   poll: setting({
@@ -914,7 +914,7 @@ export const SETTINGS = {
     file: 'top',
     default: 'exit',
     commands: [...MOVERS, 'help'],
-    meaning: 'when the rollout fails: exit, watch or rollback (default: exit)',
+    meaning: 'if it fails: exit, watch or rollback (default: exit)',
     example: 'exit',
   }),
   confirm: setting({
@@ -1001,14 +1001,14 @@ export const SETTINGS = {
     group: 'Command',
     flags: '--cpu <units>',
     commands: ['run'],
-    meaning: 'CPU of the task, e.g. 512 or "0.5 vCPU" (default: as in the task definition)',
+    meaning: 'CPU of the task, e.g. 512 or "0.5 vCPU"',
   }),
   memory: setting({
     reader: memory,
     group: 'Command',
     flags: '--memory <mib>',
     commands: ['run'],
-    meaning: 'memory of the task, e.g. 1024 or "1 GB" (default: as in the task definition)',
+    meaning: 'memory of the task, e.g. 1024 or "1 GB"',
   }),
   exitCode: setting({
     reader: yes,
