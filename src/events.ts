@@ -158,6 +158,12 @@ type Fact =
       readonly secondsLeft: number;
     }
   | {
+      /** `rollout --watch` finds no deployment to follow, and reads again before it says so. */
+      readonly kind: 'start-awaited';
+      /** Seconds for which it reads again. */
+      readonly seconds: number;
+    }
+  | {
       readonly kind: 'wait-ended';
       /** Of the deployment that was awaited. */
       readonly result: ServiceResult;

@@ -44,12 +44,13 @@ export async function prepareOnceIdle<T extends { readonly planned: Plan }>(
  * else has started it, reads can still miss it.
  */
 export async function prepareOnceStarted<T extends { readonly planned: Plan }>(
-  { signal }: Tools,
-  { poll }: Pick<RolloutSettings, 'poll'>,
+  { signal, emit }: Tools,
+  { poll, timeout }: Pick<RolloutSettings, 'poll' | 'timeout'>,
   prepare: () => Promise<T>,
 ): Promise<T> {
+  const start = performance.now();
   for (let read = 1; ; read += 1) {
-    const isLast = read === DOUBTFUL_POLLS;
+    const isLast = read === DOUBTFUL_POLLS || performance.now() + poll > start + timeout;
     try {
       const prepared = await prepare();
       const isStarted = prepared.planned.services.some(
@@ -60,6 +61,8 @@ export async function prepareOnceStarted<T extends { readonly planned: Plan }>(
       const isElsewhere = error instanceof EcsDeployError && error.code === 'revision-failed';
       if (!isElsewhere || isLast) throw error;
     }
+    const seconds = Math.min(timeout, poll * (DOUBTFUL_POLLS - 1)) / 1000;
+    if (read === 1) emit({ kind: 'start-awaited', seconds });
     await sleep(poll, undefined, { signal });
   }
 }

@@ -72,6 +72,7 @@ const TIMED = new Set<Event['kind']>([
   'image-tagged',
   'wait-started',
   'wait-ended',
+  'start-awaited',
   'registered',
   'register-skipped',
   'register-retried',

@@ -204,6 +204,8 @@ const WORDS: Words = {
       ),
     ),
   }),
+  'start-awaited': ({ seconds }) =>
+    say('step', `No deployment is in progress yet; checking again for ${formatSeconds(seconds)}`),
   'wait-ended': ({ result, reason }) => ({ lines: waitEndLines(result, reason) }),
   registered: ({ revision, region, seconds }) =>
     say('success', `Registered ${revision}${placeNote({ region })} in ${formatSeconds(seconds)}`),

@@ -227,6 +227,7 @@ test.each([[], ['hyeon9mak-task-dev:2']])(
     const args = ['rollout', '--watch', '--json', '--poll', '100ms', ...named];
     const end = await world.run(args);
     expect(end.status, end.stderr).toBe(0);
+    expect(end.stderr).toContain('No deployment is in progress yet; checking again for 0.4s');
     expect(readResult(end)).toMatchObject({ outcome: 'succeeded', services: [{ taskDefinition }] });
   },
 );

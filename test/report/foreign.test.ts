@@ -169,6 +169,7 @@ const SAMPLES: {
     })),
   'left-deployed': (t) => [{ services: [{ cluster: t, service: t, revision: t }] }],
   'wait-started': (t) => [{ services: [{ cluster: t, service: t, revision: t }], secondsLeft: 1 }],
+  'start-awaited': () => [{ seconds: 12 }],
   'wait-ended': (t) =>
     (['succeeded', 'failed', 'rolled-back', 'superseded'] as const).map((outcome) => ({
       result: resultOf(t, outcome),
