@@ -26,7 +26,10 @@ test('a current folder that was deleted is named', () => {
   );
 });
 
-test.each([20, 22, 24, 28, 32, 40])('a limit of %i open files is named', (limit) => {
+/** Newer versions of Node need more than 20 files to start at all. */
+const LEAST = Number.parseInt(process.versions.node, 10) > 20 ? [] : [20];
+
+test.each([...LEAST, 22, 24, 28, 32, 40])('a limit of %i open files is named', (limit) => {
   const address = 'AWS_ENDPOINT_URL=http://127.0.0.1:1 AWS_REGION=eu-west-1';
   const end = shell(
     `ulimit -n ${limit}; ${address} AWS_ACCESS_KEY_ID=a AWS_SECRET_ACCESS_KEY=b $CLI status --cluster c --service s`,
