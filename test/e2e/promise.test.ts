@@ -34,6 +34,8 @@ interface Case {
   readonly to?: number;
   /** Whether the deployment of the revision that it is on never ends. */
   readonly isStuck?: true;
+  /** Times as fast as the wall clock, unless 1500, or 200 where a deployment is stuck. */
+  readonly speed?: number;
 }
 
 const { reset, page, zipped, '500': serverError, '{}': nothing } = LOSSES;
@@ -123,6 +125,8 @@ const CASES: Readonly<Record<string, Case>> = {
     action: 'DescribeServiceDeployments',
     ways: READ_SOME,
     inWatch: true,
+    // The watch reads it some polls after its start.
+    speed: 200,
   },
   'ListTasks in the watch': {
     args: DEPLOY,
@@ -232,7 +236,7 @@ test.each(Object.entries(CASES))(
   async (_, item) => {
     const random = vi.spyOn(Math, 'random').mockReturnValue(0);
     onTestFinished(() => random.mockRestore());
-    const world = await makeWorld({ speed: item.isStuck ? 200 : 1500 });
+    const world = await makeWorld({ speed: item.speed ?? (item.isStuck ? 200 : 1500) });
     const rows = item.ways.map((way, index) => ({
       way,
       name: `row-${index}`,
