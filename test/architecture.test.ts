@@ -62,6 +62,8 @@ interface Import {
   readonly from: string;
   /** The file, where it is one of ours. */
   readonly target: string | undefined;
+  /** Whether it is loaded with the file: not for its types only, and not when it is used. */
+  readonly isLoaded: boolean;
 }
 
 /** What the sandbox and the rest both know of AWS, as data. */
@@ -81,10 +83,11 @@ const imports: readonly Import[] = files.flatMap((file) => {
     ...source.matchAll(/^(?:import|export) (?:[^;]*? from )?'([^']+)';/gm),
     ...source.matchAll(/\bimport\('([^']+)'\)/g),
   ];
-  return found.map(([, from = '']) => {
+  return found.map(([text, from = '']) => {
     const target = from.startsWith('.') ? relative('.', resolve(dirname(file), from)) : undefined;
     const part = partOf(file);
-    return { file, part, from: target === undefined ? from : partOf(target), target };
+    const isLoaded = !/^(?:import|export) type\b|^import\(/.test(text);
+    return { file, part, from: target === undefined ? from : partOf(target), target, isLoaded };
   });
 });
 
@@ -125,6 +128,54 @@ test('no files import each other in a circle', () => {
   };
   for (const file of files) visit(file, []);
   expect(circles).toEqual([]);
+});
+
+/** The parts and packages that are loaded with a file; what it imports when it uses it is not. */
+function loadedWith(file: string): string {
+  const seen = new Set([file]);
+  const names = new Set<string>();
+  for (const one of seen) {
+    for (const { from, target } of imports.filter((item) => item.file === one && item.isLoaded)) {
+      if (target !== undefined) seen.add(target);
+      if (!from.startsWith('node:')) names.add(from);
+    }
+  }
+  return [...names].toSorted().join(' ');
+}
+
+test('a command loads with its start only what it always uses', () => {
+  const named = readFileSync('src/cli.ts', 'utf8').matchAll(
+    /import\('\.\/(commands\/[\w-]+\.ts)'\)/g,
+  );
+  const entries = ['texts.ts', 'main.ts', 'run.ts', ...new Set([...named].map(([, file]) => file))];
+  expect(
+    entries.map((file) => `${file}: ${loadedWith(join('src', String(file)))}`),
+  ).toMatchInlineSnapshot(`
+    [
+      "texts.ts: commander commands help-text",
+      "main.ts: errors",
+      "run.ts: cli commander core errors fastest-levenshtein help-text report settings",
+      "commands/deploy.ts: aws commands core errors events fastest-levenshtein plan processes rollout settings yaml",
+      "commands/push.ts: @bufbuild/protobuf/wire aws commands core docker errors events fastest-levenshtein image plan processes re2js rollout settings tar-stream yaml",
+      "commands/render.ts: aws commands core errors fastest-levenshtein plan settings yaml",
+      "commands/register.ts: aws commands core errors events fastest-levenshtein plan rollout",
+      "commands/rollout.ts: aws commands core errors events fastest-levenshtein plan processes rollout settings yaml",
+      "commands/rollback.ts: aws commands core errors events fastest-levenshtein plan rollout settings yaml",
+      "commands/run.ts: aws commands core errors events fastest-levenshtein plan rollout settings yaml",
+      "commands/continue.ts: aws commands core errors events fastest-levenshtein plan rollout settings yaml",
+      "commands/status.ts: aws commands core errors fastest-levenshtein plan settings yaml",
+      "commands/diagnose.ts: aws commands core errors fastest-levenshtein plan rollout settings yaml",
+      "commands/logs.ts: aws commands core errors fastest-levenshtein settings yaml",
+      "commands/history.ts: aws commands core errors fastest-levenshtein plan settings yaml",
+      "commands/prune.ts: aws commands core errors fastest-levenshtein plan rollout settings yaml",
+      "commands/verify.ts: aws commands core docker errors events fastest-levenshtein plan processes re2js rollout settings yaml",
+      "commands/init.ts: @actions/expressions aws commands core errors fastest-levenshtein init settings yaml",
+      "commands/completion.ts: commands core errors fastest-levenshtein settings",
+      "commands/sandbox.ts: aws core docker errors fastest-levenshtein plan sandbox settings tar-stream yaml",
+      "commands/help.ts: core errors fastest-levenshtein settings yaml",
+      "commands/help-pages.ts: ",
+    ]
+  `);
 });
 
 test('a package is imported only where its subject is', () => {
