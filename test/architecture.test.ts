@@ -148,9 +148,8 @@ test('a command loads with its start only what it always uses', () => {
     /import\('\.\/(commands\/[\w-]+\.ts)'\)/g,
   );
   const entries = ['texts.ts', 'main.ts', 'run.ts', ...new Set([...named].map(([, file]) => file))];
-  expect(
-    entries.map((file) => `${file}: ${loadedWith(join('src', String(file)))}`),
-  ).toMatchInlineSnapshot(`
+  expect(entries.map((file) => `${file}: ${loadedWith(join('src', String(file)))}`))
+    .toMatchInlineSnapshot(`
     [
       "texts.ts: commander commands help-text",
       "main.ts: errors",

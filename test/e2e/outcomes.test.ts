@@ -46,7 +46,8 @@ test('without a circuit breaker a crash loop ends after --max-failures', async (
 });
 
 test('--on-failure rollback asks ECS to roll back and waits for it', async () => {
-  const world = await makeWorld({ faults: [{ name: 'crash' }] });
+  // The record of the deployment is known before its tasks have failed.
+  const world = await makeWorld({ faults: [{ name: 'crash' }], speed: 20 });
   await setBreaker(world, false);
   const { taskDefinition } = await world.service();
   world.writes();
