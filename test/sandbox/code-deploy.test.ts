@@ -633,7 +633,8 @@ describe('a deployment that fails', () => {
   });
 
   test('it is stopped: the new tasks stay without traffic', async () => {
-    const world = await open('codedeploy-stopped');
+    // A millisecond of the timers is less than what lies between the stop and the shift.
+    const world = await open('codedeploy-stopped', {}, 200);
     const id = await world.deploy();
     expect(await world.end(id)).toMatchObject({
       status: 'Stopped',
@@ -646,7 +647,7 @@ describe('a deployment that fails', () => {
   });
 
   test('it is stopped and rolled back', async () => {
-    const world = await open('codedeploy-stopped-rollback');
+    const world = await open('codedeploy-stopped-rollback', {}, 200);
     const id = await world.deploy();
     expect(await world.rollbackOf(id)).toMatchObject({ status: 'Succeeded' });
     expect(await world.info(id)).toMatchObject({ errorInformation: { code: 'MANUAL_STOP' } });
