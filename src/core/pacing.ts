@@ -25,10 +25,10 @@ const TOLD_POLLS = 100;
 /** The last poll that searches for the record of a service deployment: ECS lists it late (60 s). */
 export const RECORD_POLLS = 20;
 /**
- * The first such poll while a rolling deployment only progresses (7 s): DescribeServices names the
- * record by then, so that it need not be searched.
+ * The first such poll while a rolling deployment only progresses (4 s): DescribeServices usually names
+ * the record by then, so that it need not be searched, and tasks have not failed yet.
  */
-export const FIRST_RECORD_POLL = 4;
+export const FIRST_RECORD_POLL = 3;
 /** Every so many polls the record of a deployment is read that only progresses (90 s). */
 export const RECORD_EVERY = 30;
 /** Polls for which a read that contradicts the answer of UpdateService counts as stale (60 s). */
