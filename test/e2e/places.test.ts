@@ -1,12 +1,13 @@
 import {
   CreateClusterCommand,
   CreateServiceCommand,
+  DescribeServicesCommand,
   ECSClient,
   RegisterTaskDefinitionCommand,
 } from '@aws-sdk/client-ecs';
 import { join } from 'node:path';
 import { devNull } from 'node:os';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import type { ServiceResult } from '../../src/core/result.ts';
 import { LOSSES } from '../support/broken-answers.ts';
 import { readResult } from '../support/cli.ts';
@@ -68,6 +69,17 @@ async function makeRegions(services = SERVICES, options: WorldOptions = {}): Pro
       networkConfiguration: { awsvpcConfiguration: { subnets: ['subnet-1'] } },
     }),
   );
+  if (Object.keys(options).length === 0) {
+    await vi.waitFor(
+      async () => {
+        const input = { cluster: 'backend', services: [SERVICE] };
+        const { services: found = [] } = await client.send(new DescribeServicesCommand(input));
+        const state = found[0]?.deployments?.[0]?.rolloutState;
+        if (state !== 'COMPLETED') throw new Error(`The first deployment is ${state}.`);
+      },
+      { timeout: 60_000 },
+    );
+  }
   return world;
 }
 
