@@ -304,3 +304,8 @@ export function isFargate(
   const compatible = definition['requiresCompatibilities'];
   return Array.isArray(compatible) && compatible.includes('FARGATE');
 }
+
+/** Whether ECS stopped a task because a deployment or scaling no longer needs it: no failure. */
+export function isScaledIn(stoppedReason: string | null | undefined): boolean {
+  return stoppedReason?.startsWith('Scaling activity initiated') === true;
+}

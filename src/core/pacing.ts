@@ -14,7 +14,7 @@ const FIRST_QUICKNESS = [12, 3];
  * polls are too early for it; every second then ends the watch 0.5 s after it in the median.
  */
 const NEAR_QUICKNESS = [2 / 3, 1, 3, 3, 3, 3, 2, 2, 2];
-/** Services that are polled at the usual pause: more of them are polled less often, for the calls and the CPU. */
+/** Services that are polled at the usual pause; more of them are polled less often, which limits calls and CPU. */
 const USUAL_SERVICES = 20;
 /** Doublings of the pause while polls fail or are throttled: 24 s, and the end is not missed by more. */
 const MOST_DOUBLINGS = 3;

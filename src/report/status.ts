@@ -1,3 +1,4 @@
+import { isScaledIn } from '../core/ecs.ts';
 import { scheduleLabel } from '../core/scheduled.ts';
 import type { ScheduleResult } from '../core/scheduled.ts';
 import type { DeploymentStatus, ServiceStatus, TargetStatus, TaskStatus } from '../core/status.ts';
@@ -17,9 +18,6 @@ import type { Page } from './page.ts';
 import { alarmsText, answerCommands, expiryText, hookText, stageText } from './stages.ts';
 import { wrap } from './width.ts';
 
-/** Why ECS stops a task that is no longer needed. */
-const SCALED = /^Scaling activity initiated by/;
-
 /** The status of a service for people, as of a time of the server's clock. */
 export function formatStatus(status: ServiceStatus, at: Date, page: Page): string {
   const { service, cluster, deployments, tasks, events, schedules = [], serving, express } = status;
@@ -31,7 +29,7 @@ export function formatStatus(status: ServiceStatus, at: Date, page: Page): strin
   const link = page.linkOf(status);
   const hasHealth = tasks.some(({ health }) => health !== 'UNKNOWN');
   const taskHeader = ['TASK', 'REVISION', 'STATUS', ...(hasHealth ? ['HEALTH'] : []), 'AGE'];
-  const isRoutine = ({ stoppedReason }: TaskStatus) => SCALED.test(stoppedReason ?? '');
+  const isRoutine = ({ stoppedReason }: TaskStatus) => isScaledIn(stoppedReason);
   const scaled = tasks.filter(isRoutine).length;
   const taskRows = tasks
     .filter((task) => !isRoutine(task))

@@ -6,6 +6,7 @@ import { readGroups } from '../aws/target-health.ts';
 import { tasksOf } from '../aws/tasks.ts';
 import { deadContainer, diagnoseTask, isSilentStart } from '../core/diagnosis.ts';
 import type { Cause, FailedTask, StoppedContainer } from '../core/diagnosis.ts';
+import { isScaledIn } from '../core/ecs.ts';
 import type { Service, Task } from '../core/ecs.ts';
 import { parseImageReference, platformOf } from '../core/image.ts';
 import { failedGroup, targetPlace, unhealthyReason } from '../core/load-balancer.ts';
@@ -50,8 +51,8 @@ export async function readFailedTasks(
   const failed = tasks.filter(
     (task) =>
       task.stoppedReason !== undefined &&
-      // A deployment replaces tasks, and a service takes them along: that is no failure.
-      !task.stoppedReason.startsWith('Scaling activity initiated') &&
+      !isScaledIn(task.stoppedReason) &&
+      // A service that is deleted takes its tasks along.
       (service.status === 'ACTIVE' || task.stopCode !== 'ServiceSchedulerInitiated') &&
       !known.has(task.id) &&
       !isUntold(task, service),
