@@ -31,9 +31,6 @@ export default defineConfig({
     maxWorkers: Math.min(3 * availableParallelism(), 12),
     // Loading the SDK and the sources for each file would take longer than many files.
     isolate: false,
-    // A moment of a fast clock can pass while a loaded machine does not run the test; the report names
-    // the tests that needed a second try.
-    retry: 1,
     testTimeout: 120_000,
     hookTimeout: 120_000,
     // The SDK's notice about Node 20 would stand between the results.

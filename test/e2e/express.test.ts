@@ -136,14 +136,18 @@ test.each(['express', 'express-provided'] as const)(
   async (scenario) => {
     const world = await makeWorld({
       scenario,
-      faults: [{ name: 'crash' }],
+      // Not the tasks of the rollback: Express Mode registers a revision for it.
+      faults: [{ name: 'crash', tasks: 2 }],
       denied: ['ecs:StopServiceDeployment'],
     });
     const { containerDefinitions: before } = await running(world);
     const args = '--on-failure rollback --max-failures 1 --set-memory 2048'.split(' ');
     const end = await deploy(world, ...args);
     expect(end.status, end.stderr).toBe(7);
-    expect(steps(world).filter((action) => action === 'ecs:UpdateService')).toEqual([]);
+    expect(steps(world).filter((action) => action.startsWith('ecs:Update'))).toEqual([
+      'ecs:UpdateExpressGatewayService',
+      'ecs:UpdateExpressGatewayService',
+    ]);
     expect(await running(world)).toMatchObject({ memory: '1024', containerDefinitions: before });
   },
 );
